@@ -1,0 +1,71 @@
+# Everything from nothing but Python 3.11–3.13 and make. `make` alone lists what there is.
+
+PYTHON ?= python3
+VENV := .venv
+TL4 := .venv-tl4
+BIN := $(VENV)/bin
+INSTALL := install --quiet --disable-pip-version-check
+
+export TOKENIZERS_PARALLELISM ?= false
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all test-tl4 check lab bench lock clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed ## install and run the demonstration
+	@$(BIN)/workbench demo
+
+test: $(VENV)/.installed ## install and run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-all: $(VENV)/.installed ## the tests with the full counts of their expensive loops
+	@WORKBENCH_FULL=1 $(BIN)/python -m pytest $(ARGS)
+
+test-tl4: $(TL4)/.installed ## the tests on TransformerLens 4, laid over the same environment
+	@$(TL4)/bin/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed ## style, types and the laws of the architecture
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest --quiet tests/test_architecture.py
+
+lab: $(VENV)/.installed ## JupyterLab on notebooks/
+	@$(BIN)/jupyter lab --notebook-dir=notebooks
+
+bench: $(VENV)/.installed ## run the benchmarks
+	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+lock: ## write requirements.lock anew
+	@echo "Resolving in a throw-away environment: some minutes"
+	@$(PYTHON) tools/lock.py torch==2.13.0 transformer-lens==3.9.0
+
+clean: ## remove the environments and all caches
+	@rm -rf $(VENV) $(TL4) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is removed first and written last: an install that fails leaves none.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@rm -f $@
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is not: try make PYTHON=python3.11" >&2; exit 1; }
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing from requirements.lock into $(VENV): some minutes the first time"
+	@$(BIN)/python -m pip $(INSTALL) -r requirements.lock
+	@$(BIN)/python -m pip $(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The overlay holds only what differs; all else is found in the first environment, after its own.
+SITE := import sysconfig; print(sysconfig.get_path("purelib"))
+$(TL4)/.installed: $(VENV)/.installed requirements-tl4.lock
+	@rm -f $@
+	@$(BIN)/python -m venv --clear --without-pip $(TL4)
+	@echo "Installing TransformerLens 4 into $(TL4), over $(VENV)"
+	@$(BIN)/python -m pip --python $(TL4)/bin/python $(INSTALL) --no-deps -r requirements-tl4.lock
+	@base=$$($(BIN)/python -c '$(SITE)'); own=$$($(TL4)/bin/python -c '$(SITE)'); \
+		echo "import site; site.addsitedir('$$base')" > "$$own/overlay.pth"
+	@! $(TL4)/bin/python -c 'from transformer_lens import HookedTransformer' 2>/dev/null || \
+		{ echo "$(TL4) does not hold TransformerLens 4: it has HookedTransformer" >&2; exit 1; }
+	@touch $@

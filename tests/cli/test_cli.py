@@ -1,0 +1,150 @@
+"""The command line as a user meets it: help, results, one-line errors, exit codes."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_models import sentences, tiny_path
+
+from workbench.cli import COMMANDS, build_parser, main
+
+REPO = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def text_file(tmp_path):
+    rows = zip(sentences(20, seed=1), sentences(20, seed=2), strict=True)
+    path = tmp_path / "text.tsv"
+    path.write_text("sw\ten\n" + "".join(f"{i} {a}\t{i} {b}\n" for i, (a, b) in enumerate(rows)))
+    return path
+
+
+def run(capsys, *arguments):
+    code = main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(capsys, name):
+    with pytest.raises(SystemExit) as left:
+        main([name, "--help"])
+    assert left.value.code == 0
+    out = capsys.readouterr().out
+    assert "example:" in out and f"workbench {name}" in out.split("example:")[1]
+    actions = next(a for a in build_parser()._actions if a.choices).choices[name]._actions
+    assert all(action.help for action in actions)
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="help texts are laid out as by Python 3.11")
+def test_the_reference_is_what_help_says():
+    spec = importlib.util.spec_from_file_location("cli_reference", REPO / "tools" / "cli_reference.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    written = (REPO / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert written == module.reference(), "run: python tools/cli_reference.py"
+
+
+def test_without_a_command_help_is_shown(capsys):
+    code, out, _ = run(capsys)
+    assert code == 0 and "capture" in out
+
+
+def test_version(capsys):
+    code, out, _ = run(capsys, "--version")
+    assert code == 0
+    assert out.splitlines()[0].startswith("workbench 0.") and "transformer-lens" in out
+
+
+def test_models_lists_all_architectures(capsys):
+    code, out, _ = run(capsys, "models")
+    assert code == 0
+    assert "BLOOMZ" in out and "xglm" in out
+
+
+def test_capture_says_what_it_kept_and_finds_it_again(capsys, text_file, tmp_path):
+    arguments = ("capture", tiny_path("llama"), "--text", text_file, "--store", tmp_path / "store")
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert "20 rows" in out and "4 layers × 20 rows × 32" in out and "tokens per word" in out
+    digest = out.split("digest ")[1].strip()
+    assert run(capsys, *arguments)[1].split("digest ")[1].strip() == digest
+    assert len(list((tmp_path / "store").rglob("states.safetensors"))) == 2
+
+
+def test_plan_measures_what_is_at_hand(capsys, text_file):
+    code, out, err = run(capsys, "plan", tiny_path("llama"), "--text", text_file)
+    assert code == 0 and not err
+    assert "20 × 2 languages" in out and "forward passes" in out
+    assert "not measured" not in out
+
+
+def test_plan_needs_no_weights(capsys, text_file, tmp_path):
+    folder = tmp_path / "config-only"
+    folder.mkdir()
+    (folder / "config.json").write_text((tiny_path("gpt2") / "config.json").read_text())
+    code, out, err = run(capsys, "plan", folder, "--text", text_file)
+    assert code == 0
+    assert "about" in out and "not measured" in out
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--text", "nothing.tsv"), "nothing.tsv"),
+        (("--text", "{text}", "--languages", "sw,fr"), "fr"),
+        (("--text", "{text}", "--pool", "lsat"), "did you mean 'last'"),
+        (("--text", "{text}", "--sites", "resid_post.9"), "layers 0 … 3"),
+        (("--text", "{text}", "--backend", "hook"), "did you mean 'hooked'"),
+        (("--text", "{text}", "--template", "none"), "exactly once"),
+    ],
+)
+def test_errors_are_one_line_and_leave_nothing_behind(capsys, text_file, tmp_path, arguments, message):
+    store = tmp_path / "store"
+    filled = [text_file if a == "{text}" else a for a in arguments]
+    code, out, err = run(capsys, "capture", tiny_path("llama"), *filled, "--store", store)
+    assert code == 2 and not out
+    assert err.startswith("workbench: ") and message in err and len(err.splitlines()) == 1
+    assert not store.exists() or not list(store.rglob("*.safetensors"))
+
+
+def test_an_error_in_a_file_names_file_and_line(capsys, tmp_path):
+    path = tmp_path / "text.tsv"
+    path.write_text("sw\ten\nhabari\tnews\nasante\t\n")
+    code, _, err = run(capsys, "capture", tiny_path("llama"), "--text", path)
+    assert code == 2 and f"{path}:3:" in err
+
+
+def test_debug_shows_where_an_error_came_from(text_file):
+    from workbench.errors import InputError
+
+    for arguments in (["--debug", "capture"], ["capture", "--debug"]):
+        with pytest.raises(InputError):
+            main([*arguments, str(tiny_path("llama")), "--text", str(text_file), "--pool", "lsat"])
+
+
+def test_ctrl_c_is_said_in_a_line(capsys, monkeypatch, text_file):
+    import workbench.cli.capture as command
+
+    def stopped(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "load", stopped)
+    code, _, err = run(capsys, "capture", tiny_path("llama"), "--text", text_file)
+    assert code == 130 and "goes on from here" in err
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    code = "import sys; from workbench.cli import main; sys.exit(main(['models']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ
+    ) as child:
+        assert child.stdout is not None and child.stderr is not None
+        child.stdout.close()
+        err = child.stderr.read().decode()
+    assert err == ""

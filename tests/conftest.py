@@ -1,0 +1,43 @@
+"""What all tests share: no network, few or full counts, the real data where it is at hand."""
+
+import os
+from pathlib import Path
+
+# Read when the Hugging Face libraries are imported, so before any test is.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Tiny models are done before a second thread has woken up.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+from counts import FULL, count
+from hypothesis import settings
+
+settings.register_profile("house", max_examples=count(25, 200), deadline=None, derandomize=True)
+settings.load_profile("house")
+
+REPO = Path(__file__).parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is marked `full` unless full counts were asked for."""
+    if not FULL:
+        skip = pytest.mark.skip(reason="full counts only: make test-all")
+        for item in items:
+            if item.get_closest_marker("full"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def full() -> bool:
+    """Whether the full counts were asked for."""
+    return FULL
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real corpora beside the repository; the test is skipped where there is none."""
+    folder = REPO.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no real corpora: ../shared/data does not exist")
+    return folder

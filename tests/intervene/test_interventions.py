@@ -1,0 +1,71 @@
+"""The formulas, the contract all keep, and the hook that puts them in place."""
+
+import pytest
+import torch
+
+from workbench.errors import InputError
+from workbench.intervene import INTERVENTIONS, Intervention, PositionPatch, patch_size
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def double_(h):
+    return 2 * h
+
+
+def test_the_formulas():
+    h = draw(4, 6)
+    torch.testing.assert_close(INTERVENTIONS["replace"](h, double_, 1.0), 2 * h)
+    torch.testing.assert_close(INTERVENTIONS["add_mapped"](h, double_, -0.5), h - 0.5 * 2 * h)
+
+
+@pytest.mark.parametrize("name", INTERVENTIONS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_shape_precision_and_input_are_kept(name, dtype):
+    intervention = INTERVENTIONS[name]
+    h = draw(4, 6).to(dtype)
+    before = h.clone()
+    after = intervention(h, double_, 1.0)
+    assert isinstance(intervention, Intervention)
+    assert after.shape == h.shape and after.dtype == dtype
+    assert torch.equal(h, before)
+
+
+def test_no_strength_leaves_every_bit_as_it_was():
+    h = torch.tensor([[-0.0, 0.0, 1e-40, 3.0]])
+    after = INTERVENTIONS["add_mapped"](h, lambda x: x * float("inf"), 0.0)
+    assert torch.equal(after.view(torch.int32), h.view(torch.int32))
+
+
+def test_a_strength_that_would_be_ignored_is_refused():
+    for name, intervention in INTERVENTIONS.items():
+        if not intervention.uses_strength:
+            with pytest.raises(InputError, match=f"{name} knows no strength"):
+                intervention(draw(2, 3), double_, 0.5)
+
+
+def test_patch_size_is_relative_and_survives_a_zero_state():
+    h = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
+    assert patch_size(h, h + torch.tensor([[0.0, 5.0], [0.0, 0.0]])).tolist() == [1.0, 0.0]
+
+
+def test_a_patch_changes_its_positions_only():
+    h, at = draw(3, 5, 4), torch.tensor([4, 0, 2])
+    patch = PositionPatch(INTERVENTIONS["replace"], double_, at)
+    after = patch(h)
+    changed = (after != h).any(-1)
+    assert changed.sum() == 3 and changed[torch.arange(3), at].all()
+    torch.testing.assert_close(patch.size, torch.ones(3, dtype=torch.float64))
+
+
+def test_a_patch_that_does_not_fit_is_refused():
+    h, at = draw(2, 3, 4), torch.tensor([0, 1])
+    replace = INTERVENTIONS["replace"]
+    with pytest.raises(InputError, match="another model"):
+        PositionPatch(replace, lambda x: x[..., :2], at)(h)
+    with pytest.raises(InputError, match="NaN or infinity"):
+        PositionPatch(replace, lambda x: x / 0, at)(h)
+    with pytest.raises(InputError, match="2 positions for a batch of 3"):
+        PositionPatch(replace, double_, at)(draw(3, 3, 4))

@@ -1,0 +1,1 @@
+"""Tiny random models, made once per test run."""

@@ -1,0 +1,260 @@
+"""Every architecture through every backend, against the Hugging Face model it comes from."""
+
+import pytest
+import torch
+import transformers as hf
+from tiny_models import CELLS, HAS_HOOKED, REFUSED, sentences, tiny, tiny_path
+from torch import Tensor
+
+from workbench.errors import HookError, InputError, ModelError, SiteError
+from workbench.models import load_model
+from workbench.types import COMPONENTS, Site
+
+
+@pytest.fixture(params=CELLS, ids="-".join)
+def model(request):
+    return tiny(*request.param)
+
+
+def mixed_batch(model, padding="right"):
+    return model.batch(model.tokens.encode(sentences(6)), padding)
+
+
+def read_sites(model, batch, sites, **options):
+    seen: dict[Site, Tensor] = {}
+
+    def look(site):
+        def hook(h):
+            seen[site] = h.clone()
+
+        return hook
+
+    with torch.inference_mode():
+        model.run(batch, hooks={site: look(site) for site in sites}, **options)
+    return seen
+
+
+def plain(model):
+    kernel = model.info.attention or "eager"
+    return hf.AutoModelForCausalLM.from_pretrained(model.info.source, attn_implementation=kernel).eval()
+
+
+def test_logits_are_those_of_hugging_face_under_both_paddings(model):
+    causal = plain(model)
+    tokens = model.tokens.encode(sentences(6))
+    for padding in ("right", "left"):
+        batch = model.batch(tokens, padding)
+        with torch.inference_mode():
+            logits = model.run(batch)
+            rows = torch.arange(len(batch))
+            last = logits[rows, batch.last]
+            expected = torch.stack([causal(torch.tensor([ids])).logits[0, -1] for ids in tokens])
+        assert (last - expected).abs().max() < 5e-5
+
+
+def test_the_self_check_recorded_small_differences(model):
+    assert model.info.self_check["logits"] < 5e-5
+    assert model.info.self_check["unembed"] < 5e-5
+    if model.info.backend == "bridge":
+        assert model.unwrapping_is_exact
+        assert model.info.self_check["unwrapped"] < 1e-5
+
+
+def test_parts_of_a_block_add_up(model):
+    parts = ("resid_pre", "attn_out", "mlp_out", "resid_post")
+    layers = range(model.info.n_layers)
+    seen = read_sites(model, mixed_batch(model), [Site(i, c) for i in layers for c in parts])
+    for layer in layers:
+        pre, attn, mlp, post = (seen[Site(layer, name)] for name in parts)
+        assert torch.allclose(pre + attn + mlp, post, atol=2e-6)
+        assert not torch.allclose(pre + attn, post, atol=1e-3)
+
+
+def test_layers_follow_each_other(model):
+    seen = read_sites(model, mixed_batch(model), [Site(1, "resid_post"), Site(2, "resid_pre")])
+    assert torch.equal(seen[Site(1, "resid_post")], seen[Site(2, "resid_pre")])
+
+
+def norms_embedding_first(model):
+    return (model.info.backend, model.info.architecture) == ("hooked", "bloom")
+
+
+def test_all_components_have_axes_batch_pos_width(model):
+    batch = mixed_batch(model)
+    sites = [Site(0 if name == "embed" else 1, name) for name in COMPONENTS]
+    if norms_embedding_first(model):
+        sites.remove(Site(0, "embed"))
+    for site, value in read_sites(model, batch, sites).items():
+        assert value.shape[:2] == batch.ids.shape, site
+        assert value.ndim == 3
+
+
+def test_embed_is_the_token_embedding_alone(model):
+    batch = mixed_batch(model)
+    if norms_embedding_first(model):
+        with pytest.raises(SiteError, match=r'backend="bridge"'):
+            model.check_site(Site(0, "embed"))
+        return
+    found = read_sites(model, batch, [Site(0, "embed")])[Site(0, "embed")]
+    with torch.inference_mode():
+        expected = plain(model).get_input_embeddings()(batch.ids)
+    assert torch.allclose(found, expected, atol=1e-6)
+
+
+def test_a_run_in_two_parts_is_the_whole_run(model):
+    batch = mixed_batch(model, "left")
+    with torch.inference_mode():
+        whole = model.run(batch)
+        for cut in range(1, model.info.n_layers):
+            halfway = model.run(batch, stop=cut, head=False)
+            logits = model.run(batch, start=cut, residual=halfway)
+            real = batch.mask
+            assert torch.allclose(logits[real], whole[real], atol=2e-6)
+
+
+def test_layers_left_out_do_no_work(model):
+    batch = mixed_batch(model)
+    with torch.inference_mode():
+        residual = model.run(batch, stop=2, head=False)
+    ran: list[int] = []
+    points = [model.point(Site(layer, "mlp_out")) for layer in range(model.info.n_layers)]
+    handles = [
+        point.register_forward_hook(lambda m, a, o, layer=layer: ran.append(layer))
+        for layer, point in enumerate(points)
+    ]
+    try:
+        with torch.inference_mode():
+            model.run(batch, start=2, residual=residual)
+            assert set(ran) == {2, 3}
+            ran.clear()
+            model.run(batch, stop=1, head=False)
+            assert set(ran) == {0}
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def test_a_hook_changes_the_run_and_is_gone_afterwards(model):
+    batch = mixed_batch(model)
+    site = Site(1, "resid_post")
+    with torch.inference_mode():
+        before = model.run(batch)
+        changed = model.run(batch, hooks={site: lambda h: h.flip(-1)})
+        same = model.run(batch, hooks={site: lambda h: h})
+        after = model.run(batch)
+    assert not torch.allclose(changed, before, atol=1e-4)
+    assert torch.equal(same, before)
+    assert torch.equal(after, before)
+
+
+def test_heads_and_neurons_can_be_changed_too(model):
+    batch = mixed_batch(model)
+    with torch.inference_mode():
+        before = model.run(batch)
+        for name in ("head_out", "mlp_act", "attn_out", "mlp_out", "resid_pre"):
+            changed = model.run(batch, hooks={Site(1, name): lambda h: h * 1.5})
+            assert not torch.allclose(changed, before, atol=1e-5), name
+        assert torch.equal(model.run(batch), before)
+
+
+def test_hooks_come_off_after_an_exception(model):
+    batch = mixed_batch(model)
+    with torch.inference_mode():
+        before = model.run(batch)
+
+        def broken(h):
+            raise ZeroDivisionError
+
+        for options in ({"hooks": {Site(1): broken}}, {"hooks": {Site(1): broken}, "head": False}):
+            with pytest.raises(ZeroDivisionError):
+                model.run(batch, **options)
+        with pytest.raises(ZeroDivisionError), model.reading({Site(1): broken}) as read:
+            read(batch)
+        assert torch.equal(model.run(batch), before)
+
+
+def test_a_hook_that_never_fires_is_an_error(model):
+    batch = mixed_batch(model)
+    with torch.inference_mode(), pytest.raises(HookError, match=r"resid_post\.3 never fired"):
+        model.run(batch, hooks={Site(3): lambda h: h}, stop=2, head=False)
+    with pytest.raises(HookError, match="never fired"), model.reading({Site(3): lambda h: None}):
+        pass
+
+
+def test_reading_sees_what_running_sees(model):
+    batch = mixed_batch(model)
+    sites = [Site(0, "embed"), Site(1, "resid_pre"), Site(2, "resid_post"), Site(3, "resid_post")]
+    if norms_embedding_first(model):
+        sites = sites[1:]
+    ran = read_sites(model, batch, sites)
+    seen: dict[Site, Tensor] = {}
+
+    def look(site):
+        def hook(h):
+            seen[site] = h.clone()
+
+        return hook
+
+    with torch.inference_mode(), model.reading({s: look(s) for s in sites}) as read:
+        read(batch)
+    for site in sites:
+        # What a pad position holds is nobody's business.
+        ours, theirs = seen[site][batch.mask], ran[site][batch.mask]
+        assert (ours - theirs).abs().max() < 1e-6 * theirs.abs().max(), site
+
+
+def test_someone_elses_hook_is_obeyed_while_reading(model):
+    # An edit that the user made to the model must show in what is captured from it.
+    batch = mixed_batch(model)
+    seen = []
+    handle = model.point(Site(1)).register_forward_hook(lambda m, a, out: out + 1.0)
+    try:
+        with torch.inference_mode(), model.reading({Site(2, "resid_pre"): lambda h: seen.append(h)}) as read:
+            read(batch)
+    finally:
+        handle.remove()
+    clean = read_sites(model, batch, [Site(2, "resid_pre")])[Site(2, "resid_pre")]
+    assert torch.allclose(seen[0], clean + 1.0, atol=1e-5)
+
+
+def test_wrong_sites_and_ranges_are_named(model):
+    batch = mixed_batch(model)
+    with pytest.raises(SiteError, match=r"layers 0 … 3"):
+        model.check_site(Site(4))
+    with pytest.raises(InputError, match="residual"):
+        model.run(batch, start=1)
+    with pytest.raises(InputError, match="head=False"):
+        model.run(batch, stop=1)
+    with pytest.raises(InputError, match="layers 0 … 3"):
+        model.run(batch, stop=9, head=False)
+
+
+def test_weights_digest_tells_models_apart(model):
+    again = load_model(model.info.source, backend=model.info.backend)
+    assert again.weights_digest == model.weights_digest
+    point = next(weight for _, weight in again.parameters())
+    with torch.no_grad():
+        point.view(-1)[0] += 1e-3
+    del again.__dict__["weights_digest"]
+    assert again.weights_digest != model.weights_digest
+
+
+@pytest.mark.skipif(not HAS_HOOKED, reason="TransformerLens 4 has no HookedTransformer")
+class TestHooked:
+    @pytest.mark.parametrize("architecture", REFUSED)
+    def test_what_it_does_not_cover_is_refused_by_name(self, architecture):
+        with pytest.raises(ModelError, match=r'covers bloom, gpt2.*backend="bridge"'):
+            load_model(tiny_path(architecture), backend="hooked")
+
+    def test_both_backends_hold_the_same_stream(self):
+        sites = [Site(layer) for layer in range(4)]
+        a, b = tiny("llama"), tiny("llama", "hooked")
+        ours, theirs = (read_sites(m, mixed_batch(m), sites) for m in (a, b))
+        for site in sites:
+            assert torch.allclose(ours[site], theirs[site], atol=1e-5)
+
+
+@pytest.mark.skipif(HAS_HOOKED, reason="TransformerLens 3 has HookedTransformer")
+def test_without_hooked_transformer_the_remedy_is_named():
+    with pytest.raises(ModelError, match=r'backend="bridge"'):
+        load_model(tiny_path("llama"), backend="hooked")

@@ -1,0 +1,40 @@
+"""Examples and tasks that cannot be right are refused."""
+
+import pytest
+
+from workbench.errors import InputError
+from workbench.tasks import ChoiceTask, Example, Task, same_items
+
+
+def example(id="a", language="sw", split="dev", choices=(" yes", " no"), answer=0, prompt="So:"):
+    return Example(id, prompt, choices, answer, language, split)
+
+
+def test_examples_come_by_language_and_split_in_order():
+    task = ChoiceTask("t", tuple(example(i, lang) for lang in ("sw", "en") for i in "abc"))
+    assert isinstance(task, Task)
+    assert task.languages == ("sw", "en")
+    assert [e.id for e in task.examples("en", "dev")] == ["a", "b", "c"]
+    assert same_items(task.examples("en", "dev"), task.examples("sw", "dev"))
+    assert task.examples("sw", "test") == ()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"choices": (" yes",)}, "two different"),
+        ({"choices": (" yes", " yes")}, "two different"),
+        ({"answer": 2}, "answer 2 of 2"),
+        ({"prompt": ""}, "empty"),
+    ],
+)
+def test_a_wrong_example_is_refused(wrong, message):
+    with pytest.raises(InputError, match=message):
+        example(**wrong)
+
+
+def test_an_item_is_in_one_split_and_there_once():
+    with pytest.raises(InputError, match="in two splits"):
+        ChoiceTask("t", (example(language="sw"), example(language="en", split="test")))
+    with pytest.raises(InputError, match="there twice"):
+        ChoiceTask("t", (example(), example()))

@@ -1,0 +1,67 @@
+"""The files around the package agree with each other."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+REPO = Path(__file__).parent.parent
+PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCKS = ["requirements.lock", "requirements-tl4.lock"]
+
+
+def pins(lock: str) -> dict[str, Version]:
+    """The packages of a lock file and their versions."""
+    lines = (REPO / lock).read_text(encoding="utf-8").splitlines()
+    found = [line.partition("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): Version(version) for name, _, version in found}
+
+
+def requirements() -> list[Requirement]:
+    extras = PROJECT["optional-dependencies"].values()
+    return [Requirement(line) for lines in [PROJECT["dependencies"], *extras] for line in lines]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_holds_exact_public_pins_and_nothing_else(lock: str) -> None:
+    for number, line in enumerate((REPO / lock).read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.startswith("#"):
+            assert re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.!]*", line), f"{lock}:{number}: {line}"
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=lambda requirement: requirement.name)
+def test_the_lock_satisfies_every_requirement(requirement: Requirement) -> None:
+    locked = pins("requirements.lock")
+    name = canonicalize_name(requirement.name)
+    assert name in locked, f"{requirement.name} is not in requirements.lock: make lock"
+    assert requirement.specifier.contains(locked[name], prereleases=True), f"{requirement}: {locked[name]}"
+
+
+def test_the_locks_cover_both_major_versions_of_transformer_lens() -> None:
+    assert pins("requirements.lock")["transformer-lens"].release[:2] == (3, 9)
+    assert pins("requirements-tl4.lock")["transformer-lens"].major == 4
+    allowed = next(one for one in requirements() if one.name == "transformer-lens").specifier
+    assert all(allowed.contains(pins(lock)["transformer-lens"]) for lock in LOCKS)
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    tree = ast.parse((REPO / "workbench" / "__init__.py").read_text(encoding="utf-8"))
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
+    version = next(ast.literal_eval(node.value) for node in assigned if "__version__" in ast.unparse(node))
+    changelog = (REPO / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## \[(\d[^\]]*)\]", changelog, flags=re.MULTILINE)
+    assert newest, "CHANGELOG.md has no version"
+    assert newest.group(1) == version
+
+
+def test_make_lists_its_commands() -> None:
+    makefile = (REPO / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)
+    assert phony
+    described = set(re.findall(r"^([a-z0-9-]+):.*## ", makefile, flags=re.MULTILINE))
+    assert described == set(phony.group(1).split())

@@ -1,0 +1,78 @@
+"""One fitted aligner per layer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from workbench.align.base import Aligner, fresh
+from workbench.align.solvers import r_squared
+from workbench.errors import InputError
+
+Rows = Sequence[int] | NDArray[np.int64] | Tensor
+"""Row numbers of sentences."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerMaps:
+    """Fitted maps, one per layer of the states they were fitted on."""
+
+    aligners: tuple[Aligner, ...]
+
+    def __len__(self) -> int:
+        return len(self.aligners)
+
+    def __getitem__(self, layer: int) -> Aligner:
+        if not 0 <= layer < len(self):
+            raise InputError(f"no map for layer {layer}: there are layers 0 … {len(self) - 1}")
+        return self.aligners[layer]
+
+    def transform(self, layer: int, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
+        """The map of one layer, applied to rows."""
+        return self[layer].transform(X)
+
+    def held_out(
+        self,
+        source: Float[Tensor, "layer sent d_source"],
+        target: Float[Tensor, "layer sent d_target"],
+        rows: Rows,
+    ) -> list[float]:
+        """R² of each layer on rows that were not fitted on (the caller sees to that)."""
+        index = check_states(source, target, rows)
+        return [
+            r_squared(target[layer][index], self.transform(layer, source[layer][index]))
+            for layer in range(len(self))
+        ]
+
+
+def fit_layers(
+    aligner: Any,
+    source: Float[Tensor, "layer sent d_source"],
+    target: Float[Tensor, "layer sent d_target"],
+    rows: Rows,
+) -> LayerMaps:
+    """Fit a fresh copy of the aligner at every layer, on the given sentences alone."""
+    index = check_states(source, target, rows)
+    return LayerMaps(
+        tuple(fresh(aligner).fit(x[index], y[index]) for x, y in zip(source, target, strict=True))
+    )
+
+
+def check_states(source: Tensor, target: Tensor, rows: Rows) -> Tensor:
+    """The rows as an index, once the two states are of the same layers and sentences."""
+    if source.ndim != 3 or target.ndim != 3 or source.shape[:2] != target.shape[:2]:
+        raise InputError(
+            f"states must be [layer sent d] of the same layers and sentences; {tuple(source.shape)} and "
+            f"{tuple(target.shape)} given"
+        )
+    index = torch.as_tensor(rows, dtype=torch.long)
+    if index.ndim != 1 or len(index) == 0 or index.min() < 0 or index.max() >= source.shape[1]:
+        raise InputError(f"rows must be row numbers 0 … {source.shape[1] - 1}, at least one")
+    if len(index.unique()) != len(index):
+        raise InputError("rows names a sentence twice")
+    return index

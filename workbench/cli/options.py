@@ -1,0 +1,85 @@
+"""Options that several commands share, and what is made of them."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.models import LanguageModel
+    from workbench.text import ParallelText
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Which model, and how it is loaded."""
+    parser.add_argument("model", metavar="MODEL", help="name at the hub, or a local directory")
+    group = parser.add_argument_group("model")
+    group.add_argument("--backend", default="bridge", help="bridge (default) or hooked")
+    group.add_argument("--device", help="cpu, cuda, cuda:1 … (default: a GPU where there is one)")
+    group.add_argument("--model-dtype", metavar="DTYPE", help="float32, bfloat16 or float16")
+    group.add_argument("--attn", help="attention kernel: sdpa (default) or eager")
+    group.add_argument("--revision", help="commit, tag or branch at the hub")
+    group.add_argument("--device-map", help='spread over devices, such as "auto"')
+    group.add_argument("--trust-remote-code", action="store_true", help="run code that comes with the model")
+
+
+def add_text_options(parser: argparse.ArgumentParser) -> None:
+    """Which sentences."""
+    group = parser.add_argument_group("text")
+    group.add_argument(
+        "--text", required=True, metavar="PATH|NAME", help="parallel text: file, folder or data set"
+    )
+    group.add_argument("--languages", metavar="A,B", help="languages to use, such as sw,en")
+    group.add_argument("--format", help="text format, where its name does not tell")
+    group.add_argument("--drop-missing", action="store_true", help="leave out rows that some language lacks")
+
+
+def add_capture_options(parser: argparse.ArgumentParser) -> None:
+    """What is kept of each sentence."""
+    group = parser.add_argument_group("capture")
+    group.add_argument(
+        "--sites",
+        default="resid_post",
+        help="components or sites, such as resid_post (default) or embed,resid_post.3",
+    )
+    group.add_argument("--pool", default="last", help="last (default), mean, weighted_mean or all")
+    group.add_argument("--template", help='set sentences into a prompt, such as "Q: {text} A:"')
+    group.add_argument(
+        "--batch-tokens", type=int, help="tokens in a batch (default: 1024 on a CPU, 8192 on a GPU)"
+    )
+
+
+def names(value: str | None) -> list[str] | None:
+    """`a,b` → [a, b]."""
+    return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
+
+
+def load(options: argparse.Namespace) -> "LanguageModel":
+    """The model the options name."""
+    from workbench.models import load_model
+
+    return load_model(
+        options.model,
+        backend=options.backend,
+        device=options.device,
+        dtype=options.model_dtype,
+        attn=options.attn,
+        revision=options.revision,
+        device_map=options.device_map,
+        trust_remote_code=options.trust_remote_code,
+    )
+
+
+def read_text(options: argparse.Namespace) -> "ParallelText":
+    """The parallel text the options name."""
+    from workbench.text import read
+
+    return read(
+        options.text,
+        languages=names(options.languages),
+        format=options.format,
+        drop_missing=options.drop_missing,
+    )
+
+
+def site_names(options: argparse.Namespace) -> Any:
+    """The sites the options name."""
+    return names(options.sites)

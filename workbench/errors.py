@@ -1,0 +1,55 @@
+"""What can go wrong through no fault of the code: one line that says what, where and what to do.
+
+Everything a user can cause is a `WorkbenchError`; the command line prints its message and exits with
+code 2. Asserts are for mistakes of our own.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class WorkbenchError(Exception):
+    """Base of all errors a user can cause and mend."""
+
+
+class InputError(WorkbenchError):
+    """A file or an argument is not what it should be."""
+
+
+class TextError(InputError):
+    """A text file cannot be read as it stands; the message starts with `file:line:`."""
+
+    def __init__(self, message: str, path: str | Path | None = None, line: int | None = None):
+        where = "" if path is None else f"{path}:" + ("" if line is None else f"{line}:") + " "
+        super().__init__(where + message)
+        self.path, self.line = path, line
+
+
+class ModelError(WorkbenchError):
+    """A model cannot be loaded, or is not what it claims to be."""
+
+
+class SiteError(WorkbenchError):
+    """A site does not exist in this model."""
+
+
+class HookError(WorkbenchError):
+    """A hook was placed but never fired: the run it was meant to change is an unchanged run."""
+
+
+class StoreError(WorkbenchError):
+    """A stored file is damaged or cannot be written."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The tail of an "unknown name" message: the closest known name, or all of them.
+
+    >>> did_you_mean("resid_pots", ["resid_pre", "resid_post"])
+    "did you mean 'resid_post'?"
+    >>> did_you_mean("zzz", ["a", "b"])
+    'known: a, b'
+    """
+    known = sorted(known)
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(known)

@@ -1,0 +1,111 @@
+"""What a figure shows, as plain data made from tables: no drawing here, and no torch."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from workbench.errors import InputError
+from workbench.stats import Interval, paired_interval
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """Rows × columns of numbers around zero, each with the lines that explain it."""
+
+    title: str
+    subtitle: str
+    row_title: str
+    column_title: str
+    value_title: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[float | None, ...], ...]
+    notes: tuple[tuple[tuple[str, ...], ...], ...]
+    """For each cell, the lines shown when it is pointed at."""
+    footer: str = ""
+
+    @property
+    def reach(self) -> float:
+        """The largest distance from zero: the colour scale is as long on either side."""
+        found = [abs(v) for row in self.values for v in row if v is not None]
+        return max(found, default=0.0) or 1.0
+
+
+def gain_heatmap(table: pd.DataFrame, baseline: str = "clean") -> Heatmap:
+    """Accuracy of each patched branch less that of the unpatched run, method × layer.
+
+    The table is a sweep over one model, pair, task and split; rows that belong to the method
+    `baseline` are the unpatched run.
+    """
+    names = {key: _the_one(table, key) for key in ("model", "task", "pair", "language", "split")}
+    clean = table[table.method == baseline].set_index("example").correct.astype(float)
+    patched = table[table.method != baseline]
+    if clean.empty or patched.empty:
+        raise InputError(f"the table needs {baseline!r} rows and patched rows")
+    labels = _labels(patched)
+    layers = sorted(int(layer) for layer in patched.layer.unique())
+    cells = dict(iter(patched.assign(label=labels).groupby(["label", "layer"])))
+    rows = tuple(dict.fromkeys(labels))
+    gains = {key: _gain(cell, clean) for key, cell in cells.items()}
+    values = tuple(
+        tuple(gains[row, layer].estimate if (row, layer) in gains else None for layer in layers)
+        for row in rows
+    )
+    notes = tuple(tuple(_lines(row, layer, cells, gains, clean.mean()) for layer in layers) for row in rows)
+    return Heatmap(
+        title=f"Where mapping {names['pair']} changes {names['task']}",
+        subtitle=(
+            f"{names['model']} · {names['language']} items, {names['split']} split, n = {len(clean)} · "
+            f"contrast: patched − unpatched accuracy on the same items (unpatched {clean.mean():.3f})"
+        ),
+        row_title="method and intervention",
+        column_title="layer patched, at the last prompt token",
+        value_title="gain in accuracy",
+        rows=rows,
+        columns=tuple(map(str, layers)),
+        values=values,
+        notes=notes,
+        footer="Exploration: all cells share one set of items and the intervals are for one cell each, "
+        "so the best cell flatters itself.",
+    )
+
+
+def _the_one(table: pd.DataFrame, column: str) -> str:
+    found = [str(value) for value in table[column].dropna().unique()]
+    if len(found) != 1:
+        raise InputError(f"a heatmap shows one {column}, but the table holds {found or 'none'}")
+    return found[0]
+
+
+def _labels(patched: pd.DataFrame) -> list[str]:
+    """Method · intervention, with the strength only where there is more than one."""
+    several = patched.strength.nunique() > 1
+    return [
+        f"{method} · {intervention}" + (f" · α = {strength:g}" if several else "")
+        for method, intervention, strength in zip(
+            patched.method, patched.intervention, patched.strength, strict=True
+        )
+    ]
+
+
+def _gain(cell: pd.DataFrame, clean: pd.Series) -> Interval:
+    after = cell.set_index("example").correct.astype(float)
+    if set(after.index) != set(clean.index) or len(after) != len(clean):
+        raise InputError("a cell of the heatmap holds other items than the unpatched run")
+    groups = cell.group.tolist() if cell.group.notna().all() else None
+    return paired_interval(after.to_numpy(), clean.loc[after.index].to_numpy(), groups, draws=2000)
+
+
+def _lines(row: str, layer: int, cells: dict, gains: dict, base: float) -> tuple[str, ...]:
+    if (row, layer) not in gains:
+        return ()
+    gain, cell = gains[row, layer], cells[row, layer]
+    return (
+        row,
+        f"layer {layer}",
+        f"gain {gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], {gain.level:.0%} interval",
+        f"accuracy {base + gain.estimate:.3f}, unpatched {base:.3f}",
+        f"mean margin {cell.margin.mean():+.2f}",
+        f"patch size ‖h′ − h‖ / ‖h‖: {cell.patch_size.mean():.2f}",
+        f"{len(cell)} items",
+    )

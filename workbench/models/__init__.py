@@ -1,0 +1,16 @@
+"""Models: the only room that knows TransformerLens. `load_model` or `wrap`, then one surface."""
+
+from workbench.models.base import Batch, Hook, LanguageModel, ModelInfo
+from workbench.models.load import BACKENDS, load_model, wrap
+from workbench.models.tokens import TokenReader
+
+__all__ = [
+    "BACKENDS",
+    "Batch",
+    "Hook",
+    "LanguageModel",
+    "ModelInfo",
+    "TokenReader",
+    "load_model",
+    "wrap",
+]

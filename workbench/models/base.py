@@ -1,0 +1,236 @@
+"""The surface through which everything else sees a model; nothing above it knows the backend.
+
+A model is asked for three things: tokens (`tokens`), a run with hooks at named sites (`run`), and its
+own final norm and unembedding. Hooks are plain functions of a residual `[batch pos width]`; they are
+looked up by site, must fire, and are taken off whatever happens.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from workbench.errors import HookError, InputError, SiteError
+from workbench.models.tokens import TokenReader
+from workbench.models.weights import weights_digest
+from workbench.types import Site
+
+Padding = Literal["right", "left"]
+Hook = Callable[[Tensor], Tensor | None]
+"""`h[batch pos width] → h'` to change the run, or `→ None` to look on."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded sentences, with everything a model must be told so that padding changes nothing."""
+
+    ids: Int[Tensor, "batch pos"]
+    mask: Bool[Tensor, "batch pos"]
+    positions: Int[Tensor, "batch pos"]
+    padding: Padding
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def last(self) -> Int[Tensor, " batch"]:
+        """Where each row's last real token stands."""
+        width = self.mask.shape[1]
+        return torch.full((len(self),), width - 1, device=self.mask.device) - (
+            self.mask.flip(1).int().argmax(1)
+        )
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Facts about a loaded model that go into every result made with it.
+
+    `name` is what tables and figures call it; `source` is the hub name or path it came from.
+    """
+
+    name: str
+    source: str
+    architecture: str
+    backend: str
+    n_layers: int
+    d_model: int
+    d_vocab: int
+    n_ctx: int | None
+    dtype: str
+    device: str
+    attention: str | None = None
+    processing: tuple[str, ...] = ()
+    revision: str | None = None
+    self_check: Mapping[str, float] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The facts as JSON values."""
+        return asdict(self) | {
+            "processing": list(self.processing),
+            "self_check": dict(self.self_check),
+        }
+
+
+class LanguageModel(ABC):
+    """A decoder-only language model behind one of the backends."""
+
+    info: ModelInfo
+    tokens: TokenReader
+
+    # What a backend provides -------------------------------------------------------------------
+
+    @abstractmethod
+    def point(self, site: Site) -> nn.Module:
+        """The module whose output is this site; a `SiteError` where the model has no such site."""
+
+    @abstractmethod
+    def run(
+        self,
+        batch: Batch,
+        *,
+        hooks: Mapping[Site, Hook] | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        residual: Float[Tensor, "batch pos d_model"] | None = None,
+        head: bool = True,
+    ) -> Tensor:
+        """Run layers `start` … `stop − 1` and return logits, or the last residual if not `head`.
+
+        With `start > 0`, `residual` is what enters layer `start`, and the layers below do no work.
+        Logits exist only at the top, so `head` with `stop` is refused.
+        """
+
+    @abstractmethod
+    def final_norm(self, h: Float[Tensor, "... d_model"]) -> Float[Tensor, "... d_model"]:
+        """The model's own norm before the unembedding."""
+
+    @abstractmethod
+    def unembed(self, h: Float[Tensor, "... d_model"]) -> Float[Tensor, "... d_vocab"]:
+        """Normed residual → logits."""
+
+    @abstractmethod
+    def parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """Names and weights, under the names the checkpoint gave them."""
+
+    @contextmanager
+    def reading(self, hooks: Mapping[Site, Hook]) -> Iterator[Callable[[Batch], None]]:
+        """Hooks that only look, and a function that runs a batch past them, no higher than needed.
+
+        For many batches in a row: nothing is placed or checked more than once, no logits are
+        computed, and a backend may look where looking costs least.
+        """
+        stop = 1 + max((site.layer for site in hooks), default=0)
+        shape: list[int] = [0, 0]
+        with self.hooked(hooks, shape):
+
+            def read(batch: Batch) -> None:
+                shape[:] = batch.ids.shape
+                self.run(batch, stop=stop, head=False)
+
+            yield read
+
+    # What follows from that --------------------------------------------------------------------
+
+    @cached_property
+    def weights_digest(self) -> str:
+        """Digest over the bytes of all weights: two models with one digest are one model."""
+        return weights_digest(self.parameters())
+
+    @property
+    def device(self) -> torch.device:
+        """Where token ids go."""
+        return torch.device(self.info.device)
+
+    def batch(self, token_lists: Sequence[Sequence[int]], padding: Padding = "right") -> Batch:
+        """Pad token lists, with mask and positions such that the side makes no difference."""
+        lengths = [len(ids) for ids in token_lists]
+        if not lengths or min(lengths) == 0:
+            raise InputError("a batch needs at least one token in every row")
+        width = max(lengths)
+        if self.info.n_ctx is not None and width > self.info.n_ctx:
+            raise InputError(
+                f"row {lengths.index(width)} has {width} tokens, but {self.info.name} takes "
+                f"{self.info.n_ctx}: shorten it or leave it out"
+            )
+        ids = torch.full((len(lengths), width), self.tokens.pad)
+        mask = torch.zeros((len(lengths), width), dtype=torch.bool)
+        for row, tokens in enumerate(token_lists):
+            where = slice(0, len(tokens)) if padding == "right" else slice(width - len(tokens), width)
+            ids[row, where] = torch.tensor(tokens)
+            mask[row, where] = True
+        positions = (mask.long().cumsum(1) - 1).clamp(min=0)
+        device = self.device
+        return Batch(ids.to(device), mask.to(device), positions.to(device), padding)
+
+    @contextmanager
+    def hooked(self, hooks: Mapping[Site, Hook], shape: Sequence[int] | None = None) -> Iterator[None]:
+        """Place hooks for the runs inside the block, and know afterwards that each one fired.
+
+        `shape` is (batch, pos), for the few sites where a model flattens the two.
+        """
+        fired: set[Site] = set()
+        handles = []
+        try:
+            for site, hook in hooks.items():
+                callback = firing(site, hook, fired, shape)
+                handles.append(self.point(site).register_forward_hook(callback))
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+        self.must_have_fired(hooks, fired)
+
+    def must_have_fired(self, hooks: Mapping[Site, Hook], fired: set[Site]) -> None:
+        """Raise where a hook was placed that no run went through."""
+        silent = [str(site) for site in hooks if site not in fired]
+        if silent:
+            raise HookError(
+                f"hooks at {', '.join(silent)} never fired in {self.info.architecture} "
+                f"({self.info.backend}): the run was an unchanged run"
+            )
+
+    def check_site(self, site: Site) -> None:
+        """Raise where this model has no such site."""
+        if site.layer >= self.info.n_layers:
+            raise SiteError(f"no site {site} in {self.info.name}: it has layers 0 … {self.info.n_layers - 1}")
+        self.point(site)
+
+    def check_range(self, start: int, stop: int | None, residual: Any, head: bool) -> int:
+        """The layer to stop at, once the arguments of `run` make sense together."""
+        top = self.info.n_layers
+        end = top if stop is None else stop
+        if not 0 <= start < end <= top:
+            raise InputError(f"cannot run layers {start} … {end}: the model has layers 0 … {top - 1}")
+        if start > 0 and residual is None:
+            raise InputError(f"starting at layer {start} needs the residual that enters it")
+        if head and end != top:
+            raise InputError("logits exist only above the last layer: pass head=False with stop")
+        return end
+
+
+def firing(
+    site: Site, hook: Hook, fired: set[Site], shape: Sequence[int] | None
+) -> Callable[[nn.Module, Any, Any], Any]:
+    """Wrap a hook for torch: always `[batch pos width]` in, the module's own shape out."""
+
+    def callback(module: nn.Module, args: Any, output: Any) -> Any:
+        value = output[0] if isinstance(output, tuple) else output
+        fired.add(site)
+        h = value
+        if value.ndim == 4:  # [batch pos head d_head]
+            h = value.flatten(2)
+        elif value.ndim == 2 and shape is not None:  # [(batch pos) width]
+            h = value.reshape(*shape, -1)
+        changed = hook(h)
+        if changed is None:
+            return None
+        changed = changed.reshape(value.shape).to(value.dtype)
+        return (changed, *output[1:]) if isinstance(output, tuple) else changed
+
+    return callback

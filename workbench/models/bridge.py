@@ -1,0 +1,247 @@
+"""Backend `bridge`: a `TransformerBridge`, which runs the Hugging Face module itself under hooks."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformer_lens.hook_points import HookPoint
+from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
+from typing_extensions import override
+
+from workbench.errors import SiteError
+from workbench.models.base import Batch, Hook, LanguageModel, ModelInfo, firing
+from workbench.models.tokens import TokenReader
+from workbench.types import Site
+
+# Our word for a site → the bridge's name for the hook. `hook_mlp_out` already stands after the
+# post-norm where a block has one (gemma), and so does `hook_attn_out`.
+_NAMES = {
+    "resid_pre": "blocks.{layer}.hook_resid_pre",
+    "resid_post": "blocks.{layer}.hook_resid_post",
+    "attn_out": "blocks.{layer}.hook_attn_out",
+    "mlp_out": "blocks.{layer}.hook_mlp_out",
+    "mlp_act": "blocks.{layer}.mlp.hook_post",
+    "head_out": "blocks.{layer}.attn.hook_z",
+    "embed": "embed.hook_out",
+}
+_STREAM = ("embed", "resid_pre", "resid_post")
+
+
+class BridgeModel(LanguageModel):
+    """A `TransformerBridge`, ours or the user's own."""
+
+    def __init__(self, bridge: Any, info: ModelInfo, tokens: TokenReader):
+        self.bridge, self.info, self.tokens = bridge, info, tokens
+        self.causal: Any = bridge.original_model  # Hugging Face's: its attributes have no types
+        self.body: Any = self.causal.base_model
+        self._takes_positions = "position_ids" in inspect.signature(self.body.forward).parameters
+        # Held here, for while they are unwrapped the bridge's own lists show the bare modules.
+        self._blocks, self._embed = list(bridge.blocks), bridge.embed
+        self._dtype = next(self.causal.parameters()).dtype
+        self._blocks_return_tuples = self._probe_block()
+        # Set by the self-check once the unwrapped modules are known to compute the same.
+        self.unwrapping_is_exact = False
+        self._is_unwrapped = False
+
+    @override
+    def point(self, site: Site) -> nn.Module:
+        name = _NAMES[site.component].format(layer=site.layer)
+        found = self.bridge.hook_dict.get(name)
+        if found is None:
+            raise SiteError(
+                f"{self.info.architecture} has no site {site} through the bridge ({name}): "
+                "use a residual site (resid_pre, resid_post)"
+            )
+        return found
+
+    @override
+    def run(
+        self,
+        batch: Batch,
+        *,
+        hooks: Mapping[Site, Hook] | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        residual: Tensor | None = None,
+        head: bool = True,
+    ) -> Tensor:
+        end = self.check_range(start, stop, residual, head)
+        with ExitStack() as stack:
+            kept: dict[str, Tensor] = {}
+            # The user's hooks are placed first and the keeper last, so that what is returned is
+            # the residual as the hooks left it; an injected residual comes before both.
+            if residual is not None:
+                inject = {Site(start, "resid_pre"): lambda h: residual}
+                stack.enter_context(self.hooked(inject))
+            if hooks:
+                stack.enter_context(self.hooked(hooks, tuple(batch.ids.shape)))
+            if not head:
+                keep = {Site(end - 1, "resid_post"): _keep(kept)}
+                stack.enter_context(self.hooked(keep))
+            stack.enter_context(self._idle(start, end))
+            output = (self.causal if head else self.body)(**self._inputs(batch))
+        return output.logits if head else kept["h"]
+
+    @override
+    def final_norm(self, h: Tensor) -> Tensor:
+        return self.bridge.ln_final(h.to(self._dtype))
+
+    @override
+    def unembed(self, h: Tensor) -> Tensor:
+        logits = self.bridge.unembed(h.to(self._dtype))
+        cap = getattr(self.causal.config, "final_logit_softcapping", None)
+        return logits if cap is None else torch.tanh(logits / cap) * cap
+
+    @override
+    def parameters(self) -> Iterator[tuple[str, Tensor]]:
+        with self._unwrapped():  # so that names are the checkpoint's, whichever bridge this is
+            named = list(self.causal.named_parameters())
+            head = self.causal.get_output_embeddings()
+        # TransformerLens 3 gives a head without a bias one of zeros; it is not the checkpoint's.
+        added = None if head.bias is None or head.bias.any() else head.bias
+        yield from ((name, weight) for name, weight in named if weight is not added)
+
+    @override
+    @contextmanager
+    def reading(self, hooks: Mapping[Site, Hook]) -> Iterator[Callable[[Batch], None]]:
+        """As in the base; for the residual stream alone, past the bridge's own hook points.
+
+        The bridge recomputes attention and norms in Python so that each step has a hook. Where no
+        hook but ours is there, the Hugging Face modules it wraps say the same for less.
+        """
+        lean = (
+            self.unwrapping_is_exact
+            and all(site.component in _STREAM for site in hooks)
+            and not self._hooked_by_others()
+        )
+        if not lean:
+            with super().reading(hooks) as read:
+                yield read
+            return
+        stop = 1 + max((site.layer for site in hooks), default=0)
+        fired: set[Site] = set()
+        with self._unwrapped(), self._idle(0, stop):
+            handles = [self._look(site, hook, fired) for site, hook in hooks.items()]
+
+            def read(batch: Batch) -> None:
+                self.body(**self._inputs(batch))
+
+            try:
+                yield read
+            finally:
+                for handle in handles:
+                    handle.remove()
+        self.must_have_fired(hooks, fired)
+
+    # How ---------------------------------------------------------------------------------------
+
+    def _inputs(self, batch: Batch) -> dict[str, Any]:
+        inputs = {"input_ids": batch.ids, "attention_mask": batch.mask.long(), "use_cache": False}
+        if self._takes_positions:
+            inputs["position_ids"] = batch.positions
+        return inputs
+
+    def _probe_block(self) -> bool:
+        """Whether this model's blocks return `(h, …)` or `h`: it differs between architectures."""
+        seen: list[bool] = []
+        block = self._blocks[0].original_component
+        handle = block.register_forward_hook(lambda m, a, out: seen.append(isinstance(out, tuple)))
+        one = torch.zeros((1, 1), dtype=torch.long, device=self.device)
+        try:
+            with torch.inference_mode():
+                self.body(input_ids=one, use_cache=False)
+        finally:
+            handle.remove()
+        return seen[0]
+
+    @contextmanager
+    def _idle(self, start: int, end: int) -> Iterator[None]:
+        """Layers outside `start … end − 1` pass their input on and do no work.
+
+        The model's own forward goes on preparing masks and positions, so each layer that does run
+        is called exactly as ever; TransformerLens' `start_at_layer` runs the layers below and
+        throws the result away.
+        """
+        layers = self._block_modules()
+        idle = [*layers[:start], *layers[end:]]
+        returns_tuple = self._blocks_return_tuples
+
+        def pass_on(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
+            return (hidden_states, None) if returns_tuple else hidden_states
+
+        # In the instance's dict it goes before the class's forward; taken off, nothing of it
+        # remains. Plain assignment would not do: a bridge hands that on to the module it wraps.
+        mine = [block for block in idle if "forward" not in block.__dict__]
+        for block in mine:
+            block.__dict__["forward"] = pass_on
+        try:
+            yield
+        finally:
+            for block in mine:
+                del block.__dict__["forward"]
+
+    def _block_modules(self) -> list[nn.Module]:
+        """The blocks as the model's forward finds them just now: wrapped, or not."""
+        if self._is_unwrapped:
+            return [block.original_component for block in self._blocks]
+        return self._blocks
+
+    @cached_property
+    def _wrappers(self) -> list[tuple[nn.Module, str, Any]]:
+        """Every place where a Hugging Face module holds a bridge component for one of its own."""
+        return [
+            (parent, name, child)
+            for parent in self.causal.modules()
+            if not isinstance(parent, GeneralizedComponent)
+            for name, child in parent._modules.items()
+            if isinstance(child, GeneralizedComponent) and child.original_component is not None
+        ]
+
+    @contextmanager
+    def _unwrapped(self) -> Iterator[None]:
+        for parent, name, child in self._wrappers:
+            parent._modules[name] = child.original_component
+        config, kernel = self.causal.config, self.causal.config._attn_implementation
+        # Some bridges switch the configuration to the slow kernel that they imitate themselves.
+        config._attn_implementation = self.info.attention or kernel
+        self._is_unwrapped = True
+        try:
+            yield
+        finally:
+            self._is_unwrapped = False
+            config._attn_implementation = kernel
+            for parent, name, child in self._wrappers:
+                parent._modules[name] = child
+
+    def _hooked_by_others(self) -> bool:
+        return any(
+            module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+            for module in self.bridge.modules()
+            if isinstance(module, HookPoint)
+        )
+
+    def _look(self, site: Site, hook: Hook, fired: set[Site]) -> Any:
+        """Place a look at the stream on the unwrapped modules."""
+        if site.component == "embed":
+            module = self._embed.original_component
+        else:
+            module = self._blocks[site.layer].original_component
+        if site.component != "resid_pre":
+            return module.register_forward_hook(firing(site, hook, fired, None))
+
+        def before(module: nn.Module, args: Any, kwargs: Any) -> None:
+            fired.add(site)
+            hook(args[0] if args else kwargs["hidden_states"])
+
+        return module.register_forward_pre_hook(before, with_kwargs=True)
+
+
+def _keep(kept: dict[str, Tensor]) -> Hook:
+    def hook(h: Tensor) -> None:
+        kept["h"] = h
+
+    return hook

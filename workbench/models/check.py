@@ -1,0 +1,110 @@
+"""A short look at a freshly loaded model, before anyone trusts a number from it."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from workbench.errors import ModelError
+from workbench.models.base import Hook, LanguageModel
+from workbench.models.bridge import BridgeModel
+from workbench.types import Site, expand_sites
+
+LOGITS_TOLERANCE = 5e-5  # of the logits' scale, where that exceeds 1; float32
+STREAM_TOLERANCE = 1e-5  # of the residual's scale; float32
+# Half precision carries 8 (bf16) or 11 (fp16) bits: kernels that sum in another order differ so much.
+_HALF = {"torch.bfloat16": 5e-2, "torch.float16": 1e-2}
+
+
+def probe_ids(d_vocab: int, device: Any) -> Tensor:
+    """A short input that every vocabulary has, the same one each time."""
+    ids = 3 + (torch.arange(12) * 7919) % max(d_vocab - 3, 1)
+    return ids.clamp(max=d_vocab - 1)[None].to(device)
+
+
+def reference_logits(causal: Any) -> Tensor:
+    """The Hugging Face model's own logits, taken before anything is wrapped around it."""
+    ids = probe_ids(causal.get_input_embeddings().weight.shape[0], causal.device)
+    with torch.inference_mode():
+        return causal(input_ids=ids, use_cache=False).logits.float().cpu()
+
+
+def self_check(model: LanguageModel, reference: Tensor | None) -> LanguageModel:
+    """Check logits, residual sites and the head; raise `ModelError` with site and remedy.
+
+    Returns the model, its `info.self_check` filled with the largest differences found.
+    """
+    info = model.info
+    batch = model.batch([probe_ids(info.d_vocab, "cpu")[0].tolist()])
+    seen: dict[Site, Tensor] = {}
+    stream = expand_sites(("resid_pre", "resid_post"), info.n_layers)
+    with torch.inference_mode():
+        logits = model.run(batch, hooks={site: _copy_to(seen, site) for site in stream})
+        _check_stream(model, seen)
+        top = seen[Site(info.n_layers - 1, "resid_post")]
+        rebuilt = model.unembed(model.final_norm(top.to(logits.device)))
+    found = {"unembed": _difference(rebuilt, logits)}
+    if reference is not None:
+        found["logits"] = _difference(logits, reference)
+    for what, difference in found.items():
+        _judge(model, what, difference)
+    if isinstance(model, BridgeModel):
+        found["unwrapped"] = _check_unwrapping(model, seen)
+    model.info = replace(info, self_check=found)
+    return model
+
+
+def _copy_to(seen: dict[Site, Tensor], site: Site) -> Hook:
+    def hook(h: Tensor) -> None:
+        seen[site] = h.detach().float()
+
+    return hook
+
+
+def _check_stream(model: LanguageModel, seen: dict[Site, Tensor]) -> None:
+    shape = (1, probe_ids(model.info.d_vocab, "cpu").shape[1], model.info.d_model)
+    for site, value in seen.items():
+        if tuple(value.shape) != shape:
+            raise ModelError(
+                f"self-check failed at {site} of {model.info.architecture} ({model.info.backend}): "
+                f"shape {tuple(value.shape)} where {shape} was expected; try the other backend"
+            )
+        if not value.isfinite().all():
+            raise ModelError(
+                f"self-check failed at {site} of {model.info.architecture}: values are not finite "
+                f"in {model.info.dtype}; load with dtype=float32 or bfloat16"
+            )
+
+
+def _difference(a: Tensor, b: Tensor) -> float:
+    a, b = a.float().cpu(), b.float().cpu()
+    return float((a - b).abs().max() / b.abs().max().clamp(min=1.0))
+
+
+def _judge(model: LanguageModel, what: str, difference: float) -> None:
+    allowed = _HALF.get(model.info.dtype, LOGITS_TOLERANCE)
+    if not difference <= allowed:
+        where = "logits" if what == "logits" else "final norm and unembedding"
+        raise ModelError(
+            f"self-check failed at {where} of {model.info.architecture} ({model.info.backend}): "
+            f"they differ from the model's own by {difference:.1e} (allowed {allowed:.0e}); "
+            'try the other backend, or attn="eager"'
+        )
+
+
+def _check_unwrapping(model: BridgeModel, seen: dict[Site, Tensor]) -> float:
+    """Compare the stream of the unwrapped modules with the bridge's; trust them only if equal."""
+    again: dict[Site, Tensor] = {}
+    batch = model.batch([probe_ids(model.info.d_vocab, "cpu")[0].tolist()])
+    model.unwrapping_is_exact = True
+    with torch.inference_mode(), model.reading({s: _copy_to(again, s) for s in seen}) as read:
+        read(batch)
+    worst = max(
+        float((again[site] - seen[site]).abs().max() / seen[site].abs().max().clamp(min=1e-6))
+        for site in seen
+    )
+    allowed = _HALF.get(model.info.dtype, STREAM_TOLERANCE)
+    # A user's bridge may carry processed weights that the modules beneath it do not have.
+    model.unwrapping_is_exact = worst <= allowed
+    return worst

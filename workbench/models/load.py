@@ -1,0 +1,301 @@
+"""From a name, a directory or an object the user already has, to a checked `LanguageModel`."""
+
+import contextlib
+import copy
+import shutil
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import transformers
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from workbench.errors import ModelError, did_you_mean
+from workbench.models.base import LanguageModel, ModelInfo
+from workbench.models.bridge import BridgeModel
+from workbench.models.check import reference_logits, self_check
+from workbench.models.hooked import (
+    HookedModel,
+    build_hooked,
+    hooked_transformer_class,
+    processing_of,
+)
+from workbench.models.quiet import quietly
+from workbench.models.tokens import TokenReader
+
+Backend = Literal["bridge", "hooked"]
+BACKENDS: tuple[str, ...] = ("bridge", "hooked")
+
+_DTYPES = {
+    "float32": torch.float32,
+    "fp32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "bf16": torch.bfloat16,
+    "float16": torch.float16,
+    "fp16": torch.float16,
+}
+
+
+def load_model(
+    name_or_dir: str | Path,
+    *,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    backend: str = "bridge",
+    attn: str | None = None,
+    revision: str | None = None,
+    device_map: str | dict[str, Any] | None = None,
+    trust_remote_code: bool = False,
+) -> LanguageModel:
+    """Load a model by hub name or from a local directory, and check it before handing it over.
+
+    `dtype` is float32 on a CPU and the checkpoint's own on a GPU; `attn` is `sdpa` where the
+    architecture has it, else `eager`. `backend="hooked"` gives a `HookedTransformer` with nothing
+    folded and nothing centred, so that both backends hold the same residual stream.
+    """
+    if backend not in BACKENDS:
+        raise ModelError(f"unknown backend {backend!r}: {did_you_mean(backend, BACKENDS)}")
+    if backend == "hooked":
+        hooked_transformer_class()
+        if device_map is not None:
+            raise ModelError('device_map is for backend="bridge": HookedTransformer takes a device')
+    name = str(name_or_dir)
+    place = str(device or _default_device())
+    with reported_errors(name), quietly():
+        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)
+        kind = _dtype(dtype, place, config)
+        tokenizer = AutoTokenizer.from_pretrained(
+            name, revision=revision, trust_remote_code=trust_remote_code
+        )
+        causal = _load_causal(
+            name,
+            attn,
+            dtype=kind,
+            revision=revision,
+            trust_remote_code=trust_remote_code,
+            device_map=device_map,
+        )
+        if device_map is None:
+            causal = causal.to(place)
+        reference = reference_logits(causal)
+        facts = _facts(name, causal, kind, revision)
+        if backend == "hooked":
+            hooked = build_hooked(name, causal, copy.deepcopy(tokenizer), kind, place)
+            model: LanguageModel = HookedModel(
+                hooked, _info(facts, "hooked", place, None), TokenReader(tokenizer)
+            )
+        else:
+            kernel = causal.config._attn_implementation
+            bridge = _boot(name, causal, copy.deepcopy(tokenizer), kind)
+            where = str(causal.get_input_embeddings().weight.device)
+            model = BridgeModel(bridge, _info(facts, "bridge", where, kernel), TokenReader(tokenizer))
+        return self_check(model, reference)
+
+
+def wrap(model: Any, *, tokenizer: Any = None, copied: bool = False) -> LanguageModel:
+    """Use a model the user already has: a `TransformerBridge` or `HookedTransformer` as it is.
+
+    A raw Hugging Face model is never altered. Booting a bridge rewrites its modules, so it is
+    refused unless `copied=True`, which makes the bridge of a copy (twice the memory).
+    """
+    kind = type(model).__name__
+    if isinstance(model, LanguageModel):
+        return model
+    with quietly():
+        if kind == "TransformerBridge":
+            return _wrap_bridge(model, tokenizer)
+        if hasattr(model, "hook_dict") and hasattr(model, "W_U"):
+            return _wrap_hooked(model, tokenizer)
+        if isinstance(model, transformers.PreTrainedModel):
+            return _wrap_causal(model, tokenizer, copied)
+    raise ModelError(
+        f"cannot wrap a {kind}: pass a TransformerBridge, a HookedTransformer or a Hugging Face "
+        "causal language model"
+    )
+
+
+def _wrap_bridge(bridge: Any, tokenizer: Any) -> LanguageModel:
+    causal = bridge.original_model
+    weight = causal.get_input_embeddings().weight
+    facts = _facts(str(bridge.cfg.model_name), causal, weight.dtype, None)
+    info = _info(facts, "bridge", str(weight.device), causal.config._attn_implementation)
+    reader = TokenReader(_needed(tokenizer or bridge.tokenizer, "TransformerBridge"))
+    return self_check(BridgeModel(bridge, info, reader), None)
+
+
+def _wrap_hooked(hooked: Any, tokenizer: Any) -> LanguageModel:
+    cfg = hooked.cfg
+    info = ModelInfo(
+        name=short_name(str(cfg.model_name)),
+        source=str(cfg.model_name),
+        architecture=str(cfg.original_architecture or "HookedTransformer"),
+        backend="hooked",
+        n_layers=cfg.n_layers,
+        d_model=cfg.d_model,
+        d_vocab=cfg.d_vocab,
+        n_ctx=cfg.n_ctx,
+        dtype=str(cfg.dtype),
+        device=str(hooked.W_E.device),
+        processing=processing_of(hooked),
+    )
+    reader = TokenReader(_needed(tokenizer or hooked.tokenizer, "HookedTransformer"))
+    return self_check(HookedModel(hooked, info, reader), None)
+
+
+def _wrap_causal(causal: Any, tokenizer: Any, copied: bool) -> LanguageModel:
+    if not copied:
+        size = sum(p.numel() * p.element_size() for p in causal.parameters()) / 1e9
+        raise ModelError(
+            "a bridge would rewrite the modules of this Hugging Face model: pass copied=True to use "
+            f"a copy ({size:.1f} GB more), or load_model(name) for one that is the workbench's own"
+        )
+    tokenizer = _needed(tokenizer, "Hugging Face model")
+    mine = copy.deepcopy(causal).eval()
+    reference = reference_logits(mine)
+    weight = mine.get_input_embeddings().weight
+    name = str(mine.config._name_or_path or mine.config.model_type)
+    kernel = mine.config._attn_implementation
+    facts = _facts(name, mine, weight.dtype, None)
+    bridge = _boot(name, mine, copy.deepcopy(tokenizer), weight.dtype)
+    info = _info(facts, "bridge", str(weight.device), kernel)
+    return self_check(BridgeModel(bridge, info, TokenReader(tokenizer)), reference)
+
+
+def _needed(tokenizer: Any, what: str) -> Any:
+    if tokenizer is None:
+        raise ModelError(f"this {what} has no tokenizer: pass tokenizer=…")
+    return tokenizer
+
+
+def _boot(name: str, causal: Any, tokenizer: Any, dtype: torch.dtype) -> Any:
+    from transformer_lens.model_bridge import TransformerBridge
+
+    try:
+        return TransformerBridge.boot_transformers(name, hf_model=causal, tokenizer=tokenizer, dtype=dtype)
+    except (ValueError, NotImplementedError, RuntimeError, AttributeError, KeyError) as error:
+        raise ModelError(
+            f"TransformerLens cannot bridge {causal.config.model_type} ({name}): "
+            f"{_first_line(error)}; `workbench models` lists what is known to work"
+        ) from error
+
+
+def _load_causal(name: str, attn: str | None, **options: Any) -> Any:
+    """The Hugging Face model, with the fastest attention it admits unless one was asked for."""
+    try:
+        model = AutoModelForCausalLM.from_pretrained(name, attn_implementation=attn or "sdpa", **options)
+    except ValueError as error:
+        if attn is not None or "attention implementation" not in str(error):
+            raise
+        model = AutoModelForCausalLM.from_pretrained(name, attn_implementation="eager", **options)
+    return model.eval()
+
+
+def _facts(name: str, causal: Any, dtype: torch.dtype, revision: str | None) -> dict[str, Any]:
+    text = causal.config.get_text_config()
+    return {
+        "name": short_name(name),
+        "source": name,
+        "architecture": text.model_type,
+        "n_layers": text.num_hidden_layers,
+        "d_model": text.hidden_size,
+        "d_vocab": causal.get_output_embeddings().weight.shape[0],
+        "n_ctx": getattr(text, "max_position_embeddings", None),
+        "dtype": str(dtype),
+        "revision": revision or getattr(causal.config, "_commit_hash", None),
+    }
+
+
+def short_name(source: str) -> str:
+    """A hub name as it is; of a local directory the last part, for a figure is no place for a path."""
+    return Path(source).resolve().name if Path(source).is_dir() else source
+
+
+def _info(facts: dict[str, Any], backend: str, device: str, kernel: str | None) -> ModelInfo:
+    return ModelInfo(**facts, backend=backend, device=device, attention=kernel, processing=("none",))
+
+
+def _dtype(dtype: str | torch.dtype | None, device: str, config: Any) -> torch.dtype:
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    if isinstance(dtype, str):
+        if dtype not in _DTYPES:
+            raise ModelError(f"unknown dtype {dtype!r}: {did_you_mean(dtype, _DTYPES)}")
+        return _DTYPES[dtype]
+    own = getattr(config.get_text_config(), "dtype", None)
+    if device.startswith("cuda") and isinstance(own, torch.dtype):
+        return own
+    return torch.float32
+
+
+def _default_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    _warn_of_idle_gpu()
+    return "cpu"
+
+
+@cache
+def _warn_of_idle_gpu() -> None:
+    """Say once that there is a driver which this build of torch cannot use."""
+    driver = shutil.which("nvidia-smi") or Path("/proc/driver/nvidia/version").exists()
+    if driver and torch.version.cuda is None:
+        warnings.warn(
+            "this machine has an NVIDIA driver, but torch was built for the CPU only: see the "
+            "README for the one line that installs the CUDA build",
+            stacklevel=4,
+        )
+
+
+@contextlib.contextmanager
+def reported_errors(name: str) -> Iterator[None]:
+    """Turn what loading can run into, into one line with the remedy."""
+    from huggingface_hub import errors as hub
+
+    try:
+        yield
+    except hub.GatedRepoError as error:
+        raise ModelError(
+            f"{name} is gated: accept its terms on its page at the hub, then run `hf auth login`"
+        ) from error
+    except hub.RepositoryNotFoundError as error:
+        raise ModelError(f"no model {name!r} at the hub (or it is private: run `hf auth login`)") from error
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            f"{name} does not fit in memory: try dtype=bfloat16, device_map=auto, a smaller model "
+            "or another device (`workbench plan` tells how much it needs)"
+        ) from error
+    except (OSError, ValueError, ImportError) as error:
+        raise ModelError(_explain(name, error)) from error
+    except RuntimeError as error:
+        if "alloc" in str(error) or "out of memory" in str(error):
+            raise ModelError(
+                f"{name} does not fit in memory: try dtype=bfloat16 or a smaller model"
+            ) from error
+        raise
+
+
+def _explain(name: str, error: Exception) -> str:
+    text = str(error)
+    if "trust_remote_code" in text:
+        return (
+            f"{name} brings its own code, which is not run unless asked for: read that code, then "
+            "pass trust_remote_code=True (--trust-remote-code)"
+        )
+    if Path(name).is_dir():
+        return f"{name} is not a model directory the workbench can load: {_first_line(error)}"
+    if "is gated" in text or "gated repo" in text:
+        return f"{name} is gated: accept its terms on its page at the hub, then run `hf auth login`"
+    if any(sign in text for sign in ("connect", "offline", "cached files", "Connection")):
+        return (
+            f"{name} is not on this machine and the hub cannot be reached: give the path of a local "
+            "copy, or download it once where there is a network (`hf download`)"
+        )
+    return f"cannot load {name}: {_first_line(error)}"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__).rstrip(".")

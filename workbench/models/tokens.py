@@ -1,0 +1,154 @@
+"""Sentences to tokens, the same way for every model: one BOS, no padding, nothing cut off in silence.
+
+TransformerLens and Hugging Face each have habits here (a BOS that is doubled or lost, a pad token
+invented, a side chosen by the type of the input), so the workbench asks a tokenizer only for the
+bare tokens of a text and adds the rest itself.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import InputError, ModelError
+from workbench.store import digest_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SLOT = "{text}"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Tokens of one text; which are the sentence itself, and which are special (BOS and the like)."""
+
+    ids: tuple[int, ...]
+    sentence: tuple[bool, ...]
+    special: tuple[bool, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class TokenReader:
+    """A tokenizer's facts and its one use: text → token ids, with exactly one BOS where it has one."""
+
+    def __init__(self, tokenizer: Any):
+        self.tokenizer = tokenizer
+        if not tokenizer("a", add_special_tokens=False)["input_ids"]:
+            # Where its files are missing, a tokenizer may be made all the same: an empty one.
+            raise ModelError("the tokenizer knows no letters: its files are missing or empty")
+        self.prefix = _leading_tokens(tokenizer)
+        self.special = frozenset(tokenizer.all_special_ids) | frozenset(self.prefix)
+        pad = tokenizer.pad_token_id
+        # Padding is masked everywhere, so any valid id will do where a tokenizer has none.
+        self.pad = int(pad if pad is not None else (tokenizer.eos_token_id or 0))
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, unpadded, with one BOS where the tokenizer has one."""
+        if not texts:
+            return []
+        bare = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        return [self._with_prefix(list(ids)) for ids in bare]
+
+    def encode_in(self, template: str | None, texts: Sequence[str]) -> list[Encoded]:
+        """Tokens of each text set into `template` at `{text}`, its own tokens marked.
+
+        The whole string is tokenised at once, since a word may merge with what stands before it.
+        """
+        if template is None:
+            return [
+                Encoded(tuple(ids), tuple(not flag for flag in special), special)
+                for ids in self.encode(texts)
+                for special in [self._specials(ids)]
+            ]
+        if template.count(_SLOT) != 1:
+            raise InputError(f"template {template!r} must hold {_SLOT} exactly once")
+        if not getattr(self.tokenizer, "is_fast", False):
+            raise InputError(
+                "a template needs a fast tokenizer, to find the sentence in it again: "
+                "load the model with its tokenizer.json"
+            )
+        before, after = template.split(_SLOT)
+        whole = self.tokenizer(
+            [before + text + after for text in texts],
+            add_special_tokens=False,
+            return_offsets_mapping=True,
+        )
+        encoded = []
+        for text, ids, spans in zip(texts, whole["input_ids"], whole["offset_mapping"], strict=True):
+            start, end = len(before), len(before) + len(text)
+            inside = [a < end and b > start and b > a for a, b in spans]
+            prefixed = self._with_prefix(list(ids))
+            extra = len(prefixed) - len(ids)
+            sentence = (False,) * extra + tuple(inside)
+            encoded.append(Encoded(tuple(prefixed), sentence, self._specials(prefixed)))
+        return encoded
+
+    def _specials(self, ids: Sequence[int]) -> tuple[bool, ...]:
+        return tuple(token in self.special for token in ids)
+
+    def _with_prefix(self, ids: list[int]) -> list[int]:
+        if self.prefix and ids[: len(self.prefix)] == list(self.prefix):
+            return ids  # a chat template may carry the BOS in its text
+        return [*self.prefix, *ids]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of token ids, special tokens left out."""
+        return self.tokenizer.decode(list(ids), skip_special_tokens=True)
+
+    def digest(self) -> str:
+        """Digest of what turns text into ids: vocabulary, merges, normalisation, special tokens."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            rules: Any = sorted(self.tokenizer.get_vocab().items())
+        else:
+            rules = json.loads(backend.to_str())
+            # These two remember how the tokenizer was last called, not what it is.
+            rules.pop("padding", None)
+            rules.pop("truncation", None)
+        return digest_json({"rules": rules, "prefix": list(self.prefix)})
+
+    def fertility(self, sentences: dict[str, Sequence[str]]) -> "pd.DataFrame":
+        """Tokens per word and per character for each language, one row a language.
+
+        Words are what stands between spaces; for scripts written without spaces (Chinese, Thai)
+        only the figure per character compares.
+        """
+        import pandas as pd
+
+        rows = []
+        for language, texts in sentences.items():
+            tokens = sum(len(ids) - len(self.prefix) for ids in self.encode(texts))
+            words = sum(len(re.findall(r"\S+", text)) for text in texts)
+            characters = sum(len(re.sub(r"\s", "", text)) for text in texts)
+            rows.append(
+                {
+                    "language": language,
+                    "sentences": len(texts),
+                    "tokens": tokens,
+                    "tokens_per_word": tokens / max(words, 1),
+                    "tokens_per_character": tokens / max(characters, 1),
+                }
+            )
+        return pd.DataFrame(rows)
+
+
+def _leading_tokens(tokenizer: Any) -> tuple[int, ...]:
+    """What a text must start with: what the tokenizer puts there itself, else its BOS, else nothing."""
+    bare = list(tokenizer("a", add_special_tokens=False)["input_ids"])
+    full = list(tokenizer("a")["input_ids"])
+    for cut in range(len(full) - len(bare) + 1):
+        if full[cut : cut + len(bare)] == bare:
+            if cut:
+                return tuple(full[:cut])
+            break
+    # TransformerLens gives a tokenizer without a BOS its EOS under that name; what it was made with
+    # still tells the truth.
+    made_with = getattr(tokenizer, "init_kwargs", {})
+    has_bos = made_with["bos_token"] is not None if "bos_token" in made_with else True
+    if has_bos and tokenizer.bos_token_id is not None:
+        return (int(tokenizer.bos_token_id),)
+    return ()

@@ -1,0 +1,131 @@
+"""Verse-aligned Bibles: line n is verse n of `vref.txt`, or each line names its verse."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from workbench.errors import InputError, TextError
+from workbench.text.languages import is_language
+from workbench.text.raw import Raw, Request, Side, claim, plain_name, read_lines
+
+_VERSE = re.compile(r"[0-9A-Z]{3} \d+:\d+[a-z]?")
+_NAME = re.compile(r"(?P<code>x-[a-z0-9]{1,8}|[A-Za-z]{2,3}(?:_[A-Z][a-z]{3})?)(?:[-.][^/]*)?\.(?:txt|tsv)")
+_JOINED = "<range>"
+
+Verses = tuple[dict[str, str], dict[str, int]]
+"""Verse → its text, and verse → its line."""
+
+
+def is_bibles(path: Path) -> bool:
+    """Whether the path is a folder of Bibles: there is a `vref.txt`, or tables that begin with a verse."""
+    if not path.is_dir():
+        return False
+    if any(plain_name(file) == "vref.txt" for file in path.iterdir()):
+        return True
+    files = [file for file in sorted(path.iterdir()) if _is_bible(file)]
+    first = next((file for file in files if plain_name(file).endswith(".tsv")), None)
+    return first is not None and bool(_VERSE.match(next(iter(read_lines(first)), "")))
+
+
+def read_bibles(path: Path, request: Request) -> Raw:
+    """Read a folder of `swh-swh1850.txt` (with `vref.txt`) and `vie.vie1934.tsv` files; group: chapter.
+
+    A verse that only one of them numbers has no other side. A verse merged with the one before it
+    (`<range>`) merges both verses in every language that is read, so that rows stay translations.
+    """
+    if not path.is_dir():
+        raise InputError(f"{path} is not a folder: Bibles are a folder of one file for each language")
+    files: dict[str, Path] = {}
+    for file in sorted(path.iterdir()):
+        match = _NAME.fullmatch(plain_name(file)) if _is_bible(file) else None
+        if match and request.wants(match["code"]):
+            claim(files, match["code"], file)
+    references, vref = _references(path)
+    verses: dict[str, dict[str, str]] = {}
+    lines: dict[str, dict[str, int]] = {}
+    for language, file in files.items():
+        if plain_name(file).endswith(".tsv"):
+            verses[language], lines[language] = _read_table(file)
+        else:
+            verses[language], lines[language] = _read_plain(file, references, vref)
+    order = list(dict.fromkeys([*references, *(verse for table in verses.values() for verse in table)]))
+    sides = {
+        language: Side(
+            str(file),
+            [verses[language].get(verse, "") for verse in order],
+            [lines[language].get(verse, 0) for verse in order],  # a table has no line for a verse it lacks
+        )
+        for language, file in files.items()
+    }
+    return _merge_ranges(sides, [verse.rpartition(":")[0] for verse in order])
+
+
+def _is_bible(file: Path) -> bool:
+    match = _NAME.fullmatch(plain_name(file))
+    return bool(match) and is_language(match["code"]) if match else False
+
+
+def _references(path: Path) -> tuple[list[str], Path | None]:
+    for folder in (path, path.parent, path.parent / "metadata"):
+        for name in ("vref.txt", "vref.txt.xz", "vref.txt.gz"):
+            vref = folder / name
+            if vref.is_file():
+                references = [line.strip() for line in read_lines(vref)]
+                for number, reference in enumerate(references, 1):
+                    if not _VERSE.fullmatch(reference):
+                        raise TextError(f"{reference!r} is not a verse such as GEN 1:1", vref, number)
+                return references, vref
+    return [], None
+
+
+def _read_plain(file: Path, references: Sequence[str], vref: Path | None) -> Verses:
+    if vref is None:
+        raise TextError("needs vref.txt beside it, which names the verse of each line", file)
+    verses = read_lines(file)
+    if len(verses) != len(references):
+        raise TextError(
+            f"has {len(verses)} lines but {vref} has {len(references)}: line n must be verse n", file
+        )
+    numbers = {reference: number for number, reference in enumerate(references, 1)}
+    return dict(zip(references, verses, strict=True)), numbers
+
+
+def _read_table(file: Path) -> Verses:
+    verses: dict[str, str] = {}
+    numbers: dict[str, int] = {}
+    for number, line in enumerate(read_lines(file), 1):
+        verse, tab, text = line.partition("\t")
+        if not tab or not _VERSE.fullmatch(verse):
+            raise TextError("is not a verse, a tab and a text, such as GEN 1:1<tab>In the …", file, number)
+        if verse in verses:
+            raise TextError(f"{verse} stands on line {numbers[verse]} already: keep one", file, number)
+        verses[verse], numbers[verse] = text, number
+    return verses, numbers
+
+
+def _merge_ranges(sides: dict[str, Side], chapters: list[str]) -> Raw:
+    """Join each row that some language has merged with the row before it, in all languages."""
+    n = len(chapters)
+    starts = [
+        row
+        for row in range(n)
+        if row == 0 or not any(side.sentences[row].strip() == _JOINED for side in sides.values())
+    ]
+    if len(starts) == n:
+        return Raw(sides, chapters)
+    ends = [*starts[1:], n]
+    merged = {
+        language: Side(
+            side.path,
+            [_join(side.sentences[start:end]) for start, end in zip(starts, ends, strict=True)],
+            [side.line(start) for start in starts],
+        )
+        for language, side in sides.items()
+    }
+    return Raw(merged, [chapters[start] for start in starts])
+
+
+def _join(verses: Sequence[str]) -> str:
+    parts = [verse.strip() for verse in verses if verse.strip() != _JOINED]
+    # A side that lacks one of the verses would be a shorter translation than it looks: it is missing.
+    return " ".join(parts) if all(parts) else ""

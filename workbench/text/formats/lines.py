@@ -1,0 +1,168 @@
+"""Files aligned line by line: `NAME.sw` + `NAME.en`, Moses and OPUS names, NTREX and FLORES folders."""
+
+import json
+import re
+from pathlib import Path
+
+from workbench.errors import InputError, TextError, did_you_mean
+from workbench.text.languages import canonical, is_language
+from workbench.text.raw import Raw, Request, Side, claim, plain_name, read_lines
+
+_NTREX = re.compile(r".+-(?:ref|src)\.(?P<code>[A-Za-z]{2,3}(?:-[A-Za-z]+)?|x-[\w-]+)\.txt")
+_FLORES = re.compile(r"(?P<code>[a-z]{3}_[A-Z][a-z]{3}|x-[a-z0-9-]+)\.(?P<end>devtest|dev|test|jsonl)")
+_FLORES_PARTS = ("dev", "devtest", "test")
+
+Family = dict[str, list[Path]]
+"""The files that share a name up to the language: language → its files."""
+
+
+def is_lines(path: Path) -> bool:
+    """Whether the path is one of several aligned files, what their names begin with, or their folder."""
+    return any(len(family) > 1 for family in _families(path).values())
+
+
+def read_aligned(path: Path, request: Request) -> Raw:
+    """Files named alike up to a language code at the end; line n of each is the same sentence."""
+    families = {name: family for name, family in _families(path).items() if len(family) > 1}
+    wanted = set(request.languages or ())
+    fitting = {name: family for name, family in families.items() if wanted <= set(family)}
+    if not fitting:
+        known = "; ".join(f"{name}: {', '.join(family)}" for name, family in families.items())
+        asked = ", ".join(request.languages or ("two languages",))
+        raise InputError(f"{path} has no aligned files for {asked}; it has {known or 'no NAME.sw + NAME.en'}")
+    if len(fitting) > 1:
+        names = ", ".join(sorted(fitting))
+        raise InputError(f"{path} holds several texts ({names}): give the path of one, or languages=[…]")
+    [(name, family)] = fitting.items()
+    files: dict[str, Path] = {}
+    for language in _reading_order(name, family):
+        if request.wants(language):
+            for file in family[language]:
+                claim(files, language, file)
+    return Raw(_sides(files))
+
+
+def _families(path: Path) -> dict[str, Family]:
+    """Aligned files under a folder, beside a file, or that begin with a prefix."""
+    folder = path if path.is_dir() else path.parent
+    if not folder.is_dir():
+        return {}
+    found: dict[str, Family] = {}
+    for file in sorted(folder.iterdir()):
+        name, _, code = plain_name(file).rpartition(".")
+        if name and is_language(code) and file.is_file():
+            found.setdefault(name, {}).setdefault(canonical(code), []).append(file)
+    if path.is_dir():
+        return found
+    if path.exists():
+        own, _, code = plain_name(path).rpartition(".")
+        return {own: found[own]} if own in found and is_language(code) else {}
+    if path.name in found:
+        return {path.name: found[path.name]}
+    return {name: family for name, family in found.items() if name.startswith(path.name.rstrip(".") + ".")}
+
+
+def _reading_order(name: str, family: Family) -> list[str]:
+    """Order the languages as a pair in the name has them (`swh-eng`), else by code."""
+    for part in name.split("."):
+        pieces = part.split("-")
+        for cut in range(1, len(pieces)):
+            ends = "-".join(pieces[:cut]), "-".join(pieces[cut:])
+            if all(map(is_language, ends)) and set(map(canonical, ends)) == set(family):
+                return [canonical(code) for code in ends]
+    return sorted(family)
+
+
+def is_ntrex(path: Path) -> bool:
+    """Whether the path is a folder of NTREX files."""
+    return path.is_dir() and any(_NTREX.fullmatch(plain_name(file)) for file in path.iterdir())
+
+
+def read_ntrex(path: Path, request: Request) -> Raw:
+    """Read a folder of `newstest2019-ref.swa.txt` files; `DOCUMENT_IDS.tsv` names each line's document."""
+    files: dict[str, Path] = {}
+    for file in sorted(_folder(path).iterdir()):
+        match = _NTREX.fullmatch(plain_name(file))
+        if match and request.wants(match["code"]):
+            claim(files, match["code"], file)
+    ids = path / "DOCUMENT_IDS.tsv"
+    return Raw(_sides(files), read_lines(ids) if ids.is_file() else None)
+
+
+def is_flores(path: Path) -> bool:
+    """Whether the path is a folder of FLORES files, or the folder above such folders."""
+    return path.is_dir() and bool(_flores_parts(path))
+
+
+def read_flores(path: Path, request: Request) -> Raw:
+    """`dev/swh_Latn.dev`, `devtest/swh_Latn.devtest`, or JSON lines of FLORES+ under the same names."""
+    parts = _flores_parts(_folder(path))
+    if request.split is not None and request.split not in parts:
+        raise InputError(f"{path} has no split {request.split!r}: {did_you_mean(request.split, parts)}")
+    if request.split is None and len(parts) > 1:
+        choices = " or ".join(f"split={part!r}" for part in parts)
+        raise InputError(f"{path} holds {len(parts)} splits: choose one with {choices}")
+    [part] = [request.split] if request.split else parts or [path.name]
+    folder = parts.get(part, path)
+    files: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()):
+        match = _FLORES.fullmatch(plain_name(file))
+        if match and match["end"] in (part, "jsonl") and request.wants(match["code"]):
+            claim(files, match["code"], file)
+    if any(plain_name(file).endswith(".jsonl") for file in files.values()):
+        return _read_flores_plus(files)
+    return Raw(_sides(files), _flores_documents(path, part))
+
+
+def _flores_parts(path: Path) -> dict[str, Path]:
+    """Find the splits: name → folder."""
+    found: dict[str, Path] = {}
+    for folder in (path, *(path / part for part in _FLORES_PARTS)):
+        for file in folder.iterdir() if folder.is_dir() else ():
+            if match := _FLORES.fullmatch(plain_name(file)):
+                found[folder.name if match["end"] == "jsonl" else match["end"]] = folder
+    return found
+
+
+def _flores_documents(path: Path, part: str) -> list[str] | None:
+    """Name the article of each sentence, from the column URL of `metadata_dev.tsv`."""
+    for folder in (path, path.parent):
+        metadata = folder / f"metadata_{part}.tsv"
+        if metadata.is_file():
+            header, *rows = (line.split("\t") for line in read_lines(metadata))
+            if "URL" not in header:
+                raise TextError("has no column URL: fetch it again, or take it away", metadata, 1)
+            column = header.index("URL")
+            return [row[column] if column < len(row) else "" for row in rows]
+    return None
+
+
+def _read_flores_plus(files: dict[str, Path]) -> Raw:
+    sides: dict[str, Side] = {}
+    first_keys: list[tuple[str, str]] | None = None
+    for language, file in files.items():
+        keys, sentences = [], []
+        for number, line in enumerate(read_lines(file), 1):
+            try:
+                record = json.loads(line)
+                sentences.append(str(record["text"] or ""))
+                keys.append((str(record.get("id", number)), str(record.get("url", ""))))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                message = "is not FLORES+: each line is a JSON object with a text"
+                raise TextError(message, file, number) from error
+        if first_keys is not None and [key[0] for key in keys] != [key[0] for key in first_keys]:
+            raise TextError("has other ids than the files beside it: fetch them all again", file)
+        first_keys = first_keys or keys
+        sides[language] = Side(str(file), sentences)
+    urls = [url for _, url in first_keys or ()]
+    return Raw(sides, urls if any(urls) else None)
+
+
+def _sides(files: dict[str, Path]) -> dict[str, Side]:
+    return {language: Side(str(file), read_lines(file)) for language, file in files.items()}
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise InputError(f"{path} is not a folder: this format is a folder of files, one for each language")
+    return path

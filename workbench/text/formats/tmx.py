@@ -1,0 +1,90 @@
+"""Translation memories: TMX, read as a stream by a parser that expands and fetches nothing."""
+
+import re
+from pathlib import Path
+from xml.parsers import expat
+
+from workbench.errors import TextError
+from workbench.text.raw import Raw, Request, Side, canonical_in, plain_name, read_chunks
+
+# Inside a segment these hold formatting codes of the program the text came from, not text.
+_CODES = {"bpt", "ept", "ph", "it", "ut"}
+_LINE_END = re.compile(r"[ \t\r]*\n[ \t\r\n]*")
+
+
+def is_tmx(path: Path) -> bool:
+    """Whether the path is named as a translation memory."""
+    return plain_name(path).lower().endswith(".tmx")
+
+
+def read_tmx(path: Path, request: Request) -> Raw:
+    """Units `<tu>` with a variant `<tuv>` for each language; of two in one language, the first."""
+    units = _Units(path, request)
+    try:
+        for chunk in read_chunks(path):
+            units.parser.Parse(chunk, False)
+        units.parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        message = f"is not well-formed XML ({expat.ErrorString(error.code)}): mend it or fetch it again"
+        raise TextError(message, path, error.lineno) from error
+    languages = dict.fromkeys(language for unit in units.found for language in unit)
+    return Raw(
+        {
+            language: Side(str(path), [unit.get(language, "") for unit in units.found], units.lines)
+            for language in languages
+        }
+    )
+
+
+class _Units:
+    """Collects the units while the parser passes over the file."""
+
+    def __init__(self, path: Path, request: Request):
+        self.path, self.request = path, request
+        self.found: list[dict[str, str]] = []
+        self.lines: list[int] = []
+        self._language: str | None = None
+        self._text: list[str] | None = None
+        self._codes = 0
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._characters
+        # A plain DOCTYPE is let pass unread. An entity of its own could stand for gigabytes, or for a
+        # file of this machine; one that is not declared here would vanish from the text unseen.
+        self.parser.EntityDeclHandler = lambda *_: self._refuse("declares an entity")
+        self.parser.SkippedEntityHandler = lambda name, _: self._refuse(f"uses the unknown entity &{name};")
+
+    def _refuse(self, what: str) -> None:
+        message = f"{what}, which is not read: write its text in place of it"
+        raise TextError(message, self.path, self.parser.CurrentLineNumber)
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        line = self.parser.CurrentLineNumber
+        if tag == "tu":
+            self.found.append({})
+            self.lines.append(line)
+        elif tag == "tuv":
+            code = attributes.get("xml:lang") or attributes.get("lang")
+            if not code:
+                raise TextError("this <tuv> does not say its language: give it xml:lang", self.path, line)
+            self._language = canonical_in(self.path, code, line) if self.request.wants(code) else None
+        elif tag == "seg" and self._language and self.found:
+            self._text = []
+        elif tag in _CODES:
+            self._codes += 1
+
+    def _end(self, tag: str) -> None:
+        if tag == "seg" and self._text is not None and self._language:
+            text = _LINE_END.sub(" ", "".join(self._text))  # where the file was indented for people
+            self.found[-1].setdefault(self._language, text)
+            self._text = None
+        elif tag == "tuv":
+            self._language = None
+        elif tag in _CODES:
+            self._codes -= 1
+
+    def _characters(self, text: str) -> None:
+        if self._text is not None and not self._codes:
+            self._text.append(text)

@@ -1,0 +1,188 @@
+"""Many-way aligned sentences: row i of every language says the same thing."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import permutations
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.errors import InputError
+from workbench.store import digest_json
+from workbench.text.languages import canonical
+from workbench.text.splits import Split, clusters, deal
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ParallelText:
+    """Sentences in several languages, row by row translations of each other.
+
+    `sentences` maps each language (any spelling) to its sentences; its order is the order of the
+    languages. `groups` names the document of each row, `sources` the files they came from, and
+    `dropped` how many rows the reader left out because a side was missing.
+
+    >>> text = ParallelText({"swh": ["Habari", "Asante"], "eng": ["News", "Thanks"]})
+    >>> text
+    ParallelText(sw en, 2 rows)
+    >>> text["swa"][1]
+    'Asante'
+    """
+
+    sentences: Mapping[str, tuple[str, ...]]
+    groups: tuple[str, ...] | None = None
+    sources: tuple[str, ...] = ()
+    dropped: int = 0
+
+    def __post_init__(self) -> None:
+        sides: dict[str, tuple[str, ...]] = {}
+        for code, side in self.sentences.items():
+            language = canonical(code)
+            if language in sides:
+                raise InputError(f"two sides are {language!r} ({code!r} is one of them): keep one")
+            if isinstance(side, str):
+                raise InputError(f"the {language!r} side is one string: give a list of sentences")
+            sides[language] = tuple(side)
+            _check_side(language, sides[language])
+        if not sides:
+            raise InputError("no languages: a parallel text needs at least one side")
+        first, n = next((language, len(side)) for language, side in sides.items())
+        for language, side in sides.items():
+            if len(side) != n:
+                raise InputError(
+                    f"{first!r} has {n} sentences but {language!r} has {len(side)}: they must align"
+                )
+        if self.groups is not None:
+            if len(self.groups) != n:
+                raise InputError(f"{len(self.groups)} groups for {n} rows: give one group a row")
+            object.__setattr__(self, "groups", tuple(map(str, self.groups)))
+        object.__setattr__(self, "sentences", MappingProxyType(sides))
+        object.__setattr__(self, "sources", tuple(map(str, self.sources)))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages, in order."""
+        return tuple(self.sentences)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what is said, whatever files it came from and in whichever order of languages."""
+        groups = None if self.groups is None else list(self.groups)
+        sides = {language: list(side) for language, side in self.sentences.items()}
+        return digest_json({"sentences": sides, "groups": groups})
+
+    def __len__(self) -> int:
+        return len(next(iter(self.sentences.values())))
+
+    def __getitem__(self, language: str) -> tuple[str, ...]:
+        return self.sentences[self._known(language)]
+
+    def __contains__(self, language: object) -> bool:
+        try:
+            return isinstance(language, str) and canonical(language) in self.sentences
+        except InputError:
+            return False
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ParallelText):
+            return NotImplemented
+        return self.languages == other.languages and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        parts = [" ".join(self.languages), f"{len(self)} rows"]
+        if self.groups is not None:
+            parts.append(f"{len(set(self.groups))} groups")
+        if self.dropped:
+            parts.append(f"{self.dropped} dropped")
+        return f"ParallelText({', '.join(parts)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A read-only view of a dict cannot be pickled; workers on other machines get the dict.
+        return ParallelText, (dict(self.sentences), self.groups, self.sources, self.dropped)
+
+    def select(self, rows: Iterable[int]) -> "ParallelText":
+        """Take the given rows, in the given order (row numbers or a mask of n booleans)."""
+        picked = np.asarray(rows if isinstance(rows, Sequence | np.ndarray) else list(rows))
+        if picked.dtype == bool:
+            if picked.shape != (len(self),):
+                raise InputError(f"a mask of {picked.size} for {len(self)} rows: give one boolean a row")
+            picked = np.flatnonzero(picked)
+        if picked.size and not np.issubdtype(picked.dtype, np.integer):
+            raise InputError(f"rows are whole numbers, not {picked.dtype}")
+        chosen: list[int] = picked.astype(np.int64).tolist()
+        if wrong := [row for row in chosen if not 0 <= row < len(self)]:
+            raise InputError(f"no row {wrong[0]}: the text has rows 0 … {len(self) - 1}")
+        return ParallelText(
+            {language: tuple(side[row] for row in chosen) for language, side in self.sentences.items()},
+            None if self.groups is None else tuple(self.groups[row] for row in chosen),
+            self.sources,
+            self.dropped,
+        )
+
+    def only(self, languages: str | Iterable[str]) -> "ParallelText":
+        """Take the given languages, in the given order."""
+        wanted = [languages] if isinstance(languages, str) else list(languages)
+        sides = {self._known(language): self[language] for language in wanted}
+        return ParallelText(sides, self.groups, self.sources, self.dropped)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a sentence: `row`, `group` (where there are groups) and a column for each language."""
+        columns: dict[str, Any] = {"row": range(len(self))}
+        if self.groups is not None:
+            columns["group"] = self.groups
+        return pd.DataFrame(columns | dict(self.sentences))
+
+    def pairs(self) -> pd.DataFrame:
+        """One row for each sentence of each pair: `pair` (`sw-en`), `row`, `source`, `target`, `group`."""
+        frames = [
+            pd.DataFrame(
+                {
+                    "pair": f"{source}-{target}",
+                    "row": range(len(self)),
+                    "source": self[source],
+                    "target": self[target],
+                    "group": self.groups,
+                }
+            )
+            for source, target in permutations(self.languages, 2)
+        ]
+        if not frames:
+            raise InputError(f"a text in {self.languages[0]!r} alone has no pairs")
+        return pd.concat(frames, ignore_index=True)
+
+    def split(self, fit: float = 0.6, dev: float = 0.2, test: float = 0.2, seed: int = 0) -> Split:
+        """Rows to fit on, to choose on and to report on, that share no sentence and no document.
+
+        Sizes are fractions, met as closely as may be, or counts (whole numbers), met exactly.
+        """
+        tied = clusters(self.sentences.values(), self.groups, len(self))
+        return deal(tied, {"fit": fit, "dev": dev, "test": test}, seed)
+
+    def _known(self, language: str) -> str:
+        code = canonical(language)
+        if code not in self.sentences:
+            raise InputError(f"the text has no {code!r}: it has {', '.join(self.languages)}")
+        return code
+
+
+def _check_side(language: str, side: tuple[str, ...]) -> None:
+    for row, sentence in enumerate(side):
+        if not isinstance(sentence, str):
+            kind = type(sentence).__name__
+            raise InputError(f"row {row} of {language!r} is not text but {kind}: every side must be a string")
+        if not sentence.strip():
+            raise InputError(f"row {row} of {language!r} is empty: leave the row out or give its sentence")
+    try:
+        "\n".join(side).encode()
+    except UnicodeEncodeError:
+        row = next(row for row, sentence in enumerate(side) if _LONE_SURROGATE.search(sentence))
+        message = f"row {row} of {language!r} holds half a character (a lone surrogate): mend it"
+        raise InputError(message) from None

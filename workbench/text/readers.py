@@ -1,0 +1,68 @@
+"""`read`: one door for every corpus format."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from workbench.errors import InputError, did_you_mean
+from workbench.text.languages import canonical
+from workbench.text.parallel import ParallelText
+from workbench.text.raw import Request, finish
+from workbench.text.registry import READERS
+
+_NAMED_FILES = ("tsv", "csv", "jsonl", "tmx")
+
+
+def read(
+    path_or_name: str | Path,
+    languages: str | Iterable[str] | None = None,
+    format: str | None = None,
+    drop_missing: bool = False,
+    revision: str | None = None,
+    split: str | None = None,
+    config: str | None = None,
+) -> ParallelText:
+    """Read aligned sentences from a file, a folder, a prefix of files or a Hugging Face data set.
+
+    `languages` chooses the languages and their order; without it, all are read. `format` is one of
+    `READERS` where the path does not show it. Rows that lack a side are an error that names the first
+    of them, or are left out and counted with `drop_missing`. `split`, `revision` and `config` are for
+    formats that have them.
+    """
+    name = str(path_or_name)
+    path = Path(path_or_name).expanduser()
+    request = Request(_chosen(languages), split, revision, config)
+    format = _recognise(path) if format is None else format
+    if format not in READERS:
+        raise InputError(f"unknown format {format!r}: {did_you_mean(format, READERS)}")
+    reader = READERS[format]
+    for option in ("split", "revision", "config"):
+        value = getattr(request, option)
+        if value is not None and option not in reader.options:
+            raise InputError(f"{option}={value!r} means nothing to {name} ({format}): leave it out")
+    return finish(name, reader.read(path, request), request, drop_missing)
+
+
+def _chosen(languages: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    if languages is None:
+        return None
+    chosen = tuple(map(canonical, [languages] if isinstance(languages, str) else languages))
+    if not chosen:
+        raise InputError("languages=[] names none: name some, or leave it out to read all")
+    if len(set(chosen)) < len(chosen):
+        raise InputError(f"languages=[…] names one language twice: {', '.join(chosen)}")
+    return chosen
+
+
+def _recognise(path: Path) -> str:
+    for format, reader in READERS.items():
+        if reader.recognises(path):
+            if format in _NAMED_FILES and not path.exists():
+                break
+            return format
+    if path.exists():
+        kind = "folder" if path.is_dir() else "file"
+        raise InputError(f"{path} is a {kind} of no known format: give format=…, one of {', '.join(READERS)}")
+    raise InputError(
+        f"no file, folder or prefix {path}: check the path (a Hugging Face data set is called owner/name, "
+        "or give format='huggingface')"
+    )
