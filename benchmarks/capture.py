@@ -27,6 +27,9 @@ import torch
 import transformers as hf
 from rich.console import Console
 from rich.table import Table
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from workbench.capture import capture
 from workbench.capture.batches import plan_batches
@@ -44,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--slow-rounds", type=int, default=3, help="rounds of the slow contenders")
+    parser.add_argument("--only-memory", action="store_true", help="leave the timing out")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     parser.add_argument("--model", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -55,7 +59,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = make_model(Path(folder))
-        times = measure_times(path, options.rounds, options.slow_rounds)
+        times = {} if options.only_memory else measure_times(path, options.rounds, options.slow_rounds)
         peaks = {name: memory_in_child(name, path) for name in MEMORY_CONTENDERS}
     report(times, peaks, Console())
 
@@ -147,6 +151,7 @@ def load_causal(path: Path) -> Any:
     return hf.AutoModelForCausalLM.from_pretrained(path, attn_implementation="sdpa").eval()
 
 
+PROMISED = {"bridge body": 0.97, "Hugging Face body": 0.90, "one sentence at a time": 1.6}
 FAST = ("capture", "bridge body", "Hugging Face body")
 MEMORY_CONTENDERS = (
     "bridge body",
@@ -187,17 +192,43 @@ def memory_in_child(name: str, path: Path) -> dict[str, float]:
 
 
 def measure_memory(name: str, path: Path) -> dict[str, float]:
-    """Peak resident memory over what the loaded model needs at rest, in MB."""
+    """Peak memory over what the loaded model needs at rest, in MB: of tensors, and of the process.
+
+    The process's own figure wanders by tens of MB with the allocator; that of live tensors is exact.
+    """
     ways = contenders(path, MEMORY_BATCH_TOKENS)
     if name not in ways:
         raise SystemExit(1)
     gc.collect()
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")  # forget the peak of loading
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
     before = resident()
     with torch.inference_mode():
         ways[name]()
-    return {"peak_mb": peak() - before}
+        process = peak() - before
+        with LiveTensors() as live:
+            ways[name]()
+    return {"process_mb": process, "tensors_mb": live.peak / 1e6}
+
+
+class LiveTensors(TorchDispatchMode):
+    """Follows the bytes of all tensors made since it was entered, as long as they live."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive: dict[int, tuple[StorageWeakRef, int]] = {}
+        self.peak = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        known = {arg.untyped_storage().data_ptr() for arg in args if isinstance(arg, torch.Tensor)}
+        for value in tree_leaves(out):
+            if isinstance(value, torch.Tensor):
+                storage = value.untyped_storage()
+                if storage.data_ptr() not in known:  # views and in-place results are not new
+                    self.alive[storage.data_ptr()] = (StorageWeakRef(storage), storage.nbytes())
+        self.alive = {key: ref for key, ref in self.alive.items() if not ref[0].expired()}
+        self.peak = max(self.peak, sum(size for _, size in self.alive.values()))
+        return out
 
 
 def resident() -> float:
@@ -221,34 +252,30 @@ def ratio(times: dict[str, list[float]], name: str) -> float:
 def report(times: dict[str, list[float]], peaks: dict[str, dict[str, float]], console: Console) -> None:
     """Print the table and the verdicts."""
     table = Table(title="Last-token states of all 12 layers, 512 sentences of 5–120 tokens")
-    for column in ("", "median s", "capture's speed beside it", "peak MB over rest"):
+    for column in ("", "median s", "it : capture", "peak MB, tensors", "process"):
         table.add_column(column, justify="left" if not column else "right")
     for name, values in times.items():
         seconds = statistics.median(value for value in values if value == value)
-        memory = peaks.get(name, {}).get("peak_mb")
+        memory = peaks.get(name, {})
         table.add_row(
             name,
             f"{seconds:.2f}",
-            f"{ratio(times, name):.3f} ×",
-            "" if memory is None else f"{memory:.0f}",
+            f"{ratio(times, name):.3f}",
+            f"{memory['tensors_mb']:.0f}" if memory else "",
+            f"{memory['process_mb']:.0f}" if memory else "",
         )
-    console.print(table)
+    if times:
+        console.print(table)
+    else:
+        console.print(peaks)
     layer = MEMORY_BATCH_TOKENS * 512 * 4 / 1e6
     allowed = 2 * layer + 12 * SENTENCES * 512 * 4 / 1e6
-    bare = min(peaks[name]["peak_mb"] for name in ("bridge body", "Hugging Face body"))
-    extra = peaks["capture"]["peak_mb"] - bare
-    for text, holds in (
-        (f"≥ 0.97 × the bridge body: {ratio(times, 'bridge body'):.3f}", ratio(times, "bridge body") >= 0.97),
-        (
-            f"≥ 0.90 × the Hugging Face body: {ratio(times, 'Hugging Face body'):.3f}",
-            ratio(times, "Hugging Face body") >= 0.90,
-        ),
-        (
-            f"≥ 1.6 × one sentence at a time: {ratio(times, 'one sentence at a time'):.2f}",
-            ratio(times, "one sentence at a time") >= 1.6,
-        ),
-        (f"at most {allowed:.0f} MB over a bare forward: {extra:.0f}", extra <= allowed),
-    ):
+    bare = min(peaks[name]["tensors_mb"] for name in ("bridge body", "Hugging Face body"))
+    extra = peaks["capture"]["tensors_mb"] - bare
+    checks = [(f"at most {allowed:.0f} MB of tensors over a bare forward: {extra:.1f}", extra <= allowed)]
+    for name, wanted in PROMISED.items() if times else ():
+        checks.append((f"at least {wanted} × {name}: {ratio(times, name):.3f}", ratio(times, name) >= wanted))
+    for text, holds in checks:
         console.print(f"{'holds ' if holds else 'MISSED'}  {text}")
 
 

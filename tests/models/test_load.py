@@ -86,6 +86,15 @@ def test_a_processed_bridge_is_read_as_processed():
     assert torch.allclose(seen["run"], seen["read"], atol=1e-5)
 
 
+def test_a_model_in_training_is_refused():
+    bridge = load_model(tiny_path("gpt2")).bridge
+    bridge.train()
+    with pytest.raises(ModelError, match=r"call \.eval\(\)"):
+        wrap(bridge)
+    bridge.eval()
+    wrap(bridge)
+
+
 def test_nothing_else_can_be_wrapped():
     with pytest.raises(ModelError, match="cannot wrap a dict"):
         wrap({})

@@ -119,6 +119,8 @@ def wrap(model: Any, *, tokenizer: Any = None, copied: bool = False) -> Language
 
 def _wrap_bridge(bridge: Any, tokenizer: Any) -> LanguageModel:
     causal = bridge.original_model
+    if causal.training:
+        raise ModelError("this bridge is in training mode, where dropout is at work: call .eval() on it")
     weight = causal.get_input_embeddings().weight
     facts = _facts(str(bridge.cfg.model_name), causal, weight.dtype, None)
     info = _info(facts, "bridge", str(weight.device), causal.config._attn_implementation)
