@@ -117,7 +117,7 @@ def _print_similarity(result: "StudyResult") -> None:
 
 
 def _print_verdict(result: "StudyResult") -> None:
-    columns = ("chosen on dev", "", "layer", "gain on test [95 %]", "first minus it")
+    columns = ("chosen on dev", "", "layer", "gain on test", "first minus it")
     rows = []
     for outcome in (result.headline, *result.others):
         choice = outcome.choice
@@ -132,7 +132,7 @@ def _print_verdict(result: "StudyResult") -> None:
             )
         )
     console.print(table(columns, rows))
-    console.print("* a control: what it gains, a map has to beat\n")
+    console.print("95 % intervals in brackets. * a control: what it gains, a map has to beat.\n")
     console.print(Text(verdict(result), style="bold"))
     console.print()
 
