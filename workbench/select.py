@@ -46,7 +46,7 @@ def choose(table: pd.DataFrame, method: str) -> Choice:
         .reset_index()
         .sort_values(["layer", "intervention", "strength"], kind="stable")
     )
-    best = means.loc[means.margin.idxmax()]
+    best = means.iloc[int(means.margin.to_numpy().argmax())]
     margin_gain = float(best.margin - clean.margin.mean())
     if margin_gain <= NOTHING:
         return Choice(method, None, None, None, 0.0, 0.0)
