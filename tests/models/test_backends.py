@@ -221,6 +221,10 @@ def test_wrong_sites_and_ranges_are_named(model):
     batch = mixed_batch(model)
     with pytest.raises(SiteError, match=r"layers 0 … 3"):
         model.check_site(Site(4))
+    with pytest.raises(SiteError, match=r"layers 0 … 3"):
+        model.run(batch, hooks={Site(0): lambda h: None, Site(4): lambda h: None})
+    with pytest.raises(SiteError), model.reading({Site(0): lambda h: None, Site(4): lambda h: None}):
+        pass
     with pytest.raises(InputError, match="residual"):
         model.run(batch, start=1)
     with pytest.raises(InputError, match="head=False"):
@@ -258,3 +262,10 @@ class TestHooked:
 def test_without_hooked_transformer_the_remedy_is_named():
     with pytest.raises(ModelError, match=r'backend="bridge"'):
         load_model(tiny_path("llama"), backend="hooked")
+
+
+@pytest.mark.parametrize("architecture", [name for name, backend in CELLS if backend == "bridge"])
+def test_looking_takes_the_short_way(architecture):
+    # TransformerLens 4 hooks these two itself, so there the bridge's own hook points are used.
+    hooked_at_boot = not HAS_HOOKED and architecture in ("opt", "xglm")
+    assert tiny(architecture)._hooked_by_others() == hooked_at_boot

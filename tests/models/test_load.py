@@ -84,6 +84,25 @@ def test_a_processed_bridge_is_read_as_processed():
         with wrapped.reading({Site(1): lambda h: seen.update(read=h.clone())}) as read:
             read(batch)
     assert torch.allclose(seen["run"], seen["read"], atol=1e-5)
+    assert wrapped.info.processing == ("compatibility mode",)
+    assert wrapped.weights_digest != tiny("gpt2").weights_digest
+
+
+def test_weights_edited_through_the_bridge_count():
+    bridge = load_model(tiny_path("gpt2")).bridge
+    before = wrap(bridge).weights_digest
+    with torch.no_grad():  # gpt2 has one weight for q, k and v; the bridge shows three
+        bridge.blocks[1].attn.q.original_component.weight.mul_(2.0)
+    edited = wrap(bridge)
+    assert edited.weights_digest != before
+    assert not torch.allclose(logits_of(edited), logits_of(tiny("gpt2")), atol=1e-4)
+    batch = edited.batch(edited.tokens.encode(sentences(3)))
+    seen = {}
+    with torch.inference_mode():
+        edited.run(batch, hooks={Site(1): lambda h: seen.update(run=h.clone())})
+        with edited.reading({Site(1): lambda h: seen.update(read=h.clone())}) as read:
+            read(batch)
+    assert torch.allclose(seen["run"], seen["read"], atol=1e-5)
 
 
 def test_a_model_in_training_is_refused():

@@ -179,7 +179,7 @@ class LanguageModel(ABC):
         try:
             for site, hook in hooks.items():
                 callback = firing(site, hook, fired, shape)
-                handles.append(self.point(site).register_forward_hook(callback))
+                handles.append(self.check_site(site).register_forward_hook(callback))
             yield
         finally:
             for handle in handles:
@@ -195,11 +195,11 @@ class LanguageModel(ABC):
                 f"({self.info.backend}): the run was an unchanged run"
             )
 
-    def check_site(self, site: Site) -> None:
-        """Raise where this model has no such site."""
+    def check_site(self, site: Site) -> nn.Module:
+        """The module at a site; raise, with what there is, where this model has no such site."""
         if site.layer >= self.info.n_layers:
             raise SiteError(f"no site {site} in {self.info.name}: it has layers 0 … {self.info.n_layers - 1}")
-        self.point(site)
+        return self.point(site)
 
     def check_range(self, start: int, stop: int | None, residual: Any, head: bool) -> int:
         """The layer to stop at, once the arguments of `run` make sense together."""

@@ -104,6 +104,12 @@ class BridgeModel(LanguageModel):
         # TransformerLens 3 gives a head without a bias one of zeros; it is not the checkpoint's.
         added = None if head.bias is None or head.bias.any() else head.bias
         yield from ((name, weight) for name, weight in named if weight is not added)
+        if not self.unwrapping_is_exact:
+            # The bridge computes with weights of its own (split or processed): they count as well.
+            known = {id(weight) for _, weight in named}
+            for name, weight in self.causal.named_parameters():
+                if id(weight) not in known:
+                    yield f"bridge.{name}", weight
 
     @override
     @contextmanager
@@ -122,15 +128,19 @@ class BridgeModel(LanguageModel):
             with super().reading(hooks) as read:
                 yield read
             return
+        for site in hooks:
+            self.check_site(site)
         stop = 1 + max((site.layer for site in hooks), default=0)
         fired: set[Site] = set()
         with self._unwrapped(), self._idle(0, stop):
-            handles = [self._look(site, hook, fired) for site, hook in hooks.items()]
+            handles: list[Any] = []
 
             def read(batch: Batch) -> None:
                 self.body(**self._inputs(batch))
 
             try:
+                for site, hook in hooks.items():
+                    handles.append(self._look(site, hook, fired))
                 yield read
             finally:
                 for handle in handles:

@@ -5,6 +5,7 @@ import copy
 import shutil
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -124,6 +125,8 @@ def _wrap_bridge(bridge: Any, tokenizer: Any) -> LanguageModel:
     weight = causal.get_input_embeddings().weight
     facts = _facts(str(bridge.cfg.model_name), causal, weight.dtype, None)
     info = _info(facts, "bridge", str(weight.device), causal.config._attn_implementation)
+    if bridge.compatibility_mode:
+        info = replace(info, processing=("compatibility mode",))
     reader = TokenReader(_needed(tokenizer or bridge.tokenizer, "TransformerBridge"))
     return self_check(BridgeModel(bridge, info, reader), None)
 
