@@ -6,7 +6,7 @@ import torch
 import transformers as hf
 from tiny_models import CELLS, HAS_HOOKED, sentences, tiny
 
-from workbench.capture import capture
+from workbench.capture import capture, fitting
 from workbench.errors import InputError, SiteError
 from workbench.text import ParallelText
 from workbench.types import Site
@@ -205,6 +205,15 @@ def test_sentences_that_cannot_be_captured_are_named():
         capture(model, ParallelText({"en": ["a", "Z" * 400]}), store=None)
     with pytest.raises(InputError, match=r"sentence 0 in en has no token"):
         capture(model, ParallelText({"en": ["</s>"]}), pool="mean", store=None)
+
+
+def test_rows_that_fit_are_kept_in_all_languages():
+    text = ParallelText({"en": ["a", "Z" * 400, "b"], "sw": ["c", "d", "Q" * 400]})
+    assert fitting(tiny("llama"), text).sentences == {"en": ("a",), "sw": ("c",)}
+    assert fitting(tiny("bloom"), text) == text  # ALiBi has no limit
+    nearly = ParallelText({"en": ["a", "Z" * 250]})
+    assert len(fitting(tiny("llama"), nearly)) == 2
+    assert len(fitting(tiny("llama"), nearly, "x y z Q W K V B: {text}")) == 1
 
 
 def test_half_precision_is_stored_when_asked():

@@ -83,6 +83,17 @@ def test_plan_measures_what_is_at_hand(capsys, text_file):
     assert "not measured" not in out
 
 
+def test_rows_too_long_for_the_model_are_left_out_when_asked(capsys, tmp_path):
+    path = tmp_path / "long.tsv"
+    path.write_text("sw\ten\nhabari\tnews\n" + "Z" * 400 + "\tthanks\n")
+    common = (tiny_path("llama"), "--text", path)
+    assert "1 rows too long" in run(capsys, "plan", *common)[1]
+    code, _, err = run(capsys, "capture", *common, "--store", tmp_path / "s")
+    assert code == 2 and "--drop-long" in err
+    code, out, _ = run(capsys, "capture", *common, "--store", tmp_path / "s", "--drop-long")
+    assert code == 0 and "1 rows, 1 too long" in out.replace("(sw en, ", "").replace(")", "")
+
+
 def test_plan_needs_no_weights(capsys, text_file, tmp_path):
     folder = tmp_path / "config-only"
     folder.mkdir()

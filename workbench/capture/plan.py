@@ -8,6 +8,7 @@ import torch
 
 from workbench.capture.batches import padded_tokens, plan_batches
 from workbench.capture.pool import Pooler, counted, default_positions
+from workbench.capture.run import fitting
 from workbench.errors import InputError
 from workbench.models import LanguageModel
 from workbench.models.outline import Outline
@@ -26,6 +27,8 @@ class CapturePlan:
 
     sentences: int
     languages: int
+    too_long: int
+    """Rows with a side that the model has no room for."""
     tokens: int
     tokens_are_estimated: bool
     padded_tokens: int
@@ -50,11 +53,14 @@ def plan_capture(
 ) -> CapturePlan:
     """Count tokens, passes, disk and memory; with a loaded `model`, time two batches as well."""
     chosen = expand_sites(sites, outline.n_layers)
+    rows = len(text)
+    if model is not None:
+        text = fitting(model, text, template)
     lengths = {language: _lengths(outline.tokens, template, text[language]) for language in text.languages}
     batches = {name: plan_batches(sizes, batch_tokens) for name, sizes in lengths.items()}
     shown = sum(padded_tokens(lengths[name], batches[name]) for name in lengths)
     tokens = sum(map(sum, lengths.values()))
-    rows = tokens if pool == "all" else len(text) * len(text.languages)
+    kept = tokens if pool == "all" else len(text) * len(text.languages)
     numbers = sum(outline.width(site.component) for site in chosen)
     weight_bytes = outline.parameters * bytes_per_number
     # A block holds its input, its norm, queries, keys, values, and the feed-forward layer's inside.
@@ -63,11 +69,12 @@ def plan_capture(
     return CapturePlan(
         sentences=len(text),
         languages=len(text.languages),
+        too_long=rows - len(text),
         tokens=tokens,
         tokens_are_estimated=outline.tokens is None,
         padded_tokens=shown,
         forward_passes=sum(map(len, batches.values())),
-        disk_bytes=rows * numbers * 4,
+        disk_bytes=kept * numbers * 4,
         weight_bytes=weight_bytes,
         peak_bytes=weight_bytes + inside + pooled,
         flops=2.0 * outline.parameters * shown,

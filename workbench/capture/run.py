@@ -180,6 +180,20 @@ def _ahead(progress: Progress, language: str, done: int, total: int) -> Callable
     return lambda tokens: progress(f"capture {language}", done + tokens, total)
 
 
+def fitting(model: LanguageModel, text: ParallelText, template: str | None = None) -> ParallelText:
+    """The rows whose every side the model has room for; the rest are left out, in all languages."""
+    limit = model.info.n_ctx
+    if limit is None:
+        return text
+    fits = [True] * len(text)
+    for language in text.languages:
+        for row, tokens in enumerate(model.tokens.encode_in(template, text[language])):
+            fits[row] &= len(tokens) <= limit
+    if not any(fits):
+        raise InputError(f"no row fits {model.info.name}, which takes {limit} tokens: shorten the sentences")
+    return text if all(fits) else text.select([row for row, fit in enumerate(fits) if fit])
+
+
 def _check_sentences(
     model: LanguageModel, language: str, encoded: Sequence[Encoded], count: list[list[bool]]
 ) -> None:
@@ -188,7 +202,7 @@ def _check_sentences(
         if limit is not None and len(text) > limit:
             raise InputError(
                 f"sentence {row} in {language} has {len(text)} tokens, but {model.info.name} takes "
-                f"{limit}: leave it out (text.select) or shorten it"
+                f"{limit}: leave such rows out with fitting(model, text) (--drop-long), or shorten it"
             )
         if not any(flags):
             raise InputError(

@@ -33,10 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Capture, then say what was captured and where it is."""
-    from workbench.capture import capture, default_store
+    from workbench.capture import capture, default_store, fitting
 
     text = read_text(options)
     model = load(options)
+    whole = len(text)
+    if options.drop_long:
+        text = fitting(model, text, options.template)
     store = options.store or default_store()
     start = time.perf_counter()
     with progress_bar() as progress:
@@ -54,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
         )
     took = time.perf_counter() - start
     fertility = model.tokens.fertility({name: text[name] for name in text.languages})
-    console.print(f"{text!r}")
+    left_out = f", {whole - len(text)} too long for the model and left out" if whole > len(text) else ""
+    console.print(f"{text!r}{left_out}")
     console.print(f"{model.info.name}: {model.info.n_layers} layers × {model.info.d_model}")
     rows = [
         (r.language, r.sentences, r.tokens, f"{r.tokens_per_word:.2f}", f"{r.tokens_per_character:.2f}")

@@ -131,7 +131,7 @@ def _print_verdict(result: "StudyResult") -> None:
                 "" if over is None else _with_interval(over, "+", 2),
             )
         )
-    console.print(table(columns, rows))
+    console.print(table(columns, rows, words=2))
     console.print("95 % intervals in brackets. * a control: what it gains, a map has to beat.\n")
     console.print(Text(verdict(result), style="bold"))
     console.print()

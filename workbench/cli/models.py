@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     has_hooked = version("transformer-lens").startswith("3.")
     if not options.check:
         cells = [(r.architecture, r.example, _mark(r.bridge), _mark(r.hooked and has_hooked)) for r in rows]
-        console.print(table(("architecture", "such as", "bridge", "hooked"), cells))
+        console.print(table(("architecture", "such as", "bridge", "hooked"), cells, words=2))
         console.print(
             f"TransformerLens {version('transformer-lens')}. "
             "bridge: hub name or local directory. hooked (HookedTransformer, TransformerLens 3 only): "
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         (r.architecture, r.example, found[r.architecture, "bridge"], found[r.architecture, "hooked"])
         for r in rows
     ]
-    console.print(table(("architecture", "such as", "bridge", "hooked"), cells))
+    console.print(table(("architecture", "such as", "bridge", "hooked"), cells, words=2))
     console.print("Figures are the largest difference of logits from the Hugging Face model's own.")
     expected = {(r.architecture, "bridge"): r.bridge for r in rows}
     expected |= {(r.architecture, "hooked"): r.hooked and has_hooked for r in rows}

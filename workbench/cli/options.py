@@ -43,6 +43,9 @@ def add_capture_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--pool", default="last", help="last (default), mean, weighted_mean or all")
     group.add_argument("--template", help='set sentences into a prompt, such as "Q: {text} A:"')
     group.add_argument(
+        "--drop-long", action="store_true", help="leave out rows that the model has no room for"
+    )
+    group.add_argument(
         "--batch-tokens", type=int, help="tokens in a batch (default: 1024 on a CPU, 8192 on a GPU)"
     )
 

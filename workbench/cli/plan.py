@@ -68,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
         ("arithmetic", f"{plan.flops / 1e12:,.2f} TFLOP"),
         ("time", "not measured" if plan.seconds is None else f"about {duration(plan.seconds)}"),
     ]
+    if plan.too_long:
+        bill.insert(3, ("left out", f"{plan.too_long:,} rows too long for the model (capture --drop-long)"))
     for what, cost in bill:
         console.print(f"{what:<15} {cost}")
     if plan.seconds is None:

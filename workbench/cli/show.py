@@ -37,18 +37,16 @@ def progress_bar() -> Iterator[Callback]:
         yield show
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[object]], title: str | None = None) -> Table:
-    """A plain table: first column to the left, the others to the right."""
+def table(columns: Iterable[str], rows: Iterable[Iterable[object]], words: int = 1) -> Table:
+    """A plain table: the first columns hold words and stand to the left, the others to the right."""
     columns = list(columns)
     made = Table(
-        title=title,
-        title_justify="left",
         box=box.SIMPLE_HEAD if any(columns) else None,
         show_header=any(columns),
         pad_edge=False,
     )
     for number, name in enumerate(columns):
-        made.add_column(name, justify="left" if number == 0 else "right")
+        made.add_column(name, justify="left" if number < words else "right")
     for row in rows:
         made.add_row(*(str(cell) for cell in row))
     return made
