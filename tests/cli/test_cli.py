@@ -124,6 +124,19 @@ def test_errors_are_one_line_and_leave_nothing_behind(capsys, text_file, tmp_pat
     assert not store.exists() or not list(store.rglob("*.safetensors"))
 
 
+def test_a_split_of_the_text_can_be_named(capsys, tmp_path):
+    for split, n in (("dev", 3), ("devtest", 5)):
+        for code in ("swh_Latn", "eng_Latn"):
+            path = tmp_path / "flores" / split / f"{code}.{split}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(f"{code} {i}\n" for i in range(n)))
+    common = ("capture", tiny_path("llama"), "--text", tmp_path / "flores", "--store", tmp_path / "s")
+    code, out, _ = run(capsys, *common, "--text-split", "devtest")
+    assert code == 0 and "5 rows" in out
+    code, _, err = run(capsys, *common, "--text-split", "train")
+    assert code == 2 and "train" in err
+
+
 def test_an_error_in_a_file_names_file_and_line(capsys, tmp_path):
     path = tmp_path / "text.tsv"
     path.write_text("sw\ten\nhabari\tnews\nasante\t\n")

@@ -29,6 +29,9 @@ def add_text_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--languages", metavar="A,B", help="languages to use, such as sw,en")
     group.add_argument("--format", help="text format, where its name does not tell")
+    group.add_argument("--text-revision", metavar="REV", help="of a data set at the hub")
+    group.add_argument("--text-config", metavar="NAME", help="of a data set at the hub")
+    group.add_argument("--text-split", metavar="NAME", help="such as dev or test, where there are several")
     group.add_argument("--drop-missing", action="store_true", help="leave out rows that some language lacks")
 
 
@@ -80,6 +83,9 @@ def read_text(options: argparse.Namespace) -> "ParallelText":
         languages=names(options.languages),
         format=options.format,
         drop_missing=options.drop_missing,
+        revision=options.text_revision,
+        config=options.text_config,
+        split=options.text_split,
     )
 
 
