@@ -1,0 +1,264 @@
+"""Every dial of an organism, in one frozen config: the same config gives the same world and model.
+
+The gap is the accuracy a language lacks though it has the words: the skill is taught in the main
+language alone, and other languages reach it only as far as their words land where the main ones do.
+"""
+
+import ast
+import inspect
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
+from typing import Any, Literal, TypeVar, get_args
+
+from workbench.errors import InputError, did_you_mean
+from workbench.store import digest_json
+
+Order = Literal["SVO", "SOV", "VSO"]
+Morphology = Literal["isolating", "agglutinating", "fused"]
+Script = Literal["main", "own"]
+LastToken = Literal["operand", "mark"]
+Claim = Literal["before", "after"]
+
+
+@dataclass(frozen=True)
+class LanguageConfig:
+    """One invented language: how much of it is read, and how far it is from the main one."""
+
+    code: str
+    """Its name, `x-…`."""
+    resource: float
+    """Share of the training documents: more narrows the gap (the words are learned better)."""
+    skill: float = 0.0
+    """Share of the training facts seen as whole items in it: more narrows the gap from the other side."""
+    order: Order = "SVO"
+    """Where the verb stands; another order than the main one's widens the gap."""
+    morphology: Morphology = "isolating"
+    """`agglutinating` adds a suffix to the subject, `fused` changes its last syllable: both widen it."""
+    cognates: float = 0.0
+    """Share of its words that are the main ones: more narrows the gap, since nothing is to be learned."""
+    script: Script = "main"
+    """`own` letters share no token with any language, so that even cognates must be learned."""
+    fertility: int = 2
+    """Syllables (tokens) of a word: with two or more its meaning is formed inside the stack."""
+
+    def __post_init__(self) -> None:
+        _check_choice("order", self.order, get_args(Order))
+        _check_choice("morphology", self.morphology, get_args(Morphology))
+        _check_choice("script", self.script, get_args(Script))
+        for name in ("resource", "skill", "cognates"):
+            _check_share(f"{name} of {self.code!r}", getattr(self, name))
+        if not self.code.startswith("x-") or self.code != self.code.lower():
+            raise InputError(f"an invented language is called x-…, in small letters, not {self.code!r}")
+        if not 1 <= self.fertility <= 4:
+            raise InputError(f"fertility of {self.code!r} is {self.fertility}: take 1 to 4 syllables a word")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The model and how it is trained."""
+
+    layers: int = 8
+    """Blocks: more leave more room after the words are formed and before the answer is."""
+    width: int = 128
+    """Width of the residual stream: a narrow one forces languages to share it."""
+    heads: int = 4
+    """Attention heads of a block."""
+    hidden: int = 384
+    """Width inside the feed-forward part: where the table is kept."""
+    steps: int = 2000
+    """Updates: too few and the main language lacks the skill itself."""
+    batch: int = 256
+    """Documents of an update."""
+    learning_rate: float = 2e-3
+    """Highest learning rate, after a warm-up and before a straight line to zero."""
+    warmup: int = 100
+    """Updates until the learning rate is at its highest."""
+    weight_decay: float = 0.1
+    """Pull of the weights to zero: more favours one shared way over one for each language."""
+    autocast: bool = True
+    """Matrix products in bfloat16, which some processors do much faster."""
+
+    def __post_init__(self) -> None:
+        for name in ("layers", "width", "heads", "hidden", "steps", "batch"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}: it must be at least 1")
+        if self.width % self.heads or (self.width // self.heads) % 2:
+            raise InputError(f"width {self.width} does not divide into {self.heads} heads of even width")
+
+
+def _default_languages() -> tuple[LanguageConfig, ...]:
+    # Resource (rich, poor) × distance (near, far) fully crossed, and a second poor far one whose
+    # order and morphology differ, so that order and script can be told apart.
+    return (
+        LanguageConfig("x-main", resource=0.44, skill=1.0),
+        LanguageConfig("x-rich-near", resource=0.16, skill=0.2, cognates=0.5),
+        LanguageConfig("x-rich-far", resource=0.16, skill=0.2, order="VSO", cognates=0.1, script="own"),
+        LanguageConfig("x-poor-near", resource=0.08, cognates=0.5, morphology="agglutinating"),
+        LanguageConfig("x-poor-far", resource=0.08, order="VSO", cognates=0.1, script="own"),
+        LanguageConfig("x-poor-fused", resource=0.08, order="SOV", morphology="fused", script="own"),
+    )
+
+
+@dataclass(frozen=True)
+class WorldConfig:
+    """All dials. The first language is the main one; shares of documents are within a language."""
+
+    seed: int = 0
+    """Everything random follows from it: truth, words, documents, weights."""
+    concepts: int = 32
+    """Things that can be spoken of: more of them, and each word is seen less often."""
+    kinds: int = 4
+    """Hidden kinds of concepts, one for each operand: the answer depends on them, never on the word."""
+    relations: int = 8
+    """Verbs: each is a table of its own from two kinds to an answer."""
+    answers: int = 8
+    """Names that answer an item, the same in every language; chance is one over them."""
+    fit: int = 1500
+    """Facts kept for fitting maps (parallel text) and for examples to show."""
+    dev: int = 1000
+    """Facts kept for choosing."""
+    test: int = 2500
+    """Facts kept for reporting; all others are trained on."""
+    switched_one: float = 0.5
+    """Share of a language's documents that are main items with one of its words: builds shared space."""
+    switched_two: float = 0.0
+    """The same with two of its words: narrows the gap (two thirds of a whole item)."""
+    statements: float = 0.15
+    """Share of plain true sentences without an answer: teaches order and morphology."""
+    translations: float = 0.2
+    """Share of sentences beside their main version: teaches words, hardly narrows the gap."""
+    inference: float = 0.15
+    """Share of the main language's items that ask whether a named answer holds (three-way)."""
+    context: float = 0.05
+    """Share of items that come three in a row, so that a prompt may show examples."""
+    last_token: LastToken = "operand"
+    """What the answer is read from: the sentence's last word, or a question mark after it."""
+    claim: Claim = "before"
+    """Where an inference item names the answer it asks about: after the sentence is easier to learn."""
+    languages: tuple[LanguageConfig, ...] = field(default_factory=_default_languages)
+    """The main language first."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """The model."""
+
+    def __post_init__(self) -> None:
+        _check_choice("last_token", self.last_token, get_args(LastToken))
+        _check_choice("claim", self.claim, get_args(Claim))
+        object.__setattr__(self, "languages", tuple(self.languages))
+        codes = [language.code for language in self.languages]
+        if len(codes) < 2 or len(set(codes)) != len(codes):
+            raise InputError(f"at least two languages of different codes are needed, not {codes}")
+        if abs(total := sum(language.resource for language in self.languages)) and abs(total - 1) > 1e-6:
+            raise InputError(f"the languages' resource shares add up to {total:.4g}: make it 1")
+        for name in ("switched_one", "switched_two", "statements", "translations", "inference", "context"):
+            _check_share(name, getattr(self, name))
+        taken = self.switched_one + self.switched_two + self.statements + self.translations
+        if not 0 < taken <= 1 + 1e-9:
+            raise InputError(
+                f"switched, statements and translations take {taken:.4g} of a language: at most 1"
+            )
+        if not 4 <= self.answers <= 26 or self.answers % 2:
+            raise InputError(f"{self.answers} answers: take an even number from 4 to 26")
+        if not 2 <= self.kinds <= self.concepts or self.relations < 1:
+            raise InputError(f"{self.kinds} kinds of {self.concepts} concepts, {self.relations} relations")
+        if self.kinds**2 < self.answers:
+            raise InputError(f"{self.kinds}² pairs of kinds cannot have {self.answers} answers: add kinds")
+        if min(self.fit, self.dev, self.test) < 1 or self.fit + self.dev + self.test >= self.facts:
+            raise InputError(f"the world's {self.facts} facts are too few for its splits: add concepts")
+
+    @property
+    def main(self) -> LanguageConfig:
+        """The main language."""
+        return self.languages[0]
+
+    @property
+    def facts(self) -> int:
+        """How many facts there are in all splits together: relations × concepts²."""
+        return self.relations * self.concepts**2
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all dials."""
+        return digest_json(self.to_json())
+
+    def language(self, code: str) -> LanguageConfig:
+        """The language of that code."""
+        for language in self.languages:
+            if language.code == code:
+                return language
+        hint = did_you_mean(code, [language.code for language in self.languages])
+        raise InputError(f"unknown language {code!r}: {hint}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The dials as JSON values."""
+        value = asdict(self)
+        return value | {"languages": list(value["languages"])}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "WorldConfig":
+        """Read what `to_json` wrote; dials left out are at their default, unknown ones an error.
+
+        >>> WorldConfig.from_json({"conceps": 3})
+        Traceback (most recent call last):
+            ...
+        workbench.errors.InputError: unknown dial 'conceps' of the world: did you mean 'concepts'?
+        """
+        given = dict(value)
+        if "languages" in given:
+            rows = given["languages"]
+            if not isinstance(rows, list | tuple):
+                raise InputError("languages must be a list of objects, the main one first")
+            given["languages"] = tuple(_build(LanguageConfig, row, "a language") for row in rows)
+        if "training" in given:
+            given["training"] = _build(TrainingConfig, given["training"], "the training")
+        return _build(cls, given, "the world")
+
+
+def explain(kind: type) -> dict[str, str]:
+    """What each dial of a config class does, in the words written under it in this file.
+
+    >>> explain(TrainingConfig)["batch"]
+    'Documents of an update.'
+    """
+    body = ast.parse(inspect.getsource(kind)).body[0].body  # type: ignore[attr-defined]
+    return {
+        dial.target.id: str(text.value.value)
+        for dial, text in pairwise(body)
+        if isinstance(dial, ast.AnnAssign)
+        and isinstance(dial.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }
+
+
+C = TypeVar("C")
+
+
+def _build(kind: type[C], value: Any, what: str) -> C:
+    """A dataclass from a JSON object, every key known and every value of its default's type."""
+    if not isinstance(value, Mapping):
+        raise InputError(f"{what} must be an object of dials, not {value!r}")
+    known = {dial.name: dial for dial in fields(kind)}  # type: ignore[arg-type]
+    for name, given in value.items():
+        if name not in known:
+            raise InputError(f"unknown dial {name!r} of {what}: {did_you_mean(name, known)}")
+        wanted = known[name].type
+        plain = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}
+        if wanted in plain:
+            right = isinstance(given, plain[wanted])
+            if not right or (isinstance(given, bool) and wanted is not bool):
+                raise InputError(f"{name} of {what} must be of type {wanted.__name__}, not {given!r}")
+    try:
+        return kind(**value)
+    except TypeError as error:
+        raise InputError(f"{what} lacks a dial: {error}") from error
+
+
+def _check_choice(name: str, value: Any, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InputError(f"unknown {name} {value!r}: {did_you_mean(str(value), known)}")
+
+
+def _check_share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise InputError(f"{name} is {value}: a share lies between 0 and 1")

@@ -1,0 +1,185 @@
+"""What the model reads: documents in the shares of the config, a function of seed and step alone.
+
+Every document draws its language by resource share, then its kind:
+
+    main language    statement, else an item (plain, inference or several in context)
+    another one      statement, translation, a main item with one or two of its words, else an item
+
+A language whose skill is 0 has no items; its other kinds share their place. Whole items of such a
+language are never read, in pieces either: a switched item keeps at least one main word which that
+language does not have. Facts kept for fitting, choosing and reporting occur in no document of any kind.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import InputError
+from workbench.organism.config import WorldConfig
+from workbench.organism.language import Language, build_languages
+from workbench.organism.wording import (
+    claim_prompt,
+    in_context,
+    item_prompt,
+    statement,
+    switched,
+    tag,
+    translation_prompt,
+)
+from workbench.organism.world import LABELS, Facts, World
+
+DocumentKind = Literal[
+    "statement", "translation", "switched_one", "switched_two", "item", "inference", "context"
+]
+_KINDS: tuple[DocumentKind, ...] = get_args(DocumentKind)
+_SHOTS = 3
+_PARTS = "SVO"
+
+
+@dataclass(frozen=True)
+class Document:
+    """One training document."""
+
+    kind: DocumentKind
+    language: str
+    text: str
+
+
+class Corpus:
+    """An endless stream of documents."""
+
+    def __init__(self, config: WorldConfig):
+        self.config = config
+        self.world = World(config)
+        self.languages = build_languages(config)
+        self.main = self.languages[config.main.code]
+        self._seen = {code: self.world.seen(code) for code in self.languages}
+        train = self.world.split("train")
+        self._true = train[self.world.true(train)]
+        self._shares = {code: self._shares_of(code) for code in self.languages}
+        self._switchable = {
+            (code, kind): self._facts_to_switch(language, count)
+            for code, language in self.languages.items()
+            for kind, count in (("switched_one", 1), ("switched_two", 2))
+            if self._shares[code][_KINDS.index(kind)] > 0
+        }
+
+    def documents(self, step: int, count: int) -> list[Document]:
+        """The documents of one step: the same for the same seed, whatever was asked before."""
+        rng = np.random.default_rng([self.config.seed, 5, step])
+        codes = list(self.languages)
+        weights = np.array([language.resource for language in self.config.languages])
+        drawn = rng.choice(len(codes), size=count, p=weights / weights.sum())
+        return [self._document(codes[i], rng) for i in drawn]
+
+    def stream(self, batch: int, start: int = 0) -> Iterator[list[Document]]:
+        """The documents of one step after the other."""
+        step = start
+        while True:
+            yield self.documents(step, batch)
+            step += 1
+
+    def vocabulary(self) -> Iterator[str]:
+        """Text in which every token of every language occurs, for the tokenizer to learn from."""
+        for language in self.languages.values():
+            yield " ".join([tag(language.code), *language.words, *language.subjects])
+        yield " ".join([*self.world.names, *LABELS, ". ? ="])
+
+    def _shares_of(self, code: str) -> NDArray[np.float64]:
+        """Shares of the kinds within one language, in the order of `_KINDS`; they add up to 1."""
+        c = self.config
+        skill = c.language(code).skill > 0
+        if code == c.main.code:
+            shares = {"statement": c.statements}
+            items = 1 - c.statements
+        else:
+            shares = {
+                "statement": c.statements,
+                "translation": c.translations,
+                "switched_one": c.switched_one,
+                "switched_two": c.switched_two,
+            }
+            items = max(0.0, 1 - sum(shares.values())) if skill else 0.0
+        inference = c.inference if code == c.main.code else 0.0
+        plain = items * (1 - inference)
+        shares |= {
+            "inference": items * inference,
+            "context": plain * c.context,
+            "item": plain * (1 - c.context),
+        }
+        weights = np.array([shares.get(kind, 0.0) for kind in _KINDS])
+        if weights.sum() <= 0:
+            raise InputError(f"{code!r} has no documents: give it statements, translations or skill")
+        return weights / weights.sum()
+
+    def _facts_to_switch(self, other: Language, count: int) -> Facts:
+        """Training facts with more than `count` words that differ between the languages."""
+        concepts = self.config.concepts
+        plain = np.array([a != b for a, b in zip(self.main.words, other.words, strict=True)])
+        subject = np.array([a != b for a, b in zip(self.main.subjects, other.subjects, strict=True)])
+        train = self.world.split("train")
+        differ = subject[train[:, 1]].astype(int) + plain[train[:, 2]] + plain[concepts + train[:, 0]]
+        if not (differ > count).any():
+            raise InputError(
+                f"{other.code!r} has too few words of its own to switch {count} of them: lower its cognates"
+            )
+        return train[differ > count]
+
+    def _document(self, code: str, rng: np.random.Generator) -> Document:
+        kind = _KINDS[rng.choice(len(_KINDS), p=self._shares[code])]
+        return Document(kind, code, self._text(kind, self.languages[code], rng))
+
+    def _text(self, kind: DocumentKind, language: Language, rng: np.random.Generator) -> str:
+        if kind == "statement":
+            return statement(language.sentence(_one(self._true, rng)))
+        if kind == "translation":
+            sides = [language, self.main] if rng.random() < 0.5 else [self.main, language]
+            source, target = (side.sentence(fact) for fact in [_one(self._true, rng)] for side in sides)
+            return " ".join([translation_prompt(source, sides[1].code), *target])
+        if kind in ("switched_one", "switched_two"):
+            return self._switched(1 if kind == "switched_one" else 2, language, rng)
+        if kind == "inference":
+            return self._inference(language, rng)
+        shots = _SHOTS if kind == "context" else 1
+        return in_context(self._item(language, rng) for _ in range(shots))
+
+    def _item(self, language: Language, rng: np.random.Generator) -> str:
+        fact = _one(self._seen[language.code], rng)
+        return f"{item_prompt(language.sentence(fact), self.config.last_token)} {self._answer(fact)}"
+
+    def _inference(self, language: Language, rng: np.random.Generator) -> str:
+        fact = _one(self._seen[language.code], rng)
+        claims = claims_for(self.world, np.array([fact]), rng)
+        label = LABELS[int(self.world.labels(np.array([fact]), claims)[0])]
+        words = language.sentence(fact)
+        name = self.world.names[claims[0]]
+        return f"{claim_prompt(name, words, self.config.last_token, self.config.claim)} {label}"
+
+    def _switched(self, count: int, other: Language, rng: np.random.Generator) -> str:
+        kind = "switched_one" if count == 1 else "switched_two"
+        fact = _one(self._switchable[other.code, kind], rng)
+        own = [part for part in _PARTS if other.form(fact, part) != self.main.form(fact, part)]
+        parts = [own[i] for i in rng.permutation(len(own))[:count]]
+        words = switched(self.main, other, fact, parts)
+        return f"{item_prompt(words, self.config.last_token)} {self._answer(fact)}"
+
+    def _answer(self, fact: list[int]) -> str:
+        return self.world.names[int(self.world.answers(np.array([fact]))[0])]
+
+
+def claims_for(world: World, facts: Facts, rng: np.random.Generator) -> NDArray[np.int64]:
+    """An answer to claim of each fact, so that each of the three labels is as common as the others."""
+    right = world.answers(facts)
+    label = rng.integers(3, size=len(facts))
+    # Neutral claims are any but the answer and its opposite, which differ in the last bit.
+    pair = (right // 2 + rng.integers(1, len(world.names) // 2, size=len(facts))) % (len(world.names) // 2)
+    neutral = 2 * pair + rng.integers(2, size=len(facts))
+    return np.choose(label, [right, neutral, world.opposite(right)])
+
+
+def _one(facts: Facts, rng: np.random.Generator) -> list[int]:
+    fact: list[int] = facts[rng.integers(len(facts))].tolist()
+    return fact

@@ -1,0 +1,200 @@
+"""Training the model of a world: next-token prediction on its documents, resumable to the bit.
+
+Documents of a step follow from seed and step, so a checkpoint is weights, optimiser state and the
+number of steps done: training that was interrupted ends with the same weights as training that was not.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from workbench.errors import InputError
+from workbench.organism.checkpoint import load_checkpoint, save_checkpoint
+from workbench.organism.config import TrainingConfig, WorldConfig
+from workbench.organism.corpus import Corpus
+from workbench.organism.tokenizer import train_tokenizer
+from workbench.progress import Progress, silent
+from workbench.store import write_json
+
+CONTEXT = 64
+"""Longest text the model reads, in tokens."""
+_CARD = "organism.json"
+_IGNORE = -100
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished model and how it came."""
+
+    folder: Path
+    config: WorldConfig
+    seconds: float
+    """Of training, in this run alone where it was resumed."""
+    n_parameters: int
+    loss: float
+    """Mean loss per token of the last step."""
+
+
+def train_organism(
+    config: WorldConfig,
+    folder: Path,
+    *,
+    threads: int = 1,
+    checkpoint_every: int = 500,
+    stop_at: int | None = None,
+    progress: Progress = silent,
+) -> Trained | None:
+    """Train from the seed and save in Hugging Face format, going on from a checkpoint where there is one.
+
+    With `stop_at`, training halts after that many steps, leaves a checkpoint and returns None. The same
+    number of threads gives the same weights, with and without interruption.
+    """
+    if checkpoint_every < 1:
+        raise InputError(f"checkpoint_every is {checkpoint_every}: it must be at least 1 step")
+    corpus = Corpus(config)
+    tokenizer = train_tokenizer(corpus.vocabulary(), CONTEXT)
+    checkpoints = folder.with_name(f"{folder.name}.checkpoint")
+    start = time.perf_counter()
+    with _threads(threads):
+        model = new_model(config, tokenizer)
+        optimizer = _optimizer(model, config.training)
+        done, loss = load_checkpoint(checkpoints, config.digest, model, optimizer), float("nan")
+        end = min(config.training.steps, config.training.steps if stop_at is None else stop_at)
+        for step in range(done, end):
+            texts = [document.text for document in corpus.documents(step, config.training.batch)]
+            loss = _step(model, optimizer, config.training, step, tokenizer(texts)["input_ids"])
+            if (step + 1) % checkpoint_every == 0 or step + 1 == end:
+                save_checkpoint(checkpoints, config.digest, step + 1, model, optimizer)
+            progress("train organism", step + 1, config.training.steps)
+    if end < config.training.steps:
+        return None
+    size = sum(p.numel() for p in model.parameters())
+    trained = Trained(folder, config, round(time.perf_counter() - start, 2), size, loss)
+    _save(model, tokenizer, trained)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return trained
+
+
+def new_model(config: WorldConfig, tokenizer: Any) -> Any:
+    """A Llama-shaped model with the weights the seed gives."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    c = config.training
+    shape = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=c.width,
+        intermediate_size=c.hidden,
+        num_hidden_layers=c.layers,
+        num_attention_heads=c.heads,
+        max_position_embeddings=CONTEXT,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=None,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return LlamaForCausalLM(shape)
+
+
+def batches(documents: list[list[int]], pad: int) -> list[Tensor]:
+    """Documents of like length together, in the two groups that need the least padding.
+
+    Padding stands at the end, where causal attention never looks from what is before it.
+    """
+    rows = sorted(documents, key=len)
+    lengths = [len(row) for row in rows]
+    best = min(range(len(rows)), key=lambda cut: cut * lengths[cut - 1] + (len(rows) - cut) * lengths[-1])
+    groups = [group for group in (rows[:best], rows[best:]) if group]
+    return [torch.tensor([row + [pad] * (len(group[-1]) - len(row)) for row in group]) for group in groups]
+
+
+def _optimizer(model: Any, config: TrainingConfig) -> torch.optim.AdamW:
+    return torch.optim.AdamW(
+        model.parameters(),
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
+
+
+def _step(
+    model: Any, optimizer: torch.optim.Optimizer, config: TrainingConfig, step: int, ids: list[list[int]]
+) -> float:
+    scale = min(1.0, (step + 1) / max(1, config.warmup)) * (1 - step / config.steps)
+    for group in optimizer.param_groups:
+        group["lr"] = config.learning_rate * scale
+    predicted = sum(len(row) - 1 for row in ids)
+    optimizer.zero_grad()
+    total = 0.0
+    for batch in batches(ids, model.config.pad_token_id):
+        loss = _loss(model, batch, config.autocast) / predicted
+        loss.backward()
+        total += loss.item()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return total
+
+
+def _loss(model: Any, ids: Tensor, autocast: bool) -> Tensor:
+    """−Σ log p(next token), summed over all tokens but padding."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        logits = model(ids[:, :-1], use_cache=False).logits
+    targets = ids[:, 1:].masked_fill(ids[:, 1:] == model.config.pad_token_id, _IGNORE)
+    return torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1).float(), targets.flatten(), ignore_index=_IGNORE, reduction="sum"
+    )
+
+
+def _save(model: Any, tokenizer: Any, trained: Trained) -> None:
+    """Half precision, Hugging Face format; the folder is whole under its name or not there at all."""
+    folder = trained.folder
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    with _no_bars():
+        model.eval().half().save_pretrained(part)
+        tokenizer.save_pretrained(part)
+    card = {
+        "config": trained.config.to_json(),
+        "digest": trained.config.digest,
+        "seconds": trained.seconds,
+        "n_parameters": trained.n_parameters,
+        "loss": trained.loss,
+    }
+    write_json(part / _CARD, card)
+    shutil.rmtree(folder, ignore_errors=True)
+    part.rename(folder)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Compute on that many threads, and leave the caller's setting as it was."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Keep transformers from drawing: progress is the caller's to show."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

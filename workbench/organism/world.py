@@ -1,0 +1,103 @@
+"""The world: what is true, and which facts are kept for what.
+
+Every concept has two hidden kinds, one as first and one as second operand. A fact is a relation and two
+concepts, and its answer is table[relation, kind₁(first), kind₂(second)]: a skill, since facts that were
+never read have answers that follow from those that were. Independently of it, holds[relation, kind₁,
+kind₂] says which sentences are true as plain statements, so that statements show kinds but no answer.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import InputError, did_you_mean
+from workbench.organism.config import WorldConfig
+
+Facts = NDArray[np.int64]
+"""Rows of (relation, first concept, second concept)."""
+FactSplit = Literal["train", "fit", "dev", "test"]
+
+NAMES = (
+    *"Ada Bo Cyd Dov Eve Flo Gus Hal Ivo Jun Kim Lea Max".split(),
+    *"Nia Oto Pia Quy Rex Sol Tom Uma Val Wim Xia Yan Zoe".split(),
+)
+LABELS = ("Yes", "Maybe", "No")
+"""Entailed, neutral, contradicted."""
+
+
+class World:
+    """Everything that is true, from the seed alone.
+
+    >>> world = World(WorldConfig())
+    >>> sorted(world.facts)
+    ['dev', 'fit', 'test', 'train']
+    """
+
+    def __init__(self, config: WorldConfig):
+        self.config = config
+        rng = np.random.default_rng([config.seed, 1])
+        self.names = NAMES[: config.answers]
+        # Every kind is as common as every other, so that no answer can be guessed from how often it is.
+        even = np.arange(config.concepts) % config.kinds
+        self.kind = np.stack([rng.permutation(even) for _ in range(2)])
+        self.table = np.stack([self._answers_of_a_relation(rng) for _ in range(config.relations)])
+        half = np.arange(config.kinds**2) % 2 == 0
+        self.holds = np.stack(
+            [rng.permutation(half).reshape(config.kinds, -1) for _ in range(config.relations)]
+        )
+        shape = (config.relations, config.concepts, config.concepts)
+        every = rng.permutation(np.stack(np.unravel_index(np.arange(config.facts), shape), axis=1))
+        ends = np.cumsum([config.fit, config.dev, config.test])
+        self.facts: dict[str, Facts] = dict(
+            zip(("fit", "dev", "test", "train"), np.split(every, ends), strict=True)
+        )
+
+    def answers(self, facts: Facts) -> NDArray[np.int64]:
+        """table[relation, kind₁(first), kind₂(second)], the number of a name."""
+        return self.table[facts[:, 0], self.kind[0][facts[:, 1]], self.kind[1][facts[:, 2]]]
+
+    def true(self, facts: Facts) -> NDArray[np.bool_]:
+        """Which facts hold as plain statements."""
+        return self.holds[facts[:, 0], self.kind[0][facts[:, 1]], self.kind[1][facts[:, 2]]]
+
+    def opposite(self, answers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The one answer that contradicts another: names come in pairs."""
+        return answers ^ 1
+
+    def labels(self, facts: Facts, claims: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Yes where the claimed answer is the answer, No where it is its opposite, else Maybe."""
+        right = self.answers(facts)
+        return np.where(claims == right, 0, np.where(claims == self.opposite(right), 2, 1))
+
+    def seen(self, language: str) -> Facts:
+        """The training facts that are read as whole items in a language: its share of the skill."""
+        train = self.split("train")
+        place = self.config.languages.index(self.config.language(language))
+        count = round(self.config.languages[place].skill * len(train))
+        if count == len(train):
+            return train
+        return np.random.default_rng([self.config.seed, 2, place]).permutation(train)[:count]
+
+    def draw(self, split: FactSplit, count: int, seed: int = 0) -> Facts:
+        """As many facts of a split as wanted, in a random order, each once before any comes again.
+
+        A fact that comes again is no new evidence: items of one fact are one group in intervals.
+        """
+        facts = self.split(split)
+        rng = np.random.default_rng([self.config.seed, 3, seed])
+        rounds = [rng.permutation(len(facts)) for _ in range(-(-count // len(facts)))]
+        if not rounds:
+            return facts[:0]
+        return facts[np.concatenate(rounds)[:count]]
+
+    def split(self, name: str) -> Facts:
+        """The facts of a split."""
+        if name not in self.facts:
+            raise InputError(f"unknown split {name!r}: {did_you_mean(name, self.facts)}")
+        return self.facts[name]
+
+    def _answers_of_a_relation(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Every answer as often as every other, as nearly as may be."""
+        cells = self.config.kinds**2
+        return rng.permutation(np.arange(cells) % self.config.answers).reshape(self.config.kinds, -1)
