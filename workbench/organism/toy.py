@@ -6,8 +6,6 @@ It is made to be small, not to be like a language: read its numbers as a check t
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,8 @@ import torch
 from torch import Tensor
 
 from workbench.errors import InputError, StoreError
+from workbench.models.quiet import quietly
+from workbench.organism.threads import threads
 from workbench.organism.toy_world import FAR, MAIN, NAMES, ToyConfig, ToyWorld, syllables
 from workbench.progress import Progress, silent
 from workbench.store import digest_json, read_json, write_json
@@ -93,7 +93,7 @@ def _train_and_save(
 ) -> dict[str, Any]:
     tokenizer = _tokenizer()
     start = time.perf_counter()
-    with _one_thread():
+    with threads(1):
         model = _train(world, tokenizer, progress)
     card = asked | {
         "seconds": round(time.perf_counter() - start, 2),
@@ -103,42 +103,13 @@ def _train_and_save(
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    with _no_bars():
+    with quietly():
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
     write_json(part / _CARD, card)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
     return card
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Train on one core, and leave the caller's setting as it was.
-
-    Matrices this small gain nothing from a second thread, and lose much where cores are busy with
-    something else; and one thread adds in one order, so that a seed gives the same weights.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """Keep transformers from drawing: progress is the caller's to show."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _tokenizer() -> Any:

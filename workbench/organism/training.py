@@ -7,8 +7,6 @@ number of steps done: training that was interrupted ends with the same weights a
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,11 @@ import torch
 from torch import Tensor
 
 from workbench.errors import InputError
+from workbench.models.quiet import quietly
 from workbench.organism.checkpoint import load_checkpoint, save_checkpoint
 from workbench.organism.config import TrainingConfig, WorldConfig
 from workbench.organism.corpus import Corpus
+from workbench.organism.threads import threads as computing_on
 from workbench.organism.tokenizer import train_tokenizer
 from workbench.progress import Progress, silent
 from workbench.store import write_json
@@ -63,7 +63,7 @@ def train_organism(
     tokenizer = train_tokenizer(corpus.vocabulary(), CONTEXT)
     checkpoints = folder.with_name(f"{folder.name}.checkpoint")
     start = time.perf_counter()
-    with _threads(threads):
+    with computing_on(threads):
         model = new_model(config, tokenizer)
         optimizer = _optimizer(model, config.training)
         done, loss = load_checkpoint(checkpoints, config.digest, model, optimizer), float("nan")
@@ -160,7 +160,7 @@ def _save(model: Any, tokenizer: Any, trained: Trained) -> None:
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    with _no_bars():
+    with quietly():
         model.eval().half().save_pretrained(part)
         tokenizer.save_pretrained(part)
     card = {
@@ -173,28 +173,3 @@ def _save(model: Any, tokenizer: Any, trained: Trained) -> None:
     write_json(part / _CARD, card)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Compute on that many threads, and leave the caller's setting as it was."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """Keep transformers from drawing: progress is the caller's to show."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
