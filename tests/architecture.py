@@ -26,6 +26,7 @@ ROOMS = (
     "progress",
     "stats",
     "store",
+    "bundled",
     "text",
     "models",
     "capture",

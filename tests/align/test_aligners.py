@@ -11,6 +11,7 @@ from workbench.align import (
     Identity,
     LeastSquares,
     MeanShift,
+    Ridge,
     ShuffledPairs,
     r_squared,
 )
@@ -21,7 +22,10 @@ from workbench.errors import InputError
 EVERY = {name: make() for name, make in ALIGNERS.items()} | {
     "least_squares_centered": LeastSquares(center=True),
     "identity": CONTROLS["identity"](),
+    "ridge_one_penalty": Ridge(penalties=0.1, center=False),
     "shuffled_pairs": CONTROLS["shuffled_pairs"](LeastSquares(), seed=3),
+    "random_rotation": CONTROLS["random_rotation"](seed=3),
+    "random_equal_norm": CONTROLS["random_equal_norm"](LeastSquares(), seed=3),
 }
 
 

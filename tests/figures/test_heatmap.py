@@ -12,7 +12,7 @@ from workbench.errors import InputError
 from workbench.figures import draw_heatmap, gain_heatmap, to_page
 
 
-def rows(method, layer, correct, intervention="replace", model="toy", strength=1.0):
+def rows(method, layer, correct, intervention="replace", model="tiny", strength=1.0):
     clean = method == "clean"
     return pd.DataFrame(
         {

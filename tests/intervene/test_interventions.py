@@ -19,6 +19,19 @@ def test_the_formulas():
     h = draw(4, 6)
     torch.testing.assert_close(INTERVENTIONS["replace"](h, double_, 1.0), 2 * h)
     torch.testing.assert_close(INTERVENTIONS["add_mapped"](h, double_, -0.5), h - 0.5 * 2 * h)
+    torch.testing.assert_close(INTERVENTIONS["interpolate"](h, double_, 0.25), 0.75 * h + 0.25 * 2 * h)
+
+
+@pytest.mark.parametrize("strength", [-1, 0, 0.3, 1, 2.5])
+def test_interpolation_towards_the_state_itself_goes_nowhere(strength):
+    h = draw(4, 6)
+    torch.testing.assert_close(INTERVENTIONS["interpolate"](h, torch.clone, strength), h)
+
+
+def test_interpolation_all_the_way_is_replacement_to_the_bit():
+    h = torch.tensor([[float("inf"), -0.0, 3.0]])
+    after = INTERVENTIONS["interpolate"](h, torch.atan, 1.0)
+    assert torch.equal(after.view(torch.int32), torch.atan(h).view(torch.int32))
 
 
 @pytest.mark.parametrize("name", INTERVENTIONS)
@@ -33,9 +46,10 @@ def test_shape_precision_and_input_are_kept(name, dtype):
     assert torch.equal(h, before)
 
 
-def test_no_strength_leaves_every_bit_as_it_was():
+@pytest.mark.parametrize("name", [name for name, one in INTERVENTIONS.items() if one.uses_strength])
+def test_no_strength_leaves_every_bit_as_it_was(name):
     h = torch.tensor([[-0.0, 0.0, 1e-40, 3.0]])
-    after = INTERVENTIONS["add_mapped"](h, lambda x: x * float("inf"), 0.0)
+    after = INTERVENTIONS[name](h, lambda x: x * float("inf"), 0.0)
     assert torch.equal(after.view(torch.int32), h.view(torch.int32))
 
 

@@ -19,6 +19,14 @@ def test_a_config_comes_back_from_json_with_its_digest():
     assert replace(config, training=TrainingConfig(layers=9)).digest != config.digest
 
 
+def test_a_whole_number_is_the_same_dial_as_a_float():
+    languages = [{"code": "x-a", "resource": 1}, {"code": "x-b", "resource": 0}]
+    config = WorldConfig.from_json({"languages": languages, "statements": 0})
+    floats = [{"code": "x-a", "resource": 1.0}, {"code": "x-b", "resource": 0.0}]
+    again = WorldConfig.from_json({"languages": floats, "statements": 0.0})
+    assert config == again and config.digest == again.digest
+
+
 @pytest.mark.parametrize(
     ("value", "says"),
     [
@@ -43,7 +51,7 @@ def test_what_is_no_config_is_refused_with_a_hint(value, says):
     [
         ({"test": 10**6}, "too few for its splits"),
         ({"switched_one": 0.9}, "at most 1"),
-        ({"answers": 7}, "even number"),
+        ({"answers": 27}, "take 2 to 26"),
         ({"kinds": 2}, "cannot have 8 answers"),
         ({"languages": (LanguageConfig("x-a", 1.0),)}, "at least two languages"),
         ({"languages": (LanguageConfig("x-a", 0.5), LanguageConfig("x-b", 0.4))}, "add up to 0.9"),

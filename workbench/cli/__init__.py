@@ -15,6 +15,7 @@ COMMANDS = {
     "capture": "workbench.cli.capture",
     "demo": "workbench.cli.demo",
     "models": "workbench.cli.models",
+    "organism": "workbench.cli.organism",
     "plan": "workbench.cli.plan",
 }
 

@@ -15,7 +15,7 @@ from workbench.cli.options import (
     read_text,
     site_names,
 )
-from workbench.cli.show import console, duration, progress_bar, size, table
+from workbench.cli.show import caution, console, duration, progress_bar, size, table
 
 HELP = "keep every layer's states of parallel sentences"
 EXAMPLE = "workbench capture bigscience/bloomz-560m --text ntrex128 --languages sw,en --store runs/sw"
@@ -72,4 +72,5 @@ def run(options: argparse.Namespace) -> int:
     total = sum(t.numel() * t.element_size() for c in acts.captured.values() for t in c.states.values())
     console.print(f"{size(total)} in {store} ({duration(took)})")
     console.print(f"digest {acts.digest}")
+    caution(text)
     return 0

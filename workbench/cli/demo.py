@@ -1,4 +1,4 @@
-"""Run the whole path on a tiny model that is trained here in seconds: no network, no GPU.
+"""Run the whole path on the organism that ships: a small model of invented languages, no network, no GPU.
 
 Capture both languages, fit a map per layer, compare the languages, patch at every layer, choose the
 layer on dev items and judge it once on test items, beside controls; then write tables and a heatmap.
@@ -11,69 +11,80 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from workbench.cli.show import console, duration, progress_bar, table
+from workbench.cli.show import caution, console, duration, progress_bar, table
 
 if TYPE_CHECKING:
     from workbench.figures import Heatmap
-    from workbench.organism import Toy
     from workbench.stats import Interval
-    from workbench.study import Outcome, StudyResult
+    from workbench.study import StudyResult
 
-HELP = "the whole path on a tiny model, in about a minute"
+HELP = "the whole path on the model that ships, in about a minute"
 EXAMPLE = "workbench demo --out runs/demo"
+
+
+TASK = "exact"
+ITEMS = {"dev": 300, "test": 1000}
+"""Of the organism's items, as many as a first look needs."""
+PROMPTS = 600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
+    parser.add_argument(
+        "--source", default="x-poor-far", help="language to map into the main one (default: x-poor-far)"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder (default: runs/demo)")
     parser.add_argument("--backend", default="bridge", help="bridge (default) or hooked")
     parser.add_argument(
-        "--threads", type=int, default=1, help="CPU threads (default: 1, the fastest for a toy)"
+        "--threads", type=int, default=1, help="CPU threads (default: 1, the fastest for so small a model)"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train or find the toy, study it, print what was found."""
+    """Study the organism, print what was found."""
     import torch
 
     from workbench.errors import InputError
     from workbench.figures import gain_heatmap
     from workbench.models import load_model
-    from workbench.organism import make_toy
+    from workbench.organism import shipped
     from workbench.study import Study
 
     if options.threads < 1:
         raise InputError(f"--threads must be at least 1, not {options.threads}")
     torch.set_num_threads(options.threads)
     start = time.perf_counter()
+    organism = shipped()
+    main, source = organism.config.main.code, organism.config.language(options.source).code
+    if source == main:
+        raise InputError(f"{source} is the main language: name another as --source")
     with progress_bar() as progress:
-        toy = make_toy(options.out, progress=progress)
-        model = load_model(toy.folder, backend=options.backend)
-        study = Study(model, toy.text, toy.task, toy.source, toy.target, options.out, progress=progress)
+        model = load_model(organism.folder, backend=options.backend)
+        text, task = organism.text().select(range(PROMPTS)), organism.task(TASK).first(**ITEMS)
+        study = Study(model, text, task, source, main, options.out, progress=progress)
         result = study.run()
     sweep = result.tables["sweep"]
-    dev = sweep[(sweep.split == "dev") & (sweep.language == toy.source)]
-    _print_setting(toy, result)
+    dev = sweep[(sweep.split == "dev") & (sweep.language == source)]
+    _print_setting(result)
     console.print(terminal_heatmap(gain_heatmap(dev)))
     _print_similarity(result)
     _print_verdict(result)
+    caution(text)
     console.print(f"heatmap  {result.paths['heatmap']}")
     console.print(f"tables   {options.out}/*.parquet, manifest.json")
     console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
     return 0
 
 
-def _print_setting(toy: "Toy", result: "StudyResult") -> None:
-    made = "trained before" if toy.reused else f"trained just now in {duration(toy.seconds)}"
+def _print_setting(result: "StudyResult") -> None:
     console.print(
-        f"A toy: {toy.n_parameters:,} parameters, {made}. It learned a two-choice skill in {toy.target}, "
-        f"but of {toy.source} little more than the words.\nIt is tiny and made to have a gap: this shows "
-        "that the path works, and says nothing about real languages.\n"
+        f"An organism: a model of {result.model['n_layers']} layers that has read six invented languages. It "
+        f"learned a skill in {result.target}, but of {result.source} little more than the words.\n"
     )
     n = result.n
     rows = [
-        (f"accuracy in {toy.source}, unpatched", _with_interval(result.baseline)),
-        (f"accuracy in {toy.target} on the same items", _with_interval(result.ceiling)),
+        (f"accuracy in {result.source}, unpatched", _with_interval(result.baseline)),
+        (f"accuracy in {result.target} on the same items", _with_interval(result.ceiling)),
         ("gap", _with_interval(result.gap)),
     ]
     console.print(f"{result.pair}: {n['fit']} sentences fitted, {n['dev']} dev items, {n['test']} test items")
@@ -107,13 +118,16 @@ def _shade(value: float | None, reach: float) -> str:
 
 def _print_similarity(result: "StudyResult") -> None:
     fit, similarity = result.tables["fit"], result.tables["similarity"]
-    layers = sorted(similarity.layer.unique())
-    ours = fit[fit.method == result.headline.choice.method].set_index("layer").r2
-    rows = [(f"R² of {result.headline.choice.method}", *(f"{ours[layer]:.2f}" for layer in layers))]
+    sites = list(dict.fromkeys(similarity.site))
+    ours = fit[fit.method == result.headline.choice.method].set_index("site").r2
+    rows = [
+        (f"R² of {result.headline.choice.method}", *(f"{ours[s]:.2f}" if s in ours else "" for s in sites))
+    ]
     for name, some in similarity.groupby("method", sort=False):
-        values = some.set_index("layer").value
-        rows.append((f"{name}", *(f"{values[layer]:.2f}" for layer in layers)))
-    console.print(table((f"on {result.n['held_out']} held-out sentences", *map(str, layers)), rows))
+        values = some.set_index("site").value
+        rows.append((f"{name}", *(f"{values[site]:.2f}" for site in sites)))
+    columns = [site.removeprefix("resid_post.") for site in sites]
+    console.print(table((f"on {result.n['held_out']} held-out sentences", *columns), rows))
 
 
 def _print_verdict(result: "StudyResult") -> None:
@@ -157,14 +171,14 @@ def verdict(result: "StudyResult") -> str:
         said.append(f"It does better than {', '.join(beaten)}.")
     if level:
         said.append(f"It is not told apart from {', '.join(level)}.")
-    said += [_caution(other) for other in result.others if other.is_control and other.gain.low > 0]
+    warnings = [
+        f"{other.choice.method} gains {_with_interval(other.gain, '+')}"
+        for other in result.others
+        if other.is_control and other.gain.low > 0
+    ]
+    if warnings:
+        said.append(f"Mind what controls do by themselves: {', '.join(warnings)}.")
     return " ".join(said)
-
-
-def _caution(control: "Outcome") -> str:
-    return (
-        f"Mind that {control.choice.method}, a control, gains {_with_interval(control.gain, '+')} by itself."
-    )
 
 
 def _with_interval(interval: "Interval", sign: str = "", places: int = 3) -> str:

@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Which model, and how it is loaded."""
-    parser.add_argument("model", metavar="MODEL", help="name at the hub, or a local directory")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        default="organism",
+        help="name at the hub, or a local directory (default: organism, which comes with the project)",
+    )
     group = parser.add_argument_group("model")
     group.add_argument("--backend", default="bridge", help="bridge (default) or hooked")
     group.add_argument("--device", help="cpu, cuda, cuda:1 … (default: a GPU where there is one)")
@@ -25,7 +31,10 @@ def add_text_options(parser: argparse.ArgumentParser) -> None:
     """Which sentences."""
     group = parser.add_argument_group("text")
     group.add_argument(
-        "--text", required=True, metavar="PATH|NAME", help="parallel text: file, folder or data set"
+        "--text",
+        metavar="PATH|NAME",
+        help="parallel text: file, folder, data set, or starter (comes with the project); with the organism "
+        "as model its own",
     )
     group.add_argument("--languages", metavar="A,B", help="languages to use, such as sw,en")
     group.add_argument("--format", help="text format, where its name does not tell")
@@ -76,10 +85,18 @@ def load(options: argparse.Namespace) -> "LanguageModel":
 
 def read_text(options: argparse.Namespace) -> "ParallelText":
     """The parallel text the options name."""
+    from workbench.bundled import MODELS, TEXTS
+    from workbench.errors import InputError
     from workbench.text import read
 
+    # Text of invented languages tells another model nothing, so only the organism has it by default.
+    name = options.text or (options.model if options.model in MODELS and options.model in TEXTS else None)
+    if name is None:
+        raise InputError(
+            f"which sentences? give --text, a file, folder or data set ({', '.join(TEXTS)} are here)"
+        )
     return read(
-        options.text,
+        name,
         languages=names(options.languages),
         format=options.format,
         drop_missing=options.drop_missing,

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from workbench.bundled import cautions
 from workbench.progress import Progress as Callback
+
+if TYPE_CHECKING:
+    from workbench.text import ParallelText
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -50,6 +55,12 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]], words: int =
     for row in rows:
         made.add_row(*(str(cell) for cell in row))
     return made
+
+
+def caution(text: "ParallelText") -> None:
+    """Say what has to be said beside results on this text."""
+    for line in cautions(text.sources):
+        console.print(f"Note: {line}.", style="yellow")
 
 
 def size(n_bytes: float) -> str:

@@ -18,6 +18,6 @@ class Replace:
         """The mapped states."""
         if strength != 1:
             raise InputError(
-                f"replace knows no strength, but {strength:g} was asked for: leave it at 1, or use add_mapped"
+                f"replace knows no strength, but {strength:g} was given: leave it at 1, or use interpolate"
             )
         return map(h)

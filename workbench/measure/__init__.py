@@ -2,6 +2,7 @@
 
 from workbench.measure.base import Metric
 from workbench.measure.cka import debiased_linear_cka, linear_cka
+from workbench.measure.retrieval import centered_retrieval, retrieval
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -21,7 +22,22 @@ METRICS: dict[str, Metric] = {
             higher_is_better=True,
             reading="1: sentences are arranged alike up to rotation and scale; about 0: not more than chance",
         ),
+        Metric(
+            name="retrieval",
+            function=retrieval,
+            range=(0.0, 1.0),
+            higher_is_better=True,
+            reading="1: every sentence's nearest state by cosine is its own translation; 1/n: chance, among "
+            "n sentences",
+        ),
+        Metric(
+            name="retrieval_centered",
+            function=centered_retrieval,
+            range=(0.0, 1.0),
+            higher_is_better=True,
+            reading="1: the same once each language's mean is taken out; 1/n: chance, among n sentences",
+        ),
     )
 }
 
-__all__ = ["METRICS", "Metric", "debiased_linear_cka", "linear_cka"]
+__all__ = ["METRICS", "Metric", "centered_retrieval", "debiased_linear_cka", "linear_cka", "retrieval"]

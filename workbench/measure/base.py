@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+
+from workbench.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -20,3 +23,24 @@ class Metric:
     def __call__(self, X: Tensor, Y: Tensor) -> float:
         """The value for two languages' rows."""
         return self.function(X, Y)
+
+
+def check_rows(metric: str, X: Tensor, Y: Tensor, at_least: int) -> None:
+    """Refuse other than two matrices of the same rows, too few of them, and numbers that are none."""
+    if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y):
+        raise InputError(
+            f"{metric} needs [sent d] twice with the same sentences; {tuple(X.shape)} and "
+            f"{tuple(Y.shape)} given"
+        )
+    if len(X) < at_least:
+        raise InputError(f"{len(X)} sentences are too few for this {metric}: give at least {at_least}")
+    for value in (X, Y):
+        if not torch.isfinite(value).all():
+            raise InputError(f"{metric} needs finite numbers: capture in float32")
+
+
+def check_variation(metric: str, X: Tensor, Y: Tensor) -> None:
+    """Refuse rows that are all equal: nothing is left of them once their mean is gone."""
+    for value in (X, Y):
+        if (value == value[0]).all():
+            raise InputError(f"{metric} is not defined where all rows are equal")

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.errors import InputError
+from workbench.measure.base import check_rows, check_variation
 
 Rows = Float[Tensor, "sent d"]
 Gram = Float[Tensor, "sent sent"]
@@ -58,14 +58,5 @@ def _ratio(cross: Tensor, one: Tensor, other: Tensor) -> float:
 
 
 def _check(X: Tensor, Y: Tensor, at_least: int) -> None:
-    if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y):
-        raise InputError(
-            f"CKA needs [sent d] twice with the same sentences; {tuple(X.shape)} and {tuple(Y.shape)} given"
-        )
-    if len(X) < at_least:
-        raise InputError(f"{len(X)} sentences are too few for this CKA: give at least {at_least}")
-    for value in (X, Y):
-        if not torch.isfinite(value).all():
-            raise InputError("CKA needs finite numbers: capture in float32")
-        if (value == value[0]).all():
-            raise InputError("CKA is not defined where all rows are equal")
+    check_rows("CKA", X, Y, at_least)
+    check_variation("CKA", X, Y)

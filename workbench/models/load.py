@@ -14,6 +14,7 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from workbench.bundled import MODELS, resolved
 from workbench.errors import ModelError, did_you_mean
 from workbench.models.base import LanguageModel, ModelInfo
 from workbench.models.bridge import BridgeModel
@@ -53,6 +54,8 @@ def load_model(
 ) -> LanguageModel:
     """Load a model by hub name or from a local directory, and check it before handing it over.
 
+    `"organism"` is the small one that comes with the project.
+
     `dtype` is float32 on a CPU and the checkpoint's own on a GPU; `attn` is `sdpa` where the
     architecture has it, else `eager`. `backend="hooked"` gives a `HookedTransformer` with nothing
     folded and nothing centred, so that both backends hold the same residual stream.
@@ -63,7 +66,7 @@ def load_model(
         hooked_transformer_class()
         if device_map is not None:
             raise ModelError('device_map is for backend="bridge": HookedTransformer takes a device')
-    name = str(name_or_dir)
+    name = resolved(name_or_dir, MODELS)
     place = str(device or _default_device())
     with reported_errors(name), quietly():
         config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)

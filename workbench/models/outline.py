@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from workbench.bundled import MODELS, resolved
 from workbench.errors import ModelError
 from workbench.models.load import reported_errors
 from workbench.models.tokens import TokenReader
@@ -31,6 +32,7 @@ class Outline:
 
 def outline(name: str, *, revision: str | None = None, trust_remote_code: bool = False) -> Outline:
     """Read a model's configuration, and its tokenizer where that is at hand."""
+    name = resolved(name, MODELS)
     with reported_errors(name):
         config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)
         with torch.device("meta"):  # shapes without memory

@@ -21,8 +21,8 @@ from workbench.errors import InputError
 from workbench.organism.config import WorldConfig
 from workbench.organism.language import Language, build_languages
 from workbench.organism.wording import (
-    claim_prompt,
     in_context,
+    inference_prompt,
     item_prompt,
     statement,
     switched,
@@ -86,7 +86,7 @@ class Corpus:
         """Text in which every token of every language occurs, for the tokenizer to learn from."""
         for language in self.languages.values():
             yield " ".join([tag(language.code), *language.words, *language.subjects])
-        yield " ".join([*self.world.names, *LABELS, ". ? ="])
+        yield " ".join([*self.world.names, *LABELS, ". ? ¿"])
 
     def _shares_of(self, code: str) -> NDArray[np.float64]:
         """Shares of the kinds within one language, in the order of `_KINDS`; they add up to 1."""
@@ -103,10 +103,9 @@ class Corpus:
                 "switched_two": c.switched_two,
             }
             items = max(0.0, 1 - sum(shares.values())) if skill else 0.0
-        inference = c.inference if code == c.main.code else 0.0
-        plain = items * (1 - inference)
+        plain = items * (1 - c.inference)
         shares |= {
-            "inference": items * inference,
+            "inference": items * c.inference,
             "context": plain * c.context,
             "item": plain * (1 - c.context),
         }
@@ -141,22 +140,8 @@ class Corpus:
             return " ".join([translation_prompt(source, sides[1].code), *target])
         if kind in ("switched_one", "switched_two"):
             return self._switched(1 if kind == "switched_one" else 2, language, rng)
-        if kind == "inference":
-            return self._inference(language, rng)
-        shots = _SHOTS if kind == "context" else 1
-        return in_context(self._item(language, rng) for _ in range(shots))
-
-    def _item(self, language: Language, rng: np.random.Generator) -> str:
-        fact = _one(self._seen[language.code], rng)
-        return f"{item_prompt(language.sentence(fact), self.config.last_token)} {self._answer(fact)}"
-
-    def _inference(self, language: Language, rng: np.random.Generator) -> str:
-        fact = _one(self._seen[language.code], rng)
-        claims = claims_for(self.world, np.array([fact]), rng)
-        label = LABELS[int(self.world.labels(np.array([fact]), claims)[0])]
-        words = language.sentence(fact)
-        name = self.world.names[claims[0]]
-        return f"{claim_prompt(name, words, self.config.last_token, self.config.claim)} {label}"
+        facts = [_one(self._seen[language.code], rng) for _ in range(_SHOTS if kind == "context" else 1)]
+        return in_context(self._asked(fact, language.sentence(fact), kind == "inference") for fact in facts)
 
     def _switched(self, count: int, other: Language, rng: np.random.Generator) -> str:
         kind = "switched_one" if count == 1 else "switched_two"
@@ -164,20 +149,14 @@ class Corpus:
         own = [part for part in _PARTS if other.form(fact, part) != self.main.form(fact, part)]
         parts = [own[i] for i in rng.permutation(len(own))[:count]]
         words = switched(self.main, other, fact, parts)
-        return f"{item_prompt(words, self.config.last_token)} {self._answer(fact)}"
+        return self._asked(fact, words, rng.random() < self.config.inference)
 
-    def _answer(self, fact: list[int]) -> str:
-        return self.world.names[int(self.world.answers(np.array([fact]))[0])]
-
-
-def claims_for(world: World, facts: Facts, rng: np.random.Generator) -> NDArray[np.int64]:
-    """An answer to claim of each fact, so that each of the three labels is as common as the others."""
-    right = world.answers(facts)
-    label = rng.integers(3, size=len(facts))
-    # Neutral claims are any but the answer and its opposite, which differ in the last bit.
-    pair = (right // 2 + rng.integers(1, len(world.names) // 2, size=len(facts))) % (len(world.names) // 2)
-    neutral = 2 * pair + rng.integers(2, size=len(facts))
-    return np.choose(label, [right, neutral, world.opposite(right)])
+    def _asked(self, fact: list[int], words: list[str], inference: bool) -> str:
+        """A whole item about a fact that is put into these words: what is asked, and the answer."""
+        one, last = np.array([fact]), self.config.last_token
+        if inference:
+            return f"{inference_prompt(words, last)} {LABELS[int(self.world.labels(one)[0])]}"
+        return f"{item_prompt(words, last)} {self.world.names[int(self.world.answers(one)[0])]}"
 
 
 def _one(facts: Facts, rng: np.random.Generator) -> list[int]:

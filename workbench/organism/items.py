@@ -2,7 +2,7 @@
 
     two-choice    which of two names answers            chance 1/2   (the shape of XCOPA)
     exact         which of all names answers            chance 1/8   (MGSM, MZsRE: a short exact match)
-    inference     Yes, Maybe or No to a claimed answer  chance 1/3   (XNLI)
+    inference     is the sentence true: Yes, Maybe, No  chance 1/3   (the labels of XNLI)
     translation   which of four main sentences says it  chance 1/4
 
 An item is one fact; its versions in the languages differ in the words alone.
@@ -15,9 +15,8 @@ import numpy as np
 
 from workbench.errors import InputError, did_you_mean
 from workbench.organism.config import WorldConfig
-from workbench.organism.corpus import claims_for
 from workbench.organism.language import Language, build_languages, pieces, sentences, shared_tokens
-from workbench.organism.wording import claim_prompt, item_prompt, translation_prompt
+from workbench.organism.wording import inference_prompt, item_prompt, translation_prompt
 from workbench.organism.world import LABELS, Facts, FactSplit, World
 from workbench.tasks import ChoiceTask, Example, SplitName
 from workbench.text import ParallelText
@@ -69,7 +68,7 @@ class Items:
             "names": list(self.world.names),
             "kinds": self.world.kind.tolist(),
             "table": self.world.table.tolist(),
-            "holds": self.world.holds.tolist(),
+            "verdict": self.world.verdict.tolist(),
             "languages": {code: self._truth_of(language) for code, language in self.languages.items()},
         }
 
@@ -119,15 +118,11 @@ class Items:
         return [(prompt, choices, right[i]) for i, prompt in enumerate(self._prompts(language, facts))]
 
     def _inference(self, language: Language, facts: Facts, rng: np.random.Generator) -> Asked:
-        claims = claims_for(self.world, facts, rng)
-        labels = self.world.labels(facts, claims).tolist()
         choices = tuple(f" {label}" for label in LABELS)
-        asked: Asked = []
-        for words, claim, label in zip(sentences(language, facts), claims, labels, strict=True):
-            name = self.world.names[claim]
-            prompt = claim_prompt(name, words, self.config.last_token, self.config.claim)
-            asked.append((prompt, choices, label))
-        return asked
+        prompts = (inference_prompt(words, self.config.last_token) for words in sentences(language, facts))
+        return [
+            (prompt, choices, int(i)) for prompt, i in zip(prompts, self.world.labels(facts), strict=True)
+        ]
 
     def _translation(self, language: Language, facts: Facts, rng: np.random.Generator) -> Asked:
         sizes = np.array([self.config.relations, self.config.concepts, self.config.concepts])

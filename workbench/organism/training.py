@@ -22,7 +22,7 @@ from workbench.organism.corpus import Corpus
 from workbench.organism.threads import threads as computing_on
 from workbench.organism.tokenizer import train_tokenizer
 from workbench.progress import Progress, silent
-from workbench.store import write_json
+from workbench.store import read_json, write_json
 
 CONTEXT = 64
 """Longest text the model reads, in tokens."""
@@ -55,10 +55,13 @@ def train_organism(
     """Train from the seed and save in Hugging Face format, going on from a checkpoint where there is one.
 
     With `stop_at`, training halts after that many steps, leaves a checkpoint and returns None. The same
-    number of threads gives the same weights, with and without interruption.
+    number of threads gives the same weights, with and without interruption. A folder that holds this very
+    organism is left as it is; one that holds anything else is refused.
     """
     if checkpoint_every < 1:
         raise InputError(f"checkpoint_every is {checkpoint_every}: it must be at least 1 step")
+    if (found := _finished(folder, config)) is not None:
+        return found
     corpus = Corpus(config)
     tokenizer = train_tokenizer(corpus.vocabulary(), CONTEXT)
     checkpoints = folder.with_name(f"{folder.name}.checkpoint")
@@ -101,7 +104,9 @@ def new_model(config: WorldConfig, tokenizer: Any) -> Any:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return LlamaForCausalLM(shape)
+        model = LlamaForCausalLM(shape)
+    model.set_attn_implementation("eager")  # texts are so short that fused attention is the slower one
+    return model
 
 
 def batches(documents: list[list[int]], pad: int) -> list[Tensor]:
@@ -154,6 +159,18 @@ def _loss(model: Any, ids: Tensor, autocast: bool) -> Tensor:
     )
 
 
+def _finished(folder: Path, config: WorldConfig) -> Trained | None:
+    """What an earlier run left in the folder, where that is this organism."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return None
+    if not (folder / _CARD).is_file():
+        raise InputError(f"{folder} is there already and holds no organism: choose another folder")
+    card = read_json(folder / _CARD)
+    if card.get("digest") != config.digest:
+        raise InputError(f"{folder} holds an organism of other dials: choose another folder")
+    return Trained(folder, config, card["seconds"], card["n_parameters"], card["loss"])
+
+
 def _save(model: Any, tokenizer: Any, trained: Trained) -> None:
     """Half precision, Hugging Face format; the folder is whole under its name or not there at all."""
     folder = trained.folder
@@ -171,5 +188,6 @@ def _save(model: Any, tokenizer: Any, trained: Trained) -> None:
         "loss": trained.loss,
     }
     write_json(part / _CARD, card)
+    (part / "model.safetensors").chmod(0o644)  # its writer keeps it from others
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)

@@ -2,17 +2,17 @@
 
 statement     first relation second .
 item          first relation second [?] Name
-inference     Name first relation second [?] Yes|Maybe|No, or first relation second [?] = Name Yes|…
+inference     ¿ first relation second [?] Yes|Maybe|No
 translation   first relation second <x-other> its sentence in x-other
 in context    items, with a full stop between them
 """
 
 from collections.abc import Iterable, Sequence
 
-from workbench.organism.config import Claim, LastToken
+from workbench.organism.config import LastToken
 from workbench.organism.language import Language
 
-STOP, MARK, EQUALS = ".", "?", "="
+STOP, MARK, ASKED = ".", "?", "¿"
 
 
 def item_prompt(words: Sequence[str], last_token: LastToken) -> str:
@@ -20,10 +20,9 @@ def item_prompt(words: Sequence[str], last_token: LastToken) -> str:
     return " ".join([*words, MARK] if last_token == "mark" else words)
 
 
-def claim_prompt(name: str, words: Sequence[str], last_token: LastToken, claim: Claim) -> str:
-    """What stands before a label: the item, and before or after it the claimed answer."""
-    item = item_prompt(words, last_token)
-    return f"{name} {item}" if claim == "before" else f"{item} {EQUALS} {name}"
+def inference_prompt(words: Sequence[str], last_token: LastToken) -> str:
+    """What stands before a label: the sign that truth is asked for, and the sentence."""
+    return f"{ASKED} {item_prompt(words, last_token)}"
 
 
 def translation_prompt(words: Sequence[str], target: str) -> str:

@@ -2,8 +2,9 @@
 
 Every concept has two hidden kinds, one as first and one as second operand. A fact is a relation and two
 concepts, and its answer is table[relation, kind₁(first), kind₂(second)]: a skill, since facts that were
-never read have answers that follow from those that were. Independently of it, holds[relation, kind₁,
-kind₂] says which sentences are true as plain statements, so that statements show kinds but no answer.
+never read have answers that follow from those that were. A second table, independent of it, says of the
+same kinds whether the sentence is true, open or false. Plain statements are the true ones, so they show
+kinds but no answer.
 """
 
 from typing import Literal
@@ -23,7 +24,7 @@ NAMES = (
     *"Nia Oto Pia Quy Rex Sol Tom Uma Val Wim Xia Yan Zoe".split(),
 )
 LABELS = ("Yes", "Maybe", "No")
-"""Entailed, neutral, contradicted."""
+"""Whether a sentence is true: entailed, neutral, contradicted."""
 
 
 class World:
@@ -42,10 +43,7 @@ class World:
         even = np.arange(config.concepts) % config.kinds
         self.kind = np.stack([rng.permutation(even) for _ in range(2)])
         self.table = np.stack([self._answers_of_a_relation(rng) for _ in range(config.relations)])
-        half = np.arange(config.kinds**2) % 2 == 0
-        self.holds = np.stack(
-            [rng.permutation(half).reshape(config.kinds, -1) for _ in range(config.relations)]
-        )
+        self.verdict = np.stack([self._verdicts_of_a_relation(r, rng) for r in range(config.relations)])
         shape = (config.relations, config.concepts, config.concepts)
         every = rng.permutation(np.stack(np.unravel_index(np.arange(config.facts), shape), axis=1))
         ends = np.cumsum([config.fit, config.dev, config.test])
@@ -58,17 +56,12 @@ class World:
         return self.table[facts[:, 0], self.kind[0][facts[:, 1]], self.kind[1][facts[:, 2]]]
 
     def true(self, facts: Facts) -> NDArray[np.bool_]:
-        """Which facts hold as plain statements."""
-        return self.holds[facts[:, 0], self.kind[0][facts[:, 1]], self.kind[1][facts[:, 2]]]
+        """Which facts may be plain statements."""
+        return self.labels(facts) == 0
 
-    def opposite(self, answers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The one answer that contradicts another: names come in pairs."""
-        return answers ^ 1
-
-    def labels(self, facts: Facts, claims: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Yes where the claimed answer is the answer, No where it is its opposite, else Maybe."""
-        right = self.answers(facts)
-        return np.where(claims == right, 0, np.where(claims == self.opposite(right), 2, 1))
+    def labels(self, facts: Facts) -> NDArray[np.int64]:
+        """verdict[relation, kind₁(first), kind₂(second)], the number of a label."""
+        return self.verdict[facts[:, 0], self.kind[0][facts[:, 1]], self.kind[1][facts[:, 2]]]
 
     def seen(self, language: str) -> Facts:
         """The training facts that are read as whole items in a language: its share of the skill."""
@@ -101,3 +94,8 @@ class World:
         """Every answer as often as every other, as nearly as may be."""
         cells = self.config.kinds**2
         return rng.permutation(np.arange(cells) % self.config.answers).reshape(self.config.kinds, -1)
+
+    def _verdicts_of_a_relation(self, relation: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Every label as often as every other; what is left over falls to another one each time."""
+        cells = np.arange(self.config.kinds**2)
+        return rng.permutation((cells + relation) % len(LABELS)).reshape(self.config.kinds, -1)

@@ -77,6 +77,18 @@ class ChoiceTask:
         """Its examples in one language and split."""
         return tuple(e for e in self.all if e.language == language and e.split == split)
 
+    def first(self, **counts: int) -> "ChoiceTask":
+        """At most so many items of each split named (in every language the same ones), none of the others.
+
+        `task.first(dev=300, test=1000)` makes a first look quick.
+        """
+        kept: dict[str, dict[str, None]] = {split: {} for split in counts}
+        for example in self.all:
+            ids = kept.get(example.split)
+            if ids is not None and len(ids) < counts[example.split]:
+                ids[example.id] = None
+        return ChoiceTask(self.name, tuple(e for e in self.all if e.id in kept.get(e.split, ())))
+
 
 def same_items(one: Sequence[Example], other: Sequence[Example]) -> bool:
     """Whether two lists ask the same items in the same order (in whatever languages)."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from workbench.bundled import TEXTS, resolved
 from workbench.errors import InputError, did_you_mean
 from workbench.text.languages import canonical
 from workbench.text.parallel import ParallelText
@@ -23,13 +24,15 @@ def read(
 ) -> ParallelText:
     """Read aligned sentences from a file, a folder, a prefix of files or a Hugging Face data set.
 
+    `"starter"` and `"organism"` are the sentences that come with the project.
+
     `languages` chooses the languages and their order; without it, all are read. `format` is one of
     `READERS` where the path does not show it. Rows that lack a side are an error that names the first
     of them, or are left out and counted with `drop_missing`. `split`, `revision` and `config` are for
     formats that have them.
     """
-    name = str(path_or_name)
-    path = Path(path_or_name).expanduser()
+    name = resolved(path_or_name, TEXTS)
+    path = Path(name).expanduser()
     request = Request(_chosen(languages), split, revision, config)
     format = _recognise(path) if format is None else format
     if format not in READERS:

@@ -1,0 +1,99 @@
+"""The verdict is what can be computed by hand from the rows of the test sweep."""
+
+import pandas as pd
+import pytest
+from organism_models import FAR, MAIN
+
+from workbench.select import Choice
+from workbench.stats import paired_interval
+from workbench.study import Settings
+from workbench.study.result import judge
+from workbench.sweep import CLEAN
+
+RIDGE = Choice("ridge", "replace", 1, 1.0, 0.5, 0.5)
+NONE = Choice("ridge", None, None, None, 0.0, 0.0)
+ALONE = Settings(others=())
+HERE, PATCHED = [1, 0, 0, 0, 0, 0], [1, 1, 1, 1, 0, 0]
+THERE, HARMED = [1, 1, 1, 1, 1, 0], [1, 1, 0, 1, 0, 0]
+
+
+def rows(language, method, correct, reverse=False):
+    clean = method == CLEAN
+    table = pd.DataFrame(
+        {
+            "language": language,
+            "split": "test",
+            "method": method,
+            "intervention": None if clean else "replace",
+            "layer": pd.array([None if clean else 1] * len(correct), dtype="Int64"),
+            "strength": pd.array([None if clean else 1.0] * len(correct), dtype="Float64"),
+            "example": [f"e{i}" for i in range(len(correct))],
+            "group": None,
+            "correct": pd.array([bool(c) for c in correct], dtype="boolean"),
+        }
+    )
+    return table[::-1] if reverse else table
+
+
+def test_beyond_half_is_what_exceeds_the_middle_of_both_languages():
+    # The order of the rows says nothing about which item they are of.
+    table = pd.concat(
+        [
+            rows(FAR, CLEAN, HERE),
+            rows(FAR, "ridge", PATCHED, reverse=True),
+            rows(MAIN, CLEAN, THERE, reverse=True),
+        ]
+    )
+    found = judge(table, FAR, {"ridge": RIDGE}, ALONE)
+    assert found.beyond_half.estimate == pytest.approx(4 / 6 - (1 / 6 + 5 / 6) / 2)
+    assert found.beyond_half.estimate == pytest.approx(found.headline.gain.estimate - found.gap.estimate / 2)
+    middle = [(a + b) / 2 for a, b in zip(HERE, THERE, strict=True)]
+    expected = paired_interval(PATCHED[::-1], middle[::-1])
+    assert found.beyond_half == expected
+    assert found.share_of_gap == pytest.approx(3 / 4)
+
+
+def test_retention_is_what_the_patch_does_to_the_target():
+    table = pd.concat(
+        [
+            rows(FAR, CLEAN, HERE),
+            rows(FAR, "ridge", PATCHED),
+            rows(MAIN, CLEAN, THERE),
+            rows(MAIN, "ridge", HARMED),
+        ]
+    )
+    found = judge(table, FAR, {"ridge": RIDGE}, ALONE)
+    assert found.retention == paired_interval(HARMED, THERE)
+    assert found.retention.estimate == pytest.approx(-2 / 6)
+    assert found.ceiling.estimate == pytest.approx(5 / 6), "the patched rows are no part of the ceiling"
+
+
+def test_where_nothing_was_chosen_there_is_no_gain_and_no_retention():
+    table = pd.concat([rows(FAR, CLEAN, HERE), rows(MAIN, CLEAN, THERE)])
+    found = judge(table, FAR, {"ridge": NONE}, ALONE)
+    assert found.retention is None
+    assert found.headline.gain.estimate == found.headline.gain.high == 0
+    assert found.beyond_half.estimate == pytest.approx(-found.gap.estimate / 2)
+
+
+def test_where_there_is_no_gap_no_share_of_it_is_told():
+    table = pd.concat([rows(FAR, CLEAN, HERE), rows(FAR, "ridge", PATCHED), rows(MAIN, CLEAN, HERE)])
+    assert judge(table, FAR, {"ridge": RIDGE}, ALONE).share_of_gap is None
+
+
+def test_a_study_computes_them_from_its_own_sweep(study, maps):
+    choices = {"ridge": RIDGE, "identity": Choice("identity", "replace", 2, 1.0, 0.1, 0.0)}
+    test = study.test(maps, choices)
+    found = judge(test, FAR, choices, study.settings)
+
+    def correct(language, method):
+        some = test[(test.language == language) & (test.method == method)].set_index("example")
+        return some.correct.astype(float).sort_index()
+
+    there, here = correct(MAIN, CLEAN), correct(FAR, CLEAN)
+    patched = correct(FAR, "ridge")
+    assert found.retention.estimate == pytest.approx((correct(MAIN, "ridge") - there).mean())
+    assert found.beyond_half.estimate == pytest.approx((patched - (here + there) / 2).mean())
+    nothing = study.test(maps, {"ridge": NONE, "identity": choices["identity"]})
+    assert set(nothing[nothing.language == MAIN].method) == {CLEAN}
+    assert judge(nothing, FAR, choices | {"ridge": NONE}, study.settings).retention is None

@@ -1,0 +1,103 @@
+"""The whole path, on a model so small that it knows nothing; and, in full, on the one that ships."""
+
+import json
+
+import pandas as pd
+import pytest
+from organism_models import FAR, MAIN
+
+from workbench.align import CONTROLS
+from workbench.errors import InputError
+from workbench.models import load_model
+from workbench.organism import shipped
+from workbench.select import Choice
+from workbench.study import Study
+from workbench.sweep import CLEAN
+from workbench.tasks import ChoiceTask
+
+
+def test_the_counts_add_up(result):
+    assert result.n == {"fit": 32, "held_out": 8, "dev": 16, "test": 20}
+    assert result.pair == f"{FAR}-{MAIN}"
+    assert result.gap.estimate == pytest.approx(result.ceiling.estimate - result.baseline.estimate)
+
+
+def test_a_formula_without_a_strength_is_run_once(study, maps):
+    branches = study.branches(maps)
+    variants = [("replace", 1.0), ("interpolate", 0.25), ("interpolate", 0.5)]
+    for method in study.settings.methods:
+        for layer in range(3):
+            own = [b for b in branches if b.method == method and b.site.layer == layer]
+            assert sorted((b.intervention, b.strength) for b in own) == sorted(variants)
+    assert len(branches) == len(study.settings.methods) * 3 * len(variants)
+
+
+def test_dev_holds_every_branch_and_test_only_what_was_chosen(result):
+    sweep = result.tables["sweep"]
+    patched = sweep[(sweep.language == FAR) & (sweep.method != CLEAN)]
+    rows = patched.groupby(["split", "method", "intervention", "layer", "strength"]).size()
+    assert len(rows["dev"]) == 5 * 3 * 3 and set(rows["dev"]) == {16}
+    tested = {branch[1:]: count for branch, count in rows.items() if branch[0] == "test"}
+    chosen = {
+        (c.method, c.intervention, c.layer, c.strength): 20
+        for c in (outcome.choice for outcome in (result.headline, *result.others))
+        if c.layer is not None
+    }
+    assert tested == chosen
+
+
+def test_target_items_meet_the_headline_alone(study, maps):
+    choices = {m: Choice(m, "replace", 1, 1.0, 0.1, 0.1) for m in study.settings.methods}
+    sweep = study.test(maps, choices)
+    assert set(sweep.split) == {"test"}
+    assert set(sweep[sweep.language == FAR].method) == {CLEAN, *study.settings.methods}
+    there = sweep[sweep.language == MAIN]
+    assert there.method.value_counts().to_dict() == {CLEAN: 20, study.settings.headline: 20}
+
+
+def test_gains_are_those_of_the_sweep_table(result):
+    sweep = result.tables["sweep"]
+    test = sweep[(sweep.split == "test") & (sweep.language == FAR)]
+    clean = test[test.method == CLEAN].correct.mean()
+    assert result.baseline.estimate == pytest.approx(clean)
+    for outcome in (result.headline, *result.others):
+        assert outcome.accuracy.estimate == pytest.approx(clean + outcome.gain.estimate)
+        assert outcome.is_control == (outcome.choice.method in CONTROLS)
+        assert result.outcome(outcome.choice.method) is outcome
+
+
+def test_what_is_written_is_what_was_returned(study, result):
+    for name, table in result.tables.items():
+        pd.testing.assert_frame_equal(pd.read_parquet(result.paths[name]), table, check_dtype=False)
+    page = result.paths["heatmap"].read_text()
+    assert page.startswith("<!doctype html>") and study.settings.headline in page
+    manifest = json.loads(result.paths["manifest"].read_text())
+    assert manifest["n"] == result.n and len(manifest["model"]["weights_digest"]) == 64
+    assert manifest["settings"] == study.settings.to_json()
+
+
+def test_a_second_run_finds_the_same(study, result):
+    again = study.run()
+    for name, table in result.tables.items():
+        pd.testing.assert_frame_equal(again.tables[name], table)
+    assert again.headline == result.headline and again.headline_over == result.headline_over
+
+
+def test_maps_never_see_the_held_out_rows(study):
+    assert not set(study.split.fit) & set(study.split.test)
+
+
+def test_items_must_be_asked_in_both_languages(study, tmp_path):
+    half = ChoiceTask("half", tuple(e for e in study.task.all if e.language == FAR))
+    with pytest.raises(InputError, match="needs dev items"):
+        Study(study.model, study.text, half, FAR, MAIN, tmp_path)
+
+
+@pytest.mark.full
+def test_the_organism_that_ships_has_a_gap_that_a_map_narrows(tmp_path):
+    organism = shipped()
+    text, task = organism.text().select(range(600)), organism.task("exact").first(dev=300, test=1000)
+    result = Study(load_model(organism.folder), text, task, "x-poor-far", "x-main", tmp_path).run()
+    assert result.ceiling.low > 0.95 and result.gap.low > 0.25
+    assert result.headline.choice.method == "ridge" and result.headline.gain.low > 0
+    assert result.headline_over["shuffled_pairs"].low > 0

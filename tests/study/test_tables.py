@@ -1,0 +1,49 @@
+"""Every table has the columns that docs/tables.md tells of, and rows for every place it speaks of."""
+
+import re
+from pathlib import Path
+
+from workbench.measure import METRICS
+
+
+def test_every_column_of_every_table_is_documented(result):
+    page = (Path(__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")
+    common, *sections = page.split("\n## ")[1:]
+    documented = {part.split("\n")[0]: set(re.findall(r"`([a-z_0-9]+)`", part)) for part in sections}
+    shared = set(re.findall(r"^\| `([a-z_]+)`", common, flags=re.MULTILINE))
+    assert set(documented) == set(result.tables)
+    for name, table in result.tables.items():
+        assert shared <= set(table.columns), name
+        assert set(table.columns) <= shared | documented[name], name
+
+
+def test_similarity_starts_at_the_embedding_which_is_no_layer(result):
+    table = result.tables["similarity"]
+    sites = ["embed", "resid_post.0", "resid_post.1", "resid_post.2"]
+    for metric in METRICS:
+        rows = table[table.method == metric]
+        assert rows.site.tolist() == sites
+        assert rows.layer.isna().tolist() == [True, False, False, False]
+        assert rows.layer.dropna().tolist() == [0, 1, 2]
+    assert len(table) == len(METRICS) * len(sites) and set(table.n) == {result.n["held_out"]}
+
+
+def test_fit_has_one_row_for_each_layer_and_method(result, study):
+    table = result.tables["fit"]
+    assert table.groupby("method").layer.agg(list).to_dict() == {
+        method: [0, 1, 2] for method in study.settings.methods
+    }
+    assert set(table.n_fit) == {result.n["fit"]} and set(table.n_held_out) == {result.n["held_out"]}
+
+
+def test_selection_tells_what_was_judged(result):
+    table = result.tables["selection"].set_index("method")
+    for outcome in (result.headline, *result.others):
+        row = table.loc[outcome.choice.method]
+        assert (row.gain, row.gain_low, row.gain_high) == (
+            outcome.gain.estimate,
+            outcome.gain.low,
+            outcome.gain.high,
+        )
+        assert row.control == outcome.is_control
+    assert table.headline_over.isna().sum() == 1, "the headline is not compared with itself"

@@ -1,0 +1,200 @@
+"""Make an organism (a small world, its languages and a model of them) and see what it shows.
+
+new     write a config in which every dial is explained
+train   build the world and train its model: the same config gives the same model
+verify  measure a trained model on fresh test items, and tell which properties hold
+"""
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.cli.show import console, duration, progress_bar, table
+
+if TYPE_CHECKING:
+    from workbench.organism.properties import Property
+    from workbench.organism.verify import Verification
+    from workbench.stats import Interval
+
+HELP = "small invented languages with a known truth, and a model of them"
+EXAMPLE = """workbench organism verify
+  workbench organism new world.toml
+  workbench organism train world.toml --out runs/world"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, help="what to do")
+
+    new = _action(actions, "new", "write a config in which every dial is explained")
+    new.add_argument("config", metavar="CONFIG", type=Path, help="file to write, such as world.toml")
+
+    train = _action(actions, "train", "train the model of a config; stopped with Ctrl-C, it goes on later")
+    train.add_argument("config", metavar="CONFIG", type=Path, help="a file that `new` wrote")
+    train.add_argument(
+        "--out", type=Path, default=Path("runs/organism"), help="folder (default: runs/organism)"
+    )
+    train.add_argument("--seed", type=int, help="another world and model than the config's own")
+    train.add_argument(
+        "--threads", type=int, default=1, help="CPU threads (default: 1; others, other rounding)"
+    )
+
+    verify = _action(actions, "verify", "measure a trained model; exit code 1 when a property fails")
+    verify.add_argument(
+        "folder", metavar="FOLDER", type=Path, nargs="?", help="a trained model (default: the one shipped)"
+    )
+    verify.add_argument("--items", type=int, default=2000, help="fresh test items of each (default: 2000)")
+    verify.add_argument("--prompts", type=int, default=500, help="to fit a map on (default: 500)")
+    verify.add_argument("--seed", type=int, default=1, help="which fresh items (default: 1)")
+    verify.add_argument("--out", type=Path, default=Path("runs/verify"), help="folder (default: runs/verify)")
+    verify.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+
+
+def _action(actions: Any, name: str, what: str) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = actions.add_parser(name, help=what, description=f"{what.capitalize()}.")
+    # As with every command: a flag of its own must not undo one given before it.
+    made.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show a traceback")
+    return made
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do the action."""
+    return {"new": _new, "train": _train, "verify": _verify}[options.action](options)
+
+
+def _new(options: argparse.Namespace) -> int:
+    from workbench.errors import InputError
+    from workbench.organism import WorldConfig
+    from workbench.organism.config_file import write_config
+
+    if options.config.exists():
+        raise InputError(f"{options.config} is there already: choose another name")
+    write_config(WorldConfig(), options.config)
+    # What is to be copied must not be broken over lines.
+    console.print(
+        f"{options.config}: turn its dials, then\n  workbench organism train {options.config}", soft_wrap=True
+    )
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from workbench.organism import train_organism, write_files
+    from workbench.organism.config_file import read_config
+
+    config = read_config(options.config)
+    if options.seed is not None:
+        config = replace(config, seed=options.seed)
+    with progress_bar() as progress:
+        trained = train_organism(config, options.out, threads=options.threads, progress=progress)
+    assert trained is not None, "only training that was told to stop early ends without a model"
+    write_files(config, options.out)
+    console.print(
+        f"{trained.n_parameters:,} parameters trained in {duration(trained.seconds)}: {options.out}\n"
+        f"see what it shows:\n  workbench organism verify {options.out}",
+        soft_wrap=True,
+    )
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    import torch
+
+    from workbench.models import load_model
+    from workbench.organism import shipped
+    from workbench.organism.properties import properties, summary
+    from workbench.organism.verify import verify
+    from workbench.store import write_json
+
+    start = time.perf_counter()
+    organism = shipped(options.folder)
+    torch.set_num_threads(options.threads)
+    with progress_bar() as progress:
+        found = verify(
+            load_model(organism.folder),
+            organism.config,
+            options.out,
+            count=options.items,
+            prompts=options.prompts,
+            seed=options.seed,
+            progress=progress,
+        )
+    console.print(f"{organism.folder}: {options.items} fresh test items of each language and task\n")
+    console.print(_languages(found))
+    console.print(_ladders(found))
+    for metric in ("retrieval", "cka_debiased"):
+        console.print(_curves(found, metric))
+    judged = properties(found)
+    console.print(_verdict(judged))
+    write_json(options.out / "verification.json", summary(found, judged))
+    failed = [one for one in judged if one.passed is False]
+    console.print(f"verification.json, and tables and a heatmap of each language: {options.out}", style="dim")
+    console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
+    if failed:
+        console.print(f"{len(failed)} of {len(judged)} properties fail.", style="bold")
+    return 1 if failed else 0
+
+
+def _languages(found: "Verification") -> object:
+    tasks = list(found.accuracy)
+    rows = []
+    for language in found.config.languages:
+        cells = [found.accuracy[task].get(language.code) for task in tasks]
+        rows.append(
+            (
+                language.code,
+                f"{language.order} {language.morphology}",
+                f"{language.resource:.2f}",
+                f"{found.shared_tokens[language.code]:.2f}",
+                *("" if cell is None else short(cell) for cell in cells),
+            )
+        )
+    return table(("accuracy, unpatched", "grammar", "resource", "shared tokens", *tasks), rows, words=2)
+
+
+def _ladders(found: "Verification") -> object:
+    rows = []
+    for language, study in found.studies.items():
+        rows.append((language, "unpatched", "", short(study.baseline), "", ""))
+        for outcome in (study.headline, *study.others):
+            choice = outcome.choice
+            where = "none" if choice.layer is None else f"{choice.layer} (α {choice.strength:g})"
+            over = study.headline_over.get(choice.method)
+            name = choice.method + ("*" if outcome.is_control else "")
+            shown = (
+                short(outcome.accuracy),
+                short(outcome.gain, "+"),
+                "" if over is None else short(over, "+"),
+            )
+            rows.append(("", name, where, *shown))
+        rows.append(("", f"{study.target}, unpatched", "", short(study.ceiling), short(study.gap, "+"), ""))
+    columns = (
+        "patched at the last token",
+        "method (* control)",
+        "layer",
+        "test [95 %]",
+        "gain",
+        "ridge minus it",
+    )
+    return table(columns, rows, words=2)
+
+
+def _curves(found: "Verification", metric: str) -> object:
+    curves = {language: found.curve(language, metric) for language in found.studies}
+    sites = list(next(iter(curves.values())).index)
+    columns = [site.removeprefix("resid_post.") for site in sites]
+    rows = [(language, *(f"{curve[site]:.2f}" for site in sites)) for language, curve in curves.items()]
+    return table((f"{metric}, held out", *columns), rows)
+
+
+def _verdict(judged: "list[Property]") -> object:
+    marks = {True: "holds", False: "FAILS", None: "·"}
+    rows = [(one.name, marks[one.passed], one.found.replace("; ", "\n")) for one in judged]
+    return table(("property", "", "measured"), rows, words=3)
+
+
+def short(interval: "Interval", sign: str = "") -> str:
+    """Estimate and interval in two digits."""
+    return f"{interval.estimate:{sign}.2f} [{interval.low:.2f}, {interval.high:.2f}]"

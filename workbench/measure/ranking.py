@@ -1,0 +1,68 @@
+"""Where a sentence's translation stands among all: first (P@1) or how near the top (MRR), by cosine or CSLS.
+
+Each has a form per query, for intervals: resample or jackknife the *queries* and keep the pool as it is.
+Resampling rows of both sides with replacement lets copies compete with their own translation.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from workbench.errors import InputError
+from workbench.measure.neighbours import Rows, Standing, check_pairs, standings
+
+Scores = Float[Tensor, " sent"]
+DIRECTIONS = ("forward", "backward", "mean")
+
+
+def precision_at_1(X: Rows, Y: Rows, by: str = "cosine", direction: str = "mean", k: int = 10) -> float:
+    """Mean over queries of [translation scores highest] / (number that reach its score).
+
+    `forward` searches Y from X, `backward` X from Y, `mean` is the mean of both. `by` is "cosine" or "csls"
+    with k neighbours (Conneau et al. 2018).
+    """
+    return float(query_scores(X, Y, "p@1", by, direction, k).mean())
+
+
+def csls(X: Rows, Y: Rows) -> float:
+    """`precision_at_1` by 2 cos(x, y) − r(x) − r(y), both directions, 10 neighbours (Conneau et al. 2018)."""
+    return precision_at_1(X, Y, by="csls")
+
+
+def mrr(X: Rows, Y: Rows, by: str = "cosine", direction: str = "mean", k: int = 10) -> float:
+    """Mean over queries of 1 / rank of the translation; ties take the mean over the ranks they share."""
+    return float(query_scores(X, Y, "mrr", by, direction, k).mean())
+
+
+def query_scores(
+    X: Rows, Y: Rows, of: str = "p@1", by: str = "cosine", direction: str = "mean", k: int = 10
+) -> Scores:
+    """What each sentence contributes to `precision_at_1` ("p@1") or `mrr` ("mrr"): their mean is the measure."""
+    if of not in ("p@1", "mrr"):
+        raise InputError(f"unknown score {of!r}: give p@1 or mrr")
+    if direction not in DIRECTIONS:
+        raise InputError(f"unknown direction {direction!r}: give one of {', '.join(DIRECTIONS)}")
+    check_pairs("retrieval", X, Y)
+    forward, backward = standings(X, Y, by, k)
+    value = _first if of == "p@1" else _reciprocal
+    if direction == "mean":
+        return (value(forward) + value(backward)) / 2
+    return value(forward if direction == "forward" else backward)
+
+
+def retrieval_hits(X: Rows, Y: Rows, by: str = "cosine", k: int = 10) -> Bool[Tensor, " sent"]:
+    """Whether y_i alone scores highest for x_i: P@1, X → Y, per query; a tie is a miss."""
+    check_pairs("retrieval", X, Y)
+    forward, _ = standings(X, Y, by, k)
+    return (forward.above == 0) & (forward.level == 1)
+
+
+def _first(standing: Standing) -> Tensor:
+    return (standing.above == 0).double() / standing.level
+
+
+def _reciprocal(standing: Standing) -> Tensor:
+    """(H_{a+l} − H_a) / l, H the harmonic numbers: the mean of 1/rank over the ranks a+1 … a+l."""
+    ranks = torch.arange(1, len(standing.above) + 1, dtype=torch.float64, device=standing.above.device)
+    harmonic = torch.cat([ranks.new_zeros(1), (1 / ranks).cumsum(0)])
+    return (harmonic[standing.above + standing.level] - harmonic[standing.above]) / standing.level

@@ -1,0 +1,79 @@
+"""What a study compares, and how."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from workbench.align import ALIGNERS, CONTROLS
+from workbench.errors import InputError, did_you_mean
+from workbench.intervene import INTERVENTIONS
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything random follows from the seed."""
+
+    headline: str = "ridge"
+    """The method whose gain the study is about; the others are there to compare it with."""
+    others: tuple[str, ...] = ("mean_shift", "identity", "shuffled_pairs", "random_equal_norm")
+    """Methods and controls; a control that wraps a method wraps the headline."""
+    interventions: tuple[str, ...] = ("replace", "add_mapped")
+    strengths: tuple[float, ...] = (1.0,)
+    """α; a formula that has none is run once."""
+    held_out: float = 0.2
+    """The share of the parallel sentences on which fit and similarity are measured."""
+    seed: int = 0
+    batch_size: int = 128
+
+    def __post_init__(self) -> None:
+        known = {**ALIGNERS, **CONTROLS}
+        for name in self.methods:
+            if name not in known:
+                raise InputError(f"unknown method {name!r}: {did_you_mean(name, known)}")
+        for name in self.interventions:
+            if name not in INTERVENTIONS:
+                raise InputError(f"unknown intervention {name!r}: {did_you_mean(name, INTERVENTIONS)}")
+        for what, named in (
+            ("a method", self.methods),
+            ("an intervention", self.interventions),
+            ("a strength", self.strengths),
+        ):
+            if len(set(named)) != len(named):
+                raise InputError(f"{what} is named twice: {', '.join(map(str, named))}")
+        if _wraps(self.headline):
+            raise InputError(
+                f"{self.headline} wraps the headline method, so it cannot be the headline itself"
+            )
+        if not self.interventions or not self.strengths:
+            raise InputError("a study needs at least one intervention and one strength")
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The headline and all others, in order."""
+        return (self.headline, *self.others)
+
+    def estimators(self) -> dict[str, Any]:
+        """An unfitted aligner for each method, by name."""
+        return {name: self._estimator(name) for name in self.methods}
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON values."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+    def _estimator(self, name: str) -> Any:
+        given: dict[str, Any] = {}
+        if _wraps(name):
+            given["aligner"] = self._estimator(self.headline)
+        if "seed" in _takes(name):
+            given["seed"] = self.seed
+        return {**ALIGNERS, **CONTROLS}[name](**given)
+
+
+def _takes(name: str) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature({**ALIGNERS, **CONTROLS}[name]).parameters
+
+
+def _wraps(name: str) -> bool:
+    """Whether a control is made of another method."""
+    return "aligner" in _takes(name)
