@@ -60,7 +60,7 @@ def test_same_seed_same_interval_and_chunks_do_not_matter(monkeypatch):
     x = np.random.default_rng(4).normal(size=50)
     whole = mean_interval(x, draws=1000, seed=5)
     assert mean_interval(x, draws=1000, seed=5) == whole
-    monkeypatch.setattr("workbench.stats._CHUNK", 50 * 77)
+    monkeypatch.setattr("workbench.stats.base.CHUNK", 50 * 77)
     assert mean_interval(x, draws=1000, seed=5) == whole
 
 

@@ -1,0 +1,108 @@
+"""Simultaneous bands: hold all at once as often as they say, and agree with their p-values."""
+
+import numpy as np
+import pytest
+from counts import count
+
+from workbench.errors import InputError
+from workbench.stats import max_t_band, sign_flip_test
+
+
+def grid(rng, n, branches, effect, likeness=0.5):
+    """Differences whose branches go together, with an effect per branch."""
+    noise = np.sqrt(likeness) * rng.normal(size=(n, 1))
+    return noise + np.sqrt(1 - likeness) * rng.normal(size=(n, branches)) + effect
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.3, 2.0])
+def test_all_intervals_hold_at_once_as_often_as_they_say(effect):
+    rng = np.random.default_rng(0)
+    truth = np.linspace(0, effect, 40)
+    rounds, held = count(300, 2000), 0
+    for seed in range(rounds):
+        band = max_t_band(grid(rng, 60, 40, truth), draws=400, seed=seed)
+        held += bool(((band.low <= truth) & (truth <= band.high)).all())
+    assert held / rounds == pytest.approx(0.95, abs=count(0.04, 0.02))
+
+
+def test_groups_are_what_is_resampled():
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(30), 8)
+    rounds, held, naive = count(200, 1000), 0, 0
+    for seed in range(rounds):
+        x = np.repeat(rng.normal(size=(30, 10)), 8, axis=0) + 0.3 * rng.normal(size=(240, 10))
+        held += bool((max_t_band(x, groups.tolist(), draws=300, seed=seed).p > 0.05).all())
+        naive += bool((max_t_band(x, draws=300, seed=seed).p > 0.05).all())
+    assert held / rounds == pytest.approx(0.95, abs=count(0.05, 0.025))
+    assert naive / rounds < 0.3
+
+
+@pytest.mark.parametrize("n", [9, 40])
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_band_and_p_agree(n, level):
+    rng = np.random.default_rng(2)
+    groups = rng.permutation(np.repeat(np.arange(n), rng.integers(1, 5, size=n))).tolist()
+    band = max_t_band(
+        grid(rng, len(groups), 200, np.linspace(-1.5, 1.5, 200)), groups, level, draws=199, seed=3
+    )
+    excludes = (band.low > 0) | (band.high < 0)
+    assert 0 < excludes.sum() < 200
+    assert (excludes == (band.p <= 1 - level + 1e-12)).all()
+    assert band.n == n
+
+
+def test_one_branch_is_a_sign_flip_test():
+    x = grid(np.random.default_rng(4), 120, 1, 0.2)
+    p = max_t_band(x, draws=20_000).p[0]
+    assert p == pytest.approx(sign_flip_test(x[:, 0], draws=20_000), abs=0.01)
+
+
+def test_copies_of_a_branch_cost_nothing_and_others_do():
+    x = grid(np.random.default_rng(5), 80, 1, 0.4)
+    other = np.random.default_rng(6).normal(size=(80, 100))
+    alone = max_t_band(x, draws=2000)
+    assert max_t_band(np.repeat(x, 50, axis=1), draws=2000).p == pytest.approx(np.repeat(alone.p, 50))
+    among = max_t_band(np.hstack([x, other]), draws=2000)
+    assert among.p[0] > 3 * alone.p[0]
+    assert among.high[0] - among.low[0] > 1.3 * (alone.high[0] - alone.low[0])
+
+
+def test_branches_without_variance():
+    x = np.zeros((50, 4))
+    x[:, 1] = 0.1  # rounding leaves a trace of a spread here
+    x[:30, 2] = 1
+    band = max_t_band(x, draws=999)
+    assert (band.low[[0, 3]] == 0).all() and (band.high[[0, 3]] == 0).all()
+    assert (band.p[[0, 3]] == 1).all()
+    assert band.low[1] == pytest.approx(0.1) == band.high[1]
+    assert band.p[1] == band.p[2] == 1 / 1000
+    assert 0 < band.low[2] < 0.6 < band.high[2]
+
+
+def test_too_few_groups_give_an_infinite_band():
+    band = max_t_band([[1.0, 0, 2], [1, 0, 3], [1, 0, 1]])
+    assert band.low.tolist() == [-np.inf, 0, -np.inf]
+    assert band.p == pytest.approx([1 / 9, 1, 1 / 9], abs=0.5) and band.p.min() > 0.05
+
+
+def test_same_seed_same_band_and_chunks_do_not_matter(monkeypatch):
+    x = grid(np.random.default_rng(7), 70, 30, 0.1)
+    whole = max_t_band(x, draws=1000, seed=8)
+    monkeypatch.setattr("workbench.stats.base.CHUNK", 101 * 77)
+    parts = max_t_band(x, draws=1000, seed=8)
+    assert parts.p.tolist() == whole.p.tolist()
+    assert parts.low == pytest.approx(whole.low, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("differences", "message"),
+    [
+        ([1.0, 2.0], "item × branch"),
+        (np.zeros((5, 0)), "item × branch"),
+        ([[1.0, 2.0]], "at least two items"),
+        ([[1.0], [np.inf]], "1 NaN"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(differences, message):
+    with pytest.raises(InputError, match=message):
+        max_t_band(differences)

@@ -1,0 +1,46 @@
+"""Adjusted p-values against scipy and by their definition."""
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from workbench.errors import InputError
+from workbench.stats import benjamini_hochberg, holm
+
+
+def rejected_by_holm(p, alpha):
+    """Step down through the sorted p-values until one fails."""
+    rejected = np.zeros(len(p), dtype=bool)
+    for rank, i in enumerate(np.argsort(p)):
+        if p[i] > alpha / (len(p) - rank):
+            break
+        rejected[i] = True
+    return rejected
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_holm_rejects_what_stepping_down_rejects(seed):
+    p = np.random.default_rng(seed).beta(0.4, 3, size=25)
+    adjusted = holm(p)
+    for alpha in np.linspace(0.003, 0.9, 40):
+        assert ((adjusted <= alpha) == rejected_by_holm(p, alpha)).all()
+
+
+def test_holm_on_a_known_example():
+    # R: p.adjust(c(0.01, 0.02, 0.03, 0.04, 0.05), "holm")
+    assert holm([0.01, 0.02, 0.03, 0.04, 0.05]) == pytest.approx([0.05, 0.08, 0.09, 0.09, 0.09])
+    assert holm([0.7, 0.6]).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_benjamini_hochberg_is_scipys(seed):
+    p = np.random.default_rng(seed).beta(0.4, 3, size=25).round(2)
+    assert benjamini_hochberg(p) == pytest.approx(scipy_stats.false_discovery_control(p), abs=1e-15)
+
+
+@pytest.mark.parametrize("adjust", [holm, benjamini_hochberg])
+def test_one_p_value_stays_and_what_is_none_is_refused(adjust):
+    assert adjust([0.2]).tolist() == [0.2]
+    for p, message in [([1.2], "between 0 and 1"), ([np.nan], "NaN"), ([], "at least one")]:
+        with pytest.raises(InputError, match=message):
+            adjust(p)

@@ -1,0 +1,91 @@
+"""The gain that is promised to be detectable is detected as often as promised."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from workbench.errors import InputError
+from workbench.stats import DISCORDANCE, detectable_effect, paired_interval, tango_interval
+
+
+def tables(n, gain, discordance, rounds, seed):
+    """How often which numbers of gained and lost items come up."""
+    p = [(discordance + gain) / 2, (discordance - gain) / 2, 1 - discordance]
+    drawn = np.random.default_rng(seed).multinomial(n, p, size=rounds)
+    return np.unique(drawn[:, :2], axis=0, return_counts=True)
+
+
+def bootstrap_excludes_zero(n, b, c):
+    after = np.arange(n) < b
+    before = (np.arange(n) >= b) & (np.arange(n) < b + c)
+    return paired_interval(after, before, draws=2000).excludes(0)
+
+
+def tango_excludes_zero(n, b, c):
+    return tango_interval(n, int(b), int(c)).excludes(0)
+
+
+@pytest.mark.parametrize(
+    ("n", "discordance", "power", "excludes_zero"),
+    [
+        (100, DISCORDANCE, 0.8, bootstrap_excludes_zero),
+        (800, 0.1, 0.8, tango_excludes_zero),
+        (500, DISCORDANCE, 0.8, tango_excludes_zero),
+        (500, 0.4, 0.9, tango_excludes_zero),
+        pytest.param(200, DISCORDANCE, 0.8, bootstrap_excludes_zero, marks=pytest.mark.full),
+        pytest.param(500, DISCORDANCE, 0.8, bootstrap_excludes_zero, marks=pytest.mark.full),
+    ],
+)
+def test_promised_power_is_right_within_3_points(n, discordance, power, excludes_zero):
+    gain = detectable_effect(n, power, discordance=discordance)
+    found, times = tables(n, gain, discordance, rounds=20_000, seed=n)
+    common = times >= 3  # the others are many, and hardly ever come up
+    detected = np.array([excludes_zero(n, b, c) for b, c in found[common]])
+    assert (detected * times[common]).sum() / times[common].sum() == pytest.approx(power, abs=0.03)
+
+
+def test_promised_power_for_numbers():
+    n, sd = 80, 0.7
+    x = np.random.default_rng(0).normal(detectable_effect(n, 0.9, sd=sd), sd, size=(4000, n))
+    assert (scipy_stats.ttest_1samp(x, 0, axis=1).pvalue <= 0.05).mean() == pytest.approx(0.9, abs=0.03)
+
+
+def test_about_11_points_at_100_items_and_5_at_500():
+    assert detectable_effect(100) == pytest.approx(0.108, abs=0.002)
+    assert detectable_effect(500) == pytest.approx(0.048, abs=0.001)
+
+
+def test_formula_holds_as_written():
+    z, z_power = scipy_stats.norm.ppf([0.995, 0.7])
+    gain = detectable_effect(120, 0.7, 0.99, discordance=0.25)
+    assert gain * math.sqrt(120) == pytest.approx(z * 0.5 + z_power * math.sqrt(0.25 - gain**2))
+
+
+def test_a_gain_needs_as_many_changed_items():
+    z, z_power = scipy_stats.norm.ppf([0.975, 0.8])
+    gain = detectable_effect(30, discordance=0.01)  # every changed item is a gain
+    assert gain > 0.01
+    assert gain * math.sqrt(30) == pytest.approx(z * math.sqrt(gain) + z_power * math.sqrt(gain - gain**2))
+    assert detectable_effect(3) == math.inf
+    assert detectable_effect(4) <= 1
+
+
+def test_more_items_find_less():
+    gains = [detectable_effect(n) for n in (5, 20, 50, 100, 1000, 100_000)]
+    assert gains == sorted(gains, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: detectable_effect(0), "show nothing"),
+        (lambda: detectable_effect(10, power=80), "such as 0.8"),
+        (lambda: detectable_effect(10, discordance=0), "change sides"),
+        (lambda: detectable_effect(10, sd=0.0), "above 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(call, message):
+    with pytest.raises(InputError, match=message):
+        call()

@@ -1,0 +1,43 @@
+"""Intervals, tests and what they can detect: arrays in, numbers out. Nothing here knows what was measured.
+
+Which to use: `mean_interval` and `paired_interval` for means over items; `jackknife_interval` or
+`subsample_interval` for similarities between sets of rows, where no row may be drawn twice;
+`max_t_band` for looking at a whole grid; `holm` for a few hypotheses that were fixed beforehand.
+"""
+
+from workbench.stats.bands import Band, max_t_band
+from workbench.stats.base import Alternative, Interval
+from workbench.stats.curves import average_ranks, circular_shift_test, rank_correlation
+from workbench.stats.flips import sign_flip_test
+from workbench.stats.intervals import mean_interval, paired_interval, wilson_interval
+from workbench.stats.margins import MarginTest, equivalence, noninferiority
+from workbench.stats.multiple import benjamini_hochberg, holm
+from workbench.stats.paired import mcnemar_exact, tango_interval
+from workbench.stats.power import DISCORDANCE, detectable_effect
+from workbench.stats.subsets import Statistic, jackknife_interval, subsample_interval
+
+__all__ = [
+    "DISCORDANCE",
+    "Alternative",
+    "Band",
+    "Interval",
+    "MarginTest",
+    "Statistic",
+    "average_ranks",
+    "benjamini_hochberg",
+    "circular_shift_test",
+    "detectable_effect",
+    "equivalence",
+    "holm",
+    "jackknife_interval",
+    "max_t_band",
+    "mcnemar_exact",
+    "mean_interval",
+    "noninferiority",
+    "paired_interval",
+    "rank_correlation",
+    "sign_flip_test",
+    "subsample_interval",
+    "tango_interval",
+    "wilson_interval",
+]

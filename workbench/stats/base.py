@@ -1,0 +1,108 @@
+"""What all files of this room share: the interval, the checks, groups, and the p-value of a resampling."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from workbench.errors import InputError
+
+Alternative = Literal["two-sided", "greater", "less"]
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+CHUNK = 4_000_000  # resampled numbers held at once
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its interval; `n` counts what was resampled (items, or whole clusters)."""
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+    n: int
+
+    def excludes(self, value: float) -> bool:
+        """Whether a value lies outside the interval."""
+        return not self.low <= value <= self.high
+
+
+def finite(values: ArrayLike, name: str) -> Floats:
+    """One finite number per item, in double precision."""
+    x = np.asarray(values, dtype=np.float64)
+    if x.ndim != 1 or len(x) == 0:
+        raise InputError(f"{name} must be one number per item, and at least one; shape {x.shape} given")
+    check_finite(x, name)
+    return x
+
+
+def paired(after: ArrayLike, before: ArrayLike) -> tuple[Floats, Floats]:
+    """Two numbers per item, in the same order."""
+    a, b = finite(after, "after"), finite(before, "before")
+    if len(a) != len(b):
+        raise InputError(f"a paired difference needs the same items twice: {len(a)} and {len(b)} given")
+    return a, b
+
+
+def check_finite(x: Floats, name: str) -> None:
+    """Refuse what holds a NaN or an infinite number."""
+    if not np.isfinite(x).all():
+        raise InputError(f"{name} holds {int((~np.isfinite(x)).sum())} NaN or infinite numbers")
+
+
+def check_level(level: float) -> None:
+    """Refuse a level in percent."""
+    if not 0 < level < 1:
+        raise InputError(f"level is a probability such as 0.95, not {level}")
+
+
+def check_draws(draws: int) -> None:
+    """Refuse a resampling without draws."""
+    if draws < 1:
+        raise InputError(f"at least one draw is needed, not {draws}")
+
+
+def group_index(groups: Sequence[object] | None, n: int) -> Rows:
+    """The group of each item, numbered by first appearance (each item its own, without groups)."""
+    if groups is None:
+        return np.arange(n)
+    if len(groups) != n:
+        raise InputError(f"{len(groups)} groups for {n} items")
+    index: dict[object, int] = {}
+    return np.array([index.setdefault(group, len(index)) for group in groups], dtype=np.intp)
+
+
+def group_sums(x: Floats, groups: Sequence[object] | None) -> tuple[Floats, Floats]:
+    """Sum and size of each group; `x` holds one number per item, or one row of them."""
+    if groups is None:
+        return x, np.ones(len(x))
+    which = group_index(groups, len(x))
+    sizes = np.bincount(which).astype(np.float64)
+    sums = np.zeros((len(sizes), *x.shape[1:]))
+    np.add.at(sums, which, x)
+    return sums, sizes
+
+
+def at_least_as_extreme(drawn: Floats, observed: float, alternative: Alternative, slack: float) -> int:
+    """How many drawn values reach the observed one; `slack` absorbs rounding, so that ties count."""
+    if alternative not in get_args(Alternative):
+        known = ", ".join(get_args(Alternative))
+        raise InputError(f"the alternative is one of {known}, not {alternative!r}")
+    if alternative == "less":
+        return int((drawn <= observed + slack).sum())
+    if alternative == "greater":
+        return int((drawn >= observed - slack).sum())
+    return int((np.abs(drawn) >= abs(observed) - slack).sum())
+
+
+def p_value(reached: int, draws: int, exact: bool) -> float:
+    """(1 + reached) / (1 + draws); reached / draws where the draws are all there are.
+
+    What was observed is one of the possible draws: a random sample of them does not hold it, so it is
+    added; p is never 0.
+    """
+    return reached / draws if exact else (1 + reached) / (1 + draws)

@@ -1,0 +1,48 @@
+"""p-values adjusted for how many were looked at: each can be compared with the level as it stands."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from workbench.errors import InputError
+from workbench.stats import base
+from workbench.stats.base import Floats
+
+
+def holm(p: ArrayLike) -> Floats:
+    """max_{j ≤ i} min(1, (m − j + 1) p_(j)): bounds the chance of even one false rejection.
+
+    >>> holm([0.01, 0.04, 0.03])
+    array([0.03, 0.06, 0.06])
+    """
+    p = _checked(p)
+    order = np.argsort(p)
+    adjusted = np.maximum.accumulate((len(p) - np.arange(len(p))) * p[order])
+    return _put_back(adjusted, order)
+
+
+def benjamini_hochberg(p: ArrayLike) -> Floats:
+    """min_{j ≥ i} min(1, m p_(j) / j): bounds the expected share of false ones among the rejected.
+
+    For p-values that are independent or positively dependent, as neighbouring layers are.
+
+    >>> benjamini_hochberg([0.01, 0.04, 0.03])
+    array([0.03, 0.04, 0.04])
+    """
+    p = _checked(p)
+    order = np.argsort(p)
+    from_largest = len(p) * p[order] / np.arange(1, len(p) + 1)
+    adjusted = np.minimum.accumulate(from_largest[::-1])[::-1]
+    return _put_back(adjusted, order)
+
+
+def _put_back(adjusted: Floats, order: np.ndarray) -> Floats:
+    result = np.empty_like(adjusted)
+    result[order] = np.minimum(adjusted, 1)
+    return result
+
+
+def _checked(p: ArrayLike) -> Floats:
+    values = base.finite(p, "p")
+    if values.min() < 0 or values.max() > 1:
+        raise InputError(f"p-values lie between 0 and 1; {values.min():g} to {values.max():g} given")
+    return values
