@@ -281,7 +281,7 @@ def _read_table() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     return names, scripts, codes
 
 
-NAMES, _SCRIPTS, _CODES = _read_table()
+NAMES, SCRIPTS, _CODES = _read_table()
 
 
 @lru_cache(maxsize=4096)
@@ -304,7 +304,7 @@ def canonical(code: str) -> str:
     region = (subtags["region"] or "").upper()
     if language == "zh" and not script:
         script = _CHINESE_SCRIPTS.get(region, "")
-    if script and script != _SCRIPTS[language]:
+    if script and script != SCRIPTS[language]:
         return f"{language}-{script}"
     variety = f"{language}-{region}"
     return variety if variety in _VARIETIES else language

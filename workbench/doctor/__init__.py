@@ -1,0 +1,8 @@
+"""The doctor: finds what silently ruins parallel data, with rows and a suggested repair."""
+
+from workbench.doctor.checking import check
+from workbench.doctor.fields import check_fields, is_benchmark
+from workbench.doctor.overlap import overlap
+from workbench.doctor.report import Finding, Report
+
+__all__ = ["Finding", "Report", "check", "check_fields", "is_benchmark", "overlap"]

@@ -1,0 +1,159 @@
+"""How well rows of two sides go together, learned from the file itself.
+
+    K_a, K_b      similarity of two sentences of one side: cosine of tf-idf n-grams
+    w_i           = k_a(i, T) (K_a(T, T) + λ)⁻¹   ridge weights of row i over the fitting rows T
+    s(i, j)       = Σ_t w_it K_b(τ(t), j)         does j resemble what rows like i are translated by?
+
+Row i is scored by weights from which all rows near it were left out, its own translation included: a
+pair never vouches for itself, so a wrong pair gains nothing by having been fitted on.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+RIDGE = 1.0
+"""λ, where a sentence's similarity to itself is 1; from 0.3 to 3 the results hardly differ."""
+MAX_FIT = 1000
+"""Fitting rows at most: the time grows with their cube, and more hardly helps."""
+_BACKGROUND = 400
+_BLOCK = 16
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Sentences of both sides as rows of sparse unit vectors over the same n-grams."""
+
+    a: Any
+    b: Any
+
+    def __len__(self) -> int:
+        return int(self.a.shape[0])
+
+    def swapped(self) -> "Profiles":
+        """The same with the sides exchanged."""
+        return Profiles(self.b, self.a)
+
+
+def profiles(a: tuple[str, ...], b: tuple[str, ...]) -> Profiles:
+    """Tf-idf of words and of character n-grams within words, one vocabulary for both sides."""
+    from scipy.sparse import hstack
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    parts = []
+    for options in (
+        {"analyzer": "char_wb", "ngram_range": (1, 4)},
+        {"analyzer": "word", "token_pattern": r"(?u)\w+"},
+    ):
+        shared = {"sublinear_tf": True, "min_df": 2, "max_df": 0.3, "dtype": np.float32}
+        try:
+            parts.append(TfidfVectorizer(**options, **shared).fit_transform([*a, *b]))
+        except ValueError:  # nothing occurs twice: no evidence of this kind
+            continue
+    if not parts:
+        parts = [_nothing(len(a) + len(b))]
+    # Each part is of length one (or empty), so that together they are at most of length one.
+    both = (hstack(parts) * np.float32(len(parts) ** -0.5)).tocsr()
+    return Profiles(both[: len(a)], both[len(a) :])
+
+
+def _nothing(n: int) -> Any:
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix((n, 1), dtype=np.float32)
+
+
+def weights(side: Any, fitted: Rows, margin: int, rows: Rows | None = None) -> Array:
+    """Ridge weights of rows over the fitting rows, none of which lies within `margin` of the row."""
+    rows = np.arange(side.shape[0]) if rows is None else rows
+    own = _dense(side[fitted], side[fitted])
+    inverse = np.linalg.inv(own + RIDGE * np.eye(len(fitted), dtype=np.float32))
+    gram = _dense(side[rows], side[fitted])
+    out = gram @ inverse
+    for start in range(0, len(rows), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        low, high = rows[block][[0, -1]]
+        near = np.flatnonzero((fitted >= low - margin) & (fitted <= high + margin))
+        # The inverse without the rows `near`, by the formula for a partitioned matrix.
+        out[block] -= gram[block][:, near] @ inverse[near]
+        corner = inverse[np.ix_(near, near)]
+        out[block] -= out[block][:, near] @ np.linalg.solve(corner, inverse[near])
+        out[block][:, near] = 0
+    return np.asarray(out, dtype=np.float32)
+
+
+def constant_offset(both: Profiles, most: int) -> int:
+    """The offset within ±most at which rows foretell each other best; 0 unless another clearly does."""
+    n = len(both)
+    rows = np.unique(np.linspace(most, n - most - 1, min(n - 2 * most, _BACKGROUND)).astype(np.int64))
+    weight = weights(both.a, rows, 4 * most, rows)
+    gains = {}
+    for offset in range(-most, most + 1):
+        there = both.b[rows + offset]
+        score = weight @ _dense(there, there)
+        z = (np.diag(score) - score.mean(1)) / _spread(score, 1)
+        gains[offset] = float(z.mean())
+    best = max(gains, key=lambda offset: gains[offset])
+    return best if gains[best] > 1.2 * max(gains[0], 0) + 0.1 else 0
+
+
+def associated(weight: Array, side: Any, partners: Rows, reach: int) -> Array:
+    """Scores of row i with row i + d of the other side, d from −reach to reach, as z values.
+
+    They are standardised over other sentences for each i, then for each j: a sentence that goes with
+    everything scores high with none.
+    """
+    known = _dense(side[partners], side)
+    n = known.shape[1]
+    some = np.unique(np.linspace(0, n - 1, min(n, _BACKGROUND)).astype(np.int64))
+    across, down = weight @ known[:, some], weight[some] @ known
+    mean, spread = across.mean(1), _spread(across, 1)
+    down = (down - mean[some, None]) / spread[some, None]
+    raw = banded(lambda i, j: np.einsum("it,ti->i", weight[i], known[:, j]), n, reach)
+    z = (raw - mean[:, None]) / spread[:, None]
+    return _shifted(z, down.mean(0), _spread(down, 0), reach)
+
+
+def resembling(both: Profiles, reach: int) -> Array:
+    """z values of the n-grams that row i and row i + d share as they are: cognates, names, numbers."""
+    n = len(both)
+    some = np.unique(np.linspace(0, n - 1, min(n, _BACKGROUND)).astype(np.int64))
+    across = _dense(both.a, both.b[some])
+    down = _dense(both.a[some], both.b)
+    raw = banded(lambda i, j: np.asarray(both.a[i].multiply(both.b[j]).sum(1)).ravel(), n, reach)
+    if not across.any():
+        return np.zeros_like(raw)
+    floor = float(across.std())
+    z = (raw - across.mean(1)[:, None]) / np.maximum(_spread(across, 1), floor)[:, None]
+    down = (down - across.mean(1)[some, None]) / np.maximum(_spread(across, 1), floor)[some, None]
+    return _shifted(z, down.mean(0), np.maximum(_spread(down, 0), float(down.std())), reach)
+
+
+def banded(score: Any, n: int, reach: int) -> Array:
+    """The matrix of score(i, i + d) from a function of two slices; NaN where i + d is no row."""
+    out = np.full((n, 2 * reach + 1), np.nan, dtype=np.float32)
+    for d in range(-reach, reach + 1):
+        i = slice(max(0, -d), min(n, n - d))
+        if i.start < i.stop:
+            out[i, d + reach] = score(i, slice(i.start + d, i.stop + d))
+    return out
+
+
+def _shifted(z: Array, mean: Array, spread: Array, reach: int) -> Array:
+    at = banded(lambda i, j: mean[j], len(z), reach)
+    by = banded(lambda i, j: spread[j], len(z), reach)
+    return np.asarray((z - at) / by, dtype=np.float32)
+
+
+def _spread(values: Array, axis: int) -> Array:
+    spread = values.std(axis)
+    return np.where(spread > 1e-9, spread, 1).astype(np.float32)
+
+
+def _dense(a: Any, b: Any) -> Array:
+    return np.asarray((a @ b.T).toarray(), dtype=np.float32)
