@@ -55,6 +55,11 @@ def test_the_cells_are_paired_gains():
     assert any("+0.500 [" in line for line in spec.notes[0][0]) and spec.notes[1][1] == ()
 
 
+def test_what_has_to_be_said_about_the_data_stands_below():
+    footer = gain_heatmap(table(), cautions=["only for first steps"]).footer
+    assert footer.endswith("Note: only for first steps.") and "Exploration" in footer
+
+
 def test_strengths_are_named_where_there_are_several():
     both = pd.concat([table(), rows("map", 1, [1, 1, 1, 1], strength=0.5)])
     assert "map · replace · α = 0.5" in gain_heatmap(both).rows

@@ -30,4 +30,4 @@ def result(study):
 
 @pytest.fixture(scope="session")
 def maps(study):
-    return study.fit(study.capture())
+    return study.alignment.fit(study.alignment.capture())

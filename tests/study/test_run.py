@@ -84,7 +84,7 @@ def test_a_second_run_finds_the_same(study, result):
 
 
 def test_maps_never_see_the_held_out_rows(study):
-    assert not set(study.split.fit) & set(study.split.test)
+    assert not set(study.alignment.split.fit) & set(study.alignment.split.test)
 
 
 def test_items_must_be_asked_in_both_languages(study, tmp_path):

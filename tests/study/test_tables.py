@@ -1,9 +1,13 @@
 """Every table has the columns that docs/tables.md tells of, and rows for every place it speaks of."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from workbench.measure import METRICS
+from workbench.study import Settings
 
 
 def test_every_column_of_every_table_is_documented(result):
@@ -47,3 +51,31 @@ def test_selection_tells_what_was_judged(result):
         )
         assert row.control == outcome.is_control
     assert table.headline_over.isna().sum() == 1, "the headline is not compared with itself"
+
+
+def test_a_site_with_nothing_to_compare_is_flagged_and_stops_nothing(study):
+    states = study.alignment.capture()
+    rows = study.alignment.split.test
+    # Every sentence ends in the same token: at the embedding all states are equal.
+    flat = {
+        code: replace(one, states={**one.states, "embed": torch.ones_like(one.states["embed"])})
+        for code, one in states.captured.items()
+    }
+    table = study.alignment.similarity_table(replace(states, captured=flat))
+    embed = table[table.site == "embed"].set_index("method")
+    assert embed.value.isna()["cka"] and "equal" in embed.note["cka"]
+    others = table[table.site != "embed"]
+    assert others.value.notna().all() and (others.note == "").all() and len(rows) == others.n.iloc[0]
+
+
+def test_a_fit_that_means_nothing_carries_a_warning(study):
+    states = study.alignment.capture()
+    settings = Settings(headline="least_squares", others=("ridge", "shuffled_pairs"), held_out=0.5)
+    alignment = replace(study.alignment, settings=settings)
+    table = alignment.fit_table(alignment.fit(states), states)
+    told = table.groupby("method").warning.unique()
+    assert told["ridge"].tolist() == [""]
+    assert all("without regularisation" in text for text in told["least_squares"]), "20 pairs, 16 dimensions"
+    assert all("without regularisation" in text for text in told["shuffled_pairs"]), "it wraps the headline"
+    assert (table[table.method == "ridge"].best_control == "shuffled_pairs").all()
+    assert table[table.method == "shuffled_pairs"].best_control.isna().all(), "it is the only control"

@@ -1,20 +1,36 @@
 """Aligners: maps from one language's states to another's, and controls under the same contract."""
 
-from workbench.align.base import Aligner
+from workbench.align.affine import Affine
+from workbench.align.base import Aligner, Regressor
+from workbench.align.cca import CCA
+from workbench.align.export import export, restore
+from workbench.align.facts import FitFacts, fit_facts
+from workbench.align.grid import MapGrid, fit_grid, score_grid
 from workbench.align.identity import Identity
 from workbench.align.layers import LayerMaps, fit_layers
 from workbench.align.least_squares import LeastSquares
+from workbench.align.low_rank import LowRank
 from workbench.align.mean_shift import MeanShift
+from workbench.align.procrustes import Procrustes
 from workbench.align.random_equal_norm import RandomEqualNorm
 from workbench.align.random_rotation import RandomRotation
+from workbench.align.refit import CurvePoint, Refits, Spread, learning_curve, refit
 from workbench.align.ridge import Ridge
 from workbench.align.shuffled import ShuffledPairs
 from workbench.align.solvers import r_squared, solve_least_squares, solve_ridge
+from workbench.align.svcca import SVCCA
+from workbench.align.whitened import Whitened
+from workbench.align.wrong_language import WrongLanguage
 
 ALIGNERS: dict[str, type] = {
     "ridge": Ridge,
     "least_squares": LeastSquares,
     "mean_shift": MeanShift,
+    "procrustes": Procrustes,
+    "low_rank": LowRank,
+    "cca": CCA,
+    "svcca": SVCCA,
+    "whitened": Whitened,
 }
 """Methods, by the name that tables and the command line use."""
 
@@ -24,22 +40,45 @@ CONTROLS: dict[str, type] = {
     "shuffled_pairs": ShuffledPairs,
     "random_equal_norm": RandomEqualNorm,
 }
-"""Controls, under the same contract; the last two wrap the method they control for."""
+"""Controls, under the same contract; the last two wrap the method they control for.
+
+`WrongLanguage` is one more, but needs another language's states, so that it cannot be made from its name.
+"""
 
 __all__ = [
     "ALIGNERS",
+    "CCA",
     "CONTROLS",
+    "SVCCA",
+    "Affine",
     "Aligner",
+    "CurvePoint",
+    "FitFacts",
     "Identity",
     "LayerMaps",
     "LeastSquares",
+    "LowRank",
+    "MapGrid",
     "MeanShift",
+    "Procrustes",
     "RandomEqualNorm",
     "RandomRotation",
+    "Refits",
+    "Regressor",
     "Ridge",
     "ShuffledPairs",
+    "Spread",
+    "Whitened",
+    "WrongLanguage",
+    "export",
+    "fit_facts",
+    "fit_grid",
     "fit_layers",
+    "learning_curve",
     "r_squared",
+    "refit",
+    "restore",
+    "score_grid",
     "solve_least_squares",
     "solve_ridge",
 ]

@@ -5,10 +5,12 @@ is mapped by `x W + b`. Fitted attributes end in `_`.
 """
 
 import inspect
-from typing import Any, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from workbench.errors import InputError, did_you_mean
@@ -26,9 +28,6 @@ class Aligner(Protocol):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments."""
-
-
-A = TypeVar("A")
 
 
 class Params:
@@ -61,23 +60,70 @@ class Params:
         return self
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{k}={v!r}" for k, v in self.get_params(deep=False).items())
+        inside = ", ".join(f"{k}={_shown(v)}" for k, v in self.get_params(deep=False).items())
         return f"{type(self).__name__}({inside})"
 
 
-def fresh(aligner: A) -> A:
-    """The same aligner with the same settings, not fitted (wrapped ones included)."""
-    params = aligner.get_params(deep=False)  # type: ignore[attr-defined]
-    return type(aligner)(**{name: fresh(v) if hasattr(v, "get_params") else v for name, v in params.items()})
+def _shown(value: Any) -> str:
+    return f"<{list(value.shape)}>" if isinstance(value, Tensor) else repr(value)
 
 
-def check_pairs(X: Tensor, Y: Tensor) -> None:
+class Regressor(Params):
+    """The objective of a scikit-learn regressor, which gets and gives numpy arrays in float64."""
+
+    def __init__(self, estimator: Any):
+        self.estimator = estimator
+
+    def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
+        """Fit a copy of the regressor."""
+        check_pairs(X, Y)
+        try:
+            self.estimator_ = _copy(self.estimator).fit(_to_numpy(X), _to_numpy(Y))
+        except ValueError as error:
+            raise InputError(f"{type(self.estimator).__name__} refuses these states: {error}") from error
+        self.shape_, self.n_ = (X.shape[1], Y.shape[1]), len(X)
+        self.unregularized_ = type(self.estimator).__name__ == "LinearRegression"
+        return self
+
+    def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
+        """What the regressor predicts, as a tensor like X."""
+        check_fitted(self, "estimator_")
+        check_rows(X, self.shape_[0])
+        predicted = self.estimator_.predict(_to_numpy(X.reshape(-1, self.shape_[0])))
+        return torch.as_tensor(predicted).reshape(*X.shape[:-1], self.shape_[1]).to(X)
+
+
+def fresh(aligner: Any) -> Any:
+    """The same aligner with the same settings, not fitted (wrapped ones included).
+
+    Of anything with `predict`, as scikit-learn's regressors have it, an aligner is made.
+    """
+    return _copy(aligner) if not hasattr(aligner, "predict") else Regressor(_copy(aligner))
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Params):
+        return type(value)(**{name: _copy(inner) for name, inner in value.get_params(deep=False).items()})
+    if hasattr(value, "get_params"):
+        from sklearn.base import clone
+
+        return clone(value)
+    return value
+
+
+def _to_numpy(X: Tensor) -> NDArray[np.float64]:
+    return X.detach().to("cpu", torch.float64).numpy()
+
+
+def check_pairs(X: Tensor, Y: Tensor, at_least: int = 1) -> None:
     """Refuse what cannot be fitted: not two matrices of the same rows, or numbers that are none."""
     if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y) or len(X) == 0:
         raise InputError(
             f"an aligner needs [sent d] twice with the same sentences; {tuple(X.shape)} and "
             f"{tuple(Y.shape)} given"
         )
+    if len(X) < at_least:
+        raise InputError(f"this needs at least {at_least} sentences; {len(X)} given")
     for name, value in (("source", X), ("target", Y)):
         bad = ~torch.isfinite(value).all(dim=1)
         if bad.any():
@@ -88,24 +134,16 @@ def check_pairs(X: Tensor, Y: Tensor) -> None:
             )
 
 
-def affine(X: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-    """X W + b in the precision of X (float32 at least), and on its device."""
-    dtype = X.dtype if X.dtype in (torch.float32, torch.float64) else torch.float32
-    out = X.to(dtype)
-    if weight is not None:
-        out = out @ weight.to(X.device, dtype)
-    if bias is not None:
-        out = out + bias.to(X.device, dtype)
-    return out.to(X.dtype)
-
-
 def check_fitted(aligner: object, attribute: str) -> None:
     """Refuse to apply a map that was never fitted."""
     if not hasattr(aligner, attribute):
         raise InputError(f"{type(aligner).__name__} is not fitted yet: call fit(X, Y) first")
 
 
-def check_width(X: Tensor, width: int) -> None:
-    """Refuse rows of another width than the map was fitted on."""
+def check_rows(X: Tensor, width: int) -> None:
+    """Refuse rows of another width than the map was fitted on, or with numbers that are none."""
     if X.shape[-1] != width:
         raise InputError(f"the map was fitted on width {width}, but the rows have {X.shape[-1]}")
+    if not torch.isfinite(X).all():
+        bad = int((~torch.isfinite(X).all(dim=-1)).sum())
+        raise InputError(f"{bad} of the rows to map hold NaN or infinity: capture in float32")

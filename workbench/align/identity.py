@@ -5,7 +5,7 @@ from typing import Self
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.align.base import Params, check_fitted, check_pairs, check_width
+from workbench.align.base import Params, check_fitted, check_pairs, check_rows
 from workbench.errors import InputError
 
 
@@ -27,5 +27,5 @@ class Identity(Params):
     def transform(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         """X."""
         check_fitted(self, "width_")
-        check_width(X, self.width_)
+        check_rows(X, self.width_)
         return X

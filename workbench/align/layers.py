@@ -56,11 +56,22 @@ def fit_layers(
     target: Float[Tensor, "layer sent d_target"],
     rows: Rows,
 ) -> LayerMaps:
-    """Fit a fresh copy of the aligner at every layer, on the given sentences alone."""
+    """Fit a fresh copy of the aligner at every layer, on the given sentences alone.
+
+    Any scikit-learn regressor will do for an aligner as it is.
+    """
     index = check_states(source, target, rows)
     return LayerMaps(
-        tuple(fresh(aligner).fit(x[index], y[index]) for x, y in zip(source, target, strict=True))
+        tuple(
+            fresh(at_layer(aligner, layer, index)).fit(x[index], y[index])
+            for layer, (x, y) in enumerate(zip(source, target, strict=True))
+        )
     )
+
+
+def at_layer(aligner: Any, layer: int, index: Tensor) -> Any:
+    """The aligner, cut to one layer and some sentences where it holds states of its own."""
+    return aligner.at(layer, index) if hasattr(aligner, "at") else aligner
 
 
 def check_states(source: Tensor, target: Tensor, rows: Rows) -> Tensor:

@@ -1,15 +1,17 @@
 """Unregularised least squares: the estimator of INCLINE."""
 
+from collections.abc import Iterable, Iterator
 from typing import Self
 
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.align.base import Params, affine, check_fitted, check_pairs, check_width
-from workbench.align.solvers import solve_least_squares
+from workbench.align.affine import Affine, LinearAligner
+from workbench.align.base import check_pairs, fresh
+from workbench.align.solvers import LeastSquaresSystem
 
 
-class LeastSquares(Params):
+class LeastSquares(LinearAligner):
     """argmin_W ‖X W − Y‖², the W of least norm; with `center`, on X − x̄ and Y − ȳ, and b = ȳ − x̄ W.
 
     With `center=False` (as INCLINE has it) the map goes through the origin. Near n = d it follows the
@@ -22,16 +24,19 @@ class LeastSquares(Params):
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Learn W (and b)."""
         check_pairs(X, Y)
-        X, Y = X.double(), Y.double()
-        x_mean, y_mean = X.mean(0), Y.mean(0)
-        solution = solve_least_squares(X - x_mean, Y - y_mean) if self.center else solve_least_squares(X, Y)
-        self.weight_ = solution.weight
-        self.bias_ = y_mean - x_mean @ solution.weight if self.center else None
-        self.rank_, self.condition_, self.n_ = solution.rank, solution.condition, len(X)
-        return self
+        return self._learn(LeastSquaresSystem(X, self.center), Y)
 
-    def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
-        """X W + b."""
-        check_fitted(self, "weight_")
-        check_width(X, self.weight_.shape[0])
-        return affine(X, self.weight_, self.bias_)
+    def fit_targets(self, X: Float[Tensor, "sent d_source"], targets: Iterable[Tensor]) -> Iterator[Self]:
+        """A fitted copy for each target in turn, from one decomposition of X."""
+        system = None
+        for Y in targets:
+            check_pairs(X, Y)
+            system = system or LeastSquaresSystem(X, self.center)
+            yield fresh(self)._learn(system, Y)
+
+    def _learn(self, system: LeastSquaresSystem, Y: Tensor) -> Self:
+        solution = system.solve(Y)
+        self.map_ = Affine.of(solution.left, solution.right, system.bias(solution, Y))
+        self.rank_, self.condition_, self.n_ = solution.rank, solution.condition, len(Y)
+        self.unregularized_ = True
+        return self

@@ -5,11 +5,13 @@ from typing import Self
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.align.base import Params, affine, check_fitted, check_pairs, check_width
+from workbench.align.affine import Affine, LinearAligner
+from workbench.align.base import check_pairs
+from workbench.align.spectrum import row_mean
 from workbench.errors import InputError
 
 
-class MeanShift(Params):
+class MeanShift(LinearAligner):
     """argmin_b ‖X + b − Y‖², that is b = ȳ − x̄ (W is the identity).
 
     It needs no pairs, only two sets of sentences: what it gains is owed to where the languages lie, not
@@ -21,12 +23,6 @@ class MeanShift(Params):
         check_pairs(X, Y)
         if X.shape != Y.shape:
             raise InputError(f"MeanShift needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
-        self.bias_ = Y.double().mean(0) - X.double().mean(0)
+        self.map_ = Affine((), row_mean(Y.double()) - row_mean(X.double()), skip=1.0)
         self.n_ = len(X)
         return self
-
-    def transform(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
-        """X + b."""
-        check_fitted(self, "bias_")
-        check_width(X, len(self.bias_))
-        return affine(X, None, self.bias_)

@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.align.base import Aligner, Params, affine, check_fitted, check_pairs, check_width, fresh
-from workbench.align.solvers import centered, row_mean
+from workbench.align.affine import Affine, LinearAligner
+from workbench.align.base import Aligner, check_pairs, fresh
+from workbench.align.spectrum import centered, row_mean
 from workbench.errors import InputError
 
 
-class RandomEqualNorm(Params):
+class RandomEqualNorm(LinearAligner):
     """h ↦ h + (h − x̄) G + g, G and g Gaussian from the seed, as large as the wrapped aligner's change.
 
     With T the wrapped aligner's map and D = T(X) − X over the fitting rows, ‖g‖ = ‖D̄‖ and
@@ -37,16 +38,9 @@ class RandomEqualNorm(Params):
         g = torch.randn(X.shape[1], generator=generator, dtype=X.dtype).to(X.device)
         G = G * _ratio(centered(change).norm(), (centered(X) @ G).norm())
         g = g * _ratio(row_mean(change).norm(), g.norm())
-        self.weight_ = torch.eye(X.shape[1], dtype=X.dtype, device=X.device) + G
-        self.bias_ = g - row_mean(X) @ G
+        self.map_ = Affine((torch.eye(X.shape[1], dtype=X.dtype, device=X.device) + G,), g - row_mean(X) @ G)
         self.n_ = len(X)
         return self
-
-    def transform(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
-        """X + (X − x̄) G + g."""
-        check_fitted(self, "weight_")
-        check_width(X, len(self.weight_))
-        return affine(X, self.weight_, self.bias_)
 
 
 def _ratio(wanted: Tensor, drawn: Tensor) -> Tensor:

@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.align.base import Params, affine, check_fitted, check_pairs, check_width
-from workbench.align.solvers import row_mean
+from workbench.align.affine import Affine, LinearAligner
+from workbench.align.base import check_pairs
+from workbench.align.spectrum import row_mean
 from workbench.errors import InputError
 
 
-class RandomRotation(Params):
+class RandomRotation(LinearAligner):
     """h ↦ x̄ + (h − x̄) Q, Q an orthogonal matrix drawn uniformly (Haar) from the seed.
 
     All distances between sentences and their distances from the mean stay; which direction means what is
@@ -28,16 +29,10 @@ class RandomRotation(Params):
         if X.shape != Y.shape:
             raise InputError(f"RandomRotation needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
         mean = row_mean(X.double())
-        self.weight_ = random_orthogonal(X.shape[1], self.seed).to(X.device)
-        self.bias_ = mean - mean @ self.weight_
+        rotation = random_orthogonal(X.shape[1], self.seed).to(X.device)
+        self.map_ = Affine((rotation,), mean - mean @ rotation)
         self.n_ = len(X)
         return self
-
-    def transform(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
-        """The mean plus the rotated distance from it."""
-        check_fitted(self, "weight_")
-        check_width(X, len(self.weight_))
-        return affine(X, self.weight_, self.bias_)
 
 
 def random_orthogonal(d: int, seed: int) -> Float[Tensor, "d d"]:

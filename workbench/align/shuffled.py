@@ -22,7 +22,7 @@ class ShuffledPairs(Params):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Fit a copy of the aligner on broken pairs."""
-        check_pairs(X, Y)
+        check_pairs(X, Y, at_least=2)
         self.order_ = derangement(len(X), self.seed)
         self.aligner_: Aligner = fresh(self.aligner).fit(X, Y[self.order_.to(Y.device)])
         self.n_ = len(X)

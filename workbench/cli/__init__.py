@@ -14,6 +14,9 @@ from workbench.errors import WorkbenchError
 COMMANDS = {
     "capture": "workbench.cli.capture",
     "demo": "workbench.cli.demo",
+    "doctor": "workbench.cli.doctor",
+    "fit": "workbench.cli.fit",
+    "measure": "workbench.cli.measure",
     "models": "workbench.cli.models",
     "organism": "workbench.cli.organism",
     "plan": "workbench.cli.plan",
@@ -53,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; the exit code is 0, 2 (something to mend) or 130 (stopped by Ctrl-C)."""
+    """Run one command; the exit code is 0, 1 (found wanting), 2 (something to mend) or 130 (Ctrl-C)."""
     parser = build_parser()
     options = parser.parse_args(argv)
     if options.version:

@@ -1,6 +1,7 @@
 """Options that several commands share, and what is made of them."""
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,6 +61,60 @@ def add_capture_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--batch-tokens", type=int, help="tokens in a batch (default: 1024 on a CPU, 8192 on a GPU)"
     )
+
+
+def add_pair_options(parser: argparse.ArgumentParser) -> None:
+    """Which language onto which."""
+    group = parser.add_argument_group("pairs")
+    group.add_argument(
+        "--pairs", metavar="A-B,…", help="source-target pairs, such as sw-en,de-en (default: all to --target)"
+    )
+    group.add_argument(
+        "--target", metavar="LANG", help="target of all other languages (default: the text's last, or x-main)"
+    )
+    group.add_argument(
+        "--held-out", type=float, default=0.2, help="share of sentences to judge on (default: 0.2)"
+    )
+    group.add_argument("--seed", type=int, default=0, help="of splits and controls (default: 0)")
+
+
+def read_pairs(options: argparse.Namespace, languages: Sequence[str]) -> list[tuple[str, str]]:
+    """The pairs the options name, among the languages of a text."""
+    from workbench.errors import InputError
+    from workbench.text import canonical
+
+    if options.pairs is None:
+        target = canonical(options.target) if options.target else languages[-1]
+        if options.target is None and "x-main" in languages:
+            target = "x-main"
+        if target not in languages:
+            raise InputError(f"--target {target} is not among the languages: {', '.join(languages)}")
+        return [(language, target) for language in languages if language != target]
+    return [_pair(name, languages) for name in names(options.pairs) or []]
+
+
+def _pair(name: str, languages: Sequence[str]) -> tuple[str, str]:
+    """`sw-en` → (sw, en); codes may hold a hyphen themselves, so the one between them is looked for."""
+    from workbench.errors import InputError
+
+    parts = name.split("-")
+    for i in range(1, len(parts)):
+        source, target = (_among("-".join(some), languages) for some in (parts[:i], parts[i:]))
+        if source and target and source != target:
+            return source, target
+    raise InputError(f"no pair {name!r}: write source-target, of {', '.join(languages)}")
+
+
+def _among(code: str, languages: Sequence[str]) -> str | None:
+    """The language as the text calls it; None where it is none of the text's, or no language at all."""
+    from workbench.errors import InputError
+    from workbench.text import canonical
+
+    try:
+        name = canonical(code)
+    except InputError:
+        return None
+    return name if name in languages else None
 
 
 def names(value: str | None) -> list[str] | None:

@@ -3,6 +3,7 @@
 new     write a config in which every dial is explained
 train   build the world and train its model: the same config gives the same model
 verify  measure a trained model on fresh test items, and tell which properties hold
+peaks   see whether cheap similarities peak at the layers where patching helps
 """
 
 import argparse
@@ -50,6 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("--out", type=Path, default=Path("runs/verify"), help="folder (default: runs/verify)")
     verify.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
 
+    peaks = _action(actions, "peaks", "see whether similarities peak where patching helps")
+    peaks.add_argument(
+        "folder", metavar="FOLDER", type=Path, nargs="?", help="a trained model (default: the one shipped)"
+    )
+    peaks.add_argument("--prompts", type=int, default=500, help="to fit a map on (default: 500)")
+    peaks.add_argument("--items", type=int, default=400, help="dev items to patch (default: 400)")
+    peaks.add_argument("--out", type=Path, default=Path("runs/peaks"), help="folder (default: runs/peaks)")
+    peaks.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+
 
 def _action(actions: Any, name: str, what: str) -> argparse.ArgumentParser:
     made: argparse.ArgumentParser = actions.add_parser(name, help=what, description=f"{what.capitalize()}.")
@@ -60,7 +70,7 @@ def _action(actions: Any, name: str, what: str) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Do the action."""
-    return {"new": _new, "train": _train, "verify": _verify}[options.action](options)
+    return {"new": _new, "train": _train, "verify": _verify, "peaks": _peaks}[options.action](options)
 
 
 def _new(options: argparse.Namespace) -> int:
@@ -135,6 +145,48 @@ def _verify(options: argparse.Namespace) -> int:
     if failed:
         console.print(f"{len(failed)} of {len(judged)} properties fail.", style="bold")
     return 1 if failed else 0
+
+
+def _peaks(options: argparse.Namespace) -> int:
+    import torch
+
+    from workbench.cli.alignments import write_table
+    from workbench.models import load_model
+    from workbench.organism import shipped
+    from workbench.organism.peaks import MAPS, NEARLY, peaks
+
+    organism = shipped(options.folder)
+    torch.set_num_threads(options.threads)
+    with progress_bar() as progress:
+        found = peaks(
+            load_model(organism.folder),
+            organism.config,
+            options.out,
+            prompts=options.prompts,
+            items=options.items,
+            progress=progress,
+        )
+    for pair, gains in found.gains.groupby("pair", sort=False):
+        console.print(f"{pair}", style="bold")
+        helping = ", ".join(str(layer) for layer in gains.layer[gains.helps]) or "none"
+        console.print(f"gain on dev items by layer: {'  '.join(f'{gain:+.2f}' for gain in gains.gain)}")
+        console.print(f"at least {NEARLY:.0%} of the best: layers {helping}")
+        own = found.table[found.table.pair == pair]
+        rows = [
+            (
+                row["measure"],
+                row["peak"],
+                "yes" if row["helps"] else "no",
+                *(f"{row[name]:.2f}" for name in ("identity", *(m for m in MAPS.methods if m != "identity"))),
+            )
+            for row in own.to_dict("records")
+        ]
+        maps = ("unmapped", *(f"{m}" for m in MAPS.methods if m != "identity"))
+        console.print(table(("measure", "peak", "helps there", *maps), rows))
+    write_table([found.curves], options.out / "curves.parquet")
+    write_table([found.gains], options.out / "gains.parquet")
+    write_table([found.table], options.out / "peaks.parquet")
+    return 0
 
 
 def _languages(found: "Verification") -> object:

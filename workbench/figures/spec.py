@@ -1,11 +1,17 @@
 """What a figure shows, as plain data made from tables: no drawing here, and no torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from workbench.errors import InputError
 from workbench.stats import Interval, paired_interval
+
+_EXPLORATION = (
+    "Exploration: all cells share one set of items and the intervals are for one cell each, so the best cell "
+    "flatters itself."
+)
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,11 @@ class Heatmap:
         return max(found, default=0.0) or 1.0
 
 
-def gain_heatmap(table: pd.DataFrame, baseline: str = "clean") -> Heatmap:
+def gain_heatmap(table: pd.DataFrame, baseline: str = "clean", cautions: Sequence[str] = ()) -> Heatmap:
     """Accuracy of each patched branch less that of the unpatched run, method × layer.
 
     The table is a sweep over one model, pair, task and split; rows that belong to the method
-    `baseline` are the unpatched run.
+    `baseline` are the unpatched run. `cautions` are what has to be said about the data.
     """
     names = {key: _the_one(table, key) for key in ("model", "task", "pair", "language", "split")}
     clean = table[table.method == baseline].set_index("example").correct.astype(float)
@@ -65,8 +71,7 @@ def gain_heatmap(table: pd.DataFrame, baseline: str = "clean") -> Heatmap:
         columns=tuple(map(str, layers)),
         values=values,
         notes=notes,
-        footer="Exploration: all cells share one set of items and the intervals are for one cell each, "
-        "so the best cell flatters itself.",
+        footer=" ".join([_EXPLORATION, *(f"Note: {caution}." for caution in cautions)]),
     )
 
 

@@ -19,10 +19,29 @@ class Metric:
     higher_is_better: bool
     reading: str
     """One line for people: what a high and a low value say."""
+    reference: str = ""
+    """Where it was first described."""
 
     def __call__(self, X: Tensor, Y: Tensor) -> float:
         """The value for two languages' rows."""
         return self.function(X, Y)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """X → value of one language's rows, or (X, Y) → value of two; rows need not be the same sentences."""
+
+    name: str
+    function: Callable[..., float]
+    languages: int
+    """How many of them the function takes: 1 or 2."""
+    range: tuple[float, float]
+    reading: str
+    reference: str = ""
+
+    def __call__(self, *states: Tensor) -> float:
+        """The value for one or two languages' rows."""
+        return self.function(*states)
 
 
 def check_rows(metric: str, X: Tensor, Y: Tensor, at_least: int) -> None:

@@ -4,32 +4,38 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.align.solvers import centered
 from workbench.errors import InputError
 
 Rows = Float[Tensor, "sent d"]
 Gram = Float[Tensor, "sent sent"]
 
-BLOCK = 256
-"""Rows of a Gram matrix that are computed at once, right of the diagonal only."""
+BLOCK = 512
+"""Rows of a Gram matrix that are computed at once, left of the diagonal only."""
 
 
 def scaled(X: Rows) -> Rows:
-    """(X − x̄) / max |x_ij − x̄_j|, so that float64 squares of float32 extremes stay in range."""
-    X = centered(X.double())
-    return X / X.abs().max().clamp(min=torch.finfo(torch.float64).tiny)
+    """(X − x̄) / max |x_ij − x̄_j|, so that float64 squares of float32 extremes stay in range.
+
+    Exactly 0 where all rows are equal.
+    """
+    # In place throughout: at these sizes, fresh memory costs more than the arithmetic.
+    X = X.to(torch.float64, copy=True)
+    X -= X[0].clone()
+    X -= X.mean(0)
+    low, high = X.aminmax()
+    return X.div_(torch.maximum(-low, high).clamp(min=torch.finfo(torch.float64).tiny))
 
 
 def inner_products(X: Rows) -> Gram:
-    """X Xᵀ, at little more than half the multiplications: what lies left of the diagonal is mirrored."""
+    """X Xᵀ, at little more than half the multiplications: what lies right of the diagonal is mirrored."""
     n = len(X)
     if n <= BLOCK:
         return X @ X.mT
     K = X.new_empty(n, n)
     for start in range(0, n, BLOCK):
-        rows = slice(start, start + BLOCK)
-        K[rows, start:] = X[rows] @ X[start:].mT
-        K[start + BLOCK :, rows] = K[rows, start + BLOCK :].mT
+        stop = min(start + BLOCK, n)
+        K[start:stop, :stop] = X[start:stop] @ X[:stop].mT
+        K[:start, start:stop] = K[start:stop, :start].mT
     return K
 
 
@@ -47,7 +53,10 @@ def rbf_gram(X: Rows, fraction: float = 1.0) -> Gram:
         raise InputError(f"fraction, {fraction}, is of the median distance: give more than 0")
     squares = squared_distances(scaled(X))
     apart = condensed(squares)
-    width = fraction**2 * apart[apart > 0].median()
+    apart = apart[apart > 0]
+    if not len(apart):
+        raise InputError(UNDEFINED)
+    width = fraction**2 * apart.median()
     return (squares / (-2 * width)).exp_()
 
 
@@ -78,14 +87,20 @@ def u_centered(K: Gram) -> Gram:
 
     The diagonal, where a sentence meets itself, is what makes the biased form large.
     """
+    return u_center_(K.clone())
+
+
+def u_center_(K: Gram) -> Gram:
+    """`u_centered` in place, as its name says."""
     n = len(K)
-    K = K.clone().fill_diagonal_(0)
+    K.fill_diagonal_(0)
+    before = K.norm()
     row = K.sum(1) / (n - 2)
-    total = row.sum() / (n - 1)
-    scale = K.abs().max()
-    K = (K - row[:, None] - row[None, :] + total).fill_diagonal_(0)
+    K -= row[:, None]
+    K -= row - row.sum() / (n - 1)
+    K.fill_diagonal_(0)
     # What is nothing but rounding would correlate with itself.
-    return torch.where(K.abs().max() > 1e-12 * scale, K, torch.zeros_like(K))
+    return K.zero_() if K.norm() <= 1e-12 * before else K
 
 
 def angle(K: Gram, L: Gram) -> float:

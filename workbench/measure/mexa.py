@@ -1,14 +1,13 @@
-"""MEXA: how many sentences lie nearer to their own translation than to anything else, seen from either side."""
+"""MEXA: how many sentences lie nearest to their own translation, seen from either side."""
 
 from workbench.measure.neighbours import Rows, check_pairs, standings
 
 
 def mexa(X: Rows, Y: Rows) -> float:
-    """Mean over i of [cos(x_i, y_i) > max over j ≠ i of cos(x_i, y_j) and of cos(x_j, y_i)] (Kargaran et al. 2024).
+    """Mean over i of [cos(x_i, y_i) > max over j ≠ i of cos(x_i, y_j) and of cos(x_j, y_i)].
 
-    Stricter than retrieval, which has one of the two maxima; a tie does not count.
+    Kargaran et al. 2024. Stricter than retrieval, which has one of the two maxima; a tie does not count.
     """
     check_pairs("MEXA", X, Y)
     forward, backward = standings(X, Y)
-    alone = (forward.above == 0) & (forward.level == 1) & (backward.above == 0) & (backward.level == 1)
-    return float(alone.double().mean())
+    return float((forward.alone & backward.alone).double().mean())

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from workbench.errors import InputError
 from workbench.measure.base import check_rows
-from workbench.measure.gram import UNDEFINED, inner_products, u_centered
+from workbench.measure.gram import UNDEFINED, inner_products, u_center_
 
 
 class MinibatchCKA:
@@ -37,7 +37,7 @@ class MinibatchCKA:
         X, Y = X.double(), Y.double()
         X, Y = X - X.mean(0), Y - Y.mean(0)
         scales = self._scales or (float(X.abs().max()) or 1.0, float(Y.abs().max()) or 1.0)
-        K, L = (u_centered(inner_products(one / scale)) for one, scale in zip((X, Y), scales, strict=True))
+        K, L = (u_center_(inner_products(one / scale)) for one, scale in zip((X, Y), scales, strict=True))
         products = torch.stack([(K * L).sum(), K.square().sum(), L.square().sum()])
         self._scales = scales
         self._sums += products.cpu() / (n - 3)

@@ -26,7 +26,7 @@ def mutual_knn(X: Rows, Y: Rows, k: int = 10) -> float:
 
 
 def _members(X: Tensor, start: int, k: int) -> Tensor:
-    """How far each sentence belongs to the k nearest of each row of the block: 1, 0, or its share in a tie."""
+    """How far each sentence is one of the k nearest of each row of the block: 1, 0, or its share in a tie."""
     cosine = X[start : start + BLOCK] @ X.mT
     rows = torch.arange(len(cosine), device=X.device)
     cosine[rows, start + rows] = float("-inf")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from workbench.errors import InputError
@@ -27,6 +27,23 @@ class Standing:
     above: Int[Tensor, " sent"]
     level: Int[Tensor, " sent"]
     """At least 1: the translation itself."""
+
+    @property
+    def alone(self) -> Bool[Tensor, " sent"]:
+        """Whether the translation, and nothing else, scores highest."""
+        return (self.above == 0) & (self.level == 1)
+
+    @property
+    def first(self) -> Float[Tensor, " sent"]:
+        """The chance that the translation comes first, where ties are broken by lot."""
+        return (self.above == 0).double() / self.level
+
+    @property
+    def reciprocal(self) -> Float[Tensor, " sent"]:
+        """(H_{a+l} − H_a) / l, H the harmonic numbers: the mean of 1/rank over the ranks a+1 … a+l."""
+        ranks = torch.arange(1, len(self.above) + 1, dtype=torch.float64, device=self.above.device)
+        harmonic = torch.cat([ranks.new_zeros(1), (1 / ranks).cumsum(0)])
+        return (harmonic[self.above + self.level] - harmonic[self.above]) / self.level
 
 
 def standings(X: Rows, Y: Rows, by: str = "cosine", k: int = 10) -> tuple[Standing, Standing]:

@@ -4,12 +4,11 @@ Each has a form per query, for intervals: resample or jackknife the *queries* an
 Resampling rows of both sides with replacement lets copies compete with their own translation.
 """
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from workbench.errors import InputError
-from workbench.measure.neighbours import Rows, Standing, check_pairs, standings
+from workbench.measure.neighbours import Rows, check_pairs, standings
 
 Scores = Float[Tensor, " sent"]
 DIRECTIONS = ("forward", "backward", "mean")
@@ -37,32 +36,19 @@ def mrr(X: Rows, Y: Rows, by: str = "cosine", direction: str = "mean", k: int = 
 def query_scores(
     X: Rows, Y: Rows, of: str = "p@1", by: str = "cosine", direction: str = "mean", k: int = 10
 ) -> Scores:
-    """What each sentence contributes to `precision_at_1` ("p@1") or `mrr` ("mrr"): their mean is the measure."""
+    """What each sentence adds to `precision_at_1` ("p@1") or `mrr` ("mrr"), which are their means."""
     if of not in ("p@1", "mrr"):
         raise InputError(f"unknown score {of!r}: give p@1 or mrr")
     if direction not in DIRECTIONS:
         raise InputError(f"unknown direction {direction!r}: give one of {', '.join(DIRECTIONS)}")
     check_pairs("retrieval", X, Y)
     forward, backward = standings(X, Y, by, k)
-    value = _first if of == "p@1" else _reciprocal
-    if direction == "mean":
-        return (value(forward) + value(backward)) / 2
-    return value(forward if direction == "forward" else backward)
+    one, other = (side.first if of == "p@1" else side.reciprocal for side in (forward, backward))
+    return {"forward": one, "backward": other, "mean": (one + other) / 2}[direction]
 
 
 def retrieval_hits(X: Rows, Y: Rows, by: str = "cosine", k: int = 10) -> Bool[Tensor, " sent"]:
     """Whether y_i alone scores highest for x_i: P@1, X → Y, per query; a tie is a miss."""
     check_pairs("retrieval", X, Y)
     forward, _ = standings(X, Y, by, k)
-    return (forward.above == 0) & (forward.level == 1)
-
-
-def _first(standing: Standing) -> Tensor:
-    return (standing.above == 0).double() / standing.level
-
-
-def _reciprocal(standing: Standing) -> Tensor:
-    """(H_{a+l} − H_a) / l, H the harmonic numbers: the mean of 1/rank over the ranks a+1 … a+l."""
-    ranks = torch.arange(1, len(standing.above) + 1, dtype=torch.float64, device=standing.above.device)
-    harmonic = torch.cat([ranks.new_zeros(1), (1 / ranks).cumsum(0)])
-    return (harmonic[standing.above + standing.level] - harmonic[standing.above]) / standing.level
+    return forward.alone

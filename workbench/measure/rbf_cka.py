@@ -4,12 +4,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench.measure.base import check_rows, check_variation
-from workbench.measure.gram import Gram, Rows, angle, h_centered, rbf_gram, u_centered
+from workbench.measure.gram import Gram, Rows, angle, h_centered, rbf_gram, u_center_
 
 
-def rbf_cka(
-    X: Rows, Y: Float[Tensor, "sent d_other"], fraction: float = 1.0, debiased: bool = True
-) -> float:
+def rbf_cka(X: Rows, Y: Float[Tensor, "sent d_other"], fraction: float = 1.0, debiased: bool = True) -> float:
     """⟨K°, L°⟩ / (‖K°‖ ‖L°‖), k_ij = exp(−‖x_i − x_j‖² / 2σ²), U-centred (Kornblith et al. 2019).
 
     σ is `fraction` times the median distance between rows that differ. `debiased=False` centres the
@@ -17,10 +15,10 @@ def rbf_cka(
     """
     check_rows("CKA", X, Y, at_least=4)
     check_variation("CKA", X, Y)
-    center = u_centered if debiased else h_centered
+    center = u_center_ if debiased else h_centered
     return angle(center(rbf_gram(X, fraction)), center(rbf_gram(Y, fraction)))
 
 
 def centered_rbf_gram(X: Rows) -> Gram:
     """K° of `rbf_cka` as it is by default."""
-    return u_centered(rbf_gram(X))
+    return u_center_(rbf_gram(X))

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from workbench.align import LayerMaps, fit_layers
+from workbench.align import LayerMaps
 from workbench.bundled import cautions
-from workbench.capture import Activations, capture
+from workbench.capture import Activations
 from workbench.errors import InputError
 from workbench.figures import draw_heatmap, gain_heatmap, to_page
 from workbench.intervene import INTERVENTIONS
@@ -20,22 +20,24 @@ from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
 from workbench.select import Choice, choose
 from workbench.store import write_bytes, write_json
+from workbench.study.alignment import Alignment
 from workbench.study.result import StudyResult, judge
 from workbench.study.settings import Settings
-from workbench.study.tables import Facts, fit_table, selection_table, similarity_table
+from workbench.study.tables import selection_table
 from workbench.sweep import CLEAN, Branch, sweep_naive
 from workbench.tasks import SplitName, Task, same_items
 from workbench.text import ParallelText
 from workbench.types import Site
 
 PACKAGES = ("torch", "transformers", "transformer-lens", "numpy", "pandas", "plotly")
-COMPONENT = "resid_post"
-"""Where states are mapped."""
 
 
 @dataclass
 class Study:
-    """One model, pair and task, in one folder. `run()` does all steps; each can be called alone."""
+    """One model, pair and task, in one folder. `run()` does all steps; each can be called alone.
+
+    Those that need no task are in `alignment`.
+    """
 
     model: LanguageModel
     text: ParallelText
@@ -47,10 +49,17 @@ class Study:
     progress: Progress = silent
 
     def __post_init__(self) -> None:
-        self.pair = f"{self.source}-{self.target}"
+        self.alignment = Alignment(
+            self.model,
+            self.text,
+            self.source,
+            self.target,
+            self.folder / "store",
+            self.settings,
+            self.progress,
+        )
+        self.pair = self.alignment.pair
         self.seconds: dict[str, float] = {}
-        held_out = self.settings.held_out
-        self.split = self.text.split(fit=1 - held_out, dev=0.0, test=held_out, seed=self.settings.seed)
         splits: tuple[SplitName, ...] = ("dev", "test")
         for split in splits:
             here = self.task.examples(self.source, split)
@@ -64,11 +73,15 @@ class Study:
     def run(self) -> StudyResult:
         """Every step, then tables, figure and manifest in the folder."""
         with self._timed("capture"):
-            states = self.capture()
+            states = self.alignment.capture()
         with self._timed("fit"):
-            maps = self.fit(states)
+            maps = self.alignment.fit(states)
         with self._timed("measure"):
-            tables = self.measure(maps, states)
+            tables = {
+                "fit": self.alignment.fit_table(maps, states),
+                "similarity": self.alignment.similarity_table(states),
+                "confounds": self.alignment.confounds_table(states),
+            }
         with self._timed("sweep"):
             dev = self.sweep("dev", self.branches(maps))
         choices = {method: choose(self._own(dev), method) for method in maps}
@@ -80,34 +93,6 @@ class Study:
         return result
 
     # The steps, in order -----------------------------------------------------------------------
-
-    def capture(self) -> Activations:
-        """Last-token states of both languages, at the embedding and after every layer."""
-        return capture(
-            self.model,
-            self.text,
-            languages=[self.source, self.target],
-            sites=["embed", COMPONENT],
-            pool="last",
-            store=self.folder / "store",
-            progress=self.progress,
-        )
-
-    def fit(self, states: Activations) -> dict[str, LayerMaps]:
-        """One map per layer and method, controls included, on the fitting sentences."""
-        source, target = (states.states(code, COMPONENT) for code in (self.source, self.target))
-        return {
-            name: fit_layers(estimator, source, target, self.split.fit)
-            for name, estimator in self.settings.estimators().items()
-        }
-
-    def measure(self, maps: dict[str, LayerMaps], states: Activations) -> dict[str, pd.DataFrame]:
-        """The tables `fit` and `similarity`, on held-out sentences."""
-        source, target = (states.states(code, COMPONENT) for code in (self.source, self.target))
-        return {
-            "fit": fit_table(self._facts, maps, source, target, self.split),
-            "similarity": similarity_table(self._facts, states, self.source, self.target, self.split.test),
-        }
 
     def branches(self, maps: dict[str, LayerMaps]) -> list[Branch]:
         """Every method × intervention × layer × strength."""
@@ -159,10 +144,6 @@ class Study:
 
     # What came out -----------------------------------------------------------------------------
 
-    @property
-    def _facts(self) -> Facts:
-        return {"model": self.model.info.name, "pair": self.pair, "seed": self.settings.seed}
-
     def _own(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows about source-language items."""
         return table[table.language == self.source]
@@ -171,7 +152,7 @@ class Study:
         self, test: pd.DataFrame, choices: dict[str, Choice], tables: dict[str, pd.DataFrame]
     ) -> StudyResult:
         found = judge(test, self.source, choices, self.settings)
-        tables = tables | {"selection": selection_table(self._facts, self.task.name, found)}
+        tables = tables | {"selection": selection_table(self.alignment.facts, self.task.name, found)}
         return StudyResult(
             **vars(found),
             model=self.model.info.as_dict(),
@@ -180,8 +161,8 @@ class Study:
             source=self.source,
             target=self.target,
             n={
-                "fit": len(self.split.fit),
-                "held_out": len(self.split.test),
+                "fit": len(self.alignment.split.fit),
+                "held_out": len(self.alignment.split.test),
                 "dev": len(self.task.examples(self.source, "dev")),
                 "test": len(self.task.examples(self.source, "test")),
             },
@@ -197,7 +178,7 @@ class Study:
             table.to_parquet(buffer, index=False)
             write_bytes(result.paths[name], buffer.getvalue())
         with self._timed("figure"):
-            spec = gain_heatmap(self._own(dev), CLEAN)
+            spec = gain_heatmap(self._own(dev), CLEAN, cautions(self.text.sources))
             write_bytes(result.paths["heatmap"], to_page(draw_heatmap(spec), spec.title).encode())
         write_json(
             result.paths["manifest"],

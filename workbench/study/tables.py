@@ -4,9 +4,12 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.align import LayerMaps
+from workbench.align import CONTROLS, LayerMaps, fit_facts
 from workbench.capture import Activations
-from workbench.measure import METRICS
+from workbench.errors import InputError
+from workbench.measure import METRICS, Metric, caution, fit_quality
+from workbench.progress import Progress, silent
+from workbench.stats import Statistic, jackknife_interval
 from workbench.study.result import Judgement
 from workbench.text import Split
 from workbench.types import Site
@@ -18,35 +21,68 @@ Facts = dict[str, Any]
 def fit_table(
     facts: Facts, maps: dict[str, LayerMaps], source: Any, target: Any, split: Split
 ) -> pd.DataFrame:
-    """R² on held-out sentences for each layer and method, with what qualifies it."""
+    """How near maps come on held-out sentences, for each layer and method, with what qualifies it."""
     rows = []
-    for method, fitted in maps.items():
-        for layer, r2 in enumerate(fitted.held_out(source, target, split.test)):
+    for layer in range(len(source)):
+        x, y = source[layer][split.test], target[layer][split.test]
+        predicted = {method: fitted.transform(layer, x) for method, fitted in maps.items()}
+        for method, fitted in maps.items():
+            # A control stands beside the other ones: its error over its own would say nothing.
+            controls = {name: predicted[name] for name in predicted if name in CONTROLS and name != method}
+            quality, about = fit_quality(y, predicted[method], controls), fit_facts(fitted[layer])
             rows.append(
                 facts
-                | _place(Site(layer), method, "held_out")
+                | place(Site(layer), method, "held_out")
+                | vars(quality)
                 | {
-                    "r2": r2,
-                    "n_fit": len(split.fit),
+                    "n_fit": about.n,
                     "n_held_out": len(split.test),
                     "d_model": source.shape[-1],
-                    "rank": getattr(fitted[layer], "rank_", None),
-                    "condition": getattr(fitted[layer], "condition_", None),
+                    "rank": about.rank,
+                    "condition": about.condition,
+                    "warning": caution(about.n or 0, source.shape[-1], about.regularized) or "",
                 }
             )
-    return pd.DataFrame(rows).astype({"layer": "Int64", "rank": "Int64", "condition": "Float64"})
+    kinds = {"layer": "Int64", "rank": "Int64", "condition": "Float64", "ratio_to_control": "Float64"}
+    return pd.DataFrame(rows).astype(kinds)
 
 
-def similarity_table(facts: Facts, states: Activations, source: str, target: str, rows: Any) -> pd.DataFrame:
-    """Each metric at the embedding and at each layer, on held-out sentences."""
-    table = [
-        facts
-        | _place(site, name, "held_out")
-        | {"value": metric(states.at(site, source)[rows], states.at(site, target)[rows]), "n": len(rows)}
-        for site in states.sites
-        for name, metric in METRICS.items()
-    ]
+def similarity_table(
+    facts: Facts,
+    states: Activations,
+    source: str,
+    target: str,
+    rows: Any,
+    blocks: int | None = None,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Each metric at the embedding and at each layer, on held-out sentences.
+
+    With `blocks`, each value has an interval: the jackknife over that many groups of sentences, since a
+    sentence that is drawn twice, as in a bootstrap, would match itself.
+    """
+    table, total = [], len(states.sites) * len(METRICS)
+    for site in states.sites:
+        x, y = states.at(site, source)[rows], states.at(site, target)[rows]
+        for name, metric in METRICS.items():
+            value = low = high = float("nan")
+            note = ""
+            try:
+                value = metric(x, y)
+                if blocks:
+                    interval = jackknife_interval(_of_rows(metric, x, y), len(rows), blocks=blocks)
+                    low, high = interval.low, interval.high
+            except InputError as error:
+                # One site may hold nothing to compare: sentences that all end in one token, embedded.
+                note = str(error)
+            numbers = {"value": value, "low": low, "high": high, "n": len(rows), "note": note}
+            table.append(facts | place(site, name, "held_out") | numbers)
+            progress(f"measure {facts['pair']}", len(table), total)
     return pd.DataFrame(table).astype({"layer": "Int64"})
+
+
+def _of_rows(metric: Metric, x: Any, y: Any) -> Statistic:
+    return lambda index: metric(x[index], y[index])
 
 
 def selection_table(facts: Facts, task: str, found: Judgement) -> pd.DataFrame:
@@ -57,7 +93,7 @@ def selection_table(facts: Facts, task: str, found: Judgement) -> pd.DataFrame:
         over = found.headline_over.get(choice.method)
         rows.append(
             facts
-            | _place(None if choice.layer is None else Site(choice.layer), choice.method, "test")
+            | place(None if choice.layer is None else Site(choice.layer), choice.method, "test")
             | {
                 "task": task,
                 "intervention": choice.intervention,
@@ -79,7 +115,7 @@ def selection_table(facts: Facts, task: str, found: Judgement) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"layer": "Int64", "strength": "Float64"})
 
 
-def _place(site: Site | None, method: str, split: str) -> dict[str, Any]:
+def place(site: Site | None, method: str, split: str) -> dict[str, Any]:
     """Where a row is about; the embedding has no layer, and no more has a run without a patch."""
     layer = None if site is None or site.component == "embed" else site.layer
     return {"site": None if site is None else str(site), "layer": layer, "method": method, "split": split}

@@ -1,0 +1,31 @@
+"""Maps come back from disk to the bit, with the card that says what they belong to."""
+
+import pytest
+import torch
+
+from workbench.errors import InputError
+from workbench.study.maps import load_maps, save_maps
+
+
+@pytest.mark.parametrize("method", ["ridge", "mean_shift", "identity", "shuffled_pairs", "random_equal_norm"])
+def test_saved_maps_map_every_row_as_before(maps, study, tmp_path, method):
+    states = study.alignment.capture()
+    path = tmp_path / "pair" / method
+    save_maps(maps[method], path, {"pair": study.pair})
+    again, card = load_maps(path)
+    assert card == {"pair": study.pair} and len(again) == len(maps[method])
+    for layer in range(len(again)):
+        rows = states.at(f"resid_post.{layer}", study.source)
+        assert torch.equal(again.transform(layer, rows), maps[method].transform(layer, rows))
+
+
+def test_what_is_damaged_or_missing_is_refused(maps, tmp_path):
+    save_maps(maps["ridge"], tmp_path / "ridge", {})
+    path = tmp_path / "ridge.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(InputError, match="damaged"):
+        load_maps(tmp_path / "ridge")
+    with pytest.raises(InputError, match="no saved maps"):
+        load_maps(tmp_path / "nothing")

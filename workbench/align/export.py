@@ -1,0 +1,119 @@
+"""A fitted aligner as JSON values and tensors, and back: whoever writes files needs no more.
+
+record, tensors = export(aligner)      # json.dumps(record) and safetensors, say
+again = restore(record, tensors)       # maps every row to the same bits
+"""
+
+from collections.abc import Iterator, Mapping
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from workbench.align.affine import Affine
+from workbench.align.base import Params
+from workbench.errors import InputError, did_you_mean
+
+Record = dict[str, Any]
+"""Strict JSON: text, numbers (finite ones), true, false, null, lists and objects."""
+
+
+def export(aligner: Any) -> tuple[Record, dict[str, Tensor]]:
+    """What the aligner was told and what it has learned, the numbers in a flat dict of tensors.
+
+    Tensors share the aligner's memory. A scikit-learn regressor is refused: only pickle could hold it.
+    """
+    tensors: dict[str, Tensor] = {}
+    return _record(aligner, "", tensors), tensors
+
+
+def restore(record: Record, tensors: Mapping[str, Tensor]) -> Any:
+    """The aligner that `export` was given, fitted as it was."""
+    try:
+        return _aligner(record, tensors)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"no saved aligner: {type(error).__name__} {error}; give record and tensors as export() made them"
+        ) from error
+
+
+def _record(aligner: Any, path: str, tensors: dict[str, Tensor]) -> Record:
+    if not isinstance(aligner, Params):
+        raise InputError(
+            f"{type(aligner).__name__} cannot be saved: only aligners of the workbench can, since reading a "
+            "foreign object back would run code"
+        )
+    left_out = getattr(aligner, "not_exported", ())
+    params = {k: v for k, v in aligner.get_params(deep=False).items() if k not in left_out}
+    fitted = {k: v for k, v in vars(aligner).items() if k.endswith("_") and not k.startswith("_")}
+    return {
+        "kind": type(aligner).__name__,
+        "params": {k: _encode(v, f"{path}{k}", tensors) for k, v in params.items()},
+        "fitted": {k: _encode(v, f"{path}{k}", tensors) for k, v in fitted.items()},
+    }
+
+
+def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if isfinite(value) else {"float": str(value)}
+    if isinstance(value, Tensor):
+        tensors[path] = value.contiguous()
+        return {"tensor": path}
+    if isinstance(value, Affine):
+        factors = [_encode(factor, f"{path}.{i}", tensors) for i, factor in enumerate(value.factors)]
+        return {
+            "affine": {
+                "factors": factors,
+                "bias": _encode(value.bias, f"{path}.bias", tensors),
+                "skip": value.skip,
+            }
+        }
+    if isinstance(value, list | tuple):
+        items = [_encode(item, f"{path}.{i}", tensors) for i, item in enumerate(value)]
+        return {"tuple" if isinstance(value, tuple) else "list": items}
+    if hasattr(value, "tolist"):  # numpy
+        return _encode(value.tolist(), path, tensors)
+    return {"aligner": _record(value, f"{path}.", tensors)}
+
+
+def _aligner(record: Record, tensors: Mapping[str, Tensor]) -> Any:
+    kinds = {kind.__name__: kind for kind in _kinds(Params)}
+    if record["kind"] not in kinds:
+        raise InputError(f"unknown aligner {record['kind']!r}: {did_you_mean(record['kind'], kinds)}")
+    kind: Any = kinds[record["kind"]]
+    params = {name: _decode(value, tensors) for name, value in record["params"].items()}
+    aligner = kind(**params, **{name: torch.empty(0) for name in getattr(kind, "not_exported", ())})
+    for name, value in record["fitted"].items():
+        if not name.endswith("_") or name.startswith("_"):
+            raise ValueError(f"{name!r} is no fitted attribute")
+        setattr(aligner, name, _decode(value, tensors))
+    return aligner
+
+
+def _decode(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    entry, inner = next(iter(value.items()))
+    if entry == "float":
+        return float(inner)
+    if entry == "tensor":
+        return tensors[inner]
+    if entry == "affine":
+        factors = tuple(_decode(factor, tensors) for factor in inner["factors"])
+        return Affine(factors, _decode(inner["bias"], tensors), inner["skip"])
+    if entry in ("tuple", "list"):
+        items = [_decode(item, tensors) for item in inner]
+        return tuple(items) if entry == "tuple" else items
+    if entry == "aligner":
+        return _aligner(inner, tensors)
+    raise ValueError(f"unknown entry {entry!r}")
+
+
+def _kinds(base: type) -> Iterator[type]:
+    kind: type
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _kinds(kind)

@@ -1,0 +1,54 @@
+"""What `fit` and `measure` share: model, text and pairs become alignments, tables go to one folder."""
+
+import argparse
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.cli.options import (
+    add_model_options,
+    add_pair_options,
+    add_text_options,
+    load,
+    read_pairs,
+    read_text,
+)
+from workbench.cli.show import console, progress_bar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workbench.study import Alignment, Settings
+
+
+def add_alignment_options(parser: argparse.ArgumentParser, out: str) -> None:
+    """Model, text, pairs and where the tables go."""
+    add_model_options(parser)
+    add_text_options(parser)
+    add_pair_options(parser)
+    parser.add_argument("--out", type=Path, default=Path(out), help=f"folder (default: {out})")
+
+
+def alignments(options: argparse.Namespace, settings: "Settings") -> "Iterator[Alignment]":
+    """One alignment per pair; the states of a language are captured once for all of them."""
+    from workbench.study import Alignment
+
+    text = read_text(options)
+    pairs = read_pairs(options, text.languages)
+    model = load(options)
+    for source, target in pairs:
+        with progress_bar() as progress:
+            yield Alignment(model, text, source, target, options.out / "store", settings, progress)
+
+
+def write_table(tables: "Sequence[pd.DataFrame]", path: Path) -> None:
+    """All pairs' rows in one Parquet file."""
+    import pandas as pd
+
+    from workbench.store import write_bytes
+
+    buffer = io.BytesIO()
+    pd.concat(tables, ignore_index=True).to_parquet(buffer, index=False)
+    write_bytes(path, buffer.getvalue())
+    console.print(f"{path}", soft_wrap=True)

@@ -1,0 +1,116 @@
+"""Find what silently ruins parallel data: shifts, scrambles, duplicates, copies, wrong scripts, overlap.
+
+FILES are parallel texts, each checked by itself (files that belong together are given once, by the name
+they share), and one-language files of a benchmark (val.sw.jsonl val.th.jsonl …), whose labels are
+compared with each other. Exit code 1 when there is an alarm, 0 when there is none.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from workbench.cli.options import names
+from workbench.cli.show import console, progress_bar, table
+
+if TYPE_CHECKING:
+    from workbench.doctor import Report
+
+HELP = "what is wrong with parallel data, with rows and repairs"
+EXAMPLE = "workbench doctor tatoeba.swh-eng --against benchmark.tsv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument(
+        "files", metavar="FILES", nargs="+", help="parallel text: file, folder, prefix or name"
+    )
+    parser.add_argument("--languages", metavar="A,B", help="languages to check, such as sw,en")
+    parser.add_argument("--format", help="text format, where its name does not tell")
+    parser.add_argument("--text-split", metavar="NAME", help="such as dev or test, where there are several")
+    parser.add_argument(
+        "--against",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="data that must hold none of these sentences",
+    )
+    parser.add_argument("--json", action="store_true", help="print everything as JSON, for machines")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check each text, print what was found."""
+    from workbench.doctor import check_fields
+
+    texts, benchmarks = _sorted(options)
+    reports = [check_fields(benchmarks)] if benchmarks else []
+    with progress_bar() as progress:
+        reports += [_checked(name, options, progress) for name in texts]
+    if options.json:
+        print(json.dumps([report.to_json() for report in reports], ensure_ascii=False, indent=1))
+    else:
+        for report in reports:
+            _print(report)
+    return 0 if all(report.clean for report in reports) else 1
+
+
+def _sorted(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
+    """Parallel texts, each once, and the files of a benchmark (also those of a folder)."""
+    from workbench.doctor import is_benchmark
+
+    texts: dict[str, None] = {}
+    benchmarks: list[Path] = []
+    for name in options.files:
+        path = Path(name).expanduser()
+        inside = sorted(path.iterdir()) if path.is_dir() else [path]
+        found = [] if options.format else [file for file in inside if is_benchmark(file)]
+        # A folder of parallel text may hold tables besides; a benchmark has a file for each language.
+        if found and (not path.is_dir() or len(found) > 1):
+            benchmarks += found
+        else:
+            texts[name] = None
+    return list(texts), benchmarks
+
+
+def _checked(name: str, options: argparse.Namespace, progress: object) -> "Report":
+    from workbench.doctor import check, overlap
+    from workbench.text import read
+
+    text = read(
+        name,
+        languages=names(options.languages),
+        format=options.format,
+        split=options.text_split,
+        drop_missing=True,
+    )
+    report = check(text, progress=progress)  # type: ignore[arg-type]
+    for other in options.against:
+        report = report.with_(overlap(text, read(other, drop_missing=True)).findings)
+    return report
+
+
+def _print(report: "Report") -> None:
+    from workbench.doctor.report import spelled
+
+    console.print(Text(report.name, style="bold"))
+    if not report.findings:
+        console.print(f"{report.n_rows} rows: nothing found\n")
+        return
+    alarms, notices = len(report.alarms), len(report.notices)
+    console.print(
+        f"{report.n_rows} rows: {alarms} alarm{'' if alarms == 1 else 's'}, "
+        f"{notices} notice{'' if notices == 1 else 's'}"
+    )
+    rows = [
+        (
+            Text(finding.kind, style="bold red" if finding.severity == "alarm" else ""),
+            finding.severity,
+            " ".join(finding.languages),
+            spelled(finding.spans, 3),
+            Text("\n".join((finding.evidence, f"→ {finding.repair}", *finding.places[:2]))),
+        )
+        for finding in report.findings
+    ]
+    console.print(table(("found", "", "languages", "rows", "evidence → repair"), rows, words=5))

@@ -1,0 +1,89 @@
+"""Logit lens: which tokens, and whose, a state in mid-model would predict if the model ended there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from workbench.errors import InputError
+
+LogP = Float[Tensor, "sent vocab"]
+Readout = Callable[[Tensor], Tensor]
+"""A model's own final norm, or its unembedding: states in, states or logits out."""
+
+BLOCK_LOGITS = 2**25
+"""Logits held at once, about 256 MB in float64; `read_lens` goes through the rows in such blocks."""
+
+
+def lens(h: Float[Tensor, "sent d"], final_norm: Readout, unembed: Readout) -> LogP:
+    """log softmax(unembed(final_norm(h))), in float64 (nostalgebraist 2020)."""
+    if h.ndim != 2 or not len(h):
+        raise InputError(f"the lens needs [sent d] with at least one row; {tuple(h.shape)} given")
+    if not torch.isfinite(h).all():
+        raise InputError("the lens needs finite numbers: capture in float32")
+    logits = unembed(final_norm(h)).double()
+    if logits.ndim != 2 or len(logits) != len(h):
+        raise InputError(
+            f"the unembedding gave {tuple(logits.shape)} for {len(h)} rows: expected [sent vocab]"
+        )
+    # −∞ is a token that is ruled out; anything else that is not finite has overflowed.
+    if logits.isnan().any() or (logits == float("inf")).any() or (logits.amax(1) == float("-inf")).any():
+        raise InputError("the lens met logits that are not finite: unembed in float32")
+    return logits.log_softmax(-1)
+
+
+def entropy(log_p: LogP) -> Float[Tensor, " sent"]:
+    """−Σ p ln p for each row, in nats: 0 for a single token, ln(vocab) for none preferred."""
+    return torch.special.entr(log_p.double().exp()).sum(-1)
+
+
+def language_share(log_p: LogP, vocab_sets: Bool[Tensor, "language vocab"]) -> Float[Tensor, "language sent"]:
+    """Σ over a language's tokens of p, for each language and row (Wendler et al. 2024).
+
+    Shares add up to less than 1 where tokens belong to no language, and to more where they belong to
+    several: give each set the tokens that are the language's alone. Mind the sizes of the sets: a flat
+    distribution gives each its size / vocab.
+    """
+    _check_sets(vocab_sets, log_p.shape[-1])
+    p = log_p.double().exp()
+    return (vocab_sets.to(p) @ p.mT).clamp(max=1)
+
+
+@dataclass(frozen=True, eq=False)
+class LensReading:
+    """What the lens says of each row, without the distributions themselves."""
+
+    share: Float[Tensor, "language sent"]
+    entropy: Float[Tensor, " sent"]
+
+
+def read_lens(
+    h: Float[Tensor, "sent d"],
+    final_norm: Readout,
+    unembed: Readout,
+    vocab_sets: Bool[Tensor, "language vocab"],
+) -> LensReading:
+    """`language_share` and `entropy` of `lens`, some rows at a time: a vocabulary of 256,000 fits too."""
+    _check_sets(vocab_sets, vocab_sets.shape[-1])
+    if not len(h):
+        raise InputError("the lens needs at least one row")
+    block = max(1, BLOCK_LOGITS // vocab_sets.shape[-1])
+    shares, entropies = [], []
+    for rows in h.split(block):
+        log_p = lens(rows, final_norm, unembed)
+        shares.append(language_share(log_p, vocab_sets))
+        entropies.append(entropy(log_p))
+    return LensReading(torch.cat(shares, 1), torch.cat(entropies))
+
+
+def _check_sets(vocab_sets: Tensor, vocab: int) -> None:
+    if vocab_sets.ndim != 2 or vocab_sets.dtype != torch.bool or vocab_sets.shape[1] != vocab:
+        raise InputError(
+            f"vocab_sets needs booleans [language, vocab = {vocab}]; {tuple(vocab_sets.shape)} of "
+            f"{vocab_sets.dtype} given"
+        )
+    empty = (~vocab_sets.any(1)).nonzero().flatten().tolist()
+    if empty:
+        raise InputError(f"the languages in rows {empty} of vocab_sets have no token")

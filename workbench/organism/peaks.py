@@ -1,0 +1,110 @@
+"""Does a cheap similarity peak where patching helps? On the organism both can be measured.
+
+For every measure and pair: the layer at which it is best, whether that is one of the layers where patching
+brings nearly as much as the best one does (on dev items), and what maps that know nothing show there.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from workbench.measure import METRICS
+from workbench.models import LanguageModel
+from workbench.organism.config import WorldConfig
+from workbench.organism.items import Items
+from workbench.organism.verify import CHOSEN_ON, LADDER_TASK, PROMPTS
+from workbench.progress import Progress, silent
+from workbench.study import Settings, Study
+from workbench.sweep import CLEAN
+from workbench.types import Site
+
+NEARLY = 0.8
+"""A layer helps nearly as much as the best where it brings this share of the best one's gain."""
+MAPS = Settings(
+    headline="ridge",
+    others=("identity", "random_rotation", "random_equal_norm", "shuffled_pairs"),
+    interventions=("interpolate",),
+    held_out=0.5,
+    batch_size=256,
+)
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """Every curve, and where each has its peak."""
+
+    curves: pd.DataFrame
+    """`pair`, `measure`, `map`, `layer`, `value`: each measure between mapped source and target states."""
+    gains: pd.DataFrame
+    """`pair`, `layer`, `gain` (on dev items, of the ridge map), `helps` (nearly as much as the best)."""
+    table: pd.DataFrame
+    """One row per pair and measure: `peak`, `helps` there, and the value of each map there."""
+
+
+def peaks(
+    model: LanguageModel,
+    config: WorldConfig,
+    folder: Path,
+    *,
+    prompts: int = PROMPTS,
+    items: int = CHOSEN_ON,
+    progress: Progress = silent,
+) -> Peaks:
+    """Measure all pairs into the main language: similarities on held-out sentences, gains on dev items."""
+    world = Items(config)
+    task, text = world.task(LADDER_TASK).first(dev=items, test=1), world.parallel_text(2 * prompts)
+    others = [language.code for language in config.languages[1:]]
+    curves, gains = [], []
+    for done, language in enumerate(others):
+        progress("peaks", done, len(others))
+        pair = text.only([language, config.main.code])
+        study = Study(model, pair, task, language, config.main.code, folder / language, MAPS)
+        found = _pair(study)
+        curves.append(found[0])
+        gains.append(found[1])
+    progress("peaks", len(others), len(others))
+    all_curves, all_gains = pd.concat(curves, ignore_index=True), pd.concat(gains, ignore_index=True)
+    return Peaks(all_curves, all_gains, _table(all_curves, all_gains))
+
+
+def _pair(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The curves and the gains of one pair."""
+    alignment = study.alignment
+    states = alignment.capture()
+    maps = alignment.fit(states)
+    rows, curves = alignment.split.test, []
+    for layer in range(study.model.info.n_layers):
+        x, y = (states.at(Site(layer), code)[rows] for code in (study.source, study.target))
+        for name, fitted in maps.items():
+            mapped = fitted.transform(layer, x)
+            for metric in METRICS.values():
+                value = metric(mapped, y)
+                curves.append((study.pair, metric.name, name, layer, value))
+    branches = [branch for branch in study.branches(maps) if branch.method == MAPS.headline]
+    dev = study.sweep("dev", branches)
+    own = dev[dev.language == study.source]
+    base = own[own.method == CLEAN].correct.astype(float).mean()
+    patched = own[own.method != CLEAN].assign(correct=lambda t: t.correct.astype(float))
+    gain = patched.groupby("layer").correct.mean() - base
+    gains = (
+        gain.rename("gain")
+        .reset_index()
+        .assign(pair=study.pair, helps=((gain >= NEARLY * gain.max()) & (gain > 0)).to_numpy())
+    )
+    return pd.DataFrame(curves, columns=["pair", "measure", "map", "layer", "value"]), gains
+
+
+def _table(curves: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFrame:
+    """Where each measure of unmapped states peaks, and what stands there."""
+    helps = gains.set_index(["pair", "layer"]).helps
+    rows = []
+    for (pair, measure), some in curves.groupby(["pair", "measure"], sort=False):
+        values = some.pivot(index="layer", columns="map", values="value")
+        best = values["identity"] if METRICS[str(measure)].higher_is_better else -values["identity"]
+        peak = int(best.index[int(best.to_numpy().argmax())])
+        rows.append(
+            {"pair": pair, "measure": measure, "peak": peak, "helps": bool(helps[str(pair), peak])}
+            | {name: float(values[name].to_numpy()[values.index == peak][0]) for name in MAPS.methods}
+        )
+    return pd.DataFrame(rows)

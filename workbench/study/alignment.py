@@ -1,0 +1,87 @@
+"""The half of a study that needs no task: capture, fit, measure."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from workbench.align import LayerMaps, fit_layers
+from workbench.capture import Activations, capture
+from workbench.models import LanguageModel
+from workbench.progress import Progress, silent
+from workbench.study.confounds import confounds_table
+from workbench.study.settings import Settings
+from workbench.study.tables import Facts, fit_table, similarity_table
+from workbench.text import ParallelText, Split
+
+COMPONENT = "resid_post"
+"""Where states are mapped."""
+
+
+@dataclass
+class Alignment:
+    """How well one language's states map onto another's, at every layer. Each step can be called alone."""
+
+    model: LanguageModel
+    text: ParallelText
+    source: str
+    target: str
+    store: Path
+    settings: Settings = field(default_factory=Settings)
+    progress: Progress = silent
+
+    @property
+    def pair(self) -> str:
+        """Source and target, as tables name them."""
+        return f"{self.source}-{self.target}"
+
+    @cached_property
+    def split(self) -> Split:
+        """The sentences to fit on (`fit`), and those to measure on (`test`)."""
+        held_out = self.settings.held_out
+        return self.text.split(fit=1 - held_out, dev=0.0, test=held_out, seed=self.settings.seed)
+
+    def capture(self) -> Activations:
+        """Last-token states of both languages, at the embedding and after every layer."""
+        return capture(
+            self.model,
+            self.text,
+            languages=[self.source, self.target],
+            sites=["embed", COMPONENT],
+            pool="last",
+            store=self.store,
+            progress=self.progress,
+        )
+
+    def fit(self, states: Activations) -> dict[str, LayerMaps]:
+        """One map per layer and method, controls included, on the fitting sentences."""
+        source, target = (states.states(code, COMPONENT) for code in (self.source, self.target))
+        return {
+            name: fit_layers(estimator, source, target, self.split.fit)
+            for name, estimator in self.settings.estimators().items()
+        }
+
+    def fit_table(self, maps: dict[str, LayerMaps], states: Activations) -> pd.DataFrame:
+        """How near the maps come on held-out sentences."""
+        source, target = (states.states(code, COMPONENT) for code in (self.source, self.target))
+        return fit_table(self.facts, maps, source, target, self.split)
+
+    def similarity_table(self, states: Activations, blocks: int | None = None) -> pd.DataFrame:
+        """Every metric on held-out sentences; with `blocks`, each with its interval."""
+        rows = self.split.test
+        return similarity_table(
+            self.facts, states, self.source, self.target, rows, blocks=blocks, progress=self.progress
+        )
+
+    def confounds_table(self, states: Activations) -> pd.DataFrame:
+        """Whether being retrieved goes along with length, fertility, shared tokens or script."""
+        rows = self.split.test
+        return confounds_table(
+            self.facts, self.model.tokens, self.text, states, self.source, self.target, rows
+        )
+
+    @property
+    def facts(self) -> Facts:
+        """The columns every table carries."""
+        return {"model": self.model.info.name, "pair": self.pair, "seed": self.settings.seed}
