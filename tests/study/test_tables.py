@@ -10,13 +10,15 @@ from workbench.measure import METRICS
 from workbench.study import Settings
 
 
-def test_every_column_of_every_table_is_documented(result):
+def test_every_column_of_every_table_is_documented(study, result):
     page = (Path(__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")
     common, *sections = page.split("\n## ")[1:]
     documented = {part.split("\n")[0]: set(re.findall(r"`([a-z_0-9]+)`", part)) for part in sections}
     shared = set(re.findall(r"^\| `([a-z_]+)`", common, flags=re.MULTILINE))
-    assert set(documented) == set(result.tables)
-    for name, table in result.tables.items():
+    states = study.alignment.capture()
+    tables = result.tables | {"geometry": study.alignment.geometry_table(states)}
+    assert set(documented) == set(tables)
+    for name, table in tables.items():
         assert shared <= set(table.columns), name
         assert set(table.columns) <= shared | documented[name], name
 

@@ -32,14 +32,16 @@ def run(options: argparse.Namespace) -> int:
     from workbench.study import Settings
 
     settings = Settings(held_out=options.held_out, seed=options.seed)
-    similarities, confounded = [], []
+    similarities, confounded, geometries = [], [], []
     for alignment in alignments(options, settings):
         states = alignment.capture()
         similarity = alignment.similarity_table(states, options.blocks or None)
         confounds = alignment.confounds_table(states)
+        geometries.append(alignment.geometry_table(states))
         similarities.append(similarity)
         confounded.append(confounds)
         _print_curves(alignment.pair, similarity)
+        _print_geometry(alignment.pair, geometries[-1])
         _print_confounds(confounds)
         caution(alignment.text)
     if options.readings:
@@ -47,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
             table(("measure", "how to read it"), [(m.name, m.reading) for m in METRICS.values()], 2)
         )
     write_table(similarities, options.out / "similarity.parquet")
+    write_table(geometries, options.out / "geometry.parquet")
     write_table(confounded, options.out / "confounds.parquet")
     return 0
 
@@ -66,6 +69,16 @@ def _print_curves(pair: str, similarity: "pd.DataFrame") -> None:
         interval = "" if best.low != best.low else f"{best.value:.2f} [{best.low:.2f}, {best.high:.2f}]"
         rows.append((metric.name, *("" if math.isnan(v) else f"{v:.2f}" for v in some.value), interval))
     console.print(table(columns, rows))
+
+
+def _print_geometry(pair: str, geometry: "pd.DataFrame") -> None:
+    sites = list(dict.fromkeys(geometry.site))
+    columns = [f"{pair}, where states lie", "of", *(site.removeprefix("resid_post.") for site in sites)]
+    rows = []
+    whose = geometry.language.fillna("both")
+    for (name, of), some in geometry.groupby(["method", whose], sort=False):
+        rows.append((name, of, *("" if math.isnan(v) else f"{v:.3g}" for v in some.value)))
+    console.print(table(columns, rows, words=2))
 
 
 def _print_confounds(confounds: "pd.DataFrame") -> None:

@@ -11,6 +11,7 @@ from workbench.capture import Activations, capture
 from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
 from workbench.study.confounds import confounds_table
+from workbench.study.geometry import geometry_table, lens_table
 from workbench.study.settings import Settings
 from workbench.study.tables import Facts, fit_table, similarity_table
 from workbench.text import ParallelText, Split
@@ -73,6 +74,15 @@ class Alignment:
         return similarity_table(
             self.facts, states, self.source, self.target, rows, blocks=blocks, progress=self.progress
         )
+
+    def geometry_table(self, states: Activations) -> pd.DataFrame:
+        """Where the languages lie at each layer, and the logit lens on their states."""
+        pair, rows = (self.source, self.target), self.split.test
+        tables = (
+            geometry_table(self.facts, states, *pair, rows),
+            lens_table(self.facts, self.model, self.text, states, pair, rows),
+        )
+        return pd.concat(tables, ignore_index=True)
 
     def confounds_table(self, states: Activations) -> pd.DataFrame:
         """Whether being retrieved goes along with length, fertility, shared tokens or script."""
