@@ -17,6 +17,7 @@ from workbench.cli.show import console, progress_bar, table
 
 if TYPE_CHECKING:
     from workbench.doctor import Report
+    from workbench.progress import Progress as Callback
 
 HELP = "what is wrong with parallel data, with rows and repairs"
 EXAMPLE = "workbench doctor tatoeba.swh-eng --against benchmark.tsv"
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="data that must hold none of these sentences",
     )
+    parser.add_argument("--model", help="let a model's own states join the evidence (name or directory)")
     parser.add_argument("--json", action="store_true", help="print everything as JSON, for machines")
 
 
@@ -74,8 +76,9 @@ def _sorted(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
     return list(texts), benchmarks
 
 
-def _checked(name: str, options: argparse.Namespace, progress: object) -> "Report":
-    from workbench.doctor import check, overlap
+def _checked(name: str, options: argparse.Namespace, progress: "Callback") -> "Report":
+    from workbench.doctor import check, model_evidence, overlap
+    from workbench.models import load_model
     from workbench.text import read
 
     text = read(
@@ -85,7 +88,10 @@ def _checked(name: str, options: argparse.Namespace, progress: object) -> "Repor
         split=options.text_split,
         drop_missing=True,
     )
-    report = check(text, progress=progress)  # type: ignore[arg-type]
+    evidence = None
+    if options.model is not None:
+        evidence = model_evidence(load_model(options.model), text, progress=progress)
+    report = check(text, evidence, progress)
     for other in options.against:
         report = report.with_(overlap(text, read(other, drop_missing=True)).findings)
     return report
