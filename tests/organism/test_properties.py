@@ -10,7 +10,7 @@ from workbench.organism.config import LanguageConfig, WorldConfig
 from workbench.organism.items import TASKS
 from workbench.organism.properties import METHODS, NULLS, properties
 from workbench.organism.verify import Verification
-from workbench.select import Choice
+from workbench.select import Choice, CrossFit, Verdict
 from workbench.stats import Interval
 from workbench.study import Outcome, StudyResult
 from workbench.sweep import CLEAN
@@ -31,7 +31,9 @@ def outcome(method, gain, layer):
     choice = Choice(method, "interpolate", layer, 1.0, gain, gain)
     if layer is None:
         choice = Choice(method, None, None, None, 0.0, 0.0)
-    return Outcome(choice, method in CONTROLS, about(gain), about(0.4 + gain))
+    verdict = Verdict("undecided", about(gain), 0.02, 0.05, 0, 0)
+    crossfitted = CrossFit(choice, gain, 0.0, {layer: 5})
+    return Outcome(choice, method in CONTROLS, about(gain), about(0.4 + gain), verdict, crossfitted)
 
 
 def rows(language, method, correct, layer=None):

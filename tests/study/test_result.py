@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from organism_models import FAR, MAIN
 
-from workbench.select import Choice
+from workbench.select import Choice, CrossFit
 from workbench.stats import paired_interval
 from workbench.study import Settings
 from workbench.study.result import judge
@@ -12,6 +12,13 @@ from workbench.sweep import CLEAN
 
 RIDGE = Choice("ridge", "replace", 1, 1.0, 0.5, 0.5)
 NONE = Choice("ridge", None, None, None, 0.0, 0.0)
+
+
+def known(choices):
+    """Choices as a study knows them: with what cross-fitting said of each."""
+    return {name: CrossFit(one, one.accuracy_gain, 0.0, {one.layer: 5}) for name, one in choices.items()}
+
+
 ALONE = Settings(others=())
 HERE, PATCHED = [1, 0, 0, 0, 0, 0], [1, 1, 1, 1, 0, 0]
 THERE, HARMED = [1, 1, 1, 1, 1, 0], [1, 1, 0, 1, 0, 0]
@@ -44,7 +51,7 @@ def test_beyond_half_is_what_exceeds_the_middle_of_both_languages():
             rows(MAIN, CLEAN, THERE, reverse=True),
         ]
     )
-    found = judge(table, FAR, {"ridge": RIDGE}, ALONE)
+    found = judge(table, FAR, known({"ridge": RIDGE}), ALONE)
     assert found.beyond_half.estimate == pytest.approx(4 / 6 - (1 / 6 + 5 / 6) / 2)
     assert found.beyond_half.estimate == pytest.approx(found.headline.gain.estimate - found.gap.estimate / 2)
     middle = [(a + b) / 2 for a, b in zip(HERE, THERE, strict=True)]
@@ -62,7 +69,7 @@ def test_retention_is_what_the_patch_does_to_the_target():
             rows(MAIN, "ridge", HARMED),
         ]
     )
-    found = judge(table, FAR, {"ridge": RIDGE}, ALONE)
+    found = judge(table, FAR, known({"ridge": RIDGE}), ALONE)
     assert found.retention == paired_interval(HARMED, THERE)
     assert found.retention.estimate == pytest.approx(-2 / 6)
     assert found.ceiling.estimate == pytest.approx(5 / 6), "the patched rows are no part of the ceiling"
@@ -70,7 +77,7 @@ def test_retention_is_what_the_patch_does_to_the_target():
 
 def test_where_nothing_was_chosen_there_is_no_gain_and_no_retention():
     table = pd.concat([rows(FAR, CLEAN, HERE), rows(MAIN, CLEAN, THERE)])
-    found = judge(table, FAR, {"ridge": NONE}, ALONE)
+    found = judge(table, FAR, known({"ridge": NONE}), ALONE)
     assert found.retention is None
     assert found.headline.gain.estimate == found.headline.gain.high == 0
     assert found.beyond_half.estimate == pytest.approx(-found.gap.estimate / 2)
@@ -78,13 +85,13 @@ def test_where_nothing_was_chosen_there_is_no_gain_and_no_retention():
 
 def test_where_there_is_no_gap_no_share_of_it_is_told():
     table = pd.concat([rows(FAR, CLEAN, HERE), rows(FAR, "ridge", PATCHED), rows(MAIN, CLEAN, HERE)])
-    assert judge(table, FAR, {"ridge": RIDGE}, ALONE).share_of_gap is None
+    assert judge(table, FAR, known({"ridge": RIDGE}), ALONE).share_of_gap is None
 
 
 def test_a_study_computes_them_from_its_own_sweep(study, maps):
     choices = {"ridge": RIDGE, "identity": Choice("identity", "replace", 2, 1.0, 0.1, 0.0)}
     test = study.test(maps, choices)
-    found = judge(test, FAR, choices, study.settings)
+    found = judge(test, FAR, known(choices), study.settings)
 
     def correct(language, method):
         some = test[(test.language == language) & (test.method == method)].set_index("example")
@@ -96,4 +103,4 @@ def test_a_study_computes_them_from_its_own_sweep(study, maps):
     assert found.beyond_half.estimate == pytest.approx((patched - (here + there) / 2).mean())
     nothing = study.test(maps, {"ridge": NONE, "identity": choices["identity"]})
     assert set(nothing[nothing.language == MAIN].method) == {CLEAN}
-    assert judge(nothing, FAR, choices | {"ridge": NONE}, study.settings).retention is None
+    assert judge(nothing, FAR, known(choices | {"ridge": NONE}), study.settings).retention is None

@@ -10,7 +10,7 @@ from workbench.align import CONTROLS
 from workbench.errors import InputError
 from workbench.models import load_model
 from workbench.organism import shipped
-from workbench.select import Choice
+from workbench.select import Choice, thaw
 from workbench.study import Study
 from workbench.sweep import CLEAN
 from workbench.tasks import ChoiceTask
@@ -101,3 +101,13 @@ def test_the_organism_that_ships_has_a_gap_that_a_map_narrows(tmp_path):
     assert result.ceiling.low > 0.95 and result.gap.low > 0.25
     assert result.headline.choice.method == "ridge" and result.headline.gain.low > 0
     assert result.headline_over["shuffled_pairs"].low > 0
+
+
+def test_choices_were_frozen_and_are_those_reported(result):
+    frozen = thaw(result.paths["choices"])
+    assert frozen == {o.choice.method: o.choice for o in (result.headline, *result.others)}
+    selection = result.tables["selection"].set_index("method")
+    for outcome in (result.headline, *result.others):
+        row = selection.loc[outcome.choice.method]
+        assert row.verdict == outcome.verdict.kind and row.agreement == outcome.crossfit.agreement
+        assert row.gained - row.lost == round(outcome.gain.estimate * row.n)

@@ -156,13 +156,9 @@ def verdict(result: "StudyResult") -> str:
     best = result.headline
     if best.choice.layer is None:
         return "On dev nothing beat leaving the model alone, so nothing was patched."
-    if best.gain.low <= 0 <= best.gain.high:
-        effect = "no effect that this many items could tell from none"
-    else:
-        effect = "it helps" if best.gain.low > 0 else "it harms"
     said = [
-        f"Patch layer {best.choice.layer} with {best.choice.method} ({best.choice.intervention}): {effect}, "
-        f"{_with_interval(best.gain, '+')}"
+        f"Patch layer {best.choice.layer} with {best.choice.method} ({best.choice.intervention}): "
+        f"{best.verdict.sentence}"
         + (f", {result.share_of_gap:.0%} of the gap." if result.share_of_gap is not None else ".")
     ]
     beaten = [name for name, over in result.headline_over.items() if over.low > 0]

@@ -7,7 +7,16 @@ from typing import Any
 import pandas as pd
 
 from workbench.align import CONTROLS
-from workbench.select import Choice, accuracy_difference, gain_on_test, rows_of
+from workbench.select import (
+    Choice,
+    CrossFit,
+    Verdict,
+    accuracy_difference,
+    decide,
+    gain_on_test,
+    paired_correct,
+    rows_of,
+)
 from workbench.stats import Interval, wilson_interval
 from workbench.study.settings import Settings
 from workbench.sweep import CLEAN
@@ -22,6 +31,9 @@ class Outcome:
     gain: Interval
     """Accuracy over the unpatched run, paired over the test items."""
     accuracy: Interval
+    verdict: Verdict
+    crossfit: CrossFit
+    """The same choice made without a fifth of dev at a time: how much of the dev gain was choosing."""
 
 
 @dataclass(frozen=True)
@@ -66,22 +78,21 @@ class StudyResult(Judgement):
     seconds: dict[str, float]
 
 
-def judge(test: pd.DataFrame, source: str, choices: dict[str, Choice], settings: Settings) -> Judgement:
-    """Score what was chosen on the rows of a test sweep over both languages' items."""
+def judge(test: pd.DataFrame, source: str, crossfits: dict[str, CrossFit], settings: Settings) -> Judgement:
+    """Score what was chosen on dev on the rows of a test sweep over both languages' items."""
     own, there = test[test.language == source], test[test.language != source]
     baseline, ceiling = own[own.method == CLEAN], there[there.method == CLEAN]
     patched_target = there[there.method != CLEAN]
     seed = settings.seed
     gap = accuracy_difference(ceiling, baseline, seed)
-    outcomes = {
-        method: Outcome(
-            choice=choice,
-            is_control=method in CONTROLS,
-            gain=gain_on_test(own, choice, seed=seed),
-            accuracy=_accuracy(rows_of(own, choice)),
+    outcomes = {}
+    for method, found in crossfits.items():
+        patched = rows_of(own, found.choice)
+        after, before, groups = paired_correct(patched, baseline)
+        verdict = decide(after, before, groups, settings.delta, seed)
+        outcomes[method] = Outcome(
+            found.choice, method in CONTROLS, verdict.gain, _accuracy(patched), verdict, found
         )
-        for method, choice in choices.items()
-    }
     headline = outcomes.pop(settings.headline)
     return Judgement(
         baseline=_accuracy(baseline),

@@ -18,7 +18,7 @@ from workbench.figures import draw_heatmap, gain_heatmap, to_page
 from workbench.intervene import INTERVENTIONS
 from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
-from workbench.select import Choice, choose
+from workbench.select import Choice, CrossFit, crossfit, freeze
 from workbench.store import write_bytes, write_json
 from workbench.study.alignment import Alignment
 from workbench.study.result import StudyResult, judge
@@ -29,6 +29,8 @@ from workbench.tasks import SplitName, Task, same_items
 from workbench.text import ParallelText
 from workbench.types import Site
 
+FOLDS = 5
+"""Of dev, to see how much of its gain was choosing."""
 PACKAGES = ("torch", "transformers", "transformer-lens", "numpy", "pandas", "plotly")
 
 
@@ -84,11 +86,15 @@ class Study:
             }
         with self._timed("sweep"):
             dev = self.sweep("dev", self.branches(maps))
-        choices = {method: choose(self._own(dev), method) for method in maps}
+        own, seed = self._own(dev), self.settings.seed
+        found = {method: crossfit(own, method, folds=FOLDS, seed=seed) for method in maps}
+        choices = {method: one.choice for method, one in found.items()}
+        # Fixed on disk before a test item is scored.
+        freeze(choices, self.folder / "choices.json", self.alignment.facts | {"states": states.digest})
         with self._timed("test"):
             test = self.test(maps, choices)
         tables["sweep"] = pd.concat([dev, test], ignore_index=True)
-        result = self._result(test, choices, tables)
+        result = self._result(test, found, tables)
         self._write(result, states, dev)
         return result
 
@@ -149,9 +155,9 @@ class Study:
         return table[table.language == self.source]
 
     def _result(
-        self, test: pd.DataFrame, choices: dict[str, Choice], tables: dict[str, pd.DataFrame]
+        self, test: pd.DataFrame, crossfits: dict[str, CrossFit], tables: dict[str, pd.DataFrame]
     ) -> StudyResult:
-        found = judge(test, self.source, choices, self.settings)
+        found = judge(test, self.source, crossfits, self.settings)
         tables = tables | {"selection": selection_table(self.alignment.facts, self.task.name, found)}
         return StudyResult(
             **vars(found),
@@ -168,7 +174,11 @@ class Study:
             },
             tables=tables,
             paths={name: self.folder / f"{name}.parquet" for name in tables}
-            | {"heatmap": self.folder / "heatmap.html", "manifest": self.folder / "manifest.json"},
+            | {
+                "heatmap": self.folder / "heatmap.html",
+                "choices": self.folder / "choices.json",
+                "manifest": self.folder / "manifest.json",
+            },
             seconds=self.seconds,
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 from workbench.align import ALIGNERS, CONTROLS
 from workbench.errors import InputError, did_you_mean
 from workbench.intervene import INTERVENTIONS
+from workbench.select import DELTA
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Settings:
     """α; a formula that has none is run once."""
     held_out: float = 0.2
     """The share of the parallel sentences on which fit and similarity are measured."""
+    delta: float = DELTA
+    """A change in accuracy this small would not matter: what `equivalent` means."""
     seed: int = 0
     batch_size: int = 128
 

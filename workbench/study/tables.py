@@ -110,6 +110,13 @@ def selection_table(facts: Facts, task: str, found: Judgement) -> pd.DataFrame:
                 "headline_over_high": over.high if over else None,
                 "level": gain.level,
                 "n": gain.n,
+                "verdict": outcome.verdict.kind,
+                "detectable": outcome.verdict.detectable,
+                "gained": outcome.verdict.gained,
+                "lost": outcome.verdict.lost,
+                "crossfit_gain": outcome.crossfit.gain,
+                "optimism": outcome.crossfit.optimism,
+                "agreement": outcome.crossfit.agreement,
             }
         )
     return pd.DataFrame(rows).astype({"layer": "Int64", "strength": "Float64"})

@@ -5,7 +5,9 @@ Choosing reads dev rows alone, reporting reads test rows alone, and each refuses
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from workbench.errors import InputError
 from workbench.stats import Interval, paired_interval
@@ -82,12 +84,20 @@ def gain_on_test(table: pd.DataFrame, choice: Choice, over: Choice | None = None
 
 def accuracy_difference(after: pd.DataFrame, before: pd.DataFrame, seed: int = 0) -> Interval:
     """Accuracy of one branch less that of another, paired over the items of both."""
+    a, b, groups = paired_correct(after, before)
+    return paired_interval(a, b, groups, seed=seed)
+
+
+def paired_correct(
+    after: pd.DataFrame, before: pd.DataFrame
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str] | None]:
+    """Right (1) or wrong (0) for each item under both branches, and what the items belong to."""
     if not set(after.example) == set(before.example) or after.example.duplicated().any():
         raise InputError("a paired difference needs one branch twice over the same items")
     a = after.set_index("example").correct.astype(float)
     b = before.set_index("example").correct.astype(float).loc[a.index]
-    groups = after.group.tolist() if after.group.notna().all() else None
-    return paired_interval(a.to_numpy(), b.to_numpy(), groups, seed=seed)
+    groups = after.group.astype(str).tolist() if after.group.notna().all() else None
+    return np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64), groups
 
 
 def _only(table: pd.DataFrame, split: str) -> None:
