@@ -40,10 +40,13 @@ def fit_table(
                     "d_model": source.shape[-1],
                     "rank": about.rank,
                     "condition": about.condition,
+                    "penalty": getattr(fitted[layer], "penalty_", None),
+                    "at_edge": getattr(fitted[layer], "at_edge_", None),
                     "warning": caution(about.n or 0, source.shape[-1], about.regularized) or "",
                 }
             )
-    kinds = {"layer": "Int64", "rank": "Int64", "condition": "Float64", "ratio_to_control": "Float64"}
+    numbers = ("condition", "ratio_to_control", "penalty")
+    kinds = {"layer": "Int64", "rank": "Int64", "at_edge": "boolean"} | dict.fromkeys(numbers, "Float64")
     return pd.DataFrame(rows).astype(kinds)
 
 
