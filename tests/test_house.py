@@ -65,3 +65,14 @@ def test_make_lists_its_commands() -> None:
     assert phony
     described = set(re.findall(r"^([a-z0-9-]+):.*## ", makefile, flags=re.MULTILINE))
     assert described == set(phony.group(1).split())
+
+
+def test_a_wheel_brings_what_commands_need_without_a_clone(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=REPO, check=True, capture_output=True)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        names = set(wheel.namelist())
+    needed = ["organism/model.safetensors", "organism/truth.json", "organism/tasks/exact.tsv.gz"]
+    needed += ["organism/parallel.tsv.gz", "starter/sentences.tsv", "starter/choices.tsv"]
+    assert {f"workbench/_data/{name}" for name in needed} <= names
+    assert "workbench/cli/__init__.py" in names and not any(name.startswith("tests/") for name in names)
