@@ -50,17 +50,16 @@ def run(options: argparse.Namespace) -> int:
             f"{method}: {warning}" for method, warning in zip(fit.method, fit.warning, strict=True) if warning
         ):
             console.print(f"Mind: {warning}", style="yellow")
-        edges = fit[fit.at_edge.fillna(False)]
-        for name, some in edges.groupby(edges.method.astype(str), sort=False):
-            layers = ", ".join(str(layer) for layer in some.layer)
+        for name, some in fit[fit.at_edge.fillna(False).astype(bool)].groupby("method", sort=False):
+            layers = ", ".join(f"{layer}" for layer in some.layer)
             console.print(
-                f"Mind: {name}'s strength is at the end of its grid at layer {layers}", style="yellow"
+                f"Mind: the strength of {name} is at the end of its grid at {layers}", style="yellow"
             )
         if options.save_maps:
             card = alignment.facts | {"text_digest": alignment.text.digest, "states_digest": states.digest}
             card["weights_digest"] = alignment.model.weights_digest
-            for name, some in maps.items():
-                save_maps(some, options.out / "maps" / alignment.pair / name, card | {"method": name})
+            for method, fitted in maps.items():
+                save_maps(fitted, options.out / "maps" / alignment.pair / method, card | {"method": method})
         caution(alignment.text)
     write_table(tables, options.out / "fit.parquet")
     return 0
