@@ -1,25 +1,48 @@
-"""Interventions: formulas for a new state, and the hook that puts it in its place."""
+"""Interventions: formulas for a new state, and the hooks that put it in its place."""
 
 from workbench.intervene.add_mapped import AddMapped
-from workbench.intervene.apply import PositionPatch
-from workbench.intervene.base import Intervention, Map, patch_size
+from workbench.intervene.add_vector import AddVector
+from workbench.intervene.apply import Patch, Placement, PositionPatch, applied, as_hooks
+from workbench.intervene.base import Intervention, Map, Positions, patch_size
+from workbench.intervene.incline import INCLINE, Incline
 from workbench.intervene.interpolate import Interpolate
+from workbench.intervene.norm_kept import NormKept
+from workbench.intervene.project_out import ProjectOut, language_subspace
 from workbench.intervene.replace import Replace
+from workbench.intervene.shift import Shift
 
 INTERVENTIONS: dict[str, Intervention] = {
     "replace": Replace(),
     "add_mapped": AddMapped(),
     "interpolate": Interpolate(),
+    "add_vector": AddVector(),
+    "replace_norm_kept": NormKept(Replace()),
+    "interpolate_norm_kept": NormKept(Interpolate()),
 }
-"""Interventions, by the name that tables and the command line use."""
+"""Interventions, by the name that tables and the command line use.
+
+`ProjectOut`, `Shift` and an `AddVector` with a vector of its own bring data, so they are made, not named.
+"""
 
 __all__ = [
+    "INCLINE",
     "INTERVENTIONS",
     "AddMapped",
+    "AddVector",
+    "Incline",
     "Interpolate",
     "Intervention",
     "Map",
+    "NormKept",
+    "Patch",
+    "Placement",
     "PositionPatch",
+    "Positions",
+    "ProjectOut",
     "Replace",
+    "Shift",
+    "applied",
+    "as_hooks",
+    "language_subspace",
     "patch_size",
 ]

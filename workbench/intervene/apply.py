@@ -1,13 +1,20 @@
 """From a formula to a hook: where in a run the new state goes."""
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
 
-from workbench.errors import InputError
-from workbench.intervene.base import Intervention, Map, patch_size
+from workbench.errors import InputError, did_you_mean
+from workbench.intervene.base import POSITIONS, Intervention, Map, Positions, patch_size
+from workbench.models import Batch, Hook, LanguageModel
+from workbench.models.base import firing
+from workbench.types import Site
 
 
 @dataclass(eq=False)
@@ -32,14 +39,213 @@ class PositionPatch:
         rows = torch.arange(len(h), device=h.device)
         positions = self.positions.to(h.device)
         before = h[rows, positions]
-        after = self.intervention(before, self.map, self.strength)
-        if after.shape != before.shape:
-            raise InputError(
-                f"the map turns width {before.shape[-1]} into {after.shape[-1]}: it belongs to another model"
-            )
-        if not torch.isfinite(after).all():
-            raise InputError("the patched state holds NaN or infinity: the map or α is too large")
+        after = _new_states(self.intervention, self.map, self.strength, before)
         self.size = patch_size(before, after).cpu()
         changed = h.clone()
         changed[rows, positions] = after.to(h.dtype)
         return changed
+
+
+def _new_states(intervention: Intervention, map: Map, strength: float, before: Tensor) -> Tensor:
+    after = intervention(before, map, strength)
+    if after.shape != before.shape:
+        raise InputError(
+            f"the map turns width {before.shape[-1]} into {after.shape[-1]}: it belongs to another model"
+        )
+    if not torch.isfinite(after).all():
+        raise InputError("the patched state holds NaN or infinity: the map or α is too large")
+    return after
+
+
+def no_map(h: Tensor) -> Tensor:
+    """What stands for the map of a formula that needs none: not the identity, which would hide a mistake."""
+    raise InputError("this formula needs a map, and the patch was given none")
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """What is changed, and where: a formula and its map at a site, at some of the tokens."""
+
+    site: Site
+    intervention: Intervention
+    map: Map = no_map
+    strength: float = 1.0
+    positions: Positions = "last"
+
+    def __post_init__(self) -> None:
+        if self.positions not in POSITIONS:
+            raise InputError(
+                f"unknown positions {self.positions!r}: {did_you_mean(self.positions, POSITIONS)}"
+            )
+
+
+@contextmanager
+def applied(
+    model: LanguageModel,
+    patches: Sequence[Patch],
+    batch: Batch,
+    *,
+    ends: Int[Tensor, " batch"] | None = None,
+    from_clean: bool = False,
+) -> Iterator[list["Placement"]]:
+    """Runs of `batch` inside the block, and generation that starts with it, are patched.
+
+    Patches of several layers cascade: each sees the stream as those below it left it. With
+    `from_clean` all new states are computed from one unpatched run beforehand, and overwrite what the
+    layers below make of theirs (what INCLINE's released code does). Patches of one site follow each
+    other in their order, and those of an outer block come before those of an inner one.
+
+    `ends` says where the prompts end, if not at the rows' last tokens. The block fails if a patch never
+    fired; whatever happens in it, the model is left as it was.
+    """
+    placements = _place(model, patches, batch, ends, from_clean)
+    with model.hooked(_by_site(placements)):
+        yield placements
+
+
+def as_hooks(
+    model: LanguageModel,
+    patches: Sequence[Patch],
+    batch: Batch,
+    *,
+    ends: Int[Tensor, " batch"] | None = None,
+    from_clean: bool = False,
+) -> list[tuple[str, Callable[..., Any]]]:
+    """The same as plain TransformerLens hooks: (name, function), for `run_with_hooks(fwd_hooks=…)`.
+
+    They are for runs of the same rows and padding as `batch`; that they fire is then for the caller to see.
+    """
+    hooks = _by_site(_place(model, patches, batch, ends, from_clean))
+    return [(_hook_name(model, site), _plain(site, hook)) for site, hook in hooks.items()]
+
+
+@dataclass(eq=False)
+class Placement:
+    """The hook of one patch for one batch. It finds its tokens in a full run and behind a KV cache.
+
+    A pass as wide as the batch, or wider, reads the prompts; columns beyond the batch's are new tokens.
+    A narrower pass, after such a one, is generation with a cache and holds new tokens only.
+    """
+
+    patch: Patch
+    mask: Bool[Tensor, "batch pos"]
+    ends: Int[Tensor, " batch"]
+    size: Float[Tensor, " batch"] | None = field(default=None, init=False)
+    """‖h′ − h‖ / ‖h‖ of each row, its mean over the patched tokens, in the last pass over the prompts."""
+    _given: Float[Tensor, "state d_model"] | None = field(default=None, init=False)
+    _begun: bool = field(default=False, init=False)
+
+    def __call__(self, h: Tensor) -> Tensor | None:
+        """The residual with the new states in place; nothing where this pass holds none of them."""
+        if h.ndim == 2:  # some modules flatten batch and pos
+            h = h.reshape(len(self.ends), -1, h.shape[-1])
+        chosen = self._chosen(*h.shape[:2])
+        if chosen is None:
+            return None
+        chosen = chosen.to(h.device)
+        before = h[chosen]
+        if self._given is None:
+            patch = self.patch
+            after = _new_states(patch.intervention, patch.map, patch.strength, before)
+        else:
+            after = self._given.to(h.device)
+        if h.shape[1] >= self.mask.shape[1]:
+            self.size = _mean_by_row(patch_size(before, after), chosen)
+        changed = h.clone()
+        changed[chosen] = after.to(h.dtype)
+        return changed
+
+    def look(self, h: Tensor) -> None:
+        """Compute the new states here and now, to be put in place in later runs."""
+        patch, chosen = self.patch, self._in_prompts(h.shape[1]).to(h.device)
+        self._given = _new_states(patch.intervention, patch.map, patch.strength, h[chosen])
+
+    def _chosen(self, rows: int, width: int) -> Tensor | None:
+        known = self.mask.shape[1]
+        if rows != len(self.mask):
+            raise InputError(f"a run of {rows} rows inside a patch for {len(self.mask)}: pass its own batch")
+        reads_prompts = width >= known
+        if not (reads_prompts or self._begun):
+            raise InputError(f"the first patched run is {width} tokens wide, but the batch given is {known}")
+        everywhere = self.patch.positions == "all"
+        if known == width == 1 and self._begun and not everywhere:
+            raise InputError(
+                "a second pass over prompts of one token may as well be a generated token: "
+                "run each in a block of its own, or generate without a cache"
+            )
+        self._begun = True
+        if reads_prompts:
+            return self._in_prompts(width)
+        return torch.ones((rows, width), dtype=torch.bool) if everywhere else None
+
+    def _in_prompts(self, width: int) -> Tensor:
+        real = pad(self.mask, (0, width - self.mask.shape[1]), value=True)
+        columns = torch.arange(width, device=real.device)
+        if self.patch.positions == "last":
+            return columns == self.ends[:, None]
+        return real & (columns <= self.ends[:, None]) if self.patch.positions == "prompt" else real
+
+
+def _place(
+    model: LanguageModel, patches: Sequence[Patch], batch: Batch, ends: Tensor | None, from_clean: bool
+) -> list[Placement]:
+    if not patches:
+        raise InputError("no patches were given: the run would be an unchanged run")
+    for patch in patches:
+        model.check_site(patch.site)
+    at = batch.last if ends is None else ends.to(batch.mask.device)
+    if at.shape != batch.last.shape or (at < 0).any() or (at > batch.last).any():
+        raise InputError(f"ends must name a token of each of the {len(batch)} rows")
+    if not batch.mask[torch.arange(len(batch), device=at.device), at].all():
+        raise InputError("a prompt cannot end at padding: give ends in columns of the padded batch")
+    placements = [Placement(patch, batch.mask, at) for patch in patches]
+    if from_clean:
+        _read_clean(model, placements, batch)
+    return placements
+
+
+def _read_clean(model: LanguageModel, placements: Sequence[Placement], batch: Batch) -> None:
+    hooks: dict[Site, Hook] = {placement.patch.site: placement.look for placement in placements}
+    if len(hooks) < len(placements):
+        raise InputError("two patches of one site, each from a clean run: the second would undo the first")
+    if any(placement.patch.positions == "all" for placement in placements):
+        raise InputError('a clean run knows no tokens yet to come: with from_clean use "last" or "prompt"')
+    with torch.no_grad():
+        model.run(batch, hooks=hooks, stop=1 + max(site.layer for site in hooks), head=False)
+
+
+def _by_site(placements: Sequence[Placement]) -> dict[Site, Hook]:
+    sites: dict[Site, list[Placement]] = {}
+    for placement in placements:
+        sites.setdefault(placement.patch.site, []).append(placement)
+    return {site: _in_turn(those) for site, those in sites.items()}
+
+
+def _in_turn(hooks: Sequence[Hook]) -> Hook:
+    def hook(h: Tensor) -> Tensor:
+        for one in hooks:
+            changed = one(h)
+            h = h if changed is None else changed
+        return h
+
+    return hook
+
+
+def _mean_by_row(values: Tensor, chosen: Tensor) -> Tensor:
+    total = torch.zeros(len(chosen), dtype=values.dtype, device=values.device)
+    return (total.index_add(0, chosen.nonzero()[:, 0], values) / chosen.sum(1)).cpu()
+
+
+def _hook_name(model: LanguageModel, site: Site) -> str:
+    if site.component in ("resid_pre", "resid_post", "attn_out", "mlp_out"):
+        return f"blocks.{site.layer}.hook_{site.component}"  # one name in both faces of TransformerLens
+    return str(model.point(site).name)
+
+
+def _plain(site: Site, hook: Hook) -> Callable[..., Any]:
+    callback = firing(site, hook, set(), None)
+
+    def plain(value: Tensor, hook: Any = None) -> Any:
+        return callback(hook, (), value)
+
+    return plain

@@ -1,14 +1,26 @@
 """What an intervention is: a formula for the new state, from the state and a fitted map."""
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from workbench.errors import InputError
+
 Map = Callable[[Tensor], Tensor]
 """h ↦ W h (+ b), on rows: the `transform` of a fitted aligner."""
+
+Positions = Literal["last", "prompt", "all"]
+"""Which tokens are changed:
+
+    last    each row's last prompt token
+    prompt  all tokens of the prompt
+    all     these and all that follow: the choices that are scored, the tokens that are generated
+"""
+
+POSITIONS: tuple[str, ...] = get_args(Positions)
 
 
 @runtime_checkable
@@ -31,3 +43,14 @@ def patch_size(
     before, after = before.double(), after.double()
     tiny = torch.finfo(torch.float64).tiny
     return (after - before).norm(dim=-1) / before.norm(dim=-1).clamp(min=tiny)
+
+
+def moved(
+    h: Float[Tensor, "batch d_model"], vector: Float[Tensor, " d_model"], strength: float
+) -> Float[Tensor, "batch d_model"]:
+    """h + α v, in the states' precision; at α = 0 the states as they are, to the bit."""
+    if len(vector) != h.shape[-1]:
+        raise InputError(f"a vector of width {len(vector)} does not fit states of width {h.shape[-1]}")
+    if strength == 0:
+        return h  # h + 0·v would turn −0 into 0
+    return (h + strength * vector.to(h.device)).to(h.dtype)
