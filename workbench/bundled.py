@@ -8,9 +8,13 @@ MODELS = {"organism": "organism"}
 """Models that can be loaded by name."""
 TEXTS = {"organism": "organism/parallel.tsv.gz", "starter": "starter/sentences.tsv"}
 """Parallel text that can be read by name."""
+_STARTER = (
+    "the starter set is for first steps only, checked by nobody but its authors: no result on it is to be "
+    "published"
+)
 CAUTIONS = {
-    "starter/sentences.tsv": "the starter set is for first steps only, checked by nobody but its authors: "
-    "no result on it is to be published",
+    "starter/sentences.tsv": _STARTER,
+    "starter/choices.tsv": _STARTER,
     "organism/parallel.tsv.gz": "the organism is made to have a gap: results on it say nothing about real "
     "languages",
 }

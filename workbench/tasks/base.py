@@ -1,10 +1,11 @@
-"""What a task is: examples with choices, in languages and splits."""
+"""What a task is: examples with choices or answers, in languages and splits."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic, Literal, Protocol, Self, TypeVar, get_args, runtime_checkable
 
-from workbench.errors import InputError
+from workbench.errors import InputError, did_you_mean
+from workbench.text.languages import canonical
 
 SplitName = Literal["fit", "dev", "test"]
 
@@ -34,6 +35,25 @@ class Example:
             raise InputError(f"example {self.id!r} has an empty prompt or choice")
 
 
+@dataclass(frozen=True)
+class AnswerExample:
+    """One question whose answer is generated after `prompt`. The rest is as in `Example`."""
+
+    id: str
+    prompt: str
+    answers: tuple[str, ...]
+    """Every answer that counts as right, none of them with a space before it."""
+    language: str
+    split: SplitName
+    group: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.answers or not all(answer.strip() for answer in self.answers):
+            raise InputError(f"example {self.id!r} needs at least one answer, none of them empty")
+        if not self.prompt:
+            raise InputError(f"example {self.id!r} has an empty prompt")
+
+
 @runtime_checkable
 class Task(Protocol):
     """A named set of examples."""
@@ -51,12 +71,15 @@ class Task(Protocol):
         """Its examples in one language and split, in the same order in every language."""
 
 
+E = TypeVar("E", Example, AnswerExample)
+
+
 @dataclass(frozen=True)
-class ChoiceTask:
+class _AtHand(Generic[E]):
     """A task whose examples are at hand."""
 
     name: str
-    all: tuple[Example, ...]
+    all: tuple[E, ...]
 
     def __post_init__(self) -> None:
         split_of: dict[str, str] = {}
@@ -73,11 +96,11 @@ class ChoiceTask:
         """The languages it is asked in, in order of appearance."""
         return tuple(dict.fromkeys(example.language for example in self.all))
 
-    def examples(self, language: str, split: SplitName) -> tuple[Example, ...]:
+    def examples(self, language: str, split: SplitName) -> tuple[E, ...]:
         """Its examples in one language and split."""
         return tuple(e for e in self.all if e.language == language and e.split == split)
 
-    def first(self, **counts: int) -> "ChoiceTask":
+    def first(self, **counts: int) -> Self:
         """At most so many items of each split named (in every language the same ones), none of the others.
 
         `task.first(dev=300, test=1000)` makes a first look quick.
@@ -87,9 +110,44 @@ class ChoiceTask:
             ids = kept.get(example.split)
             if ids is not None and len(ids) < counts[example.split]:
                 ids[example.id] = None
-        return ChoiceTask(self.name, tuple(e for e in self.all if e.id in kept.get(e.split, ())))
+        return replace(self, all=tuple(e for e in self.all if e.id in kept.get(e.split, ())))
+
+    def only(self, languages: Iterable[str] | None = None, splits: Iterable[str] | None = None) -> Self:
+        """Its examples in these languages (any spelling, in this order) and splits; None is all of them."""
+        if isinstance(languages, str) or isinstance(splits, str):
+            raise InputError("languages and splits are lists: write ['sw', 'en']")
+        wanted = self.languages if languages is None else dict.fromkeys(map(canonical, languages))
+        if missing := [language for language in wanted if language not in self.languages]:
+            raise InputError(f"{self.name} has no {missing[0]!r}: it has {', '.join(self.languages)}")
+        parts = get_args(SplitName) if splits is None else tuple(splits)
+        for part in parts:
+            if part not in get_args(SplitName):
+                raise InputError(f"unknown split {part!r}: {did_you_mean(part, get_args(SplitName))}")
+        kept = tuple(e for code in wanted for e in self.all if e.language == code and e.split in parts)
+        if not kept:
+            has = ", ".join(dict.fromkeys(e.split for e in self.all)) or "no items"
+            raise InputError(f"{self.name} has nothing in {', '.join(parts)}: it has {has}")
+        return replace(self, all=kept)
 
 
-def same_items(one: Sequence[Example], other: Sequence[Example]) -> bool:
+@dataclass(frozen=True)
+class ChoiceTask(_AtHand[Example]):
+    """A task of choices whose examples are at hand.
+
+    `notes` say what was mended or chosen on the way; they do not make two tasks different.
+    """
+
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class AnswerTask(_AtHand[AnswerExample]):
+    """A task of generated answers; `scorer` is the name of a function in `scoring.SCORERS`."""
+
+    scorer: str
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+
+def same_items(one: Sequence[E], other: Sequence[E]) -> bool:
     """Whether two lists ask the same items in the same order (in whatever languages)."""
     return [e.id for e in one] == [e.id for e in other]

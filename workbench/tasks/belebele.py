@@ -1,0 +1,73 @@
+"""Belebele: four answers to a question on a passage, JSON lines, one file for each language."""
+
+from pathlib import Path
+
+from workbench.errors import InputError, TextError
+from workbench.tasks.base import ChoiceTask, Example
+from workbench.tasks.prompts import Template, fill, halves
+from workbench.tasks.records import by_language, find_files, one_of, read_objects, text_in
+
+_FILES = r"(?P<language>[a-z]{3}_[A-Z][a-z]{3})\.jsonl"
+_ANSWERS = ("mc_answer1", "mc_answer2", "mc_answer3", "mc_answer4")
+_LETTERS = ("A", "B", "C", "D")
+
+Item = tuple[dict[str, str], int]
+"""The texts of an item, and which answer is right."""
+
+
+def read_belebele(
+    path: str | Path | None = None,
+    seed: int = 0,
+    template: Template = "P: {passage}\nQ: {question}\nA: {A}\nB: {B}\nC: {C}\nD: {D}\nAnswer:",
+    choice: Template = " {letter}",
+) -> ChoiceTask:
+    """Read `swh_Latn.jsonl` and so on from a folder; the only set published is cut in halves by the seed.
+
+    No passage is in both halves; it is the group. `choice` may use {answer} instead of {letter}.
+    """
+    files = by_language(find_files(path, _FILES, "belebele"))
+    sides = {language: _read(file) for language, file in files.items()}
+    first = next(iter(sides))
+    for language, side in sides.items():
+        if odd := sorted(side.keys() ^ sides[first].keys()):
+            raise TextError(
+                f"has other items than {files[first]}, such as {odd[0]}: fetch both again", files[language]
+            )
+    split_of = halves({name: name.rpartition("#")[0] for name in sides[first]}, seed)
+    examples = []
+    for language, side in sides.items():
+        for name in sides[first]:
+            values, right = side[name]
+            prompt = fill(template, language, values)
+            choices = tuple(
+                fill(choice, language, {**values, "letter": letter, "answer": values[letter]})
+                for letter in _LETTERS
+            )
+            try:
+                example = Example(
+                    name, prompt, choices, right, language, split_of[name], name.rpartition("#")[0]
+                )
+            except InputError as error:
+                raise TextError(f"{error}: mend the item", files[language]) from error
+            examples.append(example)
+    note = f"the one published set cut into a dev and a test half by passage with seed {seed}"
+    return ChoiceTask("belebele", tuple(examples), (note,))
+
+
+def _read(path: Path) -> dict[str, Item]:
+    side: dict[str, Item] = {}
+    for line, record in read_objects(path):
+        record = {key: str(value) if type(value) is int else value for key, value in record.items()}
+        name = f"{text_in(record, 'link', path, line)}#{text_in(record, 'question_number', path, line)}"
+        if name in side:
+            raise TextError(f"item {name!r} is there twice: keep one", path, line)
+        values = {
+            "passage": text_in(record, "flores_passage", path, line),
+            "question": text_in(record, "question", path, line),
+            **{
+                letter: text_in(record, key, path, line)
+                for letter, key in zip(_LETTERS, _ANSWERS, strict=True)
+            },
+        }
+        side[name] = values, int(one_of(record, "correct_answer_num", ("1", "2", "3", "4"), path, line)) - 1
+    return side

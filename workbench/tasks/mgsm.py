@@ -1,0 +1,59 @@
+"""MGSM: grade-school problems, tables of `question ⇥ number` without header, line n = line n."""
+
+from pathlib import Path
+
+from workbench.errors import TextError
+from workbench.tasks.base import AnswerExample, AnswerTask
+from workbench.tasks.prompts import Template, fill, halves
+from workbench.tasks.records import by_language, find_files
+from workbench.tasks.scoring import answer_number
+from workbench.text.raw import read_lines
+
+_FILES = r"mgsm_(?P<language>[\w-]+)\.tsv"
+
+
+def read_mgsm(
+    path: str | Path | None = None, seed: int = 0, template: Template = "Question: {question}\nAnswer:"
+) -> AnswerTask:
+    """Read `mgsm_<language>.tsv` from a folder; the only set published is cut in halves by the seed.
+
+    An item is called by its line. Answers are kept as they are written, `2,125` too.
+    """
+    files = by_language(find_files(path, _FILES, "mgsm"))
+    sides = {language: _read(file) for language, file in files.items()}
+    first, *others = files
+    for language in others:
+        n, wanted = len(sides[language]), len(sides[first])
+        if n != wanted:
+            raise TextError(
+                f"has {n} items but {files[first]} has {wanted}: they must align; fetch both again",
+                files[language],
+                min(n, wanted) + 1,
+            )
+    ids = [str(number) for number in range(1, len(sides[first]) + 1)]
+    split_of = halves({name: name for name in ids}, seed)
+    examples = [
+        AnswerExample(name, fill(template, language, {"question": q}), (answer,), language, split_of[name])
+        for language, side in sides.items()
+        for name, (q, answer) in zip(ids, side, strict=True)
+    ]
+    notes = [f"the one published set cut into a dev and a test half with seed {seed}"]
+    for language in others:
+        pairs = zip(ids, sides[first], sides[language], strict=True)
+        if odd := [name for name, (_, a), (_, b) in pairs if answer_number(a) != answer_number(b)]:
+            notes.append(f"answers in {language} differ from {first} in {len(odd)} items, such as {odd[0]}")
+    return AnswerTask("mgsm", tuple(examples), "number", tuple(notes))
+
+
+def _read(path: Path) -> list[tuple[str, str]]:
+    out = []
+    for line, text in enumerate(read_lines(path), 1):
+        cells = text.split("\t")
+        if len(cells) != 2 or not cells[0].strip():
+            raise TextError(f"has {len(cells)} cells: a line is a question, a tab and a number", path, line)
+        if answer_number(cells[1]) is None:
+            raise TextError(f"answer {cells[1]!r} is no number: fetch the file again", path, line)
+        out.append((cells[0], cells[1]))
+    if not out:
+        raise TextError("holds no items: fetch the file again", path)
+    return out

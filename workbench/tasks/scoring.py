@@ -1,0 +1,140 @@
+"""Scores of one example, from sums of log-probabilities or from a generated text; pure functions.
+
+chrF and BLEU are not among them: they need sacrebleu and tasks of translation.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Literal, get_args
+
+from workbench.errors import InputError, did_you_mean
+
+Normalisation = Literal["plain", "per_token", "per_character"]
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_UNSPACED = ("CJK UNIFIED", "CJK COMPAT", "HIRAGANA", "KATAKANA", "THAI ", "LAO ", "KHMER ", "MYANMAR ")
+_SPACES = " \u00a0\u2009\u202f"
+_NUMBER = re.compile(
+    rf"(?<![\w.,])[-−]?\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?:[.,]\d+)?(?![\w])"  # 80 000,50
+    rf"|(?:(?<!\w)[-−])?\d+(?:[.,'’٬٫]\d+)*"
+)
+
+
+def choice_scores(
+    sums: Sequence[float],
+    by: Normalisation = "plain",
+    tokens: Sequence[int] | None = None,
+    characters: Sequence[int] | None = None,
+) -> list[float]:
+    """What choices are compared by: summed log-probability, plain or for each token or character.
+
+    >>> choice_scores([-6.0, -8.0], "per_token", tokens=[2, 4])
+    [-3.0, -2.0]
+    """
+    if by not in get_args(Normalisation):
+        raise InputError(f"unknown normalisation {by!r}: {did_you_mean(by, get_args(Normalisation))}")
+    if by == "plain":
+        return [float(value) for value in sums]
+    lengths = tokens if by == "per_token" else characters
+    if lengths is None or len(lengths) != len(sums) or min(lengths, default=1) < 1:
+        raise InputError(f"{by} needs one length of at least 1 for each of {len(sums)} choices: {lengths}")
+    return [float(value) / length for value, length in zip(sums, lengths, strict=True)]
+
+
+def plain(text: str, language: str = "") -> str:
+    """A text as answers are compared: no case, marks, or (in English) articles; single spaces.
+
+    >>> plain("The  Panthers, 2016!", "en")
+    'panthers 2016'
+    """
+    text = unicodedata.normalize("NFKC", text).casefold()
+    text = "".join(" " if c in "-–—" else c for c in text if c in "-–—" or not _is_mark(c))
+    if language == "en":
+        text = _ARTICLES.sub(" ", text)
+    return " ".join(text.split())
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character)[0] == "P" or character in "$+<=>^`|~"
+
+
+def exact_match(text: str, answers: Sequence[str], language: str = "") -> float:
+    """1 if the text is one of the answers, compared as `plain` gives them."""
+    return float(plain(text, language) in {plain(answer, language) for answer in answers})
+
+
+def words(text: str, language: str = "") -> list[str]:
+    """The words of a text; in scripts without spaces every character is one.
+
+    >>> words("2016年の Super Bowl")
+    ['2016', '年', 'の', 'super', 'bowl']
+    """
+    out = []
+    for word in plain(text, language).split():
+        start = 0
+        for i, character in enumerate(word):
+            if unicodedata.name(character, "").startswith(_UNSPACED):
+                out += [word[start:i], character]
+                start = i + 1
+        out.append(word[start:])
+    return [word for word in out if word]
+
+
+def token_f1(text: str, answers: Sequence[str], language: str = "") -> float:
+    """SQuAD's F1 of the words shared with an answer, the best over the answers."""
+    return max((_f1(words(text, language), words(answer, language)) for answer in answers), default=0.0)
+
+
+def _f1(said: list[str], right: list[str]) -> float:
+    if not said or not right:
+        return float(said == right)
+    shared = (Counter(said) & Counter(right)).total()
+    return 2 * shared / (len(said) + len(right))
+
+
+def answer_number(answer: str) -> Decimal | None:
+    """The number that an answer is; None if it is more or less than a number. `2,125` is 2125.
+
+    >>> answer_number("2,125"), answer_number("1.5"), answer_number("18 apples")
+    (Decimal('2125'), Decimal('1.5'), None)
+    """
+    if _NUMBER.fullmatch(answer.strip()) is None:
+        return None
+    readings = _readings(answer.strip())
+    return readings[0] if readings else None
+
+
+def number_match(text: str, answers: Sequence[str], language: str = "") -> float:
+    """1 if the last number in the text is an answer, whatever digits and separators it is written with.
+
+    One separator before three digits may be of thousands or decimal (1.234 in German and in English):
+    either reading of the text will do.
+    """
+    found = _NUMBER.findall(text)
+    readings = set(_readings(found[-1]) or _readings(re.findall(r"\d+", found[-1])[-1])) if found else set()
+    return float(any(answer_number(answer) in readings for answer in answers))
+
+
+def _readings(number: str) -> list[Decimal]:
+    """The values that a written number may have, thousands first; none if its separators make no sense."""
+    sign = -1 if number[0] in "-−" else 1
+    body = re.sub(rf"[{_SPACES}'’٬]", "", number.lstrip("-−")).replace("٫", ".")
+    body = "".join(c if c in ".," else str(unicodedata.decimal(c)) for c in body)
+    out = []
+    if re.fullmatch(r"\d+", body) or re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+|[1-9]\d{0,2}(\.\d{3})+", body):
+        out.append(re.sub(r"[.,]", "", body))
+    if re.fullmatch(r"\d+[.,]\d+", body):
+        out.append(body.replace(",", "."))
+    if re.fullmatch(r"\d{1,3}(,\d{3})+\.\d+", body):
+        out.append(body.replace(",", ""))
+    if re.fullmatch(r"\d{1,3}(\.\d{3})+,\d+", body):
+        out.append(body.replace(".", "").replace(",", "."))
+    return [sign * Decimal(value) for value in out]
+
+
+Scorer = Callable[[str, Sequence[str], str], float]
+"""`(generated text, right answers, language) → score between 0 and 1`."""
+SCORERS: dict[str, Scorer] = {"exact": exact_match, "number": number_match, "f1": token_f1}
+"""How generated answers are scored, by the name that an `AnswerTask` gives."""

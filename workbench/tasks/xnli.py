@@ -1,0 +1,77 @@
+"""XNLI: does a premise entail a hypothesis? Tables that hold all languages, one for dev and one for test."""
+
+from pathlib import Path
+
+from workbench.errors import TextError
+from workbench.tasks.base import ChoiceTask, Example, SplitName
+from workbench.tasks.prompts import Template, fill
+from workbench.tasks.records import find_files, one_of, text_in
+from workbench.text.raw import canonical_in, read_lines
+
+_FILES = r"xnli\.(?P<split>dev|test)\.tsv"
+_SPLITS: dict[str, SplitName] = {"dev": "dev", "test": "test"}
+_NEEDED = ("language", "gold_label", "sentence1", "sentence2", "promptID", "pairID")
+_LABELS = ("entailment", "neutral", "contradiction")
+
+Rows = dict[str, dict[str, tuple[int, dict[str, str]]]]
+"""For each language, for each item, its line and cells."""
+
+
+def read_xnli(
+    path: str | Path | None = None,
+    seed: int = 0,
+    template: Template = "{premise}, right?",
+    choice: Template = " {word}, {hypothesis}",
+    words: tuple[str, str, str] = ("Yes", "Also", "No"),
+) -> ChoiceTask:
+    """Read `xnli.dev.tsv` and `xnli.test.tsv` from a folder (XNLI 1.0); `group` is the premise.
+
+    `words` stand for entailment, neutral and contradiction. The splits are published, so that the seed
+    changes nothing.
+    """
+    examples = []
+    parts = set()
+    for file, match in find_files(path, _FILES, "xnli"):
+        part = match["split"]
+        if part in parts:
+            raise TextError(f"is a second file of {part}: name the folder of one of them", file)
+        parts.add(part)
+        rows = _read(file)
+        every = dict.fromkeys(name for side in rows.values() for name in side)
+        for language, side in rows.items():
+            if lost := next((name for name in every if name not in side), None):
+                raise TextError(f"item {lost!r} is not there in {language!r}: fetch the file again", file)
+            for name in every:
+                line, cells = side[name]
+                premise, hypothesis = (text_in(cells, key, file, line) for key in ("sentence1", "sentence2"))
+                values = {"premise": premise, "hypothesis": hypothesis}
+                prompt = fill(template, language, values)
+                choices = tuple(fill(choice, language, {**values, "word": word}) for word in words)
+                label = _LABELS.index(one_of(cells, "gold_label", _LABELS, file, line))
+                group = f"{part}-{text_in(cells, 'promptID', file, line)}"
+                item = f"{part}-{name}"
+                examples.append(Example(item, prompt, choices, label, language, _SPLITS[part], group))
+    return ChoiceTask("xnli", tuple(examples))
+
+
+def _read(path: Path) -> Rows:
+    lines = read_lines(path)
+    header = lines[0].split("\t") if lines else []
+    if missing := [column for column in _NEEDED if column not in header]:
+        raise TextError(f"the header lacks {', '.join(missing)}: it is not XNLI 1.0", path, 1)
+    rows: Rows = {}
+    for number, line in enumerate(lines[1:], 2):
+        row = line.split("\t")
+        if len(row) != len(header):
+            raise TextError(
+                f"has {len(row)} cells but the header has {len(header)}: fetch the file again", path, number
+            )
+        cells = dict(zip(header, row, strict=True))
+        language = canonical_in(path, cells["language"], number)
+        name = text_in(cells, "pairID", path, number)
+        if name in rows.setdefault(language, {}):
+            raise TextError(f"item {name!r} is there twice in {language!r}: keep one", path, number)
+        rows[language][name] = number, cells
+    if not rows:
+        raise TextError("holds no items: fetch the file again", path)
+    return rows
