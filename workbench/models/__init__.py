@@ -1,6 +1,6 @@
 """Models: the only room that knows TransformerLens. `load_model` or `wrap`, then one surface."""
 
-from workbench.models.base import Batch, Hook, LanguageModel, ModelInfo
+from workbench.models.base import Batch, Hook, LanguageModel, ModelInfo, TokenTree
 from workbench.models.load import BACKENDS, load_model, wrap
 from workbench.models.tokens import TokenReader
 
@@ -11,6 +11,7 @@ __all__ = [
     "LanguageModel",
     "ModelInfo",
     "TokenReader",
+    "TokenTree",
     "load_model",
     "wrap",
 ]

@@ -48,6 +48,19 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class TokenTree:
+    """Rows in which each token sees its own ancestors only, so that many texts share their beginning.
+
+    `sees` says which tokens a token descends from (and itself); what a model's own mask hides at that
+    distance (a sliding window) stays hidden. Positions count along a branch, from 0.
+    """
+
+    ids: Int[Tensor, "batch pos"]
+    positions: Int[Tensor, "batch pos"]
+    sees: Bool[Tensor, "batch pos pos"]
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """Facts about a loaded model that go into every result made with it.
 
@@ -134,6 +147,17 @@ class LanguageModel(ABC):
                 self.run(batch, stop=stop, head=False)
 
             yield read
+
+    def tree_refused(self) -> str | None:
+        """Why this model has no `run_tree`, or None where it has."""
+        return f"the {self.info.backend} backend takes neither position ids nor a mask of its own"
+
+    def run_tree(self, tree: TokenTree, hooks: Mapping[Site, Hook]) -> Float[Tensor, "batch pos d_model"]:
+        """The residual above the last layer of many continuations of one prompt, in one run.
+
+        Hooks stand at `resid_post` sites and see whole rows, branches and all.
+        """
+        raise InputError(f"no tree of tokens in {self.info.name}: {self.tree_refused()}")
 
     # What follows from that --------------------------------------------------------------------
 

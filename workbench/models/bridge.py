@@ -12,8 +12,8 @@ from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 from typing_extensions import override
 
-from workbench.errors import SiteError
-from workbench.models.base import Batch, Hook, LanguageModel, ModelInfo, firing
+from workbench.errors import InputError, SiteError
+from workbench.models.base import Batch, Hook, LanguageModel, ModelInfo, TokenTree, firing
 from workbench.models.tokens import TokenReader
 from workbench.types import Site
 
@@ -147,7 +147,94 @@ class BridgeModel(LanguageModel):
                     handle.remove()
         self.must_have_fired(hooks, fired)
 
+    @override
+    def tree_refused(self) -> str | None:
+        name = self.info.architecture
+        if self.info.attention not in (None, "eager", "sdpa"):
+            return f"{self.info.attention} takes no mask of our own: load with attn='sdpa' or 'eager'"
+        if getattr(self.causal.config, "alibi", False):
+            return f"this {name} mixes ALiBi into its mask"
+        if "attention_mask" not in self._block_takes:
+            return f"the blocks of {name} make their masks themselves"
+        if not self._takes_positions and "alibi" not in self._block_takes:
+            return f"{name} takes no position ids"
+        return None
+
+    @override
+    def run_tree(self, tree: TokenTree, hooks: Mapping[Site, Hook]) -> Tensor:
+        if reason := self.tree_refused():
+            raise InputError(f"no tree of tokens in {self.info.name}: {reason}")
+        for site in hooks:
+            self.check_site(site)
+            if site.component != "resid_post":
+                raise InputError(f"a tree of tokens is patched at resid_post, not at {site}")
+        fired: set[Site] = set()
+        kept: dict[str, Tensor] = {}
+        handles: list[Any] = []
+        inputs = {"input_ids": tree.ids, "attention_mask": torch.ones_like(tree.ids), "use_cache": False}
+        if self._takes_positions:
+            inputs["position_ids"] = tree.positions
+        keeper = {Site(self.info.n_layers - 1, "resid_post"): _keep(kept)}
+        with ExitStack() as stack:
+            if self.unwrapping_is_exact and not self._hooked_by_others():
+                stack.enter_context(self._unwrapped())
+            blocks, replace = self._block_modules(), self._tree_masks(tree)
+            try:
+                handles += [block.register_forward_pre_hook(replace, with_kwargs=True) for block in blocks]
+                for site, hook in [*hooks.items(), *keeper.items()]:
+                    handles.append(blocks[site.layer].register_forward_hook(firing(site, hook, fired, None)))
+                self.body(**inputs)
+            finally:
+                for handle in handles:
+                    handle.remove()
+        self.must_have_fired(hooks, fired)
+        return kept["h"]
+
     # How ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def _block_takes(self) -> tuple[str, ...]:
+        """What a block's forward takes, in order; of its class, for the bridge patches some instances."""
+        forward = inspect.signature(type(self._blocks[0].original_component).forward)
+        return tuple(forward.parameters)[1:]
+
+    def _tree_masks(self, tree: TokenTree) -> Callable[[nn.Module, Any, Any], Any]:
+        """A pre-hook for blocks: the mask they are given, read by position, cut to the ancestors.
+
+        The row is as long as any branch, so the model's own mask for it says what position p sees of
+        position q: windows, where a layer has one. None says that all of the past is seen. ALiBi
+        counts along the row as well; it is read by position too.
+        """
+        made: list[tuple[Tensor | None, Tensor]] = []  # layers share masks, so these are few
+        at = tree.positions
+
+        def mask_for(own: Tensor | None) -> Tensor:
+            for known, mask in made:
+                if known is own:
+                    return mask
+            sees = tree.sees
+            if own is not None:
+                open_ = own[0, 0] if own.dtype == torch.bool else own[0, 0] == 0
+                sees = sees & open_.to(at.device)[at[:, :, None], at[:, None, :]]
+            hidden = torch.finfo(self._dtype).min
+            mask = torch.zeros(sees.shape, dtype=self._dtype, device=sees.device)
+            mask = mask.masked_fill(~sees, hidden)[:, None]
+            made.append((own, mask))
+            return mask
+
+        def replace(block: nn.Module, args: Any, kwargs: Any) -> Any:
+            given = dict(zip(self._block_takes, args, strict=False)) | kwargs
+            changed = {"attention_mask": mask_for(given.get("attention_mask"))}
+            alibi = given.get("alibi")
+            if alibi is not None:
+                rows = alibi.reshape(len(at), -1, 1, alibi.shape[-1])
+                index = at[:, None, None].expand(-1, rows.shape[1], -1, -1).to(alibi.device)
+                changed["alibi"] = rows.gather(-1, index).reshape(alibi.shape)
+            # Each argument stays where it was, by place or by name: the bridge looks for some by name.
+            by_place = [changed.pop(name, arg) for name, arg in zip(self._block_takes, args, strict=False)]
+            return tuple(by_place), kwargs | changed
+
+        return replace
 
     def _inputs(self, batch: Batch) -> dict[str, Any]:
         inputs = {"input_ids": batch.ids, "attention_mask": batch.mask.long(), "use_cache": False}

@@ -2,6 +2,19 @@
 
 from workbench.sweep.naive import sweep_naive
 from workbench.sweep.plan import BRANCH, CLEAN, COLUMNS, Branch
+from workbench.sweep.run import sweep
 from workbench.sweep.score import read_examples, score_choices
+from workbench.sweep.slots import slots_can, sweep_slots
 
-__all__ = ["BRANCH", "CLEAN", "COLUMNS", "Branch", "read_examples", "score_choices", "sweep_naive"]
+__all__ = [
+    "BRANCH",
+    "CLEAN",
+    "COLUMNS",
+    "Branch",
+    "read_examples",
+    "score_choices",
+    "slots_can",
+    "sweep",
+    "sweep_naive",
+    "sweep_slots",
+]

@@ -1,9 +1,8 @@
 """The reference sweep: every branch is a run of its own. Slow, and right by construction."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -16,6 +15,15 @@ from workbench.sweep.plan import CLEAN, COLUMNS, Branch
 from workbench.sweep.score import Reading, read_examples, score_choices
 from workbench.tasks import Example
 from workbench.types import Site
+
+
+class Scores(NamedTuple):
+    """What one branch made of each example."""
+
+    choices: list[Tensor]
+    """Log-likelihoods of the choices, example by example."""
+    sizes: Tensor
+    """How far the patch moved each state; nothing where there is no patch."""
 
 
 def sweep_naive(
@@ -37,32 +45,48 @@ def sweep_naive(
     tables = []
     runs: list[Branch | None] = [*([None] if clean else []), *branches]
     for done, branch in enumerate(runs):
-        tables.append(_one_branch(model, readings, branch, facts, batch_size))
+        tables.append(
+            branch_table(readings, branch, naive_scores(model, readings, branch, batch_size), facts)
+        )
         progress("sweep", done + 1, len(runs))
     return pd.concat(tables, ignore_index=True)
 
 
-def _one_branch(
-    model: LanguageModel,
-    readings: Sequence[Reading],
-    branch: Branch | None,
-    facts: dict[str, str],
-    batch_size: int,
-) -> pd.DataFrame:
-    sizes: list[Tensor] = []
+def naive_scores(
+    model: LanguageModel, readings: Sequence[Reading], branch: Branch | None, batch_size: int
+) -> Scores:
+    """Every example run under one branch, or unpatched."""
     patches: list[PositionPatch] = []
 
     def hooks_at(batch: Batch, at: Tensor) -> dict[Site, Hook]:
         assert branch is not None
-        patch = PositionPatch(INTERVENTIONS[branch.intervention], branch.map.transform, at, branch.strength)
-        patches.append(patch)
-        return {branch.site: patch}
+        patches.append(patch_of(branch, at))
+        return {branch.site: patches[-1]}
 
-    scores = score_choices(model, readings, hooks_at if branch else None, batch_size)
+    choices = score_choices(model, readings, hooks_at if branch else None, batch_size)
+    if branch is None:
+        return Scores(choices, torch.zeros(len(readings), dtype=torch.float64))
+    sizes: list[Tensor] = []
     for patch in patches:
         assert patch.size is not None, "the model's run lets no silent hook pass"
         sizes.append(patch.size)
-    columns = facts | _branch_columns(branch) | _example_columns(readings, scores, sizes)
+    flat = torch.cat(sizes)
+    # Choices of several tokens run one by one, all with the same patch: keep the first of each.
+    one_each = len(flat) == len(readings)
+    counts = [1 if one_each else len(reading.choices) for reading in readings]
+    return Scores(choices, flat[torch.tensor([0, *counts[:-1]]).cumsum(0)])
+
+
+def patch_of(branch: Branch, at: Tensor) -> PositionPatch:
+    """The hook that is this branch, at one position of each row."""
+    return PositionPatch(INTERVENTIONS[branch.intervention], branch.map.transform, at, branch.strength)
+
+
+def branch_table(
+    readings: Sequence[Reading], branch: Branch | None, scores: Scores, facts: dict[str, str]
+) -> pd.DataFrame:
+    """The rows of one branch."""
+    columns = facts | _branch_columns(branch) | _example_columns(readings, scores)
     return pd.DataFrame(columns)[list(COLUMNS)].astype(COLUMNS)
 
 
@@ -80,29 +104,19 @@ def _branch_columns(branch: Branch | None) -> dict[str, Any]:
     }
 
 
-def _example_columns(
-    readings: Sequence[Reading], scores: Sequence[Tensor], sizes: Sequence[Tensor]
-) -> dict[str, Any]:
+def _example_columns(readings: Sequence[Reading], scores: Scores) -> dict[str, Any]:
     examples = [reading.example for reading in readings]
-    predictions = [int(score.argmax()) for score in scores]
-    margins = [margin(score, example.answer) for score, example in zip(scores, examples, strict=True)]
-    columns = {
+    predictions = [int(score.argmax()) for score in scores.choices]
+    return {
         "language": [example.language for example in examples],
         "split": [example.split for example in examples],
         "example": [example.id for example in examples],
         "group": [example.group for example in examples],
         "prediction": predictions,
         "correct": [p == e.answer for p, e in zip(predictions, examples, strict=True)],
-        "margin": margins,
-        "patch_size": np.zeros(len(examples)),
+        "margin": [margin(s, e.answer) for s, e in zip(scores.choices, examples, strict=True)],
+        "patch_size": scores.sizes.numpy(),
     }
-    if sizes:
-        flat = torch.cat(list(sizes)).numpy()
-        # Choices of several tokens run one by one, all with the same patch: keep the first of each.
-        one_each = len(flat) == len(examples)
-        counts = [1 if one_each else len(reading.choices) for reading in readings]
-        columns["patch_size"] = flat[np.cumsum([0, *counts[:-1]])]
-    return columns
 
 
 def margin(scores: Tensor, answer: int) -> float:
