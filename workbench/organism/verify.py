@@ -18,7 +18,7 @@ from workbench.organism.items import TASKS, Items
 from workbench.progress import Progress, silent
 from workbench.stats import Interval, wilson_interval
 from workbench.study import Settings, Study, StudyResult
-from workbench.sweep import sweep_naive
+from workbench.sweep import sweep
 from workbench.tasks import ChoiceTask
 
 LADDER_TASK = "exact"
@@ -109,7 +109,7 @@ def _accuracy(model: LanguageModel, task: ChoiceTask) -> dict[str, Interval]:
     found = {}
     for language in task.languages:
         examples = task.examples(language, "test")
-        rows = sweep_naive(model, examples, [], task=task.name, pair=language, batch_size=LADDER.batch_size)
+        rows = sweep(model, examples, [], task=task.name, pair=language, batch_size=LADDER.batch_size)
         found[language] = wilson_interval(int(rows.correct.sum()), len(rows))
     return found
 

@@ -24,7 +24,7 @@ from workbench.study.alignment import Alignment
 from workbench.study.result import StudyResult, judge
 from workbench.study.settings import Settings
 from workbench.study.tables import selection_table
-from workbench.sweep import CLEAN, Branch, sweep_naive
+from workbench.sweep import CLEAN, Branch, sweep
 from workbench.tasks import SplitName, Task, same_items
 from workbench.text import ParallelText
 from workbench.types import Site
@@ -136,7 +136,7 @@ class Study:
         tables = []
         for language, some in ((self.source, branches), (self.target, on_target)):
             tables.append(
-                sweep_naive(
+                sweep(
                     self.model,
                     self.task.examples(language, split),
                     some,
