@@ -32,14 +32,15 @@ def spied(model, tmp_path_factory):
             super().__post_init__()
             texts.append(self.text)
 
-    def sweep(model, some, *args, **kwargs):
-        examples.extend(some)
-        return sweep_naive(model, some, *args, **kwargs)
+    sweep = room.sweep
 
-    sweep_naive = room.sweep_naive
+    def watched(model, some, *args, **kwargs):
+        examples.extend(some)
+        return sweep(model, some, *args, **kwargs)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "Study", Spy)
-        patch.setattr(room, "sweep_naive", sweep)
+        patch.setattr(room, "sweep", watched)
         found = verify(
             model,
             TINY,
