@@ -181,7 +181,8 @@ def _peaks(options: argparse.Namespace) -> int:
             )
             for row in own.to_dict("records")
         ]
-        maps = ("unmapped", *(f"{m}" for m in MAPS.methods if m != "identity"))
+        # Words, not names: a narrow terminal breaks a heading at its spaces.
+        maps = ("unmapped", *(m.replace("_", " ") for m in MAPS.methods if m != "identity"))
         console.print(table(("measure", "peak", "helps there", *maps), rows))
     write_table([found.curves], options.out / "curves.parquet")
     write_table([found.gains], options.out / "gains.parquet")
