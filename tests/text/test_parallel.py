@@ -6,6 +6,7 @@ import pickle  # workers on other machines are sent texts this way
 import numpy as np
 import pytest
 
+from workbench.doctor import check
 from workbench.errors import InputError
 from workbench.text import ParallelText
 
@@ -121,3 +122,10 @@ def test_copies_are_equal() -> None:
         assert copied.sources == text.sources
         assert copied.dropped == 4
         assert hash(copied) == hash(text)
+
+
+def test_it_examines_itself() -> None:
+    text = ParallelText({"sw": ["Habari", "Asante", "Habari"], "en": ["News", "Thanks", "News"]})
+    report = text.check()
+    assert [one.groups for one in report.findings if one.kind == "duplicate"] == [((0, 2),)]
+    assert report.findings == check(text).findings

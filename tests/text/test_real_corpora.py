@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from workbench.errors import InputError, TextError
+from workbench.reading import normalised
 from workbench.text import ParallelText, read
-from workbench.text.splits import normalised
 
 
 def assert_nothing_straddles(text: ParallelText) -> None:

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import InputError
+from workbench.reading import normalised
 from workbench.text import ParallelText, Split
-from workbench.text.splits import clusters, normalised
+from workbench.text.splits import clusters
 
 PARTS = ("fit", "dev", "test")
 

@@ -77,8 +77,9 @@ def _sorted(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
 
 
 def _checked(name: str, options: argparse.Namespace, progress: "Callback") -> "Report":
-    from workbench.doctor import check, model_evidence, overlap
+    from workbench.doctor import overlap
     from workbench.models import load_model
+    from workbench.study import model_evidence
     from workbench.text import read
 
     text = read(
@@ -91,7 +92,7 @@ def _checked(name: str, options: argparse.Namespace, progress: "Callback") -> "R
     evidence = None
     if options.model is not None:
         evidence = model_evidence(load_model(options.model), text, progress=progress)
-    report = check(text, evidence, progress)
+    report = text.check(evidence, progress)
     for other in options.against:
         report = report.with_(overlap(text, read(other, drop_missing=True)).findings)
     return report

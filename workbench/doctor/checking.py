@@ -8,14 +8,15 @@ from numpy.typing import ArrayLike
 
 from workbench.doctor.alignment import MIN_ROWS, Alignment, align
 from workbench.doctor.association import Array
+from workbench.doctor.base import Sentences
 from workbench.doctor.evidence import REACH
 from workbench.doctor.lines import lines_of, placed
 from workbench.doctor.path import Stretch
 from workbench.doctor.report import Finding, Report
 from workbench.doctor.sentences import check_sentences, reference_of
 from workbench.errors import InputError
+from workbench.languages import canonical
 from workbench.progress import Progress, silent
-from workbench.text import ParallelText, canonical
 
 _WEAK = 1.0
 _NOTHING = 0.25
@@ -25,7 +26,7 @@ Pair = tuple[str, str]
 
 
 def check(
-    text: ParallelText,
+    text: Sentences,
     evidence: Mapping[Pair, ArrayLike] | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -59,7 +60,7 @@ def check(
     return Report(" + ".join(text.sources) or repr(text), len(text), []).with_(found)
 
 
-def _matrices(text: ParallelText, evidence: Mapping[Pair, ArrayLike]) -> dict[Pair, Sequence[Array]]:
+def _matrices(text: Sentences, evidence: Mapping[Pair, ArrayLike]) -> dict[Pair, Sequence[Array]]:
     shape = (len(text), 2 * REACH + 1)
     out: dict[Pair, Sequence[Array]] = {}
     for (a, b), given in evidence.items():
@@ -165,7 +166,7 @@ def _weak(reference: str, language: str, result: Alignment, n: int) -> Iterator[
         )
 
 
-def _too_few(text: ParallelText) -> Finding:
+def _too_few(text: Sentences) -> Finding:
     message = f"{len(text)} rows are too few to learn which words go together"
     repair = f"check the order by eye, or give at least {MIN_ROWS} rows"
     return Finding("unjudged", "notice", text.languages, ((0, len(text) - 1),), message, repair)

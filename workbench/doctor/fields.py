@@ -10,10 +10,8 @@ from pathlib import Path
 
 from workbench.doctor.report import Finding, Report, spans
 from workbench.errors import InputError, TextError
-from workbench.text import canonical
-from workbench.text.columns import language_of
-from workbench.text.languages import is_language
-from workbench.text.raw import plain_name, read_lines
+from workbench.languages import canonical, is_language
+from workbench.reading import language_of, plain_name, read_lines
 
 _KEYS = ("idx", "id", "qid", "pairID", "guid")
 _OF_ONE_LANGUAGE = ("changed", "language", "lang")

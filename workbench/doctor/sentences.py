@@ -8,10 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from workbench.doctor.base import Sentences
 from workbench.doctor.report import Finding, spans
-from workbench.text import ParallelText
-from workbench.text.languages import SCRIPTS
-from workbench.text.splits import normalised
+from workbench.languages import SCRIPTS
+from workbench.reading import normalised
 
 _ODD_LENGTH = 7.0
 _REPEATS = 3
@@ -36,7 +36,7 @@ _LETTERS = {
 }
 
 
-def check_sentences(text: ParallelText) -> Iterator[Finding]:
+def check_sentences(text: Sentences) -> Iterator[Finding]:
     """All that can be said of rows by themselves."""
     folded = {language: [normalised(s) for s in text[language]] for language in text.languages}
     yield from duplicates(folded)
@@ -52,7 +52,7 @@ def check_sentences(text: ParallelText) -> Iterator[Finding]:
         yield from wrong_scripts(language, text[language])
 
 
-def reference_of(text: ParallelText) -> str:
+def reference_of(text: Sentences) -> str:
     """The language every other is compared with: the first of two; of more, English where there is it."""
     return "en" if len(text.languages) > 2 and "en" in text else text.languages[0]
 

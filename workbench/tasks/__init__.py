@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import InputError, did_you_mean
+from workbench.reading import plain_name
 from workbench.tasks.answers import read_answers
 from workbench.tasks.base import AnswerExample, AnswerTask, ChoiceTask, Example, SplitName, Task, same_items
 from workbench.tasks.belebele import read_belebele
@@ -17,7 +18,6 @@ from workbench.tasks.table import read_choices, write_choices
 from workbench.tasks.xcopa import read_xcopa
 from workbench.tasks.xnli import read_xnli
 from workbench.tasks.xquad import read_xquad
-from workbench.text.raw import plain_name
 
 Reader = Callable[..., ChoiceTask | AnswerTask]
 """`path → task`, with options of its own, all of them with a default."""

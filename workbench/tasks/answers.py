@@ -9,10 +9,10 @@ are a list `answers`. Everything else is as in tables of choices.
 from pathlib import Path
 
 from workbench.errors import InputError, did_you_mean
+from workbench.reading import plain_name
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.cells import Columns, read_rows
 from workbench.tasks.scoring import SCORERS
-from workbench.text.raw import plain_name
 
 _COLUMNS = Columns(("id", "split", "group", "language", "prompt"), "answer", least=1)
 

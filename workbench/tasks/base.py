@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, Protocol, Self, TypeVar, get_args, runtime_checkable
 
 from workbench.errors import InputError, did_you_mean
-from workbench.text.languages import canonical
+from workbench.languages import canonical
 
 SplitName = Literal["fit", "dev", "test"]
 

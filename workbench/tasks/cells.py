@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from workbench.errors import InputError, TextError, did_you_mean
+from workbench.reading import canonical_in, plain_name, read_lines
 from workbench.tasks.base import SplitName
 from workbench.tasks.records import Record, read_objects
-from workbench.text.raw import canonical_in, plain_name, read_lines
 
 _OPTIONAL = ("group",)
 """What a JSON object may leave out."""

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from workbench.errors import TextError
+from workbench.reading import read_lines
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
 from workbench.tasks.records import by_language, find_files
 from workbench.tasks.scoring import answer_number
-from workbench.text.raw import read_lines
 
 _FILES = r"mgsm_(?P<language>[\w-]+)\.tsv"
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from workbench.errors import InputError, did_you_mean
+from workbench.languages import canonical
 from workbench.tasks.base import SplitName
-from workbench.text.languages import canonical
 
 Template = str | Mapping[str, str]
 """A text with {placeholders}, or one for each language."""

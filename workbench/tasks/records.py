@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import InputError, TextError
-from workbench.text.raw import canonical_in, plain_name, read_lines
+from workbench.reading import canonical_in, plain_name, read_lines
 
 Record = dict[str, Any]
 

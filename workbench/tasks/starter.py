@@ -4,11 +4,11 @@ from pathlib import Path
 
 from workbench.bundled import bundled
 from workbench.errors import TextError
+from workbench.reading import canonical_in, read_lines
 from workbench.tasks.base import ChoiceTask
 from workbench.tasks.copa import Connectors, CopaItem, Wording
 from workbench.tasks.prompts import Template, halves
 from workbench.tasks.records import one_of, text_in
-from workbench.text.raw import canonical_in, read_lines
 
 _CAUTION = "for first steps only, checked by nobody but its authors: no result on it is to be published"
 _COLUMNS = ["id", "question", "label", "language", "premise", "choice1", "choice2"]

@@ -18,11 +18,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from workbench.errors import InputError
+from workbench.languages import canonical
+from workbench.reading import plain_name
 from workbench.store import write_bytes
 from workbench.tasks.base import ChoiceTask, Example
 from workbench.tasks.cells import Columns, read_rows
-from workbench.text.languages import canonical
-from workbench.text.raw import plain_name
 
 _COLUMNS = Columns(("id", "split", "group", "language", "prompt", "answer"), "choice", least=2)
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)

@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.errors import InputError, TextError
+from workbench.reading import read_lines
 from workbench.tasks.base import ChoiceTask, SplitName
 from workbench.tasks.copa import Connectors, CopaItem, Wording
 from workbench.tasks.prompts import Template, halves
 from workbench.tasks.records import by_language, find_files, number_in, one_of, read_objects, text_in
-from workbench.text.raw import read_lines
 
 _FILES = r"(?P<split>val|test)\.(?P<language>[\w-]+)\.jsonl"
 _FIRST = {"val": 401, "test": 501}

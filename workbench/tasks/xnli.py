@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from workbench.errors import TextError
+from workbench.reading import canonical_in, read_lines
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.prompts import Template, fill
 from workbench.tasks.records import find_files, one_of, text_in
-from workbench.text.raw import canonical_in, read_lines
 
 _FILES = r"xnli\.(?P<split>dev|test)\.tsv"
 _SPLITS: dict[str, SplitName] = {"dev": "dev", "test": "test"}

@@ -4,24 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.errors import InputError, TextError
-from workbench.text.languages import canonical, is_language
+from workbench.reading import language_of
 from workbench.text.raw import Raw, Request, Side
 
-_PREFIXES = ("sentence_", "text_", "translation.", "translation_")
 _GROUPS = ("group", "groups", "doc", "document", "doc_id", "docid", "document_id", "url")
 _ROW_NAMES = ("", "row", "index", "line", "line_number", "sent_id", "sentence_id", "guid")
 # Names that are also languages (Indonesian, Norwegian): they count as one if their cells are sentences.
 _ROW_NAMES_OR_LANGUAGES = ("id", "no")
 
 Cells = Sequence[str | None]
-
-
-def language_of(column: str) -> str | None:
-    """Name the language a column holds, judged by its name: `sw`, `swh_Latn`, `sentence_swh_Latn`."""
-    name = column.strip()
-    for prefix in _PREFIXES:
-        name = name.removeprefix(prefix)
-    return canonical(name) if is_language(name) else None
 
 
 def is_group(column: str) -> bool:

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from workbench.doctor import Report, check
 from workbench.errors import InputError
+from workbench.languages import canonical
+from workbench.progress import Progress, silent
 from workbench.store import digest_json
-from workbench.text.languages import canonical
 from workbench.text.splits import Split, clusters, deal
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -165,6 +168,15 @@ class ParallelText:
         """
         tied = clusters(self.sentences.values(), self.groups, len(self))
         return deal(tied, {"fit": fit, "dev": dev, "test": test}, seed)
+
+    def check(
+        self, evidence: Mapping[tuple[str, str], ArrayLike] | None = None, progress: Progress = silent
+    ) -> Report:
+        """What the doctor finds in it: shifts, scrambles, duplicates, copies, odd lengths, wrong scripts.
+
+        `evidence` is a model's own view of which rows go together (`workbench.study.model_evidence`).
+        """
+        return check(self, evidence, progress)
 
     def _known(self, language: str) -> str:
         code = canonical(language)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from workbench.bundled import TEXTS, resolved
 from workbench.errors import InputError, did_you_mean
-from workbench.text.languages import canonical
+from workbench.languages import canonical
 from workbench.text.parallel import ParallelText
 from workbench.text.raw import Request, finish
 from workbench.text.registry import READERS

@@ -4,7 +4,6 @@ Rows that belong together form clusters; whole clusters are dealt out at random,
 chosen so that each split comes as close to its wanted size as whole clusters allow.
 """
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InputError
+from workbench.reading import normalised
 
 Rows = NDArray[np.int64]
 NAMES = ("fit", "dev", "test")
@@ -36,13 +36,6 @@ class Split:
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name}={size}" for name, size in self.sizes.items())
         return f"Split({sizes}, left_out={self.left_out}, seed={self.seed})"
-
-
-def normalised(sentence: str) -> str:
-    """Bring a sentence to the form compared when looking for duplicates: NFKC, case folded, single spaces."""
-    folded = unicodedata.normalize("NFKC", sentence).casefold()
-    # Folding can undo composition (ΐ), and NFKC can bring new capitals (℡): once more settles both.
-    return " ".join(unicodedata.normalize("NFKC", folded).casefold().split())
 
 
 def clusters(sides: Iterable[Sequence[str]], groups: Sequence[str] | None, n: int) -> list[list[int]]:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.errors import InputError, TextError
-from workbench.text.languages import is_language
-from workbench.text.raw import Raw, Request, Side, claim, plain_name, read_lines
+from workbench.languages import is_language
+from workbench.reading import plain_name, read_lines
+from workbench.text.raw import Raw, Request, Side, claim
 
 _VERSE = re.compile(r"[0-9A-Z]{3} \d+:\d+[a-z]?")
 _NAME = re.compile(r"(?P<code>x-[a-z0-9]{1,8}|[A-Za-z]{2,3}(?:_[A-Z][a-z]{3})?)(?:[-.][^/]*)?\.(?:txt|tsv)")

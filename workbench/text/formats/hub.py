@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import InputError, did_you_mean
-from workbench.text.columns import is_group, language_of, make_raw, text_cells
+from workbench.reading import language_of
+from workbench.text.columns import is_group, make_raw, text_cells
 from workbench.text.raw import Raw, Request
 
 _NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")

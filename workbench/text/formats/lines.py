@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 
 from workbench.errors import InputError, TextError, did_you_mean
-from workbench.text.languages import canonical, is_language
-from workbench.text.raw import Raw, Request, Side, claim, plain_name, read_lines
+from workbench.languages import canonical, is_language
+from workbench.reading import plain_name, read_lines
+from workbench.text.raw import Raw, Request, Side, claim
 
 _NTREX = re.compile(r".+-(?:ref|src)\.(?P<code>[A-Za-z]{2,3}(?:-[A-Za-z]+)?|x-[\w-]+)\.txt")
 _FLORES = re.compile(r"(?P<code>[a-z]{3}_[A-Z][a-z]{3}|x-[a-z0-9-]+)\.(?P<end>devtest|dev|test|jsonl)")

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import TextError
-from workbench.text.columns import language_of, make_raw, text_cells
-from workbench.text.raw import Raw, Request, plain_name, read_lines
+from workbench.reading import language_of, plain_name, read_lines
+from workbench.text.columns import make_raw, text_cells
+from workbench.text.raw import Raw, Request
 
 Numbered = Iterator[tuple[int, list[str]]]
 

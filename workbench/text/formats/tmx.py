@@ -5,7 +5,8 @@ from pathlib import Path
 from xml.parsers import expat
 
 from workbench.errors import TextError
-from workbench.text.raw import Raw, Request, Side, canonical_in, plain_name, read_chunks
+from workbench.reading import canonical_in, plain_name, read_chunks
+from workbench.text.raw import Raw, Request, Side
 
 # Inside a segment these hold formatting codes of the program the text came from, not text.
 _CODES = {"bpt", "ept", "ph", "it", "ut"}

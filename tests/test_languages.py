@@ -3,8 +3,8 @@
 import pytest
 
 from workbench.errors import InputError
+from workbench.languages import NAMES, is_language, name_of
 from workbench.text import canonical, same_language
-from workbench.text.languages import NAMES, is_language, name_of
 
 FLORES_ALIASES = {
     "arb_Arab": "ar", "azj_Latn": "az", "als_Latn": "sq", "ayr_Latn": "ay", "ckb_Arab": "ckb",
