@@ -39,6 +39,26 @@ def test_fit_judges_every_method_at_every_layer_of_every_pair(capsys, given, tmp
     assert (tmp_path / "maps" / f"{FAR}-{MAIN}" / "ridge.safetensors").is_file()
 
 
+def test_rows_too_long_for_the_model_are_left_out_when_asked(capsys, given, tmp_path):
+    table = pd.read_csv(given[2], sep="\t", dtype=str)
+    table.loc[0] = " ".join(table[FAR])
+    table.to_csv(tmp_path / "long.tsv", sep="\t", index=False)
+    arguments = (
+        "fit",
+        given[0],
+        "--text",
+        tmp_path / "long.tsv",
+        "--pairs",
+        f"{FAR}-{MAIN}",
+        "--out",
+        tmp_path,
+    )
+    code, _, err = run(capsys, *arguments)
+    assert code == 2 and "--drop-long" in err
+    code, out, _ = run(capsys, *arguments, "--drop-long", "--held-out", "0.4")
+    assert code == 0 and "23 sentences fitted, 16 held out" in out, "one of 40 left out"
+
+
 def test_measure_gives_every_value_an_interval(capsys, given, tmp_path):
     pair = f"{FAR}-{MAIN}"
     code, out, _ = run(capsys, "measure", *given, "--pairs", pair, "--blocks", 4, "--out", tmp_path)
@@ -50,13 +70,88 @@ def test_measure_gives_every_value_an_interval(capsys, given, tmp_path):
         and (table.low <= table.value).all()
         and (table.value <= table.high).all()
     )
+    assert set(table.interval) == {"queries", "jackknife"}
     confounds = pd.read_parquet(tmp_path / "confounds.parquet")
+    assert set(confounds.method) == set(METRICS)
+    for name in set(confounds.confound):
+        own = confounds[confounds.confound == name].dropna(subset="rho")
+        line = next(line for line in out.splitlines() if line.startswith(name + " "))
+        if len(own):
+            most = own.loc[own.rho.abs().idxmax()]
+            assert f"{most.rho:+.2f} [{most.low:+.2f}, {most.high:+.2f}]" in line and most.method in line
+        else:
+            assert "does not vary" in line
     assert set(confounds.confound) == {"length", "length_ratio", "fertility", "shared_tokens", "same_script"}
+
+
+def test_a_curve_over_the_number_of_pairs(capsys, given, tmp_path):
+    arguments = ("--pairs", f"{FAR}-{MAIN}", "--methods", "ridge,identity", "--curve", "--draws", 3)
+    code, out, _ = run(capsys, "fit", *given, *arguments, "--sizes", "12,24", "--out", tmp_path)
+    table = pd.read_parquet(tmp_path / "curve.parquet")
+    assert code == 0 and set(table.method) == {"ridge"} and len(table) == 3 * (3 + 1)
+    means = table.groupby(["layer", "n_fit"]).r2.mean().unstack()
+    layer = means[24].idxmax()
+    spread = table[(table.layer == layer) & (table.n_fit == 12)].r2.std()
+    shown = next(line for line in out.split("number of pairs")[1].splitlines() if line.startswith("ridge"))
+    expected = ["ridge", f"{layer}", f"{means[12][layer]:.2f}", f"±{spread:.2f}", f"{means[24][layer]:.2f}"]
+    assert shown.split() == expected
+
+
+def test_more_tables_on_request(capsys, given, tmp_path):
+    task = given[0] / "tasks" / "exact.tsv.gz"
+    more = ("--null", 9, "--grid", "rsa", "--task", f"choices:{task}", "--blocks", 0, "--readings")
+    code, out, _ = run(capsys, "measure", *given, "--pairs", f"{FAR}-{MAIN}", *more, "--out", tmp_path)
+    assert code == 0 and "paired at random, 9 times" in out and METRICS["rsa"].reading in out
+    null, grid, mismatch = (
+        pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("null", "grid", "mismatch")
+    )
+    cka = null[null.method == "cka_debiased"]
+    best = cka.loc[cka.value.idxmax()]
+    line = next(line for line in out.split("at random")[1].splitlines() if line.startswith("cka_debiased"))
+    assert f"{best.null_mean:.2f}" in line and f"{best.p:.3f}" in line
+    across = grid[(grid.language == FAR) & (grid.other_language == MAIN) & (grid.site == "resid_post.2")]
+    most = across.loc[across.value.idxmax()]
+    own = across[across.other_site == "resid_post.2"].value.iloc[0]
+    wanted = ["2", most.other_site.removeprefix("resid_post."), f"{most.value:.2f}", f"{own:.2f}"]
+    lines = out.split("every layer with every layer")[1].splitlines()
+    assert next(line.split() for line in lines if line.startswith("2 ")) == wanted
+    assert set(mismatch.n) == {16} and "ends of 16 dev prompts" in out
+    assert [f"{value:.3g}" for value in mismatch.ratio] == next(
+        line.split()[-4:] for line in out.splitlines() if line.startswith("ratio, prompts")
+    )
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_tables_keep_to_the_terminal_and_cut_no_name(capsys, given, tmp_path, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    more = ("--blocks", 4, "--null", 2, "--grid", "--pairs", f"{FAR}-{MAIN}", "--out", tmp_path)
+    code, out, _ = run(capsys, "measure", *given, *more)
+    lines = [line for line in out.splitlines() if not line.endswith(".parquet") and line[:5] != "Note:"]
+    assert code == 0 and [line for line in lines if len(line) > columns] == [] and "…" not in out
+    assert all(f"\n{name} " in out for name in METRICS)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--grid", "cka_debised"), "did you mean 'cka_debiased'"),
+        (("--null", "-1"), "give 0 or more"),
+        (("--task", "choices:nowhere.tsv"), "nowhere.tsv"),
+        (("--task", "starter", "--pairs", f"{FAR}-{MAIN}"), f"no '{FAR}'"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_before_anything_is_run(capsys, given, tmp_path, arguments, message):
+    code, out, err = run(capsys, "measure", *given, *arguments, "--out", tmp_path / "out")
+    assert code == 2 and not out and message in err and len(err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--curve", "--sizes", "many"), "whole numbers"),
+        (("--curve", "--sizes", "10,400"), "400 pairs: there are 24"),
+        (("--curve", "--draws", "0"), "0 draws"),
         (("--pairs", f"{FAR}-x-man"), "no pair"),
         (("--pairs", FAR), "no pair"),
         (("--target", "fr"), "not among the languages"),

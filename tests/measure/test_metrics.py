@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from workbench.errors import InputError
-from workbench.measure import GEOMETRY, METRICS, MORE_METRICS
+from workbench.measure import GEOMETRY, METRICS, MORE_METRICS, Metric
 
 ALL = METRICS | MORE_METRICS
 every_metric = pytest.mark.parametrize("metric", ALL.values(), ids=ALL)
@@ -109,3 +109,37 @@ def test_every_geometry_takes_as_many_languages_as_it_says():
         value = geometry(*states[: geometry.languages])
         assert geometry.name == name and len(geometry.reading) > 20
         assert isinstance(value, float) and low <= value <= high
+
+
+@every_metric
+@pytest.mark.parametrize(("n", "d", "other"), [(60, 16, 16), (70, 5, 5), (61, 20, 12)])
+def test_what_sentences_add_has_the_value_as_its_mean(metric, n, d, other):
+    X = draw(n, d) + 0.3
+    Y = X[:, :other] + draw(n, other, seed=1) if other <= d else X
+    if other != d and metric.per_query is not None and metric.name != "mutual_knn":
+        Y = X + draw(n, d, seed=1)  # there is no cosine between states of different widths
+    parts = metric.by_sentence(X, Y)
+    assert parts.shape == (n,) and parts.std() > 0
+    assert float(parts.mean()) == pytest.approx(metric(X, Y), abs=1e-9)
+
+
+@every_metric
+def test_what_sentences_add_follows_the_sentences(metric):
+    X, Y = draw(60, 16), draw(60, 16) + draw(60, 16, seed=1)
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(2))
+    assert torch.allclose(metric.by_sentence(X[order], Y[order]), metric.by_sentence(X, Y)[order], atol=1e-9)
+    assert (metric.per_query is None) != (metric.shares is None), "either queries or a set"
+
+
+@every_metric
+def test_a_sentence_whose_translation_is_another_s_adds_less(metric):
+    X = draw(120, 8)
+    Y = X + 0.3 * draw(120, 8, seed=1)
+    Y[60:] = Y[60:][torch.arange(60).roll(1)]
+    parts = metric.by_sentence(X, Y) * (1 if metric.higher_is_better else -1)
+    assert parts[:60].mean() > parts[60:].mean() + 0.1
+
+
+def test_a_metric_that_does_not_tell_says_so():
+    with pytest.raises(InputError, match="does not tell"):
+        Metric("mean", lambda X, Y: 0.0, (0.0, 1.0), True, "nothing").by_sentence(draw(4, 2), draw(4, 2))

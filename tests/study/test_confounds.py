@@ -1,10 +1,14 @@
 """What is known of sentences before any state is looked at, counted by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
+from organism_models import NEAR
 from scipy.stats import spearmanr
 
-from workbench.measure import query_scores
+from workbench.measure import METRICS
 from workbench.study.confounds import script, text_properties
 
 
@@ -28,18 +32,38 @@ def test_a_sentence_s_script_is_that_of_most_letters():
 
 
 def test_the_table_holds_rank_correlations_over_held_out_sentences(study):
-    alignment = study.alignment
+    # Of a pair with cognates: elsewhere in so small a world nothing varies from sentence to sentence.
+    alignment = replace(study.alignment, source=NEAR)
     states = alignment.capture()
     table = alignment.confounds_table(states)
     rows = alignment.split.test
     assert set(table.site) == {str(site) for site in states.sites} and set(table.n) == {len(rows)}
-    at = table[(table.site == "resid_post.1") & (table.method == "retrieval")].set_index("confound")
-    x, y = (states.at("resid_post.1", code)[rows] for code in (study.source, study.target))
-    sides = ([study.text[code][int(row)] for row in rows] for code in (study.source, study.target))
+    assert table.groupby(["site", "method"]).size().to_dict() == {
+        (str(site), measure): 5 for site in states.sites for measure in METRICS
+    }
+    x, y = (states.at("resid_post.1", code)[rows] for code in (alignment.source, alignment.target))
+    sides = ([study.text[code][int(row)] for row in rows] for code in (alignment.source, alignment.target))
     properties = text_properties(study.model.tokens, *sides)
-    for name, values in properties.items():
-        scores = query_scores(x, y)
-        if (values == values[0]).all() or (scores == scores[0]).all():
-            assert at.rho.isna()[name]
-        else:
-            assert float(at.rho[name]) == pytest.approx(spearmanr(scores, values).statistic)
+    found = table[table.site == "resid_post.1"].set_index(["method", "confound"])
+    for measure, metric in METRICS.items():
+        scores = metric.by_sentence(x, y) * (1 if metric.higher_is_better else -1)
+        for name, values in properties.items():
+            row = found.loc[(measure, name)]
+            if (values == values[0]).all() or (scores == scores[0]).all():
+                assert row.isna().rho and "constant" in row.note
+            else:
+                assert float(row.rho) == pytest.approx(spearmanr(scores, values).statistic)
+                assert row.low < row.rho < row.high and row.note == ""
+    assert found.rho.notna()["procrustes", "shared_tokens"]
+
+
+def test_a_site_with_nothing_to_compare_has_its_reason(study):
+    states = study.alignment.capture()
+    flat = {
+        code: replace(one, states={**one.states, "embed": torch.ones_like(one.states["embed"])})
+        for code, one in states.captured.items()
+    }
+    table = study.alignment.confounds_table(replace(states, captured=flat))
+    embed = table[(table.site == "embed") & (table.method == "cka")]
+    assert len(embed) == 5 and embed.rho.isna().all() and embed.note.str.contains("equal").all()
+    assert len(table) == len(states.sites) * len(METRICS) * 5

@@ -16,7 +16,13 @@ def test_every_column_of_every_table_is_documented(study, result):
     documented = {part.split("\n")[0]: set(re.findall(r"`([a-z_0-9]+)`", part)) for part in sections}
     shared = set(re.findall(r"^\| `([a-z_]+)`", common, flags=re.MULTILINE))
     states = study.alignment.capture()
-    tables = result.tables | {"geometry": study.alignment.geometry_table(states)}
+    tables = result.tables | {
+        "geometry": study.alignment.geometry_table(states),
+        "null": study.alignment.null_table(states, draws=1),
+        "grid": study.alignment.grid_table(states),
+        "curve": study.alignment.curve_table(states, draws=1),
+        "mismatch": study.alignment.mismatch_table(states, study.task),
+    }
     assert set(documented) == set(tables)
     for name, table in tables.items():
         assert shared <= set(table.columns), name

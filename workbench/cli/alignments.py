@@ -13,6 +13,7 @@ from workbench.cli.options import (
     load,
     read_pairs,
     read_text,
+    with_room,
 )
 from workbench.cli.show import console, progress_bar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from workbench.study import Alignment, Settings
+    from workbench.tasks import AnswerTask, ChoiceTask
 
 
 def add_alignment_options(parser: argparse.ArgumentParser, out: str) -> None:
@@ -30,13 +32,21 @@ def add_alignment_options(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--out", type=Path, default=Path(out), help=f"folder (default: {out})")
 
 
-def alignments(options: argparse.Namespace, settings: "Settings") -> "Iterator[Alignment]":
-    """One alignment per pair; the states of a language are captured once for all of them."""
+def alignments(
+    options: argparse.Namespace, settings: "Settings", task: "ChoiceTask | AnswerTask | None" = None
+) -> "Iterator[Alignment]":
+    """One alignment per pair; the states of a language are captured once for all of them.
+
+    A task must have dev items in every source language: said before anything is run.
+    """
     from workbench.study import Alignment
 
     text = read_text(options)
     pairs = read_pairs(options, text.languages)
+    if task is not None:
+        task.only([source for source, _ in pairs], ["dev"])
     model = load(options)
+    text = with_room(options, model, text)
     for source, target in pairs:
         with progress_bar() as progress:
             yield Alignment(model, text, source, target, options.out / "store", settings, progress)

@@ -14,6 +14,7 @@ from workbench.cli.options import (
     load,
     read_text,
     site_names,
+    with_room,
 )
 from workbench.cli.show import caution, console, duration, progress_bar, size, table
 
@@ -33,13 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Capture, then say what was captured and where it is."""
-    from workbench.capture import capture, default_store, fitting
+    from workbench.capture import capture, default_store
 
     text = read_text(options)
     model = load(options)
     whole = len(text)
-    if options.drop_long:
-        text = fitting(model, text, options.template)
+    text = with_room(options, model, text, options.template)
     store = options.store or default_store()
     start = time.perf_counter()
     with progress_bar() as progress:

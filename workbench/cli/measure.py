@@ -4,14 +4,24 @@ Beside it: whether what is measured goes along with length, fertility, shared to
 """
 
 import argparse
-import math
 from typing import TYPE_CHECKING
 
 from workbench.cli.alignments import add_alignment_options, alignments, write_table
+from workbench.cli.measured import (
+    print_confounds,
+    print_curves,
+    print_geometry,
+    print_grid,
+    print_mismatch,
+    print_null,
+)
 from workbench.cli.show import caution, console, table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from workbench.study import Alignment
+    from workbench.tasks import AnswerTask, ChoiceTask
 
 HELP = "similarities per layer with intervals, and what they may be confounded with"
 EXAMPLE = "workbench measure bigscience/bloomz-560m --text ntrex128 --pairs sw-en --out runs/measure"
@@ -21,72 +31,80 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     add_alignment_options(parser, out="runs/measure")
     parser.add_argument(
-        "--blocks", type=int, default=20, help="of the jackknife behind the intervals; 0: none (default: 20)"
+        "--blocks",
+        type=int,
+        default=20,
+        help="of the jackknife behind the intervals of measures that compare sets; 0: none (default: 20)",
     )
     parser.add_argument("--readings", action="store_true", help="say how each measure is to be read")
+    more = parser.add_argument_group("more tables")
+    more.add_argument(
+        "--null",
+        metavar="N",
+        type=int,
+        default=0,
+        help="pair at random, N times: is it chance? (null.parquet)",
+    )
+    more.add_argument(
+        "--grid",
+        metavar="MEASURE",
+        nargs="?",
+        const="cka_debiased",
+        help="every layer with every layer, by this measure (default: cka_debiased) (grid.parquet)",
+    )
+    more.add_argument(
+        "--task",
+        metavar="NAME[:PATH]",
+        help="how far its dev prompts' ends lie from the sentence ends a map is fitted on (mismatch.parquet)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure and print the curves."""
+    from workbench.errors import InputError
     from workbench.measure import METRICS
     from workbench.study import Settings
+    from workbench.study.similarity import named_metric
+    from workbench.tasks import read_task
 
+    if options.null < 0 or options.blocks < 0:
+        raise InputError("--null and --blocks are numbers of draws and blocks: give 0 or more")
+    if options.grid is not None:
+        named_metric(options.grid)
+    task = None if options.task is None else read_task(options.task, splits=["dev"])
     settings = Settings(held_out=options.held_out, seed=options.seed)
-    similarities, confounded, geometries = [], [], []
-    for alignment in alignments(options, settings):
-        states = alignment.capture()
-        similarity = alignment.similarity_table(states, options.blocks or None)
-        confounds = alignment.confounds_table(states)
-        geometries.append(alignment.geometry_table(states))
-        similarities.append(similarity)
-        confounded.append(confounds)
-        _print_curves(alignment.pair, similarity)
-        _print_geometry(alignment.pair, geometries[-1])
-        _print_confounds(confounds)
+    tables: dict[str, list[pd.DataFrame]] = {}
+    for alignment in alignments(options, settings, task):
+        for name, made in _tables(alignment, options, task).items():
+            tables.setdefault(name, []).append(made)
         caution(alignment.text)
     if options.readings:
         console.print(
             table(("measure", "how to read it"), [(m.name, m.reading) for m in METRICS.values()], 2)
         )
-    write_table(similarities, options.out / "similarity.parquet")
-    write_table(geometries, options.out / "geometry.parquet")
-    write_table(confounded, options.out / "confounds.parquet")
+    for name, parts in tables.items():
+        write_table(parts, options.out / f"{name}.parquet")
     return 0
 
 
-def _print_curves(pair: str, similarity: "pd.DataFrame") -> None:
-    from workbench.measure import METRICS
-
-    sites = list(dict.fromkeys(similarity.site))
-    columns = [f"{pair}, held out", *(site.removeprefix("resid_post.") for site in sites), "best [95 %]"]
-    rows = []
-    for metric in METRICS.values():
-        some = similarity[similarity.method == metric.name].reset_index(drop=True)
-        at = int(
-            (some.value if metric.higher_is_better else -some.value).fillna(-math.inf).to_numpy().argmax()
-        )
-        best = some.iloc[at]
-        interval = "" if best.low != best.low else f"{best.value:.2f} [{best.low:.2f}, {best.high:.2f}]"
-        rows.append((metric.name, *("" if math.isnan(v) else f"{v:.2f}" for v in some.value), interval))
-    console.print(table(columns, rows))
-
-
-def _print_geometry(pair: str, geometry: "pd.DataFrame") -> None:
-    sites = list(dict.fromkeys(geometry.site))
-    columns = [f"{pair}, where states lie", "of", *(site.removeprefix("resid_post.") for site in sites)]
-    rows = []
-    whose = geometry.language.fillna("both")
-    for (name, of), some in geometry.groupby(["method", whose], sort=False):
-        rows.append((name, of, *("" if math.isnan(v) else f"{v:.3g}" for v in some.value)))
-    console.print(table(columns, rows, words=2))
-
-
-def _print_confounds(confounds: "pd.DataFrame") -> None:
-    some = confounds[confounds.method == "retrieval"]
-    rows = []
-    for name, own in some.groupby("confound", sort=False):
-        rho = own.rho.astype(float)
-        furthest = float(rho.fillna(0.0).to_numpy()[rho.fillna(0.0).abs().to_numpy().argmax()])
-        shown = "constant" if rho.isna().all() else f"{furthest:+.2f}"
-        rows.append((name, f"{own['mean'].iloc[0]:.2f}", shown))
-    console.print(table(("of the sentences", "mean", "largest ρ with retrieval"), rows))
+def _tables(
+    alignment: "Alignment", options: argparse.Namespace, task: "ChoiceTask | AnswerTask | None"
+) -> "dict[str, pd.DataFrame]":
+    """Every table that was asked for of one pair, printed as soon as it is there."""
+    states, pair = alignment.capture(), alignment.pair
+    tables = {"similarity": alignment.similarity_table(states, options.blocks or None)}
+    print_curves(pair, tables["similarity"])
+    if options.null:
+        tables["null"] = alignment.null_table(states, options.null)
+        print_null(pair, tables["null"])
+    if options.grid is not None:
+        tables["grid"] = alignment.grid_table(states, options.grid)
+        print_grid(tables["grid"])
+    tables["geometry"] = alignment.geometry_table(states)
+    print_geometry(pair, tables["geometry"])
+    if task is not None:
+        tables["mismatch"] = alignment.mismatch_table(states, task)
+        print_mismatch(pair, tables["mismatch"])
+    tables["confounds"] = alignment.confounds_table(states)
+    print_confounds(pair, tables["confounds"])
+    return tables

@@ -43,6 +43,9 @@ def add_text_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--text-config", metavar="NAME", help="of a data set at the hub")
     group.add_argument("--text-split", metavar="NAME", help="such as dev or test, where there are several")
     group.add_argument("--drop-missing", action="store_true", help="leave out rows that some language lacks")
+    group.add_argument(
+        "--drop-long", action="store_true", help="leave out rows that the model has no room for"
+    )
 
 
 def add_capture_options(parser: argparse.ArgumentParser) -> None:
@@ -56,9 +59,6 @@ def add_capture_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--pool", default="last", help="last (default), mean, weighted_mean or all")
     group.add_argument("--template", help='set sentences into a prompt, such as "Q: {text} A:"')
     group.add_argument(
-        "--drop-long", action="store_true", help="leave out rows that the model has no room for"
-    )
-    group.add_argument(
         "--batch-tokens", type=int, help="tokens in a batch (default: 1024 on a CPU, 8192 on a GPU)"
     )
 
@@ -67,7 +67,10 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
     """Which language onto which."""
     group = parser.add_argument_group("pairs")
     group.add_argument(
-        "--pairs", metavar="A-B,…", help="source-target pairs, such as sw-en,de-en (default: all to --target)"
+        "--pairs",
+        "--pair",
+        metavar="A-B,…",
+        help="source-target pairs, such as sw-en,de-en (default: all to --target)",
     )
     group.add_argument(
         "--target", metavar="LANG", help="target of all other languages (default: the text's last, or x-main)"
@@ -159,6 +162,25 @@ def read_text(options: argparse.Namespace) -> "ParallelText":
         config=options.text_config,
         split=options.text_split,
     )
+
+
+def with_room(
+    options: argparse.Namespace, model: "LanguageModel", text: "ParallelText", template: str | None = None
+) -> "ParallelText":
+    """With --drop-long, the rows that the model has room for; else the text, which may then be refused."""
+    from workbench.capture import fitting
+
+    return fitting(model, text, template) if options.drop_long else text
+
+
+def numbers(value: str, option: str) -> list[float]:
+    """`0.5,1` → [0.5, 1.0]."""
+    from workbench.errors import InputError
+
+    try:
+        return [float(part) for part in names(value) or []]
+    except ValueError:
+        raise InputError(f"{option} takes numbers, such as 0.5,1; {value!r} given") from None
 
 
 def site_names(options: argparse.Namespace) -> Any:

@@ -5,8 +5,13 @@ sentences are few. `GEOMETRY` tells of one language's states, or of two that nee
 """
 
 from workbench.measure.base import Geometry, Metric
-from workbench.measure.cca import pwcca, svcca
-from workbench.measure.cka import debiased_linear_cka, linear_cka
+from workbench.measure.cca import pwcca, pwcca_shares, svcca, svcca_shares
+from workbench.measure.cka import (
+    debiased_linear_cka,
+    debiased_linear_cka_shares,
+    linear_cka,
+    linear_cka_shares,
+)
 from workbench.measure.confounds import Confound, confounds
 from workbench.measure.fit import FitQuality, caution, fit_quality
 from workbench.measure.geometry import (
@@ -21,17 +26,30 @@ from workbench.measure.geometry import (
 )
 from workbench.measure.grid import grid
 from workbench.measure.lens import LensReading, entropy, language_share, lens, read_lens
-from workbench.measure.mexa import mexa
+from workbench.measure.mexa import mexa, mexa_scores
 from workbench.measure.minibatch_cka import MinibatchCKA
 from workbench.measure.mismatch import Mismatch, mismatch
-from workbench.measure.mutual_knn import mutual_knn
+from workbench.measure.mutual_knn import mutual_knn, mutual_knn_scores
 from workbench.measure.permutation import PermutationNull, permutation_null
 from workbench.measure.probe import Probe, language_probe, probe_accuracy
-from workbench.measure.procrustes import procrustes_distance
-from workbench.measure.ranking import csls, mrr, precision_at_1, query_scores, retrieval_hits
-from workbench.measure.rbf_cka import rbf_cka
-from workbench.measure.retrieval import centered_retrieval, retrieval
-from workbench.measure.rsa import rsa
+from workbench.measure.procrustes import procrustes_distance, procrustes_shares
+from workbench.measure.ranking import (
+    csls,
+    csls_scores,
+    mrr,
+    mrr_scores,
+    precision_at_1,
+    query_scores,
+    retrieval_hits,
+)
+from workbench.measure.rbf_cka import rbf_cka, rbf_cka_shares
+from workbench.measure.retrieval import (
+    centered_retrieval,
+    centered_retrieval_scores,
+    retrieval,
+    retrieval_scores,
+)
+from workbench.measure.rsa import rsa, rsa_shares
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -39,6 +57,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="cka",
             function=linear_cka,
+            shares=linear_cka_shares,
             range=(0.0, 1.0),
             higher_is_better=True,
             reading="1: sentences are arranged alike up to rotation and scale; near 1 for unrelated "
@@ -48,6 +67,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="cka_debiased",
             function=debiased_linear_cka,
+            shares=debiased_linear_cka_shares,
             range=(-1.0, 1.0),
             higher_is_better=True,
             reading="1: sentences are arranged alike up to rotation and scale; about 0: not more than chance",
@@ -57,6 +77,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="retrieval",
             function=retrieval,
+            per_query=retrieval_scores,
             range=(0.0, 1.0),
             higher_is_better=True,
             reading="1: every sentence's nearest state by cosine is its own translation; 1/n: chance, among "
@@ -66,6 +87,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="retrieval_centered",
             function=centered_retrieval,
+            per_query=centered_retrieval_scores,
             range=(0.0, 1.0),
             higher_is_better=True,
             reading="1: the same once each language's mean is taken out; 1/n: chance, among n sentences",
@@ -74,6 +96,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="csls",
             function=csls,
+            per_query=csls_scores,
             range=(0.0, 1.0),
             higher_is_better=True,
             reading="1: every sentence finds its translation, in both directions, once states that are near "
@@ -83,6 +106,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="mexa",
             function=mexa,
+            per_query=mexa_scores,
             range=(0.0, 1.0),
             higher_is_better=True,
             reading="1: every sentence is nearer to its translation than to any other, from both sides; "
@@ -92,6 +116,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="mutual_knn",
             function=mutual_knn,
+            shares=mutual_knn_scores,
             range=(0.0, 1.0),
             higher_is_better=True,
             reading="1: a sentence has the same 10 neighbours in both languages; 10/(n−1): chance, among n "
@@ -101,6 +126,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="rsa",
             function=rsa,
+            shares=rsa_shares,
             range=(-1.0, 1.0),
             higher_is_better=True,
             reading="1: pairs of sentences rank alike by distance in both languages; about 0: chance",
@@ -109,6 +135,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             name="procrustes",
             function=procrustes_distance,
+            shares=procrustes_shares,
             range=(0.0, 1.0),
             higher_is_better=False,
             reading="0: a rotation takes one language's states to the other's; 1: nothing in common; small "
@@ -125,6 +152,7 @@ MORE_METRICS: dict[str, Metric] = {
         Metric(
             name="cka_rbf",
             function=rbf_cka,
+            shares=rbf_cka_shares,
             range=(-1.0, 1.0),
             higher_is_better=True,
             reading="1: sentences have the same neighbourhoods up to rotation and scale; about 0: not more "
@@ -134,6 +162,7 @@ MORE_METRICS: dict[str, Metric] = {
         Metric(
             name="mrr",
             function=mrr,
+            per_query=mrr_scores,
             range=(0.0, 1.0),
             higher_is_better=True,
             reading="1: every translation ranks first by cosine, in both directions; 1/2: second on the "
@@ -143,6 +172,7 @@ MORE_METRICS: dict[str, Metric] = {
         Metric(
             name="svcca",
             function=svcca,
+            shares=svcca_shares,
             range=(0.0, 1.0),
             higher_is_better=True,
             reading="1: the main directions of both languages carry the same signals, however mixed; high "
@@ -152,6 +182,7 @@ MORE_METRICS: dict[str, Metric] = {
         Metric(
             name="pwcca",
             function=pwcca,
+            shares=pwcca_shares,
             range=(0.0, 1.0),
             higher_is_better=True,
             reading="as svcca, but directions count by their weight in the first language",

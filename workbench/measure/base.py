@@ -8,6 +8,9 @@ from torch import Tensor
 
 from workbench.errors import InputError
 
+BySentence = Callable[[Tensor, Tensor], Tensor]
+"""(X, Y) → one number for each sentence."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -21,10 +24,22 @@ class Metric:
     """One line for people: what a high and a low value say."""
     reference: str = ""
     """Where it was first described."""
+    per_query: BySentence | None = None
+    """Each sentence's own score among all others; their mean is the value. Only such scores may be
+    resampled: the pool of candidates stays as it is."""
+    shares: BySentence | None = None
+    """Of a measure that compares sets, what each sentence adds to it; their mean is the value."""
 
     def __call__(self, X: Tensor, Y: Tensor) -> float:
         """The value for two languages' rows."""
         return self.function(X, Y)
+
+    def by_sentence(self, X: Tensor, Y: Tensor) -> Tensor:
+        """Scores per query, or shares: one number for each sentence, with the value as their mean."""
+        parts = self.per_query or self.shares
+        if parts is None:
+            raise InputError(f"{self.name} does not tell what each sentence adds to it")
+        return parts(X, Y)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,21 @@ def pwcca(X: Rows, Y: Float[Tensor, "sent d_other"], variance: float = 1.0) -> f
     return float((alpha * rho.clamp(max=1)).sum() / alpha.sum())
 
 
+def svcca_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> Float[Tensor, " sent"]:
+    """n/c Σ_k h_ik g_ik for each i, h_k and g_k the canonical variates: what sentence i adds to `svcca`."""
+    one, other = _kept(X, Y, 0.99)
+    left, _, right = torch.linalg.svd(one.U.mT @ other.U, full_matrices=False)
+    return len(X) * ((one.U @ left) * (other.U @ right.mT)).mean(1)
+
+
+def pwcca_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> Float[Tensor, " sent"]:
+    """n Σ_k α_k h_ik g_ik / Σ α for each i: what sentence i adds to `pwcca`."""
+    one, other = _kept(X, Y, 1.0)
+    left, _, right = torch.linalg.svd(one.U.mT @ other.U, full_matrices=False)
+    alpha = (left.mT @ (one.S[:, None] * one.Vh)).abs().sum(1)
+    return len(X) * ((one.U @ left) * (other.U @ right.mT)) @ (alpha / alpha.sum())
+
+
 @dataclass(frozen=True, eq=False)
 class _Components:
     U: Tensor

@@ -8,13 +8,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench.measure.base import check_rows, check_variation
-from workbench.measure.gram import Gram, Rows, angle, linear_gram, u_center_
+from workbench.measure.gram import Gram, Rows, angle, angle_shares, linear_gram, u_center_
 
 
 def linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
     """⟨K, L⟩ / (‖K‖ ‖L‖) with K, L the Gram matrices of centred rows (Kornblith et al. 2019)."""
     _check(X, Y, at_least=2)
     return angle(linear_gram(X), linear_gram(Y))
+
+
+def linear_cka_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> Float[Tensor, " sent"]:
+    """n Σ_j k_ij l_ij / (‖K‖ ‖L‖): what each sentence adds to `linear_cka`, itself (j = i) included."""
+    _check(X, Y, at_least=2)
+    return angle_shares(linear_gram(X), linear_gram(Y))
 
 
 def debiased_linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
@@ -25,6 +31,12 @@ def debiased_linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
     """
     _check(X, Y, at_least=4)
     return angle(debiased_gram(X), debiased_gram(Y))
+
+
+def debiased_linear_cka_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> Float[Tensor, " sent"]:
+    """n Σ_j k°_ij l°_ij / (‖K°‖ ‖L°‖): what each sentence adds to `debiased_linear_cka`."""
+    _check(X, Y, at_least=4)
+    return angle_shares(debiased_gram(X), debiased_gram(Y))
 
 
 def debiased_gram(X: Rows) -> Gram:

@@ -1,7 +1,9 @@
 """Whether a similarity is only length: its rank correlation with what sentences differ in anyway."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import torch
 from jaxtyping import Float
@@ -23,15 +25,18 @@ class Confound:
     """Spearman's; None where `constant` says that one of the two does not vary."""
     n: int
     constant: bool
+    low: float | None = None
+    """Ends of the 95 % interval; None without a ρ, and with fewer than 4 sentences."""
+    high: float | None = None
 
 
 def confounds(scores: Mapping[str, PerSentence], properties: Mapping[str, PerSentence]) -> list[Confound]:
     """ρ(score, property) over sentences, for every measure and property (Spearman 1904).
 
-    Scores are a measure's value per sentence, as `query_scores` gives it. Properties are what is known of
-    the texts alone: length in tokens, fertility (tokens per word), log ratio of the two lengths, share of
-    tokens that both sides have, one script or two. |ρ| near 0 clears a measure; |ρ| above about 0.5 says
-    that sentences score by that property: compare within strata of it before believing the measure.
+    Scores are what each sentence adds to a measure, as `Metric.by_sentence` gives it. Properties are what
+    is known of the texts alone: length in tokens, fertility (tokens per word), log ratio of the two lengths,
+    share of tokens that both sides have, one script or two. |ρ| near 0 clears a measure; |ρ| above about
+    0.5 says that sentences score by that property: compare within strata of it before believing the measure.
     """
     columns = {
         **{("score", k): v for k, v in scores.items()},
@@ -60,4 +65,19 @@ def confounds(scores: Mapping[str, PerSentence], properties: Mapping[str, PerSen
 def _compare(measure: str, score: Tensor, confound: str, value: Tensor) -> Confound:
     constant = bool((score == score[0]).all() or (value == value[0]).all())
     rho = None if constant else float(spearman(score, value))
-    return Confound(measure, confound, rho, len(score), constant)
+    low, high = (None, None) if rho is None else rank_interval(rho, len(score))
+    return Confound(measure, confound, rho, len(score), constant, low, high)
+
+
+def rank_interval(rho: float, n: int, level: float = 0.95) -> tuple[float | None, float | None]:
+    """tanh(artanh ρ ± z √(1.06 / (n − 3))): Fisher's interval with Spearman's variance (Fieller et al. 1957).
+
+    As if sentences were drawn one by one: with few documents, or for the shares of a measure of sets, which
+    lean on each other, it is too narrow.
+    """
+    if n < 4:
+        return None, None
+    if abs(rho) >= 1:
+        return rho, rho
+    half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(1.06 / (n - 3))
+    return math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)

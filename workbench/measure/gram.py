@@ -111,6 +111,18 @@ def angle(K: Gram, L: Gram) -> float:
     return float((K * L).sum() / norms)
 
 
+def angle_shares(K: Gram, L: Gram) -> Float[Tensor, " sent"]:
+    """n Σ_j k_ij l_ij / (‖K‖ ‖L‖) for each i: what sentence i adds to `angle`, which is their mean.
+
+    Large where i's similarities to all others are alike in both languages; a sentence far from the mean
+    weighs more, as it does in the angle.
+    """
+    norms = K.norm() * L.norm()
+    if norms == 0:
+        raise InputError(UNDEFINED)
+    return len(K) * (K * L).sum(1) / norms
+
+
 UNDEFINED = (
     "CKA is not defined for these rows: at most one of them differs from the others, or all are equally "
     "far apart"

@@ -1,5 +1,8 @@
 """MEXA: how many sentences lie nearest to their own translation, seen from either side."""
 
+from jaxtyping import Float
+from torch import Tensor
+
 from workbench.measure.neighbours import Rows, check_pairs, standings
 
 
@@ -8,6 +11,11 @@ def mexa(X: Rows, Y: Rows) -> float:
 
     Kargaran et al. 2024. Stricter than retrieval, which has one of the two maxima; a tie does not count.
     """
+    return float(mexa_scores(X, Y).mean())
+
+
+def mexa_scores(X: Rows, Y: Rows) -> Float[Tensor, " sent"]:
+    """1 for each sentence that lies nearest to its translation from both sides, 0 for others."""
     check_pairs("MEXA", X, Y)
     forward, backward = standings(X, Y)
-    return float((forward.alone & backward.alone).double().mean())
+    return (forward.alone & backward.alone).double()

@@ -18,6 +18,18 @@ def procrustes_distance(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
     return float((1 - torch.linalg.svdvals(_factor(X) @ _factor(Y).mT).sum()).clamp(0, 1))
 
 
+def procrustes_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> Float[Tensor, " sent"]:
+    """1 − n ⟨x̃_i, ỹ_i R⟩ for each i, R the best rotation: their mean is `procrustes_distance`.
+
+    Small where the rotation brings sentence i near to its translation; one far from the mean weighs more.
+    """
+    check_rows("Procrustes distance", X, Y, at_least=2)
+    check_variation("Procrustes distance", X, Y)
+    one, other = _factor(X), _factor(Y)
+    U, _, Vh = torch.linalg.svd(one @ other.mT, full_matrices=False)
+    return 1 - len(X) * ((U.mT @ one) * (Vh @ other)).sum(0)
+
+
 def _factor(X: Tensor) -> Tensor:
     """R of shape [·, sent] with ‖R Rᵧᵀ‖_* = ‖X̃ᵀ Ỹ‖_*: X̃ᵀ, or the triangle of its QR where it is tall."""
     X = scaled(X)

@@ -25,12 +25,22 @@ def precision_at_1(X: Rows, Y: Rows, by: str = "cosine", direction: str = "mean"
 
 def csls(X: Rows, Y: Rows) -> float:
     """`precision_at_1` by 2 cos(x, y) − r(x) − r(y), both directions, 10 neighbours (Conneau et al. 2018)."""
-    return precision_at_1(X, Y, by="csls")
+    return float(csls_scores(X, Y).mean())
+
+
+def csls_scores(X: Rows, Y: Rows) -> Scores:
+    """What each sentence adds to `csls`: the mean of its two directions, so that a sentence is one unit."""
+    return query_scores(X, Y, by="csls")
 
 
 def mrr(X: Rows, Y: Rows, by: str = "cosine", direction: str = "mean", k: int = 10) -> float:
     """Mean over queries of 1 / rank of the translation; ties take the mean over the ranks they share."""
     return float(query_scores(X, Y, "mrr", by, direction, k).mean())
+
+
+def mrr_scores(X: Rows, Y: Rows) -> Scores:
+    """What each sentence adds to `mrr`: the mean of its two directions."""
+    return query_scores(X, Y, of="mrr")
 
 
 def query_scores(

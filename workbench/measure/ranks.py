@@ -21,7 +21,11 @@ def ranks(values: Float[Tensor, "*rows n"]) -> Float[Tensor, "*rows n"]:
 
 def spearman(a: Float[Tensor, "*rows n"], b: Float[Tensor, "*rows n"]) -> Float[Tensor, "*rows"]:
     """Pearson's r of the ranks; NaN where either side does not vary, which is for the caller to see to."""
-    a, b = ranks(a), ranks(b)
-    a, b = a - a.mean(-1, keepdim=True), b - b.mean(-1, keepdim=True)
-    r = (a * b).sum(-1) / (a.norm(dim=-1) * b.norm(dim=-1))
-    return r.clamp(-1, 1)
+    return (unit_ranks(a) * unit_ranks(b)).sum(-1).clamp(-1, 1)
+
+
+def unit_ranks(values: Float[Tensor, "*rows n"]) -> Float[Tensor, "*rows n"]:
+    """Ranks less their mean, of length 1; NaN where nothing varies."""
+    centred = ranks(values)
+    centred = centred - centred.mean(-1, keepdim=True)
+    return centred / centred.norm(dim=-1, keepdim=True)

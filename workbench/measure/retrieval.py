@@ -4,6 +4,7 @@ Cosines are taken of the states as they are, as is usual in the field. A few dim
 every sentence then dominate them; `centered_retrieval` takes out what all sentences of a language share.
 """
 
+from jaxtyping import Float
 from torch import Tensor
 
 from workbench.measure.base import check_variation
@@ -15,18 +16,24 @@ def retrieval(X: Rows, Y: Rows) -> float:
 
     A tie is shared, so that rows which are all alike reach 1/n, which is chance.
     """
+    return float(retrieval_scores(X, Y).mean())
+
+
+def retrieval_scores(X: Rows, Y: Rows) -> Float[Tensor, " sent"]:
+    """Whether each sentence's translation comes first: 1, 0, or 1 / (number tied)."""
     check_pairs("retrieval", X, Y)
-    return _share_found(X, Y)
+    forward, _ = standings(X, Y)
+    return forward.first
 
 
 def centered_retrieval(X: Rows, Y: Rows) -> float:
     """`retrieval` of (X − x̄, Y − ȳ): without what sets the languages apart as a whole."""
+    return float(centered_retrieval_scores(X, Y).mean())
+
+
+def centered_retrieval_scores(X: Rows, Y: Rows) -> Float[Tensor, " sent"]:
+    """`retrieval_scores` of (X − x̄, Y − ȳ)."""
     check_pairs("retrieval", X, Y)
     check_variation("retrieval", X, Y)
     X, Y = X.double(), Y.double()
-    return _share_found(X - X.mean(0), Y - Y.mean(0))
-
-
-def _share_found(X: Tensor, Y: Tensor) -> float:
-    forward, _ = standings(X, Y)
-    return float(forward.first.mean())
+    return retrieval_scores(X - X.mean(0), Y - Y.mean(0))

@@ -1,5 +1,6 @@
 """The half of a study that needs no task: capture, fit, measure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,12 +9,17 @@ import pandas as pd
 
 from workbench.align import LayerMaps, fit_layers
 from workbench.capture import Activations, capture
+from workbench.errors import InputError
 from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
 from workbench.study.confounds import confounds_table
+from workbench.study.curve import DRAWS, curve_table
 from workbench.study.geometry import geometry_table, lens_table
+from workbench.study.mismatch import mismatch_table
 from workbench.study.settings import Settings
-from workbench.study.tables import Facts, fit_table, similarity_table
+from workbench.study.similarity import grid_table, null_table, similarity_table
+from workbench.study.tables import Facts, fit_table
+from workbench.tasks import AnswerTask, ChoiceTask
 from workbench.text import ParallelText, Split
 
 COMPONENT = "resid_post"
@@ -43,12 +49,21 @@ class Alignment:
         held_out = self.settings.held_out
         return self.text.split(fit=1 - held_out, dev=0.0, test=held_out, seed=self.settings.seed)
 
+    @property
+    def groups(self) -> list[str] | None:
+        """The document of each held-out sentence, where the text tells."""
+        groups = self.text.groups
+        return None if groups is None else [groups[int(row)] for row in self.split.test]
+
     def capture(self) -> Activations:
         """Last-token states of both languages, at the embedding and after every layer."""
+        return self._capture(self.text, [self.source, self.target])
+
+    def _capture(self, text: ParallelText, languages: Sequence[str]) -> Activations:
         return capture(
             self.model,
-            self.text,
-            languages=[self.source, self.target],
+            text,
+            languages=languages,
             sites=["embed", COMPONENT],
             pool="last",
             store=self.store,
@@ -69,11 +84,37 @@ class Alignment:
         return fit_table(self.facts, maps, source, target, self.split)
 
     def similarity_table(self, states: Activations, blocks: int | None = None) -> pd.DataFrame:
-        """Every metric on held-out sentences; with `blocks`, each with its interval."""
-        rows = self.split.test
-        return similarity_table(
-            self.facts, states, self.source, self.target, rows, blocks=blocks, progress=self.progress
-        )
+        """Every metric on held-out sentences, with intervals; of measures of sets, only with `blocks`."""
+        where = (self.facts, states, self.source, self.target, self.split.test)
+        return similarity_table(*where, self.groups, blocks, self.progress)
+
+    def null_table(self, states: Activations, draws: int = 200) -> pd.DataFrame:
+        """Every metric beside what it gives when held-out sentences are paired at random."""
+        where = (self.facts, states, self.source, self.target, self.split.test)
+        return null_table(*where, draws, self.groups, self.progress)
+
+    def grid_table(self, states: Activations, metric: str = "cka_debiased") -> pd.DataFrame:
+        """One metric of every layer with every layer, within each language and across them."""
+        where = (self.facts, states, self.source, self.target, self.split.test)
+        return grid_table(*where, metric, self.progress)
+
+    def curve_table(
+        self, states: Activations, sizes: Sequence[int] | None = None, draws: int = DRAWS
+    ) -> pd.DataFrame:
+        """How near maps come when they are fitted on fewer pairs; by default on halves of halves of them."""
+        source, target = (states.states(code, COMPONENT) for code in (self.source, self.target))
+        estimators = self.settings.estimators()
+        return curve_table(self.facts, estimators, source, target, self.split, sizes, draws, self.progress)
+
+    def mismatch_table(self, states: Activations, task: ChoiceTask | AnswerTask) -> pd.DataFrame:
+        """How far the ends of a task's dev prompts lie from the sentence ends that maps are fitted on."""
+        asked = task.examples(self.source, "dev")
+        if not asked:
+            raise InputError(f"task {task.name} has no dev items in {self.source}")
+        prompts = ParallelText({self.source: tuple(example.prompt for example in asked)})
+        applied = self._capture(prompts, [self.source])
+        rows = (self.split.fit, self.split.test)
+        return mismatch_table(self.facts, task.name, states, applied, self.source, *rows)
 
     def geometry_table(self, states: Activations) -> pd.DataFrame:
         """Where the languages lie at each layer, and the logit lens on their states."""
@@ -85,7 +126,7 @@ class Alignment:
         return pd.concat(tables, ignore_index=True)
 
     def confounds_table(self, states: Activations) -> pd.DataFrame:
-        """Whether being retrieved goes along with length, fertility, shared tokens or script."""
+        """Whether any measure goes along with length, fertility, shared tokens or script."""
         rows = self.split.test
         return confounds_table(
             self.facts, self.model.tokens, self.text, states, self.source, self.target, rows

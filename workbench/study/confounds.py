@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor
 
 from workbench.capture import Activations
-from workbench.measure import confounds, query_scores
+from workbench.errors import InputError
+from workbench.measure import METRICS, confounds
 from workbench.models import TokenReader
 from workbench.study.tables import Facts, place
 from workbench.text import ParallelText
@@ -61,19 +63,41 @@ def confounds_table(
     target: str,
     rows: Any,
 ) -> pd.DataFrame:
-    """Rank correlation, over held-out sentences, of how well one is retrieved with what it is like anyway."""
+    """Rank correlation, over held-out sentences, of what each adds to a measure with what it is like anyway.
+
+    What it adds is turned so that more is better, also of a measure of which less is.
+    """
     sides = ([text[code][int(row)] for row in rows] for code in (source, target))
     properties = text_properties(tokens, *sides)
     table = []
     for site in states.sites:
         x, y = states.at(site, source)[rows], states.at(site, target)[rows]
-        scores = {"retrieval": query_scores(x, y), "mrr": query_scores(x, y, of="mrr")}
-        for found in confounds(scores, properties):
+        scores, notes = _scores(x, y)
+        found = {(one.measure, one.confound): one for one in confounds(scores, properties)} if scores else {}
+        for measure, confound in product(METRICS, properties):
+            one = found.get((measure, confound))
             numbers = {
-                "confound": found.confound,
-                "rho": found.rho,
-                "mean": float(properties[found.confound].mean()),
-                "n": found.n,
+                "confound": confound,
+                "rho": one and one.rho,
+                "low": one and one.low,
+                "high": one and one.high,
+                "mean": float(properties[confound].mean()),
+                "n": len(rows),
+                "note": notes[measure] or ("one of the two is constant" if one and one.constant else ""),
             }
-            table.append(facts | place(site, found.measure, "held_out") | numbers)
-    return pd.DataFrame(table).astype({"layer": "Int64", "rho": "Float64"})
+            table.append(facts | place(site, measure, "held_out") | numbers)
+    kinds = dict.fromkeys(("rho", "low", "high"), "Float64")
+    return pd.DataFrame(table).astype({"layer": "Int64"} | kinds)
+
+
+def _scores(x: Tensor, y: Tensor) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """What each sentence adds to each measure, more being better; or why that cannot be told."""
+    scores, notes = {}, {}
+    for name, metric in METRICS.items():
+        notes[name] = ""
+        try:
+            parts = metric.by_sentence(x, y).cpu()
+            scores[name] = parts if metric.higher_is_better else -parts
+        except InputError as error:
+            notes[name] = str(error)
+    return scores, notes

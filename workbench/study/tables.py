@@ -5,11 +5,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.align import CONTROLS, LayerMaps, fit_facts
-from workbench.capture import Activations
-from workbench.errors import InputError
-from workbench.measure import METRICS, Metric, caution, fit_quality
-from workbench.progress import Progress, silent
-from workbench.stats import Statistic, jackknife_interval
+from workbench.measure import caution, fit_quality
 from workbench.study.result import Judgement
 from workbench.text import Split
 from workbench.types import Site
@@ -48,44 +44,6 @@ def fit_table(
     numbers = ("condition", "ratio_to_control", "penalty")
     kinds = {"layer": "Int64", "rank": "Int64", "at_edge": "boolean"} | dict.fromkeys(numbers, "Float64")
     return pd.DataFrame(rows).astype(kinds)
-
-
-def similarity_table(
-    facts: Facts,
-    states: Activations,
-    source: str,
-    target: str,
-    rows: Any,
-    blocks: int | None = None,
-    progress: Progress = silent,
-) -> pd.DataFrame:
-    """Each metric at the embedding and at each layer, on held-out sentences.
-
-    With `blocks`, each value has an interval: the jackknife over that many groups of sentences, since a
-    sentence that is drawn twice, as in a bootstrap, would match itself.
-    """
-    table, total = [], len(states.sites) * len(METRICS)
-    for site in states.sites:
-        x, y = states.at(site, source)[rows], states.at(site, target)[rows]
-        for name, metric in METRICS.items():
-            value = low = high = float("nan")
-            note = ""
-            try:
-                value = metric(x, y)
-                if blocks:
-                    interval = jackknife_interval(_of_rows(metric, x, y), len(rows), blocks=blocks)
-                    low, high = interval.low, interval.high
-            except InputError as error:
-                # One site may hold nothing to compare: sentences that all end in one token, embedded.
-                note = str(error)
-            numbers = {"value": value, "low": low, "high": high, "n": len(rows), "note": note}
-            table.append(facts | place(site, name, "held_out") | numbers)
-            progress(f"measure {facts['pair']}", len(table), total)
-    return pd.DataFrame(table).astype({"layer": "Int64"})
-
-
-def _of_rows(metric: Metric, x: Any, y: Any) -> Statistic:
-    return lambda index: metric(x[index], y[index])
 
 
 def selection_table(facts: Facts, task: str, found: Judgement) -> pd.DataFrame:

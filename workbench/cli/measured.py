@@ -1,0 +1,118 @@
+"""What `measure` prints: each table in short, the whole of it being in its file."""
+
+import math
+from typing import TYPE_CHECKING
+
+from workbench.cli.layers import Row, number, print_dense, print_layers, site_name
+from workbench.cli.show import console
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def print_curves(pair: str, similarity: "pd.DataFrame") -> None:
+    """Each measure over the layers, and its best value with where it is."""
+    from workbench.measure import METRICS
+
+    rows: list[Row] = []
+    for metric in METRICS.values():
+        some = similarity[similarity.method == metric.name]
+        best = _best(some, metric.higher_is_better)
+        interval = "" if math.isnan(best.low) else f" [{best.low:.2f}, {best.high:.2f}]"
+        last = ("", "") if math.isnan(best.value) else (f"{best.value:.2f}{interval}", site_name(best.site))
+        rows.append(((metric.name,), [number(v) for v in some.value], last))
+    sites = list(dict.fromkeys(similarity.site))
+    title = f"{pair}: {int(similarity.n.iloc[0])} held-out sentences"
+    print_layers(title, ("measure",), sites, ("best [95 %]", "at"), rows)
+
+
+def print_null(pair: str, null: "pd.DataFrame") -> None:
+    """Each measure where it is best, beside the same of sentences paired at random."""
+    from workbench.measure import METRICS
+
+    rows = []
+    for metric in METRICS.values():
+        some = null[null.method == metric.name]
+        best = _best(some, metric.higher_is_better)
+        if math.isnan(best.value):
+            continue
+        limit = best.null_high if metric.higher_is_better else best.null_low
+        found = f"{int((some.p <= 0.05).sum())} of {len(some)}"
+        shown = (number(best.value), site_name(best.site), number(best.null_mean), number(limit))
+        rows.append((metric.name, *shown, f"{best.p:.3f}", found))
+    heads = ("measure", "best", "at", "random", "95 % within", "p", "layers p ≤ 0.05")
+    print_dense(f"{pair}: paired at random, {int(null.draws.iloc[0])} times", heads, rows)
+
+
+def print_grid(grid: "pd.DataFrame") -> None:
+    """For each layer of the source, the layer of the target that it is most like."""
+    from workbench.study.similarity import named_metric
+
+    name, source = grid.method.iloc[0], grid.language.iloc[0]
+    target = grid.other_language[grid.other_language != source].iloc[0]
+    across = grid[(grid.language == source) & (grid.other_language == target)]
+    rows = []
+    for site, some in across.groupby("site", sort=False):
+        best = _best(some, named_metric(name).higher_is_better)
+        own = float(some.value[some.other_site == site].iloc[0])
+        if not math.isnan(best.value):
+            rows.append((site_name(str(site)), site_name(best.other_site), number(best.value), number(own)))
+    heads = (f"layer of {source}", f"most like, of {target}", name, "same layer")
+    print_dense(f"{name}, every layer with every layer", heads, rows)
+
+
+def print_geometry(pair: str, geometry: "pd.DataFrame") -> None:
+    """Where states lie, over the layers."""
+    whose = geometry.language.fillna("both")
+    rows: list[Row] = [
+        ((str(name), str(of)), [_short(value) for value in some.value], ())
+        for (name, of), some in geometry.groupby(["method", whose], sort=False)
+    ]
+    print_layers(
+        f"{pair}: where states lie", ("geometry", "of"), list(dict.fromkeys(geometry.site)), (), rows
+    )
+
+
+def print_mismatch(pair: str, mismatch: "pd.DataFrame") -> None:
+    """How far prompts' ends lie from sentence ends, over the layers."""
+    said = {
+        "ratio": "ratio, prompts' ends",
+        "ratio_held_out": "ratio, other sentences' ends",
+        "shift": "shift of the mean",
+        "outside": "share outside the range",
+    }
+    rows: list[Row] = [((words,), [_short(v) for v in mismatch[name]], ()) for name, words in said.items()]
+    task, n = mismatch.task.iloc[0], int(mismatch.n.iloc[0])
+    print_layers(f"{pair}: ends of {n} dev prompts of {task}", ("",), list(mismatch.site), (), rows)
+    fitted = f"the {int(mismatch.n_fit.iloc[0])} sentences a map is fitted on"
+    console.print(f"ratio 1: no farther than {fitted} are from their mean; 2: twice", style="dim")
+
+
+def print_confounds(pair: str, confounds: "pd.DataFrame") -> None:
+    """For each property of sentences, the measure that goes along with it most."""
+    rows = []
+    for name, own in confounds.groupby("confound", sort=False):
+        mean = f"{own['mean'].iloc[0]:.2f}"
+        rho = own.rho.astype(float).fillna(0.0).abs().to_numpy()
+        if own.rho.isna().all():
+            rows.append((name, mean, "does not vary", "", ""))
+            continue
+        most = own.iloc[int(rho.argmax())]
+        interval = f" [{most.low:+.2f}, {most.high:+.2f}]" if most.low == most.low else ""
+        rows.append((name, mean, f"{most.rho:+.2f}{interval}", most.method, site_name(most.site)))
+    heads = ("of the sentences", "mean", "largest ρ [95 %]", "with", "at")
+    print_dense(f"{pair}: what measures go along with", heads, rows)
+    if confounds.rho.notna().any():
+        console.print("|ρ| near 0 clears every measure; where it is not, compare like sentences", style="dim")
+
+
+def _best(some: "pd.DataFrame", higher_is_better: bool) -> "pd.Series":
+    """The row with the best value; any row where there is none."""
+    values = some.value if higher_is_better else -some.value
+    return some.iloc[int(values.fillna(-math.inf).to_numpy().argmax())]
+
+
+def _short(value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return f"{value:.3g}" if value == 0 or abs(value) >= 0.001 else f"{value:.3f}"
