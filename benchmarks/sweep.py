@@ -1,15 +1,19 @@
-"""What a sweep by slots costs beside one clean forward pass, and beside one run for each branch.
+"""What a sweep costs, by slots and by suffixes, beside one clean forward pass and one run for each branch.
 
-    python benchmarks/sweep.py             5 interleaved rounds, five minutes
+    python benchmarks/sweep.py             5 interleaved rounds, ten minutes
     python benchmarks/sweep.py --rounds 1  a first impression
+    python benchmarks/sweep.py --growth    how it grows with layers, prompts and branches, three minutes
 
 A 12-layer, 512-wide Llama-shaped random model reads 16 prompts of 96 tokens. Branches patch the last
-prompt token. Contenders take turns within a round, and a ratio is the median of its rounds' ratios, so
-that a slow minute of the machine hits all of them alike; beside the seconds that pass stand those that
-the processors worked. Naive is run for 12 branches; for 288 its time is *extrapolated*, which the table
-marks. Slots' times include the clean run that comes with them and all scores. The clean forward and naive
-go through the bridge's hook points and give all logits; slots go past the hook points, through the Hugging
-Face modules beneath, and give the logits that choices need: part of the gain comes from there.
+prompt token by slots, and all positions by suffixes, through the bridge and through HookedTransformer
+(HT, where the installed TransformerLens has it). Contenders take turns within a round, and a ratio is the
+median of its rounds' ratios, so that a slow minute of the machine hits all of them alike; beside the
+seconds that pass stand those that the processors worked. Naive is run for 12 branches; for 288 its time is
+*extrapolated*, which the table marks. Times of slots and suffixes include the clean run that comes with
+them and all scores; naive's includes a clean run where it is held against suffixes. The clean forward and
+naive go through the bridge's hook points and give all logits; slots, and suffixes on the bridge, go past
+the hook points, through the Hugging Face modules beneath, and give the logits that choices need: part of
+the gain comes from there.
 """
 
 import argparse
@@ -18,7 +22,7 @@ import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,18 +32,23 @@ from rich.console import Console
 from rich.table import Table
 
 from workbench.align import LeastSquares
+from workbench.errors import ModelError
+from workbench.intervene import Positions
 from workbench.models import LanguageModel, load_model
 from workbench.models.tiny import VOCABULARY, make_tiny_tokenizer
 from workbench.sweep import Branch
 from workbench.sweep.naive import naive_scores
 from workbench.sweep.score import Reading
 from workbench.sweep.slots import slot_scores
+from workbench.sweep.suffix import suffix_scores
 from workbench.tasks import Example
 from workbench.types import Site
 
+ALL = "12 branches, all positions"
 LAYERS, WIDTH, PROMPTS, TOKENS, LONG_CHOICE = 12, 512, 16, 96, 8
 STRENGTHS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5)
 CLEAN = "clean forward"
+SLOTS, SUFFIX, NAIVE, NAIVE_ALL = "slots", "suffix", "naive", "naive, all positions"
 SHORT, REPEATS = [CLEAN, "slots, 12 branches", "slots, 12 branches, long choices"], 3
 PROMISED = (
     ("12 branches by slots : clean forward", "slots, 12 branches", CLEAN, 1.5, False),
@@ -52,7 +61,22 @@ PROMISED = (
         4,
         True,
     ),
+    (f"{ALL}, suffix : naive", f"suffix, {ALL}", f"naive, {ALL}", 0.6, False),
+    (f"{ALL}, HookedTransformer, suffix : naive", f"suffix, {ALL}, HT", f"naive, {ALL}, HT", 0.6, False),
 )
+AGREE = (
+    ("slots, 12 branches", "naive, 12 branches"),
+    ("slots, 12 branches, long choices", "naive, 12 branches, long choices"),
+    (f"suffix, {ALL}", f"naive, {ALL}"),
+    (f"suffix, {ALL}, HT", f"naive, {ALL}, HT"),
+)
+GROWTH_WIDTH, GROWTH_PROMPTS, GROWTH_ROUNDS = 256, 4, 3
+GROWTH = (
+    *((layers, 96, 1) for layers in (6, 12, 24, 48)),
+    *((12, tokens, 1) for tokens in (32, 192)),
+    *((12, 96, per_layer) for per_layer in (2, 8)),
+)
+"""Layers, tokens of a prompt, branches at each layer."""
 
 
 def main() -> None:
@@ -60,24 +84,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--growth", action="store_true")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     hf.utils.logging.disable_progress_bar()
     torch.set_num_threads(options.threads)
+    if options.growth:
+        grow(options.threads, Console())
+        return
     with tempfile.TemporaryDirectory() as folder:
-        model = load_model(make_model(Path(folder)))
-    times, worst = measure(contenders(model), options.rounds)
+        path = make_model(Path(folder))
+        model = load_model(path)
+        try:
+            hooked = load_model(path, backend="hooked")
+        except ModelError:
+            hooked = None
+    times, worst = measure(contenders(model, hooked), options.rounds)
     report(times, worst, options.threads, Console())
 
 
-def make_model(folder: Path) -> Path:
+def make_model(folder: Path, layers: int = LAYERS, width: int = WIDTH) -> Path:
     """The random model of the benchmark, as a directory."""
     torch.manual_seed(0)
     config = hf.LlamaConfig(
         vocab_size=VOCABULARY,
-        hidden_size=WIDTH,
-        intermediate_size=1376,
-        num_hidden_layers=LAYERS,
+        hidden_size=width,
+        intermediate_size=width * 43 // 16,
+        num_hidden_layers=layers,
         num_attention_heads=8,
         bos_token_id=0,
         eos_token_id=1,
@@ -88,53 +121,70 @@ def make_model(folder: Path) -> Path:
     return folder
 
 
-def readings(choice: int) -> list[Reading]:
+def readings(choice: int, prompts: int = PROMPTS, tokens: int = TOKENS) -> list[Reading]:
     """Prompts of random tokens, with two choices of `choice` tokens each."""
     rng = random.Random(0)
     some = lambda n: tuple(rng.choices(range(3, VOCABULARY), k=n))  # noqa: E731
     return [
         Reading(
-            Example(f"{i}", "a", ("b", "c"), i % 2, "sw", "dev"), some(TOKENS), (some(choice), some(choice))
+            Example(f"{i}", "a", ("b", "c"), i % 2, "sw", "dev"), some(tokens), (some(choice), some(choice))
         )
-        for i in range(PROMPTS)
+        for i in range(prompts)
     ]
 
 
-def branches(methods: int, strengths: tuple[float, ...]) -> list[Branch]:
-    """Layers × methods × strengths."""
+def branches(
+    methods: int,
+    strengths: tuple[float, ...],
+    positions: Positions = "last",
+    layers: int = LAYERS,
+    width: int = WIDTH,
+) -> list[Branch]:
+    """Methods × layers × strengths."""
     found = []
     for method in range(methods):
         generator = torch.Generator().manual_seed(method)
-        X, Y = (torch.randn(4 * WIDTH, WIDTH, generator=generator) for _ in range(2))
+        X, Y = (torch.randn(4 * width, width, generator=generator) for _ in range(2))
         fitted = LeastSquares().fit(X, X + 0.3 * Y)
         found += [
-            Branch(f"m{method}", Site(layer), fitted, "add_mapped", strength)
-            for layer in range(LAYERS)
+            Branch(f"m{method}", Site(layer), fitted, "add_mapped", strength, positions=positions)
+            for layer in range(layers)
             for strength in strengths
         ]
     return found
 
 
-def contenders(model: LanguageModel) -> dict[str, Callable[[], Any]]:
+def contenders(model: LanguageModel, hooked: LanguageModel | None) -> dict[str, Callable[[], Any]]:
     """Each way to do the work, as a function without arguments; sweeps give the choices' scores."""
     short, long = readings(1), readings(LONG_CHOICE)
-    few, many = branches(1, (1.0,)), branches(3, STRENGTHS)
+    few, many, everywhere = branches(1, (1.0,)), branches(3, STRENGTHS), branches(1, (0.1,), "all")
     batch = model.batch([reading.prompt for reading in short])
 
-    def naive(items: list[Reading]) -> list[list[torch.Tensor]]:
-        return [naive_scores(model, items, branch, 128).choices for branch in few]
+    def naive(
+        items: list[Reading], which: Sequence[Branch | None] = few, by: Any = model
+    ) -> list[list[torch.Tensor]]:
+        return [naive_scores(by, items, branch, 128).choices for branch in which]
 
     def slots(items: list[Reading], which: list[Branch]) -> list[list[torch.Tensor]]:
         return [scores.choices for scores in slot_scores(model, items, which)[1]]
 
-    return {
+    def suffix(by: LanguageModel) -> list[list[torch.Tensor]]:
+        return [scores.choices for scores in suffix_scores(by, short, everywhere)[1]]
+
+    work = {
         CLEAN: lambda: model.run(batch),
         "slots, 12 branches": lambda: slots(short, few),
         "naive, 12 branches": lambda: naive(short),
         "slots, 288 branches": lambda: slots(short, many),
         "slots, 12 branches, long choices": lambda: slots(long, few),
         "naive, 12 branches, long choices": lambda: naive(long),
+        f"suffix, {ALL}": lambda: suffix(model),
+        f"naive, {ALL}": lambda: naive(short, [None, *everywhere])[1:],
     }
+    if hooked is not None:
+        work[f"suffix, {ALL}, HT"] = lambda: suffix(hooked)
+        work[f"naive, {ALL}, HT"] = lambda: naive(short, [None, *everywhere], hooked)[1:]
+    return work
 
 
 class Seconds(NamedTuple):
@@ -146,7 +196,7 @@ class Seconds(NamedTuple):
 
 @torch.no_grad()
 def measure(work: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict[str, list[Seconds]], float]:
-    """Seconds of each in each round, and the largest difference between slots and naive."""
+    """Seconds of each in each round, and the largest difference between a fast way and naive."""
     times: dict[str, list[Seconds]] = {name: [] for name in work}
     worst = 0.0
     for name in SHORT:  # warm up
@@ -161,10 +211,11 @@ def measure(work: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict[str, 
             runs[name].append(Seconds(time.perf_counter() - wall, time.process_time() - cpu))
         for name, values in runs.items():
             times[name].append(Seconds(*(statistics.median(kind) for kind in zip(*values, strict=True))))
-        for tail in ("", ", long choices"):
-            a, b = (found[f"{way}, 12 branches{tail}"] for way in ("slots", "naive"))
-            pairs = ((x, y) for xs, ys in zip(a, b, strict=True) for x, y in zip(xs, ys, strict=True))
-            worst = max(worst, *(float((x - y).abs().max()) for x, y in pairs))
+        for fast, naive in AGREE:
+            if fast in found:
+                a, b = found[fast], found[naive]
+                pairs = ((x, y) for xs, ys in zip(a, b, strict=True) for x, y in zip(xs, ys, strict=True))
+                worst = max(worst, *(float((x - y).abs().max()) for x, y in pairs))
     times["naive, 288 branches"] = [
         Seconds(288 / 12 * s.wall, 288 / 12 * s.cpu) for s in times["naive, 12 branches"]
     ]
@@ -184,12 +235,72 @@ def report(times: dict[str, list[Seconds]], worst: float, threads: int, console:
         table.add_row(name, *(f"{cost:.2f}" for cost in costs), *(f"{ratio:.2f}" for ratio in ratios), note)
     console.print(table)
     for what, above, below, bound, at_least in PROMISED:
+        if above not in times:
+            console.print(f"  —     {what}: this TransformerLens has no HookedTransformer")
+            continue
         ratio, cpu = (median_ratio(times, above, below, kind) for kind in (0, 1))
         holds = ratio >= bound if at_least else ratio <= bound
         word = "at least" if at_least else "at most"
         verdict = "holds " if holds else "MISSED"
         console.print(f"{verdict}  {what}, {word} {bound:g}: {ratio:.2f} (CPU {cpu:.2f})")
-    console.print(f"{'holds ' if worst < 1e-4 else 'MISSED'}  slots and naive agree to 1e-4: {worst:.1e}")
+    console.print(f"{'holds ' if worst < 1e-4 else 'MISSED'}  fast ways and naive agree to 1e-4: {worst:.1e}")
+
+
+@torch.no_grad()
+def grow(threads: int, console: Console) -> None:
+    """Print how the cost of each way grows, beside one clean forward of the same size."""
+    title = f"processor seconds, width {GROWTH_WIDTH}, {GROWTH_PROMPTS} prompts, {threads} threads"
+    title += "; naive extrapolated from 3 branches"
+    table = Table(title=title)
+    for column in ("layers", "tokens", "branches", "clean s", "slots : clean", "naive : slots"):
+        table.add_column(column, justify="right")
+    table.add_column("suffix : clean", justify="right")
+    table.add_column("suffix : naive", justify="right")
+    models: dict[int, LanguageModel] = {}
+    for layers, tokens, per_layer in GROWTH:
+        if layers not in models:
+            with tempfile.TemporaryDirectory() as folder:
+                models[layers] = load_model(make_model(Path(folder), layers, GROWTH_WIDTH))
+        rounds = costs(models[layers], layers, tokens, per_layer)
+        pairs = ((SLOTS, CLEAN), (NAIVE, SLOTS), (SUFFIX, CLEAN), (SUFFIX, NAIVE_ALL))
+        ratios = [statistics.median(one[a] / one[b] for one in rounds) for a, b in pairs]
+        clean = statistics.median(one[CLEAN] for one in rounds)
+        sizes = (layers, tokens, layers * per_layer)
+        table.add_row(*map(str, sizes), f"{clean:.2f}", *(f"{ratio:.2f}" for ratio in ratios))
+    console.print(table)
+
+
+def costs(model: LanguageModel, layers: int, tokens: int, per_layer: int) -> list[dict[str, float]]:
+    """Processor seconds of each way in each round; naive from three branches, for as many as there are."""
+    items = readings(1, GROWTH_PROMPTS, tokens)
+    strengths = tuple((i + 1) / per_layer for i in range(per_layer))
+    last = branches(1, strengths, "last", layers, GROWTH_WIDTH)
+    everywhere = branches(1, tuple(0.1 * s for s in strengths), "all", layers, GROWTH_WIDTH)
+    batch = model.batch([reading.prompt for reading in items])
+
+    def three(which: list[Branch]) -> None:
+        for branch in (which[0], which[len(which) // 2], which[-1]):
+            naive_scores(model, items, branch, 128)
+
+    work: dict[str, Callable[[], Any]] = {
+        CLEAN: lambda: model.run(batch),
+        SLOTS: lambda: slot_scores(model, items, last),
+        NAIVE: lambda: three(last),
+        SUFFIX: lambda: suffix_scores(model, items, everywhere),
+        NAIVE_ALL: lambda: three(everywhere),
+    }
+    work[CLEAN]()
+    rounds = []
+    for _ in range(GROWTH_ROUNDS):
+        found = {}
+        for name, run in work.items():
+            start = time.process_time()
+            run()
+            found[name] = time.process_time() - start
+        for name in (NAIVE, NAIVE_ALL):
+            found[name] *= len(last) / 3
+        rounds.append(found)
+    return rounds
 
 
 def median_ratio(times: dict[str, list[Seconds]], above: str, below: str, kind: int) -> float:

@@ -37,6 +37,7 @@ ROOMS = (
     "measure",
     "intervene",
     "tasks",
+    "catalogue",
     "sweep",
     "select",
     "figures",

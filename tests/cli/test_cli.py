@@ -172,3 +172,17 @@ def test_a_reader_that_leaves_early_is_no_error():
         child.stdout.close()
         err = child.stderr.read().decode()
     assert err == ""
+
+
+def test_plan_tells_what_a_diagnosis_would_cost_and_show(capsys, tmp_path):
+    (tmp_path / "text.tsv").write_text("sw\ten\nhabari\tnews\nasante\tthanks\n")
+    head = "id\tsplit\tgroup\tlanguage\tprompt\tanswer\tchoice1\tchoice2\n"
+    splits = ["dev"] * 40 + ["test"] * 100
+    items = "".join(f"{i}\t{split}\t\tsw\tswali {i}\t1\t ndio\t la\n" for i, split in enumerate(splits))
+    (tmp_path / "items.tsv").write_text(head + items)
+    arguments = ("--text", tmp_path / "text.tsv", "--task", tmp_path / "items.tsv", "--branches", 12)
+    code, out, _ = run(capsys, "plan", tiny_path("llama"), *arguments, "--no-probe")
+    assert code == 0 and "40 dev and 100 test items in sw" in out
+    assert "detectable gain 0.107" in out and "12 branches" in out and "24 GB card" in out
+    code, _, err = run(capsys, "plan", tiny_path("llama"), *arguments, "--no-probe", "--source", "fr")
+    assert code == 2 and "fr" in err

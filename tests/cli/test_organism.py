@@ -3,6 +3,7 @@
 import json
 import tomllib
 
+import pandas as pd
 from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
 from workbench.cli import main
@@ -69,3 +70,17 @@ def test_verify_prints_its_tables_and_fails_where_a_property_does(capsys, monkey
 def test_verify_says_what_it_cannot_read(capsys, tmp_path):
     code, _, err = run(capsys, "organism", "verify", tmp_path / "nowhere")
     assert code == 2 and "nowhere" in err and len(err.splitlines()) == 1
+
+
+def test_verdicts_and_incline_print_what_they_write(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "160")
+    common = (tiny_organism().folder, "--prompts", 40, "--dev", 12, "--items", 12)
+    code, out, _ = run(capsys, "organism", "verdicts", *common, "--out", tmp_path / "verdicts")
+    table = pd.read_parquet(tmp_path / "verdicts" / "verdicts.parquet")
+    assert code == 0 and len(table) == 8 and out.count(f"{FAR}-{MAIN}") == 4
+    arguments = (*common, "--source", FAR, "--out", tmp_path / "incline")
+    code, out, _ = run(capsys, "organism", "incline", *arguments)
+    curves = pd.read_parquet(tmp_path / "incline" / "incline.parquet")
+    assert code == 0 and set(curves.reading) == {"paper", "released"} and "paper − released" in out
+    best = curves[curves.reading == "paper"].gain.max()
+    assert f"{best:+.2f}" in next(line for line in out.splitlines() if line.strip().startswith("paper"))

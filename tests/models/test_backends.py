@@ -7,7 +7,7 @@ from tiny_models import CELLS, HAS_HOOKED, REFUSED, sentences, tiny, tiny_path
 from torch import Tensor
 
 from workbench.errors import HookError, InputError, ModelError, SiteError
-from workbench.models import load_model
+from workbench.models import TokenTree, load_model
 from workbench.types import COMPONENTS, Site
 
 
@@ -269,3 +269,51 @@ def test_looking_takes_the_short_way(architecture):
     # TransformerLens 4 hooks these two itself, so there the bridge's own hook points are used.
     hooked_at_boot = not HAS_HOOKED and architecture in ("opt", "xglm")
     assert tiny(architecture)._hooked_by_others() == hooked_at_boot
+
+
+def test_generation_with_a_cache_is_generation_without(model, monkeypatch):
+    tokens = model.tokens.encode(sentences(4, seed=3))
+    batch = model.batch(tokens, "left")
+    monkeypatch.setattr(type(model), "ends", frozenset())
+    found = model.generate(batch, 6)
+    assert model.generate(model.batch(tokens, "left"), 6) == found
+    for ids, said in zip(tokens, found, strict=True):
+        for n in range(6):
+            with torch.no_grad():
+                logits = model.run(model.batch([ids + said[:n]]))
+            assert int(logits[0, -1].argmax()) == said[n]
+    # A text ends before its end token, whatever the others do.
+    end = found[0][2]
+    monkeypatch.setattr(type(model), "ends", frozenset([end]))
+    cut = [said[: said.index(end)] if end in said else said for said in found]
+    assert model.generate(batch, 6) == cut
+    with pytest.raises(InputError, match="pad the batch on the left"):
+        model.generate(model.batch(tokens, "right"), 6)
+    if model.info.n_ctx is not None:
+        with pytest.raises(InputError, match="ask for fewer tokens"):
+            model.generate(batch, model.info.n_ctx)
+
+
+def test_trees_can_start_and_stop_anywhere(model):
+    tree = tree_of_one(model)
+    if model.tree_refused():
+        with pytest.raises(InputError, match="no tree of tokens"):
+            model.run_tree(tree, {}, start=0)
+        return
+    with torch.no_grad():
+        whole = model.run_tree(tree, {Site(2): lambda h: 2 * h})
+        below = model.run_tree(tree, {}, stop=2)
+        above = model.run_tree(tree, {Site(2): lambda h: 2 * h}, start=2, residual=below)
+    assert torch.equal(whole, above)
+    assert not torch.allclose(whole, below)
+    with torch.no_grad(), pytest.raises(HookError, match="never fired"):
+        model.run_tree(tree, {Site(1): lambda h: h}, start=2, residual=below)
+    with pytest.raises(InputError, match="residual"):
+        model.run_tree(tree, {}, start=2)
+
+
+def tree_of_one(model):
+    ids = model.batch([model.tokens.encode(sentences(1, seed=5))[0]]).ids
+    width = ids.shape[1]
+    sees = torch.ones(1, width, width, dtype=torch.bool).tril()
+    return TokenTree(ids, torch.arange(width)[None], sees)

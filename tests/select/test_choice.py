@@ -63,6 +63,7 @@ def test_the_gain_on_test_is_paired_whatever_the_order_of_rows():
     gain = gain_on_test(test.sample(frac=1, random_state=0), choice)
     assert gain.estimate == pytest.approx(expected)
     assert gain.low > 0
+    assert gain_on_test(test, choice, choice).high == 0
     other = choose(sweep(gains={("bad", 0): 0.1}), "bad")
     assert gain_on_test(test, choice, other).estimate > gain.estimate
 

@@ -2,9 +2,20 @@
 
 import numpy as np
 import pytest
+from scipy import stats as scipy_stats
 
 from workbench.errors import InputError
-from workbench.select import Choice, decide, freeze, thaw
+from workbench.select import (
+    Choice,
+    choose,
+    decide,
+    decide_choice,
+    freeze,
+    holm_verdicts,
+    retained,
+    thaw,
+)
+from workbench.stats import detectable_effect, holm, mcnemar_exact, noninferiority
 
 
 def items(n, gained, lost, right=0.5):
@@ -47,6 +58,81 @@ def test_groups_count_as_one():
     assert decide(after, before, groups).gain.n == 2
 
 
+def test_groups_that_go_together_could_have_detected_less():
+    rng = np.random.default_rng(0)
+    after, before = np.repeat(rng.random((2, 40)) < 0.5, 10, axis=1).astype(float)
+    apart = decide(after, before).detectable
+    whole = decide(after, before, [f"g{i // 10}" for i in range(400)]).detectable
+    assert whole == pytest.approx(detectable_effect(40, discordance=(after != before).mean()), rel=0.05)
+    assert whole > 2.5 * apart
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_p_agrees_with_the_interval_and_is_near_the_other_tests(seed):
+    rng = np.random.default_rng(seed)
+    before = rng.random(300) < 0.5
+    after = np.where(rng.random(300) < 0.3, rng.random(300) < 0.6, before)
+    found = decide(after, before)
+    assert (found.p <= 0.05) == (found.gain.low > 0 or found.gain.high < 0)
+    # The exact test counts the table that was found whole; counted half, the two are near.
+    changed = found.gained + found.lost
+    half = scipy_stats.binom.pmf(found.gained, changed, 0.5) * (1 if found.gained != found.lost else 0.5)
+    assert found.p == pytest.approx(mcnemar_exact(found.gained, found.lost) - half, abs=0.02)
+    groups = [f"g{i % 30}" for i in range(300)]
+    means = (after.astype(float) - before).reshape(10, 30).mean(0)
+    assert decide(after, before, groups).p == pytest.approx(
+        scipy_stats.ttest_1samp(means, 0).pvalue, abs=0.03
+    )
+
+
+def test_holm_over_the_hypotheses_alone():
+    verdicts = {
+        "sw-en": decide(*items(400, 80, 10)),
+        "yo-en": decide(*items(400, 30, 15)),
+        "zu-en": decide(*items(400, 15, 30)),
+        "fr-en": decide(*items(4000, 15, 15)),
+    }
+    assert [v.kind for v in verdicts.values()] == ["helps", "helps", "harms", "equivalent"]
+    found = holm_verdicts(verdicts)
+    assert [v.adjusted_p for v in found.values()] == pytest.approx(holm([v.p for v in verdicts.values()]))
+    assert [v.kind for v in found.values()] == ["helps", "undecided", "undecided", "equivalent"]
+    assert [v.gain for v in found.values()] == [v.gain for v in verdicts.values()]
+    one = {"yo-en": verdicts["yo-en"]}
+    assert holm_verdicts(one)["yo-en"].kind == "helps" and holm_verdicts({}) == {}
+
+
+def test_what_helps_less_than_matters_is_equivalent_once_holm_takes_it_back():
+    small = decide(*items(4000, 30, 14))
+    assert small.kind == "helps" and small.within_delta
+    found = holm_verdicts({str(i): small for i in range(5)})
+    assert {v.kind for v in found.values()} == {"equivalent"}
+
+
+def test_what_was_chosen_is_judged_on_its_own_test_rows(branch, sweep_table):
+    after, before = items(400, 80, 10)
+    runs = (None, before - 0.5), (branch(3), after - 0.5), (branch(4), before - 0.5)
+    choice = choose(sweep_table(*runs), "map")
+    test = sweep_table(*runs, split="test")
+    assert decide_choice(test, choice) == decide(after, before)
+    nothing = decide_choice(test, Choice("map", None, None, None, 0.0, 0.0))
+    assert nothing.kind == "undecided" and (nothing.gain.low, nothing.gain.high) == (0, 0)
+    with pytest.raises(InputError, match="only test rows"):
+        decide_choice(sweep_table(*runs), choice)
+
+
+def test_retention_is_non_inferiority_at_the_stated_margin(branch, sweep_table):
+    choice = choose(sweep_table((None, [1.0] * 9), (branch(3), [2.0] * 9)), "map")
+    after, before = items(1000, 4, 6)
+    runs = (None, before - 0.5), (branch(3), after - 0.5)
+    found = retained(sweep_table(*runs, split="test"), choice, 0.02)
+    assert found == noninferiority(after, before, 0.02) and found.holds
+    few = sweep_table((None, before[:60] - 0.5), (branch(3), before[:60] - 0.5), split="test")
+    assert not retained(few, choice, 0.02).holds, "sixty items cannot show it"
+    groups = [f"g{i % 20}" for i in range(1000)]
+    grouped = retained(sweep_table(*runs, split="test", groups=groups), choice, 0.02)
+    assert grouped == noninferiority(after, before, 0.02, groups)
+
+
 def test_under_the_null_it_seldom_helps_or_harms():
     rng = np.random.default_rng(0)
     wrong = 0
@@ -67,6 +153,7 @@ def test_frozen_choices_come_back_and_cannot_be_changed_unseen(tmp_path):
     choices = {
         "ridge": Choice("ridge", "replace", 3, 1.0, 0.5, 0.2),
         "identity": Choice("identity", *[None] * 3, 0, 0),
+        "joint": Choice("ridge", "replace", 1, 0.5, 0.5, 0.2, 0.4, {"site": "resid_post.1-3", "seed": 0}),
     }
     path = tmp_path / "choices.json"
     digest = freeze(choices, path, {"pair": "sw-en"})

@@ -19,9 +19,9 @@ def known(choices):
     return {name: CrossFit(one, one.accuracy_gain, 0.0, {one.layer: 5}) for name, one in choices.items()}
 
 
-ALONE = Settings(others=())
-HERE, PATCHED = [1, 0, 0, 0, 0, 0], [1, 1, 1, 1, 0, 0]
-THERE, HARMED = [1, 1, 1, 1, 1, 0], [1, 1, 0, 1, 0, 0]
+ALONE = Settings(others=(), refits=0)
+HERE, PATCHED = [1, 0, 0, 0, 0, 0] * 2, [1, 1, 1, 1, 0, 0] * 2
+THERE, HARMED = [1, 1, 1, 1, 1, 0] * 2, [1, 1, 0, 1, 0, 0] * 2
 
 
 def rows(language, method, correct, reverse=False):
@@ -36,6 +36,7 @@ def rows(language, method, correct, reverse=False):
             "strength": pd.array([None if clean else 1.0] * len(correct), dtype="Float64"),
             "example": [f"e{i}" for i in range(len(correct))],
             "group": None,
+            "seed": pd.array([None if clean else 0] * len(correct), dtype="Int64"),
             "correct": pd.array([bool(c) for c in correct], dtype="boolean"),
         }
     )
@@ -90,17 +91,18 @@ def test_where_there_is_no_gap_no_share_of_it_is_told():
 
 def test_a_study_computes_them_from_its_own_sweep(study, maps):
     choices = {"ridge": RIDGE, "identity": Choice("identity", "replace", 2, 1.0, 0.1, 0.0)}
-    test = study.test(maps, choices)
+    test = study.test(maps, choices, study.alignment.capture())
     found = judge(test, FAR, known(choices), study.settings)
 
     def correct(language, method):
-        some = test[(test.language == language) & (test.method == method)].set_index("example")
+        first = test.seed.isna() | (test.seed == 0)
+        some = test[(test.language == language) & (test.method == method) & first].set_index("example")
         return some.correct.astype(float).sort_index()
 
     there, here = correct(MAIN, CLEAN), correct(FAR, CLEAN)
     patched = correct(FAR, "ridge")
     assert found.retention.estimate == pytest.approx((correct(MAIN, "ridge") - there).mean())
     assert found.beyond_half.estimate == pytest.approx((patched - (here + there) / 2).mean())
-    nothing = study.test(maps, {"ridge": NONE, "identity": choices["identity"]})
+    nothing = study.test(maps, {"ridge": NONE, "identity": choices["identity"]}, study.alignment.capture())
     assert set(nothing[nothing.language == MAIN].method) == {CLEAN}
     assert judge(nothing, FAR, known(choices | {"ridge": NONE}), study.settings).retention is None

@@ -11,7 +11,7 @@ from workbench.errors import InputError
 from workbench.models import load_model
 from workbench.organism import shipped
 from workbench.select import Choice, thaw
-from workbench.study import Study
+from workbench.study import Settings, Study
 from workbench.sweep import CLEAN
 from workbench.tasks import ChoiceTask
 
@@ -48,11 +48,20 @@ def test_dev_holds_every_branch_and_test_only_what_was_chosen(result):
 
 def test_target_items_meet_the_headline_alone(study, maps):
     choices = {m: Choice(m, "replace", 1, 1.0, 0.1, 0.1) for m in study.settings.methods}
-    sweep = study.test(maps, choices)
+    sweep = study.test(maps, choices, study.alignment.capture())
     assert set(sweep.split) == {"test"}
     assert set(sweep[sweep.language == FAR].method) == {CLEAN, *study.settings.methods}
     there = sweep[sweep.language == MAIN]
     assert there.method.value_counts().to_dict() == {CLEAN: 20, study.settings.headline: 20}
+
+
+def test_the_headline_is_fitted_anew_on_other_draws(study, maps):
+    choices = {"ridge": Choice("ridge", "replace", 1, 1.0, 0.1, 0.1)}
+    sweep = study.test(maps, choices, study.alignment.capture())
+    own = sweep[(sweep.language == FAR) & (sweep.method == "ridge")]
+    assert own.seed.value_counts().to_dict() == dict.fromkeys(range(6), 20), "the map and five refits"
+    margins = own.set_index(["seed", "example"]).margin.unstack("seed")
+    assert margins.T.drop_duplicates().shape[0] == 6, "no two fits are the same"
 
 
 def test_gains_are_those_of_the_sweep_table(result):
@@ -87,10 +96,33 @@ def test_maps_never_see_the_held_out_rows(study):
     assert not set(study.alignment.split.fit) & set(study.alignment.split.test)
 
 
-def test_items_must_be_asked_in_both_languages(study, tmp_path):
-    half = ChoiceTask("half", tuple(e for e in study.task.all if e.language == FAR))
+def test_items_must_be_asked_in_the_source_language(study, tmp_path):
+    half = ChoiceTask("half", tuple(e for e in study.task.all if e.language == MAIN))
     with pytest.raises(InputError, match="needs dev items"):
         Study(study.model, study.text, half, FAR, MAIN, tmp_path)
+
+
+def test_target_items_must_be_the_same_ones(study, tmp_path):
+    some = ChoiceTask("some", tuple(e for i, e in enumerate(study.task.all) if e.language == FAR or i % 2))
+    with pytest.raises(InputError, match="the same ones or none"):
+        Study(study.model, study.text, some, FAR, MAIN, tmp_path)
+
+
+def test_without_target_items_there_is_a_verdict_but_no_gap(study, tmp_path):
+    half = ChoiceTask("half", tuple(e for e in study.task.all if e.language == FAR))
+    settings = Settings(others=("identity",), interventions=("replace",))
+    result = Study(study.model, study.text, half, FAR, MAIN, tmp_path, settings).run()
+    assert result.gap is None and result.ceiling is None and result.retained is None
+    assert "gap" not in result.sentence and result.facts.worth_going_on
+    assert result.headline.gain.n == 20
+
+
+def test_the_method_can_be_chosen_on_dev_too(study, result, tmp_path):
+    settings = Settings.of(("mean_shift", "ridge", "identity"), interventions=("replace",))
+    found = Study(study.model, study.text, study.task, FAR, MAIN, tmp_path, settings).run()
+    gains = {o.choice.method: o.choice.smoothed_gain for o in found.outcomes if not o.is_control}
+    assert found.headline.choice.method == max(gains, key=gains.get)
+    assert found.tables["selection"].set_index("method").headline[found.headline.choice.method]
 
 
 @pytest.mark.full

@@ -1,70 +1,22 @@
 """Slots against the naive sweep, on every architecture; and the sweep that checks one by the other."""
 
 import sys
-from itertools import product
 
 import pandas as pd
 import pytest
 import torch
-from tiny_models import CELLS, HAS_HOOKED
+from sweeps import ARCHITECTURES, TASK, a_map, close, grid, items, joint_grid, scale_of
+from tiny_models import HAS_HOOKED
 from tiny_models import tiny as tiny_of
 
-from workbench.align import Identity, LeastSquares
+from workbench.align import Identity
 from workbench.errors import InputError
-from workbench.intervene import INTERVENTIONS
 from workbench.models.bridge import BridgeModel
 from workbench.sweep import Branch, read_examples, score_choices, slots_can, sweep, sweep_naive, sweep_slots
 from workbench.tasks import Example
 from workbench.types import Site
 
-ARCHITECTURES = [architecture for architecture, backend in CELLS if backend == "bridge"]
-TASK = {"task": "t", "pair": "sw-en"}
-# The windows of tiny models are 8 tokens: the second prompt is several windows long.
-PROMPTS = ("the cat", "a much longer sentence than that one, with water and trees", "two birds", "mti")
-EXACT = ["model", "task", "pair", "language", "site", "layer", "method", "intervention", "strength", "seed"]
-EXACT += ["split", "example", "group"]
-
-
-def items(kind):
-    choices = {
-        "single": ("a", "b"),
-        "multi": (" yes indeed", " no", " perhaps not"),
-        "mixed": (" ", " it is so"),
-    }[kind]
-    return [Example(f"{kind}{i}", p, choices, i % 2, "sw", "dev", f"g{i % 2}") for i, p in enumerate(PROMPTS)]
-
-
-def a_map(width, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    X, Y = (torch.randn(80, width, generator=generator) for _ in range(2))
-    return LeastSquares().fit(X, X + 0.3 * Y)
-
-
-def grid(model, layers=None):
-    """Every intervention at every layer, with a strength where it has one, in no particular order."""
-    fitted = a_map(model.info.d_model)
-    layers = range(model.info.n_layers) if layers is None else layers
-    return [
-        Branch("least_squares", Site(layer), fitted, name, 0.7 if rule.uses_strength else 1.0, seed=3)
-        for (name, rule), layer in product(INTERVENTIONS.items(), layers)
-    ]
-
-
-def scale_of(model, examples):
-    readings = read_examples(model, examples)
-    with torch.no_grad():
-        return float(model.run(model.batch([r.prompt for r in readings])).abs().max())
-
-
-def close(got, expected, scale, share):
-    """The same rows in the same order; margins and sizes as close as asked for."""
-    assert list(got) == list(expected)
-    pd.testing.assert_frame_equal(got[EXACT], expected[EXACT])
-    assert float((got.margin - expected.margin).abs().max()) <= share * scale
-    assert float((got.patch_size - expected.patch_size).abs().max()) <= 1e-5
-    firm = expected.margin.abs() > share * scale  # where it is not, naive has a tie
-    assert (got.correct == expected.correct)[firm].all()
-    pd.testing.assert_series_equal(got.dtypes, expected.dtypes)
+JOINT_WAYS = ("cascade", "from_clean")
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -75,6 +27,16 @@ def test_slots_give_the_table_of_naive(architecture, kind):
     naive = sweep_naive(model, examples, branches, **TASK)
     slots = sweep_slots(model, examples, branches, **TASK)
     close(slots, naive, scale_of(model, examples), 1e-5 if kind == "single" else 1e-4)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_joint_branches_are_slots_too(architecture):
+    model, examples = tiny_of(architecture), items("multi")
+    branches = joint_grid(model, modes=[("last", False), ("last", True)])
+    naive = sweep_naive(model, examples, branches, **TASK, padding="left")
+    cascade, overwritten = (naive[(naive.joint == way) & (naive.layer == 0)].margin for way in JOINT_WAYS)
+    assert abs(cascade.to_numpy() - overwritten.to_numpy()).max() > 1e-3
+    close(sweep_slots(model, examples, branches, **TASK), naive, scale_of(model, examples), 1e-4)
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma2", "gpt2", "bloom", "falcon", "opt"])
@@ -171,6 +133,8 @@ def test_what_slots_cannot_do_is_said():
     assert slots_can(model, readings, grid(model)) is None
     inside = Branch("m", Site(1, "mlp_out"), a_map(model.info.d_model), "replace")
     assert slots_can(model, readings, [inside]) == "slots patch resid_post, not mlp_out.1"
+    everywhere = Branch("m", Site(1), a_map(model.info.d_model), "replace", positions="all")
+    assert slots_can(model, readings, [everywhere]) == "slots patch the last prompt token, not 'all'"
     long = read_examples(model, [Example("x", "a" * 300, ("b", "c"), 0, "sw", "dev")])
     assert "tokens, but" in slots_can(model, long, [])
     with pytest.raises(InputError, match=r"slots patch resid_post, not mlp_out\.1; use sweep_naive"):
@@ -193,12 +157,8 @@ def test_models_that_slots_were_not_made_for_are_refused(change, reason, monkeyp
 
 
 @pytest.mark.skipif(not HAS_HOOKED, reason="this TransformerLens has no HookedTransformer")
-def test_hooked_transformer_is_swept_naively():
-    model, examples = tiny_of("llama", "hooked"), items("single")
-    assert "neither position ids nor a mask" in slots_can(model, [], [])
-    branches = grid(model, layers=[1])
-    naive = sweep_naive(model, examples, branches, **TASK)
-    pd.testing.assert_frame_equal(sweep(model, examples, branches, **TASK, batch_size=128), naive)
+def test_hooked_transformer_has_no_slots():
+    assert "neither position ids nor a mask" in slots_can(tiny_of("llama", "hooked"), [], [])
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -214,7 +174,7 @@ def test_sweep_mixes_ways_and_keeps_the_order(clean):
 def test_sweep_takes_the_fast_path(monkeypatch):
     model, examples = tiny_of("llama"), items("single")
     module = sys.modules["workbench.sweep.run"]
-    monkeypatch.setattr(module, "sweep_naive", lambda *a, **k: pytest.fail("went naive"))
+    monkeypatch.setattr(module, "naive_scores", lambda *a, **k: pytest.fail("went naive"))
     seen = []
     sweep(model, examples, grid(model), **TASK, progress=lambda *args: seen.append(args))
     assert seen == [("sweep", 1, 1)]

@@ -72,6 +72,44 @@ def test_patched_rows_are_those_by_hand(tiny, request, kind, layer):
         assert (row.strength, row.seed, row.layer, row.site) == (0.7, 5, layer, f"resid_post.{layer}")
 
 
+@pytest.mark.parametrize("kind", ["single", "multi"])
+@pytest.mark.parametrize(
+    ("positions", "from_clean"),
+    [("last", False), ("prompt", False), ("all", False), ("last", True), ("prompt", True)],
+)
+def test_joint_branches_are_those_by_hand(tiny, request, kind, positions, from_clean):
+    examples, sites = request.getfixturevalue(kind), [Site(0), Site(2)]
+    maps = {site: a_map(tiny.info.d_model, seed=site.layer) for site in sites}
+    branch = Branch.jointly("m", maps, "add_mapped", 0.3, positions=positions, from_clean=from_clean)
+    table = sweep_naive(tiny, examples, [branch], task="t", pair="sw-en", batch_size=3, clean=False)
+    assert set(table.site) == {"resid_post.0,2"} and set(table.layer) == {0}
+    for reading, row in zip(read_examples(tiny, examples), table.itertuples(), strict=True):
+        end, scores = len(reading.prompt), []
+        part = {"last": slice(end - 1, end), "prompt": slice(0, end), "all": slice(0, None)}[positions]
+        for choice in reading.choices:
+            batch, clean = tiny.batch([reading.prompt + choice]), {}
+
+            def keep(site, clean=clean):
+                return lambda h: clean.update({site: h.clone()})
+
+            def patch(site, clean=clean, part=part):
+                def hook(h):
+                    changed, of = h.clone(), clean[site] if from_clean else h
+                    changed[:, part] = of[:, part] + 0.3 * maps[site].transform(of[:, part])
+                    return changed
+
+                return hook
+
+            with torch.no_grad():
+                tiny.run(batch, hooks={site: keep(site) for site in sites})
+                logits = tiny.run(batch, hooks={site: patch(site) for site in sites})
+            log_p = logits[0].log_softmax(-1)
+            scores.append(sum(float(log_p[end - 1 + i, token]) for i, token in enumerate(choice)))
+        right = scores.pop(reading.example.answer)
+        assert row.score == pytest.approx(right, abs=1e-4)
+        assert row.margin == pytest.approx(right - max(scores), abs=1e-4)
+
+
 def test_the_table_has_its_columns_and_survives_parquet(tiny, single, tmp_path):
     branch = Branch("identity", Site(1), Identity().fit(*[torch.eye(tiny.info.d_model)] * 2), "replace")
     table = sweep_naive(tiny, single, [branch], task="t", pair="sw-en")

@@ -132,8 +132,8 @@ def test_tables_of_answers(tmp_path):
     (tmp_path / "quiz.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
     assert read_answers(tmp_path / "quiz.jsonl", scorer="f1") == task
     assert read_task(f"answers:{tmp_path / 'quiz.tsv'}", splits=["test"]).all == task.all[1:]
-    with pytest.raises(InputError, match="unknown scorer 'bleu'"):
-        read_answers(tmp_path / "quiz.tsv", scorer="bleu")
+    with pytest.raises(InputError, match="unknown scorer 'rouge'"):
+        read_answers(tmp_path / "quiz.tsv", scorer="rouge")
     (tmp_path / "quiz.tsv").write_text(table.replace("no\t", " \t"), encoding="utf-8")
     with pytest.raises(InputError, match=r"quiz\.tsv:3: .* at least one answer"):
         read_answers(tmp_path / "quiz.tsv")

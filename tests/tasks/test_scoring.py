@@ -1,12 +1,18 @@
 """Scores say what they are said to say, in scripts without spaces and with any separators."""
 
+from collections import Counter
+
 import pytest
 
 from workbench.errors import InputError
 from workbench.tasks.scoring import (
     SCORERS,
     answer_number,
+    bleu,
     choice_scores,
+    chrf,
+    corpus_bleu,
+    corpus_chrf,
     exact_match,
     number_match,
     token_f1,
@@ -85,8 +91,53 @@ def test_f1_counts_words_and_in_unspaced_scripts_characters():
 
 
 def test_scorers_by_name_take_the_same():
-    assert {name: score("18", ["18"], "en") for name, score in SCORERS.items()} == {
-        "exact": 1,
-        "number": 1,
-        "f1": 1,
-    }
+    assert {name: score("18", ["18"], "en") for name, score in SCORERS.items()} == dict.fromkeys(SCORERS, 1)
+    assert list(SCORERS) == ["exact", "number", "f1", "chrf", "bleu"]
+
+
+def naive_chrf(text, answer, order=6, beta=2):
+    """Popović's formula: the mean of F2 over n-grams of characters without spaces."""
+    said, right = ("".join(one.split()) for one in (text, answer))
+    scores = []
+    for n in range(1, order + 1):
+        here, there = (Counter(one[i : i + n] for i in range(len(one) - n + 1)) for one in (said, right))
+        if not here.total() or not there.total():
+            continue
+        shared = (here & there).total()
+        precision, recall = shared / here.total(), shared / there.total()
+        scores.append((precision, recall))
+    p, r = (sum(column) / len(scores) for column in zip(*scores, strict=True))
+    return (1 + beta**2) * p * r / (beta**2 * p + r) if p + r else 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [("the cat sat on a mat", "the cat sat on the mat"), ("habari yako", "habari zenu"), ("abc", "xyz")],
+)
+def test_chrf_is_the_formula(text, answer):
+    assert chrf(text, [answer]) == pytest.approx(naive_chrf(text, answer), abs=1e-6)
+
+
+def test_bleu_counts_words_as_the_language_has_them():
+    said, right = "the cat sat on a mat today", "the cat sat on the mat today"
+    # 6/7 words, 4/6 pairs, 2/5 triples, 1/4 fours; as long as the reference.
+    assert bleu(said, [right], "en") == pytest.approx((6 / 7 * 4 / 6 * 2 / 5 * 1 / 4) ** 0.25)
+    assert bleu(said, ["x", said], "en") == pytest.approx(1) and bleu("", [right], "en") == 0
+    for language, text in [("zh", "我今天去了商店买书"), ("ja", "今日は店へ行った"), ("th", "ฉันไปตลาดวันนี้")]:
+        assert 0.4 < bleu(text, [text[:-1]], language) < 1  # one word in a script without spaces would be 0
+
+
+def test_a_whole_set_is_not_the_mean_of_its_sentences():
+    texts, answers = ["a b c d e", "f g h i x"], [["a b c d e"], ["f g h i j", "q"]]
+    assert corpus_bleu(texts, answers, "en") != pytest.approx(sum(map(bleu, texts, answers)) / 2)
+    # 9 of 10 words, 7 of 8 pairs, 5 of 6 triples, 3 of 4 fours.
+    assert corpus_bleu(texts, answers, "en") == pytest.approx((9 / 10 * 7 / 8 * 5 / 6 * 3 / 4) ** 0.25)
+    assert corpus_chrf(["ab"], [["ab"]]) == 1 and 0 < corpus_chrf(texts, answers) < 1
+    with pytest.raises(InputError, match="1 texts and answers for 2"):
+        corpus_bleu(["a"], answers)
+
+
+def test_every_scorer_gives_a_share():
+    for name, scorer in SCORERS.items():
+        assert scorer("12", ["12"], "en") == 1, name
+        assert 0 <= scorer("nothing at all", ["12"], "en") < 0.2, name

@@ -45,6 +45,17 @@ def test_belebele_groups_by_passage(tmp_path):
     assert full.all[0].choices[0] == " answer 1"
 
 
+def test_one_article_may_give_passages_to_two_splits(tmp_path):
+    path = belebele(tmp_path, "swh_Latn")
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for i, record in enumerate(records):
+        record |= {"link": "https://en.example/0", "split": ("dev", "devtest", "test", "seed")[i // 2]}
+    path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    task = read_belebele(tmp_path)
+    assert len(task.all) == 8 and len({e.group for e in task.all}) == 4
+    assert task.all[2].id == "https://en.example/0#devtest#1"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

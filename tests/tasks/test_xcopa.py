@@ -214,3 +214,10 @@ def test_the_published_files_agree_without_english(shared_data, tmp_path):
     assert "items mended: id 5, it 5, sw 6, th 52, tr 52" in task.notes[1]
     whole = read_xcopa(shared_data / "xcopa")
     assert task.all == tuple(e for e in whole.all if e.language != "en")
+
+
+def test_choices_may_be_letters():
+    asked = '"{premise}" A: "{choice1}" B: "{choice2}" What is the {question}? "A" or "B"?'
+    task = read_task("starter", languages=["sw"], template=asked, choice=" {letter}")
+    assert {e.choices for e in task.all} == {(" A", " B")}
+    assert all(e.prompt.endswith(('the cause? "A" or "B"?', 'the effect? "A" or "B"?')) for e in task.all)

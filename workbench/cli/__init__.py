@@ -13,7 +13,9 @@ from workbench.errors import WorkbenchError
 # Name → the module that holds it; loaded only when it is the one asked for or all help is wanted.
 COMMANDS = {
     "capture": "workbench.cli.capture",
+    "data": "workbench.cli.data",
     "demo": "workbench.cli.demo",
+    "diagnose": "workbench.cli.diagnose",
     "doctor": "workbench.cli.doctor",
     "fit": "workbench.cli.fit",
     "measure": "workbench.cli.measure",

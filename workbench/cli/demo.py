@@ -9,13 +9,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
+from workbench.cli.findings import print_found, with_interval
 from workbench.cli.show import caution, console, duration, progress_bar, table
 
 if TYPE_CHECKING:
-    from workbench.figures import Heatmap
-    from workbench.stats import Interval
     from workbench.study import StudyResult
 
 HELP = "the whole path on the model that ships, in about a minute"
@@ -45,7 +42,6 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from workbench.errors import InputError
-    from workbench.figures import gain_heatmap
     from workbench.models import load_model
     from workbench.organism import shipped
     from workbench.study import Study
@@ -63,15 +59,9 @@ def run(options: argparse.Namespace) -> int:
         text, task = organism.text().select(range(PROMPTS)), organism.task(TASK).first(**ITEMS)
         study = Study(model, text, task, source, main, options.out, progress=progress)
         result = study.run()
-    sweep = result.tables["sweep"]
-    dev = sweep[(sweep.split == "dev") & (sweep.language == source)]
     _print_setting(result)
-    console.print(terminal_heatmap(gain_heatmap(dev)))
-    _print_similarity(result)
-    _print_verdict(result)
+    print_found(result)
     caution(text)
-    console.print(f"heatmap  {result.paths['heatmap']}")
-    console.print(f"tables   {options.out}/*.parquet, manifest.json")
     console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
     return 0
 
@@ -83,100 +73,9 @@ def _print_setting(result: "StudyResult") -> None:
     )
     n = result.n
     rows = [
-        (f"accuracy in {result.source}, unpatched", _with_interval(result.baseline)),
-        (f"accuracy in {result.target} on the same items", _with_interval(result.ceiling)),
-        ("gap", _with_interval(result.gap)),
+        (f"accuracy in {result.source}, unpatched", with_interval(result.baseline)),
+        (f"accuracy in {result.target} on the same items", with_interval(result.known_ceiling)),
+        ("gap", with_interval(result.known_gap)),
     ]
     console.print(f"{result.pair}: {n['fit']} sentences fitted, {n['dev']} dev items, {n['test']} test items")
     console.print(table(("", "test [95 %]"), rows))
-
-
-def terminal_heatmap(spec: "Heatmap") -> Text:
-    """The heatmap as coloured cells with their numbers: purple helps, orange harms."""
-    label = max(len(row) for row in spec.rows)
-    out = Text(f"{spec.value_title} on dev, by layer patched (exploration)\n", style="bold")
-    out.append(" " * (label + 1) + "".join(f"{column:>7}" for column in spec.columns) + "\n")
-    for name, values in zip(spec.rows, spec.values, strict=True):
-        out.append(f"{name:<{label}} ")
-        for value in values:
-            shown = "" if value is None else f"{value:+.3f}"
-            out.append(f"{shown:>7}", style=_shade(value, spec.reach))
-        out.append("\n")
-    return out
-
-
-def _shade(value: float | None, reach: float) -> str:
-    """Purple for more, orange for less, as in the figure; stronger the further from zero."""
-    if value is None:
-        return ""
-    weight = min(abs(value) / reach, 1.0)
-    strong = (84, 39, 136) if value > 0 else (179, 88, 6)
-    red, green, blue = (round(255 + (c - 255) * weight) for c in strong)
-    ink = "white" if weight > 0.6 else "black"
-    return f"{ink} on rgb({red},{green},{blue})"
-
-
-def _print_similarity(result: "StudyResult") -> None:
-    fit, similarity = result.tables["fit"], result.tables["similarity"]
-    sites = list(dict.fromkeys(similarity.site))
-    ours = fit[fit.method == result.headline.choice.method].set_index("site").r2
-    rows = [
-        (f"R² of {result.headline.choice.method}", *(f"{ours[s]:.2f}" if s in ours else "" for s in sites))
-    ]
-    for name, some in similarity.groupby("method", sort=False):
-        values = some.set_index("site").value
-        rows.append((f"{name}", *(f"{values[site]:.2f}" for site in sites)))
-    columns = [site.removeprefix("resid_post.") for site in sites]
-    console.print(table((f"on {result.n['held_out']} held-out sentences", *columns), rows))
-
-
-def _print_verdict(result: "StudyResult") -> None:
-    columns = ("chosen on dev", "", "layer", "gain on test", "first minus it")
-    rows = []
-    for outcome in (result.headline, *result.others):
-        choice = outcome.choice
-        over = result.headline_over.get(choice.method)
-        rows.append(
-            (
-                choice.method + ("*" if outcome.is_control else ""),
-                choice.intervention or "",
-                "none" if choice.layer is None else choice.layer,
-                _with_interval(outcome.gain, "+", 2),
-                "" if over is None else _with_interval(over, "+", 2),
-            )
-        )
-    console.print(table(columns, rows, words=2))
-    console.print("95 % intervals in brackets. * a control: what it gains, a map has to beat.\n")
-    console.print(Text(verdict(result), style="bold"))
-    console.print()
-
-
-def verdict(result: "StudyResult") -> str:
-    """What was found, in a sentence or three."""
-    best = result.headline
-    if best.choice.layer is None:
-        return "On dev nothing beat leaving the model alone, so nothing was patched."
-    said = [
-        f"Patch layer {best.choice.layer} with {best.choice.method} ({best.choice.intervention}): "
-        f"{best.verdict.sentence}"
-        + (f", {result.share_of_gap:.0%} of the gap." if result.share_of_gap is not None else ".")
-    ]
-    beaten = [name for name, over in result.headline_over.items() if over.low > 0]
-    level = [name for name in result.headline_over if name not in beaten]
-    if beaten:
-        said.append(f"It does better than {', '.join(beaten)}.")
-    if level:
-        said.append(f"It is not told apart from {', '.join(level)}.")
-    warnings = [
-        f"{other.choice.method} gains {_with_interval(other.gain, '+')}"
-        for other in result.others
-        if other.is_control and other.gain.low > 0
-    ]
-    if warnings:
-        said.append(f"Mind what controls do by themselves: {', '.join(warnings)}.")
-    return " ".join(said)
-
-
-def _with_interval(interval: "Interval", sign: str = "", places: int = 3) -> str:
-    low, high = (f"{value:.{places}f}" for value in (interval.low, interval.high))
-    return f"{interval.estimate:{sign}.{places}f} [{low}, {high}]"

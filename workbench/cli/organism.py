@@ -1,9 +1,11 @@
 """Make an organism (a small world, its languages and a model of them) and see what it shows.
 
-new     write a config in which every dial is explained
-train   build the world and train its model: the same config gives the same model
-verify  measure a trained model on fresh test items, and tell which properties hold
-peaks   see whether cheap similarities peak at the layers where patching helps
+new       write a config in which every dial is explained
+train     build the world and train its model: the same config gives the same model
+verify    measure a trained model on fresh test items, and tell which properties hold
+peaks     see whether cheap similarities peak at the layers where patching helps
+verdicts  judge every pair and task, beside what the world was made to be
+incline   compare INCLINE as its paper defines it with what its released code does
 """
 
 import argparse
@@ -60,6 +62,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     peaks.add_argument("--out", type=Path, default=Path("runs/peaks"), help="folder (default: runs/peaks)")
     peaks.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
 
+    _add_studies(actions)
+
+
+def _add_studies(actions: Any) -> None:
+    """Actions that are studies of the organism, as a user would run them on a model of their own."""
+    both = {
+        "verdicts": "judge every pair and task, beside what the world was made to be",
+        "incline": "compare INCLINE's paper with its released code",
+    }
+    for name, what in both.items():
+        action = _action(actions, name, what)
+        action.add_argument(
+            "folder",
+            metavar="FOLDER",
+            type=Path,
+            nargs="?",
+            help="a trained model (default: the one shipped)",
+        )
+        action.add_argument(
+            "--prompts", type=int, default=600, help="sentences, most to fit on (default: 600)"
+        )
+        action.add_argument("--dev", type=int, default=300, help="dev items to choose on (default: 300)")
+        action.add_argument("--items", type=int, default=1000, help="test items (default: 1000)")
+        action.add_argument("--out", type=Path, default=Path(f"runs/{name}"), help=f"default: runs/{name}")
+        action.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+        if name == "incline":
+            action.add_argument("--source", default="x-poor-far", help="language (default: x-poor-far)")
+
 
 def _action(actions: Any, name: str, what: str) -> argparse.ArgumentParser:
     made: argparse.ArgumentParser = actions.add_parser(name, help=what, description=f"{what.capitalize()}.")
@@ -70,7 +100,10 @@ def _action(actions: Any, name: str, what: str) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Do the action."""
-    return {"new": _new, "train": _train, "verify": _verify, "peaks": _peaks}[options.action](options)
+    from workbench.cli.organism_verdicts import incline, verdicts
+
+    actions = {"new": _new, "train": _train, "verify": _verify, "peaks": _peaks}
+    return (actions | {"verdicts": verdicts, "incline": incline})[options.action](options)
 
 
 def _new(options: argparse.Namespace) -> int:
@@ -222,7 +255,16 @@ def _ladders(found: "Verification") -> object:
                 "" if over is None else short(over, "+"),
             )
             rows.append(("", name, where, *shown))
-        rows.append(("", f"{study.target}, unpatched", "", short(study.ceiling), short(study.gap, "+"), ""))
+        rows.append(
+            (
+                "",
+                f"{study.target}, unpatched",
+                "",
+                short(study.known_ceiling),
+                short(study.known_gap, "+"),
+                "",
+            )
+        )
     columns = (
         "patched at the last token",
         "method (* control)",

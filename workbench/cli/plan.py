@@ -1,11 +1,14 @@
 """Say what a capture would cost before it runs: sentences, tokens, passes, disk, memory and time.
 
-A model that is at hand is loaded and two batches are timed; of one that is not, the configuration
-is enough (--no-probe keeps to the configuration in any case).
+With --task, what a diagnosis would cost as well, and the gain that so many items can detect. A model that is
+at hand is loaded and two batches are timed; of one that is not, the configuration is enough (--no-probe
+keeps to the configuration in any case).
 """
 
 import argparse
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from workbench.cli.options import (
     add_capture_options,
@@ -18,8 +21,19 @@ from workbench.cli.options import (
 from workbench.cli.show import console, duration, size
 from workbench.errors import ModelError
 
-HELP = "what a capture would cost, before it runs"
-EXAMPLE = "workbench plan bigscience/bloomz-560m --text ntrex128 --languages sw,en"
+if TYPE_CHECKING:
+    from workbench.capture.plan import CapturePlan
+    from workbench.models import LanguageModel
+    from workbench.models.outline import Outline
+    from workbench.text import ParallelText
+
+    Line = tuple[str, str]
+
+HELP = "what a capture or a diagnosis would cost, before it runs"
+EXAMPLE = "workbench plan bigscience/bloomz-560m --text ntrex128 --languages sw,en --task xcopa:xcopa"
+
+_CARDS = (("24 GB card", 24e9, 50e12), ("80 GB card", 80e9, 150e12))
+"""Memory, and arithmetic a second that such a card keeps up in two-byte weights: a guess, and said to be."""
 
 _WIDTHS = {"float32": 4, "fp32": 4}
 
@@ -29,12 +43,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     add_text_options(parser)
     add_capture_options(parser)
+    group = parser.add_argument_group("diagnosis")
+    group.add_argument("--task", metavar="NAME[:PATH]", help="plan a sweep over its dev items as well")
+    group.add_argument(
+        "--source", metavar="LANG", help="language of the items (default: the first of the text that has any)"
+    )
+    group.add_argument(
+        "--branches",
+        type=int,
+        help="of the sweep (default: those of diagnose without options, 30 a layer)",
+    )
     parser.add_argument("--no-probe", action="store_true", help="do not load the model and time it")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the bill."""
-    from workbench.capture.plan import plan_capture
     from workbench.models.outline import outline
 
     text = read_text(options)
@@ -45,8 +68,21 @@ def run(options: argparse.Namespace) -> int:
             model = load(options)
         except ModelError as error:
             why_not = str(error)
+    plan = _capture_plan(options, shape, text, model)
+    for what, cost in [*_bill(shape, plan), *_sweep_bill(options, shape, text, plan), *_cards(shape, plan)]:
+        console.print(f"{what:<15} {cost}")
+    if plan.seconds is None:
+        print(f"no timing: {' '.join(why_not.split())}", file=sys.stderr)
+    return 0
+
+
+def _capture_plan(
+    options: argparse.Namespace, shape: "Outline", text: "ParallelText", model: "LanguageModel | None"
+) -> "CapturePlan":
+    from workbench.capture.plan import plan_capture
+
     on_gpu = model is not None and model.device.type != "cpu"
-    plan = plan_capture(
+    return plan_capture(
         shape,
         text,
         sites=site_names(options),
@@ -56,6 +92,9 @@ def run(options: argparse.Namespace) -> int:
         bytes_per_number=_width(options.model_dtype, model),
         model=model,
     )
+
+
+def _bill(shape: "Outline", plan: "CapturePlan") -> "list[Line]":
     about = "about " if plan.tokens_are_estimated else ""
     bill = [
         ("model", f"{shape.name} ({shape.architecture}, {shape.n_layers} layers × {shape.d_model})"),
@@ -69,12 +108,63 @@ def run(options: argparse.Namespace) -> int:
         ("time", "not measured" if plan.seconds is None else f"about {duration(plan.seconds)}"),
     ]
     if plan.too_long:
-        bill.insert(3, ("left out", f"{plan.too_long:,} rows too long for the model (capture --drop-long)"))
-    for what, cost in bill:
-        console.print(f"{what:<15} {cost}")
-    if plan.seconds is None:
-        print(f"no timing: {' '.join(why_not.split())}", file=sys.stderr)
-    return 0
+        bill.insert(3, ("left out", f"{plan.too_long:,} rows too long for the model (--drop-long)"))
+    return bill
+
+
+def _sweep_bill(
+    options: argparse.Namespace, shape: "Outline", text: "ParallelText", plan: "CapturePlan"
+) -> "list[Line]":
+    """The sweep over dev, and what its test items can show."""
+    if options.task is None:
+        return []
+    from workbench.errors import InputError
+    from workbench.stats import detectable_effect
+    from workbench.sweep.cost import sweep_cost
+    from workbench.tasks import ChoiceTask, read_task
+
+    task = read_task(options.task)
+    wanted = (
+        [options.source] if options.source else [code for code in text.languages if code in task.languages]
+    )
+    if not wanted:
+        raise InputError(
+            f"{task.name} is asked in none of {', '.join(text.languages)}: name another --source"
+        )
+    source = task.only(wanted[:1]).languages[0]
+    dev, n_test = task.examples(source, "dev"), len(task.examples(source, "test"))
+    items = f"{len(dev)} dev and {n_test} test items in {source}"
+    detectable = f"{detectable_effect(n_test):.3f} of accuracy, four times out of five" if n_test else "none"
+    lines = [("task", f"{task.name}: {items}"), ("detectable gain", detectable)]
+    if not isinstance(task, ChoiceTask) or not dev:
+        return [*lines, ("sweep", "not planned: answers are generated, one run for each branch")]
+    cost = sweep_cost(shape, task.examples(source, "dev"), options.branches or 30 * shape.n_layers)
+    lines.append(
+        (
+            "sweep on dev",
+            f"{cost.branches:,} branches in {cost.runs:,} runs: {cost.tokens:,} tokens "
+            f"(one by one {cost.one_by_one:,}), {cost.flops / 1e12:,.2f} TFLOP",
+        )
+    )
+    if plan.seconds is not None and plan.padded_tokens:
+        seconds = plan.seconds / plan.padded_tokens * cost.tokens
+        lines.append(("sweep time", f"about {duration(seconds)}, by the tokens timed above"))
+    return lines
+
+
+def _cards(shape: "Outline", plan: "CapturePlan") -> "Iterator[Line]":
+    """Whether weights of two bytes fit usual cards, and how long the capture would take there."""
+    weights = 2.0 * shape.parameters
+    # Activations beside them: as many as planned here, in two bytes at most.
+    needed = weights + (plan.peak_bytes - plan.weight_bytes)
+    for name, memory, speed in _CARDS:
+        fits = "fits" if needed < 0.9 * memory else "does not fit"
+        seconds = plan.flops / speed
+        took = "under a second" if seconds < 1 else f"about {duration(seconds)}"
+        yield (
+            name,
+            f"{fits} ({size(needed)} in bfloat16); capture {took}, if it keeps {speed / 1e12:.0f} TFLOP/s",
+        )
 
 
 def _width(dtype: str | None, model: object) -> int:

@@ -98,7 +98,7 @@ def _gain(cell: pd.DataFrame, clean: pd.Series) -> Interval:
     if set(after.index) != set(clean.index) or len(after) != len(clean):
         raise InputError("a cell of the heatmap holds other items than the unpatched run")
     groups = cell.group.tolist() if cell.group.notna().all() else None
-    return paired_interval(after.to_numpy(), clean.loc[after.index].to_numpy(), groups, draws=2000)
+    return paired_interval(after.to_numpy(), clean.loc[after.index].to_numpy(), groups)
 
 
 def _lines(row: str, layer: int, cells: dict, gains: dict, base: float) -> tuple[str, ...]:

@@ -131,7 +131,7 @@ class Placement:
     mask: Bool[Tensor, "batch pos"]
     ends: Int[Tensor, " batch"]
     size: Float[Tensor, " batch"] | None = field(default=None, init=False)
-    """‖h′ − h‖ / ‖h‖ of each row, its mean over the patched tokens, in the last pass over the prompts."""
+    """‖h′ − h‖ / ‖h‖ of each row, the mean over the patched tokens of its prompt, in the last pass there."""
     _given: Float[Tensor, "state d_model"] | None = field(default=None, init=False)
     _begun: bool = field(default=False, init=False)
 
@@ -150,7 +150,8 @@ class Placement:
         else:
             after = self._given.to(h.device)
         if h.shape[1] >= self.mask.shape[1]:
-            self.size = _mean_by_row(patch_size(before, after), chosen)
+            prompt = torch.arange(h.shape[1], device=h.device) <= self.ends.to(h.device)[:, None]
+            self.size = _mean_by_row(patch_size(before, after)[prompt[chosen]], chosen & prompt)
         changed = h.clone()
         changed[chosen] = after.to(h.dtype)
         return changed

@@ -131,6 +131,13 @@ class LanguageModel(ABC):
     def parameters(self) -> Iterator[tuple[str, Tensor]]:
         """Names and weights, under the names the checkpoint gave them."""
 
+    @abstractmethod
+    def decoder(self, batch: Batch) -> Callable[[Int[Tensor, "batch pos"]], Float[Tensor, "batch d_vocab"]]:
+        """A run with a KV cache: new tokens in (the batch's own at first), logits behind the last out.
+
+        The batch is padded on the left; what follows has no padding.
+        """
+
     @contextmanager
     def reading(self, hooks: Mapping[Site, Hook]) -> Iterator[Callable[[Batch], None]]:
         """Hooks that only look, and a function that runs a batch past them, no higher than needed.
@@ -152,14 +159,60 @@ class LanguageModel(ABC):
         """Why this model has no `run_tree`, or None where it has."""
         return f"the {self.info.backend} backend takes neither position ids nor a mask of its own"
 
-    def run_tree(self, tree: TokenTree, hooks: Mapping[Site, Hook]) -> Float[Tensor, "batch pos d_model"]:
+    def run_tree(
+        self,
+        tree: TokenTree,
+        hooks: Mapping[Site, Hook],
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        residual: Float[Tensor, "batch pos d_model"] | None = None,
+    ) -> Float[Tensor, "batch pos d_model"]:
         """The residual above the last layer of many continuations of one prompt, in one run.
 
-        Hooks stand at `resid_post` sites and see whole rows, branches and all.
+        Hooks stand at `resid_post` sites and see whole rows, branches and all. `start`, `stop` and
+        `residual` are those of `run` without a head.
         """
         raise InputError(f"no tree of tokens in {self.info.name}: {self.tree_refused()}")
 
+    @property
+    def ends(self) -> frozenset[int]:
+        """Tokens that end a text."""
+        end = self.tokens.tokenizer.eos_token_id
+        return frozenset() if end is None else frozenset([int(end)])
+
     # What follows from that --------------------------------------------------------------------
+
+    @torch.no_grad()
+    def generate(
+        self, batch: Batch, max_new_tokens: int, enough: Callable[[Sequence[int]], bool] | None = None
+    ) -> list[list[int]]:
+        """The likeliest next token, again and again, until a text ends or is `enough`; the end left out.
+
+        Nothing of a checkpoint's own settings for generation (penalties, sampling) has a say.
+        """
+        if batch.padding != "left" and not batch.mask.all():
+            raise InputError("generation goes on at the right end: pad the batch on the left")
+        width = batch.ids.shape[1] + max_new_tokens
+        if self.info.n_ctx is not None and width > self.info.n_ctx:
+            raise InputError(
+                f"prompt and {max_new_tokens} new tokens make {width}, but {self.info.name} takes "
+                f"{self.info.n_ctx}: ask for fewer tokens, or shorten the prompts"
+            )
+        texts: list[list[int]] = [[] for _ in range(len(batch))]
+        going, ids, decode = set(range(len(batch))), batch.ids, self.decoder(batch)
+        for _ in range(max_new_tokens):
+            ids = decode(ids).argmax(-1, keepdim=True)
+            new = ids[:, 0].tolist()
+            for row in sorted(going):
+                token = new[row]
+                if token not in self.ends:
+                    texts[row].append(token)
+                if token in self.ends or (enough is not None and enough(texts[row])):
+                    going.discard(row)
+            if not going:
+                break
+        return texts
 
     @cached_property
     def weights_digest(self) -> str:

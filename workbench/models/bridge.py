@@ -87,6 +87,31 @@ class BridgeModel(LanguageModel):
         return output.logits if head else kept["h"]
 
     @override
+    def decoder(self, batch: Batch) -> Callable[[Tensor], Tensor]:
+        mask, positions, past = batch.mask.long(), batch.positions, None
+
+        def decode(ids: Tensor) -> Tensor:
+            nonlocal mask, positions, past
+            if past is not None:
+                mask = torch.cat([mask, torch.ones_like(ids)], 1)
+                positions = positions[:, -1:] + 1
+            inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": True, "past_key_values": past}
+            if self._takes_positions:
+                inputs["position_ids"] = positions
+            output = self.causal(**inputs)
+            past = output.past_key_values
+            return output.logits[:, -1]
+
+        return decode
+
+    @property
+    @override
+    def ends(self) -> frozenset[int]:
+        known = getattr(self.causal.generation_config, "eos_token_id", None)
+        also = known if isinstance(known, list) else [] if known is None else [known]
+        return super().ends | {int(token) for token in also}
+
+    @override
     def final_norm(self, h: Tensor) -> Tensor:
         return self.bridge.ln_final(h.to(self._dtype))
 
@@ -161,32 +186,46 @@ class BridgeModel(LanguageModel):
         return None
 
     @override
-    def run_tree(self, tree: TokenTree, hooks: Mapping[Site, Hook]) -> Tensor:
+    def run_tree(
+        self,
+        tree: TokenTree,
+        hooks: Mapping[Site, Hook],
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        residual: Tensor | None = None,
+    ) -> Tensor:
         if reason := self.tree_refused():
             raise InputError(f"no tree of tokens in {self.info.name}: {reason}")
+        end = self.check_range(start, stop, residual, head=False)
         for site in hooks:
             self.check_site(site)
             if site.component != "resid_post":
                 raise InputError(f"a tree of tokens is patched at resid_post, not at {site}")
         fired: set[Site] = set()
         kept: dict[str, Tensor] = {}
-        handles: list[Any] = []
         inputs = {"input_ids": tree.ids, "attention_mask": torch.ones_like(tree.ids), "use_cache": False}
         if self._takes_positions:
             inputs["position_ids"] = tree.positions
-        keeper = {Site(self.info.n_layers - 1, "resid_post"): _keep(kept)}
+        keeper = {Site(end - 1, "resid_post"): _keep(kept)}
         with ExitStack() as stack:
             if self.unwrapping_is_exact and not self._hooked_by_others():
                 stack.enter_context(self._unwrapped())
+            stack.enter_context(self._idle(start, end))
             blocks, replace = self._block_modules(), self._tree_masks(tree)
-            try:
-                handles += [block.register_forward_pre_hook(replace, with_kwargs=True) for block in blocks]
-                for site, hook in [*hooks.items(), *keeper.items()]:
-                    handles.append(blocks[site.layer].register_forward_hook(firing(site, hook, fired, None)))
-                self.body(**inputs)
-            finally:
-                for handle in handles:
-                    handle.remove()
+
+            def place(handle: Any) -> None:
+                stack.callback(handle.remove)
+
+            for block in blocks[start:end]:
+                place(block.register_forward_pre_hook(replace, with_kwargs=True))
+            if residual is not None:
+                place(blocks[start].register_forward_pre_hook(_injected(residual), with_kwargs=True))
+            # Idle blocks are called all the same: a hook there would see what is none of its layer's.
+            within = {site: hook for site, hook in hooks.items() if start <= site.layer < end}
+            for site, hook in [*within.items(), *keeper.items()]:
+                place(blocks[site.layer].register_forward_hook(firing(site, hook, fired, None)))
+            self.body(**inputs)
         self.must_have_fired(hooks, fired)
         return kept["h"]
 
@@ -342,3 +381,14 @@ def _keep(kept: dict[str, Tensor]) -> Hook:
         kept["h"] = h
 
     return hook
+
+
+def _injected(residual: Tensor) -> Callable[[nn.Module, Any, Any], Any]:
+    """A pre-hook for a block that lets another residual enter it."""
+
+    def inject(block: nn.Module, args: Any, kwargs: Any) -> Any:
+        if args:
+            return (residual, *args[1:]), kwargs
+        return args, kwargs | {"hidden_states": residual}
+
+    return inject

@@ -3,7 +3,7 @@
 import json
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,21 @@ class HookedModel(LanguageModel):
                 stop_at_layer=None if head else end,
                 return_type="logits",
             )
+
+    @override
+    def decoder(self, batch: Batch) -> Callable[[Tensor], Tensor]:
+        from transformer_lens.cache.key_value_cache import TransformerLensKeyValueCache as Cache
+
+        past = Cache.init_cache(self.hooked_transformer.cfg, self.device, len(batch))
+        mask = batch.mask.long()
+
+        def decode(ids: Tensor) -> Tensor:
+            nonlocal mask
+            logits = self.hooked_transformer(ids, attention_mask=mask, past_kv_cache=past)[:, -1]
+            mask = torch.ones_like(ids[:, :1])  # the cache remembers that of the prompts
+            return logits
+
+        return decode
 
     @override
     def final_norm(self, h: Tensor) -> Tensor:

@@ -111,6 +111,13 @@ class TokenReader:
             rules.pop("truncation", None)
         return digest_json({"rules": rules, "prefix": list(self.prefix)})
 
+    def chat(self, text: str) -> str:
+        """The text as a user's turn in the tokenizer's own chat template, up to where the answer begins."""
+        if not getattr(self.tokenizer, "chat_template", None):
+            raise InputError("the tokenizer has no chat template: take a model that was tuned for chat")
+        turns = [{"role": "user", "content": text}]
+        return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+
     def fertility(self, sentences: dict[str, Sequence[str]]) -> "pd.DataFrame":
         """Tokens per word and per character for each language, one row a language.
 

@@ -48,7 +48,7 @@ def summary(v: Verification, judged: list[Property]) -> dict[str, Any]:
     ladders = {
         language: {
             "unpatched": _numbers(study.baseline),
-            "main": _numbers(study.ceiling),
+            "main": _numbers(study.known_ceiling),
             "retention": None if study.retention is None else _numbers(study.retention),
             "methods": {
                 outcome.choice.method: {
@@ -85,7 +85,7 @@ def _knows(v: Verification) -> tuple[bool, str]:
 
 
 def _gap(v: Verification) -> tuple[bool, str]:
-    gaps = {language: v.studies[language].gap for language in v.poorest}
+    gaps = {language: v.studies[language].known_gap for language in v.poorest}
     told = "; ".join(f"{language} {show(gap)} below on {LADDER_TASK}" for language, gap in gaps.items())
     return all(gap.estimate >= GAP for gap in gaps.values()), told
 
@@ -129,7 +129,7 @@ def _nulls(v: Verification) -> tuple[bool, str]:
     for language in v.poorest:
         study = v.studies[language]
         gains = {method: study.outcome(method).gain for method in NULLS}
-        passed &= all(gain.estimate < NULL * study.gap.estimate for gain in gains.values())
+        passed &= all(gain.estimate < NULL * study.known_gap.estimate for gain in gains.values())
         told.append(
             f"{language} " + ", ".join(f"{method} {show(gain, '+')}" for method, gain in gains.items())
         )
@@ -166,7 +166,7 @@ def _distant_too(v: Verification) -> tuple[bool, str]:
 
 def _half(study: StudyResult) -> bool:
     """At least half of the gap is recovered, where there is one."""
-    return study.headline.gain.estimate >= SHARE * study.gap.estimate > 0
+    return study.headline.gain.estimate >= SHARE * study.known_gap.estimate > 0
 
 
 def _better(study: StudyResult) -> bool:
@@ -255,13 +255,17 @@ def _recovered(language: str, study: StudyResult) -> str:
         return f"{language}: nothing was better than no patch"
     return (
         f"{language} {study.baseline.estimate:.3f} → {study.headline.accuracy.estimate:.3f} of "
-        f"{study.ceiling.estimate:.3f} at layer {choice.layer}, α = {choice.strength:g}: "
-        f"{_share(study):.0%} of the gap (gain less half of it {show(study.beyond_half, '+')})"
+        f"{study.known_ceiling.estimate:.3f} at layer {choice.layer}, α = {choice.strength:g}: "
+        f"{_share(study):.0%} of the gap (gain less half of it {_beyond(study)})"
     )
 
 
+def _beyond(study: StudyResult) -> str:
+    return "unknown" if study.beyond_half is None else show(study.beyond_half, "+")
+
+
 def _share(study: StudyResult) -> float:
-    return study.headline.gain.estimate / study.gap.estimate if study.gap.estimate else 0.0
+    return study.headline.gain.estimate / study.known_gap.estimate if study.known_gap.estimate else 0.0
 
 
 def _compared(v: Verification, pairs: list[tuple[str, str]]) -> str:

@@ -10,22 +10,45 @@ from workbench.select.choice import (
     rows_of,
 )
 from workbench.select.crossfit import CrossFit, crossfit
+from workbench.select.explore import EXPLORATORY, explore
 from workbench.select.frozen import freeze, thaw
-from workbench.select.verdict import DELTA, Verdict, decide
+from workbench.select.predictors import predicts
+from workbench.select.refits import FITS, Refits, refit_spread
+from workbench.select.sentence import verdict_sentence
+from workbench.select.verdict import (
+    DELTA,
+    MARGIN,
+    Verdict,
+    decide,
+    decide_choice,
+    holm_verdicts,
+    retained,
+)
 
 __all__ = [
     "DELTA",
+    "EXPLORATORY",
+    "FITS",
+    "MARGIN",
     "NOTHING",
     "Choice",
     "CrossFit",
+    "Refits",
     "Verdict",
     "accuracy_difference",
     "choose",
     "crossfit",
     "decide",
+    "decide_choice",
+    "explore",
     "freeze",
     "gain_on_test",
+    "holm_verdicts",
     "paired_correct",
+    "predicts",
+    "refit_spread",
+    "retained",
     "rows_of",
     "thaw",
+    "verdict_sentence",
 ]

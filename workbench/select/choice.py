@@ -3,18 +3,21 @@
 Choosing reads dev rows alone, reporting reads test rows alone, and each refuses the other's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.errors import InputError
+from workbench.select.grid import Grid, families, grid_of, smoothing, standard_errors
 from workbench.stats import Interval, paired_interval
 from workbench.sweep import BRANCH, CLEAN
 
 NOTHING = 1e-3
 """A mean margin this little above the clean run's is rounding, not a gain (in nats)."""
+_NAMED = ("method", "intervention", "layer", "strength")
 
 
 @dataclass(frozen=True)
@@ -24,68 +27,160 @@ class Choice:
     method: str
     intervention: str | None
     layer: int | None
+    """Of a joint branch, the lowest of its layers."""
     strength: float | None
     margin_gain: float
-    """Mean margin on dev, less that of the clean run: what was maximised."""
+    """Mean margin on dev, less that of the clean run."""
     accuracy_gain: float
     """Accuracy on dev, less that of the clean run. Chosen from many, so it flatters."""
+    smoothed_gain: float = 0.0
+    """`margin_gain`, averaged with neighbouring layers and strengths: what was compared."""
+    also: dict[str, Any] = field(default_factory=dict)
+    """The other columns of `BRANCH` that name the branch: site, positions, joint, seed."""
+
+    @property
+    def name(self) -> str:
+        """The branch in words: `ridge replace at layer 5, strength 0.8`."""
+        if self.layer is None:
+            return "nothing"
+        joint = self.also.get("joint", "one") != "one"
+        where = f"{self.also.get('site')} ({self.also['joint']})" if joint else f"layer {self.layer}"
+        return f"{self.method} {self.intervention} at {where}, strength {self.strength:g}"
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """What `BRANCH` says of the branch."""
+        return {name: getattr(self, name) for name in _NAMED} | self.also
+
+    def same_branch(self, other: "Choice | None") -> bool:
+        """Whether both patch the same, or neither does; no other choice is the clean run."""
+        if self.layer is None or other is None or other.layer is None:
+            return self.layer is None and (other is None or other.layer is None)
+        return self.where == other.where
 
 
 def choose(table: pd.DataFrame, method: str) -> Choice:
-    """Argmax over the method's branches of the mean log-probability margin on dev.
+    """The branch of a method with the best margin on dev, but for what a weaker one may well bring too.
 
-    The clean run takes part: where nothing is better, nothing is chosen. Ties go to the lower layer.
+    The measure is the mean log-probability margin (for generated answers, which have none, the mean score):
+    on the same items it tells branches apart that accuracy, a count of few changed items, cannot.
+
+    1. Each branch's gain over the clean run is averaged with those of its neighbours in layer and strength
+       (`smoothing` has the weights): a map does not work at one layer and fail at the next, so a lone peak is
+       mostly chance. Joint branches have no neighbours and are compared as they are.
+    2. The branch with the largest smoothed gain is the best one. If that gain is no larger than its own
+       standard error, or than rounding, nothing is chosen: the clean run takes part in the rule below.
+    3. One-standard-error rule towards α = 0: all branches remain whose smoothed gain is below the best one's
+       by at most the standard error of that difference, over the same items, or groups where there are any.
+       Among them the smallest strength of each intervention counts, and of interventions the one with the
+       smallest patch there (mean ‖h′ − h‖ / ‖h‖, as strengths of two formulas are no common scale; where
+       the table has no patch sizes, the smallest strength). A larger patch must earn what it disturbs.
+    4. Among branches that tie in this, the largest smoothed gain; then the lower layer.
+
+    Where the table holds refits of a map, only the map itself takes part: the lowest seed.
     """
-    _only(table, "dev")
-    clean = table[table.method == CLEAN]
-    rows = table[table.method == method]
-    if clean.empty or rows.empty:
-        raise InputError(f"the sweep holds no {'clean run' if clean.empty else method}: run it first")
-    means = (
-        rows.assign(correct=rows.correct.astype(float))
-        .groupby(BRANCH, sort=True)[["margin", "correct"]]
-        .mean()
-        .reset_index()
-        .sort_values(["layer", "intervention", "strength"], kind="stable")
-    )
-    best = means.iloc[int(means.margin.to_numpy().argmax())]
-    margin_gain = float(best.margin - clean.margin.mean())
-    if margin_gain <= NOTHING:
+    check_split(table, "dev")
+    return choose_from(grid_for(table, method))
+
+
+def choose_from(grid: Grid) -> Choice:
+    """The rule of `choose`, on branches of one method."""
+    weights = smoothing(grid.branches)
+    smoothed = grid.margin_gain @ weights.T
+    means = smoothed.mean(0)
+    method = str(grid.branches.method.iloc[0])
+    layer, strength = (grid.branches[name].to_numpy(dtype=float) for name in ("layer", "strength"))
+    order = np.lexsort((strength, layer, -_rounded(means)))
+    best = int(order[0])
+    own_error = float(standard_errors(smoothed[:, [best]], grid.units)[0])
+    if means[best] <= max(NOTHING, own_error):
         return Choice(method, None, None, None, 0.0, 0.0)
+    behind = smoothed[:, [best]] - smoothed
+    near = _rounded(means[best] - means) <= _rounded(standard_errors(behind, grid.units))
+    near[best] = True
+    chosen = _smallest_patch(grid.branches, near, order)
+    where = grid.where(chosen)
     return Choice(
         method=method,
-        intervention=str(best.intervention),
-        layer=int(best.layer),
-        strength=float(best.strength),
-        margin_gain=margin_gain,
-        accuracy_gain=float(best.correct - clean.correct.astype(float).mean()),
+        intervention=str(where["intervention"]),
+        layer=int(where["layer"]),
+        strength=float(where["strength"]),
+        margin_gain=float(grid.margin_gain[:, chosen].mean()),
+        accuracy_gain=float(grid.accuracy_gain[:, chosen].mean()),
+        smoothed_gain=float(means[chosen]),
+        also={name: value for name, value in where.items() if name not in _NAMED},
     )
+
+
+def _smallest_patch(branches: pd.DataFrame, near: NDArray[np.bool_], order: NDArray[np.intp]) -> int:
+    """Of the branches near the best, the first in order at its intervention's smallest strength."""
+    strength = branches.strength.to_numpy(dtype=float)
+    size = (
+        branches.patch_size.to_numpy(dtype=float)
+        if "patch_size" in branches
+        else np.full(len(branches), np.nan)
+    )
+    family, ranked = families(branches), [int(j) for j in order if near[j]]
+    first: dict[int, int] = {}
+    for j in ranked:
+        kin = int(family[j])
+        if kin not in first or strength[j] < strength[first[kin]]:
+            first[kin] = j
+    found = sorted(first.values(), key=ranked.index)
+    by = size if np.isfinite(size[found]).all() else strength
+    return min(found, key=lambda j: by[j])
+
+
+def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums in another order are the same to twelve digits, and then a tie is a tie."""
+    return np.asarray(np.round(values, 12), dtype=np.float64)
+
+
+def grid_for(table: pd.DataFrame, method: str) -> Grid:
+    """The method's branches, without refits."""
+    if "seed" in table:
+        seeds = table.seed[table.method == method]
+        if seeds.nunique() > 1:
+            table = table[(table.method == CLEAN) | (table.seed == seeds.min())]
+    return grid_of(table, method)
 
 
 def rows_of(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     """The rows of a chosen branch (of the clean run, where nothing was chosen)."""
+    return branch_rows(table, choice, but=())
+
+
+def branch_rows(table: pd.DataFrame, choice: Choice, but: tuple[str, ...]) -> pd.DataFrame:
+    """The rows of a chosen branch, and of those that differ from it only in the columns `but`."""
     if choice.layer is None:
         return table[table.method == CLEAN]
-    return table[
-        (table.method == choice.method)
-        & (table.intervention == choice.intervention)
-        & (table.layer == choice.layer)
-        & (table.strength == choice.strength)
-    ]
+    where = choice.where
+    mine = np.ones(len(table), dtype=bool)
+    for name in BRANCH:
+        if name in where and name in table and name not in but:
+            mine &= np.asarray((table[name] == where[name]).fillna(False), dtype=bool)
+    return table[mine]
 
 
 def gain_on_test(table: pd.DataFrame, choice: Choice, over: Choice | None = None, seed: int = 0) -> Interval:
-    """Accuracy of the choice less that of another (of the clean run), paired over test items."""
-    _only(table, "test")
+    """Accuracy of the choice less that of another (of the clean run), paired over test items.
+
+    Where both are the same rows, as when nothing was chosen, the difference is 0, and certainly so. `seed`
+    changes nothing (see `paired_interval`).
+    """
+    check_split(table, "test")
     after = rows_of(table, choice)
     before = table[table.method == CLEAN] if over is None else rows_of(table, over)
+    if choice.same_branch(over):
+        units = units_of(after)
+        return Interval(0.0, 0.0, 0.0, 0.95, len(set(units)) if units else len(after))
     return accuracy_difference(after, before, seed)
 
 
 def accuracy_difference(after: pd.DataFrame, before: pd.DataFrame, seed: int = 0) -> Interval:
-    """Accuracy of one branch less that of another, paired over the items of both."""
+    """Accuracy of one branch less that of another, paired over the items of both; `seed` changes nothing."""
     a, b, groups = paired_correct(after, before)
-    return paired_interval(a, b, groups, seed=seed)
+    return paired_interval(a, b, groups)
 
 
 def paired_correct(
@@ -96,11 +191,18 @@ def paired_correct(
         raise InputError("a paired difference needs one branch twice over the same items")
     a = after.set_index("example").correct.astype(float)
     b = before.set_index("example").correct.astype(float).loc[a.index]
-    groups = after.group.astype(str).tolist() if after.group.notna().all() else None
-    return np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64), groups
+    return np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64), units_of(after)
 
 
-def _only(table: pd.DataFrame, split: str) -> None:
+def units_of(rows: pd.DataFrame) -> list[str] | None:
+    """What each item belongs to, itself where it has no group; None where none has."""
+    if not rows.group.notna().any():
+        return None
+    return rows.group.where(rows.group.notna(), rows.example).astype(str).tolist()
+
+
+def check_split(table: pd.DataFrame, split: str) -> None:
+    """Refuse rows of another split."""
     found = sorted(table.split.unique())
     if found != [split]:
         raise InputError(f"only {split} rows belong here, but the table holds {', '.join(found) or 'none'}")

@@ -1,16 +1,33 @@
 """Helps, harms, makes no difference, or undecided: from paired test items, by a rule set beforehand."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from workbench.errors import InputError
-from workbench.stats import Interval, detectable_effect, equivalence, paired_interval
+from workbench.select.choice import Choice, check_split, paired_correct, rows_of
+from workbench.stats import (
+    Interval,
+    MarginTest,
+    detectable_effect,
+    effective_items,
+    equivalence,
+    holm,
+    noninferiority,
+    paired_interval,
+    paired_test,
+)
+from workbench.sweep import CLEAN
 
 DELTA = 0.02
 """A change in accuracy this small would not matter."""
+MARGIN = 0.02
+"""A loss on the main language this small would not matter."""
+LEVEL = 0.95
 Kind = Literal["helps", "harms", "equivalent", "undecided"]
 
 
@@ -27,6 +44,21 @@ class Verdict:
     """Items that became right."""
     lost: int
     """Items that became wrong."""
+    p: float = 1.0
+    """Of no difference, paired, two-sided (`paired_test`): at most 0.05 where the interval excludes 0."""
+    adjusted_p: float | None = None
+    """By Holm, over the hypotheses that were judged together; None where this one stands alone."""
+    within_delta: bool = False
+    """Whether the gain was shown to lie within ± delta."""
+
+    @property
+    def headline(self) -> str:
+        """The kind in words, with what belongs to it."""
+        if self.kind == "equivalent":
+            return f"equivalent within ±{self.delta:g}"
+        if self.kind == "undecided":
+            return f"undecided (could have detected {self.detectable:.2f})"
+        return self.kind
 
     @property
     def sentence(self) -> str:
@@ -46,19 +78,75 @@ def decide(
     """Helps or harms where the 95 % interval excludes 0; else equivalent where it is shown to lie within ±δ.
 
     `after` and `before` are right (1) or wrong (0), item by item. What is neither shown to differ nor
-    shown to be the same is undecided: no effect found is not found that there is none.
+    shown to be the same is undecided: no effect found is not found that there is none. `seed` changes
+    nothing (see `paired_interval`).
     """
     a, b = np.asarray(after, dtype=float), np.asarray(before, dtype=float)
     if not set(np.unique([a, b])) <= {0.0, 1.0}:
         raise InputError("a verdict is about items that are right or wrong: give 0 and 1")
-    gain = paired_interval(a, b, groups, seed=seed)
+    gain = paired_interval(a, b, groups, LEVEL)
     changed = float((a != b).mean())
-    detectable = detectable_effect(gain.n, discordance=changed) if changed else detectable_effect(gain.n)
-    kind: Kind = "undecided"
-    if gain.low > 0:
-        kind = "helps"
-    elif gain.high < 0:
-        kind = "harms"
-    elif len(a) > 1 and equivalence(a, b, delta, groups).holds:
-        kind = "equivalent"
-    return Verdict(kind, gain, delta, detectable, int((a > b).sum()), int((a < b).sum()))
+    items = effective_items(a, b, groups)
+    detectable = detectable_effect(items, discordance=changed) if changed else detectable_effect(items)
+    within = gain.n > 1 and equivalence(a, b, delta, groups).holds
+    return Verdict(
+        kind=_kind(gain.low > 0, gain.high < 0, within),
+        gain=gain,
+        delta=delta,
+        detectable=detectable,
+        gained=int((a > b).sum()),
+        lost=int((a < b).sum()),
+        p=paired_test(a, b, groups),
+        within_delta=within,
+    )
+
+
+def decide_choice(table: pd.DataFrame, choice: Choice, delta: float = DELTA) -> Verdict:
+    """The verdict on what was chosen, from the rows of a test sweep over one language's items.
+
+    Where nothing was chosen, the gain is exactly 0, and the method stays undecided: that dev prefers doing
+    nothing does not show that no branch would help.
+    """
+    check_split(table, "test")
+    clean = table[table.method == CLEAN]
+    verdict = decide(*paired_correct(rows_of(table, choice), clean), delta)
+    if choice.layer is not None:
+        return verdict
+    return replace(verdict, kind="undecided", gain=replace(verdict.gain, low=0.0, high=0.0))
+
+
+def holm_verdicts(verdicts: Mapping[str, Verdict], level: float = LEVEL) -> dict[str, Verdict]:
+    """The verdicts with p-values adjusted by Holm, so that all of them hold at once at `level`.
+
+    For hypotheses fixed before any test item was scored: one for each pair and task, each with its own
+    branch chosen on dev. The branches on dev are not among them; choosing one on other items and scoring it
+    once is one test. A verdict that helps or harms only before the adjustment becomes equivalent where that
+    was shown, else undecided. Intervals stay those of single hypotheses.
+    """
+    if not verdicts:
+        return {}
+    adjusted = holm([verdict.p for verdict in verdicts.values()])
+    found = {}
+    for (name, verdict), p in zip(verdicts.items(), adjusted, strict=True):
+        kind = verdict.kind
+        if kind in ("helps", "harms") and p > 1 - level + 1e-12:
+            kind = _kind(False, False, verdict.within_delta)
+        found[name] = replace(verdict, kind=kind, adjusted_p=float(p))
+    return found
+
+
+def retained(table: pd.DataFrame, choice: Choice, margin: float = MARGIN) -> MarginTest:
+    """Whether the main language loses less than a margin by the patch, from test rows over its items.
+
+    The patch and the clean run on the same items of the main (target) language. Not shown to be worse is not
+    enough: the lower bound at 95 % must lie above −margin.
+    """
+    check_split(table, "test")
+    after, before, groups = paired_correct(rows_of(table, choice), table[table.method == CLEAN])
+    return noninferiority(after, before, margin, groups, LEVEL)
+
+
+def _kind(above: bool, below: bool, within: bool) -> Kind:
+    if above or below:
+        return "helps" if above else "harms"
+    return "equivalent" if within else "undecided"

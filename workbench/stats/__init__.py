@@ -9,7 +9,13 @@ from workbench.stats.bands import Band, max_t_band
 from workbench.stats.base import Alternative, Interval
 from workbench.stats.curves import average_ranks, circular_shift_test, rank_correlation
 from workbench.stats.flips import sign_flip_test
-from workbench.stats.intervals import mean_interval, paired_interval, wilson_interval
+from workbench.stats.intervals import (
+    effective_items,
+    mean_interval,
+    paired_interval,
+    paired_test,
+    wilson_interval,
+)
 from workbench.stats.margins import MarginTest, equivalence, noninferiority
 from workbench.stats.multiple import benjamini_hochberg, holm
 from workbench.stats.paired import mcnemar_exact, tango_interval
@@ -27,6 +33,7 @@ __all__ = [
     "benjamini_hochberg",
     "circular_shift_test",
     "detectable_effect",
+    "effective_items",
     "equivalence",
     "holm",
     "jackknife_interval",
@@ -35,6 +42,7 @@ __all__ = [
     "mean_interval",
     "noninferiority",
     "paired_interval",
+    "paired_test",
     "rank_correlation",
     "sign_flip_test",
     "subsample_interval",

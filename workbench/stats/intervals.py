@@ -1,39 +1,48 @@
-"""Intervals for means and shares of items.
+"""Intervals for means and shares of items, and for differences between two runs over the same items.
 
-Resampling here is for means over items. It must not be used for similarities between sets of
-sentences (CKA, retrieval): a row drawn twice matches itself there; those are for `subsets.py`.
+They are formulas: no number is drawn, so there is no seed to choose. They are for means over items, not for
+similarities between sets of sentences (CKA, retrieval); those are for `subsets.py`.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import stdtr, stdtrit
 
 from workbench.errors import InputError
 from workbench.stats import base
 from workbench.stats.base import Floats, Interval
+from workbench.stats.paired import score, score_bounds
 
 
 def mean_interval(
     values: ArrayLike,
     groups: Sequence[object] | None = None,
     level: float = 0.95,
-    draws: int = 10_000,
-    seed: int = 0,
+    draws: int | None = None,
+    seed: int | None = None,
 ) -> Interval:
-    """mean(values), with the percentile interval of `draws` resampled means.
+    """mean ± t · se; with `groups`, se² = Σ_g e_g² / (1 − n_g/n) / n² for the residual sum e_g of each group.
 
-    Items are resampled with replacement; with `groups`, whole groups are, so that items which belong
-    together (one paragraph, one document) count as what they are.
+    That is the bias-reduced cluster-robust variance (CR2 of Bell & McCaffrey 2002), and t has Satterthwaite's
+    degrees of freedom for it: G − 1 for G groups of equal size, fewer where some are much larger. Without
+    groups it is Student's interval. Items that belong together (one paragraph, one document) so count as
+    what they are. From one item or group nothing follows, and the interval is infinite.
+
+    `draws` and `seed` change nothing: callers of the bootstrap that this replaces may still pass them. Its
+    percentile interval held the truth in 90 % of trials with 10 groups.
     """
     x = base.finite(values, "values")
     base.check_level(level)
-    sums, sizes = base.group_sums(x, groups)
-    means = _resampled_means(sums, sizes, draws, seed)
-    tail = (1 - level) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return Interval(float(x.mean()), float(low), float(high), level, len(sums))
+    estimate, spread = float(x.mean()), _spread(x, groups)
+    if spread.df == 0:
+        return Interval(estimate, -math.inf, math.inf, level, spread.n)
+    half = float(stdtrit(spread.df, (1 + level) / 2)) * spread.error
+    return Interval(estimate, estimate - half, estimate + half, level, spread.n)
 
 
 def paired_interval(
@@ -41,12 +50,63 @@ def paired_interval(
     before: ArrayLike,
     groups: Sequence[object] | None = None,
     level: float = 0.95,
-    draws: int = 10_000,
-    seed: int = 0,
+    draws: int | None = None,
+    seed: int | None = None,
 ) -> Interval:
-    """mean(after − before) over the same items in the same order, with its bootstrap interval."""
+    """mean(after − before) over the same items in the same order, with its interval.
+
+    Right-or-wrong items (0 and 1) have Tango's score interval (`tango_interval`), which keeps a sensible
+    width where few or none changed, with Student's t of n − 1 degrees of freedom in place of z. With
+    `groups`, its counts are divided by the design effect, the variance of `mean_interval` over that of as
+    many unrelated items, and t has the degrees of freedom found there. Other numbers have `mean_interval`
+    of their differences, which see for `draws` and `seed`.
+
+    How often it holds the truth, 4,000 trials each, 100 or 500 items, alone or in 10 to 50 groups of
+    equal and unequal sizes, unrelated or alike within groups (docs/verdict.md has the table): where 10 to
+    40 % of 500 items change sides 93.7 to 96.2 %; of 100 items 95.2 to 97.0 %, the upper end where ten
+    changes come by groups; where 3 % of 500 unrelated items do 94.9 to 95.8 %. It cannot be had
+    everywhere: with 3 changes expected among 100 items it is 97 to 99.7 %, as few tables are possible.
+    Where 3 % of the items change, all in one direction and by whole groups (latent correlation 0.3), it
+    falls to 91 % with 10 groups: those that change much have mostly not been seen.
+    """
     a, b = base.paired(after, before)
-    return mean_interval(a - b, groups, level, draws, seed)
+    base.check_level(level)
+    if not _right_or_wrong(a, b):
+        return mean_interval(a - b, groups, level)
+    found = _changes(a, b, groups)
+    estimate = float((a - b).mean())
+    if found.df == 0:
+        return Interval(estimate, -1.0, 1.0, level, found.groups)
+    t = float(stdtrit(found.df, (1 + level) / 2))
+    low, high = score_bounds(found.n, found.gained, found.lost, t)
+    return Interval(estimate, low, high, level, found.groups)
+
+
+def paired_test(after: ArrayLike, before: ArrayLike, groups: Sequence[object] | None = None) -> float:
+    """p of H₀: mean(after − before) = 0, two-sided; at most 1 − level where `paired_interval` excludes 0.
+
+    For right-or-wrong items this is McNemar's test as he wrote it, (b − c)² / (b + c), without continuity
+    correction; in groups, divided by the design effect and held against t². The exact test is
+    `mcnemar_exact`, the one by random signs `sign_flip_test`: neither has an interval that agrees with it.
+    """
+    a, b = base.paired(after, before)
+    if not _right_or_wrong(a, b):
+        x = a - b
+        spread = _spread(x, groups)
+        if spread.df == 0 or not x.any():
+            return 1.0
+        t = abs(x.mean()) / spread.error if spread.error > 0 else math.inf
+        return 2 * float(stdtr(spread.df, -t))
+    found = _changes(a, b, groups)
+    if found.df == 0:
+        return 1.0
+    return 2 * float(stdtr(found.df, -abs(score(found.n, found.gained, found.lost, 0.0))))
+
+
+def effective_items(after: ArrayLike, before: ArrayLike, groups: Sequence[object] | None = None) -> float:
+    """How many unrelated items would tell as much of the difference; without groups, all of them."""
+    a, b = base.paired(after, before)
+    return min(float(len(a)), _changes(a, b, groups).n)
 
 
 def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
@@ -70,15 +130,59 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
     return Interval(p, low, high, level, n)
 
 
-def _resampled_means(sums: Floats, sizes: Floats, draws: int, seed: int) -> Floats:
-    """Mean of each of `draws` resamples of the groups: how often each was drawn, times its sum."""
-    base.check_draws(draws)
-    rng = np.random.default_rng(seed)
-    n = len(sums)
-    share = np.full(n, 1 / n)
-    step = max(1, base.CHUNK // n)
-    means = []
-    for start in range(0, draws, step):
-        counts = rng.multinomial(n, share, size=min(step, draws - start))
-        means.append((counts @ sums) / (counts @ sizes))
-    return np.concatenate(means)
+@dataclass(frozen=True)
+class _Spread:
+    """Standard error of a mean, its degrees of freedom, and the number of items or groups."""
+
+    error: float
+    df: float
+    n: int
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """How many items changed sides, in items that are worth as much as unrelated ones."""
+
+    n: float
+    gained: float
+    lost: float
+    df: float
+    groups: int
+
+
+def _spread(x: Floats, groups: Sequence[object] | None) -> _Spread:
+    sums, sizes = base.group_sums(x, groups)
+    count, n = len(sums), len(x)
+    if count < 2:
+        return _Spread(0.0, 0.0, count)
+    residuals = sums - sizes * x.mean()
+    # What rounding leaves of groups that are all alike is no spread.
+    residuals[np.abs(residuals) <= 1e-12 * np.abs(sums).max()] = 0
+    kept = 1 - sizes / n
+    error = math.sqrt((residuals**2 / kept).sum()) / n
+    return _Spread(error, _degrees_of_freedom(sizes / n), count)
+
+
+def _degrees_of_freedom(w: Floats) -> float:
+    """(tr C)² / tr C², C the covariance of e_g / √(1 − w_g) for unrelated items, w_g the groups' shares.
+
+    C_gg = w_g and C_gh = −w_g w_h / √((1 − w_g)(1 − w_h)), up to a factor; so tr C = 1 and the sum of
+    squares off the diagonal is (Σ u)² − Σ u² for u = w² / (1 − w).
+    """
+    u = w * w / (1 - w)
+    return float(1 / ((w * w).sum() + u.sum() ** 2 - (u * u).sum()))
+
+
+def _changes(a: Floats, b: Floats, groups: Sequence[object] | None) -> _Changes:
+    n, gained, lost = len(a), int((a > b).sum()), int((a < b).sum())
+    if groups is None:
+        return _Changes(n, gained, lost, n - 1, n)
+    spread = _spread(a - b, groups)
+    unrelated = float((a - b).var(ddof=1)) / n if n > 1 else 0.0
+    # Groups without any spread (nothing changed, or as much in each) leave the items as they are.
+    effect = spread.error**2 / unrelated if unrelated and spread.error else 1.0
+    return _Changes(n / effect, gained / effect, lost / effect, spread.df, spread.n)
+
+
+def _right_or_wrong(a: Floats, b: Floats) -> bool:
+    return all(bool(np.isin(x, (0, 1)).all()) for x in (a, b))

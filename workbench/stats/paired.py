@@ -3,10 +3,10 @@
 b items are right only after the change, c only before it; all others stayed as they were.
 """
 
+import math
 from collections.abc import Callable
 from statistics import NormalDist
 
-import numpy as np
 from scipy.special import bdtr
 
 from workbench.errors import InputError
@@ -37,28 +37,33 @@ def tango_interval(n: int, b: int, c: int, level: float = 0.95) -> Interval:
     """
     base.check_level(level)
     _check_counts(n, b, c)
-    z = NormalDist().inv_cdf((1 + level) / 2)
+    low, high = score_bounds(n, b, c, NormalDist().inv_cdf((1 + level) / 2))
+    return Interval((b - c) / n, low, high, level, n)
+
+
+def score_bounds(n: float, b: float, c: float, z: float) -> tuple[float, float]:
+    """Where the score is z and −z. Counts may be fractions: those of items that are worth fewer."""
     estimate = (b - c) / n
     low = _crossing(lambda delta: score(n, b, c, delta) > z, -1.0, estimate)
     high = _crossing(lambda delta: score(n, b, c, delta) >= -z, estimate, 1.0)
-    return Interval(estimate, low, high, level, n)
+    return low, high
 
 
-def score(n: int, b: int, c: int, delta: float) -> float:
+def score(n: float, b: float, c: float, delta: float) -> float:
     """(b − c − nΔ) / √(n (2 q + Δ(1 − Δ))), standard normal where Δ is the true difference.
 
     q solves 2n q² + (−b − c + (2n − b + c) Δ) q − c Δ (1 − Δ) = 0.
     """
     linear = -b - c + (2 * n - b + c) * delta
     constant = -c * delta * (1 - delta)
-    root = np.sqrt(max(linear * linear - 8 * n * constant, 0.0))
+    root = math.sqrt(max(linear * linear - 8 * n * constant, 0.0))
     # Of the two forms of the same root, the one that subtracts no like numbers.
     q = -2 * constant / (root + linear) if linear > 0 else (root - linear) / (4 * n)
     variance = n * (2 * q + delta * (1 - delta))
     distance = b - c - n * delta
     if variance <= 1e-12 * n:  # only at Δ = 0 without changes, and at ±1
-        return 0.0 if abs(distance) < 1e-9 else float(np.copysign(np.inf, distance))
-    return float(distance / np.sqrt(variance))
+        return 0.0 if abs(distance) < 1e-9 else math.copysign(math.inf, distance)
+    return distance / math.sqrt(variance)
 
 
 def _crossing(before: Callable[[float], bool], left: float, right: float) -> float:

@@ -11,7 +11,7 @@ DISCORDANCE = 0.15
 
 
 def detectable_effect(
-    n: int,
+    n: float,
     power: float = 0.8,
     level: float = 0.95,
     discordance: float = DISCORDANCE,
@@ -20,8 +20,8 @@ def detectable_effect(
     """The δ with δ √n = z_level √ψ + z_power √(ψ − δ²): the smallest true gain found with this power.
 
     For a two-sided paired test at `level` on n right-or-wrong items, ψ of which change sides (Connor 1987).
-    A normal approximation: with fewer than about 50 changed items, tests differ among themselves by a few
-    points of power (exact McNemar below the promise, Tango's interval above it).
+    A normal approximation: `paired_interval` keeps the promise of 0.80 within 3 points from about 25 changed
+    items up; with fewer it finds more (0.84 where 15 of 100 items change), exact McNemar less.
     A gain of δ needs at least δ changed items, so ψ is raised to δ where it is smaller. With `sd`, the
     standard deviation of other paired differences, δ = (z_level + z_power) sd / √n. Items in groups count
     for fewer: give n / (1 + (m − 1) ρ) for groups of m items with correlation ρ. Infinite where no gain

@@ -1,5 +1,6 @@
 """What a study found: judged on test items alone, every gain beside its interval."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,17 +8,22 @@ from typing import Any
 import pandas as pd
 
 from workbench.align import CONTROLS
+from workbench.errors import InputError
 from workbench.select import (
     Choice,
     CrossFit,
+    Refits,
     Verdict,
     accuracy_difference,
-    decide,
+    decide_choice,
     gain_on_test,
-    paired_correct,
+    refit_spread,
+    retained,
     rows_of,
+    verdict_sentence,
 )
-from workbench.stats import Interval, wilson_interval
+from workbench.stats import Interval, MarginTest, wilson_interval
+from workbench.study.facts import FirstFacts
 from workbench.study.settings import Settings
 from workbench.sweep import CLEAN
 
@@ -42,23 +48,42 @@ class Judgement:
 
     baseline: Interval
     """Source-language accuracy, unpatched."""
-    ceiling: Interval
-    """Target-language accuracy on the same items, unpatched."""
-    gap: Interval
+    ceiling: Interval | None
+    """Target-language accuracy on the same items, unpatched; None where the task has no such items."""
+    gap: Interval | None
     headline: Outcome
     share_of_gap: float | None
     """Gain over gap; None where the gap's interval touches 0."""
-    beyond_half: Interval
+    beyond_half: Interval | None
     """Gain less half of the gap, over the same items: above 0 where at least half is recovered."""
     retention: Interval | None
     """What the headline's patch does to target-language items; None where nothing was chosen."""
+    retained: MarginTest | None
+    """Whether it is shown to cost them less than δ."""
+    refits: Refits | None
+    """The headline's gain with maps fitted on other draws of the sentences; None where nothing was chosen."""
     others: tuple[Outcome, ...]
     headline_over: dict[str, Interval]
     """The headline method's test accuracy less that of each other method, paired."""
 
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The headline's and all others."""
+        return (self.headline, *self.others)
+
+    @property
+    def known_ceiling(self) -> Interval:
+        """The ceiling, for tasks that are known to be asked in both languages."""
+        return _known(self.ceiling)
+
+    @property
+    def known_gap(self) -> Interval:
+        """The gap, likewise."""
+        return _known(self.gap)
+
     def outcome(self, method: str) -> Outcome:
         """The outcome of a method."""
-        return next(o for o in (self.headline, *self.others) if o.choice.method == method)
+        return next(o for o in self.outcomes if o.choice.method == method)
 
 
 @dataclass(frozen=True)
@@ -72,49 +97,79 @@ class StudyResult(Judgement):
     target: str
     n: dict[str, int]
     """Sentences (`fit`, `held_out`) and items (`dev`, `test`)."""
+    facts: FirstFacts
+    """What was known before anything was patched."""
     tables: dict[str, pd.DataFrame]
-    """`fit`, `similarity`, `sweep`, `selection`."""
+    """`fit`, `similarity`, `confounds`, `sweep`, `exploration`, `selection`."""
     paths: dict[str, Path]
     seconds: dict[str, float]
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence, with the numbers it rests on."""
+        return verdict_sentence(
+            self.headline.verdict,
+            self.headline.choice,
+            self.gap,
+            {other.choice.method: other.gain for other in self.others},
+            self.retained,
+            self.target,
+        )
+
+
+def headline_of(choices: Mapping[str, Choice], settings: Settings) -> str:
+    """The method that the study is about: the one set, or, if dev may decide, the aligner it prefers."""
+    if not settings.choose_method:
+        return settings.headline
+    aligners = [method for method in choices if method not in CONTROLS]
+    return max(aligners, key=lambda method: choices[method].smoothed_gain)
 
 
 def judge(test: pd.DataFrame, source: str, crossfits: dict[str, CrossFit], settings: Settings) -> Judgement:
     """Score what was chosen on dev on the rows of a test sweep over both languages' items."""
     own, there = test[test.language == source], test[test.language != source]
-    baseline, ceiling = own[own.method == CLEAN], there[there.method == CLEAN]
-    patched_target = there[there.method != CLEAN]
-    seed = settings.seed
-    gap = accuracy_difference(ceiling, baseline, seed)
-    outcomes = {}
-    for method, found in crossfits.items():
-        patched = rows_of(own, found.choice)
-        after, before, groups = paired_correct(patched, baseline)
-        verdict = decide(after, before, groups, settings.delta, seed)
-        outcomes[method] = Outcome(
-            found.choice, method in CONTROLS, verdict.gain, _accuracy(patched), verdict, found
-        )
-    headline = outcomes.pop(settings.headline)
+    itself = own[own.seed.isna() | (own.seed == settings.seed)]
+    baseline, ceiling = itself[itself.method == CLEAN], there[there.method == CLEAN]
+    name = headline_of({method: found.choice for method, found in crossfits.items()}, settings)
+    outcomes = {method: _outcome(itself, found, settings.delta) for method, found in crossfits.items()}
+    headline = outcomes.pop(name)
+    gap = None if there.empty else accuracy_difference(ceiling, baseline)
+    patched = rows_of(itself, headline.choice)
+    on_target = there[there.method != CLEAN]
     return Judgement(
         baseline=_accuracy(baseline),
-        ceiling=_accuracy(ceiling),
+        ceiling=None if there.empty else _accuracy(ceiling),
         gap=gap,
         headline=headline,
-        share_of_gap=headline.gain.estimate / gap.estimate if gap.low > 0 else None,
-        beyond_half=_beyond_half(rows_of(own, headline.choice), baseline, ceiling, seed),
-        retention=None if patched_target.empty else accuracy_difference(patched_target, ceiling, seed),
+        share_of_gap=headline.gain.estimate / gap.estimate if gap and gap.low > 0 else None,
+        beyond_half=None if there.empty else _beyond_half(patched, baseline, ceiling),
+        retention=accuracy_difference(rows_of(there, headline.choice), ceiling) if len(on_target) else None,
+        retained=retained(there, headline.choice, settings.delta) if len(on_target) else None,
+        refits=refit_spread(own, headline.choice) if settings.refits else None,
         others=tuple(outcomes.values()),
         headline_over={
-            method: gain_on_test(own, headline.choice, other.choice, seed)
-            for method, other in outcomes.items()
+            method: gain_on_test(itself, headline.choice, other.choice) for method, other in outcomes.items()
         },
     )
 
 
-def _beyond_half(patched: pd.DataFrame, baseline: pd.DataFrame, ceiling: pd.DataFrame, seed: int) -> Interval:
+def _outcome(own: pd.DataFrame, found: CrossFit, delta: float) -> Outcome:
+    verdict = decide_choice(own, found.choice, delta)
+    accuracy = _accuracy(rows_of(own, found.choice))
+    return Outcome(found.choice, found.choice.method in CONTROLS, verdict.gain, accuracy, verdict, found)
+
+
+def _beyond_half(patched: pd.DataFrame, baseline: pd.DataFrame, ceiling: pd.DataFrame) -> Interval:
     """patched − (baseline + ceiling) / 2 = gain − gap / 2, item by item."""
     here, there = (rows.set_index("example").correct.astype(float) for rows in (baseline, ceiling))
     half_way = baseline.assign(correct=(here + there.loc[here.index]).to_numpy() / 2)
-    return accuracy_difference(patched, half_way, seed)
+    return accuracy_difference(patched, half_way)
+
+
+def _known(interval: Interval | None) -> Interval:
+    if interval is None:
+        raise InputError("the task has no items in the target language: no ceiling and no gap are known")
+    return interval
 
 
 def _accuracy(rows: pd.DataFrame) -> Interval:

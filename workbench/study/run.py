@@ -1,54 +1,58 @@
 """The steps of a study: capture, fit, measure, sweep, choose on dev, judge on test."""
 
-import io
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from workbench.align import LayerMaps
-from workbench.bundled import cautions
+from workbench.align import LayerMaps, refit
 from workbench.capture import Activations
 from workbench.errors import InputError
-from workbench.figures import draw_heatmap, gain_heatmap, to_page
 from workbench.intervene import INTERVENTIONS
 from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
-from workbench.select import Choice, CrossFit, crossfit, freeze
-from workbench.store import write_bytes, write_json
+from workbench.select import Choice, CrossFit, crossfit, explore, freeze
 from workbench.study.alignment import Alignment
-from workbench.study.result import StudyResult, judge
+from workbench.study.examination import AnyTask, Examination
+from workbench.study.facts import FirstFacts, first_facts
+from workbench.study.result import StudyResult, headline_of, judge
+from workbench.study.saved import save_patch
 from workbench.study.settings import Settings
-from workbench.study.tables import selection_table
-from workbench.sweep import CLEAN, Branch, sweep
-from workbench.tasks import SplitName, Task, same_items
+from workbench.study.tables import predictors_table, selection_table
+from workbench.study.writing import patch_card, paths_in, write_study
+from workbench.sweep import Branch, sweep
+from workbench.tasks import Example, SplitName, same_items
 from workbench.text import ParallelText
 from workbench.types import Site
 
 FOLDS = 5
 """Of dev, to see how much of its gain was choosing."""
-PACKAGES = ("torch", "transformers", "transformer-lens", "numpy", "pandas", "plotly")
+_SPLITS: tuple[SplitName, ...] = ("dev", "test")
 
 
 @dataclass
 class Study:
     """One model, pair and task, in one folder. `run()` does all steps; each can be called alone.
 
-    Those that need no task are in `alignment`.
+    Those that need no task are in `alignment`. What is costly (states, sweeps) is kept in the folder as
+    it is done, so that a run that was stopped goes on where it was, to the same tables. `examination` says
+    what was left out of the text beforehand; `store` may be shared by studies of one model.
     """
 
     model: LanguageModel
     text: ParallelText
-    task: Task
+    task: AnyTask
     source: str
     target: str
     folder: Path
     settings: Settings = field(default_factory=Settings)
     progress: Progress = silent
+    examination: Examination | None = None
+    store: Path | None = None
 
     def __post_init__(self) -> None:
         self.alignment = Alignment(
@@ -56,24 +60,23 @@ class Study:
             self.text,
             self.source,
             self.target,
-            self.folder / "store",
+            self.store or self.folder / "store",
             self.settings,
             self.progress,
         )
         self.pair = self.alignment.pair
         self.seconds: dict[str, float] = {}
-        splits: tuple[SplitName, ...] = ("dev", "test")
-        for split in splits:
-            here = self.task.examples(self.source, split)
-            there = self.task.examples(self.target, split)
-            if not here or not same_items(here, there):
+        for split in _SPLITS:
+            here, there = (self.items(language, split) for language in (self.source, self.target))
+            if not here or (there and not same_items(here, there)):
                 raise InputError(
-                    f"task {self.task.name} needs {split} items in {self.source} and the same ones in "
-                    f"{self.target}; it has {len(here)} and {len(there)}"
+                    f"task {self.task.name} needs {split} items in {self.source}, and in {self.target} the "
+                    f"same ones or none; it has {len(here)} and {len(there)}"
                 )
 
     def run(self) -> StudyResult:
         """Every step, then tables, figure and manifest in the folder."""
+        facts = self.facts()
         with self._timed("capture"):
             states = self.alignment.capture()
         with self._timed("fit"):
@@ -92,18 +95,43 @@ class Study:
         # Fixed on disk before a test item is scored.
         freeze(choices, self.folder / "choices.json", self.alignment.facts | {"states": states.digest})
         with self._timed("test"):
-            test = self.test(maps, choices)
-        tables["sweep"] = pd.concat([dev, test], ignore_index=True)
-        result = self._result(test, found, tables)
-        self._write(result, states, dev)
+            test = self.test(maps, choices, states)
+        tables |= {"sweep": pd.concat([dev, test], ignore_index=True), "exploration": explore(own)}
+        result = self._result(test, found, tables, facts)
+        write_study(self, result, states, own)
+        if result.headline.choice.layer is not None:
+            save_patch(
+                self.branch(maps, result.headline.choice), result.paths["patch"], patch_card(self, result)
+            )
         return result
+
+    def items(self, language: str, split: SplitName) -> tuple[Any, ...]:
+        """The task's items, none where it is not asked in the language."""
+        return self.task.examples(language, split) if language in self.task.languages else ()
 
     # The steps, in order -----------------------------------------------------------------------
 
+    def facts(self) -> FirstFacts:
+        """Tokens, and both languages' unpatched accuracy on dev: a first look before the long work."""
+        with self._timed("facts"):
+            clean = self.sweep("dev", (), folder="facts")
+        items = self.items(self.source, "dev")
+        guesses = [1 / len(item.choices) for item in items if isinstance(item, Example)]
+        sides: dict[str, Sequence[str]] = {code: self.text[code] for code in (self.source, self.target)}
+        return first_facts(
+            self.model.tokens.fertility(sides),
+            clean,
+            self.source,
+            n_test=len(self.items(self.source, "test")),
+            chance=sum(guesses) / len(guesses) if guesses else None,
+            seed=self.settings.seed,
+        )
+
     def branches(self, maps: dict[str, LayerMaps]) -> list[Branch]:
         """Every method × intervention × layer × strength."""
+        seed = self.settings.seed
         return [
-            self.branch(maps, Choice(method, intervention, layer, strength, 0.0, 0.0))
+            Branch(method, Site(layer), fitted[layer], intervention, strength, seed, self.settings.positions)
             for method, fitted in maps.items()
             for intervention in self.settings.interventions
             for layer in range(len(fitted))
@@ -113,40 +141,59 @@ class Study:
 
     def branch(self, maps: dict[str, LayerMaps], choice: Choice) -> Branch:
         """The branch that a choice names."""
-        assert choice.layer is not None and choice.intervention is not None and choice.strength is not None
-        return Branch(
-            method=choice.method,
-            site=Site(choice.layer),
-            map=maps[choice.method][choice.layer],
-            intervention=choice.intervention,
-            strength=choice.strength,
-            seed=self.settings.seed,
-        )
+        return next(b for b in self.branches(maps) if choice.where.items() <= b.columns.items())
 
-    def test(self, maps: dict[str, LayerMaps], choices: dict[str, Choice]) -> pd.DataFrame:
-        """Score each method's choice once on test items, and the headline's on the target's too."""
-        chosen = {m: self.branch(maps, choice) for m, choice in choices.items() if choice.layer is not None}
-        headline = [chosen[self.settings.headline]] if self.settings.headline in chosen else []
-        return self.sweep("test", list(chosen.values()), headline)
+    def test(
+        self, maps: dict[str, LayerMaps], choices: dict[str, Choice], states: Activations
+    ) -> pd.DataFrame:
+        """Score each method's choice once on test items, and the headline's on the target's too.
+
+        The headline's map is also fitted anew on other draws of the sentences: is it the map, or these pairs?
+        """
+        chosen = {
+            method: self.branch(maps, choice)
+            for method, choice in choices.items()
+            if choice.layer is not None
+        }
+        name = headline_of(choices, self.settings)
+        headline = [chosen[name]] if name in chosen else []
+        again = [branch for one in headline if self.settings.refits for branch in self.refitted(one, states)]
+        return self.sweep("test", [*chosen.values(), *again], headline)
 
     def sweep(
-        self, split: SplitName, branches: Sequence[Branch], on_target: Sequence[Branch] = ()
+        self,
+        split: SplitName,
+        branches: Sequence[Branch],
+        on_target: Sequence[Branch] = (),
+        folder: str | None = None,
     ) -> pd.DataFrame:
         """Branches and the clean run over source items; `on_target` and it over target items."""
         tables = []
         for language, some in ((self.source, branches), (self.target, on_target)):
-            tables.append(
-                sweep(
-                    self.model,
-                    self.task.examples(language, split),
-                    some,
-                    task=self.task.name,
-                    pair=self.pair,
-                    batch_size=self.settings.batch_size,
-                    progress=self.progress,
+            if items := self.items(language, split):
+                tables.append(
+                    sweep(
+                        self.model,
+                        items,
+                        some,
+                        task=self.task.name,
+                        pair=self.pair,
+                        batch_size=self.settings.batch_size,
+                        allow_naive=self.settings.allow_naive,
+                        folder=self.folder / "shards" / (folder or split) / language,
+                        scorer=getattr(self.task, "scorer", None),
+                        progress=self.progress,
+                    )
                 )
-            )
         return pd.concat(tables, ignore_index=True)
+
+    def refitted(self, branch: Branch, states: Activations) -> list[Branch]:
+        """The same patch with maps from other draws of the fitting sentences, each with the next seed."""
+        source, target = (states.at(branch.site, code)[None] for code in (self.source, self.target))
+        seed = self.settings.seed
+        aligner = self.settings.estimators()[branch.method]
+        fits = refit(aligner, source, target, self.alignment.split.fit, self.settings.refits, seed=seed)
+        return [replace(branch, map=maps[0], seed=seed + 1 + i) for i, maps in enumerate(fits.maps)]
 
     # What came out -----------------------------------------------------------------------------
 
@@ -155,10 +202,24 @@ class Study:
         return table[table.language == self.source]
 
     def _result(
-        self, test: pd.DataFrame, crossfits: dict[str, CrossFit], tables: dict[str, pd.DataFrame]
+        self,
+        test: pd.DataFrame,
+        crossfits: dict[str, CrossFit],
+        tables: dict[str, pd.DataFrame],
+        facts: FirstFacts,
     ) -> StudyResult:
         found = judge(test, self.source, crossfits, self.settings)
-        tables = tables | {"selection": selection_table(self.alignment.facts, self.task.name, found)}
+        chosen = selection_table(self.alignment.facts, self.task.name, found)
+        looked = tables["exploration"]
+        tables = tables | {
+            "selection": chosen,
+            "predictors": predictors_table(
+                tables["similarity"],
+                looked[looked.method == found.headline.choice.method],
+                chosen[chosen.headline],
+                self.settings.seed,
+            ),
+        }
         return StudyResult(
             **vars(found),
             model=self.model.info.as_dict(),
@@ -169,41 +230,13 @@ class Study:
             n={
                 "fit": len(self.alignment.split.fit),
                 "held_out": len(self.alignment.split.test),
-                "dev": len(self.task.examples(self.source, "dev")),
-                "test": len(self.task.examples(self.source, "test")),
+                "dev": len(self.items(self.source, "dev")),
+                "test": len(self.items(self.source, "test")),
             },
+            facts=facts,
             tables=tables,
-            paths={name: self.folder / f"{name}.parquet" for name in tables}
-            | {
-                "heatmap": self.folder / "heatmap.html",
-                "choices": self.folder / "choices.json",
-                "manifest": self.folder / "manifest.json",
-            },
+            paths=paths_in(self.folder, tables),
             seconds=self.seconds,
-        )
-
-    def _write(self, result: StudyResult, states: Activations, dev: pd.DataFrame) -> None:
-        for name, table in result.tables.items():
-            buffer = io.BytesIO()
-            table.to_parquet(buffer, index=False)
-            write_bytes(result.paths[name], buffer.getvalue())
-        with self._timed("figure"):
-            spec = gain_heatmap(self._own(dev), CLEAN, cautions(self.text.sources))
-            write_bytes(result.paths["heatmap"], to_page(draw_heatmap(spec), spec.title).encode())
-        write_json(
-            result.paths["manifest"],
-            {
-                "model": result.model | {"weights_digest": self.model.weights_digest},
-                "text_digest": self.text.digest,
-                "cautions": cautions(self.text.sources),
-                "states_digest": states.digest,
-                "task": self.task.name,
-                "pair": self.pair,
-                "settings": self.settings.to_json(),
-                "n": result.n,
-                "versions": dict(_versions()),
-                "seconds": self.seconds,
-            },
         )
 
     @contextmanager
@@ -211,11 +244,3 @@ class Study:
         start = time.perf_counter()
         yield
         self.seconds[step] = round(time.perf_counter() - start, 3)
-
-
-def _versions() -> Iterator[tuple[str, str]]:
-    for package in ("alignment-workbench", *PACKAGES):
-        try:
-            yield package, version(package)
-        except PackageNotFoundError:
-            yield package, "not installed"

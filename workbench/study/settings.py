@@ -1,14 +1,15 @@
 """What a study compares, and how."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from workbench.align import ALIGNERS, CONTROLS
 from workbench.errors import InputError, did_you_mean
-from workbench.intervene import INTERVENTIONS
-from workbench.select import DELTA
+from workbench.intervene import INTERVENTIONS, Positions
+from workbench.intervene.base import POSITIONS
+from workbench.select import DELTA, FITS
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,21 @@ class Settings:
     """The method whose gain the study is about; the others are there to compare it with."""
     others: tuple[str, ...] = ("mean_shift", "identity", "shuffled_pairs", "random_equal_norm")
     """Methods and controls; a control that wraps a method wraps the headline."""
+    choose_method: bool = False
+    """Whether the study is about whichever aligner dev prefers, instead of the headline."""
     interventions: tuple[str, ...] = ("replace", "add_mapped")
     strengths: tuple[float, ...] = (1.0,)
     """α; a formula that has none is run once."""
+    positions: Positions = "last"
+    """Which tokens are patched: the prompt's last, all of the prompt, or those generated too."""
     held_out: float = 0.2
     """The share of the parallel sentences on which fit and similarity are measured."""
     delta: float = DELTA
-    """A change in accuracy this small would not matter: what `equivalent` means."""
+    """A change in accuracy this small would not matter: what `equivalent` means, and `non-inferior`."""
+    refits: int = 5
+    """How often the chosen map is fitted anew on other draws of the sentences, for test; 0 is never."""
+    allow_naive: bool = False
+    """Whether a sweep goes on by the slow way where a fast one disagrees with it."""
     seed: int = 0
     batch_size: int = 128
 
@@ -50,6 +59,18 @@ class Settings:
             )
         if not self.interventions or not self.strengths:
             raise InputError("a study needs at least one intervention and one strength")
+        if self.positions not in POSITIONS:
+            raise InputError(
+                f"unknown positions {self.positions!r}: {did_you_mean(self.positions, POSITIONS)}"
+            )
+        if not 0 < self.held_out < 1:
+            raise InputError(f"the share held out lies between 0 and 1; {self.held_out} given")
+        if self.refits and self.refits < FITS - 1:
+            raise InputError(
+                f"the spread over {self.refits} refits says little: give {FITS - 1}, or 0 for none"
+            )
+        if not self.delta > 0:
+            raise InputError(f"δ, the change that would not matter, lies above 0; {self.delta:g} given")
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -59,6 +80,15 @@ class Settings:
     def estimators(self) -> dict[str, Any]:
         """An unfitted aligner for each method, by name."""
         return {name: self._estimator(name) for name in self.methods}
+
+    @classmethod
+    def of(cls, methods: Sequence[str], **others: Any) -> Self:
+        """Settings for these methods: dev chooses among the aligners, and controls wrap the first."""
+        aligners = [name for name in methods if name not in CONTROLS]
+        if not aligners:
+            raise InputError(f"at least one aligner is needed: {', '.join(ALIGNERS)}")
+        rest = tuple(name for name in methods if name != aligners[0])
+        return cls(headline=aligners[0], others=rest, choose_method=len(aligners) > 1, **others)
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values."""

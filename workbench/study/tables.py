@@ -5,8 +5,9 @@ from typing import Any
 import pandas as pd
 
 from workbench.align import CONTROLS, LayerMaps, fit_facts
-from workbench.measure import caution, fit_quality
-from workbench.study.result import Judgement
+from workbench.measure import METRICS, caution, fit_quality
+from workbench.select import predicts
+from workbench.study.result import Judgement, Outcome
 from workbench.text import Split
 from workbench.types import Site
 
@@ -48,39 +49,75 @@ def fit_table(
 
 def selection_table(facts: Facts, task: str, found: Judgement) -> pd.DataFrame:
     """One row per method: what was chosen on dev, and what it brings on test."""
-    rows = []
-    for outcome in (found.headline, *found.others):
-        choice, gain = outcome.choice, outcome.gain
-        over = found.headline_over.get(choice.method)
-        rows.append(
-            facts
-            | place(None if choice.layer is None else Site(choice.layer), choice.method, "test")
-            | {
-                "task": task,
-                "intervention": choice.intervention,
-                "strength": choice.strength,
-                "control": outcome.is_control,
-                "dev_margin_gain": choice.margin_gain,
-                "dev_gain": choice.accuracy_gain,
-                "accuracy": outcome.accuracy.estimate,
-                "gain": gain.estimate,
-                "gain_low": gain.low,
-                "gain_high": gain.high,
-                "headline_over": over.estimate if over else None,
-                "headline_over_low": over.low if over else None,
-                "headline_over_high": over.high if over else None,
-                "level": gain.level,
-                "n": gain.n,
-                "verdict": outcome.verdict.kind,
-                "detectable": outcome.verdict.detectable,
-                "gained": outcome.verdict.gained,
-                "lost": outcome.verdict.lost,
-                "crossfit_gain": outcome.crossfit.gain,
-                "optimism": outcome.crossfit.optimism,
-                "agreement": outcome.crossfit.agreement,
-            }
-        )
-    return pd.DataFrame(rows).astype({"layer": "Int64", "strength": "Float64"})
+    rows = [facts | _chosen(outcome, found) | {"task": task} for outcome in found.outcomes]
+    numbers = ("strength", "regret", "refit_sd", "refit_low", "refit_high", "retention", "retention_low")
+    kinds = {"layer": "Int64", "refits": "Int64", "noninferior": "boolean"}
+    return pd.DataFrame(rows).astype(kinds | dict.fromkeys(numbers, "Float64"))
+
+
+def _chosen(outcome: Outcome, found: Judgement) -> dict[str, Any]:
+    choice, gain, verdict = outcome.choice, outcome.gain, outcome.verdict
+    over = found.headline_over.get(choice.method)
+    nowhere = choice.layer is None
+    return {
+        "site": None if nowhere else choice.also.get("site", str(Site(choice.layer or 0))),
+        "layer": choice.layer,
+        "method": choice.method,
+        "split": "test",
+        "intervention": choice.intervention,
+        "positions": choice.also.get("positions"),
+        "joint": choice.also.get("joint"),
+        "strength": choice.strength,
+        "control": outcome.is_control,
+        "headline": outcome is found.headline,
+        "dev_margin_gain": choice.margin_gain,
+        "dev_gain": choice.accuracy_gain,
+        "accuracy": outcome.accuracy.estimate,
+        "gain": gain.estimate,
+        "gain_low": gain.low,
+        "gain_high": gain.high,
+        "headline_over": over.estimate if over else None,
+        "headline_over_low": over.low if over else None,
+        "headline_over_high": over.high if over else None,
+        "level": gain.level,
+        "n": gain.n,
+        "verdict": verdict.kind,
+        "p": verdict.p,
+        "detectable": verdict.detectable,
+        "gained": verdict.gained,
+        "lost": verdict.lost,
+        "crossfit_gain": outcome.crossfit.gain,
+        "optimism": outcome.crossfit.optimism,
+        "regret": outcome.crossfit.regret,
+        "agreement": outcome.crossfit.agreement,
+    } | (_headline(found) if outcome is found.headline else dict.fromkeys(_HEADLINE))
+
+
+_HEADLINE = ("refits", "refit_sd", "refit_low", "refit_high", "retention", "retention_low", "noninferior")
+
+
+def _headline(found: Judgement) -> dict[str, Any]:
+    """What only the patch that the study is about is asked."""
+    fits, kept = found.refits, found.retained
+    return dict.fromkeys(_HEADLINE) | {
+        **({"refits": fits.n, "refit_sd": fits.sd} if fits else {}),
+        **({"refit_low": fits.smallest, "refit_high": fits.largest} if fits else {}),
+        **({"retention": kept.interval.estimate, "retention_low": kept.interval.low} if kept else {}),
+        **({"noninferior": kept.holds} if kept else {}),
+    }
+
+
+def predictors_table(
+    similarity: pd.DataFrame, exploration: pd.DataFrame, selection: pd.DataFrame, seed: int
+) -> pd.DataFrame:
+    """Which measure's curve over layers goes along with what the headline's patch brings there on dev.
+
+    `exploration` and `selection` hold the headline's rows alone.
+    """
+    gains = exploration[exploration.joint == "one"]
+    lower = tuple(name for name, metric in METRICS.items() if not metric.higher_is_better)
+    table = predicts(similarity, gains, selection, lower, seed=seed).rename(columns={"measure": "method"})
+    return table.assign(site=None, layer=pd.array([None] * len(table), "Int64"), seed=seed, split="dev")
 
 
 def place(site: Site | None, method: str, split: str) -> dict[str, Any]:

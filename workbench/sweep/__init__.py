@@ -5,6 +5,7 @@ from workbench.sweep.plan import BRANCH, CLEAN, COLUMNS, Branch
 from workbench.sweep.run import sweep
 from workbench.sweep.score import read_examples, score_choices
 from workbench.sweep.slots import slots_can, sweep_slots
+from workbench.sweep.suffix import suffix_can, sweep_suffix
 
 __all__ = [
     "BRANCH",
@@ -14,7 +15,9 @@ __all__ = [
     "read_examples",
     "score_choices",
     "slots_can",
+    "suffix_can",
     "sweep",
     "sweep_naive",
     "sweep_slots",
+    "sweep_suffix",
 ]

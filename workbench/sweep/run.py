@@ -1,32 +1,28 @@
-"""The sweep as others call it: by slots where they can, once they have been checked against naive."""
+"""The sweep as others call it: each branch by the fastest way that can do it, once checked against naive."""
 
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
-import torch
 
 from workbench.errors import InputError
 from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
-from workbench.sweep.naive import Scores, margin, naive_scores, sweep_naive
-from workbench.sweep.plan import Branch
+from workbench.sweep.answers import Generation, Question, answer_columns, read_questions
+from workbench.sweep.check import FAST, check_fast
+from workbench.sweep.naive import Scores, branch_table, naive_scores, rows_table
+from workbench.sweep.plan import COLUMNS, Branch
 from workbench.sweep.score import Reading, read_examples
-from workbench.sweep.slots import slot_scores, slots_can, sweep_slots
-from workbench.tasks import Example
-
-CHECKED = 8
-"""Examples that go through slots and naive before a sweep."""
-FACTOR = 4.0
-"""Slots may differ from naive by so much more than naive at one batch size from naive at another…"""
-FLOOR = 1e-4
-"""… or by this share of the logits' scale, for each token of a choice (in half precision: one step)."""
+from workbench.sweep.shards import Shard, Shelf, plan_facts, plan_shards
+from workbench.sweep.slots import Limits, run_slots, slots_can
+from workbench.sweep.suffix import run_suffix, suffix_can
+from workbench.tasks import AnswerExample, Example
 
 
 def sweep(
     model: LanguageModel,
-    examples: Sequence[Example],
+    examples: Sequence[Example] | Sequence[AnswerExample],
     branches: Sequence[Branch],
     *,
     task: str,
@@ -35,136 +31,144 @@ def sweep(
     batch_size: int = 64,
     progress: Progress = silent,
     allow_naive: bool = False,
+    folder: Path | None = None,
+    scorer: str | None = None,
+    max_new_tokens: int = 32,
+    until: str | None = "\n",
 ) -> pd.DataFrame:
-    """One row per (branch, example), as from `sweep_naive`; by slots for all branches that they can do.
+    """One row per (branch, example), as from `sweep_naive`; with `clean`, the unpatched run comes first.
 
-    Some examples go through both first. Where they disagree this is an error, or, with `allow_naive`, all
-    is swept naively.
+    Each branch goes by slots, else by suffix, else naively. Some examples go through a fast way and naive
+    before; where they disagree this is an error, or, with `allow_naive`, that way's branches go naively.
+
+    With a `folder`, finished parts are kept there, and a sweep that was interrupted goes on where it was:
+    its table is the same to the byte. Another sweep in the same folder has parts of its own.
+
+    Examples with answers are generated, greedily and naively, `max_new_tokens` at most and up to `until`;
+    they need the `scorer` of their task.
     """
     if not examples:
         raise InputError(f"no examples of {task} to sweep over")
-    readings = read_examples(model, examples)
-    able = [slots_can(model, readings, [branch]) is None for branch in branches]
-    fast = [branch for branch, can in zip(branches, able, strict=True) if can]
-    slow = [branch for branch, can in zip(branches, able, strict=True) if not can]
-    found = check_slots(model, readings, fast) if fast else None
-    if found is not None and not allow_naive:
-        raise InputError(
-            f"{found}: naive for all would take about {_minutes(found, len(branches), len(examples))}; "
-            "pass allow_naive=True to go on so"
-        )
-    if found is not None or not fast:
-        return sweep_naive(
-            model,
-            examples,
-            branches,
-            task=task,
-            pair=pair,
-            clean=clean,
-            batch_size=batch_size,
-            progress=progress,
-        )
-    table = sweep_slots(
-        model, examples, fast, task=task, pair=pair, clean=clean, batch_size=batch_size, progress=progress
+    if not (clean or branches):
+        raise InputError(f"nothing to sweep over {task}: no branches, and no clean run")
+    limits = Limits(batch_size)
+    work = _Work(
+        model, examples, branches, task, pair, limits, _generation(examples, scorer, max_new_tokens, until)
     )
-    if not slow:
-        return table
-    rest = sweep_naive(
-        model, examples, slow, task=task, pair=pair, clean=False, batch_size=batch_size, progress=progress
-    )
-    return _interleaved(table, rest, [*([True] if clean else []), *able], len(examples))
-
-
-@dataclass(frozen=True)
-class Disagreement:
-    """Where slots and naive differ most, for their tolerance, on one example."""
-
-    model: str
-    branch: Branch | None
-    example: str
-    margins: tuple[float, float]
-    predictions: tuple[int, int]
-    tolerance: float
-    seconds: float
-    """What naive takes for one example in one branch."""
-
-    def __str__(self) -> str:
-        b = self.branch
-        what = "the clean run" if b is None else f"{b.method} at {b.site} ({b.intervention}, {b.strength:g})"
-        return (
-            f"slots and naive disagree on {self.model}, {what}, example {self.example!r}: margin "
-            f"{self.margins[0]:.6g} and {self.margins[1]:.6g} (allowed difference {self.tolerance:.1g}), "
-            f"choice {self.predictions[0]} and {self.predictions[1]}"
-        )
-
-
-def check_slots(
-    model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]
-) -> Disagreement | None:
-    """Some examples, in the clean run and in the first, the last and the strongest branch, both ways.
-
-    The examples are spread over the lengths of prompts, with the shortest and the longest. Margins must
-    agree, and choices unless naive itself has a tie there.
-    """
-    some = _spread(readings)
-    clean, patched = slot_scores(model, some, branches)
-    strongest = max(range(len(branches)), key=lambda j: float(patched[j].sizes.mean()))
-    picks = dict.fromkeys((0, len(branches) - 1, strongest))
-    pairs = [(None, clean), *((branches[j], patched[j]) for j in picks)]
-    start = time.perf_counter()
-    whole = [naive_scores(model, some, branch, len(some)) for branch, _ in pairs]
-    seconds = (time.perf_counter() - start) / (len(pairs) * len(some))
-    alone = [naive_scores(model, some, branch, 1) for branch, _ in pairs]
-    noise = max(
-        abs(p - q)
-        for a, b in zip(whole, alone, strict=True)
-        for p, q in zip(_margins(a, some), _margins(b, some), strict=True)
-    )
-    tolerance = max(FACTOR * noise, _floor(model, some))
-    for (branch, slots), naive in zip(pairs, whole, strict=True):
-        for i, reading in enumerate(some):
-            margins = _margins(slots, some)[i], _margins(naive, some)[i]
-            predictions = int(slots.choices[i].argmax()), int(naive.choices[i].argmax())
-            best = naive.choices[i].topk(2).values
-            tie = float(best[0] - best[1]) <= tolerance
-            same = abs(margins[0] - margins[1]) <= tolerance  # not so where one is NaN
-            if not same or (predictions[0] != predictions[1] and not tie):
-                name = model.info.name
-                return Disagreement(
-                    name, branch, reading.example.id, margins, predictions, tolerance, seconds
-                )
-    return None
-
-
-def _spread(readings: Sequence[Reading]) -> list[Reading]:
-    by_length = sorted(readings, key=lambda reading: len(reading.prompt))
-    n = min(CHECKED, len(by_length))
-    return [by_length[round(i * (len(by_length) - 1) / max(n - 1, 1))] for i in range(n)]
-
-
-def _margins(scores: Scores, readings: Sequence[Reading]) -> list[float]:
-    return [margin(s, reading.example.answer) for s, reading in zip(scores.choices, readings, strict=True)]
-
-
-@torch.no_grad()
-def _floor(model: LanguageModel, readings: Sequence[Reading]) -> float:
-    logits = model.run(model.batch([reading.prompt for reading in readings]))
-    step = torch.finfo(logits.dtype).eps
-    summed = max(len(choice) for reading in readings for choice in reading.choices)
-    return max(FLOOR, step) * max(float(logits.float().abs().max()), 1.0) * summed
-
-
-def _minutes(found: Disagreement, n_branches: int, n_examples: int) -> str:
-    seconds = found.seconds * n_examples * (n_branches + 1)
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def _interleaved(fast: pd.DataFrame, slow: pd.DataFrame, able: Sequence[bool], n: int) -> pd.DataFrame:
-    """Both tables' branches, `n` rows each, in the order asked for."""
-    tables = {True: fast, False: slow}
-    done = {True: 0, False: 0}
+    shelf = None
+    if folder is not None:
+        settings = {"task": task, "pair": pair, "clean": clean, "limits": vars(limits), "naive": allow_naive}
+        settings |= {"generation": vars(work.how) if work.how else None}
+        shelf = Shelf(Path(folder), plan_facts(model, examples, branches, settings))
+    ways = shelf.ways() if shelf else None
+    if ways is None:
+        ways = work.ways(clean, allow_naive)
+        if shelf:
+            shelf.begin(ways)
+    shards = plan_shards(model, work.items, branches, ways, limits)
     parts = []
-    for which in able:
-        parts.append(tables[which].iloc[done[which] : done[which] + n])
-        done[which] += n
-    return pd.concat(parts, ignore_index=True)
+    for number, shard in enumerate(shards):
+        part = shelf.get(number) if shelf else None
+        if part is None:
+            part = work.run(shard)
+            if shelf:
+                shelf.put(number, part)
+        parts.append(part)
+        progress("sweep", number + 1, len(shards))
+    whole = pd.concat(parts, ignore_index=True).sort_values(["branch", "row"], kind="stable")
+    return whole[list(COLUMNS)].astype(COLUMNS).reset_index(drop=True)
+
+
+def _generation(
+    examples: Sequence[Any], scorer: str | None, most: int, until: str | None
+) -> Generation | None:
+    asked = [isinstance(example, AnswerExample) for example in examples]
+    if not any(asked):
+        return None
+    if not all(asked):
+        raise InputError("examples with choices and with answers in one sweep: sweep over each kind alone")
+    if scorer is None:
+        raise InputError("generated answers need a scorer: pass scorer=task.scorer")
+    return Generation(scorer, most, until)
+
+
+class _Work:
+    """A sweep's model, examples and branches, and how a part of it is run."""
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        examples: Sequence[Any],
+        branches: Sequence[Branch],
+        task: str,
+        pair: str,
+        limits: Limits,
+        how: Generation | None,
+    ):
+        self.model, self.branches, self.limits, self.how = model, branches, limits, how
+        self.facts = {"model": model.info.name, "task": task, "pair": pair}
+        self.items: Any = read_questions(model, examples) if how else read_examples(model, examples)
+
+    def ways(self, clean: bool, allow_naive: bool) -> list[str]:
+        """The way of each branch, the clean run's (or "") first, once the fast ways are checked."""
+        if self.how:
+            return ["generated" if clean else "", *["generated"] * len(self.branches)]
+        ways = [self._fastest(branch) for branch in self.branches]
+        for way in FAST:
+            mine = [branch for branch, its in zip(self.branches, ways, strict=True) if its == way]
+            found = check_fast(way, self.model, self.items, mine) if mine else None
+            if found is not None and not allow_naive:
+                takes = found.naive_takes(len(self.branches), len(self.items))
+                raise InputError(
+                    f"{found}: naive for all would take about {takes}; pass allow_naive=True to go on so"
+                )
+            if found is not None:
+                ways = ["naive" if its == way else its for its in ways]
+        # The clean run is part of the fastest way there is.
+        first = next((way for way in FAST if way in ways), "naive")
+        return [first if clean else "", *ways]
+
+    def _fastest(self, branch: Branch) -> str:
+        if slots_can(self.model, self.items, [branch]) is None:
+            return "slots"
+        return "suffix" if suffix_can(self.model, self.items, [branch]) is None else "naive"
+
+    def run(self, shard: Shard) -> pd.DataFrame:
+        """The rows of a shard, with the numbers of their branches and examples."""
+        items = [self.items[i] for i in shard.rows]
+        tables = self._generated(items, shard) if self.how else self._scored(items, shard)
+        parts = [
+            table.assign(branch=number, row=list(shard.rows))
+            for number, table in zip(shard.branches, tables, strict=True)
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+    def _branch(self, number: int) -> Branch | None:
+        return self.branches[number - 1] if number else None
+
+    def _scored(self, readings: Sequence[Reading], shard: Shard) -> list[pd.DataFrame]:
+        those = [branch for number in shard.branches if (branch := self._branch(number)) is not None]
+        clean = 0 in shard.branches
+        found: list[Scores]
+        if shard.way == "naive":
+            runs = [*([None] if clean else []), *those]
+            found = [naive_scores(self.model, readings, run, self.limits.batch_size) for run in runs]
+        elif shard.way == "slots":
+            unpatched, found = run_slots(self.model, readings, those)
+            found = [unpatched, *found] if clean else found
+        else:
+            below, found = run_suffix(self.model, readings, those, clean=clean)
+            found = [below, *found] if below is not None else found
+        return [
+            branch_table(readings, self._branch(number), scores, self.facts)
+            for number, scores in zip(shard.branches, found, strict=True)
+        ]
+
+    def _generated(self, questions: Sequence[Question], shard: Shard) -> list[pd.DataFrame]:
+        assert self.how is not None
+        tables = []
+        for number in shard.branches:
+            branch = self._branch(number)
+            columns: Mapping[str, Any] = answer_columns(self.model, questions, branch, self.how)
+            tables.append(rows_table([q.example for q in questions], branch, dict(columns), self.facts))
+        return tables

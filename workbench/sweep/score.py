@@ -1,19 +1,21 @@
-"""Log-likelihood of choices, given a prompt; with or without a patch at its last token."""
+"""Log-likelihood of choices, given a prompt; with or without patches."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from workbench.errors import InputError
-from workbench.models import Batch, Hook, LanguageModel
+from workbench.models import Batch, LanguageModel
+from workbench.models.base import Padding
 from workbench.tasks import Example
-from workbench.types import Site
 
-HooksAt = Callable[[Batch, Int[Tensor, " batch"]], dict[Site, Hook]]
-"""Given a batch and where each row's last prompt token is, the hooks of that run."""
+Patched = Callable[[Batch, Int[Tensor, " batch"]], AbstractContextManager[Any]]
+"""Given a batch and where each row's prompt ends, a block in which its run is patched."""
 
 
 @dataclass(frozen=True)
@@ -46,26 +48,30 @@ def read_examples(model: LanguageModel, examples: Sequence[Example]) -> list[Rea
     return readings
 
 
+@torch.no_grad()
 def score_choices(
     model: LanguageModel,
     readings: Sequence[Reading],
-    hooks_at: HooksAt | None = None,
+    patched: Patched | None = None,
     batch_size: int = 64,
+    padding: Padding = "right",
 ) -> list[Float[Tensor, " choice"]]:
     """Σ log p(choice token | prompt, choice tokens before it), for each choice of each example.
 
     Where all choices are single tokens, one run of the prompt scores them all; else every choice is
-    run behind its prompt. Either way a patch sits at the last prompt token.
+    run behind its prompt.
     """
-    single = all(len(choice) == 1 for reading in readings for choice in reading.choices)
+    single = all_single(readings)
     rows = [(i, c) for i, r in enumerate(readings) for c in range(1 if single else len(r.choices))]
     scores: list[list[Tensor]] = [[] for _ in readings]
     for start in range(0, len(rows), batch_size):
         part = rows[start : start + batch_size]
         tails = [() if single else readings[i].choices[c][:-1] for i, c in part]
-        batch = model.batch([readings[i].prompt + tail for (i, _), tail in zip(part, tails, strict=True)])
+        texts = [readings[i].prompt + tail for (i, _), tail in zip(part, tails, strict=True)]
+        batch = model.batch(texts, padding)
         at = batch.last - torch.tensor([len(tail) for tail in tails], device=batch.last.device)
-        logits = _run(model, batch, hooks_at(batch, at) if hooks_at else {})
+        with patched(batch, at) if patched else nullcontext():
+            logits = model.run(batch)
         for row, (i, c) in enumerate(part):
             log_p = logits[row, int(at[row]) : int(batch.last[row]) + 1].float().log_softmax(-1).cpu()
             if single:
@@ -76,6 +82,6 @@ def score_choices(
     return [torch.stack(values) for values in scores]
 
 
-@torch.no_grad()
-def _run(model: LanguageModel, batch: Batch, hooks: dict[Site, Hook]) -> Tensor:
-    return model.run(batch, hooks=hooks or None)
+def all_single(readings: Sequence[Reading]) -> bool:
+    """Whether every choice is one token, so that a run of the prompt scores them all."""
+    return all(len(choice) == 1 for reading in readings for choice in reading.choices)

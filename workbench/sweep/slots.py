@@ -10,7 +10,8 @@ and the tokens of the choices that follow it:
 Each block sees the shared part and itself, at the positions it would have. At its layer a branch's block
 is overwritten: the last token with the patched clean state, the choices with their clean states, which is
 what they are there, for a patch at layer l is seen from layer l + 1 on. Below that a block is dead weight,
-above it *is* the patched run.
+above it *is* the patched run. A joint branch is overwritten so at its lowest layer; at those above only its
+last token is patched again, from its own state or, with `from_clean`, from the clean block's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,10 +23,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from workbench.errors import InputError
+from workbench.intervene import INTERVENTIONS, Intervention, Map, PositionPatch, patch_size
 from workbench.models import Hook, LanguageModel, TokenTree
 from workbench.models.support import support_table
 from workbench.progress import Progress, silent
-from workbench.sweep.naive import Scores, branch_table, patch_of
+from workbench.sweep.naive import Scores, branch_table
 from workbench.sweep.plan import Branch
 from workbench.sweep.score import Reading, read_examples
 from workbench.tasks import Example
@@ -39,16 +41,31 @@ LOGITS = 2**25
 
 def slots_can(model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]) -> str | None:
     """Why these branches must be swept naively, or None where slots can do it."""
+    if reason := trees_tried(model):
+        return reason
+    for branch in branches:
+        if branch.positions != "last":
+            return f"slots patch the last prompt token, not {branch.positions!r}"
+        for site, _ in branch.parts:
+            if site.component != "resid_post":
+                return f"slots patch resid_post, not {site}"
+    return too_long(model, readings)
+
+
+def too_long(model: LanguageModel, readings: Sequence[Reading]) -> str | None:
+    """Which text the model cannot take, if there is one."""
+    longest = max((len(r.prompt) + len(c) - 1 for r in readings for c in r.choices), default=0)
+    if model.info.n_ctx is not None and longest > model.info.n_ctx:
+        return f"an example has {longest} tokens, but {model.info.name} takes {model.info.n_ctx}"
+    return None
+
+
+def trees_tried(model: LanguageModel) -> str | None:
+    """Why no tree of tokens is run through this model, or None where one is."""
     if reason := model.tree_refused():
         return reason
     if model.info.architecture not in {row.architecture for row in support_table()}:
         return f"slots have not been tried on {model.info.architecture}"
-    for branch in branches:
-        if branch.site.component != "resid_post":
-            return f"slots patch resid_post, not {branch.site}"
-    longest = max((len(r.prompt) + len(c) - 1 for r in readings for c in r.choices), default=0)
-    if model.info.n_ctx is not None and longest > model.info.n_ctx:
-        return f"an example has {longest} tokens, but {model.info.name} takes {model.info.n_ctx}"
     return None
 
 
@@ -94,7 +111,6 @@ class Limits:
     slots: int = SLOTS
 
 
-@torch.no_grad()
 def slot_scores(
     model: LanguageModel,
     readings: Sequence[Reading],
@@ -103,27 +119,38 @@ def slot_scores(
     progress: Progress = silent,
 ) -> tuple[Scores, list[Scores]]:
     """The clean run, and each branch."""
-    runs = list(_runs(readings, len(branches), limits or Limits()))
+    runs = list(slot_runs(readings, len(branches), limits or Limits()))
     found: list[list[Tensor]] = [[torch.empty(0)] * len(readings) for _ in range(len(branches) + 1)]
     sizes = torch.zeros(len(branches) + 1, len(readings), dtype=torch.float64)
     for done, (rows, mine) in enumerate(runs):
-        pack = Pack(model, [readings[i] for i in rows], [branches[j] for j in mine])
-        h = model.run_tree(pack.tree, pack.hooks())
+        unpatched, patched = run_slots(model, [readings[i] for i in rows], [branches[j] for j in mine])
         where = [0, *(j + 1 for j in mine)]
-        for i, scores in zip(rows, pack.scores(h), strict=True):
-            for j, of_block in zip(where, scores, strict=True):
-                found[j][i] = of_block
-        sizes[torch.tensor(where)[:, None], torch.tensor(rows)] = pack.sizes
+        for j, scores in zip(where, [unpatched, *patched], strict=True):
+            sizes[j, torch.tensor(rows)] = scores.sizes
+            for i, choices in zip(rows, scores.choices, strict=True):
+                found[j][i] = choices
         progress("sweep", done + 1, len(runs))
     by_branch = [Scores(choices, size) for choices, size in zip(found, sizes, strict=True)]
     return by_branch[0], by_branch[1:]
 
 
-def _runs(
+@torch.no_grad()
+def run_slots(
+    model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]
+) -> tuple[Scores, list[Scores]]:
+    """One run: the clean run of these examples, and each branch."""
+    pack = Pack(model, readings, branches)
+    h = model.run_tree(pack.tree, pack.hooks())
+    of_block = list(zip(*pack.scores(h), strict=True))
+    found = [Scores(list(choices), size) for choices, size in zip(of_block, pack.sizes, strict=True)]
+    return found[0], found[1:]
+
+
+def slot_runs(
     readings: Sequence[Reading], n_branches: int, limits: Limits
 ) -> Iterator[tuple[list[int], list[int]]]:
     """Which examples and which branches go into each run: rows of like length, blocks in equal parts."""
-    blocks = [_block_size(reading) for reading in readings]
+    blocks = [block_size(reading) for reading in readings]
     order = sorted(range(len(readings)), key=lambda i: (blocks[i], len(readings[i].prompt)))
     while order:
         # The longest block of a batch decides how many branches fit; sorted, it is the last one's.
@@ -144,7 +171,8 @@ def _runs(
             yield rows, list(range(n_branches))[part * each : (part + 1) * each]
 
 
-def _block_size(reading: Reading) -> int:
+def block_size(reading: Reading) -> int:
+    """Tokens of a block: the last one of the prompt, and those of the choices that predict something."""
     return 1 + sum(len(choice) - 1 for choice in reading.choices)
 
 
@@ -156,7 +184,7 @@ class Pack:
         device = model.device
         self.heads = torch.tensor([len(r.prompt) - 1 for r in readings], device=device)
         """Where each row's last prompt token stands: there its clean block begins."""
-        self.blocks = torch.tensor([_block_size(r) for r in readings], device=device)
+        self.blocks = torch.tensor([block_size(r) for r in readings], device=device)
         self.sizes = torch.zeros(len(branches) + 1, len(readings), dtype=torch.float64)
         self.tree = self._tree()
         # Row and place of every token in a clean block; a branch's copy stands some blocks later.
@@ -188,12 +216,15 @@ class Pack:
 
     def hooks(self) -> dict[Site, Hook]:
         """For each layer with branches, the hook that puts them in their blocks."""
-        at: dict[Site, list[int]] = {}
+        at: dict[Site, list[tuple[int, int]]] = {}
         for j, branch in enumerate(self.branches):
-            at.setdefault(branch.site, []).append(j)
+            for part, (site, _) in enumerate(branch.parts):
+                at.setdefault(site, []).append((j, part))
         return {site: self._fill(mine) for site, mine in at.items()}
 
-    def _fill(self, mine: list[int]) -> Hook:
+    def _fill(self, mine: list[tuple[int, int]]) -> Hook:
+        """For some branches, each with the place of this layer among its sites."""
+
         def hook(h: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
             here = [t.to(h.device) for t in (self._rows, self._source, self._step, self.heads, self.blocks)]
             rows, source, step, heads, blocks = here
@@ -201,13 +232,16 @@ class Pack:
             state = h[each, heads][:, None]
             clean = h[rows, source]
             changed = h.clone()
-            for j in mine:
-                # A block is written whole, so that choices of several tokens carry their clean states.
-                changed[rows, source + (j + 1) * step] = clean
-                patch = patch_of(self.branches[j], torch.zeros_like(heads))
-                changed[each, heads + (j + 1) * blocks] = patch(state)[:, 0]
-                assert patch.size is not None
-                self.sizes[j + 1] = patch.size
+            for j, part in mine:
+                branch, at = self.branches[j], heads + (j + 1) * blocks
+                if part == 0:
+                    # A block is written whole, so that choices of several tokens carry their clean states.
+                    changed[rows, source + (j + 1) * step] = clean
+                own = h[each, at][:, None] if part else state
+                patch = PositionPatch(*_formula(branch, part), torch.zeros_like(heads), branch.strength)
+                after = patch(state if branch.from_clean else own)
+                changed[each, at] = after[:, 0]
+                self.sizes[j + 1] += patch_size(own[:, 0], after[:, 0]).cpu() / len(branch.parts)
             return changed
 
         return hook
@@ -216,7 +250,7 @@ class Pack:
         """For each row, and in it for each block (clean first), the log-likelihoods of the choices."""
         n = len(self.branches) + 1
         for row, reading in enumerate(self.readings):
-            size, head = _block_size(reading), len(reading.prompt) - 1
+            size, head = block_size(reading), len(reading.prompt) - 1
             states = h[row, head : head + size * n]
             offsets, tokens, owner = _wanted(reading)
             log_p = self._log_likelihoods(states, size, offsets.to(h.device), tokens.to(h.device))
@@ -236,10 +270,14 @@ class Pack:
         return torch.cat(parts)
 
 
+def _formula(branch: Branch, part: int) -> tuple[Intervention, Map]:
+    return INTERVENTIONS[branch.intervention], branch.parts[part][1].transform
+
+
 def _block(reading: Reading) -> tuple[Int[Tensor, " pos"], Int[Tensor, " pos"], Tensor]:
     """Tokens, positions and who sees whom: the last prompt token, then each choice but its last token."""
     ids, positions = [reading.prompt[-1]], [len(reading.prompt) - 1]
-    sees = torch.eye(_block_size(reading))
+    sees = torch.eye(block_size(reading))
     sees[:, 0] = 1
     for choice in reading.choices:
         start, length = len(ids), len(choice) - 1

@@ -2,6 +2,8 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,28 @@ from workbench.reading import plain_name
 from workbench.tasks.answers import read_answers
 from workbench.tasks.base import AnswerExample, AnswerTask, ChoiceTask, Example, SplitName, Task, same_items
 from workbench.tasks.belebele import read_belebele
+from workbench.tasks.chat import with_chat
+from workbench.tasks.hub import HUB, read_hub
 from workbench.tasks.mgsm import read_mgsm
+from workbench.tasks.mkqa import read_mkqa
+from workbench.tasks.msvamp import read_msvamp
+from workbench.tasks.mzsre import read_mzsre
+from workbench.tasks.native import NATIVE
+from workbench.tasks.pawsx import read_pawsx
+from workbench.tasks.prompts import read_prompts
+from workbench.tasks.prototype import Prototypes, prototypes
 from workbench.tasks.scoring import SCORERS
 from workbench.tasks.shots import with_shots
+from workbench.tasks.sib200 import read_sib200
 from workbench.tasks.starter import read_starter
 from workbench.tasks.table import read_choices, write_choices
+from workbench.tasks.translation import read_flores, read_translation
 from workbench.tasks.xcopa import read_xcopa
+from workbench.tasks.xcsqa import read_xcsqa
 from workbench.tasks.xnli import read_xnli
 from workbench.tasks.xquad import read_xquad
+from workbench.tasks.xstorycloze import read_xstorycloze
+from workbench.tasks.xwinograd import read_xwinograd
 
 Reader = Callable[..., ChoiceTask | AnswerTask]
 """`path → task`, with options of its own, all of them with a default."""
@@ -29,6 +45,16 @@ TASKS: dict[str, Reader] = {
     "xquad": read_xquad,
     "xnli": read_xnli,
     "belebele": read_belebele,
+    "xstorycloze": read_xstorycloze,
+    "xwinograd": read_xwinograd,
+    "pawsx": read_pawsx,
+    "msvamp": read_msvamp,
+    "sib200": read_sib200,
+    "mkqa": read_mkqa,
+    "mzsre": read_mzsre,
+    "xcsqa": read_xcsqa,
+    "flores": read_flores,
+    "translation": read_translation,
     "choices": read_choices,
     "answers": read_answers,
 }
@@ -39,32 +65,73 @@ def read_task(
     spec: str | Path,
     languages: Iterable[str] | None = None,
     splits: Iterable[str] | None = None,
+    prompts: str | Path = "en",
     **options: Any,
 ) -> ChoiceTask | AnswerTask:
-    """Read a task by `name`, `name:PATH` or the path of a table of choices.
+    """Read a task by `name`, `name:PATH`, `hub:name` or the path of a table of choices.
 
-    `languages` (any spelling) and `splits` choose from it; `options` are those of its reader, such as `seed`
-    and `template`.
+    `languages` (any spelling) and `splits` choose from it; `prompts` is in which language it is asked: "en",
+    "item" (the item's own) or a TOML file of templates. `options` are those of its reader, such as `seed` and
+    `template`, and overrule the prompts.
     """
     name, colon, path = str(spec).partition(":")
-    if name not in TASKS and _is_table(Path(spec).expanduser()):
+    if name not in (*TASKS, "hub") and _is_table(Path(spec).expanduser()):
         name, path = "choices", str(spec)
-    if name not in TASKS:
-        raise InputError(
-            f"unknown task {name!r}: {did_you_mean(name, TASKS)}; or name a .tsv or .jsonl table"
-        )
+    if name == "hub":
+        name, colon, path = path.partition(":")
+        name, _, revision = name.partition("@")
+        _check_name(name, HUB, "at the hub")
+        asking = partial(TASKS[name], **_options(name, prompts, options))
+        task = read_hub(name, asking, path or None, revision or None, languages)
+        return _told(task, prompts).only(languages, splits)
+    _check_name(name, TASKS, "or name a .tsv or .jsonl table")
     if colon and not path:
         raise InputError(f"{spec!r} names no path: write {name}:PATH or {name}")
     reader = TASKS[name]
     known = inspect.signature(reader).parameters
-    for option in options:
-        if option not in known or option == "path":
-            hint = did_you_mean(option, [one for one in known if one != "path"])
-            raise InputError(f"task {name!r} has no option {option!r}: {hint}")
+    options = _options(name, prompts, options)
     if not path and known["path"].default is inspect.Parameter.empty:
         raise InputError(f"task {name!r} needs a file: write {name}:PATH")
+    if languages is not None and "languages" in known:
+        languages = _listed(languages)
+        options["languages"] = languages
     task = reader(path, **options) if path else reader(**options)
-    return task.only(languages, splits)
+    return _told(task, prompts).only(languages, splits)
+
+
+def _told(task: ChoiceTask | AnswerTask, prompts: str | Path) -> ChoiceTask | AnswerTask:
+    """The task with a note where it is not asked in English."""
+    return task if prompts == "en" else replace(task, notes=(*task.notes, f"prompts: {prompts}"))
+
+
+def _check_name(name: str, known: Iterable[str], more: str) -> None:
+    known = list(known)
+    if name not in known:
+        raise InputError(f"unknown task {name!r}: {did_you_mean(name, known)}; {more}")
+
+
+def _listed(languages: Iterable[str]) -> list[str]:
+    if isinstance(languages, str):
+        raise InputError("languages and splits are lists: write ['sw', 'en']")
+    return list(languages)
+
+
+def _options(name: str, prompts: str | Path, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a task's reader, with those that its prompts come to."""
+    known = [one for one in inspect.signature(TASKS[name]).parameters if one not in ("path", "languages")]
+    if prompts == "item":
+        if name not in NATIVE:
+            raise InputError(
+                f"task {name!r} has no prompts in the item's language ({', '.join(NATIVE)} have): "
+                "write a file of templates and give prompts=FILE"
+            )
+        asked = NATIVE[name]
+    else:
+        asked = {} if prompts == "en" else read_prompts(prompts)
+    for option in (*asked, *options):
+        if option not in known:
+            raise InputError(f"task {name!r} has no option {option!r}: {did_you_mean(option, known)}")
+    return {**asked, **options}
 
 
 def _is_table(path: Path) -> bool:
@@ -72,19 +139,25 @@ def _is_table(path: Path) -> bool:
 
 
 __all__ = [
+    "HUB",
+    "NATIVE",
     "SCORERS",
     "TASKS",
     "AnswerExample",
     "AnswerTask",
     "ChoiceTask",
     "Example",
+    "Prototypes",
     "Reader",
     "SplitName",
     "Task",
+    "prototypes",
     "read_answers",
     "read_choices",
+    "read_prompts",
     "read_task",
     "same_items",
+    "with_chat",
     "with_shots",
     "write_choices",
 ]

@@ -18,7 +18,7 @@ _COLUMNS = Columns(("id", "split", "group", "language", "prompt"), "answer", lea
 
 
 def read_answers(path: str | Path, name: str | None = None, scorer: str = "exact") -> AnswerTask:
-    """Read a table of answers; they are scored by one of `SCORERS` (exact, number or f1)."""
+    """Read a table of answers; they are scored by one of `SCORERS` (exact, number, f1, chrf or bleu)."""
     path = Path(path).expanduser()
     if scorer not in SCORERS:
         raise InputError(f"unknown scorer {scorer!r}: {did_you_mean(scorer, SCORERS)}")

@@ -100,6 +100,18 @@ class _AtHand(Generic[E]):
         """Its examples in one language and split."""
         return tuple(e for e in self.all if e.language == language and e.split == split)
 
+    def by_id(self, language: str) -> dict[str, E]:
+        """Its examples in one language by name: `task.by_id("en")[example.id]` is the parallel item."""
+        return {e.id: e for e in self.all if e.language == language}
+
+    def shared(self) -> Self:
+        """Only the items that all its languages have, in the order of the first: what a pair needs."""
+        sides = [self.by_id(language) for language in self.languages]
+        names = [name for name in (sides[0] if sides else ()) if all(name in side for side in sides)]
+        if not names:
+            raise InputError(f"{self.name} has no items that {', '.join(self.languages)} share")
+        return replace(self, all=tuple(side[name] for side in sides for name in names))
+
     def first(self, **counts: int) -> Self:
         """At most so many items of each split named (in every language the same ones), none of the others.
 

@@ -1,13 +1,14 @@
 """Belebele: four answers to a question on a passage, JSON lines, one file for each language."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from workbench.errors import InputError, TextError
 from workbench.tasks.base import ChoiceTask, Example
 from workbench.tasks.prompts import Template, fill, halves
-from workbench.tasks.records import by_language, find_files, one_of, read_objects, text_in
+from workbench.tasks.records import by_language, find_files, one_of, read_objects, same_ids, text_in
 
-_FILES = r"(?P<language>[a-z]{3}_[A-Z][a-z]{3})\.jsonl"
+_FILES = r"(?P<language>[a-z]{3}_[A-Za-z][a-z]{3})\.jsonl"
 _ANSWERS = ("mc_answer1", "mc_answer2", "mc_answer3", "mc_answer4")
 _LETTERS = ("A", "B", "C", "D")
 
@@ -20,23 +21,19 @@ def read_belebele(
     seed: int = 0,
     template: Template = "P: {passage}\nQ: {question}\nA: {A}\nB: {B}\nC: {C}\nD: {D}\nAnswer:",
     choice: Template = " {letter}",
+    languages: Iterable[str] | None = None,
 ) -> ChoiceTask:
     """Read `swh_Latn.jsonl` and so on from a folder; the only set published is cut in halves by the seed.
 
     No passage is in both halves; it is the group. `choice` may use {answer} instead of {letter}.
     """
-    files = by_language(find_files(path, _FILES, "belebele"))
+    files = by_language(find_files(path, _FILES, "belebele"), languages)
     sides = {language: _read(file) for language, file in files.items()}
-    first = next(iter(sides))
-    for language, side in sides.items():
-        if odd := sorted(side.keys() ^ sides[first].keys()):
-            raise TextError(
-                f"has other items than {files[first]}, such as {odd[0]}: fetch both again", files[language]
-            )
-    split_of = halves({name: name.rpartition("#")[0] for name in sides[first]}, seed)
+    names = same_ids(sides, files)
+    split_of = halves({name: name.rpartition("#")[0] for name in names}, seed)
     examples = []
     for language, side in sides.items():
-        for name in sides[first]:
+        for name in names:
             values, right = side[name]
             prompt = fill(template, language, values)
             choices = tuple(
@@ -58,7 +55,9 @@ def _read(path: Path) -> dict[str, Item]:
     side: dict[str, Item] = {}
     for line, record in read_objects(path):
         record = {key: str(value) if type(value) is int else value for key, value in record.items()}
-        name = f"{text_in(record, 'link', path, line)}#{text_in(record, 'question_number', path, line)}"
+        # A link alone does not name a passage: one article may give passages to two splits of FLORES.
+        fields = ("link", *(("split",) if "split" in record else ()), "question_number")
+        name = "#".join(text_in(record, field, path, line) for field in fields)
         if name in side:
             raise TextError(f"item {name!r} is there twice: keep one", path, line)
         values = {

@@ -19,8 +19,9 @@ class Wording:
     """How an item becomes `prompt + choice`.
 
     Placeholders: {premise} as published, {clause} the premise without the mark at its end, {connector},
-    {choice1}, {choice2} and {question} (cause or effect); in `choice` also {choice} as published and {lower},
-    the same with a small first letter. Without `connectors` all languages have the English ones.
+    {choice1}, {choice2} and {question} (cause or effect); in `choice` also {choice} as published, {lower},
+    the same with a small first letter, and {letter} (A or B). Without `connectors` all languages have the
+    English ones.
     """
 
     template: Template = "{clause} {connector}"
@@ -56,8 +57,12 @@ class CopaItem:
         }
         prompt = fill(wording.template, self.language, values)
         choices = tuple(
-            fill(wording.choice, self.language, {**values, "choice": one, "lower": one[:1].lower() + one[1:]})
-            for one in self.choices
+            fill(
+                wording.choice,
+                self.language,
+                {**values, "choice": one, "lower": one[:1].lower() + one[1:], "letter": letter},
+            )
+            for one, letter in zip(self.choices, "AB", strict=True)
         )
         return Example(self.id, prompt, choices, self.label, self.language, split)
 

@@ -2,15 +2,20 @@
 
 import hashlib
 import re
+import tomllib
 from collections.abc import Mapping
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
-from workbench.errors import InputError, did_you_mean
+from workbench.errors import InputError, TextError, did_you_mean
 from workbench.languages import canonical
+from workbench.reading import canonical_in, read_lines
 from workbench.tasks.base import SplitName
 
 Template = str | Mapping[str, str]
 """A text with {placeholders}, or one for each language."""
+Words = tuple[str, ...] | Mapping[str, tuple[str, ...]]
+"""What stands for the labels, in their order; or such words for each language."""
 T = TypeVar("T")
 _PLACE = re.compile(r"\{(\w+)\}")
 
@@ -35,6 +40,59 @@ def for_language(by_language: Mapping[str, T], language: str, what: str) -> T:
     if language not in known:
         raise InputError(f"no {what} for {language!r}: there is one for {', '.join(known) or 'no language'}")
     return known[language]
+
+
+def words_for(words: Words, language: str, labels: int) -> tuple[str, ...]:
+    """The words that stand for so many labels in a language."""
+    if isinstance(words, Mapping):
+        words = for_language(words, language, "words")
+    if isinstance(words, str) or len(words) != labels or len(set(words)) < labels:
+        raise InputError(f"words are {labels} different ones, one for each label; {words!r} given")
+    return tuple(words)
+
+
+def read_prompts(path: str | Path) -> dict[str, Any]:
+    r"""Read templates for each language from TOML: a table for each option of a reader.
+
+    [template]
+    sw = "Swali: {question}\nJibu:"
+    en = "Question: {question}\nAnswer:"
+    """
+    path = Path(path).expanduser()
+    try:
+        tables = tomllib.loads("\n".join(read_lines(path)))
+    except tomllib.TOMLDecodeError as error:
+        raise TextError(f"is not TOML ({error}): mend it", path) from error
+    options: dict[str, Any] = {}
+    for option, table in tables.items():
+        if not isinstance(table, dict):
+            raise TextError(f"{option!r} is no table: write [{option}] and a line for each language", path)
+        options[option] = {
+            canonical_in(path, code): tuple(value) if isinstance(value, list) else value
+            for code, value in table.items()
+        }
+        for code, value in options[option].items():
+            parts = value if isinstance(value, tuple) else (value,)
+            if not all(isinstance(part, str) for part in parts):
+                raise TextError(f"{option}.{code} is {value!r}: write a text or a list of texts", path)
+    return options
+
+
+def parts_or_halves(
+    units: Mapping[str, str], part_of: Mapping[str, str], splits: Mapping[str, SplitName], seed: int
+) -> tuple[dict[str, SplitName], tuple[str, ...]]:
+    """The split of each item as published; where dev or test is not at hand, the other cut into halves.
+
+    `units` gives the unit of each item, `part_of` its published part, `splits` what a part is here. With the
+    splits comes a note where something was cut.
+    """
+    known = {splits[part] for part in part_of.values()}
+    if {"dev", "test"} <= known:
+        return {item: splits[part_of[item]] for item in units}, ()
+    cut = halves({item: unit for item, unit in units.items() if splits[part_of[item]] != "fit"}, seed)
+    names = " ".join(dict.fromkeys(part_of[item] for item in cut))
+    note = (f"{names} cut into a dev and a test half with seed {seed}",) if cut else ()
+    return {item: cut.get(item, "fit") for item in units}, note
 
 
 def halves(units: Mapping[str, str], seed: int) -> dict[str, SplitName]:

@@ -1,15 +1,19 @@
 """What readers of benchmarks share: finding their files, and fields that name file and line when wrong."""
 
+import csv
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import InputError, TextError
+from workbench.languages import canonical
 from workbench.reading import canonical_in, plain_name, read_lines
 
 Record = dict[str, Any]
+Sides = Mapping[str, Mapping[str, Any]]
+"""For each language, its items by their names."""
 
 
 def find_files(path: str | Path | None, pattern: str, what: str) -> list[tuple[Path, re.Match[str]]]:
@@ -35,21 +39,81 @@ def find_files(path: str | Path | None, pattern: str, what: str) -> list[tuple[P
     return fitting
 
 
-def by_language(files: list[tuple[Path, re.Match[str]]]) -> dict[str, Path]:
-    """The file of each language, which the group `language` of the match names; two are one too many."""
+def by_language(
+    files: Iterable[tuple[Path, re.Match[str]]],
+    languages: Iterable[str] | None = None,
+    odd: Mapping[str, str] | None = None,
+) -> dict[str, Path]:
+    """The file of each language, which the group `language` of the match names; two are one too many.
+
+    Of `languages` only, where they are given; `odd` translates the codes that only this benchmark uses.
+    """
+    named = [(file, (odd or {}).get(match["language"], match["language"])) for file, match in files]
+    return _chosen([(file, canonical_in(file, code)) for file, code in named], languages)
+
+
+def by_folder(
+    path: str | Path | None,
+    pattern: str,
+    what: str,
+    languages: Iterable[str] | None = None,
+    odd: Mapping[str, str] | None = None,
+) -> dict[str, dict[str, Path]]:
+    """For each part (the group `split` of the pattern), the file of each language: `sw/dev.tsv`.
+
+    `path` is the folder of a language or any folder above it.
+    """
+    if path is None:
+        raise InputError(f"{what} does not come with the project: name its folder, as {what}:PATH")
+    path = Path(path).expanduser()
+    found = sorted(path.rglob("*")) if path.is_dir() else [path]
+    named = ((file, re.fullmatch(pattern, plain_name(file))) for file in found if file.is_file())
+    parts: dict[str, list[tuple[Path, str]]] = {}
+    for file, match in named:
+        if match is not None:
+            code = file.resolve().parent.name
+            language = canonical_in(file, (odd or {}).get(code, code))
+            parts.setdefault(match["split"], []).append((file, language))
+    if not parts:
+        raise InputError(f"{path} holds no file of {what}: they are called <language>/{_example_of(pattern)}")
+    out = {part: _chosen(files, languages) for part, files in parts.items()}
+    every = dict.fromkeys(language for files in out.values() for language in files)
+    for part, files in out.items():
+        if lost := [language for language in every if language not in files]:
+            raise InputError(f"{path} has no {part} in {lost[0]!r}: fetch it, or choose other languages")
+    return out
+
+
+def _chosen(files: Sequence[tuple[Path, str]], languages: Iterable[str] | None) -> dict[str, Path]:
+    wanted = None if languages is None else [canonical(language) for language in languages]
     out: dict[str, Path] = {}
-    for file, match in files:
-        language = canonical_in(file, match["language"])
+    for file, language in files:
         if other := out.get(language):
             raise InputError(f"{other} and {file} are both {language!r}: name the folder of one of them")
         out[language] = file
-    return out
+    for language in wanted or ():
+        if language not in out:
+            raise InputError(
+                f"there is no file in {language!r} among {', '.join(sorted(out))} in {files[0][0].parent}"
+            )
+    return out if wanted is None else {language: out[language] for language in wanted}
+
+
+def same_ids(sides: Sides, files: Mapping[str, Path]) -> list[str]:
+    """The names of the items, in the order of the first language, once all languages have the same."""
+    first = next(iter(sides))
+    for language, side in sides.items():
+        if odd := sorted(side.keys() ^ sides[first].keys()):
+            raise TextError(
+                f"has other items than {files[first]}, such as {odd[0]}: fetch both again", files[language]
+            )
+    return list(sides[first])
 
 
 def _example_of(pattern: str) -> str:
     """The pattern as a person would write it: `val.<language>.jsonl`."""
     readable = re.sub(r"\(\?P<(\w+)>(?:\[[^]]*\]|[^()\[\]])*\)", r"<\1>", pattern)
-    return re.sub(r"\\(.)", r"\1", readable)
+    return re.sub(r"\\(.)", r"\1", readable).replace("|", " or ")
 
 
 def read_objects(path: Path) -> list[tuple[int, Record]]:
@@ -68,6 +132,43 @@ def read_objects(path: Path) -> list[tuple[int, Record]]:
     if not out:
         raise TextError("holds no items: fetch the file again", path)
     return out
+
+
+def read_table(
+    path: Path, needed: Sequence[str], what: str, quoted: bool = False
+) -> list[tuple[int, dict[str, str]]]:
+    """Read tab-separated cells under a header: each row with the number of its (last) line.
+
+    `quoted` is for files that spreadsheet programs wrote: a cell in quotes may hold tabs and line ends.
+    """
+    lines = read_lines(path)
+    header = lines[0].split("\t") if lines else []
+    if missing := [column for column in needed if column not in header]:
+        raise TextError(f"the header lacks {', '.join(missing)}: it is not {what}", path, 1)
+    out = []
+    reader = csv.reader((line + "\n" for line in lines), delimiter="\t", strict=True)
+    rows = _quoted(path, reader) if quoted else enumerate((line.split("\t") for line in lines), 1)
+    for number, row in rows:
+        if number == 1 or row in ([], [""]):
+            continue
+        if len(row) != len(header):
+            raise TextError(
+                f"has {len(row)} cells but the header has {len(header)}: fetch the file again", path, number
+            )
+        out.append((number, dict(zip(header, row, strict=True))))
+    if not out:
+        raise TextError("holds no items: fetch the file again", path)
+    return out
+
+
+def _quoted(path: Path, reader: Any) -> Iterable[tuple[int, list[str]]]:
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise TextError(
+            f"quotes do not match ({error}): fetch the file again", path, reader.line_num
+        ) from error
 
 
 def read_json(path: Path) -> Any:

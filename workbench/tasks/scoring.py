@@ -1,6 +1,7 @@
 """Scores of one example, from sums of log-probabilities or from a generated text; pure functions.
 
-chrF and BLEU are not among them: they need sacrebleu and tasks of translation.
+chrF and BLEU are sacrebleu's, between 0 and 1 here. BLEU of a whole set is not the mean of its sentences':
+`corpus_bleu` and `corpus_chrf` give what is published.
 """
 
 import re
@@ -8,13 +9,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from workbench.errors import InputError, did_you_mean
 
 Normalisation = Literal["plain", "per_token", "per_character"]
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _UNSPACED = ("CJK UNIFIED", "CJK COMPAT", "HIRAGANA", "KATAKANA", "THAI ", "LAO ", "KHMER ", "MYANMAR ")
+_NO_SPACES = ("ja", "th", "lo", "km", "my")
 _SPACES = " \u00a0\u2009\u202f"
 _NUMBER = re.compile(
     rf"(?<![\w.,])[-−]?\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?:[.,]\d+)?(?![\w])"  # 80 000,50
@@ -134,7 +136,62 @@ def _readings(number: str) -> list[Decimal]:
     return [sign * Decimal(value) for value in out]
 
 
+def chrf(text: str, answers: Sequence[str], language: str = "") -> float:
+    """Sentence chrF against all the answers as references (sacrebleu, its defaults)."""
+    from sacrebleu.metrics.chrf import CHRF
+
+    return _share(CHRF().sentence_score(text, list(answers)).score)
+
+
+def bleu(text: str, answers: Sequence[str], language: str = "") -> float:
+    """Sentence BLEU against all the answers (sacrebleu, effective order, words as the language needs)."""
+    from sacrebleu.metrics.bleu import BLEU
+
+    metric = BLEU(effective_order=True, tokenize=_bleu_tokens(language))
+    return _share(metric.sentence_score(text, list(answers)).score)
+
+
+def corpus_chrf(texts: Sequence[str], answers: Sequence[Sequence[str]]) -> float:
+    """chrF of a whole set, each text with its right answers."""
+    from sacrebleu.metrics.chrf import CHRF
+
+    return _share(CHRF().corpus_score(list(texts), _references(texts, answers)).score)
+
+
+def corpus_bleu(texts: Sequence[str], answers: Sequence[Sequence[str]], language: str = "") -> float:
+    """BLEU of a whole set in a language (that of the answers), each text with its right answers."""
+    from sacrebleu.metrics.bleu import BLEU
+
+    metric = BLEU(tokenize=_bleu_tokens(language))
+    return _share(metric.corpus_score(list(texts), _references(texts, answers)).score)
+
+
+def _share(score: float) -> float:
+    return min(float(score) / 100, 1.0)  # rounding may leave a hair above
+
+
+def _bleu_tokens(language: str) -> str:
+    """How sacrebleu cuts a language into words without fetching anything."""
+    if language.partition("-")[0] == "zh":
+        return "zh"
+    return "char" if language in _NO_SPACES else "13a"
+
+
+def _references(texts: Sequence[str], answers: Sequence[Sequence[str]]) -> Any:
+    """As sacrebleu wants them: the first answers of all, the second answers of all, and so on."""
+    if len(texts) != len(answers) or not texts:
+        raise InputError(f"{len(texts)} texts and answers for {len(answers)}: give as many of each")
+    most = max(map(len, answers))
+    return [[one[i] if i < len(one) else None for one in answers] for i in range(most)]
+
+
 Scorer = Callable[[str, Sequence[str], str], float]
 """`(generated text, right answers, language) → score between 0 and 1`."""
-SCORERS: dict[str, Scorer] = {"exact": exact_match, "number": number_match, "f1": token_f1}
+SCORERS: dict[str, Scorer] = {
+    "exact": exact_match,
+    "number": number_match,
+    "f1": token_f1,
+    "chrf": chrf,
+    "bleu": bleu,
+}
 """How generated answers are scored, by the name that an `AnswerTask` gives."""

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from workbench.errors import TextError
-from workbench.reading import canonical_in, read_lines
+from workbench.reading import canonical_in
 from workbench.tasks.base import ChoiceTask, Example, SplitName
-from workbench.tasks.prompts import Template, fill
-from workbench.tasks.records import find_files, one_of, text_in
+from workbench.tasks.prompts import Template, Words, fill, words_for
+from workbench.tasks.records import find_files, one_of, read_table, text_in
 
 _FILES = r"xnli\.(?P<split>dev|test)\.tsv"
 _SPLITS: dict[str, SplitName] = {"dev": "dev", "test": "test"}
@@ -22,12 +22,12 @@ def read_xnli(
     seed: int = 0,
     template: Template = "{premise}, right?",
     choice: Template = " {word}, {hypothesis}",
-    words: tuple[str, str, str] = ("Yes", "Also", "No"),
+    words: Words = ("Yes", "Also", "No"),
 ) -> ChoiceTask:
     """Read `xnli.dev.tsv` and `xnli.test.tsv` from a folder (XNLI 1.0); `group` is the premise.
 
-    `words` stand for entailment, neutral and contradiction. The splits are published, so that the seed
-    changes nothing.
+    `words` stand for entailment, neutral and contradiction, or are such three for each language. The splits
+    are published, so that the seed changes nothing.
     """
     examples = []
     parts = set()
@@ -46,7 +46,8 @@ def read_xnli(
                 premise, hypothesis = (text_in(cells, key, file, line) for key in ("sentence1", "sentence2"))
                 values = {"premise": premise, "hypothesis": hypothesis}
                 prompt = fill(template, language, values)
-                choices = tuple(fill(choice, language, {**values, "word": word}) for word in words)
+                said = words_for(words, language, len(_LABELS))
+                choices = tuple(fill(choice, language, {**values, "word": word}) for word in said)
                 label = _LABELS.index(one_of(cells, "gold_label", _LABELS, file, line))
                 group = f"{part}-{text_in(cells, 'promptID', file, line)}"
                 item = f"{part}-{name}"
@@ -55,23 +56,11 @@ def read_xnli(
 
 
 def _read(path: Path) -> Rows:
-    lines = read_lines(path)
-    header = lines[0].split("\t") if lines else []
-    if missing := [column for column in _NEEDED if column not in header]:
-        raise TextError(f"the header lacks {', '.join(missing)}: it is not XNLI 1.0", path, 1)
     rows: Rows = {}
-    for number, line in enumerate(lines[1:], 2):
-        row = line.split("\t")
-        if len(row) != len(header):
-            raise TextError(
-                f"has {len(row)} cells but the header has {len(header)}: fetch the file again", path, number
-            )
-        cells = dict(zip(header, row, strict=True))
+    for number, cells in read_table(path, _NEEDED, "XNLI 1.0"):
         language = canonical_in(path, cells["language"], number)
         name = text_in(cells, "pairID", path, number)
         if name in rows.setdefault(language, {}):
             raise TextError(f"item {name!r} is there twice in {language!r}: keep one", path, number)
         rows[language][name] = number, cells
-    if not rows:
-        raise TextError("holds no items: fetch the file again", path)
     return rows

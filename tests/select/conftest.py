@@ -1,0 +1,41 @@
+"""Sweep tables with a few branches, written out branch by branch."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench.sweep import COLUMNS
+
+PLACE = {"intervention": "replace", "positions": "last", "joint": "one", "strength": 1.0, "seed": 0}
+
+
+@pytest.fixture
+def branch():
+    """The columns that name a branch of one site."""
+
+    def name(layer, **more):
+        return {"method": "map", "site": f"resid_post.{layer}", "layer": layer} | PLACE | more
+
+    return name
+
+
+@pytest.fixture
+def sweep_table():
+    """A table of (names, margins) or (names, margins, correct); names None are the clean run's."""
+
+    def build(*branches, split="dev", groups=None, **facts):
+        parts = []
+        for names, margin, *rest in branches:
+            margin = np.asarray(margin, dtype=float)
+            columns = dict.fromkeys(COLUMNS) | {
+                **{"model": "toy", "task": "toy", "pair": "b-a", "language": "b", "split": split},
+                "example": [f"{split}-{i}" for i in range(len(margin))],
+                "group": groups,
+                "margin": margin,
+                "correct": rest[0] if rest else margin > 0,
+            }
+            columns |= facts | ({"method": "clean"} if names is None else names)
+            parts.append(pd.DataFrame(columns, index=range(len(margin)))[list(COLUMNS)].astype(COLUMNS))
+        return pd.concat(parts, ignore_index=True)
+
+    return build

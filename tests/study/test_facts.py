@@ -1,0 +1,40 @@
+"""First facts: whether there is anything to close, before anything is patched."""
+
+import pandas as pd
+import pytest
+
+from workbench.study.facts import first_facts
+from workbench.sweep import CLEAN
+
+TOKENS = pd.DataFrame({"language": ["sw", "en"], "sentences": 2, "tokens": [9, 6]})
+
+
+def rows(language: str, right: list[int]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "method": CLEAN,
+            "language": language,
+            "example": [str(i) for i in range(len(right))],
+            "group": None,
+            "correct": [bool(r) for r in right],
+        }
+    )
+
+
+def test_the_gap_is_between_the_same_items() -> None:
+    clean = pd.concat([rows("sw", [0, 0, 1] * 40), rows("en", [1, 1, 1] * 40)])
+    facts = first_facts(TOKENS, clean, "sw", n_test=500, chance=0.5, seed=0)
+    assert facts.baseline.estimate == pytest.approx(1 / 3) and facts.ceiling.estimate == 1
+    assert facts.gap.estimate == pytest.approx(2 / 3) and facts.worth_going_on
+    assert (facts.n_dev, facts.n_test) == (120, 500)
+    assert facts.detectable == pytest.approx(0.048, abs=0.001), "as `plan` says of 500 items"
+
+
+def test_without_a_gap_there_is_nothing_to_close() -> None:
+    clean = pd.concat([rows("sw", [1, 0, 1, 1] * 25), rows("en", [1, 1, 1, 0] * 25)])
+    assert not first_facts(TOKENS, clean, "sw", 500, 0.5, 0).worth_going_on
+
+
+def test_without_target_items_nobody_can_say() -> None:
+    facts = first_facts(TOKENS, rows("sw", [1, 0] * 30), "sw", 500, None, 0)
+    assert facts.ceiling is None and facts.gap is None and facts.worth_going_on

@@ -1,0 +1,42 @@
+"""What a sweep was said to cost is what passes through the model."""
+
+import pytest
+import torch
+from tiny_models import sentences, tiny, tiny_path
+
+from workbench.align import Identity
+from workbench.models.outline import outline
+from workbench.sweep import Branch, sweep_slots
+from workbench.sweep.cost import sweep_cost
+from workbench.tasks import Example
+from workbench.types import Site
+
+
+def examples(choices):
+    prompts = sentences(30, 9, seed=3)
+    return [Example(f"{i}", p, choices, 0, "en", "dev") for i, p in enumerate(prompts)]
+
+
+@pytest.mark.parametrize("choices", [(" a", " b"), (" one two three", " four")])
+@pytest.mark.parametrize("n_branches", [1, 7, 300])
+def test_the_tokens_are_those_that_are_run(monkeypatch, choices, n_branches):
+    model, ran = tiny("llama"), []
+    untouched = model.run_tree
+
+    def counted(tree, hooks, **more):
+        ran.append(tree.ids.numel())
+        return untouched(tree, hooks, **more)
+
+    monkeypatch.setattr(model, "run_tree", counted)
+    identity = Identity().fit(torch.randn(4, model.info.d_model), torch.randn(4, model.info.d_model))
+    branches = [Branch("identity", Site(i % 2), identity, "interpolate", 0.5) for i in range(n_branches)]
+    items = examples(choices)
+    sweep_slots(model, items, branches, task="t", pair="a-b", batch_size=8)
+    cost = sweep_cost(outline(str(tiny_path("llama"))), items, n_branches, batch_size=8)
+    assert (cost.runs, cost.tokens) == (len(ran), sum(ran))
+    assert cost.examples == 30 and cost.flops == 2.0 * outline(str(tiny_path("llama"))).parameters * sum(ran)
+
+
+def test_many_branches_cost_far_less_than_one_by_one():
+    cost = sweep_cost(outline(str(tiny_path("llama"))), examples((" a", " b")), 200)
+    assert cost.tokens < 0.5 * cost.one_by_one

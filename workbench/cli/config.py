@@ -1,0 +1,98 @@
+"""Options from a TOML file: every long option is a key, and a key that is no option is an error."""
+
+import argparse
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import InputError, did_you_mean
+
+_NOT_IN_FILES = ("help", "debug", "config")
+
+
+def configurable(parser: argparse.ArgumentParser) -> None:
+    """Let `--config FILE` stand for the options; those on the command line go before it."""
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="options from a TOML file, by their long names"
+    )
+    own = {action.dest: action for action in parser._actions if action.dest not in _NOT_IN_FILES}
+    defaults = {name: action.default for name, action in own.items()}
+    for action in own.values():
+        action.default = argparse.SUPPRESS  # so that what was given can be told from what was not
+    parser.set_defaults(_own=own, _defaults=defaults)
+
+
+def configured(options: argparse.Namespace) -> argparse.Namespace:
+    """What was given on the command line, else in the file, else the defaults; `given` names the former."""
+    given = vars(options).copy()
+    own, defaults = given.pop("_own"), given.pop("_defaults")
+    in_file = {} if given["config"] is None else _read(given["config"], own)
+    return argparse.Namespace(**{**defaults, **in_file, **given}, given={*in_file, *given}, asked=list(own))
+
+
+def as_toml(options: argparse.Namespace) -> str:
+    """What `configured` gave, as a file that `--config` reads."""
+    lines = []
+    for name in options.asked:
+        value = getattr(options, name)
+        if value is None:
+            continue
+        if isinstance(value, bool | int | float):
+            shown = str(value).lower() if isinstance(value, bool) else repr(value)
+        else:
+            shown = _quoted(str(value))
+        lines.append(f"{name.replace('_', '-')} = {shown}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _read(path: Path, own: dict[str, argparse.Action]) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the config {path}: {error}") from error
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not TOML: {error}") from error
+    values = {}
+    for key, value in found.items():
+        name = key.replace("-", "_")
+        where = f"{path}:{_line(text, key)}"
+        if name not in own:
+            known = [dest.replace("_", "-") for dest in own]
+            raise InputError(f"{where}: unknown key {key!r}: {did_you_mean(key, known)}")
+        values[name] = _value(where, key, value, own[name])
+    return values
+
+
+def _value(where: str, key: str, value: Any, action: argparse.Action) -> Any:
+    """The value as the command line would have made it."""
+    if action.nargs == 0:
+        if not isinstance(value, bool):
+            raise InputError(f"{where}: {key} is true or false, not {value!r}")
+        return value
+    listed = value if isinstance(value, list) else [value]
+    if not listed or any(isinstance(one, bool) or not isinstance(one, str | int | float) for one in listed):
+        raise InputError(f"{where}: {key} is a string or a number, or a list of them, not {value!r}")
+    kind = action.type if callable(action.type) else str
+    if kind in (int, float):
+        wrong = len(listed) > 1 or isinstance(value, str) or (kind is int and not isinstance(value, int))
+        if isinstance(value, list) or wrong:
+            raise InputError(f"{where}: {key} is a {'whole ' if kind is int else ''}number, not {value!r}")
+        return kind(value)
+    joined = ",".join(f"{one:g}" if isinstance(one, float) else str(one) for one in listed)
+    if action.choices is not None and joined not in action.choices:
+        raise InputError(f"{where}: {key}: {did_you_mean(joined, list(action.choices))}")
+    return kind(joined)
+
+
+def _line(text: str, key: str) -> int:
+    """Where a key stands; tomllib does not say."""
+    pattern = re.compile(rf"^\s*\[*\s*[\"']?{re.escape(key)}\b")
+    return next((n for n, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 1)

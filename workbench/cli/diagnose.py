@@ -1,0 +1,260 @@
+"""From a model, sentences and a task to a verdict: at which layer mapping one language helps, and whether.
+
+The doctor looks at the sentences, states are captured, maps fitted beside controls and put in at every layer
+on dev items; layer, method and strength are chosen there, frozen, and judged once on test items. First
+facts come early. Stopped, the same command goes on where it was.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from workbench.cli.config import as_toml, configurable, configured
+from workbench.cli.findings import print_facts, print_found, print_together, with_interval
+from workbench.cli.options import (
+    add_model_options,
+    add_pair_options,
+    add_text_options,
+    load,
+    names,
+    numbers,
+    read_pairs,
+    read_text,
+    with_room,
+)
+from workbench.cli.show import caution, console, duration, progress_bar
+from workbench.progress import Progress as Callback
+from workbench.progress import silent
+from workbench.store import write_bytes
+
+if TYPE_CHECKING:
+    from workbench.study import Diagnosis, Examination, FirstFacts, Settings
+    from workbench.tasks import AnswerTask, ChoiceTask
+
+HELP = "from model, sentences and task to a verdict, in one resumable folder"
+EXAMPLE = """workbench diagnose bigscience/bloomz-560m --pair sw-en --text ntrex128 --task xcopa:xcopa
+  workbench diagnose organism --pair x-poor-far-x-main --quick"""
+
+QUICK: dict[str, Any] = {"methods": "ridge,mean_shift,shuffled_pairs", "strengths": "0.25,0.5,1"}
+"""What --quick stands for, where nothing else is asked for."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    add_model_options(parser)
+    add_text_options(parser)
+    add_pair_options(parser)
+    task = parser.add_argument_group("task")
+    task.add_argument(
+        "--task",
+        metavar="NAME[:PATH],…",
+        help="tasks, such as xcopa:folder or items.tsv (with the organism as model: exact)",
+    )
+    task.add_argument(
+        "--prompts",
+        default="en",
+        metavar="en|item|FILE",
+        help="language or file of the prompts (default: en)",
+    )
+    task.add_argument("--chat", action="store_true", help="put prompts into the model's own chat template")
+    task.add_argument("--shots", type=int, default=0, help="solved items before each (default: 0)")
+    task.add_argument("--dev", type=int, help="at most so many dev items (default: all)")
+    task.add_argument("--test", type=int, help="at most so many test items (default: all)")
+    _add_sweep_options(parser)
+    parser.add_argument("--anyway", action="store_true", help="go on where there is no gap to close")
+    parser.add_argument("--out", type=Path, default=Path("runs/diagnose"), help="default: runs/diagnose")
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    configurable(parser)
+
+
+def _add_sweep_options(parser: argparse.ArgumentParser) -> None:
+    sweep = parser.add_argument_group("what is compared")
+    sweep.add_argument(
+        "--methods",
+        default="ridge,least_squares,mean_shift,identity,shuffled_pairs,random_equal_norm",
+        help="aligners and controls (default: ridge, least_squares, mean_shift and three controls)",
+    )
+    sweep.add_argument(
+        "--interventions", default="replace,add_mapped", help="formulas (default: replace,add_mapped)"
+    )
+    sweep.add_argument(
+        "--strengths", default="0.25,0.5,0.75,1", help="values of α (default: 0.25,0.5,0.75,1)"
+    )
+    sweep.add_argument("--positions", default="last", help="last (default), prompt or all tokens")
+    sweep.add_argument(
+        "--fit-on",
+        choices=("sentences", "prompts"),
+        default="sentences",
+        help="fit maps on the text (default), or on prompts of the task's fit items",
+    )
+    sweep.add_argument(
+        "--quick", action="store_true", help="ridge, mean shift, shuffled pairs; three strengths"
+    )
+    sweep.add_argument(
+        "--delta", type=float, default=0.02, help="a change that would not matter (default: 0.02)"
+    )
+    sweep.add_argument(
+        "--refits", type=int, default=5, help="of the chosen map, to see its spread (default: 5)"
+    )
+    sweep.add_argument("--batch-size", type=int, default=64, help="items in a batch (default: 64)")
+    sweep.add_argument(
+        "--allow-naive",
+        action="store_true",
+        help="go on by the slow way where the fast one disagrees with it",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Set up, first facts, the long work, the verdict."""
+    options = configured(options)
+    if options.quick:
+        vars(options).update({name: value for name, value in QUICK.items() if name not in options.given})
+    start = time.perf_counter()
+    shown = Shown()
+    diagnosis = _set_up(options, shown)
+    if diagnosis.examination is not None:
+        _print_examined(diagnosis.examination)
+    results = []
+    for study in diagnosis.studies:
+        with shown.bar():
+            facts = study.facts()
+        print_facts(study, facts)
+        if not facts.worth_going_on and not options.anyway:
+            console.print(_nothing_to_close(facts), style="bold")
+            continue
+        with shown.bar():
+            results.append(study.run())
+        print_found(results[-1])
+    if results:
+        diagnosis.conclude(results)
+        write_bytes(options.out / "study.toml", as_toml(options).encode())
+    if len(results) > 1:
+        print_together(results)
+    caution(diagnosis.studies[0].text)
+    console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
+    return 0
+
+
+class Shown:
+    """The progress of the step that is running: a bar of its own each time, gone when the step is done."""
+
+    def __init__(self) -> None:
+        self._draw: Callback = silent
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Pass it on to the bar there is."""
+        self._draw(what, done, total)
+
+    @contextmanager
+    def bar(self) -> Iterator[None]:
+        """Show what is reported inside the block."""
+        with progress_bar() as self._draw:
+            yield
+        self._draw = silent
+
+
+def _set_up(options: argparse.Namespace, progress: Callback) -> "Diagnosis":
+    from workbench.study import diagnose
+    from workbench.tasks import with_chat
+
+    # What can be wrong is read before the model, which takes longest to load.
+    settings = _settings(options)
+    text = read_text(options) if options.fit_on == "sentences" else None
+    pairs = None if text is None else read_pairs(options, text.languages)
+    tasks = _tasks(
+        options, None if pairs is None else [*dict.fromkeys(code for pair in pairs for code in pair)]
+    )
+    if pairs is None:
+        pairs = read_pairs(options, tasks[0].languages)
+    if options.threads is not None:
+        import torch
+
+        torch.set_num_threads(options.threads)
+    model = load(options)
+    if options.chat:
+        tasks = [with_chat(task, model.tokens.chat) for task in tasks]
+    text = None if text is None else with_room(options, model, text)
+    return diagnose(model, text, tasks, pairs, options.out, settings, progress)
+
+
+def _settings(options: argparse.Namespace) -> "Settings":
+    from workbench.study import Settings
+
+    return Settings.of(
+        methods=names(options.methods) or [],
+        interventions=tuple(names(options.interventions) or ()),
+        strengths=tuple(numbers(options.strengths, "--strengths")),
+        positions=options.positions,
+        held_out=options.held_out,
+        delta=options.delta,
+        refits=options.refits,
+        seed=options.seed,
+        batch_size=options.batch_size,
+        allow_naive=options.allow_naive,
+    )
+
+
+def _tasks(options: argparse.Namespace, languages: list[str] | None) -> "list[Any]":
+    """The tasks the options name, in the languages of the pairs as far as they are asked in them."""
+    from workbench.bundled import MODELS
+    from workbench.errors import InputError
+    from workbench.organism import shipped
+    from workbench.organism.items import TASKS
+
+    if options.task is None and options.model not in MODELS:
+        raise InputError("which task? give --task, such as xcopa:FOLDER or a table of choices")
+    tasks: list[Any] = []
+    for name in names(options.task or "exact") or []:
+        # The organism's tasks are called by their bare names, but only with the organism.
+        own = options.model in MODELS and name in TASKS
+        read: Any = shipped().task(name) if own else _read(name, languages, options.prompts)
+        tasks.append(_cut(read, options))
+    return tasks
+
+
+def _read(name: str, languages: list[str] | None, prompts: str) -> Any:
+    from workbench.errors import InputError
+    from workbench.tasks import read_task
+
+    if languages is not None:
+        try:
+            # Some tasks hold a hundred languages: only those of the pairs are read, if all are there.
+            return read_task(name, languages, prompts=prompts)
+        except InputError:
+            pass
+    return read_task(name, prompts=prompts)
+
+
+T = TypeVar("T", "ChoiceTask", "AnswerTask")
+
+
+def _cut(task: T, options: argparse.Namespace) -> T:
+    """With shots, and no more items than asked for."""
+    from workbench.tasks import with_shots
+
+    task = with_shots(task, options.shots, seed=options.seed)
+    everything = len(task.all)
+    counts = {split: getattr(options, split, None) or everything for split in ("fit", "dev", "test")}
+    return task.first(**counts)
+
+
+def _print_examined(seen: "Examination") -> None:
+    """The doctor's word on the sentences."""
+    notices = len(seen.report.notices)
+    rows = f"{seen.report.n_rows} rows"
+    if not seen.findings:
+        more = f"; {notices} notices (workbench doctor shows them)" if notices else ""
+        console.print(f"Doctor: {rows}, none left out{more}.")
+    for line in seen.sentences:
+        console.print(f"Doctor: of {rows} {line}.", style="yellow")
+
+
+def _nothing_to_close(facts: "FirstFacts") -> str:
+    assert facts.gap is not None
+    return (
+        f"No gap to close is seen on dev: {with_interval(facts.gap, '+')}. Stopped before the long work; "
+        "--anyway goes on."
+    )

@@ -1,0 +1,190 @@
+"""How what a study found is printed: first facts, heatmap, similarities, verdict."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from workbench.cli.show import console, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workbench.figures import Heatmap
+    from workbench.stats import Interval
+    from workbench.study import FirstFacts, Study, StudyResult
+
+
+def print_facts(study: "Study", facts: "FirstFacts") -> None:
+    """What is known before anything is patched."""
+    console.print(Text(f"\n{study.model.info.name}, {study.pair}, {study.task.name}", style="bold"))
+    rows = [
+        (row["language"], f"{row['tokens'] / row['sentences']:.1f}", f"{row['tokens_per_word']:.2f}")
+        for row in facts.tokens.to_dict("records")
+    ]
+    console.print(table(("on the sentences fitted on", "tokens a sentence", "a word"), rows))
+    seen: list[tuple[str, str]] = [(f"accuracy in {study.source}", with_interval(facts.baseline))]
+    if facts.ceiling is not None and facts.gap is not None:
+        seen.append((f"accuracy in {study.target}, same items", with_interval(facts.ceiling)))
+        seen.append(("gap", with_interval(facts.gap)))
+    if facts.chance is not None:
+        seen.append(("guessing", f"{facts.chance:.3f}"))
+    seen.append(("gain that can be detected on test", f"{facts.detectable:.3f}"))
+    console.print(table((f"unpatched, {facts.n_dev} dev items", "[95 %]"), seen))
+    if facts.gap is None:
+        console.print(f"The task has no {study.target} items: no gap, no retention.\n", style="yellow")
+
+
+def print_found(result: "StudyResult") -> None:
+    """The grid on dev, similarities, what was chosen and what it brings on test."""
+    from workbench.figures import gain_heatmap
+
+    sweep = result.tables["sweep"]
+    dev = sweep[(sweep.split == "dev") & (sweep.language == result.source)]
+    console.print(terminal_heatmap(gain_heatmap(_shortened(dev, result))))
+    print_similarity(result)
+    print_verdict(result)
+    console.print(f"heatmap  {result.paths['heatmap']}", soft_wrap=True)
+    console.print(f"tables   {result.paths['sweep'].parent}/*.parquet, manifest.json\n", soft_wrap=True)
+
+
+def _shortened(dev: "pd.DataFrame", result: "StudyResult") -> "pd.DataFrame":
+    """Each method and formula at one strength: the chosen one, or else the largest."""
+    from workbench.sweep import CLEAN
+
+    chosen = {(o.choice.method, o.choice.intervention): o.choice.strength for o in result.outcomes}
+    branch = dev.method.astype(str) + dev.intervention.fillna("").astype(str)
+    shown = dev.assign(shown=dev.groupby(branch).strength.transform("max"))
+    for (method, intervention), strength in chosen.items():
+        shown.loc[(dev.method == method) & (dev.intervention == intervention), "shown"] = strength
+    return shown[(dev.method == CLEAN) | (shown.strength == shown.shown)]
+
+
+def terminal_heatmap(spec: "Heatmap") -> Text:
+    """The heatmap as coloured cells with their numbers: purple helps, orange harms."""
+    label = max(len(row) for row in spec.rows)
+    out = Text(f"{spec.value_title} on dev, by layer patched (exploration)\n", style="bold")
+    out.append(" " * (label + 1) + "".join(f"{column:>7}" for column in spec.columns) + "\n")
+    for name, values in zip(spec.rows, spec.values, strict=True):
+        out.append(f"{name:<{label}} ")
+        for value in values:
+            shown = "" if value is None else f"{value:+.3f}"
+            out.append(f"{shown:>7}", style=_shade(value, spec.reach))
+        out.append("\n")
+    return out
+
+
+def _shade(value: float | None, reach: float) -> str:
+    """Purple for more, orange for less, as in the figure; stronger the further from zero."""
+    if value is None:
+        return ""
+    weight = min(abs(value) / reach, 1.0)
+    strong = (84, 39, 136) if value > 0 else (179, 88, 6)
+    red, green, blue = (round(255 + (c - 255) * weight) for c in strong)
+    ink = "white" if weight > 0.6 else "black"
+    return f"{ink} on rgb({red},{green},{blue})"
+
+
+def print_similarity(result: "StudyResult") -> None:
+    """Held-out R² of the headline's maps, and every measure, by layer."""
+    fit, similarity = result.tables["fit"], result.tables["similarity"]
+    sites = list(dict.fromkeys(similarity.site))
+    ours = fit[fit.method == result.headline.choice.method].set_index("site").r2
+    rows = [
+        (f"R² of {result.headline.choice.method}", *(f"{ours[s]:.2f}" if s in ours else "" for s in sites))
+    ]
+    for name, some in similarity.groupby("method", sort=False):
+        values = some.set_index("site").value
+        rows.append((f"{name}", *(f"{values[site]:.2f}" for site in sites)))
+    columns = [site.removeprefix("resid_post.") for site in sites]
+    console.print(table((f"on {result.n['held_out']} held-out sentences", *columns), rows))
+
+
+def print_verdict(result: "StudyResult") -> None:
+    """What each method chose on dev and brings on test, and the verdict in a sentence."""
+    columns = ("chosen on dev", "", "layer", "α", "gain on test", "first minus it")
+    rows = []
+    for outcome in result.outcomes:
+        choice = outcome.choice
+        over = result.headline_over.get(choice.method)
+        nothing = choice.layer is None
+        rows.append(
+            (
+                choice.method + ("*" if outcome.is_control else ""),
+                choice.intervention or "",
+                "none" if nothing else choice.layer,
+                "" if nothing else f"{choice.strength:g}",
+                with_interval(outcome.gain, "+", 2),
+                "" if over is None else with_interval(over, "+", 2),
+            )
+        )
+    console.print(table(columns, rows, words=2))
+    console.print("95 % intervals in brackets. * a control: what it gains, a map has to beat.\n")
+    console.print(Text(result.sentence, style="bold"))
+    for line in how_sure(result):
+        console.print(line)
+    console.print()
+
+
+def how_sure(result: "StudyResult") -> list[str]:
+    """What stands beside the verdict: who else gains, how stable the choice is, how far the fit matters."""
+    best, said = result.headline, list[str]()
+    if best.choice.layer is None:
+        return said
+    share = f"{result.share_of_gap:.0%} of the gap; " if result.share_of_gap is not None else ""
+    said.append(f"{share}{best.verdict.gained} items became right, {best.verdict.lost} wrong.")
+    beaten = [name for name, over in result.headline_over.items() if over.low > 0]
+    level = [name for name in result.headline_over if name not in beaten]
+    if beaten:
+        said.append(f"It does better than {', '.join(beaten)}.")
+    if level:
+        said.append(f"It is not told apart from {', '.join(level)}.")
+    warnings = [
+        f"{other.choice.method} gains {with_interval(other.gain, '+')}"
+        for other in result.others
+        if other.is_control and other.gain.low > 0
+    ]
+    if warnings:
+        said.append(f"Mind what controls do by themselves: {', '.join(warnings)}.")
+    fit = best.crossfit
+    said.append(
+        f"Chosen again without a fifth of dev: the same layer {fit.agreement:.0%} of the time, gain "
+        f"{fit.gain:+.3f}, regret {fit.regret:.3f}."
+    )
+    if result.refits is not None:
+        spread = result.refits
+        said.append(
+            f"Maps from {spread.n} draws of the sentences gain {spread.smallest:+.3f} to "
+            f"{spread.largest:+.3f} (sd {spread.sd:.3f})."
+        )
+    return said
+
+
+def print_together(results: "Sequence[StudyResult]") -> None:
+    """All pairs and tasks in one table, corrected for being several."""
+    from workbench.study.diagnosis import holm_of
+
+    together = holm_of(results)
+    rows = []
+    for result, verdict in zip(results, together, strict=True):
+        choice = result.headline.choice
+        rows.append(
+            (
+                result.pair,
+                result.task,
+                verdict.kind,
+                "none" if choice.layer is None else f"{choice.layer}",
+                "" if choice.layer is None else choice.method,
+                with_interval(verdict.gain, "+", 2),
+                "" if result.gap is None else f"{result.gap.estimate:.2f}",
+                f"{verdict.adjusted_p:.3f}",
+            )
+        )
+    columns = ("pair", "task", "verdict", "layer", "method", "gain on test", "gap", "p (Holm)")
+    console.print(table(columns, rows, words=3))
+
+
+def with_interval(interval: "Interval", sign: str = "", places: int = 3) -> str:
+    """`+0.31 [0.24, 0.38]`."""
+    low, high = (f"{value:.{places}f}" for value in (interval.low, interval.high))
+    return f"{interval.estimate:{sign}.{places}f} [{low}, {high}]"

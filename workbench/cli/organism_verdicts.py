@@ -1,0 +1,117 @@
+"""What studies of the organism conclude: every pair and task, and INCLINE in its two readings."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from workbench.cli.findings import with_interval
+from workbench.cli.show import console, progress_bar, table
+
+if TYPE_CHECKING:
+    from workbench.study.incline import InclineReport, Reading
+
+
+def verdicts(options: argparse.Namespace) -> int:
+    """A verdict for each language and task, beside what the world was made to be."""
+    import pandas as pd
+    import torch
+
+    from workbench.cli.alignments import write_table
+    from workbench.models import load_model
+    from workbench.organism import shipped
+    from workbench.organism.verdicts import verdicts as judged
+
+    torch.set_num_threads(options.threads)
+    organism = shipped(options.folder)
+    with progress_bar() as progress:
+        found = judged(
+            load_model(organism.folder),
+            organism,
+            options.out,
+            dev=options.dev,
+            test=options.items,
+            prompts=options.prompts,
+            progress=progress,
+        )
+    rows = []
+    for row in found.table.to_dict("records"):
+        patched = "none" if pd.isna(row["layer"]) else row["layer"]
+        gain = f"{row['gain']:+.2f} [{row['gain_low']:.2f}, {row['gain_high']:.2f}]"
+        gap = "" if pd.isna(row["gap"]) else f"{row['gap']:+.2f}{'' if row['gap_low'] > 0 else ' (none)'}"
+        dials = f"{row['read']:g}", f"{row['taught']:g}"
+        rows.append(
+            (
+                row["pair"],
+                row["task"],
+                *dials,
+                gap,
+                patched,
+                gain,
+                f"{row['best_control']:+.2f}",
+                row["verdict"],
+            )
+        )
+    columns = ("pair", "task", "read", "taught", "gap", "layer", "gain", "control", "verdict")
+    console.print(table(columns, rows, words=2))
+    console.print(
+        "read, taught: shares of the training text in the language, and of the skill taught in it. "
+        "control: what the best control gains. Verdicts are corrected for being several (Holm).",
+        style="dim",
+    )
+    write_table([found.table], options.out / "verdicts.parquet")
+    return 0
+
+
+def incline(options: argparse.Namespace) -> int:
+    """INCLINE as its paper defines it and as its released code behaves, on one language."""
+    import torch
+
+    from workbench.cli.alignments import write_table
+    from workbench.models import load_model
+    from workbench.organism import shipped
+    from workbench.study import Study
+    from workbench.study.incline import incline as compared
+
+    torch.set_num_threads(options.threads)
+    organism = shipped(options.folder)
+    main, source = organism.config.main.code, organism.config.language(options.source).code
+    task = organism.task("exact").first(dev=options.dev, test=options.items)
+    text = organism.text().select(range(options.prompts)).only([source, main])
+    with progress_bar() as progress:
+        model = load_model(organism.folder)
+        study = Study(model, text, task, source, main, options.out, progress=progress)
+        found = compared(study)
+    _print_incline(study.pair, found)
+    dev = [reading.dev.assign(reading=name) for name, reading in found.readings.items()]
+    write_table(dev, options.out / "incline.parquet")
+    return 0
+
+
+def _print_incline(pair: str, found: "InclineReport") -> None:
+    console.print(f"{pair}: h + α W h at the last prompt token, at every layer's output\n")
+    readings = found.readings.values()
+    strengths = next(iter(readings)).dev.strength
+    rows = [
+        (
+            reading.name,
+            "cascade" if reading.way.cascade else "clean run",
+            reading.way.fit_on,
+            *(f"{gain:+.2f}" for gain in reading.dev.gain),
+        )
+        for reading in readings
+    ]
+    columns = ("gain on dev by α", "patches", "fitted on", *(f"{alpha:g}" for alpha in strengths))
+    console.print(table(columns, rows, words=3))
+    console.print(table(("on test", "α", "gain", "on the target", "verdict"), map(_judged, readings)))
+    console.print(
+        f"paper − released, each at its best α of dev: {with_interval(found.difference, '+')} (95 %)"
+    )
+
+
+def _judged(reading: "Reading") -> tuple[str, str, str, str, str]:
+    choice = reading.choice
+    if choice.layer is None:
+        forced = f"(at the best α {with_interval(reading.forced, '+', 2)})"
+        return (reading.name, "none", forced, "", reading.verdict.headline)
+    kept = "" if reading.retention is None else with_interval(reading.retention, "+", 2)
+    gain = with_interval(reading.verdict.gain, "+", 2)
+    return (reading.name, f"{choice.strength:g}", gain, kept, reading.verdict.headline)

@@ -1,0 +1,130 @@
+"""Several studies of one model as one question: every pair and task, with its verdicts corrected together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from workbench.errors import InputError
+from workbench.models import LanguageModel
+from workbench.progress import Progress, silent
+from workbench.select import Verdict, holm_verdicts
+from workbench.study.examination import AnyTask, Examination, examine
+from workbench.study.prompts import prompts_text
+from workbench.study.result import StudyResult
+from workbench.study.run import Study
+from workbench.study.settings import Settings
+from workbench.study.tables import predictors_table
+from workbench.study.writing import write_table
+from workbench.text import ParallelText
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One study for each pair and task, in one folder; states are captured once for all of them."""
+
+    studies: tuple[Study, ...]
+    examination: Examination | None
+    folder: Path
+
+    def run(self) -> list[StudyResult]:
+        """Every study in turn, then what they say together."""
+        results = [study.run() for study in self.studies]
+        self.conclude(results)
+        return results
+
+    def conclude(self, results: Sequence[StudyResult]) -> dict[str, pd.DataFrame]:
+        """All studies' rows in one table of each kind, in the folder.
+
+        Several confirmatory hypotheses, one for each pair and task, are corrected together (Holm): the
+        columns `holm_p` and `holm_verdict` of the table `selection`.
+        """
+        names = dict.fromkeys(name for result in results for name in result.tables)
+        tables = {name: _stacked([result.tables[name] for result in results]) for name in names}
+        if results:
+            tables["selection"] = _with_holm(tables["selection"], results)
+            tables["predictors"] = _predictors(tables, results)
+        for name, table in tables.items():
+            write_table(table, self.folder / f"{name}.parquet")
+        return tables
+
+
+def diagnose(
+    model: LanguageModel,
+    text: ParallelText | None,
+    tasks: Sequence[AnyTask],
+    pairs: Iterable[Pair],
+    folder: Path,
+    settings: Settings | None = None,
+    progress: Progress = silent,
+) -> Diagnosis:
+    """Examine the sentences, leave out what would ruin a study, and set up a study of each pair and task.
+
+    Without a text, maps are fitted on the prompts of each task's own `fit` items.
+    """
+    pairs = list(dict.fromkeys(pairs))
+    if not tasks or not pairs:
+        raise InputError("a diagnosis needs at least one pair and one task")
+    seen = None if text is None else examine(text, tasks, progress)
+    alone = len(pairs) * len(tasks) == 1
+    studies = []
+    for source, target in pairs:
+        for task in tasks:
+            sentences = prompts_text(task, (source, target)) if seen is None else seen.text
+            place = folder if alone else folder / f"{source}-{target}" / task.name
+            studies.append(
+                Study(
+                    model,
+                    sentences.only([source, target]),
+                    task,
+                    source,
+                    target,
+                    place,
+                    settings or Settings(),
+                    progress,
+                    seen,
+                    folder / "store",
+                )
+            )
+    return Diagnosis(tuple(studies), seen, folder)
+
+
+def _stacked(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    # Studies of one pair with several tasks measure the same similarities: one copy is enough.
+    return pd.concat(tables, ignore_index=True).drop_duplicates(ignore_index=True)
+
+
+def holm_of(results: Sequence[StudyResult]) -> list[Verdict]:
+    """The verdicts on the headlines, all of which hold at once; one alone stays as it is."""
+    named = {f"{i}": result.headline.verdict for i, result in enumerate(results)}
+    return list(holm_verdicts(named).values())
+
+
+def _with_holm(selection: pd.DataFrame, results: Sequence[StudyResult]) -> pd.DataFrame:
+    about = {
+        (result.pair, result.task, result.headline.choice.method): verdict
+        for result, verdict in zip(results, holm_of(results), strict=True)
+    }
+    found = [about.get(key) for key in zip(selection.pair, selection.task, selection.method, strict=True)]
+    return selection.assign(
+        holm_p=pd.array([None if v is None else v.adjusted_p for v in found], dtype="Float64"),
+        holm_verdict=pd.array([None if v is None else v.kind for v in found], dtype="string"),
+    )
+
+
+def _predictors(tables: dict[str, pd.DataFrame], results: Sequence[StudyResult]) -> pd.DataFrame:
+    """Task by task, as a pair has one gain in each."""
+    found, seed = [], int(tables["selection"].seed.iloc[0])
+    for task in dict.fromkeys(result.task for result in results):
+        mine = [result for result in results if result.task == task]
+        # A pair's curve is that of the method its own study is about.
+        curves = [
+            result.tables["exploration"].query("method == @result.headline.choice.method") for result in mine
+        ]
+        chosen = tables["selection"].query("task == @task and headline")
+        table = predictors_table(tables["similarity"], pd.concat(curves), chosen, seed)
+        found.append(table.assign(task=task))
+    return pd.concat(found, ignore_index=True)

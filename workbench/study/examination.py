@@ -1,0 +1,108 @@
+"""Before a study: what the doctor finds in its sentences, and the rows that are left out for it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.doctor import Finding, Report
+from workbench.doctor.overlap import bare
+from workbench.doctor.report import spans, spelled
+from workbench.errors import InputError
+from workbench.progress import Progress, silent
+from workbench.tasks import AnswerExample, AnswerTask, Example, Task
+from workbench.text import ParallelText
+
+AnyTask = Task | AnswerTask
+
+_RUINS = ("shift", "scramble", "copy", "boilerplate", "script", "overlap")
+"""Alarms whose rows say something else than they seem to."""
+_SHORTEST = 24
+"""Bytes of letters and digits of a sentence that is looked for inside benchmark items: a shorter one
+(“What do you think?”) stands in many texts."""
+_MOST = 0.5
+"""Where more of the rows than this would be left out, the text is not mended but wrong."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A text without the rows that would ruin a study, and why they went."""
+
+    text: ParallelText
+    """The rows that are left."""
+    report: Report
+    """All that was found in the text as it was read, rows counted there."""
+    left_out: tuple[int, ...]
+    """Rows of the text as it was read."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What rows were left out for."""
+        return [finding for finding in self.report.findings if _leaves_out(finding)]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What was left out and why, in words."""
+        return [
+            f"left out {finding.count} rows ({finding.kind}, {spelled(finding.spans)}): {finding.evidence}"
+            for finding in self.findings
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "left_out": [list(span) for span in spans(self.left_out)],
+            "text_digest": self.text.digest,
+            "report": self.report.to_json(),
+        }
+
+
+def examine(text: ParallelText, tasks: Iterable[AnyTask] = (), progress: Progress = silent) -> Examination:
+    """Let the doctor look, and leave out misplaced rows, copies, and sentences of the tasks' items.
+
+    Rows with notices stay: they are for people to look at. A text that would lose most of its rows is
+    refused.
+    """
+    report = text.check(progress=progress)
+    for task in tasks:
+        report = report.with_(_in_items(text, task))
+    lost = sorted({row for finding in report.findings if _leaves_out(finding) for row in finding.rows})
+    worst = next((f for f in report.alarms if f.kind == "unrelated"), None)
+    if worst is None and len(lost) > _MOST * len(text):
+        worst = max((f for f in report.findings if _leaves_out(f)), key=lambda f: f.count)
+    if worst is not None:
+        raise InputError(
+            f"{report.name}: {worst.evidence} ({worst.kind}, rows {spelled(worst.spans)}); {worst.repair}"
+        )
+    gone = set(lost)
+    kept = text if not lost else text.select([row for row in range(len(text)) if row not in gone])
+    return Examination(kept, report, tuple(lost))
+
+
+def _leaves_out(finding: Finding) -> bool:
+    # One sentence of a benchmark among the fitted ones is one too many, alarm or not.
+    return finding.kind == "overlap" or (finding.severity == "alarm" and finding.kind in _RUINS)
+
+
+def _in_items(text: ParallelText, task: AnyTask) -> Iterable[Finding]:
+    """The rows of which a side stands inside an item that is chosen or reported on."""
+    for language in text.languages:
+        if language not in task.languages:
+            continue
+        items = [e for split in ("dev", "test") for e in task.examples(language, split)]
+        # A sentence can stand anywhere in a prompt, so all of them are one haystack.
+        haystack = "\n".join(bare(part) for item in items for part in _parts(item))
+        keys = [bare(sentence) for sentence in text[language]]
+        rows = [i for i, key in enumerate(keys) if len(key.encode()) >= _SHORTEST and key in haystack]
+        if rows:
+            yield Finding(
+                "overlap",
+                "alarm",
+                (language,),
+                spans(rows),
+                f"{len(rows)} sentences stand in items of {task.name}, such as row {rows[0]}",
+                "leave the rows out of what is fitted on",
+            )
+
+
+def _parts(item: Example | AnswerExample) -> Sequence[str]:
+    return (item.prompt, *(item.choices if isinstance(item, Example) else item.answers))

@@ -1,0 +1,66 @@
+"""The first facts of a study: what can be known before anything is patched."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from workbench.select import accuracy_difference
+from workbench.stats import Interval, detectable_effect, mean_interval
+from workbench.sweep import CLEAN
+
+
+@dataclass(frozen=True)
+class FirstFacts:
+    """Tokens, and the unpatched model on dev items: whether there is anything to close, and to be seen."""
+
+    tokens: pd.DataFrame
+    """Tokens a sentence, a word and a character, one row a language."""
+    baseline: Interval
+    """Accuracy on dev in the source language."""
+    ceiling: Interval | None
+    """The same items in the target language; None where the task does not have them."""
+    gap: Interval | None
+    chance: float | None
+    """Accuracy of guessing, for tasks of choices."""
+    n_dev: int
+    n_test: int
+    """Items, of each language."""
+    detectable: float
+    """The true gain that test items so many find four times out of five."""
+
+    @property
+    def worth_going_on(self) -> bool:
+        """Whether there is a gap: its interval lies above 0. Without target items nobody can say no."""
+        return self.gap is None or self.gap.low > 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        shown = {name: vars(one) for name in ("baseline", "ceiling", "gap") if (one := getattr(self, name))}
+        counts = {"n_dev": self.n_dev, "n_test": self.n_test, "detectable": self.detectable}
+        return shown | counts | {"chance": self.chance, "tokens": self.tokens.to_dict("records")}
+
+
+def first_facts(
+    tokens: pd.DataFrame, clean: pd.DataFrame, source: str, n_test: int, chance: float | None, seed: int
+) -> FirstFacts:
+    """From unpatched dev rows of one or both languages."""
+    clean = clean[clean.method == CLEAN]
+    own, there = clean[clean.language == source], clean[clean.language != source]
+    return FirstFacts(
+        tokens=tokens,
+        baseline=accuracy(own, seed),
+        ceiling=None if there.empty else accuracy(there, seed),
+        gap=None if there.empty else accuracy_difference(there, own, seed),
+        chance=chance,
+        n_dev=len(own),
+        n_test=n_test,
+        detectable=detectable_effect(n_test),
+    )
+
+
+def accuracy(rows: pd.DataFrame, seed: int = 0) -> Interval:
+    """Share of items that are right, by group where there are groups."""
+    right = rows.correct.astype(float).to_numpy()
+    groups = rows.group.astype(str).tolist() if rows.group.notna().all() else None
+    return mean_interval(right, groups, seed=seed)

@@ -1,0 +1,119 @@
+"""A chosen patch as one file: the maps as safetensors, and in its header a JSON card of what it is.
+
+saved = load_patch("runs/diagnose/patch.safetensors")
+saved.check(model)
+with applied(model, saved.patches, batch, from_clean=saved.from_clean):
+    model.run(batch)
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as from_bytes
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from workbench.align import export, restore
+from workbench.errors import InputError, did_you_mean
+from workbench.intervene import INTERVENTIONS, Patch
+from workbench.models import LanguageModel
+from workbench.store import digest_bytes, write_bytes
+from workbench.sweep import Branch
+from workbench.types import Site
+
+_FORMAT = "workbench patch 1"
+
+
+@dataclass(frozen=True, eq=False)
+class SavedPatch:
+    """Patches ready for `applied`, and what they were made from and are worth."""
+
+    patches: tuple[Patch, ...]
+    from_clean: bool
+    card: dict[str, Any]
+    """Model and digests, site, formula, strength, and the scores on dev and test."""
+
+    def check(self, model: LanguageModel) -> None:
+        """Refuse a model whose weights are not those the maps were fitted on."""
+        wanted, found = self.card.get("weights_digest"), model.weights_digest
+        if wanted != found:
+            raise InputError(
+                f"the patch was made for {self.card.get('model')} (weights {str(wanted)[:12]}…), but "
+                f"{model.info.name} has weights {found[:12]}…: fit it anew for this model"
+            )
+
+
+def save_patch(branch: Branch, path: Path, card: dict[str, Any]) -> None:
+    """Write the branch's maps with the card; the file is whole or not there."""
+    tensors: dict[str, Tensor] = {}
+    parts = []
+    for number, (site, aligner) in enumerate(branch.parts):
+        record, learned = export(aligner)
+        parts.append({"site": str(site), "map": record})
+        # Tensors may share memory (a factor that several maps use), which the format does not hold.
+        tensors |= {f"{number}/{name}": tensor.clone() for name, tensor in learned.items()}
+    made = {
+        "format": _FORMAT,
+        "branch": branch.columns,
+        "from_clean": branch.from_clean,
+        "parts": parts,
+        "tensors_digest": _digest(tensors),
+        "card": card,
+    }
+    write_bytes(path, to_bytes(tensors, {"workbench": json.dumps(made, sort_keys=True)}))
+
+
+def load_patch(path: str | Path) -> SavedPatch:
+    """Read what `save_patch` wrote; nothing is unpickled, and a damaged file is refused."""
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"no saved patch at {path}: {error.strerror or error}") from error
+    made = _header(data, path)
+    try:
+        tensors = from_bytes(data)
+        if _digest(tensors) != made["tensors_digest"]:
+            raise InputError(f"{path} is not what its card says: it is damaged, save the patch again")
+        branch = made["branch"]
+        name = branch["intervention"]
+        if name not in INTERVENTIONS:
+            raise InputError(f"{path}: unknown intervention {name!r}: {did_you_mean(name, INTERVENTIONS)}")
+        patches = tuple(
+            Patch(
+                Site.parse(part["site"]),
+                INTERVENTIONS[name],
+                restore(part["map"], _own(tensors, number)).transform,
+                float(branch["strength"]),
+                branch["positions"],
+            )
+            for number, part in enumerate(made["parts"])
+        )
+    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise InputError(f"{path} is no saved patch: {type(error).__name__} {error}") from error
+    about = {"branch": branch, "from_clean": made["from_clean"]}
+    return SavedPatch(patches, bool(made["from_clean"]), about | made["card"])
+
+
+def _header(data: bytes, path: Path) -> dict[str, Any]:
+    # The format: eight bytes of length, then as much JSON, of which one entry is for the writer's own use.
+    try:
+        length = int.from_bytes(data[:8], "little")
+        made = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["workbench"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no saved patch: it has no card") from error
+    if not isinstance(made, dict) or made.get("format") != _FORMAT:
+        raise InputError(f"{path} was written by another version: save the patch again")
+    return made
+
+
+def _own(tensors: dict[str, Tensor], number: int) -> dict[str, Tensor]:
+    prefix = f"{number}/"
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    return digest_bytes([to_bytes(dict(sorted(tensors.items())))])

@@ -1,0 +1,277 @@
+"""Benchmarks of the Hugging Face hub by way of the library `datasets`, or a copy of them in a local folder.
+
+Rows are written as the makers' own files into a folder that lives as long as the reading: so the same reader
+checks them. No code of a data set is ever run.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import InputError
+from workbench.languages import canonical, is_language, name_of
+from workbench.tasks.base import AnswerTask, ChoiceTask
+from workbench.tasks.records import Record
+
+_PARQUET = "refs/convert/parquet"  # the hub's own tables of a data set that is a script, which no longer runs
+_XCSQA = "en zh de es fr it jap nl pl pt ru ar vi hi sw ur"
+_ODD = {"jap": "ja", "jp": "ja"}
+
+
+@dataclass(frozen=True)
+class HubSource:
+    """Where a benchmark lies at the hub and how its rows become its makers' files.
+
+    `files` are called by split; {code} is a language as its configurations call it, {name} its English name.
+    """
+
+    name: str
+    revision: str
+    files: dict[str, str]
+    record: Callable[[Record, str, int], Record] = lambda row, code, number: dict(row)
+    """A row, its language and its number, to what the makers write."""
+    codes: str | None = None
+    """Its languages, as configurations are called without `prefix`; None asks the library."""
+    prefix: str = ""
+    header: bool = True
+    whole: Callable[[list[Record]], str] | None = None
+    """Makes one text of all rows, where a file is not a line for each."""
+
+
+def _story(row: Record, code: str, number: int) -> Record:
+    """The makers' names of the columns."""
+    sentences = {f"InputSentence{i}": row[f"input_sentence_{i}"] for i in range(1, 5)}
+    endings = {f"RandomFifthSentenceQuiz{i}": row[f"sentence_quiz{i}"] for i in (1, 2)}
+    return {
+        "InputStoryid": row["story_id"],
+        **sentences,
+        **endings,
+        "AnswerRightEnding": row["answer_right_ending"],
+    }
+
+
+def _question(row: Record, code: str, number: int) -> Record:
+    """Choices as a list of labels and texts; the library gives two lists."""
+    choices = row["question"]["choices"]
+    if isinstance(choices, dict):
+        pairs = zip(choices["label"], choices["text"], strict=True)
+        choices = [{"label": label, "text": text} for label, text in pairs]
+    return {**row, "question": {**row["question"], "choices": choices}}
+
+
+def _pair(row: Record, code: str, number: int) -> Record:
+    """A row of XNLI's table, which holds all languages; the hub names no premise but by its text."""
+    label = ("entailment", "neutral", "contradiction")[row["label"]]
+    texts = {"sentence1": row["premise"], "sentence2": row["hypothesis"]}
+    return {"language": code, "gold_label": label, **texts, "promptID": row["premise"], "pairID": number}
+
+
+def _articles(rows: list[Record]) -> str:
+    """SQuAD's JSON: neighbours with the same text are a paragraph, five of which are an article of XQuAD."""
+    paragraphs: list[Record] = []
+    for row in rows:
+        if not paragraphs or paragraphs[-1]["context"] != row["context"]:
+            paragraphs.append({"context": row["context"], "qas": []})
+        answers = [{"text": text} for text in row["answers"]["text"]]
+        paragraphs[-1]["qas"].append({"id": row["id"], "question": row["question"], "answers": answers})
+    articles = [{"paragraphs": paragraphs[i : i + 5]} for i in range(0, len(paragraphs), 5)]
+    return json.dumps({"data": articles}, ensure_ascii=False)
+
+
+HUB: dict[str, HubSource] = {
+    "xcopa": HubSource(
+        "cambridgeltl/xcopa",
+        _PARQUET,
+        {"validation": "val.{code}.jsonl", "test": "test.{code}.jsonl"},
+        codes="et ht id it qu sw ta th tr vi zh",
+    ),
+    "mgsm": HubSource(
+        "juletxara/mgsm",
+        _PARQUET,
+        {"test": "mgsm_{code}.tsv"},
+        lambda row, code, number: {"question": row["question"], "answer": row["answer_number"]},
+        "bn de en es fr ja ru sw te th zh",
+        header=False,
+    ),
+    "msvamp": HubSource(
+        "Mathoctopus/MSVAMP",
+        _PARQUET,
+        {"test": "test_{name}.json"},
+        codes="bn de en es fr ja ru sw th zh",
+    ),
+    "xquad": HubSource(
+        "google/xquad",
+        "51adfef1c1287aab1d2d91b5bead9bcfb9c68583",
+        {"validation": "xquad.{code}.json"},
+        codes="ar de el en es hi ro ru th tr vi zh",
+        prefix="xquad.",
+        whole=_articles,
+    ),
+    "xnli": HubSource(
+        "facebook/xnli",
+        _PARQUET,
+        {"validation": "xnli.dev.tsv", "test": "xnli.test.tsv"},
+        _pair,
+        "ar bg de el en es fr hi ru sw th tr ur vi zh",
+    ),
+    "belebele": HubSource(
+        "facebook/belebele", "75b399394a9803252cfec289d103de462763db7c", {"test": "{code}.jsonl"}
+    ),
+    "pawsx": HubSource(
+        "google-research-datasets/paws-x",
+        "8a04d940a42cd40658986fdd8e3da561533a3646",
+        {"validation": "{code}/dev_2k.tsv", "test": "{code}/test_2k.tsv"},
+        codes="de en es fr ja ko zh",
+    ),
+    "sib200": HubSource(
+        "Davlan/sib200",
+        _PARQUET,
+        {"train": "{code}/train.tsv", "validation": "{code}/dev.tsv", "test": "{code}/test.tsv"},
+    ),
+    "xstorycloze": HubSource(
+        "juletxara/xstory_cloze",
+        _PARQUET,
+        {split: f"spring2016.val.{{code}}.tsv.split_20_80_{split}.tsv" for split in ("train", "eval")},
+        _story,
+        "ar en es eu hi id my ru sw te zh",
+    ),
+    "xwinograd": HubSource(
+        "Muennighoff/xwinograd",
+        _PARQUET,
+        {"test": "{code}.jsonl"},
+        codes="en fr jp pt ru zh",
+    ),
+    "xcsqa": HubSource(
+        "INK-USC/xcsr", _PARQUET, {"validation": "{code}/dev.jsonl"}, _question, _XCSQA, prefix="X-CSQA-"
+    ),
+}
+"""Benchmarks that can be read as `hub:NAME`, where `datasets` reaches the hub or has it in its cache."""
+
+
+def read_hub(
+    name: str,
+    reader: Callable[..., ChoiceTask | AnswerTask],
+    path: str | None = None,
+    revision: str | None = None,
+    languages: Iterable[str] | None = None,
+) -> ChoiceTask | AnswerTask:
+    """Read a benchmark by its reader from the hub at a revision, or from a local copy of the data set."""
+    source = HUB[name]
+    place = source.name if path is None else str(Path(path).expanduser())
+    at = None if path is not None else revision or source.revision
+    if isinstance(languages, str):
+        raise InputError("languages and splits are lists: write ['sw', 'en']")
+    wanted = None if languages is None else {canonical(code) for code in languages}
+    # The hub's own tables have a folder for each configuration, and nothing that names them.
+    by_folders = _is_parquet(at) if path is None else not (Path(place) / "README.md").is_file()
+    with tempfile.TemporaryDirectory(prefix="workbench-hub-") as temporary:
+        folder, written = Path(temporary) / "files", 0
+        for code in _codes(source, place, at, by_folders):
+            language = canonical(_ODD.get(code, code))
+            if wanted is None or language in wanted:
+                for split, file in source.files.items():
+                    rows = _rows(source, place, at, code, split, by_folders)
+                    _write(rows, source, folder / file.format(code=code, name=name_of(language)))
+                written += 1
+        if not written:
+            raise InputError(f"{place} has none of the languages {', '.join(sorted(wanted or ()))}")
+        try:
+            task = reader(folder)
+        except InputError as error:
+            raise InputError(str(error).replace(str(folder), place)) from error
+    pinned = "" if at is None or len(at) == 40 else ", which is not pinned"
+    note = f"read from {place}" + (f" at {at}{pinned}" if at else "")
+    return replace(task, notes=(*task.notes, note))
+
+
+def _is_parquet(revision: str | None) -> bool:
+    return revision is not None and revision.startswith("refs/convert/")
+
+
+def _codes(source: HubSource, place: str, revision: str | None, by_folders: bool) -> list[str]:
+    """The languages it has, as its configurations call them."""
+    if source.codes is not None:
+        return source.codes.split()
+    if not by_folders:
+        names = _asked(place, lambda library: library.get_dataset_config_names(place, revision=revision))
+    elif revision is None:
+        names = (
+            sorted(one.name for one in Path(place).iterdir() if one.is_dir()) if Path(place).is_dir() else []
+        )
+    else:
+        names = _asked(place, lambda _: _folders(place, revision))
+    return [name for name in names if is_language(name)]
+
+
+def _folders(place: str, revision: str) -> list[str]:
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFolder
+
+    tree = HfApi().list_repo_tree(place, repo_type="dataset", revision=revision)
+    return [one.path for one in tree if isinstance(one, RepoFolder)]
+
+
+def _rows(
+    source: HubSource, place: str, revision: str | None, code: str, split: str, by_folders: bool
+) -> list[Record]:
+    """A split of one language, with the makers' fields."""
+    config = source.prefix + code
+    which = {"data_files": {split: f"{config}/{split}/*.parquet"}} if by_folders else {"name": config}
+    table = _asked(
+        place, lambda library: library.load_dataset(place, split=split, revision=revision, **which)
+    )
+    try:
+        return [source.record(row, code, number) for number, row in enumerate(table, 1)]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{place} ({config}, {split}) is not {source.name}: it lacks {error}") from error
+
+
+def _write(rows: list[Record], source: HubSource, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.whole is not None:
+        target.write_text(source.whole(rows), encoding="utf-8")
+        return
+    lines = _table(rows, source) if target.suffix == ".tsv" else list(map(_line, rows))
+    more = target.exists()  # a table of all languages
+    with target.open("a", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines[more:])
+
+
+def _line(row: Record) -> str:
+    return json.dumps(row, ensure_ascii=False, default=str)
+
+
+def _table(rows: list[Record], source: HubSource) -> list[str]:
+    """Tab-separated cells; SIB-200's reader wants quotes doubled, all others take them as text."""
+    quoted = source.name == "Davlan/sib200"
+    head = ["\t".join(rows[0])] if rows and source.header else []
+    return head + ["\t".join(_cell(value, quoted) for value in row.values()) for row in rows]
+
+
+def _cell(value: Any, quoted: bool) -> str:
+    text = " ".join(str(value).split())
+    return '"' + text.replace('"', '""') + '"' if quoted and '"' in text else text
+
+
+def _asked(place: str, call: Callable[[Any], Any]) -> Any:
+    """What `datasets` answers, without its bars; what goes wrong is one line."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise InputError("reading Hugging Face data sets needs the library: pip install datasets") from error
+    bars = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()  # only the command line may write to the terminal
+    try:
+        return call(datasets)
+    except Exception as error:  # the library lets errors of a dozen others through
+        said = (" ".join(str(error).split()) or type(error).__name__)[:200]
+        raise InputError(
+            f"data set {place!r} cannot be read ({said}): check name and revision (hub:NAME@REVISION); "
+            "without a network, read it once where there is one and keep its cache, or name a folder of it"
+        ) from error
+    finally:
+        if bars:
+            datasets.enable_progress_bars()
