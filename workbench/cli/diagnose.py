@@ -83,6 +83,9 @@ def _add_sweep_options(parser: argparse.ArgumentParser) -> None:
     sweep.add_argument(
         "--strengths", default="0.25,0.5,0.75,1", help="values of α (default: 0.25,0.5,0.75,1)"
     )
+    sweep.add_argument(
+        "--choices-by", default="plain", help="log-likelihood plain (default), per-token or per-character"
+    )
     sweep.add_argument("--positions", default="last", help="last (default), prompt or all tokens")
     sweep.add_argument(
         "--fit-on",
@@ -188,6 +191,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         interventions=tuple(names(options.interventions) or ()),
         strengths=tuple(numbers(options.strengths, "--strengths")),
         positions=options.positions,
+        choices_by=options.choices_by.replace("-", "_"),
         held_out=options.held_out,
         delta=options.delta,
         refits=options.refits,

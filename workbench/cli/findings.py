@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from workbench.study import FirstFacts, Study, StudyResult
 
 
+FAR = 2.0
+"""A mismatch from which on a map is used well outside of where it was fitted."""
+
+
 def print_facts(study: "Study", facts: "FirstFacts") -> None:
     """What is known before anything is patched."""
     console.print(Text(f"\n{study.model.info.name}, {study.pair}, {study.task.name}", style="bold"))
@@ -31,6 +35,8 @@ def print_facts(study: "Study", facts: "FirstFacts") -> None:
         seen.append(("guessing", f"{facts.chance:.3f}"))
     seen.append(("gain that can be detected on test", f"{facts.detectable:.3f}"))
     console.print(table((f"unpatched, {facts.n_dev} dev items", "[95 %]"), seen))
+    for note in getattr(study.task, "notes", ()):
+        console.print(f"{study.task.name}: {note}.", style="dim")
     if facts.gap is None:
         console.print(f"The task has no {study.target} items: no gap, no retention.\n", style="yellow")
 
@@ -43,6 +49,7 @@ def print_found(result: "StudyResult") -> None:
     dev = sweep[(sweep.split == "dev") & (sweep.language == result.source)]
     console.print(terminal_heatmap(gain_heatmap(_shortened(dev, result))))
     print_similarity(result)
+    _print_mismatch(result)
     print_verdict(result)
     console.print(f"heatmap  {result.paths['heatmap']}", soft_wrap=True)
     console.print(f"tables   {result.paths['sweep'].parent}/*.parquet, manifest.json\n", soft_wrap=True)
@@ -98,6 +105,20 @@ def print_similarity(result: "StudyResult") -> None:
         rows.append((f"{name}", *(f"{values[site]:.2f}" for site in sites)))
     columns = [site.removeprefix("resid_post.") for site in sites]
     console.print(table((f"on {result.n['held_out']} held-out sentences", *columns), rows))
+
+
+def _print_mismatch(result: "StudyResult") -> None:
+    """How far from the sentences the maps were fitted on they are put to use."""
+    rows = result.tables["mismatch"].dropna(subset="ratio").to_dict("records")
+    if not rows:
+        return
+    worst = max(rows, key=lambda row: float(row["ratio"]))
+    ratio = float(worst["ratio"])
+    console.print(
+        f"Mismatch: from the sentence ends that maps were fitted on, the last tokens of prompts lie up to "
+        f"{ratio:.1f} times as far as such ends do (at {worst['site']}).",
+        style="yellow" if ratio > FAR else "dim",
+    )
 
 
 def print_verdict(result: "StudyResult") -> None:

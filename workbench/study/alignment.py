@@ -19,7 +19,7 @@ from workbench.study.mismatch import mismatch_table
 from workbench.study.settings import Settings
 from workbench.study.similarity import grid_table, null_table, similarity_table
 from workbench.study.tables import Facts, fit_table
-from workbench.tasks import AnswerTask, ChoiceTask
+from workbench.tasks import AnswerTask, Task
 from workbench.text import ParallelText, Split
 
 COMPONENT = "resid_post"
@@ -106,7 +106,7 @@ class Alignment:
         estimators = self.settings.estimators()
         return curve_table(self.facts, estimators, source, target, self.split, sizes, draws, self.progress)
 
-    def mismatch_table(self, states: Activations, task: ChoiceTask | AnswerTask) -> pd.DataFrame:
+    def mismatch_table(self, states: Activations, task: Task | AnswerTask) -> pd.DataFrame:
         """How far the ends of a task's dev prompts lie from the sentence ends that maps are fitted on."""
         asked = task.examples(self.source, "dev")
         if not asked:

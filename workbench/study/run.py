@@ -86,6 +86,7 @@ class Study:
                 "fit": self.alignment.fit_table(maps, states),
                 "similarity": self.alignment.similarity_table(states),
                 "confounds": self.alignment.confounds_table(states),
+                "mismatch": self.alignment.mismatch_table(states, self.task),
             }
         with self._timed("sweep"):
             dev = self.sweep("dev", self.branches(maps))
@@ -181,6 +182,7 @@ class Study:
                         batch_size=self.settings.batch_size,
                         allow_naive=self.settings.allow_naive,
                         folder=self.folder / "shards" / (folder or split) / language,
+                        by=self.settings.choices_by,
                         scorer=getattr(self.task, "scorer", None),
                         progress=self.progress,
                     )

@@ -3,13 +3,14 @@
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from workbench.align import ALIGNERS, CONTROLS
 from workbench.errors import InputError, did_you_mean
 from workbench.intervene import INTERVENTIONS, Positions
 from workbench.intervene.base import POSITIONS
 from workbench.select import DELTA, FITS
+from workbench.tasks.scoring import Normalisation
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Settings:
     """α; a formula that has none is run once."""
     positions: Positions = "last"
     """Which tokens are patched: the prompt's last, all of the prompt, or those generated too."""
+    choices_by: Normalisation = "plain"
+    """What choices are compared by: log-likelihood `plain`, `per_token` or `per_character`."""
     held_out: float = 0.2
     """The share of the parallel sentences on which fit and similarity are measured."""
     delta: float = DELTA
@@ -63,6 +66,9 @@ class Settings:
             raise InputError(
                 f"unknown positions {self.positions!r}: {did_you_mean(self.positions, POSITIONS)}"
             )
+        if self.choices_by not in (known_ways := get_args(Normalisation)):
+            hint = did_you_mean(self.choices_by, known_ways)
+            raise InputError(f"unknown way to compare choices {self.choices_by!r}: {hint}")
         if not 0 < self.held_out < 1:
             raise InputError(f"the share held out lies between 0 and 1; {self.held_out} given")
         if self.refits and self.refits < FITS - 1:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
 from workbench.errors import InputError
 from workbench.models import LanguageModel
@@ -18,6 +19,7 @@ from workbench.sweep.shards import Shard, Shelf, plan_facts, plan_shards
 from workbench.sweep.slots import Limits, run_slots, slots_can
 from workbench.sweep.suffix import run_suffix, suffix_can
 from workbench.tasks import AnswerExample, Example
+from workbench.tasks.scoring import Normalisation, choice_scores
 
 
 def sweep(
@@ -32,6 +34,7 @@ def sweep(
     progress: Progress = silent,
     allow_naive: bool = False,
     folder: Path | None = None,
+    by: Normalisation = "plain",
     scorer: str | None = None,
     max_new_tokens: int = 32,
     until: str | None = "\n",
@@ -44,6 +47,8 @@ def sweep(
     With a `folder`, finished parts are kept there, and a sweep that was interrupted goes on where it was:
     its table is the same to the byte. Another sweep in the same folder has parts of its own.
 
+    `by` is what choices are compared by: their log-likelihood, plain or for each token or character.
+
     Examples with answers are generated, greedily and naively, `max_new_tokens` at most and up to `until`;
     they need the `scorer` of their task.
     """
@@ -53,12 +58,19 @@ def sweep(
         raise InputError(f"nothing to sweep over {task}: no branches, and no clean run")
     limits = Limits(batch_size)
     work = _Work(
-        model, examples, branches, task, pair, limits, _generation(examples, scorer, max_new_tokens, until)
+        model,
+        examples,
+        branches,
+        task,
+        pair,
+        limits,
+        _generation(examples, scorer, max_new_tokens, until),
+        by,
     )
     shelf = None
     if folder is not None:
         settings = {"task": task, "pair": pair, "clean": clean, "limits": vars(limits), "naive": allow_naive}
-        settings |= {"generation": vars(work.how) if work.how else None}
+        settings |= {"generation": vars(work.how) if work.how else None, "by": by}
         shelf = Shelf(Path(folder), plan_facts(model, examples, branches, settings))
     ways = shelf.ways() if shelf else None
     if ways is None:
@@ -77,6 +89,18 @@ def sweep(
         progress("sweep", number + 1, len(shards))
     whole = pd.concat(parts, ignore_index=True).sort_values(["branch", "row"], kind="stable")
     return whole[list(COLUMNS)].astype(COLUMNS).reset_index(drop=True)
+
+
+def compared_by(by: Normalisation, readings: Sequence[Reading], scores: Scores) -> Scores:
+    """The scores that choices are compared by."""
+    if by == "plain":
+        return scores
+    choices = []
+    for reading, sums in zip(readings, scores.choices, strict=True):
+        tokens = [len(choice) for choice in reading.choices]
+        characters = [len(choice.strip()) for choice in reading.example.choices]
+        choices.append(torch.tensor(choice_scores(sums.tolist(), by, tokens, characters)))
+    return Scores(choices, scores.sizes)
 
 
 def _generation(
@@ -104,8 +128,9 @@ class _Work:
         pair: str,
         limits: Limits,
         how: Generation | None,
+        by: Normalisation,
     ):
-        self.model, self.branches, self.limits, self.how = model, branches, limits, how
+        self.model, self.branches, self.limits, self.how, self.by = model, branches, limits, how, by
         self.facts = {"model": model.info.name, "task": task, "pair": pair}
         self.items: Any = read_questions(model, examples) if how else read_examples(model, examples)
 
@@ -160,7 +185,7 @@ class _Work:
             below, found = run_suffix(self.model, readings, those, clean=clean)
             found = [below, *found] if below is not None else found
         return [
-            branch_table(readings, self._branch(number), scores, self.facts)
+            branch_table(readings, self._branch(number), compared_by(self.by, readings, scores), self.facts)
             for number, scores in zip(shard.branches, found, strict=True)
         ]
 
