@@ -72,12 +72,19 @@ def sweep(
         settings = {"task": task, "pair": pair, "clean": clean, "limits": vars(limits), "naive": allow_naive}
         settings |= {"generation": vars(work.how) if work.how else None, "by": by}
         shelf = Shelf(Path(folder), plan_facts(model, examples, branches, settings))
+    return _finished(work, shelf, clean, allow_naive, progress)
+
+
+def _finished(
+    work: "_Work", shelf: Shelf | None, clean: bool, allow_naive: bool, progress: Progress
+) -> pd.DataFrame:
+    """All shards in order, those on the shelf as they are."""
     ways = shelf.ways() if shelf else None
     if ways is None:
         ways = work.ways(clean, allow_naive)
         if shelf:
             shelf.begin(ways)
-    shards = plan_shards(model, work.items, branches, ways, limits)
+    shards = plan_shards(work.model, work.items, work.branches, ways, work.limits)
     parts = []
     for number, shard in enumerate(shards):
         part = shelf.get(number) if shelf else None
