@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from workbench.cli.layers import Row, number, print_dense, print_layers
 from workbench.cli.show import console, table
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from workbench.study import FirstFacts, Study, StudyResult
 
 
+WIDE = 7
+"""Columns that a cell of the heatmap takes, with three digits."""
+ROOM = 96
+"""Columns of a terminal from which on all of the verdict's table has room."""
 FAR = 2.0
 """A mismatch from which on a map is used well outside of where it was fitted."""
 
@@ -68,16 +73,21 @@ def _shortened(dev: "pd.DataFrame", result: "StudyResult") -> "pd.DataFrame":
 
 
 def terminal_heatmap(spec: "Heatmap") -> Text:
-    """The heatmap as coloured cells with their numbers: purple helps, orange harms."""
+    """The heatmap as coloured cells with their numbers, as many layers side by side as there is room for."""
     label = max(len(row) for row in spec.rows)
+    room = max(console.width - label - 2, WIDE)
+    digits, wide = (3, WIDE) if len(spec.columns) * WIDE <= room else (2, WIDE - 1)
+    at_once = room // wide
     out = Text(f"{spec.value_title} on dev, by layer patched (exploration)\n", style="bold")
-    out.append(" " * (label + 1) + "".join(f"{column:>7}" for column in spec.columns) + "\n")
-    for name, values in zip(spec.rows, spec.values, strict=True):
-        out.append(f"{name:<{label}} ")
-        for value in values:
-            shown = "" if value is None else f"{value:+.3f}"
-            out.append(f"{shown:>7}", style=_shade(value, spec.reach))
-        out.append("\n")
+    for start in range(0, len(spec.columns), at_once):
+        columns = spec.columns[start : start + at_once]
+        out.append(" " * (label + 1) + "".join(f"{column:>{wide}}" for column in columns) + "\n")
+        for name, values in zip(spec.rows, spec.values, strict=True):
+            out.append(f"{name:<{label}} ")
+            for value in values[start : start + at_once]:
+                shown = "" if value is None else f"{value:+.{digits}f}"
+                out.append(f"{shown:>{wide}}", style=_shade(value, spec.reach))
+            out.append("\n")
     return out
 
 
@@ -97,14 +107,12 @@ def print_similarity(result: "StudyResult") -> None:
     fit, similarity = result.tables["fit"], result.tables["similarity"]
     sites = list(dict.fromkeys(similarity.site))
     ours = fit[fit.method == result.headline.choice.method].set_index("site").r2
-    rows = [
-        (f"R² of {result.headline.choice.method}", *(f"{ours[s]:.2f}" if s in ours else "" for s in sites))
-    ]
+    cells = [f"{ours[site]:.2f}" if site in ours else "" for site in sites]
+    rows: list[Row] = [((f"R² of {result.headline.choice.method}",), cells, ())]
     for name, some in similarity.groupby("method", sort=False):
         values = some.set_index("site").value
-        rows.append((f"{name}", *(f"{values[site]:.2f}" for site in sites)))
-    columns = [site.removeprefix("resid_post.") for site in sites]
-    console.print(table((f"on {result.n['held_out']} held-out sentences", *columns), rows))
+        rows.append(((f"{name}",), [number(values[site]) for site in sites], ()))
+    print_layers(f"on {result.n['held_out']} held-out sentences", ("",), sites, (), rows)
 
 
 def _print_mismatch(result: "StudyResult") -> None:
@@ -115,15 +123,15 @@ def _print_mismatch(result: "StudyResult") -> None:
     worst = max(rows, key=lambda row: float(row["ratio"]))
     ratio = float(worst["ratio"])
     console.print(
-        f"Mismatch: from the sentence ends that maps were fitted on, the last tokens of prompts lie up to "
-        f"{ratio:.1f} times as far as such ends do (at {worst['site']}).",
+        f"\nMismatch: the last tokens of prompts lie up to {ratio:.1f} times as far from the sentence ends "
+        f"that maps were fitted on as such ends do themselves (at {worst['site']}).",
         style="yellow" if ratio > FAR else "dim",
     )
 
 
 def print_verdict(result: "StudyResult") -> None:
     """What each method chose on dev and brings on test, and the verdict in a sentence."""
-    columns = ("chosen on dev", "", "layer", "α", "gain on test", "first minus it")
+    columns = ("method", "formula", "layer", "α", "gain on test", "first minus it")
     rows = []
     for outcome in result.outcomes:
         choice = outcome.choice
@@ -139,7 +147,8 @@ def print_verdict(result: "StudyResult") -> None:
                 "" if over is None else with_interval(over, "+", 2),
             )
         )
-    console.print(table(columns, rows, words=2))
+    shown = len(columns) if console.width >= ROOM else -1  # the sentence below says whom it beats
+    print_dense("chosen on dev, judged on test", columns[:shown], (row[:shown] for row in rows), words=2)
     console.print("95 % intervals in brackets. * a control: what it gains, a map has to beat.\n")
     console.print(Text(result.sentence, style="bold"))
     for line in how_sure(result):
