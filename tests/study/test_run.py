@@ -117,6 +117,20 @@ def test_without_target_items_there_is_a_verdict_but_no_gap(study, tmp_path):
     assert result.headline.gain.n == 20
 
 
+@pytest.mark.parametrize("way", ["cascade", "from_clean"])
+def test_all_layers_can_be_patched_at_once(study, tmp_path, way):
+    settings = Settings(others=(), interventions=("add_mapped",), strengths=(0.1,), joint=(way,))
+    here = Study(study.model, study.text, study.task, FAR, MAIN, tmp_path, settings)
+    maps, states = here.alignment.fit(here.alignment.capture()), here.alignment.capture()
+    joint = [branch for branch in here.branches(maps) if branch.joint != "one"]
+    assert [branch.columns["site"] for branch in joint] == ["resid_post.0-2"] and joint[0].joint == way
+    again = here.refitted(joint[0], states)
+    assert {branch.seed for branch in again} == {1, 2, 3, 4, 5}
+    assert all(branch.where == joint[0].where and branch.joint == way for branch in again)
+    found = here.run().tables["exploration"]
+    assert set(found.joint) == {"one", way}
+
+
 def test_the_method_can_be_chosen_on_dev_too(study, result, tmp_path):
     settings = Settings.of(("mean_shift", "ridge", "identity"), interventions=("replace",))
     found = Study(study.model, study.text, study.task, FAR, MAIN, tmp_path, settings).run()

@@ -22,6 +22,7 @@ COMMANDS = {
     "models": "workbench.cli.models",
     "organism": "workbench.cli.organism",
     "plan": "workbench.cli.plan",
+    "report": "workbench.cli.report",
 }
 
 _ABOUT = """At which layer does a language model hold one language in a form that maps onto another,

@@ -5,12 +5,14 @@ layer on dev items and judge it once on test items, beside controls; then write 
 """
 
 import argparse
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.cli.findings import print_found, with_interval
+from workbench.cli.findings import print_found, print_report, with_interval
 from workbench.cli.show import caution, console, duration, progress_bar, table
+from workbench.store import write_bytes
 
 if TYPE_CHECKING:
     from workbench.study import StudyResult
@@ -61,6 +63,10 @@ def run(options: argparse.Namespace) -> int:
         result = study.run()
     _print_setting(result)
     print_found(result)
+    command = ["workbench", "demo", "--source", options.source, "--out", str(options.out)]
+    command += ["--backend", options.backend, "--threads", str(options.threads)]
+    write_bytes(options.out / "command.txt", f"{shlex.join(command)}\n".encode())
+    print_report(options.out)
     caution(text)
     console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
     return 0

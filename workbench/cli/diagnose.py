@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from workbench.cli.config import as_toml, configurable, configured
-from workbench.cli.findings import print_facts, print_found, print_together, with_interval
+from workbench.cli.findings import (
+    print_facts,
+    print_found,
+    print_report,
+    print_together,
+    with_interval,
+)
 from workbench.cli.options import (
     add_model_options,
     add_pair_options,
@@ -86,6 +92,9 @@ def _add_sweep_options(parser: argparse.ArgumentParser) -> None:
     sweep.add_argument(
         "--choices-by", default="plain", help="log-likelihood plain (default), per-token or per-character"
     )
+    sweep.add_argument(
+        "--joint", metavar="WAY,…", help="all layers at once as well: cascade, from_clean (default: neither)"
+    )
     sweep.add_argument("--positions", default="last", help="last (default), prompt or all tokens")
     sweep.add_argument(
         "--fit-on",
@@ -134,6 +143,7 @@ def run(options: argparse.Namespace) -> int:
     if results:
         diagnosis.conclude(results)
         write_bytes(options.out / "study.toml", as_toml(options).encode())
+        print_report(options.out)
     if len(results) > 1:
         print_together(results)
     caution(diagnosis.studies[0].text)
@@ -191,6 +201,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         interventions=tuple(names(options.interventions) or ()),
         strengths=tuple(numbers(options.strengths, "--strengths")),
         positions=options.positions,
+        joint=tuple(names(options.joint) or ()),
         choices_by=options.choices_by.replace("-", "_"),
         held_out=options.held_out,
         delta=options.delta,

@@ -1,6 +1,7 @@
 """How what a study found is printed: first facts, heatmap, similarities, verdict."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -64,6 +65,7 @@ def _shortened(dev: "pd.DataFrame", result: "StudyResult") -> "pd.DataFrame":
     """Each method and formula at one strength: the chosen one, or else the largest."""
     from workbench.sweep import CLEAN
 
+    dev = dev[dev.joint.fillna("one") == "one"]
     chosen = {(o.choice.method, o.choice.intervention): o.choice.strength for o in result.outcomes}
     branch = dev.method.astype(str) + dev.intervention.fillna("").astype(str)
     shown = dev.assign(shown=dev.groupby(branch).strength.transform("max"))
@@ -127,6 +129,13 @@ def _print_mismatch(result: "StudyResult") -> None:
         f"that maps were fitted on as such ends do themselves (at {worst['site']}).",
         style="yellow" if ratio > FAR else "dim",
     )
+
+
+def print_report(folder: Path) -> None:
+    """Write the page of all that was found, and say where it lies."""
+    from workbench.report import write_report
+
+    console.print(f"report   {write_report(folder)}", soft_wrap=True, markup=False)
 
 
 def print_verdict(result: "StudyResult") -> None:

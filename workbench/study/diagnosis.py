@@ -68,6 +68,9 @@ def diagnose(
     pairs = list(dict.fromkeys(pairs))
     if not tasks or not pairs:
         raise InputError("a diagnosis needs at least one pair and one task")
+    if text is not None:
+        # A folder may hold a hundred languages: only those of the pairs are looked at.
+        text = text.only(dict.fromkeys(code for pair in pairs for code in pair))
     seen = None if text is None else examine(text, tasks, progress)
     alone = len(pairs) * len(tasks) == 1
     studies = []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
 from workbench.align import LayerMaps, refit
 from workbench.capture import Activations
@@ -23,7 +24,7 @@ from workbench.study.result import StudyResult, headline_of, judge
 from workbench.study.saved import save_patch
 from workbench.study.settings import Settings
 from workbench.study.tables import predictors_table, selection_table
-from workbench.study.writing import patch_card, paths_in, write_study
+from workbench.study.writing import SPLITS, patch_card, paths_in, write_study
 from workbench.sweep import Branch, sweep
 from workbench.tasks import Example, SplitName, same_items
 from workbench.text import ParallelText
@@ -31,7 +32,6 @@ from workbench.types import Site
 
 FOLDS = 5
 """Of dev, to see how much of its gain was choosing."""
-_SPLITS: tuple[SplitName, ...] = ("dev", "test")
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Study:
         )
         self.pair = self.alignment.pair
         self.seconds: dict[str, float] = {}
-        for split in _SPLITS:
+        for split in SPLITS:
             here, there = (self.items(language, split) for language in (self.source, self.target))
             if not here or (there and not same_items(here, there)):
                 raise InputError(
@@ -99,7 +99,8 @@ class Study:
             test = self.test(maps, choices, states)
         tables |= {"sweep": pd.concat([dev, test], ignore_index=True), "exploration": explore(own)}
         result = self._result(test, found, tables, facts)
-        write_study(self, result, states, own)
+        # A layer has no cell for what is patched in all of them.
+        write_study(self, result, states, own[own.joint.fillna("one") == "one"])
         if result.headline.choice.layer is not None:
             save_patch(
                 self.branch(maps, result.headline.choice), result.paths["patch"], patch_card(self, result)
@@ -129,16 +130,35 @@ class Study:
         )
 
     def branches(self, maps: dict[str, LayerMaps]) -> list[Branch]:
-        """Every method × intervention × layer × strength."""
+        """Every method × intervention × layer × strength, and where asked for all layers jointly."""
         seed = self.settings.seed
-        return [
+        alone = [
             Branch(method, Site(layer), fitted[layer], intervention, strength, seed, self.settings.positions)
             for method, fitted in maps.items()
             for intervention in self.settings.interventions
             for layer in range(len(fitted))
             # A formula without a strength takes only 1, so that a table cannot claim another.
-            for strength in (self.settings.strengths if INTERVENTIONS[intervention].uses_strength else (1.0,))
+            for strength in self._strengths(intervention)
         ]
+        jointly = [
+            Branch.jointly(
+                method,
+                {Site(layer): fitted[layer] for layer in range(len(fitted))},
+                intervention,
+                strength,
+                seed=seed,
+                positions=self.settings.positions,
+                from_clean=way == "from_clean",
+            )
+            for method, fitted in maps.items()
+            for intervention in self.settings.interventions
+            for strength in self._strengths(intervention)
+            for way in self.settings.joint
+        ]
+        return [*alone, *jointly]
+
+    def _strengths(self, intervention: str) -> tuple[float, ...]:
+        return self.settings.strengths if INTERVENTIONS[intervention].uses_strength else (1.0,)
 
     def branch(self, maps: dict[str, LayerMaps], choice: Choice) -> Branch:
         """The branch that a choice names."""
@@ -191,11 +211,19 @@ class Study:
 
     def refitted(self, branch: Branch, states: Activations) -> list[Branch]:
         """The same patch with maps from other draws of the fitting sentences, each with the next seed."""
-        source, target = (states.at(branch.site, code)[None] for code in (self.source, self.target))
+        sites = [site for site, _ in branch.parts]
+        source, target = (
+            torch.stack([states.at(site, code) for site in sites]) for code in (self.source, self.target)
+        )
         seed = self.settings.seed
         aligner = self.settings.estimators()[branch.method]
         fits = refit(aligner, source, target, self.alignment.split.fit, self.settings.refits, seed=seed)
-        return [replace(branch, map=maps[0], seed=seed + 1 + i) for i, maps in enumerate(fits.maps)]
+        return [
+            replace(
+                branch, map=maps[0], also=tuple(zip(sites, maps.aligners, strict=True))[1:], seed=seed + 1 + i
+            )
+            for i, maps in enumerate(fits.maps)
+        ]
 
     # What came out -----------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from workbench.intervene.base import POSITIONS
 from workbench.select import DELTA, FITS
 from workbench.tasks.scoring import Normalisation
 
+JOINT = ("cascade", "from_clean")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -28,6 +30,8 @@ class Settings:
     """α; a formula that has none is run once."""
     positions: Positions = "last"
     """Which tokens are patched: the prompt's last, all of the prompt, or those generated too."""
+    joint: tuple[str, ...] = ()
+    """All layers at once as well: in `cascade`, or all computed `from_clean` runs."""
     choices_by: Normalisation = "plain"
     """What choices are compared by: log-likelihood `plain`, `per_token` or `per_character`."""
     held_out: float = 0.2
@@ -66,6 +70,9 @@ class Settings:
             raise InputError(
                 f"unknown positions {self.positions!r}: {did_you_mean(self.positions, POSITIONS)}"
             )
+        for name in self.joint:
+            if name not in JOINT:
+                raise InputError(f"unknown way to patch layers jointly {name!r}: {did_you_mean(name, JOINT)}")
         if self.choices_by not in (known_ways := get_args(Normalisation)):
             hint = did_you_mean(self.choices_by, known_ways)
             raise InputError(f"unknown way to compare choices {self.choices_by!r}: {hint}")

@@ -11,20 +11,23 @@ import pandas as pd
 from workbench.bundled import cautions
 from workbench.capture import Activations
 from workbench.figures import draw_heatmap, gain_heatmap, to_page
+from workbench.measure import METRICS
 from workbench.store import write_bytes, write_json
 from workbench.study.result import StudyResult
 from workbench.sweep import CLEAN
+from workbench.tasks import AnswerExample, Example, SplitName
 
 if TYPE_CHECKING:
     from workbench.study.run import Study
 
+SPLITS: tuple[SplitName, ...] = ("dev", "test")
 PACKAGES = ("torch", "transformers", "transformer-lens", "numpy", "pandas", "plotly")
 
 
 def paths_in(folder: Path, tables: Iterable[str]) -> dict[str, Path]:
     """Where a study's files lie."""
-    files = {"heatmap": "heatmap.html", "patch": "patch.safetensors"} | {
-        name: f"{name}.json" for name in ("choices", "manifest", "timings")
+    files = {"heatmap": "heatmap.html", "items": "items.parquet", "patch": "patch.safetensors"} | {
+        name: f"{name}.json" for name in ("choices", "manifest", "timings", "verdict")
     }
     return {name: folder / f"{name}.parquet" for name in tables} | {
         name: folder / file for name, file in files.items()
@@ -37,8 +40,54 @@ def write_study(study: "Study", result: StudyResult, states: Activations, dev: p
         write_table(table, result.paths[name])
     spec = gain_heatmap(dev, CLEAN, cautions(study.text.sources))
     write_bytes(result.paths["heatmap"], to_page(draw_heatmap(spec), spec.title).encode())
+    write_table(items_table(study), result.paths["items"])
+    write_json(result.paths["verdict"], verdict_json(result))
     write_json(result.paths["manifest"], _manifest(study, result, states))
     write_json(result.paths["timings"], {"seconds": result.seconds})
+
+
+def items_table(study: "Study") -> pd.DataFrame:
+    """What the dev and test items say, in both languages: one row an item, the source's first."""
+    rows = [
+        {
+            "task": study.task.name,
+            "pair": study.pair,
+            "language": language,
+            "split": split,
+            "example": item.id,
+            "group": item.group,
+            "prompt": item.prompt,
+            **_said(item),
+        }
+        for language in (study.source, study.target)
+        for split in SPLITS
+        for item in study.items(language, split)
+    ]
+    return pd.DataFrame(rows).astype({"answer": "Int64", "group": "string"})
+
+
+def _said(item: Example | AnswerExample) -> dict[str, Any]:
+    """Choices and the right one's place; of generated answers, those that count as right."""
+    if isinstance(item, Example):
+        return {"choices": list(item.choices), "answer": item.answer, "answers": []}
+    return {"choices": [], "answer": None, "answers": list(item.answers)}
+
+
+def verdict_json(result: StudyResult) -> dict[str, Any]:
+    """The verdict in words, and the numbers on test that it rests on and the tables do not hold."""
+    verdict = result.headline.verdict
+    intervals = {
+        name: None if (one := getattr(result, name)) is None else vars(one)
+        for name in ("baseline", "ceiling", "gap", "beyond_half", "retention")
+    }
+    return {
+        "kind": verdict.kind,
+        "sentence": result.sentence,
+        "delta": verdict.delta,
+        "share_of_gap": result.share_of_gap,
+        "source": result.source,
+        "target": result.target,
+    } | intervals
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -60,6 +109,7 @@ def _manifest(study: "Study", result: StudyResult, states: Activations) -> dict[
         "pair": study.pair,
         "settings": study.settings.to_json(),
         "facts": result.facts.to_json(),
+        "lower_is_better": [name for name, metric in METRICS.items() if not metric.higher_is_better],
         "n": result.n,
         "versions": dict(_versions()),
     }

@@ -1,0 +1,27 @@
+"""`report`: one page from a folder, or one line that says what is wrong with it."""
+
+from report import folders
+
+from workbench.cli import main
+
+
+def test_it_writes_the_page_and_says_where(capsys, tmp_path):
+    folders.study(tmp_path / "run")
+    assert main(["report", str(tmp_path / "run")]) == 0
+    page = tmp_path / "run" / "report.html"
+    assert str(page) in capsys.readouterr().out
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_page_can_lie_elsewhere(capsys, tmp_path):
+    folders.study(tmp_path / "run")
+    assert main(["report", str(tmp_path / "run"), "--out", str(tmp_path / "out" / "page.html")]) == 0
+    assert (tmp_path / "out" / "page.html").exists() and not (tmp_path / "run" / "report.html").exists()
+
+
+def test_a_wrong_folder_is_one_line_and_exit_code_2(capsys, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name, said in (("empty", "holds no study"), ("nowhere", "there is no folder")):
+        assert main(["report", str(tmp_path / name)]) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and said in err and err.count("\n") == 1

@@ -1,0 +1,37 @@
+"""A synthetic folder, a real one, and a browser where there is one."""
+
+import pytest
+from organism_models import FAR, MAIN, tiny_organism
+from report import browser as chromium
+from report import folders
+
+from workbench.models import load_model
+from workbench.study import Settings, diagnose
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory):
+    """One study of numbers; the folder and its tables."""
+    folder = tmp_path_factory.mktemp("report") / "alone"
+    return folder, folders.study(folder)
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory):
+    """A whole diagnosis of the tiny organism."""
+    organism = tiny_organism()
+    folder = tmp_path_factory.mktemp("report") / "real"
+    settings = Settings(others=("identity",), interventions=("replace", "interpolate"), strengths=(0.25, 0.5))
+    text, task = organism.text(), organism.task("exact")
+    diagnosis = diagnose(load_model(organism.folder), text, [task], [(FAR, MAIN)], folder, settings)
+    return folder, diagnosis.run()[0]
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A headless Chromium."""
+    if chromium.program() is None:
+        pytest.skip(f"no browser found ({', '.join(chromium.PROGRAMS)}): the page is not tried in one")
+    one = chromium.Browser(tmp_path_factory.mktemp("profile"))
+    yield one
+    one.close()

@@ -1,0 +1,363 @@
+"""The page says what the tables say, escapes all of it, and says plainly what is missing."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+from report import folders
+from report.reading import details, number, parse
+
+from workbench.errors import InputError, StoreError
+from workbench.report import read_run, to_html, write_report
+from workbench.stats import holm
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def page_of(folder):
+    return parse(to_html(read_run(folder)))
+
+
+def chosen(tables):
+    selection = tables["selection"]
+    return selection[selection.headline].iloc[0]
+
+
+def test_the_verdict_stands_first_in_words(alone):
+    root = page_of(alone[0])
+    (section,) = root.all("section", aria_labelledby="verdict")
+    assert root.all("section")[0] is section
+    assert section.all("span", class_="badge")[0].text == "helps"
+    assert "helps: the sentence of sw-ar" in section.text
+    assert "+0.250" in section.text and "[0.125, 0.375]" in section.text
+    assert root.all("h1")[0].text == "Does mapping Swahili (sw) onto Arabic (ar) help tiny?"
+
+
+def test_every_cell_is_the_gain_of_its_branch(alone):
+    folder, tables = alone
+    root = page_of(folder)
+    (heat,) = root.all("table", class_="heat")
+    best, layers = chosen(tables), details(root)[0]["layers"]
+    # The branches of a layer stand in the order of the table.
+    grid = tables["exploration"]
+    cells = [cell for cell in heat.all("td") if "data-layer" in cell.attributes]
+    shown = set()
+    for cell in cells:
+        where = cell.attributes
+        branch = grid[grid.layer == int(where["data-layer"])].iloc[int(where["data-row"])]
+        shown.add((branch.method, branch.intervention, branch.strength))
+        first = cell.text.replace("★", "").partition("test")[0]
+        assert number(first) == pytest.approx(branch.gain, abs=0.0051)
+        assert ("in" in where["class"].split()) == (not branch.beyond_band)
+        row = layers[where["data-layer"]][0]["rows"][int(where["data-row"])]
+        assert row[0] == branch.method.replace("_", " ")
+        assert number(row[3]) == pytest.approx(branch.gain, abs=0.00051)
+        assert [number(x) for x in row[5].split(",")] == pytest.approx(
+            [branch.band_low, branch.band_high], abs=0.00051
+        )
+    assert len(cells) == 6 * 2 * len(folders.METHODS), "a row for each method and formula"
+    one_each = {(method, formula) for method, formula, _ in shown}
+    assert len(shown) == len(one_each), "each at one strength"
+    for row in tables["selection"].itertuples():
+        assert (row.method, row.intervention, row.strength) in shown, "at the strength of its choice"
+    (star,) = heat.all("td", class_="best")
+    assert int(star.attributes["data-layer"]) == best.layer
+    assert number(star.text.partition("test")[2]) == pytest.approx(best.gain, abs=0.0051)
+
+
+def test_the_detail_of_a_layer_is_all_that_the_tables_hold_of_it(alone):
+    folder, tables = alone
+    for layer, shown in details(page_of(folder))[0]["layers"].items():
+        found = {table["caption"]: table["rows"] for table in shown}
+        branches, fit, similarity, confounds = found.values()
+        assert len(branches) == (tables["exploration"].layer == int(layer)).sum()
+        here = tables["fit"][tables["fit"].layer == int(layer)]
+        assert [number(row[1]) for row in fit] == pytest.approx(here.r2.tolist(), abs=0.00051)
+        here = tables["similarity"][tables["similarity"].layer == int(layer)]
+        assert [number(row[1]) for row in similarity] == pytest.approx(here.value.tolist(), abs=0.00051)
+        here = tables["confounds"][tables["confounds"].layer == int(layer)]
+        assert [number(row[2]) for row in confounds] == pytest.approx(here.rho.tolist(), abs=0.0051)
+
+
+def test_evidence_agrees_with_selection(alone):
+    folder, tables = alone
+    rows = next(
+        table for table in page_of(folder).all("table") if "scored once on 12 test items" in table.text
+    ).all("tr")[1:]
+    for row, one in zip(rows, tables["selection"].itertuples(), strict=True):
+        cells = [cell.text for cell in row.children]
+        assert cells[0] == one.method.replace("_", " ") + "*" * one.control
+        assert [int(cells[2]), number(cells[3]), number(cells[4]), number(cells[5])] == pytest.approx(
+            [one.layer, one.strength, one.dev_gain, one.gain], abs=0.00051
+        )
+
+
+def test_items_that_turned_are_those_of_the_sweep(alone):
+    root = page_of(alone[0])
+    right = {f"e{i}" for i in range(12) if folders.after(i) and not folders.before(i)}
+    wrong = {f"e{i}" for i in range(12) if folders.before(i) and not folders.after(i)}
+    shown = {"became right": set(), "became wrong": set()}
+    for item in root.all("article", class_="item"):
+        name, said = re.match(r"Item (\S+) (became \w+)", item.all("h5")[0].text).groups()
+        shown[said].add(name)
+    assert shown["became wrong"] == wrong and shown["became right"] < right
+    # Those whose margin rose most: the change is 1.5 i.
+    assert shown["became right"] == {f"e{i}" for i in sorted(int(n[1:]) for n in right)[-4:]}
+    (table,) = [one for one in root.all("table") if "All 12 test items" in one.text]
+    numbers = [int(cell.text) for cell in table.all("td")]
+    assert numbers == [4 - len(wrong), len(wrong), len(right), 12 - 4 - len(right)]
+
+
+def test_items_are_read_in_both_languages_each_its_own_way(alone):
+    item = page_of(alone[0]).all("article", class_="item")[0]
+    name = re.match(r"Item e(\d+)", item.all("h5")[0].text)[1]
+    swahili, arabic = item.all("p", class_="prompt")
+    assert swahili.text == f"Swali {name}?" and arabic.text == f"أين القطة {name}?"
+    assert [p.attributes["lang"] for p in (swahili, arabic)] == ["sw", "ar"]
+    assert swahili.attributes["dir"] == arabic.attributes["dir"] == "auto"
+    source, _ = item.all("ol")
+    marks = {int("b" in li.text[:3]): li.text for li in source.all("li")}
+    answer = int(name) % 2
+    assert "right answer, said with it" in marks[answer] and "said without the patch" in marks[1 - answer]
+
+
+def test_generated_answers_are_shown_as_they_were_given(alone, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(alone[0], folder)
+    items, sweep = (pd.read_parquet(folder / f"{name}.parquet") for name in ("items", "sweep"))
+    items["choices"], items["answers"] = [[]] * len(items), [["four", "4"]] * len(items)
+    items["answer"] = pd.array([pd.NA] * len(items), dtype="Int64")
+    sweep["prediction"] = pd.array([pd.NA] * len(sweep), dtype="Int64")
+    sweep["generated"] = sweep.method.map({"clean": "five <b>", "ridge": "four!"})
+    sweep["margin"] = float("nan")
+    items.to_parquet(folder / "items.parquet")
+    sweep.to_parquet(folder / "sweep.parquet")
+    item = page_of(folder).all("article", class_="item")[0]
+    said = [(d.all("dt")[0].text, d.all("dd")[0].text) for d in item.all("dl")[0].all("div")]
+    answers = ("accepted", "four / 4"), ("said without the patch", "five <b>"), ("said with it", "four!")
+    assert tuple(said) == answers and "nats" not in item.text
+
+
+def test_a_folder_of_tables_alone_still_knows_its_items(alone, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in folders.TABLES:
+        shutil.copy(alone[0] / f"{name}.parquet", folder)
+    (table,) = [one for one in page_of(folder).all("table") if "All 12 test items" in one.text]
+    assert sum(int(cell.text) for cell in table.all("td")) == 12
+
+
+def test_all_text_from_data_is_escaped(tmp_path):
+    folders.study(tmp_path, model=f"m{EVIL}", task=f"t{EVIL}", text=f"q{EVIL}")
+    page = to_html(read_run(tmp_path))
+    assert "<script>alert" not in page and "<img" not in page
+    root = parse(page)
+    assert len(root.all("script")) == 2, "the data and the page's own"
+    assert f"q{EVIL}" in root.text and f"m{EVIL}" in root.all("h1")[0].text
+    assert f"t{EVIL}" in details(root)[0]["title"]
+
+
+def test_the_page_asks_for_nothing_and_runs_only_its_own_script(alone):
+    page = to_html(read_run(alone[0]))
+    root = parse(page)
+    (policy,) = [m for m in root.all("meta") if "http-equiv" in m.attributes]
+    assert policy.attributes["content"].startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy.attributes["content"]
+    assert not re.findall(r"(?:src|srcset|action)=|url\(|@import|https?://", page)
+    for link in root.all("a"):
+        target = link.attributes["href"]
+        assert target.startswith("#") and root.all(id=target[1:]), target
+
+
+def test_a_reader_without_eyes_finds_the_way(alone):
+    root = page_of(alone[0])
+    assert root.all("html")[0].attributes["lang"] == "en" and len(root.all("main")) == 1
+    levels = [int(one.name[1]) for one in root.all() if re.fullmatch("h[1-6]", one.name)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(now <= before + 1 for before, now in pairwise(levels))
+    for svg in root.all("svg"):
+        assert svg.attributes.get("aria-hidden") == "true" or svg.attributes["aria-label"]
+    for table in root.all("table"):
+        assert table.all("caption") or root.all(id=table.attributes["aria-labelledby"])
+        assert table.all("th", scope="row") and table.all("th", scope="col")
+    assert root.all("body")[0].children[0].attributes["href"] == "#verdict"
+
+
+def test_what_was_found_made_and_typed_is_there(alone, tmp_path):
+    shutil.copytree(alone[0], tmp_path / "run")
+    (tmp_path / "run" / "study.toml").write_text('model = "tiny"\nseed = 0\n')
+    text = page_of(tmp_path / "run").text
+    for word in ("only for first steps", "copa: one item mended", "3 rows left out: 3–5", "leave them out"):
+        assert word in text
+    for word in (
+        "ab" * 32,
+        "cd" * 32,
+        "ef" * 32,
+        "12" * 32,
+        "torch",
+        "workbench diagnose --config study.toml",
+    ):
+        assert word in text
+    assert "Confounds" in text and "same script" in text and "Rank correlation" in text
+
+
+def test_several_studies_have_a_card_and_a_row_each_and_are_corrected_together(tmp_path):
+    folders.several(tmp_path, [("sw", "ar"), ("th", "en")], layers=4)
+    run = read_run(tmp_path)
+    root = parse(to_html(run))
+    assert [part.pair for part in run.parts] == ["sw-ar", "th-en"]
+    cards = root.all("article", class_="card")
+    assert len(cards) == 2 and all("Corrected for 2 verdicts (Holm): p = 0.020." in c.text for c in cards)
+    assert holm([0.01, 0.01]).tolist() == pytest.approx([0.02, 0.02])
+    heats = root.all("table", class_="heat")
+    assert len(heats) == 3 and len(heats[0].all("th", scope="row")) == 2
+    assert [row.attributes["data-part"] for row in heats[0].all("td", class_="best")] == ["0", "1"]
+
+
+def test_a_verdict_that_does_not_stand_the_correction_is_shown_as_corrected(tmp_path):
+    folders.several(tmp_path, [("sw", "ar"), ("th", "en")], layers=4)
+    selection = pd.read_parquet(tmp_path / "selection.parquet")
+    mine = selection.headline & (selection.pair == "sw-ar")
+    selection.loc[mine, "holm_verdict"] = "undecided"
+    selection.to_parquet(tmp_path / "selection.parquet")
+    first, second = page_of(tmp_path).all("article", class_="card")
+    assert first.all("span", class_="badge")[0].text == "undecided"
+    assert "Taken alone, it would be “helps”" in first.text
+    assert second.all("span", class_="badge")[0].text == "helps"
+
+
+def test_the_report_of_a_real_study(real):
+    folder, result = real
+    path = write_report(folder)
+    assert path == folder / "report.html"
+    root = parse(path.read_text(encoding="utf-8"))
+    assert result.sentence in root.text
+    grid = pd.read_parquet(folder / "exploration.parquet")
+    shown = details(root)[0]["layers"]
+    for layer, tables in shown.items():
+        here = grid[grid.layer == int(layer)]
+        assert [number(row[3]) for row in tables[0]["rows"]] == pytest.approx(here.gain.tolist(), abs=0.00051)
+    assert read_run(folder).parts[0].missing == []
+    items = pd.read_parquet(folder / "items.parquet")
+    assert set(items.split) == {"dev", "test"}
+    if result.headline.choice.layer is not None:
+        assert f"{result.headline.verdict.gained:,} test item" in root.text
+
+
+def test_the_same_folder_gives_the_same_bytes(alone, tmp_path):
+    one, other = (write_report(alone[0], tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
+    assert one == other
+
+
+@pytest.mark.parametrize("gone", folders.TABLES)
+def test_a_missing_table_is_named_and_the_rest_is_shown(alone, tmp_path, gone):
+    folder = tmp_path / "run"
+    shutil.copytree(alone[0], folder)
+    (folder / f"{gone}.parquet").unlink()
+    text = page_of(folder).text
+    assert ("No verdict" in text) == (gone == "selection")
+    if gone != "selection":
+        assert f"so not shown: {gone}." in text
+
+
+@pytest.mark.parametrize("gone", ["items.parquet", "verdict.json", "manifest.json", "choices.json"])
+def test_so_is_the_rest_without_a_record(alone, tmp_path, gone):
+    folder = tmp_path / "run"
+    shutil.copytree(alone[0], folder)
+    (folder / gone).unlink()
+    text = page_of(folder).text
+    assert "+0.250" in text
+    if gone == "items.parquet":
+        assert "no items.parquet" in text
+    if gone == "verdict.json":
+        assert re.search(r"helps: patch layer \d with ridge", text)
+
+
+def test_a_study_that_was_stopped_says_so(tmp_path):
+    (tmp_path / "shards" / "facts").mkdir(parents=True)
+    text = page_of(tmp_path).text
+    assert "No verdict" in text and "ended after its first facts" in text
+    (tmp_path / "shards" / "dev").mkdir()
+    assert "stopped before its end" in page_of(tmp_path).text
+
+
+def test_where_nothing_was_chosen_no_cell_is_marked(tmp_path):
+    tables = folders.study(tmp_path, kind="undecided")
+    selection = tables["selection"]
+    empty = {"layer": pd.NA, "site": None, "intervention": None, "strength": None, "retention": None}
+    for name, value in empty.items():
+        selection[name] = selection[name].astype(object).where(~selection.headline, value)
+    selection["layer"] = selection.layer.astype("Int64")
+    selection["strength"] = selection.strength.astype("Float64")
+    selection["retention"] = selection.retention.astype("Float64")
+    selection.to_parquet(tmp_path / "selection.parquet")
+    root = page_of(tmp_path)
+    assert "dev prefers no patch" in root.text and not root.all("td", class_="best")
+
+
+def test_a_patch_at_all_layers_at_once_is_no_cell(tmp_path):
+    tables = folders.study(tmp_path)
+    grid, selection, sweep = (tables[name] for name in ("exploration", "selection", "sweep"))
+    # The branch of the headline, and a joint one of the same formula and strength that is the lowest layer's
+    # by its column `layer`.
+    best = {"site": "resid_post.0-5", "layer": 0, "joint": "cascade"}
+    chosen = selection[selection.headline].iloc[0]
+    same = (grid.method == "ridge") & (grid.intervention == chosen.intervention)
+    joint = grid[same & (grid.strength == chosen.strength)].iloc[:1].assign(**best, gain=0.875)
+    pd.concat([grid, joint]).to_parquet(tmp_path / "exploration.parquet")
+    for name, value in best.items():
+        selection.loc[selection.headline, name] = value
+        sweep.loc[sweep.method == "ridge", name] = value
+    selection.to_parquet(tmp_path / "selection.parquet")
+    # Another way of patching the same layers, which is not the chosen one.
+    other = sweep[sweep.method == "ridge"].assign(joint="from_clean", correct=False)
+    pd.concat([other, sweep]).to_parquet(tmp_path / "sweep.parquet")
+    root = page_of(tmp_path)
+    assert not root.all("td", class_="best") and "+.88" not in root.all("table", class_="heat")[0].text
+    assert "0-5 jointly (cascade)" in root.all("article", class_="card")[0].text
+    assert "no cell has a star" in root.text
+    assert "(cascade, resid_post.0-5)" in str(details(root)[0]["layers"]["0"][0]["rows"])
+    right = sum(folders.after(i) and not folders.before(i) for i in range(12))
+    assert f"Became right: {right} items" in root.text
+
+
+def test_a_wrong_folder_is_one_clear_line(tmp_path, alone):
+    with pytest.raises(InputError, match="there is no folder"):
+        read_run(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="holds no study"):
+        read_run(tmp_path)
+    folder = tmp_path / "run"
+    shutil.copytree(alone[0], folder)
+    pd.DataFrame({"x": [1]}).to_parquet(folder / "fit.parquet")
+    with pytest.raises(InputError, match=r"fit\.parquet is not the table fit of a study: .*'layer'"):
+        read_run(folder)
+    (folder / "fit.parquet").write_bytes(b"no table")
+    with pytest.raises(StoreError, match=r"fit\.parquet is damaged"):
+        read_run(folder)
+    (folder / "fit.parquet").unlink()
+    (folder / "manifest.json").write_text(json.dumps([1]))
+    with pytest.raises(StoreError, match=r"manifest\.json is damaged"):
+        read_run(folder)
+
+
+def test_32_layers_and_8_pairs_stay_under_6_megabytes(tmp_path):
+    pairs = [(code, "en") for code in ("sw", "ar", "th", "ta", "hi", "qu", "ht", "et")]
+    folders.several(tmp_path, pairs, layers=32)
+    path = write_report(tmp_path)
+    assert path.stat().st_size < 6_000_000
+    assert len(details(parse(path.read_text(encoding="utf-8")))) == 8
+
+
+def test_the_report_is_made_without_torch_and_without_plotting(alone, tmp_path):
+    code = (
+        "import sys, json; from workbench.report import write_report;"
+        f"write_report({str(alone[0])!r}, {str(tmp_path / 'page.html')!r});"
+        "print(json.dumps([name for name in ('torch', 'plotly', 'matplotlib') if name in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []

@@ -1,0 +1,121 @@
+"""What is shown of a layer when its cell is opened: tables made here, shown by the page's script."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from workbench.report.heatmap import with_rows
+from workbench.report.markup import Markup, raw, tag
+from workbench.report.run import Part
+from workbench.report.words import between, number, plain, probability, records, signed, words
+
+Table = dict[str, Any]
+"""`caption`, `heads` and `rows`, all of them text."""
+
+
+def details(part: Part) -> dict[str, list[Table]]:
+    """For each layer its tables; the first has the branches, in the order that cells count them in."""
+    if "exploration" not in part.tables:
+        return {}
+    grid = with_rows(part.tables["exploration"])
+    return {
+        str(int(layer)): [_branches(grid[grid.layer == layer]), *_measured(part, int(layer))]
+        for layer in sorted(grid.layer.dropna().unique())
+    }
+
+
+def as_data(parts: Sequence[Part]) -> Markup:
+    """All details as JSON inside the page; no text in it can end the element."""
+    data = [{"title": part.title, "layers": details(part)} for part in parts]
+    spelled = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for sign in "<>&":
+        spelled = spelled.replace(sign, f"\\u{ord(sign):04x}")
+    return tag("script", raw(spelled), type="application/json", id="details")
+
+
+def _branches(grid: pd.DataFrame) -> Table:
+    rows = [
+        [
+            words(one["method"]),
+            _formula(one),
+            plain(one["strength"], 2),
+            signed(one["gain"]),
+            between(one["low"], one["high"]),
+            between(one["band_low"], one["band_high"]),
+            probability(one["p"]),
+            "beyond the band" if one["beyond_band"] else "inside the band",
+            signed(one["margin_gain"], 2),
+        ]
+        for one in records(grid)
+    ]
+    return {
+        "caption": f"Patches here, on {int(grid.n.iloc[0])} dev items (exploratory)",
+        "heads": ["method", "formula", "α", "gain", "interval", "band", "p", "0 lies", "margin"],
+        "titles": [
+            *("method", "formula", "strength α", "gain on dev", "95 % interval, this cell alone"),
+            *("simultaneous band, all cells", "p over all cells", "0 lies", "gain in mean margin (nats)"),
+        ],
+        "rows": rows,
+    }
+
+
+def _formula(one: dict[str, Any]) -> str:
+    joint = "" if one["joint"] == "one" else f" ({words(one['joint'])}, {one['site']})"
+    return words(one["intervention"]) + joint
+
+
+def _measured(part: Part, layer: int) -> list[Table]:
+    made = (_fit(part, layer), _similarity(part, layer), _confounds(part, layer))
+    return [_without_empty_columns(table) for table in made if table["rows"]]
+
+
+def _without_empty_columns(table: Table) -> Table:
+    kept = [i for i in range(len(table["heads"])) if i == 0 or any(row[i] for row in table["rows"])]
+    return table | {
+        "heads": [table["heads"][i] for i in kept],
+        "rows": [[row[i] for i in kept] for row in table["rows"]],
+    }
+
+
+def _at(part: Part, name: str, layer: int) -> list[dict[str, Any]]:
+    table = part.tables.get(name)
+    return [] if table is None else records(table[(table.layer == layer).fillna(False)])
+
+
+def _fit(part: Part, layer: int) -> Table:
+    rows = [
+        [
+            words(one["method"]),
+            *(plain(one[name]) for name in ("r2", "r2_median", "cosine", "ratio_to_control")),
+            str(one["warning"] or ""),
+        ]
+        for one in _at(part, "fit", layer)
+    ]
+    heads = ["method", "R²", "R² of the median dimension", "cosine", "error over best control's", "mind"]
+    return {"caption": "How near the maps come, on held-out sentences", "heads": heads, "rows": rows}
+
+
+def _similarity(part: Part, layer: int) -> Table:
+    rows = [
+        [words(one["method"]), plain(one["value"]), between(one["low"], one["high"]), str(one["note"] or "")]
+        for one in _at(part, "similarity", layer)
+    ]
+    heads = ["measure", "value", "95 % interval", "mind"]
+    return {"caption": "How alike the languages are, on held-out sentences", "heads": heads, "rows": rows}
+
+
+def _confounds(part: Part, layer: int) -> Table:
+    rows = [
+        [
+            words(one["method"]),
+            words(one["confound"]),
+            signed(one["rho"], 2),
+            between(one["low"], one["high"], 2),
+        ]
+        for one in _at(part, "confounds", layer)
+        if number(one["rho"]) is not None
+    ]
+    heads = ["measure", "property of sentences", "ρ", "95 % interval"]
+    return {"caption": "What else the measures go along with", "heads": heads, "rows": rows}
