@@ -9,7 +9,7 @@ INSTALL := install --quiet --disable-pip-version-check
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-tl4 check lab bench lock clean
+.PHONY: help demo test test-all test-tl4 check lab gallery bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: $(VENV)/.installed ## style, types and the laws of the architecture
 
 lab: $(VENV)/.installed ## JupyterLab on notebooks/
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
+
+gallery: $(VENV)/.installed ## draw every kind of figure from the organism
+	@$(BIN)/workbench figures --gallery
 
 bench: $(VENV)/.installed ## run the benchmarks
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done

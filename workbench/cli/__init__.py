@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "workbench.cli.demo",
     "diagnose": "workbench.cli.diagnose",
     "doctor": "workbench.cli.doctor",
+    "figures": "workbench.cli.figures",
     "fit": "workbench.cli.fit",
     "measure": "workbench.cli.measure",
     "models": "workbench.cli.models",

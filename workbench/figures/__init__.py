@@ -1,6 +1,39 @@
-"""Figures from tables: `spec` says what is shown, `interactive` draws it for the browser."""
+"""Figures from tables: a description says what is shown; it is drawn for the browser or for paper.
 
+`FIGURES` are the kinds; `make_spec` describes one from the tables of `read_run`; `draw_interactive` draws a
+description with plotly, `workbench.figures.paper.draw_paper` with matplotlib (loaded only when asked for).
+"""
+
+from workbench.figures.frames import NothingToShow
 from workbench.figures.interactive import draw_heatmap, to_page
+from workbench.figures.interactive_spec import draw_interactive
+from workbench.figures.kinds import FIGURES, Kind, find_kind, lacking, make_spec
 from workbench.figures.spec import Heatmap, gain_heatmap
+from workbench.figures.spec_parts import Axis, Cells, Mark, Plot, Scale, Series, Spec
+from workbench.figures.tables_in import RunTables, read_run
+from workbench.figures.tables_out import to_latex, to_markdown
 
-__all__ = ["Heatmap", "draw_heatmap", "gain_heatmap", "to_page"]
+__all__ = [
+    "FIGURES",
+    "Axis",
+    "Cells",
+    "Heatmap",
+    "Kind",
+    "Mark",
+    "NothingToShow",
+    "Plot",
+    "RunTables",
+    "Scale",
+    "Series",
+    "Spec",
+    "draw_heatmap",
+    "draw_interactive",
+    "find_kind",
+    "gain_heatmap",
+    "lacking",
+    "make_spec",
+    "read_run",
+    "to_latex",
+    "to_markdown",
+    "to_page",
+]

@@ -4,11 +4,10 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from workbench.figures.look import DIVERGING
 from workbench.figures.spec import Heatmap
 
-# ColorBrewer's PuOr, told apart with every common kind of colour blindness; white is zero.
-DIVERGING = ["#b35806", "#f1a340", "#fee0b6", "#f7f7f7", "#d8daeb", "#998ec3", "#542788"]
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _WRAP = 110  # characters of a subtitle line
 
 
@@ -39,11 +38,11 @@ def draw_heatmap(spec: Heatmap) -> go.Figure:
     figure.update_layout(
         title={
             "text": f"<b>{escape(spec.title)}</b>",
-            "subtitle": {"text": _wrapped(spec.subtitle)},
+            "subtitle": {"text": wrapped(spec.subtitle)},
             "x": 0.01,
             "xanchor": "left",
         },
-        font={"family": _FONT, "size": 13},
+        font={"family": FONT, "size": 13},
         plot_bgcolor="#ffffff",
         paper_bgcolor="#ffffff",
         height=190 + 44 * len(spec.rows),
@@ -53,7 +52,7 @@ def draw_heatmap(spec: Heatmap) -> go.Figure:
     )
     if spec.footer:
         figure.add_annotation(
-            text=_wrapped(spec.footer),
+            text=wrapped(spec.footer),
             xref="paper",
             yref="paper",
             x=0,
@@ -95,7 +94,7 @@ def _axis(title: str, labels: tuple[str, ...]) -> dict[str, object]:
     }
 
 
-def _wrapped(text: str) -> str:
+def wrapped(text: str) -> str:
     """Escaped text, broken into lines at spaces."""
     lines, line = [], ""
     for word in text.split(" "):

@@ -1,0 +1,122 @@
+"""`figures`: files, tables and manifests from a run's tables alone; the same bytes again."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from made_tables import made, write
+
+from workbench.cli import main
+
+WITHOUT_TORCH = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "transformers", "transformer_lens"):
+            raise ImportError(f"{name} is not here")
+
+sys.meta_path.insert(0, Refuse())
+from workbench.cli import main
+
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("runs") / "study", made(6, 2))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(capsys, *arguments):
+    code = main(["figures", *map(str, arguments)])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def files_in(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_every_kind_is_written_with_its_tables_and_a_manifest(run_folder, tmp_path, capsys):
+    code, out, err = run(capsys, run_folder, "--format", "png")
+    assert (code, err) == (0, "") and "12 figures" in out and "figures/study" in out
+    written = files_in(tmp_path / "figures" / "study")
+    for kind in ("layers", "gap", "lens"):
+        assert {f"{kind}.png", f"{kind}.tex", f"{kind}.md", f"{kind}.json"} <= set(written)
+    manifest = json.loads(written["layers.json"])
+    tables = ("exploration", "selection")
+    assert manifest["tables"] == {
+        f"study/{name}.parquet": hashlib.sha256((run_folder / f"{name}.parquet").read_bytes()).hexdigest()
+        for name in tables
+    }
+    for name, digest in manifest["files"].items():
+        assert hashlib.sha256(written[name]).hexdigest() == digest
+    assert manifest["command"] == "workbench figures study --preset acl --format png"
+    assert manifest["preset"] == "acl"
+
+
+def test_a_machine_without_torch_writes_the_same_bytes(run_folder, tmp_path, capsys):
+    kept = tmp_path / "copy" / "study"
+    shutil.copytree(run_folder, kept)
+    assert run(capsys, run_folder, "--only", "layers", "--out", "here")[0] == 0
+    command = [
+        sys.executable,
+        "-c",
+        WITHOUT_TORCH,
+        "figures",
+        str(kept),
+        "--only",
+        "layers",
+        "--out",
+        "there",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    here, there = files_in(tmp_path / "here"), files_in(tmp_path / "there")
+    assert here == there and {"layers.pdf", "layers.svg", "layers.png"} <= set(here)
+
+
+def test_another_table_gives_another_figure(run_folder, tmp_path, capsys):
+    other = write(tmp_path / "study", made(6, 3))
+    for folder, out in ((run_folder, "one"), (other, "two")):
+        assert run(capsys, folder, "--only", "layers", "--format", "svg", "--out", out)[0] == 0
+    one, two = files_in(tmp_path / "one"), files_in(tmp_path / "two")
+    assert set(one) == set(two) and not any(one[name] == two[name] for name in one)
+
+
+def test_what_the_tables_lack_is_said(tmp_path, capsys):
+    folder = write(tmp_path / "fitted", {"fit": made(6, 1)["fit"]})
+    code, out, _ = run(capsys, folder, "--format", "png")
+    assert code == 0 and "1 figure," in out
+    assert "figure grid needs the table grid; `workbench measure --grid` writes it" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere"], "is no folder"),
+        (["."], "holds no table of a run"),
+        ([], "name a folder of a run"),
+        (["RUN", "--only", "layrs"], "did you mean 'layers'"),
+        (["RUN", "--only", "grid"], "needs the table grid"),
+        (["RUN", "--preset", "acm"], "no preset is called 'acm'"),
+        (["RUN", "--format", "gif"], "no format is called 'gif'"),
+        (["RUN", "--format", ","], "names none"),
+        (["RUN", "--dpi", "5"], "5 dots an inch"),
+        (["RUN", "--gallery"], "makes its own runs"),
+    ],
+)
+def test_what_can_be_mended_is_one_line_and_code_2(arguments, said, tmp_path, capsys):
+    folder = write(tmp_path / "fitted", {"fit": made(6, 1)["fit"]})
+    code, out, err = run(capsys, *(folder if word == "RUN" else word for word in arguments))
+    assert code == 2 and said in err and err.count("\n") == 1 and out == ""
+    assert not (tmp_path / "figures").exists()

@@ -1,0 +1,178 @@
+"""The drawing for paper and the one for the browser show the same: data, order, colour scale, annotation."""
+
+from html import unescape
+
+import numpy as np
+import pytest
+from made_tables import made
+from matplotlib.collections import LineCollection, PolyCollection, QuadMesh
+from matplotlib.colors import to_hex
+
+from workbench.figures import FIGURES, Cells, draw_interactive, make_spec
+from workbench.figures.look import BLACK
+from workbench.figures.paper import draw_paper
+from workbench.figures.presets import Preset
+
+CELLS = ("layers", "strengths", "methods", "grid", "confounds")
+PLOTS = tuple(kind for kind in FIGURES if kind not in CELLS)
+ENDLESS = Preset("endless", 12.0, 400.0, 7, 72)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    frames = made(layers=6, pairs=3)
+    specs = {kind: make_spec(kind, frames, ["only a test"]) for kind in FIGURES}
+    return {kind: (spec, draw_paper(spec, ENDLESS), draw_interactive(spec)) for kind, spec in specs.items()}
+
+
+def plain(text):
+    """What is read: without markup and without the places of lines' ends."""
+    text = unescape(text).replace("\u00a0", " ").replace("<br>", " ").replace("<b>", "").replace("</b>", "")
+    return " ".join(text.split())
+
+
+def panels_of(figure):
+    return [axes for axes in figure.axes if axes.get_label() != "scale"]
+
+
+def of_panel(figure, number, items):
+    name = "x" if number == 0 else f"x{number + 1}"
+    return [one for one in items if (getattr(one, "xaxis", None) or getattr(one, "xref", None)) == name]
+
+
+def near(a, b):
+    a, b = (np.array([np.nan if v is None else v for v in values], float) for values in (a, b))
+    assert a.shape == b.shape and np.allclose(a, b, equal_nan=True)
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_both_have_the_same_words_around_the_panels(drawn, kind):
+    spec, (paper,), browser = drawn[kind]
+    on_paper = plain(" ".join(text.get_text() for text in paper.texts))
+    assert on_paper == plain(f"{spec.title} {spec.subtitle} {spec.footer}")
+    footer = next(note.text for note in browser.layout.annotations if note.name == "footer")
+    title = browser.layout.title
+    assert plain(f"{title.text} {title.subtitle.text} {footer}") == on_paper
+    assert "only a test" in on_paper
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_panels_stand_in_the_same_order_under_the_same_titles(drawn, kind):
+    spec, (paper,), browser = drawn[kind]
+    on_paper = [
+        plain(" · ".join(note.get_text() for note in reversed(axes.texts) if note.get_gid() is None))
+        for axes in panels_of(paper)
+    ]
+    in_browser = [plain(note.text) for note in browser.layout.annotations if note.name == "title"]
+    assert [text for text in on_paper if text] == in_browser
+    assert len(on_paper) == len(spec.panels)
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_the_axes_measure_the_same_in_the_same_range_and_direction(drawn, kind):
+    spec, (paper,), browser = drawn[kind]
+    for number, (panel, axes) in enumerate(zip(spec.panels, panels_of(paper), strict=True)):
+        suffix = "" if number == 0 else str(number + 1)
+        x, y = browser.layout[f"xaxis{suffix}"], browser.layout[f"yaxis{suffix}"]
+        near(y.range, axes.get_ylim())
+        if x.range is not None:
+            near(10 ** np.array(x.range) if x.type == "log" else x.range, axes.get_xlim())
+        assert (x.type == "log") == (axes.get_xscale() == "log")
+        for one, other in ((axes.get_xlabel(), x.title.text), (axes.get_ylabel(), y.title.text)):
+            assert one == plain(other or "") or "" in (one, other or "")  # said once for panels alike
+        if number == 0:
+            assert axes.get_ylabel() == plain(y.title.text or "")
+        if isinstance(panel, Cells):
+            named = [label.get_text() for label in axes.get_xticklabels()]
+            assert named == list(x.ticktext) == list(panel.columns)
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_cells_have_the_same_values_scale_strokes_and_frames(drawn, kind):
+    spec, (paper,), browser = drawn[kind]
+    scale = browser.layout.coloraxis
+    assert (scale.cmin, scale.cmax) == (spec.scale.low, spec.scale.high)
+    if spec.scale.diverging:
+        assert spec.scale.low == -spec.scale.high
+    for number, axes in enumerate(panels_of(paper)):
+        mesh = next(one for one in axes.collections if isinstance(one, QuadMesh))
+        heat = next(one for one in of_panel(browser, number, browser.data) if one.type == "heatmap")
+        near(np.ma.filled(mesh.get_array(), np.nan).ravel(), np.array(heat.z, float).ravel())
+        near([v for row in spec.panels[number].values for v in row], np.array(heat.z, float).ravel())
+        assert mesh.get_clim() == (scale.cmin, scale.cmax)
+        ends = [to_hex(mesh.get_cmap()(end)) for end in (0.0, 1.0)]
+        assert ends == [scale.colorscale[0][1], scale.colorscale[-1][1]]
+        strokes = next(one for one in axes.collections if isinstance(one, LineCollection))
+        there = [t for t in of_panel(browser, number, browser.data) if t.name == "strokes"]
+        ours = sorted(tuple(segment.ravel()) for segment in strokes.get_segments())
+        theirs = sorted(
+            (t.x[at], t.y[at], t.x[at + 1], t.y[at + 1]) for t in there for at in range(0, len(t.x), 3)
+        )
+        near(np.array(ours).ravel(), np.array(theirs).ravel())
+        frames = [(p.get_x(), p.get_y()) for p in axes.patches if p.get_gid() == "frame"]
+        shapes = of_panel(browser, number, browser.layout.shapes)
+        assert frames == [(s.x0, s.y0) for s in shapes if s.name == "frame"]
+        marks = [text.get_text() for text in axes.texts if text.get_gid() == "mark"]
+        notes = of_panel(browser, number, browser.layout.annotations)
+        assert marks == [note.text for note in notes if note.name == "mark"]
+        numbers = [text.get_text() for text in axes.texts if text.get_gid() == "number"]
+        assert numbers == [text for row in heat.text for text in row if text]
+        rules = [line.get_ydata()[0] for line in axes.lines if line.get_gid() == "rule"]
+        assert rules == [s.y0 for s in shapes if s.name == "rule"]
+
+
+@pytest.mark.parametrize("kind", PLOTS)
+def test_curves_clouds_and_bands_have_the_same_places_values_and_colours(drawn, kind):
+    _, (paper,), browser = drawn[kind]
+    for number, axes in enumerate(panels_of(paper)):
+        traces = of_panel(browser, number, browser.data)
+        lines = [line for line in axes.lines if line.get_gid() not in ("zero", None)]
+        drawn_there = [t for t in traces if t.type == "scatter" and t.fill != "toself"]
+        assert [line.get_gid() for line in lines] == [unescape(t.name) for t in drawn_there]
+        for line, trace in zip(lines, drawn_there, strict=True):
+            near(line.get_xdata(), trace.x)
+            near(line.get_ydata(), trace.y)
+            assert to_hex(line.get_color()) == trace.line.color
+        bands = [one for one in axes.collections if isinstance(one, PolyCollection)]
+        filled = [t for t in traces if t.type == "scatter" and t.fill == "toself"]
+        assert len(bands) == len(filled)
+        for band, trace in zip(bands, filled, strict=True):
+            corners = {tuple(np.round(point, 9)) for path in band.get_paths() for point in path.vertices}
+            assert {tuple(np.round(p, 9)) for p in zip(trace.x, trace.y, strict=True)} <= corners
+        bars = [(b.get_width(), b.get_y() + b.get_height() / 2) for b in axes.patches]
+        there = [pair for t in traces if t.type == "bar" for pair in zip(t.x, t.y, strict=True)]
+        near([v for pair in bars for v in pair], [v for pair in there for v in pair])
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_legends_name_the_same_in_the_same_order(drawn, kind):
+    spec, (paper,), browser = drawn[kind]
+    named = [unescape(trace.name) for trace in browser.data if trace.showlegend]
+    if spec.scale is None:
+        assert named == [series.name for series in spec.legend]
+    if paper.legends:
+        assert [text.get_text() for text in paper.legends[0].get_texts()] == named
+    else:
+        assert len(named) <= 1
+
+
+def test_whiskers_are_the_same(drawn):
+    _, (paper,), browser = drawn["gap"]
+    (bars,) = (t for t in browser.data if t.type == "bar")
+    segments = [
+        s
+        for one in panels_of(paper)[0].collections
+        if isinstance(one, LineCollection)
+        for s in one.get_segments()
+    ]
+    near([s[0, 0] for s in segments], np.array(bars.x) - np.array(bars.error_x.arrayminus))
+    near([s[1, 0] for s in segments], np.array(bars.x) + np.array(bars.error_x.array))
+
+
+def test_random_pairing_is_black_in_both(drawn):
+    frames = made(layers=6, pairs=1)
+    spec = make_spec("alignment", frames)
+    (paper,), browser = draw_paper(spec, ENDLESS), draw_interactive(spec)
+    line = next(one for one in paper.axes[0].lines if one.get_gid() == "paired at random")
+    trace = next(one for one in browser.data if one.name == "paired at random" and one.fill != "toself")
+    assert to_hex(line.get_color()) == trace.line.color == BLACK

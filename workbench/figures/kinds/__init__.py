@@ -1,0 +1,98 @@
+"""The kinds of figures: each is one file with `spec(frames) -> Spec`, and one line in `FIGURES`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from workbench.errors import InputError, did_you_mean
+from workbench.figures.frames import NothingToShow
+from workbench.figures.kinds import (
+    alignment,
+    confounds,
+    curve,
+    fit,
+    flips,
+    gap,
+    grid,
+    layers,
+    lens,
+    methods,
+    predictors,
+    strengths,
+)
+from workbench.figures.spec_parts import Cells, Spec
+from workbench.figures.tables_in import Frames
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure: what it shows, the tables it needs, and how it is described from them."""
+
+    about: str
+    needs: tuple[str, ...]
+    spec: Callable[[Frames], Spec]
+    made_by: str = "workbench diagnose"
+    """The command that writes these tables."""
+    may: tuple[str, ...] = ()
+    """Tables it shows more with, where they are there."""
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """All tables it is made from."""
+        return (*self.needs, *self.may)
+
+
+_MEASURE = "workbench measure"
+_CHOICES = ("selection",)
+
+FIGURES: dict[str, Kind] = {
+    "layers": Kind("gain on dev by layer and pair", ("exploration",), layers.spec, may=_CHOICES),
+    "strengths": Kind("gain on dev by layer and strength", ("exploration",), strengths.spec, may=_CHOICES),
+    "methods": Kind("gain on dev by method and layer", ("exploration",), methods.spec, may=_CHOICES),
+    "alignment": Kind("similarity over layers", ("similarity",), alignment.spec, may=("null",)),
+    "grid": Kind("every layer with every layer", ("grid",), grid.spec, f"{_MEASURE} --grid"),
+    "fit": Kind("held-out R² of maps and controls over layers", ("fit",), fit.spec, may=_CHOICES),
+    "predictors": Kind(
+        "similarity against gain",
+        ("similarity", "exploration"),
+        predictors.spec,
+        may=("predictors", "selection"),
+    ),
+    "curve": Kind("held-out R² by number of pairs", ("curve",), curve.spec, "workbench fit --curve"),
+    "lens": Kind("the logit lens' share per language over layers", ("geometry",), lens.spec, _MEASURE),
+    "flips": Kind("items that became right and wrong", ("selection",), flips.spec),
+    "confounds": Kind("what else goes along with the measures", ("confounds",), confounds.spec),
+    "gap": Kind("share of the gap closed", ("selection", "sweep"), gap.spec),
+}
+
+
+def find_kind(name: str) -> Kind:
+    """The kind of this name."""
+    if name not in FIGURES:
+        raise InputError(f"no kind of figure is called {name!r}: {did_you_mean(name, FIGURES)}")
+    return FIGURES[name]
+
+
+def lacking(name: str, frames: Frames) -> list[str]:
+    """The tables that a kind needs and that are not there, or empty."""
+    return [table for table in find_kind(name).needs if table not in frames or frames[table].empty]
+
+
+def make_spec(name: str, frames: Frames, cautions: Sequence[str] = ()) -> Spec:
+    """The description of one figure; `cautions` are what has to be said about the data."""
+    kind = find_kind(name)
+    missing = lacking(name, frames)
+    if missing:
+        tables = " and ".join(missing)
+        raise NothingToShow(f"figure {name} needs the table {tables}; `{kind.made_by}` writes it")
+    try:
+        spec = kind.spec(frames)
+    except KeyError as error:
+        raise InputError(f"figure {name}: a table has no column {error}; write it anew") from error
+    notes = [f"Note: {caution}." for caution in cautions]
+    cells = (panel.values for panel in spec.panels if isinstance(panel, Cells))
+    if any(value is None for values in cells for row in values for value in row):
+        notes.insert(0, "Grey: not measured.")
+    return replace(spec, footer=" ".join(filter(None, [spec.footer, *notes])))
+
+
+__all__ = ["FIGURES", "Kind", "find_kind", "lacking", "make_spec"]

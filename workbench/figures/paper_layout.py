@@ -1,0 +1,278 @@
+"""Where everything goes on paper: margins from measured text, panels in rows, rows on pages. In inches."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from workbench.figures.paper_text import Ruler
+from workbench.figures.presets import Preset
+from workbench.figures.spec_parts import Cells, Panel, Plot, Spec, same_rows, short
+
+PAD = 0.06
+_ROOM_FOR_NAMES = 0.5
+"""Names of rows take at most this share of a panel's width."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One panel: the box of its axes, with the text around it."""
+
+    panel: Panel
+    left: float
+    top: float
+    """From the upper edge of the page."""
+    width: float
+    height: float
+    title: tuple[tuple[str, bool], ...]
+    """Its lines, and whether each is bold."""
+    title_left: float
+    """How far to the left of its axes the title begins."""
+    names: tuple[str, ...]
+    """Of rows, as they are written; empty where they are not."""
+    x_title: bool
+    y_title: bool
+    beside: bool
+    """Whether the numbers of framed cells stand to the right of their rows."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a figure."""
+
+    spec: Spec
+    preset: Preset
+    ruler: Ruler
+    title: tuple[str, ...]
+    subtitle: tuple[str, ...]
+    footer: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    legend_columns: int
+    legend_top: float
+    scale_top: float
+    footer_top: float
+    height: float
+
+
+class Layout:
+    """Lays out one figure for one preset."""
+
+    def __init__(self, spec: Spec, preset: Preset, ruler: Ruler):
+        self.spec, self.preset, self.ruler = spec, preset, ruler
+        room = preset.width - 2 * PAD
+        self.title = self._title("")
+        self.subtitle = tuple(ruler.wrapped(spec.subtitle, preset.text, room))
+        self.footer = tuple(ruler.wrapped(spec.footer, preset.text, room))
+        self.same_names = same_rows(spec.panels)
+        self.beside = False
+        self.columns = self._columns()
+        if self._too_small():
+            self.beside = True
+            self.columns = self._columns()
+
+    def _title(self, which: str) -> tuple[str, ...]:
+        room = self.preset.width - 2 * PAD
+        return tuple(self.ruler.wrapped(self.spec.title + which, self.preset.title, room, bold=True))
+
+    def pages(self) -> list[Page]:
+        """As many pages as the panels need."""
+        line = self.preset.line
+        titles = self._title(" (10 of 10)") if len(self.spec.panels) > self.columns else self.title
+        head = len(titles) * line * 9 / 7 + len(self.subtitle) * line + 2 * PAD
+        tail = self._legend_height() + self._scale_height() + len(self.footer) * line + 2 * PAD
+        every = range(0, len(self.spec.panels), self.columns)
+        rows = [self.spec.panels[at : at + self.columns] for at in every]
+        room = self.preset.height - head - tail
+        pages: list[list[Sequence[Panel]]] = [[]]
+        used = 0.0
+        for row in rows:
+            height = self._row_height(row, room, titled=True)
+            if pages[-1] and used + height > room:
+                pages.append([])
+                used = 0.0
+            pages[-1].append(row)
+            # Only the last rows of a page have titles below; the room that this leaves is little.
+            used += self._row_height(row, room, titled=not self._same_x_title())
+        return [self._page(page, room, at, len(pages)) for at, page in enumerate(pages)]
+
+    def _page(self, rows: list[Sequence[Panel]], room: float, at: int, count: int) -> Page:
+        line = self.preset.line
+        title = self.title if count == 1 else self._title(f" ({at + 1} of {count})")
+        top = len(title) * line * 9 / 7 + len(self.subtitle) * line + 2 * PAD
+        blocks: list[Block] = []
+        for number, row in enumerate(rows):
+            # Below the last panel of every column stands what its axis measures.
+            below = [
+                number + 1 < len(rows) and column < len(rows[number + 1]) and self._same_x_title()
+                for column in range(len(row))
+            ]
+            height = self._row_height(row, room, titled=not all(below))
+            for column, panel in enumerate(row):
+                blocks.append(self._block(panel, column, top, height, titled=not below[column]))
+            top += height
+        scale_top = top + self._legend_height()
+        footer_top = scale_top + self._scale_height()
+        return Page(
+            spec=replace(self.spec, panels=tuple(block.panel for block in blocks)),
+            preset=self.preset,
+            ruler=self.ruler,
+            title=title,
+            subtitle=self.subtitle,
+            footer=self.footer,
+            blocks=tuple(blocks),
+            legend_columns=self._legend_columns(),
+            legend_top=top,
+            scale_top=scale_top,
+            footer_top=footer_top,
+            height=footer_top + len(self.footer) * line + 2 * PAD,
+        )
+
+    def _block(self, panel: Panel, column: int, top: float, row_height: float, titled: bool) -> Block:
+        inner = self._inner_width(self.columns)
+        left, right = self._margins(column)
+        titles = self._panel_title(panel)
+        wide = max((self.ruler.width(text, self.preset.text, bold) for text, bold in titles), default=0.0)
+        before = sum(sum(self._margins(at)) + inner for at in range(column))
+        named = column == 0 or not self.same_names
+        most = row_height - self._above() - self._below(titled)
+        return Block(
+            panel=panel,
+            left=PAD + before + left,
+            top=top + self._above(),
+            width=inner,
+            height=self._inner_height(panel, inner, most),
+            title=titles,
+            title_left=min(left, max(0.0, wide - inner - right)),
+            names=self._names(panel) if named else (),
+            x_title=titled,
+            y_title=named,
+            beside=self.beside,
+        )
+
+    def _inner_width(self, columns: int) -> float:
+        """The width of axes, the same for all."""
+        around = sum(sum(self._margins(column)) for column in range(columns))
+        return (self.preset.width - 2 * PAD - around) / columns
+
+    def _columns(self) -> int:
+        """As many panels side by side as leave each readable."""
+        count = len(self.spec.panels)
+        scale = self.preset.text / 7
+        for columns in range(min(count, 4), 1, -1):
+            self.columns = columns
+            inner = self._inner_width(columns)
+            widest = max(len(panel.columns) if isinstance(panel, Cells) else 0 for panel in self.spec.panels)
+            square = any(isinstance(panel, Cells) and panel.square for panel in self.spec.panels)
+            needed = max(0.8, widest * (0.07 if square else 0.1)) * scale
+            if any(isinstance(panel, Plot) and panel.lying for panel in self.spec.panels):
+                needed = 1.4 * scale
+            if inner >= needed:
+                return columns
+        return 1
+
+    def _margins(self, column: int) -> tuple[float, float]:
+        """To the left of axes (names, title of the axis) and to the right (numbers beside rows)."""
+        size, line = self.preset.text, self.preset.line
+        right = PAD * 1.5
+        if self.beside:
+            marks = [m.text for p in self.spec.panels if isinstance(p, Cells) for m in p.marks]
+            right += self.ruler.widest(marks, size) + PAD
+        else:
+            right += self.ruler.width("80", size) / 2
+        if self.same_names and column > 0:
+            return PAD * 1.5, right
+        names = [name for panel in self.spec.panels for name in self._names(panel)]
+        titled = any(p.row_title if isinstance(p, Cells) else p.y.title for p in self.spec.panels)
+        if all(isinstance(p, Plot) and p.lying for p in self.spec.panels):
+            titled = False
+        wide = max((self.ruler.widest(name.split("\n"), size) for name in names), default=0.0)
+        return wide + PAD * 1.2 + (line * 1.05 if titled else 0.0), right
+
+    def _names(self, panel: Panel) -> tuple[str, ...]:
+        """The names of rows, broken or cut where they are too wide; of numbers, what takes their room."""
+        if isinstance(panel, Cells):
+            raw: Sequence[str] = panel.rows
+        elif panel.lying:
+            raw = [name for _, name in panel.x.ticks]
+        else:
+            low, high = panel.y.range or (0.0, 1.0)
+            raw = [short(low, sign=False), "−0.2" if high < 10 else f"{high:.0f}"]
+        return tuple(self._broken(name) for name in raw)
+
+    def _broken(self, name: str) -> str:
+        size = self.preset.text
+        room = _ROOM_FOR_NAMES * (self.preset.width - 2 * PAD) / (1 if self.same_names else self.columns)
+        return self.ruler.cut(name, size, room)
+
+    def _panel_title(self, panel: Panel) -> tuple[tuple[str, bool], ...]:
+        remark = panel.remark if isinstance(panel, Plot) else ""
+        room = (self.preset.width - 2 * PAD) / self.columns - PAD
+        return tuple(
+            (line, bold)
+            for text, bold in ((panel.title, True), (remark, False))
+            for line in self.ruler.wrapped(text, self.preset.text, room, bold)
+        )
+
+    def _above(self) -> float:
+        lines = max(len(self._panel_title(panel)) for panel in self.spec.panels)
+        return lines * self.preset.line + PAD
+
+    def _below(self, titled: bool) -> float:
+        """Under axes: names of columns, and the title of the axis where it is written."""
+        return self.preset.line * (2.35 if titled else 1.25) + PAD
+
+    def _same_x_title(self) -> bool:
+        titles = {
+            p.column_title if isinstance(p, Cells) else (p.y if p.lying else p.x).title
+            for p in self.spec.panels
+        }
+        return len(titles) == 1
+
+    def _row_height(self, row: Sequence[Panel], room: float, titled: bool) -> float:
+        around = self._above() + self._below(titled)
+        width = self._inner_width(self.columns)
+        inner = max(self._inner_height(panel, width, math.inf) for panel in row)
+        return min(inner + around, max(room, around + 0.5))
+
+    def _inner_height(self, panel: Panel, width: float, most: float) -> float:
+        line = self.preset.line
+        if isinstance(panel, Cells):
+            wanted = len(panel.rows) * line * (1.5 if len(panel.rows) <= 12 else 1.1)
+            if panel.square:
+                wanted = width * len(panel.rows) / len(panel.columns)
+        elif panel.lying:
+            wanted = max(len(panel.x.ticks), 2) * line * (1.6 if len(panel.x.ticks) <= 12 else 1.15)
+        else:
+            wanted = min(max(width * 0.72, 8 * line), 18 * line)
+        return min(wanted, most)
+
+    def _too_small(self) -> bool:
+        """Whether framed cells are too small for their numbers in any panel."""
+        inner = self._inner_width(self.columns)
+        for panel in self.spec.panels:
+            if isinstance(panel, Cells) and any(mark.text for mark in panel.marks):
+                widest = self.ruler.widest((mark.text for mark in panel.marks), self.preset.text)
+                if inner / len(panel.columns) < widest * 1.25:
+                    return True
+        return False
+
+    def _legend_columns(self) -> int:
+        entries = self.spec.legend
+        widest = self.ruler.widest((one.name for one in entries), self.preset.text)
+        return max(1, int((self.preset.width - 2 * PAD) / (widest + self.preset.text * 3.6 / 72)))
+
+    def _legend_height(self) -> float:
+        if not has_legend(self.spec):
+            return 0.0
+        rows = math.ceil(len(self.spec.legend) / self._legend_columns())
+        return rows * self.preset.line * 1.1 + PAD
+
+    def _scale_height(self) -> float:
+        return 0.0 if self.spec.scale is None else self.preset.line * 3 + PAD
+
+
+def has_legend(spec: Spec) -> bool:
+    """Whether names have to be told: not of one curve alone, which the subtitle names."""
+    alone = len(spec.legend) == 1 and not any(
+        series.role == "faint" for p in spec.panels if isinstance(p, Plot) for series in p.series
+    )
+    return bool(spec.legend) and not alone

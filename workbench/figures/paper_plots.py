@@ -1,0 +1,211 @@
+"""Curves, clouds, bands and bars on paper."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+
+from workbench.figures.look import AREAS, colour_of, dash_of, marker_of
+from workbench.figures.paper_layout import Block, Page
+from workbench.figures.paper_text import Ruler
+from workbench.figures.spec_parts import Axis, Plot, Series, Value
+
+_FEW = 24
+"""Markers stand on curves of up to so many places."""
+
+
+def draw_plot(axes: Axes, page: Page, block: Block) -> None:
+    """One panel of series."""
+    panel = block.panel
+    assert isinstance(panel, Plot)
+    ruler = page.ruler
+    for value in panel.lines:
+        low, high = panel.y.range or (-np.inf, np.inf)
+        if low <= value <= high:
+            draw = axes.axvline if panel.lying else axes.axhline
+            draw(value, color="#aaaaaa", linewidth=0.6, zorder=0.5, gid="zero")
+    for series in panel.series:
+        _DRAW[series.look](axes, series, panel, page.preset.text / 7)
+    across, down = (panel.y, panel.x) if panel.lying else (panel.x, panel.y)
+    _limit(axes, panel, across, down)
+    _x_ticks(axes, across, page, block, ruler)
+    _y_ticks(axes, down, page, block, lying=panel.lying)
+    if block.x_title and across.title:
+        axes.set_xlabel(across.title, labelpad=1.5)
+    if block.y_title and down.title:
+        axes.set_ylabel(down.title, labelpad=2)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def handle(series: Series) -> Any:
+    """What stands for a series in the legend."""
+    if series.look in ("bars", "area"):
+        return Patch(facecolor=colour_of(series), edgecolor="#555555", linewidth=0.3)
+    return Line2D(
+        [],
+        [],
+        color=colour_of(series),
+        linestyle="none" if series.look == "points" else dash_of(series),
+        marker=None if series.role == "reference" else marker_of(series),
+    )
+
+
+def plain(values: tuple[Value, ...]) -> np.ndarray:
+    """Values as numbers, those that are missing as NaN."""
+    return np.array([np.nan if value is None else value for value in values], dtype=float)
+
+
+def _line(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
+    colour, x = colour_of(series), np.array(series.x)
+    if series.low and series.high:
+        low, high = plain(series.low), plain(series.high)
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0, gid="band")
+    faint = series.role == "faint"
+    marked = len(x) <= _FEW and not faint and series.role != "reference"
+    axes.plot(
+        x,
+        plain(series.y),
+        color=colour,
+        linestyle=dash_of(series),
+        marker=marker_of(series) if marked else None,
+        linewidth=(0.4 if faint else 1.0) * wide,
+        zorder=1.5 if faint else 2.5,
+        gid=series.name,
+    )
+
+
+def _points(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
+    axes.plot(
+        np.array(series.x),
+        plain(series.y),
+        linestyle="none",
+        marker=marker_of(series),
+        color=colour_of(series),
+        alpha=0.8,
+        markeredgewidth=0,
+        gid=series.name,
+    )
+
+
+def _bars(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
+    y = plain(series.y)
+    axes.barh(
+        np.array(series.x),
+        y,
+        height=0.7,
+        color=colour_of(series),
+        edgecolor="#555555",
+        linewidth=0.3,
+        gid=series.name,
+    )
+    if series.low and series.high:
+        reach = np.abs(np.stack([y - plain(series.low), plain(series.high) - y]))
+        axes.errorbar(
+            y, series.x, xerr=reach, fmt="none", ecolor="#222222", elinewidth=0.8 * wide, capsize=1.5 * wide
+        )
+
+
+def _area(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
+    axes.fill_between(
+        np.array(series.x),
+        plain(series.low),
+        plain(series.high),
+        facecolor=AREAS[series.slot % len(AREAS)],
+        edgecolor="white",
+        linewidth=0.4,
+        gid=series.name,
+    )
+
+
+_DRAW = {"line": _line, "points": _points, "bars": _bars, "area": _area}
+
+
+def _limit(axes: Axes, panel: Plot, across: Axis, down: Axis) -> None:
+    if across.log:
+        axes.set_xscale("log")
+    if across.range:
+        axes.set_xlim(*across.range)
+    elif panel.series and any(series.x for series in panel.series):
+        places = [x for series in panel.series for x in series.x]
+        air = 0.0 if any(series.look == "area" for series in panel.series) else 0.03
+        air *= max(places) - min(places) or 1.0
+        axes.set_xlim(min(places) - air, max(places) + air)
+    if down.range:
+        axes.set_ylim(*(reversed(down.range) if panel.lying else down.range))
+
+
+def _x_ticks(axes: Axes, axis: Axis, page: Page, block: Block, ruler: Ruler) -> None:
+    size = page.preset.text
+    gap = size / 72 * 0.6
+    if axis.ticks:
+        shown = _apart(axes, axis, block.width, ruler, size, gap)
+    else:
+        low, high = axes.get_xlim()
+        for count in (5, 4, 3, 2, 1):
+            places = [p for p in MaxNLocator(count).tick_values(low, high) if low <= p <= high]
+            shown = [(float(place), tick_text(place)) for place in places]
+            if sum(ruler.width(name, size) + gap for _, name in shown) <= block.width:
+                break
+    axes.xaxis.set_major_locator(FixedLocator([place for place, _ in shown]))
+    axes.xaxis.set_major_formatter(FixedFormatter([name for _, name in shown]))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _apart(
+    axes: Axes, axis: Axis, width: float, ruler: Ruler, size: float, gap: float
+) -> list[tuple[float, str]]:
+    """The named places that are written: of layers every k-th, of others those that do not touch."""
+    low, high = axes.get_xlim()
+    scaled = np.log if axis.log else np.asarray
+    low, high = float(scaled(low)), float(scaled(high))
+
+    def touches(ticks: list[tuple[float, str]]) -> bool:
+        ends = [
+            ((float(scaled(place)) - low) / (high - low) * width, ruler.width(name, size) / 2)
+            for place, name in ticks
+        ]
+        return any(a + wide + gap > b - other for (a, wide), (b, other) in pairwise(ends))
+
+    ticks = list(axis.ticks)
+    for step in (2, 5, 10, 20, 50, 100):
+        if not touches(ticks):
+            return ticks
+        if axis.log:
+            ticks = [axis.ticks[at] for at in range(len(axis.ticks) - 1, -1, -step)][::-1]
+        else:
+            ticks = [(place, name) for place, name in axis.ticks if place >= 0 and place % step == 0]
+    return ticks
+
+
+def _y_ticks(axes: Axes, axis: Axis, page: Page, block: Block, lying: bool) -> None:
+    room = block.height / (page.preset.line * 0.92)
+    if lying:
+        step = max(1, int(np.ceil(len(axis.ticks) / max(room, 1))))
+        shown = (
+            list(zip((place for place, _ in axis.ticks), block.names, strict=True))[::step]
+            if block.names
+            else []
+        )
+        axes.tick_params(axis="y", length=0)
+    else:
+        low, high = sorted(axes.get_ylim())
+        places = MaxNLocator(max(1, min(5, int(room / 1.6)))).tick_values(low, high)
+        shown = [(float(place), tick_text(place)) for place in places if low <= place <= high]
+    if not block.names:
+        shown = [(place, "") for place, _ in shown] if not lying else []
+    axes.yaxis.set_major_locator(FixedLocator([place for place, _ in shown]))
+    axes.yaxis.set_major_formatter(FixedFormatter([name for _, name in shown]))
+
+
+def tick_text(value: float) -> str:
+    """A number of an axis.
+
+    >>> tick_text(-0.25), tick_text(1e-17), tick_text(200.0)
+    ('−0.25', '0', '200')
+    """
+    return f"{0.0 if abs(value) < 1e-12 else value:g}".replace("-", "−")

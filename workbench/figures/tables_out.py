@@ -1,0 +1,153 @@
+"""The numbers of a figure as tables: LaTeX with booktabs, and Markdown."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from workbench.figures.spec_parts import Cells, Panel, Plot, Series, Spec, Value
+
+COLUMNS = 8
+"""Wider tables go on below."""
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    "α": r"$\alpha$",
+    "ρ": r"$\rho$",
+    "²": r"\textsuperscript{2}",
+    "·": r"$\cdot$",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A table of text: names of columns, and rows that begin with their name."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def to_markdown(spec: Spec) -> str:
+    """Title, subtitle, one table for each panel, and the footer."""
+    parts = [f"# {_plain(spec.title)}", _plain(spec.subtitle)]
+    for block in blocks(spec):
+        if block.title:
+            parts.append(f"**{_plain(block.title)}**")
+        lines = [block.head, ("---", *("---:" for _ in block.head[1:])), *block.rows]
+        parts.append("\n".join("| " + " | ".join(map(_plain, line)) + " |" for line in lines))
+    return "\n\n".join(filter(None, [*parts, _plain(spec.footer)])) + "\n"
+
+
+def to_latex(spec: Spec) -> str:
+    """A floating table with booktabs rules, one tabular for each panel, and the caption."""
+    lines = ["% needs \\usepackage{booktabs}", "\\begin{table}", "\\centering\\small"]
+    for block in blocks(spec):
+        if block.title:
+            lines.append(f"\\textbf{{{_latex(block.title)}}}\\\\[2pt]")
+        lines.append(f"\\begin{{tabular}}{{l{'r' * (len(block.head) - 1)}}}")
+        lines += ["\\toprule", _latex_row(block.head), "\\midrule", *map(_latex_row, block.rows)]
+        lines += ["\\bottomrule", "\\end{tabular}\\\\[6pt]"]
+    caption = f"{spec.title}. {spec.subtitle}. {spec.footer}"
+    lines += [f"\\caption{{{_latex(caption.strip())}}}", f"\\label{{tab:{spec.kind}}}", "\\end{table}"]
+    return "\n".join(lines) + "\n"
+
+
+def blocks(spec: Spec) -> list[Block]:
+    """The tables of all panels, none wider than `COLUMNS` columns of numbers."""
+    return [part for panel in spec.panels for block in _of_panel(panel) for part in _split(block)]
+
+
+def _of_panel(panel: Panel) -> Iterator[Block]:
+    if isinstance(panel, Cells):
+        yield _of_cells(panel)
+    elif panel.series and panel.series[0].look == "points":
+        yield _of_points(panel)
+    else:
+        yield _of_series(panel)
+
+
+def _of_cells(panel: Cells) -> Block:
+    marks = {
+        (mark.row, mark.column): f" (chosen{', test ' if mark.text else ''}{mark.text})"
+        for mark in panel.marks
+    }
+    rows = tuple(
+        (name, *(number(value) + marks.get((row, column), "") for column, value in enumerate(values)))
+        for row, (name, values) in enumerate(zip(panel.rows, panel.values, strict=True))
+    )
+    corner = " / ".join(filter(None, (panel.row_title, panel.column_title)))
+    head, body = (corner, *panel.columns), rows
+    if len(panel.columns) > COLUMNS > len(panel.rows):  # many layers are read more easily downwards
+        turned = list(zip(*(head, *body), strict=True))
+        head, body = turned[0], tuple(turned[1:])
+    return Block(panel.title, head, body)
+
+
+def _of_points(panel: Plot) -> Block:
+    rows = tuple(
+        (" ".join(note) or series.name, number(x), number(y))
+        for series in panel.series
+        for x, y, note in zip(series.x, series.y, series.notes or [()] * len(series.x), strict=True)
+    )
+    title = f"{panel.title}, {panel.remark}" if panel.remark else panel.title
+    return Block(title, ("", panel.x.title, panel.y.title), rows)
+
+
+def _of_series(panel: Plot) -> Block:
+    names = dict(panel.x.ticks)
+    places = sorted({x for series in panel.series for x in series.x})
+    found = [dict(zip(series.x, _texts(series), strict=True)) for series in panel.series]
+    rows = tuple(
+        (names.get(place, f"{place:g}"), *(mine.get(place, "") for mine in found)) for place in places
+    )
+    title = f"{panel.title}, {panel.remark}" if panel.remark else panel.title
+    return Block(title, (panel.x.title, *(series.name for series in panel.series)), rows)
+
+
+def _texts(series: Series) -> list[str]:
+    if not series.low or not series.high or series.look == "area":
+        return [number(y) for y in series.y]
+    both = zip(series.y, series.low, series.high, strict=True)
+    return [
+        number(y)
+        if low is None or high is None or y is None
+        else f"{number(y)} [{number(low)}, {number(high)}]"
+        for y, low, high in both
+    ]
+
+
+def number(value: Value) -> str:
+    """A number with three places, a count with none, a true minus.
+
+    >>> number(0.25), number(-30.0), number(None)
+    ('0.250', '−30', '')
+    """
+    if value is None:
+        return ""
+    text = f"{value:.0f}" if value == round(value) and abs(value) >= 1 else f"{value:.3f}"
+    return text.replace("-", "−")
+
+
+def _split(block: Block) -> Iterator[Block]:
+    for start in range(1, max(len(block.head), 2), COLUMNS):
+        end = start + COLUMNS
+        rows = tuple((row[0], *row[start:end]) for row in block.rows)
+        title = block.title if start == 1 else f"{block.title} (continued)".strip()
+        yield Block(title, (block.head[0], *block.head[start:end]), rows)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown takes as it is, on one line."""
+    for letter in "\\`*_|<>[]":
+        text = text.replace(letter, f"\\{letter}") if letter not in "[]<>" else text
+    return " ".join(text.replace("<", "&lt;").replace(">", "&gt;").split())
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join(map(_latex, cells)) + r" \\"

@@ -1,0 +1,104 @@
+"""A run's figures as files: drawings, tables of the same numbers, and a manifest for each kind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import InputError
+from workbench.figures.frames import NothingToShow
+from workbench.figures.kinds import FIGURES, find_kind, make_spec
+from workbench.figures.paper import FORMATS, draw_paper, save_paper
+from workbench.figures.paper_text import missing_fonts
+from workbench.figures.presets import Preset
+from workbench.figures.presets import preset as find_preset
+from workbench.figures.spec_parts import Spec
+from workbench.figures.tables_in import RunTables
+from workbench.figures.tables_out import to_latex, to_markdown
+from workbench.progress import Progress, silent
+from workbench.store import digest_bytes, write_bytes, write_json
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written, and what could not be."""
+
+    files: tuple[Path, ...]
+    left_out: dict[str, str]
+    """Kind → why it is not there."""
+    missing_fonts: tuple[str, ...]
+
+
+def write_figures(
+    run: RunTables,
+    folder: Path,
+    preset: str = "acl",
+    formats: Sequence[str] = ("pdf", "svg", "png"),
+    only: str | None = None,
+    command: str = "",
+    progress: Progress = silent,
+    dpi: int | None = None,
+) -> Written:
+    """Every kind that the tables allow, or `only` one, into `folder`; the same bytes from the same tables.
+
+    `dpi` is of PNG files, where it is not to be the preset's.
+    """
+    style = find_preset(preset)
+    if dpi is not None:
+        if not 30 <= dpi <= 1200:
+            raise InputError(f"{dpi} dots an inch: give 30 to 1200")
+        style = replace(style, dpi=dpi)
+    for name in formats:
+        if name not in FORMATS:
+            raise InputError(f"no format is called {name!r}: choose from {', '.join(FORMATS)}")
+    kinds = list(FIGURES) if only is None else [only]
+    if only is not None:
+        find_kind(only)
+    files: list[Path] = []
+    left_out: dict[str, str] = {}
+    fonts: dict[str, None] = {}
+    for done, kind in enumerate(kinds):
+        progress("figures", done, len(kinds))
+        try:
+            spec = make_spec(kind, run.frames, run.cautions)
+        except NothingToShow as reason:
+            if only is not None:
+                raise
+            left_out[kind] = str(reason)
+            continue
+        fonts |= dict.fromkeys(missing_fonts(spec.texts()))
+        files += _write(spec, run, folder, style, formats, command)
+    progress("figures", len(kinds), len(kinds))
+    if not files:
+        raise InputError(f"{run.name} has the tables of no figure: {'; '.join(left_out.values())}")
+    return Written(tuple(files), left_out, tuple(fonts))
+
+
+def _write(
+    spec: Spec, run: RunTables, folder: Path, style: Preset, formats: Sequence[str], command: str
+) -> list[Path]:
+    made: dict[str, bytes] = {
+        f"{spec.kind}.tex": to_latex(spec).encode(),
+        f"{spec.kind}.md": to_markdown(spec).encode(),
+    }
+    figures = draw_paper(spec, style, warn=False)
+    for number, figure in enumerate(figures, start=1):
+        name = spec.kind if len(figures) == 1 else f"{spec.kind}-{number}"
+        made |= {f"{name}.{one}": save_paper(figure, one) for one in formats}
+    needed = FIGURES[spec.kind].uses
+    manifest: dict[str, Any] = {
+        "kind": spec.kind,
+        "command": command,
+        "preset": style.name,
+        "dpi": style.dpi,
+        "tables": {name: digest for name, digest in run.digests.items() if Path(name).stem in needed},
+        "files": {name: digest_bytes([data]) for name, data in made.items()},
+        "versions": {
+            name: version(name) for name in ("alignment-workbench", "matplotlib", "pandas", "numpy")
+        },
+    }
+    for name, data in made.items():
+        write_bytes(folder / name, data)
+    write_json(folder / f"{spec.kind}.json", manifest)
+    return [*(folder / name for name in made), folder / f"{spec.kind}.json"]
