@@ -1,7 +1,7 @@
 """Run the whole path on the organism that ships: a small model of invented languages, no network, no GPU.
 
 Capture both languages, fit a map per layer, compare the languages, patch at every layer, choose the
-layer on dev items and judge it once on test items, beside controls; then write tables and a heatmap.
+layer on dev items and judge it once on test items, beside controls; then write tables, a report and figures.
 """
 
 import argparse
@@ -44,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from workbench.errors import InputError
+    from workbench.figures.tables_in import read_run
+    from workbench.figures.writing import write_figures
     from workbench.models import load_model
     from workbench.organism import shipped
     from workbench.study import Study
@@ -67,6 +69,16 @@ def run(options: argparse.Namespace) -> int:
     command += ["--backend", options.backend, "--threads", str(options.threads)]
     write_bytes(options.out / "command.txt", f"{shlex.join(command)}\n".encode())
     print_report(options.out)
+    with progress_bar() as progress:
+        drawn = read_run(options.out)
+        written = write_figures(
+            drawn,
+            options.out / "figures",
+            formats=("pdf", "png"),
+            command=shlex.join(command),
+            progress=progress,
+        )
+    console.print(f"figures  {options.out / 'figures'}, {len(written.files)} files", soft_wrap=True)
     caution(text)
     console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
     return 0
