@@ -1,7 +1,6 @@
 """What `fit` and `measure` share: model, text and pairs become alignments, tables go to one folder."""
 
 import argparse
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,9 +55,7 @@ def write_table(tables: "Sequence[pd.DataFrame]", path: Path) -> None:
     """All pairs' rows in one Parquet file."""
     import pandas as pd
 
-    from workbench.store import write_bytes
+    from workbench.study.writing import write_table as write
 
-    buffer = io.BytesIO()
-    pd.concat(tables, ignore_index=True).to_parquet(buffer, index=False)
-    write_bytes(path, buffer.getvalue())
+    write(pd.concat(tables, ignore_index=True), path)
     console.print(f"{path}", soft_wrap=True)

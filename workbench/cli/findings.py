@@ -119,7 +119,8 @@ def print_similarity(result: "StudyResult") -> None:
 
 def _print_mismatch(result: "StudyResult") -> None:
     """How far from the sentences the maps were fitted on they are put to use."""
-    rows = result.tables["mismatch"].dropna(subset="ratio").to_dict("records")
+    # The embedding is not patched, so how far its states lie says nothing here.
+    rows = result.tables["mismatch"].dropna(subset=["ratio", "layer"]).to_dict("records")
     if not rows:
         return
     worst = max(rows, key=lambda row: float(row["ratio"]))
