@@ -23,8 +23,11 @@ test: $(VENV)/.installed ## install and run the tests
 test-all: $(VENV)/.installed ## the tests with the full counts of their expensive loops
 	@WORKBENCH_FULL=1 $(BIN)/python -m pytest $(ARGS)
 
-test-tl4: $(TL4)/.installed ## the tests on TransformerLens 4, laid over the same environment
-	@$(TL4)/bin/python -m pytest $(ARGS)
+# What never meets TransformerLens is tested once, by `make test`.
+APART := $(addprefix --ignore=tests/,stats select text doctor figures report test_notebooks.py)
+
+test-tl4: $(TL4)/.installed ## the tests of what meets TransformerLens, on version 4
+	@$(TL4)/bin/python -m pytest $(or $(ARGS),$(APART))
 
 check: $(VENV)/.installed ## style, types and the laws of the architecture
 	@$(BIN)/ruff check
