@@ -46,12 +46,14 @@ def test_promised_power_is_right_within_3_points(n, discordance, power, excludes
     assert (detected * times[common]).sum() / times[common].sum() == pytest.approx(power, abs=0.03)
 
 
-def test_few_changed_items_find_somewhat_more_than_promised():
-    # 15 of 100 items change: the formula asks for 10.7 points, and they are found in 84 trials of 100.
-    gain = detectable_effect(100, 0.8)
-    found, times = tables(100, gain, DISCORDANCE, rounds=20_000, seed=100)
-    detected = np.array([paired_excludes_zero(100, b, c) for b, c in found])
-    assert (detected * times).sum() / times.sum() == pytest.approx(0.837, abs=0.01)
+@pytest.mark.parametrize(
+    ("n", "discordance", "power"), [(100, DISCORDANCE, 0.8), (100, 0.15, 0.8), (40, 0.3, 0.8), (25, 0.5, 0.9)]
+)
+def test_where_few_items_change_the_promise_is_exact(n, discordance, power):
+    gain = detectable_effect(n, power, discordance=discordance)
+    found, times = tables(n, gain, discordance, rounds=40_000, seed=n)
+    detected = np.array([paired_excludes_zero(n, b, c) and b > c for b, c in found])
+    assert (detected * times).sum() / times.sum() == pytest.approx(power, abs=0.008)
 
 
 def test_promised_power_for_numbers():
@@ -61,23 +63,26 @@ def test_promised_power_for_numbers():
 
 
 def test_about_11_points_at_100_items_and_5_at_500():
-    assert detectable_effect(100) == pytest.approx(0.108, abs=0.002)
-    assert detectable_effect(500) == pytest.approx(0.048, abs=0.001)
+    assert detectable_effect(100) == pytest.approx(0.109, abs=0.001)
+    assert detectable_effect(500) == pytest.approx(0.051, abs=0.001)
 
 
-def test_formula_holds_as_written():
-    z, z_power = scipy_stats.norm.ppf([0.995, 0.7])
-    gain = detectable_effect(120, 0.7, 0.99, discordance=0.25)
-    assert gain * math.sqrt(120) == pytest.approx(z * 0.5 + z_power * math.sqrt(0.25 - gain**2))
+@pytest.mark.parametrize(("n", "power", "level", "discordance"), [(900, 0.7, 0.99, 0.25), (4000, 0.9, 0.95, 0.1)])
+def test_many_items_agree_with_the_normal_approximation(n, power, level, discordance):
+    z, z_power = scipy_stats.norm.ppf([(1 + level) / 2, power])
+    gain = detectable_effect(n, power, level, discordance)
+    normal = z * math.sqrt(discordance) + z_power * math.sqrt(discordance - gain**2)  # Connor 1987
+    assert gain * math.sqrt(n) == pytest.approx(normal, rel=0.01)
 
 
 def test_a_gain_needs_as_many_changed_items():
-    z, z_power = scipy_stats.norm.ppf([0.975, 0.8])
     gain = detectable_effect(30, discordance=0.01)  # every changed item is a gain
+    assert gain == pytest.approx(detectable_effect(30, discordance=gain), abs=1e-5)
     assert gain > 0.01
-    assert gain * math.sqrt(30) == pytest.approx(z * math.sqrt(gain) + z_power * math.sqrt(gain - gain**2))
-    assert detectable_effect(3) == math.inf
-    assert detectable_effect(4) <= 1
+    # Without a loss b of 30 items must change with b² / b > t²: five.
+    assert scipy_stats.binom.sf(4, 30, gain) == pytest.approx(0.8, abs=1e-4)
+    assert detectable_effect(6) == math.inf  # six gains of six are no proof: √6 < t
+    assert detectable_effect(7) <= 1
 
 
 def test_more_items_find_less():
