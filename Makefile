@@ -17,8 +17,11 @@ help: ## list the commands
 demo: $(VENV)/.installed ## install and run the demonstration
 	@$(BIN)/workbench demo
 
+# Whole runs go on two processes, each file in one of them.
+TWO := -n 2 --dist loadfile
+
 test: $(VENV)/.installed ## install and run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),$(TWO))
 
 test-all: $(VENV)/.installed ## the tests with the full counts of their expensive loops
 	@WORKBENCH_FULL=1 $(BIN)/python -m pytest $(ARGS)
@@ -27,7 +30,7 @@ test-all: $(VENV)/.installed ## the tests with the full counts of their expensiv
 APART := $(addprefix --ignore=tests/,stats select text doctor figures report test_notebooks.py)
 
 test-tl4: $(TL4)/.installed ## the tests of what meets TransformerLens, on version 4
-	@$(TL4)/bin/python -m pytest $(or $(ARGS),$(APART))
+	@$(TL4)/bin/python -m pytest $(or $(ARGS),$(TWO) $(APART))
 
 check: $(VENV)/.installed ## style, types and the laws of the architecture
 	@$(BIN)/ruff check
@@ -36,7 +39,7 @@ check: $(VENV)/.installed ## style, types and the laws of the architecture
 	@$(BIN)/python -m pytest --quiet tests/test_architecture.py
 
 lab: $(VENV)/.installed ## JupyterLab on notebooks/
-	@$(BIN)/jupyter lab --notebook-dir=notebooks
+	@$(BIN)/workbench lab $(ARGS)
 
 gallery: $(VENV)/.installed ## draw every kind of figure from the organism
 	@$(BIN)/workbench figures --gallery

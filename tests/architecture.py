@@ -24,6 +24,7 @@ ROOMS = (
     "errors",
     "types",
     "progress",
+    "cards",
     "stats",
     "store",
     "bundled",
@@ -42,16 +43,20 @@ ROOMS = (
     "select",
     "figures",
     "report",
+    "panel",
     "study",
     "organism",
     "baselines",
+    "recipes",
+    "compare",
+    "claims",
     "cluster",
     "cli",
 )
 """The rooms in import order: a room may import the rooms above it, never those below."""
 
 PURE_ROOMS = ("stats", "align", "measure", "intervene")
-PLUGIN_ROOMS = ("text", "align", "measure", "intervene", "tasks", "baselines")
+PLUGIN_ROOMS = ("text", "align", "measure", "intervene", "tasks", "baselines", "recipes", "claims")
 REGISTRY_FILES = ("__init__", "registry")
 
 PLOTTING = ("plotly", "matplotlib", "seaborn", "kaleido")

@@ -17,6 +17,10 @@ class InputError(WorkbenchError):
     """A file or an argument is not what it should be."""
 
 
+class NotApplicable(InputError):
+    """A method has nothing to work on here; the others can go on without it."""
+
+
 class TextError(InputError):
     """A text file cannot be read as it stands; the message starts with `file:line:`."""
 

@@ -33,6 +33,8 @@ def test_fit_judges_every_method_at_every_layer_of_every_pair(capsys, given, tmp
     table = pd.read_parquet(tmp_path / "fit.parquet")
     assert set(table.pair) == {f"{NEAR}-{MAIN}", f"{FAR}-{MAIN}"}
     assert len(table) == 2 * 4 * 3 and set(table.method) == set(methods.split(","))
+    places = pd.read_parquet(tmp_path / "pca.parquet")
+    assert set(places.method) == {"ridge"} and len(places) == 2 * 3 * 3 * 16, "the first method's maps"
     ridge = table[(table.pair == f"{FAR}-{MAIN}") & (table.method == "ridge")]
     assert " ".join(f"{value:.2f}" for value in ridge.r2) in " ".join(out.split())
     assert (table[table.method == "least_squares"].warning != "").all(), "24 sentences in 16 dimensions"

@@ -48,7 +48,7 @@ def files_in(folder):
 
 def test_every_kind_is_written_with_its_tables_and_a_manifest(run_folder, tmp_path, capsys):
     code, out, err = run(capsys, run_folder, "--format", "png")
-    assert (code, err) == (0, "") and "12 figures" in out and "figures/study" in out
+    assert (code, err) == (0, "") and "15 figures" in out and "figures/study" in out
     written = files_in(tmp_path / "figures" / "study")
     for kind in ("layers", "gap", "lens"):
         assert {f"{kind}.png", f"{kind}.tex", f"{kind}.md", f"{kind}.json"} <= set(written)

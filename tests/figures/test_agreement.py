@@ -2,10 +2,11 @@
 
 from html import unescape
 
+import made_tables
 import numpy as np
 import pytest
 from made_tables import made
-from matplotlib.collections import LineCollection, PolyCollection, QuadMesh
+from matplotlib.collections import LineCollection, PathCollection, PolyCollection, QuadMesh
 from matplotlib.colors import to_hex
 
 from workbench.figures import FIGURES, Cells, draw_interactive, make_spec
@@ -13,8 +14,11 @@ from workbench.figures.look import BLACK
 from workbench.figures.paper import draw_paper
 from workbench.figures.presets import Preset
 
-CELLS = ("layers", "strengths", "methods", "grid", "confounds")
+MANY = "comparison of many pairs"
+CELLS = ("layers", "strengths", "methods", "grid", "confounds", MANY)
 PLOTS = tuple(kind for kind in FIGURES if kind not in CELLS)
+ALL = (*FIGURES, MANY)
+MARKERS = {"o": "circle", "s": "square", "^": "triangle-up"}
 ENDLESS = Preset("endless", 12.0, 400.0, 7, 72)
 
 
@@ -22,6 +26,8 @@ ENDLESS = Preset("endless", 12.0, 400.0, 7, 72)
 def drawn():
     frames = made(layers=6, pairs=3)
     specs = {kind: make_spec(kind, frames, ["only a test"]) for kind in FIGURES}
+    many = {"comparison": made_tables.comparison(pairs=5, few=True)}
+    specs[MANY] = make_spec("comparison", many, ["only a test"])
     return {kind: (spec, draw_paper(spec, ENDLESS), draw_interactive(spec)) for kind, spec in specs.items()}
 
 
@@ -45,7 +51,7 @@ def near(a, b):
     assert a.shape == b.shape and np.allclose(a, b, equal_nan=True)
 
 
-@pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.parametrize("kind", ALL)
 def test_both_have_the_same_words_around_the_panels(drawn, kind):
     spec, (paper,), browser = drawn[kind]
     on_paper = plain(" ".join(text.get_text() for text in paper.texts))
@@ -56,7 +62,7 @@ def test_both_have_the_same_words_around_the_panels(drawn, kind):
     assert "only a test" in on_paper
 
 
-@pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.parametrize("kind", ALL)
 def test_panels_stand_in_the_same_order_under_the_same_titles(drawn, kind):
     spec, (paper,), browser = drawn[kind]
     on_paper = [
@@ -68,7 +74,7 @@ def test_panels_stand_in_the_same_order_under_the_same_titles(drawn, kind):
     assert len(on_paper) == len(spec.panels)
 
 
-@pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.parametrize("kind", ALL)
 def test_the_axes_measure_the_same_in_the_same_range_and_direction(drawn, kind):
     spec, (paper,), browser = drawn[kind]
     for number, (panel, axes) in enumerate(zip(spec.panels, panels_of(paper), strict=True)):
@@ -127,12 +133,17 @@ def test_curves_clouds_and_bands_have_the_same_places_values_and_colours(drawn, 
     for number, axes in enumerate(panels_of(paper)):
         traces = of_panel(browser, number, browser.data)
         lines = [line for line in axes.lines if line.get_gid() not in ("zero", None)]
-        drawn_there = [t for t in traces if t.type == "scatter" and t.fill != "toself"]
+        scattered = [t for t in traces if t.type == "scatter" and t.meta != "estimates"]
+        drawn_there = [t for t in scattered if t.fill != "toself"]
         assert [line.get_gid() for line in lines] == [unescape(t.name) for t in drawn_there]
         for line, trace in zip(lines, drawn_there, strict=True):
             near(line.get_xdata(), trace.x)
             near(line.get_ydata(), trace.y)
             assert to_hex(line.get_color()) == trace.line.color
+            if line.get_linestyle() == "None":  # points: their marker tells them apart in grey print
+                assert MARKERS[line.get_marker()] == trace.marker.symbol
+                larger = [one.get_markersize() > lines[0].get_markersize() for one in lines]
+                assert larger == [one.marker.size > drawn_there[0].marker.size for one in drawn_there]
         bands = [one for one in axes.collections if isinstance(one, PolyCollection)]
         filled = [t for t in traces if t.type == "scatter" and t.fill == "toself"]
         assert len(bands) == len(filled)
@@ -144,7 +155,45 @@ def test_curves_clouds_and_bands_have_the_same_places_values_and_colours(drawn, 
         near([v for pair in bars for v in pair], [v for pair in there for v in pair])
 
 
-@pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.parametrize("kind", ["comparison", "pareto"])
+def test_estimates_have_the_same_places_marks_whiskers_and_texts(drawn, kind):
+    _, (paper,), browser = drawn[kind]
+    full = hollow = 0
+    for number, axes in enumerate(panels_of(paper)):
+        marks = [one for one in axes.collections if isinstance(one, PathCollection)]
+        traces = [t for t in of_panel(browser, number, browser.data) if t.meta == "estimates"]
+        assert marks and [one.get_gid() for one in marks] == [unescape(t.name) for t in traces]
+        for mark, trace in zip(marks, traces, strict=True):
+            near(mark.get_offsets()[:, 0], trace.x)
+            near(mark.get_offsets()[:, 1], trace.y)
+            faces = [to_hex(face, keep_alpha=True) for face in mark.get_facecolors()]
+            empty = [face in ("#ffffffff", "#00000000") for face in faces]
+            assert empty == [symbol.endswith("-open") for symbol in trace.marker.symbol]
+            edges = [to_hex(edge) for edge in mark.get_edgecolors()]
+            for at, drawn_empty in enumerate(empty):
+                inked = edges[at] if drawn_empty else faces[at][:7]
+                assert inked == trace.marker.color
+            full, hollow = full + empty.count(False), hollow + empty.count(True)
+        whiskers = [one for one in axes.collections if one.get_gid() == "whisker"]
+        ends = [tuple(end.ravel()) for one in whiskers for end in one.get_segments()]
+        there = [
+            (x - less, y, x + more, y)
+            for t in traces
+            if t.error_x.array is not None
+            for x, y, less, more in zip(t.x, t.y, t.error_x.arrayminus, t.error_x.array, strict=True)
+        ]
+        near(np.array(ends).ravel(), np.array(there).ravel())
+        assert bool(there) == (kind == "comparison")
+        for name in ("label", "aside", "aside title"):
+            on_paper = [text.get_text() for text in axes.texts if text.get_gid() == name and text.get_text()]
+            notes = [note for note in browser.layout.annotations if note.name == name]
+            here = ("x" if number == 0 else f"x{number + 1}", "")
+            assert on_paper == [note.text for note in notes if note.xref.partition(" ")[0] in here]
+            assert bool(on_paper) == ((name == "label") == (kind == "pareto"))
+    assert full > 5 and hollow > 3
+
+
+@pytest.mark.parametrize("kind", ALL)
 def test_legends_name_the_same_in_the_same_order(drawn, kind):
     spec, (paper,), browser = drawn[kind]
     named = [unescape(trace.name) for trace in browser.data if trace.showlegend]

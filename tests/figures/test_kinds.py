@@ -168,6 +168,55 @@ def test_curve_shows_some_layers_with_the_range_of_the_draws(frames):
     assert panel.series[0].high[-1] - panel.series[0].low[-1] == pytest.approx(0.01)
 
 
+def test_pca_shows_every_place_before_and_after_and_their_means(frames):
+    table = frames["pca"]
+    spec = make_spec("pca", frames)
+    assert spec.together == 2 and len(spec.panels) == 3 * 4 * 2 and "n = 40" in spec.subtitle
+    titles = [panel.title.replace("\u00a0", " ") for panel in spec.panels]
+    assert titles[4:6] == ["lang00-en, layer 3*, before", "lang00-en, layer 3*, after"]
+    shown = [title.split(", ")[1].removeprefix("layer ") for title in titles[::2]]
+    assert shown == ["0", "2", "3*", "5", "0", "2", "4*", "5", "0", "2", "3", "5*"]
+    before, after = spec.panels[4:6]
+    assert (before.x, before.y) == (after.x, after.y) and before.x.title == "PC 1 (61 %)"
+    assert before.y.title == "PC 2 (8 %)"
+    own = table[(table.pair == "lang00-en") & (table.layer == 3)]
+    clouds = {
+        "source": own[(own.language == "lang00") & ~own.mapped],
+        "target": own[own.language == "en"],
+        "source, mapped": own[own.mapped],
+    }
+    for panel, names in ((before, ("source", "target")), (after, ("target", "source, mapped"))):
+        assert [(one.name, one.look) for one in panel.series] == [
+            (name, look) for look in ("cloud", "mean") for name in names
+        ]
+        for cloud, mean in zip(panel.series[:2], panel.series[2:], strict=True):
+            rows = clouds[cloud.name]
+            assert cloud.x == tuple(rows.x) and cloud.y == tuple(rows.y)
+            assert mean.x == (rows.x.mean(),) and mean.y == (rows.y.mean(),)
+            assert cloud.notes[7] == (f"{cloud.name}, sentence 7",)
+    assert "* chosen on dev" in spec.footer.replace("\u00a0", " ") and "Shown are 4 layers" in spec.footer
+
+
+def test_pca_of_many_pairs_shows_the_chosen_layer_of_each():
+    frames = {"pca": made_tables.pca(80, 5, sentences=3), "selection": made_tables.selection(80, 5)}
+    spec = make_spec("pca", frames)
+    titles = [panel.title.replace("\u00a0", " ") for panel in spec.panels]
+    chosen = frames["selection"].query("headline").layer
+    assert titles[::2] == [f"lang0{at}-en, layer {layer}*, before" for at, layer in enumerate(chosen)]
+    assert "the chosen, or else the middle one" in spec.footer
+    unknown = make_spec("pca", {"pca": frames["pca"]})
+    assert unknown.panels[0].title.endswith("layer\u00a040, before") and "chosen" not in unknown.footer
+
+
+def test_pca_leaves_out_layers_without_a_plane():
+    table = made_tables.pca(3, 1)
+    hollow = table.assign(x=table.x.where(table.layer != 1), y=table.y.where(table.layer != 1))
+    spec = make_spec("pca", {"pca": hollow})
+    assert [panel.title for panel in spec.panels[::2]] == ["layer\u00a00, before", "layer\u00a02, before"]
+    with pytest.raises(NothingToShow, match="holds no place"):
+        make_spec("pca", {"pca": table.assign(x=None)})
+
+
 def test_lens_shares_fill_the_whole(frames):
     spec = make_spec("lens", frames)
     for panel in spec.panels:
@@ -239,7 +288,8 @@ def test_tables_hold_every_number_of_the_figure(frames, kind):
         if hasattr(panel, "values"):
             drawn |= {v for row in panel.values for v in row}
         else:
-            drawn |= {v for series in panel.series for v in series.y}
+            # Of a cloud, its mean is in the table.
+            drawn |= {v for series in panel.series if series.look != "cloud" for v in series.y}
     markdown, latex = to_markdown(spec), to_latex(spec)
     for value in drawn - {None}:
         wanted = f"{abs(value):.0f}" if value == round(value) and abs(value) >= 1 else f"{abs(value):.3f}"

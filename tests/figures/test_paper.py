@@ -9,6 +9,7 @@ import zlib
 
 import made_tables
 import matplotlib
+import pandas as pd
 import pytest
 from made_tables import made
 
@@ -19,6 +20,8 @@ from workbench.figures.paper_text import Ruler, missing_fonts
 from workbench.figures.presets import PRESETS
 
 LAYERS, PAIRS = 80, 50
+COMPARED = 8
+"""Pairs of a comparison, with thirty methods."""
 FEW = 6
 """Pairs where each is a panel of its own: more of them are more pages like these."""
 
@@ -33,6 +36,7 @@ def large():
         "grid": made_tables.grid(LAYERS, 1),
         "geometry": made_tables.geometry(LAYERS, FEW),
         "confounds": made_tables.confounds(LAYERS, FEW),
+        "pca": made_tables.pca(LAYERS, FEW),
     }
     many = {
         "exploration": made_tables.exploration(LAYERS, PAIRS),
@@ -40,8 +44,9 @@ def large():
         "sweep": made_tables.sweep(PAIRS),
         "similarity": made_tables.similarity(LAYERS, PAIRS),
         "predictors": made_tables.predictors(PAIRS),
+        "comparison": made_tables.comparison(COMPARED),
     }
-    each = ("strengths", "methods", "fit", "curve", "grid", "lens", "confounds")
+    each = ("strengths", "methods", "fit", "curve", "grid", "pca", "lens", "confounds")
     return {kind: few if kind in each else many for kind in FIGURES}
 
 
@@ -79,8 +84,9 @@ def overlapping(boxes, slack):
 def test_no_text_touches_another_or_leaves_the_page(sizes, kind, size, preset):
     pages = draw_paper(make_spec(kind, sizes[size][kind]), preset)
     for figure in [*pages[:1], *pages[1:][-1:]]:
-        figure.draw_without_rendering()
-        boxes = texts_of(figure)
+        with matplotlib.rc_context({"text.hinting": "none"}):  # as `save_paper` draws it
+            figure.draw_without_rendering()
+            boxes = texts_of(figure)
         point = figure.dpi / 72
         assert list(overlapping(boxes, slack=1.2 * point)) == []
         width, height = figure.get_size_inches() * figure.dpi
@@ -88,6 +94,24 @@ def test_no_text_touches_another_or_leaves_the_page(sizes, kind, size, preset):
         assert outside == []
         assert height / figure.dpi <= PRESETS[preset].height + 0.01
         assert width / figure.dpi == pytest.approx(PRESETS[preset].width)
+
+
+@pytest.mark.parametrize("preset", ["acl-wide", "notebook"])
+@pytest.mark.parametrize("size", ["small", "large"])
+@pytest.mark.parametrize("kind", ["pca", "alignment", "comparison", "pareto"])
+def test_nor_where_there_is_more_room(sizes, kind, size, preset):
+    test_no_text_touches_another_or_leaves_the_page(sizes, kind, size, preset)
+
+
+def test_panels_stand_in_a_grid_as_even_as_can_be(sizes):
+    table = sizes["small"]["alignment"]["similarity"]
+    nine = [table[table.method == "cka"].assign(method=f"measure {at}") for at in range(9)]
+    spec = make_spec("alignment", {"similarity": pd.concat(nine)})
+    (figure,) = draw_paper(spec, "acl-wide")
+    rows = {}
+    for axes in figure.axes:
+        rows.setdefault(round(axes.get_position().y1, 3), []).append(axes)
+    assert [len(row) for row in rows.values()] == [3, 3, 3]
 
 
 def test_text_is_seven_to_nine_points_in_a_paper(sizes):

@@ -125,9 +125,22 @@ class Page:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
+    def wait(self, expression, seconds=_SECONDS):
+        """Until a JavaScript expression is true."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.evaluate(f"!!({expression})"):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"not within {seconds} s: {expression}")
+
     def click(self, selector):
         """Press the mouse in the middle of an element."""
-        x, y = self._middle(selector)
+        self.click_at(*self._middle(selector))
+
+    def click_at(self, x, y):
+        """Bring the mouse to a place and press it there."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 

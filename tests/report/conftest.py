@@ -11,9 +11,9 @@ from workbench.study import Settings, diagnose
 
 @pytest.fixture(scope="session")
 def alone(tmp_path_factory):
-    """One study of numbers; the folder and its tables."""
+    """One study of numbers with a comparison beside it; the folder and its tables."""
     folder = tmp_path_factory.mktemp("report") / "alone"
-    return folder, folders.study(folder)
+    return folder, folders.study(folder) | {"comparison": folders.compared(folder)}
 
 
 @pytest.fixture(scope="session")

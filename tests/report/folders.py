@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import made_tables
 import numpy as np
 import pandas as pd
 
@@ -13,7 +14,7 @@ MEASURES = ("cka", "cka_debiased", "retrieval", "csls", "mexa", "mutual_knn", "r
 PROPERTIES = ("length", "length_ratio", "fertility", "shared_tokens", "same_script")
 ITEMS = 12
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
-TABLES = ("fit", "similarity", "confounds", "exploration", "predictors", "selection", "sweep")
+TABLES = ("fit", "similarity", "confounds", "pca", "exploration", "predictors", "selection", "sweep")
 
 
 def study(
@@ -33,6 +34,7 @@ def study(
         "fit": _fit(about, layers, rng),
         "similarity": _similarity(about, layers, rng),
         "confounds": _confounds(about, layers, rng),
+        "pca": _pca(about, layers, source, target),
         "exploration": _exploration(about, layers, task, source, rng),
         "predictors": _predictors(about, task, rng),
     }
@@ -45,6 +47,18 @@ def study(
     for name, record in _records(about, source, target, task, text).items():
         (folder / f"{name}.json").write_text(json.dumps(record))
     return tables
+
+
+def compared(folder, pair="sw-ar", task="copa", **more):
+    """The table that `workbench compare` leaves in a run's folder, with `more` as its columns."""
+    table = made_tables.comparison(1).assign(pair=pair, task=task)
+    table = table.assign(holm_p=0.02)
+    on_top = table.family == "combination"
+    for name, value in (("over_own", 0.05), ("over_own_low", 0.01), ("over_own_high", 0.09)):
+        table[name] = table.gain.where(on_top) * 0 + value
+    table = table.assign(**more)
+    table.to_parquet(Path(folder) / "comparison.parquet", index=False)
+    return table
 
 
 def several(folder, pairs, **kwargs):
@@ -99,6 +113,27 @@ def _confounds(about, layers, rng):
         for measure in MEASURES
         for name in PROPERTIES
     ]
+    return pd.DataFrame(rows)
+
+
+def _pca(about, layers, source, target, sentences=100):
+    """Clouds that a shift of (layer + 1, 1) parts, and a map that takes it away."""
+    rng, rows = np.random.default_rng(3), []
+    for layer, place in enumerate(_layered(about, layers)):
+        spread = rng.normal(size=(sentences, 2))
+        shift = np.array([layer + 1.0, 1.0])
+        for language, mapped, cloud in (
+            (source, False, spread),
+            (target, False, spread + shift),
+            (source, True, spread + shift),
+        ):
+            for sentence, (x, y) in enumerate(cloud):
+                rows.append(
+                    place
+                    | {"method": "ridge", "split": "held_out", "language": language, "mapped": mapped}
+                    | {"sentence": sentence, "x": x, "y": y, "share_x": 0.61, "share_y": 0.08}
+                    | {"n": sentences, "note": ""}
+                )
     return pd.DataFrame(rows)
 
 

@@ -80,6 +80,24 @@ def test_a_click_opens_the_detail_of_the_layer(browser, address, alone, best):
     assert page.complaints == [] and page.requests == []
 
 
+def test_other_methods_are_drawn_each_in_the_colour_of_its_kind(browser, address, alone):
+    page = Page(browser, address)
+    marks = page.evaluate(
+        "[...document.querySelectorAll('.forest svg.curve .est:not(.control)')].map((mark) => {"
+        "const look = getComputedStyle(mark); return [look.fill, look.stroke]; })"
+    )
+    table = alone[1]["comparison"]
+    ran = table[table.gain.notna() & (table.method != "direct")]
+    assert len(marks) == len(ran) and len({stroke for _, stroke in marks}) == 3
+    hollow = (ran.verdict == "undecided").sum()
+    assert sum(fill == "rgb(255, 255, 255)" for fill, _ in marks) == hollow > 0
+    names = page.evaluate(
+        "[...document.querySelectorAll('.forest svg.curve g[class^=e] > text')]"
+        ".map((name) => [name.getBBox().x, name.textContent])"
+    )
+    assert min(x for x, _ in names) >= 0 and len(names) == len(ran), "no name leaves the picture"
+
+
 def test_the_keyboard_does_the_same(browser, address):
     page = Page(browser, address)
     stops = "document.querySelectorAll('table.heat td[tabindex=\"0\"]').length"
@@ -117,10 +135,12 @@ def test_right_to_left_text_stands_right(browser, address):
 
 def test_text_from_data_is_never_run(browser, tmp_path):
     folders.study(tmp_path, model=EVIL, task=EVIL, text=EVIL)
+    folders.compared(tmp_path, task=EVIL, title=EVIL, method=EVIL, note=EVIL)
     page = Page(browser, f"{write_report(tmp_path).as_uri()}#layer=0")
     assert page.evaluate("document.title") != "run"
     assert page.evaluate("document.images.length") == 0
     assert EVIL in words(page, "#detail-0 h4") and EVIL in words(page, ".item .prompt")
+    assert EVIL in words(page, ".forest svg.curve") and EVIL in words(page, "table.compared")
     assert page.complaints == [] and page.requests == []
 
 

@@ -74,10 +74,15 @@ def test_the_detail_of_a_layer_is_all_that_the_tables_hold_of_it(alone):
     folder, tables = alone
     for layer, shown in details(page_of(folder))[0]["layers"].items():
         found = {table["caption"]: table["rows"] for table in shown}
-        branches, fit, similarity, confounds = found.values()
+        branches, fit, means, similarity, confounds = found.values()
         assert len(branches) == (tables["exploration"].layer == int(layer)).sum()
         here = tables["fit"][tables["fit"].layer == int(layer)]
         assert [number(row[1]) for row in fit] == pytest.approx(here.r2.tolist(), abs=0.00051)
+        here = tables["pca"][tables["pca"].layer == int(layer)]
+        assert [row[0] for row in means] == ["Swahili (sw)", "Arabic (ar)", "Swahili (sw), mapped"]
+        for row, (_, cloud) in zip(means, here.groupby(["mapped", here.language != "sw"]), strict=True):
+            middle = [cloud.x.mean(), cloud.y.mean()]
+            assert [number(row[1]), number(row[2])] == pytest.approx(middle, abs=0.0051)
         here = tables["similarity"][tables["similarity"].layer == int(layer)]
         assert [number(row[1]) for row in similarity] == pytest.approx(here.value.tolist(), abs=0.00051)
         here = tables["confounds"][tables["confounds"].layer == int(layer)]
@@ -95,6 +100,24 @@ def test_evidence_agrees_with_selection(alone):
         assert [int(cells[2]), number(cells[3]), number(cells[4]), number(cells[5])] == pytest.approx(
             [one.layer, one.strength, one.dev_gain, one.gain], abs=0.00051
         )
+
+
+def test_sentences_are_drawn_before_and_after_the_map_at_the_chosen_layer(alone):
+    folder, tables = alone
+    root = page_of(folder)
+    layer = int(tables["selection"].query("headline").layer.iloc[0])
+    before, after = root.all("figure", class_="places")
+    assert f"Layer {layer}, the layer chosen on dev; 100 held-out sentences" in root.text
+    for figure, kinds, apart in ((before, "k0 k1", layer + 1), (after, "k1 k2", 0)):
+        clouds = [path for path in figure.all("path") if "cloud" in path.attributes.get("class", "")]
+        assert [path.attributes["class"] for path in clouds] == [f"cloud {one}" for one in kinds.split()]
+        assert [path.attributes["d"].count("M") for path in clouds] == [100, 100]
+        said = figure.all("svg", class_="curve")[0].attributes["aria-label"]
+        found = re.search(r"lie ([\d.]+) along PC 1 \(61.%\) and ([\d.]+) along PC 2 \(8.%\)", said)
+        assert [float(one) for one in found.groups()] == pytest.approx([apart, 1 if apart else 0], abs=0.051)
+    drawn = [path.attributes["d"].split("M") for path in after.all("path") if "d" in path.attributes]
+    places = [path[8].split("m")[0] for path in drawn if len(path) == 101]
+    assert places[0] == places[1], "the map takes the shift away: sentence 7 lies where its translation does"
 
 
 def test_items_that_turned_are_those_of_the_sweep(alone):
@@ -214,6 +237,14 @@ def test_several_studies_have_a_card_and_a_row_each_and_are_corrected_together(t
     cards = root.all("article", class_="card")
     assert len(cards) == 2 and all("Corrected for 2 verdicts (Holm): p = 0.020." in c.text for c in cards)
     assert holm([0.01, 0.01]).tolist() == pytest.approx([0.02, 0.02])
+    (summary,) = root.all("table", class_="summary")
+    for row, place, part in zip(summary.all("tr")[1:], "01", run.parts, strict=True):
+        cells = [cell.text for cell in row.children]
+        method = f"{part.headline.method}, {part.headline.intervention}".replace("_", " ")
+        assert cells[:4] == [f"{part.pair} · copa", "helps", str(part.layer), method]
+        assert cells[5:7] == ["+0.250", "[0.125, 0.375]"] and cells[7].replace("\u00a0", " ") == "50 %"
+        assert row.all("a")[0].attributes["href"] == f"#part-{place}"
+        assert root.all("h2", id=f"part-{place}")
     heats = root.all("table", class_="heat")
     assert len(heats) == 3 and len(heats[0].all("th", scope="row")) == 2
     assert [row.attributes["data-part"] for row in heats[0].all("td", class_="best")] == ["0", "1"]
@@ -225,7 +256,10 @@ def test_a_verdict_that_does_not_stand_the_correction_is_shown_as_corrected(tmp_
     mine = selection.headline & (selection.pair == "sw-ar")
     selection.loc[mine, "holm_verdict"] = "undecided"
     selection.to_parquet(tmp_path / "selection.parquet")
-    first, second = page_of(tmp_path).all("article", class_="card")
+    root = page_of(tmp_path)
+    first, second = root.all("article", class_="card")
+    (summary,) = root.all("table", class_="summary")
+    assert [badge.text for badge in summary.all("span", class_="badge")] == ["undecided", "helps"]
     assert first.all("span", class_="badge")[0].text == "undecided"
     assert "Taken alone, it would be “helps”" in first.text
     assert second.all("span", class_="badge")[0].text == "helps"

@@ -27,7 +27,7 @@ def test_the_gap_is_between_the_same_items() -> None:
     assert facts.baseline.estimate == pytest.approx(1 / 3) and facts.ceiling.estimate == 1
     assert facts.gap.estimate == pytest.approx(2 / 3) and facts.worth_going_on
     assert (facts.n_dev, facts.n_test) == (120, 500)
-    assert facts.detectable == pytest.approx(0.048, abs=0.001), "as `plan` says of 500 items"
+    assert facts.detectable == pytest.approx(0.051, abs=0.001), "as `plan` says of 500 items"
 
 
 def test_without_a_gap_there_is_nothing_to_close() -> None:

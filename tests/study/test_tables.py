@@ -23,7 +23,7 @@ def test_every_column_of_every_table_is_documented(study, result):
         "curve": study.alignment.curve_table(states, draws=1),
         "mismatch": study.alignment.mismatch_table(states, study.task),
     }
-    assert set(documented) == set(tables)
+    assert set(documented) - {"comparison", "claims"} == set(tables)
     for name, table in tables.items():
         assert shared <= set(table.columns), name
         assert set(table.columns) <= shared | documented[name], name

@@ -1,5 +1,7 @@
 """Suffixes against the naive sweep, for every backend and architecture, every formula and position."""
 
+from dataclasses import replace
+
 import pytest
 from sweeps import TASK, a_map, close, grid, items, joint_grid, scale_of
 from tiny_models import CELLS, HAS_HOOKED
@@ -10,8 +12,18 @@ from workbench.errors import InputError, SiteError
 from workbench.intervene import INTERVENTIONS
 from workbench.models.base import LanguageModel
 from workbench.models.bridge import BridgeModel
-from workbench.sweep import BRANCH, Branch, read_examples, suffix_can, sweep, sweep_naive, sweep_suffix
+from workbench.sweep import (
+    BRANCH,
+    Branch,
+    forked,
+    read_examples,
+    suffix_can,
+    sweep,
+    sweep_naive,
+    sweep_suffix,
+)
 from workbench.sweep import suffix as module
+from workbench.sweep.naive import naive_scores
 from workbench.types import Site
 
 BOTH = [("llama", "bridge"), *([("llama", "hooked")] if HAS_HOOKED else [])]
@@ -94,7 +106,7 @@ def test_the_layers_below_are_run_once(architecture, backend, monkeypatch):
     model, examples = tiny_of(architecture, backend), items("multi")
     branches = grid(model)[:4] + grid(model)[4:8]  # two formulas at every layer
     ran = [0] * model.info.n_layers
-    for name in ("run", "run_tree"):
+    for name in ("run", "run_tree", "run_forked"):
         real = getattr(type(model), name)
 
         def counted(self, *args, real=real, start=0, stop=None, **kwargs):
@@ -105,6 +117,47 @@ def test_the_layers_below_are_run_once(architecture, backend, monkeypatch):
         monkeypatch.setattr(type(model), name, counted)
     sweep_suffix(model, examples, branches, **TASK)
     assert ran == [1, 1 + 2, 1 + 4, 1 + 6]
+
+
+@pytest.mark.parametrize("architecture", [a for a, backend in CELLS if backend == "hooked"])
+def test_choices_behind_a_prompt_that_is_run_once_are_those_of_naive(architecture):
+    """One prompt of mixed lengths, choices of one token and of many; windows reach over both."""
+    model = tiny_of(architecture, "hooked")
+    choices = ("a", " it is so", " water and trees ran over to the house", " b")
+    examples = [replace(e, choices=choices, answer=i % 4) for i, e in enumerate(items("multi"))]
+    readings, branches = read_examples(model, examples), everywhere(model)
+    assert {len(choice) for choice in readings[0].choices} >= {1, 16} and forked.forks(model, readings)
+    clean, patched = module.suffix_scores(model, readings, branches)
+    for i, (branch, got) in enumerate(zip([None, *branches], [clean, *patched], strict=True)):
+        naive = naive_scores(model, readings, branch, 5, ("left", "right")[i % 2])
+        tokens = max(len(choice) for choice in readings[0].choices)
+        gap = max(float((a - b).abs().max()) for a, b in zip(got.choices, naive.choices, strict=True))
+        assert gap <= 1e-5 * tokens * scale_of(model, examples), branch
+        assert float((got.sizes - naive.sizes).abs().max()) <= 1e-5, branch
+
+
+@pytest.mark.skipif(not HAS_HOOKED, reason="this TransformerLens has no HookedTransformer")
+def test_a_prompt_is_run_once_for_all_its_choices(monkeypatch):
+    model, examples = tiny_of("llama", "hooked"), items("multi")
+    monkeypatch.setattr(type(model), "run", lambda *a, **k: pytest.fail("ran prompts with each choice"))
+    seen = []
+    real = type(model).run_forked
+
+    def noted(self, parts, *args, **kwargs):
+        seen.append((len(parts.prompts), parts.tails.mask.sum(1).tolist(), parts.owner.tolist()))
+        return real(self, parts, *args, **kwargs)
+
+    monkeypatch.setattr(type(model), "run_forked", noted)
+    sweep_suffix(model, examples, joint_grid(model), **TASK)
+    readings = read_examples(model, examples)
+    tails = [(len(c) - 1, i) for i, r in enumerate(readings) for c in r.choices if len(c) > 1]
+    for n_prompts, lengths, owner in seen:
+        assert n_prompts == len(examples) and sorted(lengths) == sorted(n for n, _ in tails)
+        assert sorted(owner) == sorted(i for _, i in tails)
+    monkeypatch.undo()
+    assert not forked.forks(model, read_examples(model, items("single")))  # nothing to run behind a prompt
+    with pytest.raises(InputError, match="no forked prompts in llama: the bridge backend keeps no keys"):
+        tiny_of("llama").run_forked(None, {}, {})
 
 
 @pytest.mark.skipif(not HAS_HOOKED, reason="this TransformerLens has no HookedTransformer")

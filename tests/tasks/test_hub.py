@@ -182,7 +182,9 @@ def test_the_hub_out_of_reach_is_one_line():
 
 def test_every_name_at_the_hub_is_a_task_and_pins_are_whole():
     assert set(HUB) <= set(TASKS)
-    for source in HUB.values():
+    for name, source in HUB.items():
+        if name == "mzsre":  # its makers have it nowhere at the hub
+            continue
         assert "/" in source.name and (len(source.revision) == 40 or source.revision.startswith("refs/"))
 
 
@@ -192,7 +194,11 @@ def test_what_is_not_there_is_one_line(tmp_path):
         (f"hub:pawsx:{tmp_path}", r"data set .* cannot be read .*BuilderConfig"),
         (f"hub:pawsx:{tmp_path / 'none'}", "cannot be read"),
         ("hub:pawsy", "unknown task 'pawsy': did you mean 'pawsx'"),
-        ("hub:mkqa", "unknown task 'mkqa': .*; at the hub"),
+        ("hub:starter", "unknown task 'starter': .*; at the hub"),
+        ("hub:mzsre", r"makers of mzsre have no data set at the hub: .*hub:mzsre:OWNER/NAME"),
+        (f"hub:mzsre:{tmp_path}", "holds no file of mzsre: they are called"),
+        ("hub:mzsre:owner/nowhere", "data set 'owner/nowhere' cannot be read"),
+        ("hub:flores", r"flores_plus' cannot be read .* accept its conditions on its page and sign in"),
     ]:
         with pytest.raises(InputError, match=message) as error:
             read_task(spec, languages=["de"])
@@ -210,3 +216,154 @@ def test_damage_is_named_by_the_data_set_not_by_a_file_that_is_gone(tmp_path):
     with pytest.raises(InputError) as error:
         read_task(f"hub:belebele:{tmp_path / 'copy'}")
     assert str(error.value).startswith(f"{tmp_path / 'copy'}/swh_Latn.jsonl:2: 'correct_answer_num' is '7'")
+
+
+# MKQA, MzsRE and FLORES ---------------------------------------------------------------------------
+
+MKQA_KINDS = "entity long_answer unanswerable date number number_with_unit short_phrase binary".split()
+MKQA_CODES = ("en", "sv", "zh_cn", "zh_tw", "zh_hk")
+
+
+def mkqa_rows(n=5):
+    """As the loader at the hub gives them: kinds are numbers, names are texts; the last has a long answer."""
+    rows = []
+    for i in range(n):
+        kind = 1 if i == n - 1 else i % 2 * 5
+        answer = {
+            "type": kind,
+            "entity": "",
+            "text": None if kind == 2 else f"A{i}",
+            "aliases": [f"B{i}", ""],
+        }
+        rows.append(
+            {
+                "example_id": str(i - 2),
+                "query": f"who {i}",
+                "queries": {code: f"{code} who {i}" for code in MKQA_CODES},
+                "answers": {code: [answer] for code in MKQA_CODES},
+            }
+        )
+    return rows
+
+
+def mkqa_file(folder):
+    folder.mkdir()
+    lines = []
+    for row in mkqa_rows():
+        answers = {
+            code: [{**one, "type": MKQA_KINDS[one["type"]]} for one in found]
+            for code, found in row["answers"].items()
+        }
+        lines.append(json.dumps({**row, "example_id": int(row["example_id"]), "answers": answers}))
+    (folder / "mkqa.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("tables", ["rows", "the hub's own tables", "lists of fields"])
+def test_mkqa_is_the_same_from_its_file_and_from_a_data_set(tmp_path, tables):
+    rows = mkqa_rows()
+    copy = tmp_path / "copy"
+    if tables == "the hub's own tables":
+        path = copy / "mkqa" / "train" / "0000.parquet"
+        path.parent.mkdir(parents=True)
+        datasets.Dataset.from_list(rows).to_parquet(path)
+    else:
+        if tables == "lists of fields":
+            for row in rows:
+                row["answers"] = {
+                    code: {key: [one[key] for one in found] for key in found[0]}
+                    for code, found in row["answers"].items()
+                }
+        copy_of(copy, {"mkqa": {"train": rows}})
+    for wanted in (["sv", "zh-Hant", "en"], ["zh"]):
+        task = read_task(f"hub:mkqa:{copy}", languages=wanted)
+        assert task == read_task(f"mkqa:{mkqa_file(tmp_path / wanted[0])}", languages=wanted)
+        assert task.notes[1] == "1 questions without a short answer left out"
+        assert len(task.by_id(wanted[0])) == 4 and task.by_id(wanted[0])["-1"].answers == ("A1", "B1")
+
+
+def test_a_row_that_is_none_of_mkqa_is_named(tmp_path):
+    rows = mkqa_rows()
+    rows[1]["answers"]["en"][0]["type"] = 8
+    copy_of(tmp_path / "copy", {"mkqa": {"train": rows}})
+    with pytest.raises(InputError, match=r"copy \(mkqa, train\) is not apple/mkqa: it lacks .*out of range"):
+        read_task(f"hub:mkqa:{tmp_path / 'copy'}", languages=["en"])
+
+
+def edit_files(folder):
+    folder.mkdir(parents=True)
+    for code in ("cz", "de"):
+        records = [
+            {
+                side: {
+                    "subject": f"S{i}",
+                    "src": f"{side} q{i}?",
+                    "rephrase": f"{side} r{i}?",
+                    "alt": f"A{i}",
+                }
+                for side in ("en", code)
+            }
+            for i in range(4)
+        ]
+        path = folder / f"mzsre_test_duplicate_en{code}.json"
+        path.write_text(json.dumps(records), encoding="utf-8")
+    return folder
+
+
+def flores_files(folder):
+    for part, n in (("dev", 3), ("devtest", 4)):
+        for code in ("swh_Latn", "eng_Latn", "deu_Latn"):
+            path = folder / part / f"{code}.jsonl"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rows = [{"id": i, "text": f"{code} {part} {i}.", "url": f"u{i // 2}"} for i in range(n)]
+            path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return folder
+
+
+def fetched_before(tmp_path, monkeypatch, name, revision, branch=None):
+    """Where the hub's library keeps what it fetched of a data set, in a cache of this test's own."""
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    folder = tmp_path / "hub" / f"datasets--{name.replace('/', '--')}"
+    if branch is not None:
+        (folder / "refs").mkdir(parents=True)
+        (folder / "refs" / branch).write_text(revision, encoding="utf-8")
+    return folder / "snapshots" / revision
+
+
+def test_files_that_were_fetched_before_need_no_network(tmp_path, monkeypatch):
+    source = HUB["flores"]
+    flores_files(fetched_before(tmp_path, monkeypatch, source.name, source.revision))
+    task = read_task("hub:flores", languages=["sw", "en"])  # into English, so that it is asked in Swahili
+    assert task == read_task(f"flores:{flores_files(tmp_path / 'files')}", languages=["sw"])
+    assert task.languages == ("sw",) and task.notes[-1] == f"read from {source.name} at {source.revision}"
+    one = task.by_id("sw")["devtest-2"]
+    assert one.prompt == "Swahili: swh_Latn devtest 1.\nEnglish:" and one.group == "devtest-u0"
+    other = read_task("hub:flores", languages=["en"], to="de")
+    assert other.languages == ("en",) and other.all[0].answers == ("deu_Latn dev 0.",)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_task("hub:flores@main", languages=["sw"])
+
+
+def test_mzsre_is_read_from_any_data_set_that_holds_its_files(tmp_path, monkeypatch):
+    pin = "0123456789abcdef0123456789abcdef01234567"
+    edit_files(fetched_before(tmp_path, monkeypatch, "some/edits", pin, branch="main") / "data" / "MzsRE")
+    expected = read_task(f"mzsre:{edit_files(tmp_path / 'files')}")
+    for spec, note in [
+        ("hub:mzsre:some/edits", "read from some/edits at main, which is not pinned"),
+        (f"hub:mzsre@{pin}:some/edits", f"read from some/edits at {pin}"),
+        (f"hub:mzsre:{tmp_path / 'files'}", f"read from {tmp_path / 'files'}"),
+    ]:
+        task = read_task(spec)
+        assert task == expected and task.languages == ("en", "cs", "de") and task.notes[-1] == note
+    assert read_task("hub:mzsre:some/edits", languages=["cs", "en"]).languages == ("cs", "en")
+
+
+def test_damage_in_a_fetched_file_is_named_by_the_data_set(tmp_path, monkeypatch):
+    source = HUB["flores"]
+    folder = flores_files(fetched_before(tmp_path, monkeypatch, source.name, source.revision))
+    (folder / "dev" / "swh_Latn.jsonl").write_text('{"id": 0}', encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        read_task("hub:flores", languages=["sw"])
+    assert str(error.value).startswith(f"{source.name}/dev/swh_Latn.jsonl:1: is not FLORES+")

@@ -1,24 +1,33 @@
 """Aligners: maps from one language's states to another's, and controls under the same contract."""
 
+from workbench.align.adaptive import Adaptive
 from workbench.align.affine import Affine
 from workbench.align.base import Aligner, Regressor
 from workbench.align.cca import CCA
+from workbench.align.discriminant import discriminant_directions
 from workbench.align.export import export, restore
 from workbench.align.facts import FitFacts, fit_facts
+from workbench.align.given import Given
 from workbench.align.grid import MapGrid, fit_grid, score_grid
 from workbench.align.identity import Identity
+from workbench.align.kernel_ridge import KernelRidge
 from workbench.align.layers import LayerMaps, fit_layers
 from workbench.align.least_squares import LeastSquares
 from workbench.align.low_rank import LowRank
+from workbench.align.masked import Masked
 from workbench.align.mean_shift import MeanShift
 from workbench.align.procrustes import Procrustes
 from workbench.align.random_equal_norm import RandomEqualNorm
 from workbench.align.random_rotation import RandomRotation
 from workbench.align.refit import CurvePoint, Refits, Spread, learning_curve, refit
+from workbench.align.residual_mlp import ResidualMLP
 from workbench.align.ridge import Ridge
+from workbench.align.self_learning import SelfLearning
+from workbench.align.shortcut import ShortcutEntry, ShortcutExit
 from workbench.align.shuffled import ShuffledPairs
 from workbench.align.solvers import r_squared, solve_least_squares, solve_ridge
 from workbench.align.svcca import SVCCA
+from workbench.align.turned import Turned
 from workbench.align.whitened import Whitened
 from workbench.align.wrong_language import WrongLanguage
 
@@ -42,7 +51,8 @@ CONTROLS: dict[str, type] = {
 }
 """Controls, under the same contract; the last two wrap the method they control for.
 
-`WrongLanguage` is one more, but needs another language's states, so that it cannot be made from its name.
+`WrongLanguage` and `Turned` are two more, which need another language's states or a fitted map, so that they
+cannot be made from their names.
 """
 
 __all__ = [
@@ -50,26 +60,36 @@ __all__ = [
     "CCA",
     "CONTROLS",
     "SVCCA",
+    "Adaptive",
     "Affine",
     "Aligner",
     "CurvePoint",
     "FitFacts",
+    "Given",
     "Identity",
+    "KernelRidge",
     "LayerMaps",
     "LeastSquares",
     "LowRank",
     "MapGrid",
+    "Masked",
     "MeanShift",
     "Procrustes",
     "RandomEqualNorm",
     "RandomRotation",
     "Refits",
     "Regressor",
+    "ResidualMLP",
     "Ridge",
+    "SelfLearning",
+    "ShortcutEntry",
+    "ShortcutExit",
     "ShuffledPairs",
     "Spread",
+    "Turned",
     "Whitened",
     "WrongLanguage",
+    "discriminant_directions",
     "export",
     "fit_facts",
     "fit_grid",

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workbench.align.base import Aligner, fresh
+from workbench.align.facts import fit_facts
 from workbench.align.solvers import r_squared
+from workbench.cards import card, spread
 from workbench.errors import InputError
 
 Rows = Sequence[int] | NDArray[np.int64] | Tensor
@@ -48,6 +50,44 @@ class LayerMaps:
             r_squared(target[layer][index], self.transform(layer, source[layer][index]))
             for layer in range(len(self))
         ]
+
+    def __repr__(self) -> str:
+        name = f"{_named(self.aligners[0])}, " if self.aligners else ""
+        return f"LayerMaps({name}{len(self)} layers)"
+
+    def _repr_html_(self) -> str:
+        """What the maps say of their own fit; R² needs states: `held_out`."""
+        if not self.aligners:
+            return card("Fitted maps", "none")
+        shown = spread(len(self))
+        rows = [_said(layer, self.aligners[layer]) for layer in shown]
+        mind = any(row[-1] for row in rows)
+        heads = ["layer", "pairs fitted", "rank", "condition", "penalty", *(["mind"] if mind else [])]
+        rows = rows if mind else [row[:-1] for row in rows]
+        left = len(self) - len(shown)
+        note = "R² on held-out rows: maps.held_out(source, target, rows)"
+        note += f"; {left} layers between these are not shown" if left else ""
+        title = f"{_named(self.aligners[0])}, one for each of {len(self)} layers"
+        return card("Fitted maps", title, heads=heads, rows=rows, note=note)
+
+
+def _named(aligner: Aligner) -> str:
+    inner = getattr(aligner, "aligner", None)
+    return type(aligner).__name__ + ("" if inner is None else f"({type(inner).__name__})")
+
+
+def _said(layer: int, aligner: Aligner) -> tuple[object, ...]:
+    facts, penalty = fit_facts(aligner), getattr(aligner, "penalty_", None)
+    mind = [] if facts.regularized or facts.n is None else ["nothing but the pairs holds it"]
+    mind += ["penalty at an end of its grid"] if getattr(aligner, "at_edge_", False) else []
+    return (
+        layer,
+        "–" if facts.n is None else facts.n,
+        "–" if facts.rank is None else facts.rank,
+        "–" if facts.condition is None else f"{facts.condition:.3g}",
+        "–" if penalty is None else f"{float(penalty):.3g}",
+        "; ".join(mind),
+    )
 
 
 def fit_layers(

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from workbench.cards import card, size, span
 from workbench.errors import InputError, SiteError
 from workbench.store import digest_json
 from workbench.text import canonical
@@ -83,6 +84,24 @@ class Activations:
             f"Activations({len(self)} sentences, {' '.join(self.languages)}; {components}; "
             f"{self.pool}; {self.model['name']})"
         )
+
+    def _repr_html_(self) -> str:
+        heads = ["language", "component", "layers", "shape", "type", "size"]
+        rows = [
+            (
+                language,
+                name,
+                span(self.layers(name)),
+                " × ".join(map(str, (states := self.states(language, name)).shape)),
+                str(states.dtype).removeprefix("torch."),
+                size(states.numel() * states.element_size()),
+            )
+            for language in self.languages
+            for name in self.components
+        ]
+        facts = {"model": self.model["name"], "sentences": f"{len(self):,}", "pooled": self.pool}
+        note = f"digest {self.digest[:12]}…"
+        return card("Activations", "layer × sentence × width", facts=facts, heads=heads, rows=rows, note=note)
 
     def _of(self, language: str) -> Captured:
         name = canonical(language)

@@ -13,16 +13,20 @@ from workbench.errors import WorkbenchError
 # Name → the module that holds it; loaded only when it is the one asked for or all help is wanted.
 COMMANDS = {
     "capture": "workbench.cli.capture",
+    "claims": "workbench.cli.claims",
+    "compare": "workbench.cli.compare",
     "data": "workbench.cli.data",
     "demo": "workbench.cli.demo",
     "diagnose": "workbench.cli.diagnose",
     "doctor": "workbench.cli.doctor",
     "figures": "workbench.cli.figures",
     "fit": "workbench.cli.fit",
+    "lab": "workbench.cli.lab",
     "measure": "workbench.cli.measure",
     "models": "workbench.cli.models",
     "organism": "workbench.cli.organism",
     "plan": "workbench.cli.plan",
+    "recipes": "workbench.cli.recipes",
     "report": "workbench.cli.report",
 }
 

@@ -1,37 +1,40 @@
 """Run the whole path on the organism that ships: a small model of invented languages, no network, no GPU.
 
-Capture both languages, fit a map per layer, compare the languages, patch at every layer, choose the
-layer on dev items and judge it once on test items, beside controls; then write tables, a report and figures.
+For each language and task: capture both languages, fit a map per layer, compare the languages, patch at every
+layer, choose the layer on dev items and judge it once on test items, beside controls. Then tables, a report
+and figures. What was done before is not done again.
 """
 
 import argparse
 import shlex
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from workbench.cli.findings import print_found, print_report, with_interval
-from workbench.cli.show import caution, console, duration, progress_bar, table
+from workbench.cli.demonstrated import print_gaps, print_grid, print_judged, print_words
+from workbench.cli.findings import print_report
+from workbench.cli.show import caution, console, duration, progress_bar
 from workbench.store import write_bytes
 
 if TYPE_CHECKING:
-    from workbench.study import StudyResult
+    from workbench.progress import Progress
+    from workbench.study import Diagnosis, StudyResult
 
 HELP = "the whole path on the model that ships, in about a minute"
 EXAMPLE = "workbench demo --out runs/demo"
 
-
-TASK = "exact"
-ITEMS = {"dev": 300, "test": 1000}
+TASKS = ("exact", "two-choice")
+ITEMS = {"dev": 150, "test": 300}
 """Of the organism's items, as many as a first look needs."""
-PROMPTS = 600
+PROMPTS = 400
+CONTROLS = ("mean_shift", "shuffled_pairs", "random_equal_norm")
+FIGURES = ("layers", "methods", "alignment", "pca", "gap")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument(
-        "--source", default="x-poor-far", help="language to map into the main one (default: x-poor-far)"
-    )
+    parser.add_argument("--source", help="one language to map into the main one (default: each of the five)")
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder (default: runs/demo)")
     parser.add_argument("--backend", default="bridge", help="bridge (default) or hooked")
     parser.add_argument(
@@ -44,56 +47,79 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from workbench.errors import InputError
-    from workbench.figures.tables_in import read_run
-    from workbench.figures.writing import write_figures
-    from workbench.models import load_model
     from workbench.organism import shipped
-    from workbench.study import Study
 
     if options.threads < 1:
         raise InputError(f"--threads must be at least 1, not {options.threads}")
     torch.set_num_threads(options.threads)
     start = time.perf_counter()
     organism = shipped()
-    main, source = organism.config.main.code, organism.config.language(options.source).code
-    if source == main:
-        raise InputError(f"{source} is the main language: name another as --source")
+    sources = _sources(organism.config, options.source)
     with progress_bar() as progress:
-        model = load_model(organism.folder, backend=options.backend)
-        text, task = organism.text().select(range(PROMPTS)), organism.task(TASK).first(**ITEMS)
-        study = Study(model, text, task, source, main, options.out, progress=progress)
-        result = study.run()
-    _print_setting(result)
-    print_found(result)
-    command = ["workbench", "demo", "--source", options.source, "--out", str(options.out)]
-    command += ["--backend", options.backend, "--threads", str(options.threads)]
+        diagnosis, results = _study(organism, sources, options, progress)
+    print_gaps(results)
+    print_grid(results)
+    print_judged(results)
+    print_words(results)
+    command = ["workbench", "demo", *(["--source", options.source] if options.source else [])]
+    command += ["--out", str(options.out), "--backend", options.backend, "--threads", str(options.threads)]
     write_bytes(options.out / "command.txt", f"{shlex.join(command)}\n".encode())
     print_report(options.out)
-    with progress_bar() as progress:
-        drawn = read_run(options.out)
-        written = write_figures(
-            drawn,
-            options.out / "figures",
-            formats=("pdf", "png"),
-            command=shlex.join(command),
-            progress=progress,
-        )
-    console.print(f"figures  {options.out / 'figures'}, {len(written.files)} files", soft_wrap=True)
-    caution(text)
+    _draw(options.out, shlex.join(command))
+    caution(diagnosis.studies[0].text)
     console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
     return 0
 
 
-def _print_setting(result: "StudyResult") -> None:
+def _sources(config: Any, wanted: str | None) -> list[str]:
+    from workbench.errors import InputError
+
+    main = config.main.code
+    if wanted is None:
+        return [language.code for language in config.languages if language.code != main]
+    source: str = config.language(wanted).code
+    if source == main:
+        raise InputError(f"{source} is the main language: name another as --source")
+    return [source]
+
+
+def _study(
+    organism: Any, sources: Sequence[str], options: argparse.Namespace, progress: "Progress"
+) -> "tuple[Diagnosis, list[StudyResult]]":
+    from workbench.models import load_model
+    from workbench.study import Settings, diagnose
+
+    progress("loading", 0, 1)
+    model = load_model(organism.folder, backend=options.backend)
+    progress("loading", 1, 1)
+    tasks = [organism.task(name).first(**ITEMS) for name in TASKS]
+    text = organism.text().select(range(PROMPTS))
+    pairs = [(source, organism.config.main.code) for source in sources]
+    settings = Settings(others=CONTROLS, interventions=("replace",), batch_size=256)
+    diagnosis = diagnose(model, text, tasks, pairs, options.out, settings)
+    results = []
+    for done, study in enumerate(diagnosis.studies):
+        progress(f"studies ({study.pair}, {study.task.name})", done, len(diagnosis.studies))
+        results.append(study.run())
+        progress(f"studies ({study.pair}, {study.task.name})", done + 1, len(diagnosis.studies))
+    diagnosis.conclude(results)
+    return diagnosis, results
+
+
+def _draw(folder: Path, command: str) -> None:
+    from workbench.figures.tables_in import read_run
+    from workbench.figures.writing import write_figures
+
+    with progress_bar() as progress:
+        written = write_figures(
+            read_run(folder),
+            folder / "figures",
+            formats=("pdf",),
+            only=FIGURES,
+            command=command,
+            progress=progress,
+        )
     console.print(
-        f"An organism: a model of {result.model['n_layers']} layers that has read six invented languages. It "
-        f"learned a skill in {result.target}, but of {result.source} little more than the words.\n"
+        f"figures  {folder / 'figures'}, {len(written.files)} files; all kinds: workbench figures {folder}",
+        soft_wrap=True,
     )
-    n = result.n
-    rows = [
-        (f"accuracy in {result.source}, unpatched", with_interval(result.baseline)),
-        (f"accuracy in {result.target} on the same items", with_interval(result.known_ceiling)),
-        ("gap", with_interval(result.known_gap)),
-    ]
-    console.print(f"{result.pair}: {n['fit']} sentences fitted, {n['dev']} dev items, {n['test']} test items")
-    console.print(table(("", "test [95 %]"), rows))

@@ -90,7 +90,9 @@ def _add_sweep_options(parser: argparse.ArgumentParser) -> None:
         "--strengths", default="0.25,0.5,0.75,1", help="values of α (default: 0.25,0.5,0.75,1)"
     )
     sweep.add_argument(
-        "--choices-by", default="plain", help="log-likelihood plain (default), per-token or per-character"
+        "--choices-by",
+        default="plain",
+        help="log-likelihood plain (default), per-token or per-character; or the nearest class prototype",
     )
     sweep.add_argument(
         "--joint", metavar="WAY,…", help="all layers at once as well: cascade, from_clean (default: neither)"
@@ -126,7 +128,7 @@ def run(options: argparse.Namespace) -> int:
         vars(options).update({name: value for name, value in QUICK.items() if name not in options.given})
     start = time.perf_counter()
     shown = Shown()
-    diagnosis = _set_up(options, shown)
+    diagnosis = set_up(options, shown)
     if diagnosis.examination is not None:
         _print_examined(diagnosis.examination)
     results = []
@@ -169,7 +171,8 @@ class Shown:
         self._draw = silent
 
 
-def _set_up(options: argparse.Namespace, progress: Callback) -> "Diagnosis":
+def set_up(options: argparse.Namespace, progress: Callback) -> "Diagnosis":
+    """Read what the options name, and set up a study for each pair and task."""
     from workbench.study import diagnose
     from workbench.tasks import with_chat
 

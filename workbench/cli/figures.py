@@ -20,6 +20,9 @@ GALLERY = {
     "fit": ["--pairs", "x-poor-far-x-main", "--curve"],
 }
 """What the gallery is made from: three runs on the organism."""
+COMPARED = Path("runs/compare")
+"""Where `workbench compare organism` leaves its table, which the gallery draws too if it is there: comparing
+all methods takes half an hour, which is too long to be a part of it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "runs", metavar="RUN", nargs="*", type=Path, help="folders of diagnose, demo, measure or fit, joined"
     )
-    parser.add_argument("--preset", default="acl", help="acl (default), acl-wide, neurips or slide")
+    parser.add_argument("--preset", default="acl", help="acl (default), acl-wide, neurips, slide or notebook")
     parser.add_argument(
         "--format", help="formats, separated by commas (default: pdf,svg,png; of the gallery: png)"
     )
@@ -94,4 +97,4 @@ def _gallery() -> list[Path]:
         if main([command, "organism", *arguments, "--out", str(folder)]):
             raise WorkbenchError(f"the gallery's `workbench {command}` did not end well")
         folders.append(folder)
-    return folders
+    return [*folders, COMPARED] if (COMPARED / "comparison.parquet").is_file() else folders

@@ -141,6 +141,8 @@ def print_report(folder: Path) -> None:
 
 def print_verdict(result: "StudyResult") -> None:
     """What each method chose on dev and brings on test, and the verdict in a sentence."""
+    from workbench.report import how_sure
+
     columns = ("method", "formula", "layer", "α", "gain on test", "first minus it")
     rows = []
     for outcome in result.outcomes:
@@ -161,43 +163,11 @@ def print_verdict(result: "StudyResult") -> None:
     print_dense("chosen on dev, judged on test", columns[:shown], (row[:shown] for row in rows), words=2)
     console.print("95 % intervals in brackets. * a control: what it gains, a map has to beat.\n")
     console.print(Text(result.sentence, style="bold"))
-    for line in how_sure(result):
+    if result.share_of_gap is not None:
+        console.print(f"{result.share_of_gap:.0%} of the gap is closed.")
+    for line in how_sure(result.tables["selection"]):
         console.print(line)
     console.print()
-
-
-def how_sure(result: "StudyResult") -> list[str]:
-    """What stands beside the verdict: who else gains, how stable the choice is, how far the fit matters."""
-    best, said = result.headline, list[str]()
-    if best.choice.layer is None:
-        return said
-    share = f"{result.share_of_gap:.0%} of the gap; " if result.share_of_gap is not None else ""
-    said.append(f"{share}{best.verdict.gained} items became right, {best.verdict.lost} wrong.")
-    beaten = [name for name, over in result.headline_over.items() if over.low > 0]
-    level = [name for name in result.headline_over if name not in beaten]
-    if beaten:
-        said.append(f"It does better than {', '.join(beaten)}.")
-    if level:
-        said.append(f"It is not told apart from {', '.join(level)}.")
-    warnings = [
-        f"{other.choice.method} gains {with_interval(other.gain, '+')}"
-        for other in result.others
-        if other.is_control and other.gain.low > 0
-    ]
-    if warnings:
-        said.append(f"Mind what controls do by themselves: {', '.join(warnings)}.")
-    fit = best.crossfit
-    said.append(
-        f"Chosen again without a fifth of dev: the same layer {fit.agreement:.0%} of the time, gain "
-        f"{fit.gain:+.3f}, regret {fit.regret:.3f}."
-    )
-    if result.refits is not None:
-        spread = result.refits
-        said.append(
-            f"Maps from {spread.n} draws of the sentences gain {spread.smallest:+.3f} to "
-            f"{spread.largest:+.3f} (sd {spread.sd:.3f})."
-        )
-    return said
 
 
 def print_together(results: "Sequence[StudyResult]") -> None:

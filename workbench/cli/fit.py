@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     first, *others = names(options.methods) or []
     settings = Settings(headline=first, others=tuple(others), held_out=options.held_out, seed=options.seed)
     sizes = _sizes(options)
-    tables, curves = [], []
+    tables, planes, curves = [], [], []
     for alignment in alignments(options, settings):
         if options.curve:  # what is wrong with it is said before anything is run
             check_curve(len(alignment.split.fit), sizes, options.draws)
@@ -58,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
         maps = alignment.fit(states)
         fit = alignment.fit_table(maps, states)
         tables.append(fit)
+        planes.append(alignment.pca_table(maps[first], states))
         _print_fit(alignment.pair, fit)
         if options.curve:
             curves.append(alignment.curve_table(states, sizes, options.draws))
@@ -69,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
                 save_maps(fitted, options.out / "maps" / alignment.pair / method, card | {"method": method})
         caution(alignment.text)
     write_table(tables, options.out / "fit.parquet")
+    write_table(planes, options.out / "pca.parquet")
     if curves:
         write_table(curves, options.out / "curve.parquet")
     return 0

@@ -8,7 +8,18 @@ from typing import Any
 import plotly.graph_objects as go
 
 from workbench.figures.interactive import FONT, wrapped
-from workbench.figures.look import BLACK, UNMEASURED, colour_of, colours, dash_of, ink, marker_of, strokes
+from workbench.figures.interactive_estimates import SYMBOLS, add_aside, add_estimates, add_labels
+from workbench.figures.look import (
+    BLACK,
+    SCATTERED,
+    UNMEASURED,
+    colour_of,
+    colours,
+    dash_of,
+    ink,
+    marker_of,
+    strokes,
+)
 from workbench.figures.spec_parts import (
     Axis,
     Cells,
@@ -17,16 +28,17 @@ from workbench.figures.spec_parts import (
     Scale,
     Series,
     Spec,
+    balanced,
+    has_names,
     same_rows,
     short,
     thinned,
 )
 
 _DASHES = {"solid": "solid", "dashed": "dash", "dashdot": "dashdot", "dotted": "dot"}
-_MARKERS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down"} | {
-    "P": "cross",
-    "X": "x",
-    "<": "triangle-left",
+_SIZES: dict[str, dict[str, Any]] = {
+    "cloud": {"size": 5},
+    "mean": {"size": 14, "line": {"color": BLACK, "width": 2}},
 }
 _LABELS = 40
 """So many names have room along an axis of one panel that is alone."""
@@ -36,13 +48,12 @@ _NUMBERED = 240
 
 def draw_interactive(spec: Spec) -> go.Figure:
     """All panels of a figure, one colour scale, one legend; pointing at something shows its numbers."""
-    side_by_side = _side_by_side(spec.panels)
+    side_by_side = _side_by_side(spec)
     rows = math.ceil(len(spec.panels) / side_by_side)
     heights = [_height(panel) for panel in spec.panels]
     body = sum(max(heights[at : at + side_by_side]) + 90 for at in range(0, len(heights), side_by_side))
     figure = go.Figure()
     named: set[str] = set()
-    shared = same_rows(spec.panels)
     top = 0.0
     for row in range(rows):
         mine = spec.panels[row * side_by_side : (row + 1) * side_by_side]
@@ -50,11 +61,13 @@ def draw_interactive(spec: Spec) -> go.Figure:
         for column, panel in enumerate(mine):
             number = row * side_by_side + column + 1
             # The first column's names have the margin; those between panels need room of their own.
-            inset = 0.0 if column == 0 else 0.04 if shared else 0.18
-            across = ((column + inset) / side_by_side, (column + 0.97) / side_by_side)
+            named_here = has_names(spec, column)
+            inset = 0.0 if column == 0 else 0.18 if named_here else 0.04
+            end = 0.86 if isinstance(panel, Plot) and panel.aside else 0.97
+            across = ((column + inset) / side_by_side, (column + end) / side_by_side)
             down = (1 - (top + 30 + _height(panel)) / body, 1 - (top + 30) / body)
             _panel(figure, spec, panel, number, (across, down), side_by_side, named)
-            if shared and column > 0:
+            if not named_here:
                 figure.layout["yaxis" + str(number)].update(showticklabels=False, title_text="")
         top += height + 90
     _dress(figure, spec, body)
@@ -83,6 +96,9 @@ def _panel(
         for series in panel.series:
             _series(figure, panel, series, axes, show=series.role != "faint" and series.name not in named)
             named.add(series.name)
+        add_labels(figure, panel, axes)
+        if panel.aside:
+            add_aside(figure, panel, axes)
         horizontal, vertical = (panel.y, panel.x) if panel.lying else (panel.x, panel.y)
         x = _plot_axis(horizontal, side_by_side)
         y = _plot_axis(vertical, 1, turned=panel.lying)
@@ -155,11 +171,8 @@ def _cells(figure: go.Figure, panel: Cells, scale: Scale, axes: dict[str, str]) 
 
 def _cell_axes(panel: Cells, side_by_side: int) -> tuple[dict[str, Any], dict[str, Any]]:
     plain = {"showgrid": False, "zeroline": False, "automargin": True}
-    x = (
-        plain
-        | _named(panel.columns, _LABELS // side_by_side)
-        | {"title": {"text": escape(panel.column_title)}}
-    )
+    x = plain | _named(panel.columns, _LABELS // side_by_side)
+    x |= {"title": {"text": escape(panel.column_title)}, **({"tickangle": -90} if panel.turned else {})}
     y = plain | _named(panel.rows, 60) | {"title": {"text": escape(panel.row_title)}}
     return x | {"range": [-0.5, len(panel.columns) - 0.5]}, y | {"range": [len(panel.rows) - 0.5, -0.5]}
 
@@ -219,19 +232,26 @@ def _series(figure: go.Figure, panel: Plot, series: Series, axes: dict[str, str]
             **axes,
         )
         return
+    if series.look == "estimates":
+        add_estimates(figure, panel, series, about, axes)
+        return
     if series.low and series.high:
         _band(figure, series, colour, about, axes)
     if series.look == "area":
         return
-    points = series.look == "points"
+    points = series.look in SCATTERED
     marked = points or (len(series.x) <= 24 and series.role not in ("faint", "reference"))
     figure.add_scatter(
         x=series.x,
         y=series.y,
         mode="markers" if points else "lines+markers" if marked else "lines",
         line={"color": colour, "dash": _DASHES[dash_of(series)], "width": 1 if series.role == "faint" else 2},
-        marker={"color": colour, "symbol": _MARKERS[marker_of(series)], "size": 7},
-        opacity=0.5 if series.role == "faint" else 1,
+        marker={
+            "color": colour,
+            "symbol": SYMBOLS[marker_of(series)],
+            **_SIZES.get(series.look, {"size": 7}),
+        },
+        opacity=0.5 if series.role == "faint" or series.look == "cloud" else 1,
         hovertext=hover,
         **about,
         **axes,
@@ -277,13 +297,16 @@ def _zero(figure: go.Figure, panel: Plot, value: float, axes: dict[str, str]) ->
     figure.add_shape(type="line", line={"color": "#aaaaaa", "width": 1}, layer="below", name="zero", **place)
 
 
-def _side_by_side(panels: Sequence[Panel]) -> int:
+def _side_by_side(spec: Spec) -> int:
+    panels = spec.panels
     widest = max((len(panel.columns) for panel in panels if isinstance(panel, Cells)), default=0)
     most = 3 if widest <= 12 else 2 if widest <= 34 else 1
+    if spec.together > 1:
+        most = spec.together
     names = [name for panel in panels for name in _row_names(panel)]
     if not same_rows(panels) and any(len(name) > 5 for name in names):
         most = 1  # long names between panels would lie on the panel before
-    return min(len(panels), most)
+    return balanced(len(panels), most, spec.together)
 
 
 def _row_names(panel: Panel) -> Sequence[str]:
@@ -300,6 +323,11 @@ def _height(panel: Panel) -> float:
 
 def _dress(figure: go.Figure, spec: Spec, body: float) -> None:
     """Title, footer, legend, scale."""
+    # Below the panels the names of columns, the footer, and the legend.
+    turned = [len(name) for p in spec.panels if isinstance(p, Cells) and p.turned for name in p.columns]
+    upright = 7 * max(turned, default=0)
+    footer = wrapped(spec.footer)
+    below = max(140, 70 + upright + 15 * (footer.count("<br>") + 1) + (45 if spec.legend else 0))
     figure.update_layout(
         title={
             "text": f"<b>{escape(spec.title)}</b>",
@@ -310,8 +338,8 @@ def _dress(figure: go.Figure, spec: Spec, body: float) -> None:
         font={"family": FONT, "size": 12},
         paper_bgcolor="#ffffff",
         plot_bgcolor=UNMEASURED if spec.scale else "#ffffff",
-        height=body + 250,
-        margin={"l": 20, "r": 20, "t": 110, "b": 140},
+        height=body + 110 + below,
+        margin={"l": 20, "r": 20, "t": 110, "b": below},
         legend={"orientation": "h", "yref": "container", "y": 0.01, "yanchor": "bottom"},
         barmode="overlay",
     )
@@ -328,13 +356,13 @@ def _dress(figure: go.Figure, spec: Spec, body: float) -> None:
         )
     if spec.footer:
         figure.add_annotation(
-            text=wrapped(spec.footer),
+            text=footer,
             name="footer",
             xref="paper",
             yref="paper",
             x=0,
             y=0,
-            yshift=-70,
+            yshift=-70 - upright,
             xanchor="left",
             yanchor="top",
             showarrow=False,

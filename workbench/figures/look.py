@@ -12,6 +12,7 @@ SEQUENTIAL = ["#fcfbfd", "#dadaeb", "#bcbddc", "#9e9ac8", "#807dba", "#6a51a3", 
 CURVES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f3c8d", "#4d4d4d"]
 GREYS = ["#4d4d4d", "#7a7a7a", "#999999", "#5f5f5f"]
 AREAS = ["#0072b2", "#e69f00", "#e6e6e6"]
+STATES = ["#0072b2", "#e69f00", "#009e73"]
 BARS = ["#542788", "#f1a340", "#999999"]
 FAINT = "#9fb6c9"
 BLACK = "#222222"
@@ -21,6 +22,9 @@ Dash = Literal["solid", "dashed", "dashdot", "dotted"]
 DASHES: list[Dash] = ["solid", "dashed", "dashdot", "dotted"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<"]
 """In matplotlib's letters."""
+STATE_MARKERS = ["o", "s", "^"]
+SCATTERED = ("points", "cloud", "mean", "estimates")
+"""Looks that no line joins."""
 
 
 def colours(scale: Scale) -> list[str]:
@@ -36,7 +40,7 @@ def colour_of(series: Series) -> str:
         return FAINT
     if series.role == "control":
         return GREYS[series.slot % len(GREYS)]
-    palette = {"area": AREAS, "bars": BARS}.get(series.look, CURVES)
+    palette = {"area": AREAS, "bars": BARS, "cloud": STATES, "mean": STATES}.get(series.look, CURVES)
     return palette[series.slot % len(palette)]
 
 
@@ -53,6 +57,8 @@ def dash_of(series: Series) -> Dash:
 
 def marker_of(series: Series) -> str:
     """The marker of a series."""
+    if series.look in ("cloud", "mean"):
+        return STATE_MARKERS[series.slot % len(STATE_MARKERS)]
     return MARKERS[(series.slot + (4 if series.role == "control" else 0)) % len(MARKERS)]
 
 

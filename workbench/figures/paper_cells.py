@@ -132,7 +132,9 @@ def _ticks(axes: Axes, page: Page, block: Block, panel: Cells, ruler: Ruler) -> 
     size, line = page.preset.text, page.preset.line
     wide, gap = block.width / len(panel.columns), size / 72 * 0.5
     shown = shown_labels(panel.columns, [ruler.width(name, size) + gap for name in panel.columns], wide)
-    axes.set_xticks(shown, [panel.columns[at] for at in shown])
+    if panel.turned:
+        shown = shown_labels(panel.columns, [line * 0.92] * len(panel.columns), wide)
+    axes.set_xticks(shown, [panel.columns[at] for at in shown], rotation=90 if panel.turned else 0)
     rows: list[int] = []
     if block.names:
         rows = shown_labels(panel.rows, [line * 0.92] * len(panel.rows), block.height / len(panel.rows))
@@ -141,7 +143,7 @@ def _ticks(axes: Axes, page: Page, block: Block, panel: Cells, ruler: Ruler) -> 
     if block.x_title and panel.column_title:
         axes.set_xlabel(panel.column_title, labelpad=1.5)
     if block.y_title and panel.row_title:
-        axes.set_ylabel(panel.row_title, labelpad=2)
+        axes.set_ylabel(panel.row_title, labelpad=2, y=page.middle(panel.row_title, block))
     for spine in axes.spines.values():
         spine.set_visible(False)
 

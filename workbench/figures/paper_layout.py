@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from workbench.figures.paper_text import Ruler
 from workbench.figures.presets import Preset
-from workbench.figures.spec_parts import Cells, Panel, Plot, Spec, same_rows, short
+from workbench.figures.spec_parts import Cells, Panel, Plot, Spec, balanced, has_names, same_rows, short
 
 PAD = 0.06
 _ROOM_FOR_NAMES = 0.5
@@ -52,12 +52,18 @@ class Page:
     footer_top: float
     height: float
 
+    def middle(self, title: str, block: Block) -> float:
+        """Where the middle of a title beside axes stands, of their height: lower where it is longer."""
+        over = self.ruler.width(title, self.preset.text) - block.height
+        return 0.5 - max(0.0, over) / 2 / block.height
+
 
 class Layout:
     """Lays out one figure for one preset."""
 
     def __init__(self, spec: Spec, preset: Preset, ruler: Ruler):
         self.spec, self.preset, self.ruler = spec, preset, ruler
+        self._known: dict[tuple[int, int, bool], tuple[float, float]] = {}
         room = preset.width - 2 * PAD
         self.title = self._title("")
         self.subtitle = tuple(ruler.wrapped(spec.subtitle, preset.text, room))
@@ -76,7 +82,7 @@ class Layout:
     def pages(self) -> list[Page]:
         """As many pages as the panels need."""
         line = self.preset.line
-        titles = self._title(" (10 of 10)") if len(self.spec.panels) > self.columns else self.title
+        titles = self._title(" (10\u00a0of\u00a010)") if len(self.spec.panels) > self.columns else self.title
         head = len(titles) * line * 9 / 7 + len(self.subtitle) * line + 2 * PAD
         tail = self._legend_height() + self._scale_height() + len(self.footer) * line + 2 * PAD
         every = range(0, len(self.spec.panels), self.columns)
@@ -96,7 +102,7 @@ class Layout:
 
     def _page(self, rows: list[Sequence[Panel]], room: float, at: int, count: int) -> Page:
         line = self.preset.line
-        title = self.title if count == 1 else self._title(f" ({at + 1} of {count})")
+        title = self.title if count == 1 else self._title(f" ({at + 1}\u00a0of\u00a0{count})")
         top = len(title) * line * 9 / 7 + len(self.subtitle) * line + 2 * PAD
         blocks: list[Block] = []
         for number, row in enumerate(rows):
@@ -129,10 +135,10 @@ class Layout:
     def _block(self, panel: Panel, column: int, top: float, row_height: float, titled: bool) -> Block:
         inner = self._inner_width(self.columns)
         left, right = self._margins(column)
-        titles = self._panel_title(panel)
+        titles = self._panel_title(panel, column)
         wide = max((self.ruler.width(text, self.preset.text, bold) for text, bold in titles), default=0.0)
         before = sum(sum(self._margins(at)) + inner for at in range(column))
-        named = column == 0 or not self.same_names
+        named = has_names(self.spec, column)
         most = row_height - self._above() - self._below(titled)
         return Block(
             panel=panel,
@@ -165,12 +171,20 @@ class Layout:
             needed = max(0.8, widest * (0.07 if square else 0.1)) * scale
             if any(isinstance(panel, Plot) and panel.lying for panel in self.spec.panels):
                 needed = 1.4 * scale
-            if inner >= needed:
-                return columns
+            if any(one.labels for p in self.spec.panels if isinstance(p, Plot) for one in p.series):
+                needed = 2.0 * scale  # labels need room beside their points
+            if inner >= needed and columns % self.spec.together == 0:
+                return balanced(count, columns, self.spec.together)
         return 1
 
     def _margins(self, column: int) -> tuple[float, float]:
         """To the left of axes (names, title of the axis) and to the right (numbers beside rows)."""
+        key = (column, self.columns, self.beside)
+        if key not in self._known:  # asked for by every title of every panel
+            self._known[key] = self._measured(column)
+        return self._known[key]
+
+    def _measured(self, column: int) -> tuple[float, float]:
         size, line = self.preset.text, self.preset.line
         right = PAD * 1.5
         if self.beside:
@@ -178,7 +192,9 @@ class Layout:
             right += self.ruler.widest(marks, size) + PAD
         else:
             right += self.ruler.width("80", size) / 2
-        if self.same_names and column > 0:
+        asides = [text for p in self.spec.panels if isinstance(p, Plot) for text in (*p.aside, p.aside_title)]
+        right += self.ruler.widest(asides, size) + (PAD if any(asides) else 0.0)
+        if not has_names(self.spec, column):
             return PAD * 1.5, right
         names = [name for panel in self.spec.panels for name in self._names(panel)]
         titled = any(p.row_title if isinstance(p, Cells) else p.y.title for p in self.spec.panels)
@@ -203,9 +219,11 @@ class Layout:
         room = _ROOM_FOR_NAMES * (self.preset.width - 2 * PAD) / (1 if self.same_names else self.columns)
         return self.ruler.cut(name, size, room)
 
-    def _panel_title(self, panel: Panel) -> tuple[tuple[str, bool], ...]:
+    def _panel_title(self, panel: Panel, column: int) -> tuple[tuple[str, bool], ...]:
         remark = panel.remark if isinstance(panel, Plot) else ""
-        room = (self.preset.width - 2 * PAD) / self.columns - PAD
+        # A column without names of its own is narrower than its share of the page.
+        own = sum(self._margins(column)) + self._inner_width(self.columns)
+        room = min(own, (self.preset.width - 2 * PAD) / self.columns) - PAD
         return tuple(
             (line, bold)
             for text, bold in ((panel.title, True), (remark, False))
@@ -213,11 +231,16 @@ class Layout:
         )
 
     def _above(self) -> float:
-        lines = max(len(self._panel_title(panel)) for panel in self.spec.panels)
+        lines = max(
+            len(self._panel_title(panel, at % self.columns)) for at, panel in enumerate(self.spec.panels)
+        )
         return lines * self.preset.line + PAD
 
     def _below(self, titled: bool) -> float:
         """Under axes: names of columns, and the title of the axis where it is written."""
+        turned = [name for p in self.spec.panels if isinstance(p, Cells) and p.turned for name in p.columns]
+        if turned:  # they have no title below
+            return self.ruler.widest(turned, self.preset.text) + self.preset.line * 0.5 + PAD
         return self.preset.line * (2.35 if titled else 1.25) + PAD
 
     def _same_x_title(self) -> bool:

@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from workbench.figures.look import AREAS, colour_of, dash_of, marker_of
+from workbench.figures.look import AREAS, BLACK, SCATTERED, colour_of, dash_of, marker_of
+from workbench.figures.paper_estimates import draw_aside, draw_estimates, draw_labels
 from workbench.figures.paper_layout import Block, Page
 from workbench.figures.paper_text import Ruler
 from workbench.figures.spec_parts import Axis, Plot, Series, Value
@@ -37,21 +38,27 @@ def draw_plot(axes: Axes, page: Page, block: Block) -> None:
     if block.x_title and across.title:
         axes.set_xlabel(across.title, labelpad=1.5)
     if block.y_title and down.title:
-        axes.set_ylabel(down.title, labelpad=2)
+        axes.set_ylabel(down.title, labelpad=2, y=page.middle(down.title, block))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+    draw_labels(axes, page, block)
+    if panel.aside:
+        draw_aside(axes, page, block)
 
 
 def handle(series: Series) -> Any:
     """What stands for a series in the legend."""
     if series.look in ("bars", "area"):
         return Patch(facecolor=colour_of(series), edgecolor="#555555", linewidth=0.3)
+    hollow = bool(series.hollow) and all(series.hollow)
     return Line2D(
         [],
         [],
         color=colour_of(series),
-        linestyle="none" if series.look == "points" else dash_of(series),
+        linestyle="none" if series.look in SCATTERED else dash_of(series),
         marker=None if series.role == "reference" else marker_of(series),
+        markerfacecolor="none" if hollow else colour_of(series),
+        markeredgewidth=0.6 if hollow else None,
     )
 
 
@@ -92,6 +99,27 @@ def _points(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
     )
 
 
+def _cloud(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
+    _scatter(axes, series, 2.2 * wide, alpha=0.5, markeredgewidth=0, zorder=2)
+
+
+def _mean(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
+    _scatter(axes, series, 6.5 * wide, markeredgecolor=BLACK, markeredgewidth=0.8 * wide, zorder=3)
+
+
+def _scatter(axes: Axes, series: Series, size: float, **style: Any) -> None:
+    axes.plot(
+        np.array(series.x),
+        plain(series.y),
+        linestyle="none",
+        marker=marker_of(series),
+        markersize=size,
+        color=colour_of(series),
+        gid=series.name,
+        **style,
+    )
+
+
 def _bars(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
     y = plain(series.y)
     axes.barh(
@@ -122,7 +150,9 @@ def _area(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
     )
 
 
-_DRAW = {"line": _line, "points": _points, "bars": _bars, "area": _area}
+_DRAW = {"line": _line, "points": _points, "bars": _bars, "area": _area, "cloud": _cloud, "mean": _mean} | {
+    "estimates": draw_estimates
+}
 
 
 def _limit(axes: Axes, panel: Plot, across: Axis, down: Axis) -> None:

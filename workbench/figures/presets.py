@@ -1,4 +1,4 @@
-"""Sizes of paper figures: the widths of columns of common styles, and a slide."""
+"""Sizes of figures: the widths of columns of common styles, a slide, and a notebook."""
 
 from dataclasses import dataclass
 
@@ -37,9 +37,10 @@ PRESETS = {
         Preset("acl-wide", 16.0 * CM, 9.0, 7, 300),
         Preset("neurips", 5.5, 8.5, 7.5, 300),
         Preset("slide", 10.0, 5.625, 12, 150),
+        Preset("notebook", 9.0, 12.0, 10, 100),
     )
 }
-"""One column of ACL, both of them, the text of NeurIPS, and a slide of 16:9."""
+"""One column of ACL, both of them, the text of NeurIPS, a slide of 16:9, and a cell of a notebook."""
 
 
 def preset(name: str) -> Preset:

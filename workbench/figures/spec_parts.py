@@ -4,13 +4,16 @@ Plain data, made from tables alone. Both renderings, for the browser and for pap
 and nothing else, so that they cannot disagree.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 Value = float | None
 Matrix = tuple[tuple[Value, ...], ...]
-Look = Literal["line", "points", "bars", "area"]
+Look = Literal["line", "points", "bars", "area", "cloud", "mean", "estimates"]
+"""A cloud is many points that say something together; a mean stands for such a cloud, and is larger.
+Estimates have whiskers where they have intervals, and may be hollow or numbered."""
 Role = Literal["main", "control", "faint", "reference"]
 
 
@@ -25,6 +28,10 @@ class Axis:
     log: bool = False
     up: bool = True
     """Whether larger is further up (or to the right)."""
+
+    def scaled(self, value: float) -> float:
+        """A value as it is spaced along the axis: of powers of ten, its exponent."""
+        return math.log10(value) if self.log else value
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,8 @@ class Cells:
     notes: tuple[tuple[tuple[str, ...], ...], ...] = ()
     """For each cell, the lines shown when it is pointed at."""
     square: bool = False
+    turned: bool = False
+    """Whether names of columns are long, and stand upright."""
 
     def hatched_at(self) -> Iterator[tuple[int, int]]:
         """Row and column of every hatched cell that holds a value."""
@@ -98,6 +107,10 @@ class Series:
     slot: int = 0
     """Which colour, marker and dash: the same name has the same in every panel."""
     notes: tuple[tuple[str, ...], ...] = ()
+    hollow: tuple[bool, ...] = ()
+    """Of estimates, those drawn as an outline; empty where none is."""
+    labels: tuple[str, ...] = ()
+    """Of estimates, a short text beside each; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +127,9 @@ class Plot:
     """A line that belongs to the panel, such as a correlation."""
     lying: bool = False
     """Whether places go down the page and values to the right, as for bars with names."""
+    aside: tuple[str, ...] = ()
+    """Of a lying plot, a short text to the right of each named place; empty where there is none."""
+    aside_title: str = ""
 
 
 Panel = Cells | Plot
@@ -129,6 +145,8 @@ class Spec:
     panels: tuple[Panel, ...]
     scale: Scale | None = None
     footer: str = ""
+    together: int = 1
+    """So many panels belong together, and stand side by side."""
 
     @property
     def legend(self) -> tuple[Series, ...]:
@@ -153,7 +171,8 @@ class Spec:
                 yield from (*panel.rows, *panel.columns, panel.row_title, panel.column_title)
                 yield from (mark.text for mark in panel.marks)
             else:
-                yield from (panel.x.title, panel.y.title, panel.remark)
+                yield from (panel.x.title, panel.y.title, panel.remark, panel.aside_title, *panel.aside)
+                yield from (label for series in panel.series for label in series.labels)
                 yield from (name for axis in (panel.x, panel.y) for _, name in axis.ticks)
 
 
@@ -166,6 +185,28 @@ def same_rows(panels: Sequence[Panel]) -> bool:
         )
     vertical = [(p.x if p.lying else p.y) for p in panels if isinstance(p, Plot)]
     return all(axis == vertical[0] for axis in vertical)
+
+
+def has_names(spec: Spec, column: int) -> bool:
+    """Whether panels of this column have the names of their rows beside them, or share those to the left."""
+    if column == 0:
+        return True
+    if same_rows(spec.panels):
+        return False
+    every = range(0, len(spec.panels), spec.together)
+    alike = all(same_rows(spec.panels[at : at + spec.together]) for at in every)
+    return column % spec.together == 0 or not alike
+
+
+def balanced(count: int, most: int, together: int = 1) -> int:
+    """How many of `count` panels stand side by side: at most `most`, as few as need no further row.
+
+    >>> balanced(9, 4), balanced(8, 4), balanced(3, 4), balanced(6, 4, together=2)
+    (3, 4, 3, 4)
+    """
+    rows = -(-count // max(1, min(count, most)))
+    columns = -(-count // rows)
+    return min(count, -(-columns // together) * together)
 
 
 def short(value: Value, places: int = 2, sign: bool = True) -> str:

@@ -15,8 +15,8 @@ Frames = Mapping[str, pd.DataFrame]
 """Name of a table → the table."""
 
 NAMES = (
-    *("fit", "curve", "similarity", "null", "grid", "geometry", "confounds"),
-    *("sweep", "exploration", "predictors", "selection"),
+    *("fit", "curve", "similarity", "null", "grid", "geometry", "pca", "confounds"),
+    *("sweep", "exploration", "predictors", "selection", "comparison"),
 )
 _STUDY = ("model", "pair", "task", "split", "seed")
 _SWEEP = ["model", "task", "pair", "language", "method", "split", "example", "group", "correct"]

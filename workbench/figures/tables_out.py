@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from workbench.figures.look import SCATTERED
 from workbench.figures.spec_parts import Cells, Panel, Plot, Series, Spec, Value
 
 COLUMNS = 8
@@ -17,6 +18,9 @@ _LATEX = {
     "ρ": r"$\rho$",
     "²": r"\textsuperscript{2}",
     "·": r"$\cdot$",
+    "°": r"$^\circ$",
+    "δ": r"$\delta$",
+    "…": r"\ldots{}",
 }
 
 
@@ -62,7 +66,9 @@ def blocks(spec: Spec) -> list[Block]:
 def _of_panel(panel: Panel) -> Iterator[Block]:
     if isinstance(panel, Cells):
         yield _of_cells(panel)
-    elif panel.series and panel.series[0].look == "points":
+    elif panel.lying and any(series.look == "estimates" for series in panel.series):
+        yield _of_estimates(panel)
+    elif panel.series and panel.series[0].look in SCATTERED:
         yield _of_points(panel)
     else:
         yield _of_series(panel)
@@ -86,13 +92,45 @@ def _of_cells(panel: Cells) -> Block:
 
 
 def _of_points(panel: Plot) -> Block:
+    ticks = dict(panel.x.ticks)
     rows = tuple(
-        (" ".join(note) or series.name, number(x), number(y))
+        # What stands apart, such as a cost of 0 on a logarithmic axis, is named by its tick.
+        (_point(series, at), ticks.get(x) or number(x), text)
         for series in panel.series
-        for x, y, note in zip(series.x, series.y, series.notes or [()] * len(series.x), strict=True)
+        # Of a cloud the mean is in the table, its points in that of the run; a front joins points.
+        if series.look != "cloud" and series.role != "reference"
+        for at, (x, text) in enumerate(zip(series.x, _texts(series), strict=True))
     )
     title = f"{panel.title}, {panel.remark}" if panel.remark else panel.title
     return Block(title, ("", panel.x.title, panel.y.title), rows)
+
+
+def _point(series: Series, at: int) -> str:
+    """What a point is: its label and the first line of its note, or all of the note."""
+    note = series.notes[at] if series.notes else ()
+    if series.labels:
+        return " ".join([series.labels[at], *note[:1]])
+    return ", ".join(note) or series.name
+
+
+def _of_estimates(panel: Plot) -> Block:
+    """A row for each named place: its estimate, those of its controls, and what stands aside."""
+    main = [series for series in panel.series if series.role == "main"]
+    others = [series for series in panel.series if series.role != "main"]
+    estimates = {
+        place: (series.name, text)
+        for series in main
+        for place, text in zip(series.x, _texts(series), strict=True)
+    }
+    found = [dict(zip(series.x, _texts(series), strict=True)) for series in others]
+    asides = panel.aside or ("",) * len(panel.x.ticks)
+    rows = tuple(
+        (name, *estimates[place], *(mine.get(place, "") for mine in found), *([aside] if panel.aside else []))
+        for (place, name), aside in zip(panel.x.ticks, asides, strict=True)
+        if place in estimates
+    )
+    heads = [panel.aside_title] if panel.aside else []
+    return Block(panel.title, ("", "", panel.y.title, *(one.name for one in others), *heads), rows)
 
 
 def _of_series(panel: Plot) -> Block:
@@ -107,14 +145,17 @@ def _of_series(panel: Plot) -> Block:
 
 
 def _texts(series: Series) -> list[str]:
+    # Of controls all are hollow, which says nothing.
+    hollow = series.hollow if series.role == "main" else ()
+    ends = ["°" if empty else "" for empty in hollow] or [""] * len(series.y)
     if not series.low or not series.high or series.look == "area":
-        return [number(y) for y in series.y]
-    both = zip(series.y, series.low, series.high, strict=True)
+        return [number(y) + end for y, end in zip(series.y, ends, strict=True)]
+    both = zip(series.y, series.low, series.high, ends, strict=True)
     return [
-        number(y)
+        number(y) + end
         if low is None or high is None or y is None
-        else f"{number(y)} [{number(low)}, {number(high)}]"
-        for y, low, high in both
+        else f"{number(y)} [{number(low)}, {number(high)}]{end}"
+        for y, low, high, end in both
     ]
 
 

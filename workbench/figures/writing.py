@@ -35,12 +35,14 @@ def write_figures(
     folder: Path,
     preset: str = "acl",
     formats: Sequence[str] = ("pdf", "svg", "png"),
-    only: str | None = None,
+    only: str | Sequence[str] | None = None,
     command: str = "",
     progress: Progress = silent,
     dpi: int | None = None,
 ) -> Written:
-    """Every kind that the tables allow, or `only` one, into `folder`; the same bytes from the same tables.
+    """Every kind that the tables allow into `folder`; the same bytes from the same tables.
+
+    `only` names one kind, which then must be there, or several, of which those are drawn that can be.
 
     `dpi` is of PNG files, where it is not to be the preset's.
     """
@@ -52,9 +54,9 @@ def write_figures(
     for name in formats:
         if name not in FORMATS:
             raise InputError(f"no format is called {name!r}: choose from {', '.join(FORMATS)}")
-    kinds = list(FIGURES) if only is None else [only]
-    if only is not None:
-        find_kind(only)
+    kinds = list(FIGURES) if only is None else [only] if isinstance(only, str) else list(only)
+    for kind in kinds:
+        find_kind(kind)
     files: list[Path] = []
     left_out: dict[str, str] = {}
     fonts: dict[str, None] = {}
@@ -63,7 +65,7 @@ def write_figures(
         try:
             spec = make_spec(kind, run.frames, run.cautions)
         except NothingToShow as reason:
-            if only is not None:
+            if isinstance(only, str):
                 raise
             left_out[kind] = str(reason)
             continue

@@ -30,6 +30,7 @@ from workbench.measure.mexa import mexa, mexa_scores
 from workbench.measure.minibatch_cka import MinibatchCKA
 from workbench.measure.mismatch import Mismatch, mismatch
 from workbench.measure.mutual_knn import mutual_knn, mutual_knn_scores
+from workbench.measure.pca import Plane, joint_plane
 from workbench.measure.permutation import PermutationNull, permutation_null
 from workbench.measure.probe import Probe, language_probe, probe_accuracy
 from workbench.measure.procrustes import procrustes_distance, procrustes_shares
@@ -266,6 +267,7 @@ __all__ = [
     "Mismatch",
     "NormProfile",
     "PermutationNull",
+    "Plane",
     "Probe",
     "anisotropy",
     "caution",
@@ -277,6 +279,7 @@ __all__ = [
     "entropy",
     "fit_quality",
     "grid",
+    "joint_plane",
     "language_probe",
     "language_share",
     "lens",

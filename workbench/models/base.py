@@ -61,6 +61,19 @@ class TokenTree:
 
 
 @dataclass(frozen=True)
+class Forked:
+    """Prompts, and behind each one or more tails that go on from it.
+
+    Prompts are padded on the left and tails on the right, so that no padding stands between the two.
+    """
+
+    prompts: Batch
+    tails: Batch
+    owner: Int[Tensor, " tail"]
+    """The prompt that each tail goes on from."""
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """Facts about a loaded model that go into every result made with it.
 
@@ -174,6 +187,26 @@ class LanguageModel(ABC):
         `residual` are those of `run` without a head.
         """
         raise InputError(f"no tree of tokens in {self.info.name}: {self.tree_refused()}")
+
+    def forked_refused(self) -> str | None:
+        """Why this model has no `run_forked`, or None where it has."""
+        return f"the {self.info.backend} backend keeps no keys and values for a run of some layers"
+
+    def run_forked(
+        self,
+        forked: Forked,
+        on_prompts: Mapping[Site, Hook],
+        on_tails: Mapping[Site, Hook],
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        residuals: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Float[Tensor, "prompt pos d_model"], Float[Tensor, "tail pos d_model"]]:
+        """The residuals of prompts and of tails, each prompt run once: tails see its keys and values.
+
+        `start`, `stop` and `residuals` are those of `run` without a head, for both.
+        """
+        raise InputError(f"no forked prompts in {self.info.name}: {self.forked_refused()}")
 
     @property
     def ends(self) -> frozenset[int]:

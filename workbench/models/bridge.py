@@ -42,6 +42,7 @@ class BridgeModel(LanguageModel):
         # Held here, for while they are unwrapped the bridge's own lists show the bare modules.
         self._blocks, self._embed = list(bridge.blocks), bridge.embed
         self._dtype = next(self.causal.parameters()).dtype
+        self._points: dict[str, nn.Module] = {}
         self._blocks_return_tuples = self._probe_block()
         # Set by the self-check once the unwrapped modules are known to compute the same.
         self.unwrapping_is_exact = False
@@ -50,7 +51,10 @@ class BridgeModel(LanguageModel):
     @override
     def point(self, site: Site) -> nn.Module:
         name = _NAMES[site.component].format(layer=site.layer)
-        found = self.bridge.hook_dict.get(name)
+        if name not in self._points:
+            # The bridge goes through all its modules each time it is asked for its hook points.
+            self._points |= self.bridge.hook_dict
+        found = self._points.get(name)
         if found is None:
             raise SiteError(
                 f"{self.info.architecture} has no site {site} through the bridge ({name}): "

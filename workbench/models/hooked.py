@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from workbench.errors import ModelError, SiteError
-from workbench.models.base import Batch, Hook, LanguageModel, ModelInfo
+from workbench.models.base import Batch, Forked, Hook, LanguageModel, ModelInfo
 from workbench.models.tokens import TokenReader
 from workbench.types import Site
 
@@ -72,6 +72,50 @@ class HookedModel(LanguageModel):
                 stop_at_layer=None if head else end,
                 return_type="logits",
             )
+
+    @override
+    def forked_refused(self) -> str | None:
+        return None
+
+    @override
+    def run_forked(
+        self,
+        forked: Forked,
+        on_prompts: Mapping[Site, Hook],
+        on_tails: Mapping[Site, Hook],
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        residuals: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        from transformer_lens.cache.key_value_cache import TransformerLensKeyValueCache as Cache
+
+        prompts, tails, owner = forked.prompts, forked.tails, forked.owner
+        end = self.check_range(start, stop, residuals, head=False)
+        layers = {"start_at_layer": None if residuals is None else start, "stop_at_layer": end}
+        past = Cache.init_cache(self.hooked_transformer.cfg, self.device, len(prompts))
+        with self.hooked(on_prompts, tuple(prompts.ids.shape)):
+            above_prompts = self.hooked_transformer(
+                prompts.ids if residuals is None else residuals[0],
+                attention_mask=prompts.mask.long(),
+                past_kv_cache=past,
+                **layers,
+            )
+        for entry in past.entries[start:end]:
+            at = owner.to(entry.past_keys.device)
+            entry.past_keys, entry.past_values = entry.past_keys[at], entry.past_values[at]
+        past.previous_attention_mask = prompts.mask[owner].long()
+        mask = tails.mask.long()
+        if residuals is not None:  # above the embedding the whole mask is asked for
+            mask = torch.cat([past.previous_attention_mask, mask], 1)
+        with self.hooked(on_tails, tuple(tails.ids.shape)):
+            above_tails = self.hooked_transformer(
+                tails.ids if residuals is None else residuals[1],
+                attention_mask=mask,
+                past_kv_cache=past,
+                **layers,
+            )
+        return above_prompts, above_tails
 
     @override
     def decoder(self, batch: Batch) -> Callable[[Tensor], Tensor]:

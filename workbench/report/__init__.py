@@ -4,9 +4,10 @@ from pathlib import Path
 
 from workbench.report.page import to_html
 from workbench.report.run import Part, Run, read_run
+from workbench.report.sure import how_sure
 from workbench.store import write_bytes
 
-__all__ = ["Part", "Run", "read_run", "to_html", "write_report"]
+__all__ = ["Part", "Run", "how_sure", "read_run", "to_html", "write_report"]
 
 
 def write_report(folder: str | Path, out: str | Path | None = None) -> Path:

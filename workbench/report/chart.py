@@ -30,12 +30,12 @@ def panel(title: str, places: Sequence[str], lines: Sequence[Line], mark: int | 
     known = [
         v for line in lines for part in (line.values, line.low, line.high) for v in part if v is not None
     ]
-    ticks = _ticks(min([0.0, *known]), max([0.0, *known]))
-    x = _scale(0, max(len(places) - 1, 1), _LEFT + 6, _WIDTH - _RIGHT)
-    y = _scale(ticks[0], ticks[-1], _HEIGHT - _BOTTOM, _TOP)
+    marks = ticks(min([0.0, *known]), max([0.0, *known]))
+    x = Along(0, max(len(places) - 1, 1), _LEFT + 6, _WIDTH - _RIGHT)
+    y = Along(marks[0], marks[-1], _HEIGHT - _BOTTOM, _TOP)
     every = math.ceil(len(places) / _MOST_LABELS)
     drawn = [
-        *(_across(y(tick), plain(tick, 2)) for tick in ticks),
+        *(_across(y(tick), plain(tick, 2)) for tick in marks),
         *(
             tag("text", place, x=_dot(x(i)), y=_HEIGHT - _BOTTOM + 14, text_anchor="middle")
             for i, place in enumerate(places)
@@ -60,7 +60,7 @@ def panel(title: str, places: Sequence[str], lines: Sequence[Line], mark: int | 
 
 def interval_bar(estimate: float, low: float, high: float, left: float, right: float) -> Markup:
     """An estimate and its interval on a scale with its zero: the numbers stand beside it."""
-    x = _scale(left, right, 4, 156)
+    x = Along(left, right, 4, 156)
     return tag(
         "svg",
         tag("line", x1=_dot(x(0)), x2=_dot(x(0)), y1=0, y2=20, class_="zero"),
@@ -72,7 +72,7 @@ def interval_bar(estimate: float, low: float, high: float, left: float, right: f
     )
 
 
-class _scale:
+class Along:
     """From a number to a place."""
 
     def __init__(self, start: float, end: float, first: float, last: float):
@@ -80,10 +80,11 @@ class _scale:
         self.slope = (last - first) / ((end - start) or 1.0)
 
     def __call__(self, value: float) -> float:
+        """The place."""
         return self.first + (value - self.start) * self.slope
 
 
-def _curve(line: Line, style: int, places: Sequence[str], x: _scale, y: _scale) -> Markup:
+def _curve(line: Line, style: int, places: Sequence[str], x: Along, y: Along) -> Markup:
     points = [(i, value) for i, value in enumerate(line.values) if value is not None]
     path = " ".join(f"{_dot(x(i))},{_dot(y(value))}" for i, value in points)
     dots = [
@@ -99,7 +100,7 @@ def _curve(line: Line, style: int, places: Sequence[str], x: _scale, y: _scale) 
     return tag("g", _band(line, x, y), tag("polyline", points=path), *dots, class_=f"s{style}")
 
 
-def _band(line: Line, x: _scale, y: _scale) -> Markup | None:
+def _band(line: Line, x: Along, y: Along) -> Markup | None:
     ends = [
         (i, low, high)
         for i, (low, high) in enumerate(zip(line.low, line.high, strict=True))
@@ -147,7 +148,7 @@ def _in_words(places: Sequence[str], lines: Sequence[Line]) -> str:
     return "; ".join(said)
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """Round numbers from below the lowest value to above the highest, five at most."""
     reach = (high - low) or 1.0
     step = next((s for s in _STEPS if reach / s <= 4), reach / 4)

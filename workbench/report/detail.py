@@ -9,6 +9,7 @@ import pandas as pd
 from workbench.report.heatmap import with_rows
 from workbench.report.markup import Markup, raw, tag
 from workbench.report.run import Part
+from workbench.report.scatter import clouds_at, shares_at
 from workbench.report.words import between, number, plain, probability, records, signed, words
 
 Table = dict[str, Any]
@@ -67,7 +68,7 @@ def _formula(one: dict[str, Any]) -> str:
 
 
 def _measured(part: Part, layer: int) -> list[Table]:
-    made = (_fit(part, layer), _similarity(part, layer), _confounds(part, layer))
+    made = (_fit(part, layer), _means(part, layer), _similarity(part, layer), _confounds(part, layer))
     return [_without_empty_columns(table) for table in made if table["rows"]]
 
 
@@ -95,6 +96,16 @@ def _fit(part: Part, layer: int) -> Table:
     ]
     heads = ["method", "R²", "R² of the median dimension", "cosine", "error over best control's", "mind"]
     return {"caption": "How near the maps come, on held-out sentences", "heads": heads, "rows": rows}
+
+
+def _means(part: Part, layer: int) -> Table:
+    """Where the languages' means lie before and after the map, in the plane of the picture."""
+    clouds = clouds_at(part, layer)
+    caption = "Means of the languages’ states, in the plane where both spread most before the map"
+    if clouds is None:
+        return {"caption": caption, "heads": [], "rows": []}
+    rows = [[cloud.name, *(plain(value, 2) for value in cloud.mean)] for cloud in clouds]
+    return {"caption": caption, "heads": ["mean of", *shares_at(part, layer)], "rows": rows}
 
 
 def _similarity(part: Part, layer: int) -> Table:

@@ -4,13 +4,13 @@ import base64
 import hashlib
 from pathlib import Path
 
-from workbench.report import evidence, examples, made
+from workbench.report import compared, evidence, examples, made, scatter
 from workbench.report.colours import style
 from workbench.report.detail import as_data
 from workbench.report.heatmap import methods_by_layers, pairs_by_layers, reach_of
 from workbench.report.markup import Child, Markup, raw, tag
 from workbench.report.run import Part, Run
-from workbench.report.verdict import verdict_card
+from workbench.report.verdict import summary, verdict_card
 from workbench.report.words import language, listed
 
 _HERE = Path(__file__).parent
@@ -79,6 +79,8 @@ def _navigation(run: Run) -> Markup:
     ]
     if not several:
         links += [(f"{name}-0", label) for name, label in _PART_LINKS]
+    if _compared(run):
+        links.append(("compared", "Other methods"))
     links += [("doctor", "Sentences"), ("settings", "Settings"), ("provenance", "Provenance")]
     items = [tag("li", tag("a", label, href=f"#{name}")) for name, label in links]
     return tag("nav", tag("ul", *items), aria_label="Contents")
@@ -108,9 +110,10 @@ def _sections(run: Run) -> list[Child]:
     ]
     overview = several and any(part.finished and "exploration" in part.tables for part in parts)
     return [
-        _section("verdict", "Verdict", cards, *notes, *lacking),
+        _section("verdict", "Verdict", summary(run) if several else None, cards, *notes, *lacking),
         _section("overview", "All pairs by layer", pairs_by_layers(parts, reach)) if overview else None,
         *(_part(part, i, reach, several) for i, part in enumerate(parts)),
+        _compared(run),
         _predictors(run),
         _section("doctor", "The sentences: what the doctor found", made.doctor(parts)),
         _section("settings", "Settings", made.settings(parts)),
@@ -159,6 +162,9 @@ def _evidence(part: Part) -> Markup | None:
     if drawn:
         tables = tag("details", tag("summary", "The curves as tables"), *evidence.numbers(part))
         shown += [tag("h4", "Fit and similarity over layers"), drawn, tables]
+    places = scatter.before_and_after(part)
+    if places:
+        shown += [tag("h4", "Sentences before and after the map"), places]
     return tag("div", *shown) if shown else None
 
 
@@ -167,6 +173,11 @@ def _predictors(run: Run) -> Markup | None:
     found = run.predictors if run.predictors is not None else run.parts[0].tables.get("predictors")
     drawn = evidence.predictors(found, run.parts)
     return _section("predictors", "Which measure foretells the gain", drawn) if drawn else None
+
+
+def _compared(run: Run) -> Markup | None:
+    shown = compared.against_others(run)
+    return _section("compared", "Against other methods", shown) if shown else None
 
 
 def _section(name: str, heading: str, *children: Child) -> Markup:

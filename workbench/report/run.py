@@ -14,6 +14,7 @@ NEEDED = {
     "fit": "layer method r2 r2_median cosine ratio_to_control n_fit n_held_out warning",
     "similarity": "site layer method value low high n note",
     "confounds": "site layer method confound rho low high mean n note",
+    "pca": "layer method language mapped x y share_x share_y",
     "exploration": "method intervention site layer joint strength gain low high band_low band_high p "
     "beyond_band margin_gain n task pair model language",
     "predictors": "scope pair method rho low high p n note",
@@ -25,10 +26,17 @@ NEEDED = {
     "correct margin",
 }
 """The tables of a study, and the columns that the report reads."""
+COMPARISON = (
+    "pair task method family title chosen gain gain_low gain_high n verdict holm_p holm_verdict over_own "
+    "over_own_low over_own_high random_over random_over_low random_over_high "
+    "shuffled_over shuffled_over_low shuffled_over_high retention noninferior fit_tokens pairs labels "
+    "translations item_tokens note"
+)
+"""The same of the table that `workbench compare` leaves in a run's folder; most runs have none."""
 RECORDS = ("manifest", "verdict", "choices", "timings")
 _MARKS = ("manifest.json", "choices.json", "selection.parquet", "shards")
 """Any of these makes a folder the place of a study, finished or not."""
-_STORES = ("store", "shards", "figures")
+_STORES = ("store", "shards", "figures", "compare")
 
 
 @dataclass(frozen=True)
@@ -136,6 +144,8 @@ class Run:
     selection: pd.DataFrame | None
     """All parts' rows, with the verdicts corrected together."""
     predictors: pd.DataFrame | None
+    comparison: pd.DataFrame | None
+    """Other methods on the same items; None where they were not compared."""
     options: str | None
     """The options file that repeats the run."""
     command: str | None
@@ -166,6 +176,7 @@ def read_run(folder: str | Path) -> Run:
         parts,
         _table(folder, "selection"),
         _table(folder, "predictors"),
+        _table(folder, "comparison"),
         _read_text(folder / "study.toml"),
         _read_text(folder / "command.txt"),
     )
@@ -202,7 +213,7 @@ def _table(place: Path, name: str) -> pd.DataFrame | None:
         return None
     # Of the sweep only test rows are shown item by item: dev rows can be millions.
     found = _read(path, [("split", "==", "test")] if name == "sweep" else None)
-    for column in NEEDED[name].split():
+    for column in (NEEDED | {"comparison": COMPARISON})[name].split():
         if column not in found:
             raise InputError(f"{path} is not the table {name} of a study: it has no column {column!r}")
     return found

@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.report.markup import Child, Markup, tag
+from workbench.report.markup import Child, Markup, table, tag
 from workbench.report.run import Part, Run
-from workbench.report.words import between, count, language, listed, number, plain, probability, signed, words
+from workbench.report.sure import how_sure
+from workbench.report.words import between, language, listed, number, plain, probability, signed, words
 
 KINDS = {
     "helps": "The interval of the gain on test lies above 0.",
@@ -34,9 +35,41 @@ def verdict_card(run: Run, part: Part, place: int) -> Markup:
         tag("p", part.verdict.get("sentence") or _sentence(best), class_="sentence"),
         _corrected(best, together, len(run.parts)),
         tag("dl", *_figures(part, best), class_="figures"),
-        tag("ul", *(tag("li", line) for line in how_sure(part, best))),
+        tag("ul", *(tag("li", line) for line in _beside(part, best))),
         class_=f"card {_known(kind)}-edge",
     )
+
+
+def summary(run: Run) -> Markup:
+    """One row for each pair and task, each linked to its section; the verdict is the corrected one."""
+    rows: list[list[Child]] = []
+    for place, part in enumerate(run.parts):
+        link = tag("a", part.title, href=f"#part-{place}" if part.finished else "#verdict")
+        best = part.headline
+        if best is None:
+            rows.append([link, "none yet", *[""] * 6])
+            continue
+        together = run.together(part)
+        kind = str(best.verdict if together is None else together.holm_verdict)
+        share = part.verdict.get("share_of_gap")
+        nothing = pd.isna(best.layer)
+        rows.append(
+            [
+                link,
+                tag("span", kind, class_=f"badge {_known(kind)}"),
+                "none" if nothing else part.jointly or str(part.layer),
+                "" if nothing else f"{words(best.method)}, {words(best.intervention)}",
+                "" if nothing else f"{best.strength:g}",
+                signed(best.gain),
+                between(best.gain_low, best.gain_high),
+                plain(None) if share is None else f"{share:.0%}".replace("%", "\u00a0%"),
+            ]
+        )
+    heads = ["pair and task", "verdict", "layer", "method", "strength α"]
+    heads += ["gain on test", "95 % interval", "share of the gap"]
+    corrected = any(run.together(part) is not None for part in run.parts)
+    caption = "All pairs and tasks" + (", verdicts corrected together (Holm)" if corrected else "")
+    return table(caption, heads, rows, words=4, class_="summary")
 
 
 def _known(kind: str) -> str:
@@ -111,46 +144,10 @@ def _of(interval: dict[str, Any]) -> str:
     return between(interval["low"], interval["high"])
 
 
-def how_sure(part: Part, best: pd.Series) -> list[Child]:
+def _beside(part: Part, best: pd.Series) -> list[Child]:
     """What stands beside the verdict: whom it beats, how stable it is, and what it costs."""
-    if pd.isna(best.layer):
-        return ["On dev no patch was better than none by more than its own error, so none was made on test."]
-    return [line for line in (*_compared(part), *_stable(best), *_costs(part, best)) if line]
-
-
-def _compared(part: Part) -> Iterator[Child]:
-    selection = part.tables["selection"]
-    others = selection[~selection.headline]
-    beaten = [words(one.method) for one in others.itertuples() if (number(one.headline_over_low) or 0) > 0]
-    level = [words(one.method) for one in others.itertuples() if words(one.method) not in beaten]
-    if beaten:
-        yield f"On test it does better than {listed(beaten)}."
-    if level:
-        yield f"It is not told apart from {listed(level)}."
-    gaining = others[others.control & (others.gain_low > 0)]
-    for control in gaining.itertuples():
-        yield (
-            f"Mind what a control does by itself: {words(control.method)} gains {signed(control.gain)} "
-            f"{between(control.gain_low, control.gain_high)}."
-        )
-
-
-def _stable(best: pd.Series) -> Iterator[Child]:
-    yield (
-        f"{count(int(best.gained), 'test item')} became right, {int(best.lost):,} wrong; "
-        f"so many items could have shown a gain of {plain(best.detectable)}."
-    )
-    agreement = f"{float(best.agreement):.0%}".replace("%", " %")
-    yield (
-        f"Chosen again without a fifth of dev: the same layer in {agreement} of the folds, gain "
-        f"{signed(best.crossfit_gain)}, regret {plain(best.regret)}. Choosing alone brought "
-        f"{signed(best.optimism)}."
-    )
-    if number(best.refits):
-        yield (
-            f"Maps from {int(best.refits)} draws of the sentences gain {signed(best.refit_low)} to "
-            f"{signed(best.refit_high)} (sd {plain(best.refit_sd)})."
-        )
+    nothing = pd.isna(best.layer)
+    return [*how_sure(part.tables["selection"]), *([] if nothing else _costs(part, best))]
 
 
 def _costs(part: Part, best: pd.Series) -> Iterator[Child]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from workbench.cards import card, estimate
 from workbench.errors import InputError
 from workbench.select.choice import Choice, check_split, paired_correct, rows_of
 from workbench.stats import (
@@ -70,6 +71,17 @@ class Verdict:
         if self.kind == "undecided":
             return f"undecided: {shown}; so many items could have detected {self.detectable:.3f} ({flipped})"
         return f"it {self.kind}: {shown} ({flipped})"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "gain on test": f"{estimate(self.gain, 3)}, {self.gain.level:.0%} interval, n = {self.gain.n}",
+            "flipped": f"{self.gained} became right, {self.lost} wrong",
+            "p": f"{self.p:.3g}",
+            "p, by Holm": None if self.adjusted_p is None else f"{self.adjusted_p:.3g}",
+            f"within ±{self.delta:g}": "shown" if self.within_delta else "not shown",
+            "could have detected": f"{self.detectable:.3f}",
+        }
+        return card("Verdict", self.headline, lead=self.sentence, facts=facts, edge=self.kind)
 
 
 def decide(

@@ -16,13 +16,15 @@ from workbench.study.confounds import confounds_table
 from workbench.study.curve import DRAWS, curve_table
 from workbench.study.geometry import geometry_table, lens_table
 from workbench.study.mismatch import mismatch_table
+from workbench.study.pca import pca_table
 from workbench.study.settings import Settings
 from workbench.study.similarity import grid_table, null_table, similarity_table
 from workbench.study.tables import Facts, fit_table
 from workbench.tasks import AnswerTask, Task
 from workbench.text import ParallelText, Split
+from workbench.types import Component
 
-COMPONENT = "resid_post"
+COMPONENT: Component = "resid_post"
 """Where states are mapped."""
 
 
@@ -124,6 +126,12 @@ class Alignment:
             lens_table(self.facts, self.model, self.text, states, pair, rows),
         )
         return pd.concat(tables, ignore_index=True)
+
+    def pca_table(self, maps: LayerMaps, states: Activations, method: str | None = None) -> pd.DataFrame:
+        """Where some held-out sentences lie before and after a method's maps, by default the headline's."""
+        pair, rows = (self.source, self.target), self.split.test
+        name = self.settings.headline if method is None else method
+        return pca_table(self.facts, states, pair, rows, name, maps, COMPONENT)
 
     def confounds_table(self, states: Activations) -> pd.DataFrame:
         """Whether any measure goes along with length, fertility, shared tokens or script."""

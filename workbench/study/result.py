@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -25,7 +25,11 @@ from workbench.select import (
 from workbench.stats import Interval, MarginTest, wilson_interval
 from workbench.study.facts import FirstFacts
 from workbench.study.settings import Settings
+from workbench.study.shown import result_card, result_line
 from workbench.sweep import CLEAN
+
+if TYPE_CHECKING:
+    from workbench.panel import Panel
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ class StudyResult(Judgement):
     facts: FirstFacts
     """What was known before anything was patched."""
     tables: dict[str, pd.DataFrame]
-    """`fit`, `similarity`, `confounds`, `sweep`, `exploration`, `selection`."""
+    """`fit`, `similarity`, `confounds`, `pca`, `sweep`, `exploration`, `selection` and others."""
     paths: dict[str, Path]
     seconds: dict[str, float]
 
@@ -115,6 +119,18 @@ class StudyResult(Judgement):
             self.retained,
             self.target,
         )
+
+    def explore(self, *more: str | Path) -> "Panel":
+        """A panel in the notebook to look at layers; `more` are folders with further tables (`grid`)."""
+        from workbench.panel import explore
+
+        return explore(self.paths["manifest"].parent, *more)
+
+    def __repr__(self) -> str:
+        return result_line(self)
+
+    def _repr_html_(self) -> str:
+        return result_card(self)
 
 
 def headline_of(choices: Mapping[str, Choice], settings: Settings) -> str:

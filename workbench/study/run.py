@@ -4,8 +4,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -23,12 +24,17 @@ from workbench.study.facts import FirstFacts, first_facts
 from workbench.study.result import StudyResult, headline_of, judge
 from workbench.study.saved import save_patch
 from workbench.study.settings import Settings
+from workbench.study.shown import study_card, study_line
 from workbench.study.tables import predictors_table, selection_table
 from workbench.study.writing import SPLITS, patch_card, paths_in, write_study
-from workbench.sweep import Branch, sweep
+from workbench.sweep import Branch, Classes, class_prototypes, sweep
 from workbench.tasks import Example, SplitName, same_items
+from workbench.tasks.scoring import Normalisation
 from workbench.text import ParallelText
 from workbench.types import Site
+
+if TYPE_CHECKING:
+    from workbench.panel import Panel
 
 FOLDS = 5
 """Of dev, to see how much of its gain was choosing."""
@@ -95,6 +101,8 @@ class Study:
         choices = {method: one.choice for method, one in found.items()}
         # Fixed on disk before a test item is scored.
         freeze(choices, self.folder / "choices.json", self.alignment.facts | {"states": states.digest})
+        headline = headline_of(choices, self.settings)
+        tables["pca"] = self.alignment.pca_table(maps[headline], states, headline)
         with self._timed("test"):
             test = self.test(maps, choices, states)
         tables |= {"sweep": pd.concat([dev, test], ignore_index=True), "exploration": explore(own)}
@@ -106,6 +114,18 @@ class Study:
                 self.branch(maps, result.headline.choice), result.paths["patch"], patch_card(self, result)
             )
         return result
+
+    def explore(self, *more: str | Path) -> "Panel":
+        """A panel in the notebook on what the folder holds; `more` are folders with further tables."""
+        from workbench.panel import explore
+
+        return explore(self.folder, *more)
+
+    def __repr__(self) -> str:
+        return study_line(self)
+
+    def _repr_html_(self) -> str:
+        return study_card(self)
 
     def items(self, language: str, split: SplitName) -> tuple[Any, ...]:
         """The task's items, none where it is not asked in the language."""
@@ -202,12 +222,23 @@ class Study:
                         batch_size=self.settings.batch_size,
                         allow_naive=self.settings.allow_naive,
                         folder=self.folder / "shards" / (folder or split) / language,
-                        by=self.settings.choices_by,
+                        by=self._compared_by,
                         scorer=getattr(self.task, "scorer", None),
                         progress=self.progress,
                     )
                 )
         return pd.concat(tables, ignore_index=True)
+
+    @cached_property
+    def _compared_by(self) -> Normalisation | Classes:
+        """What choices are compared by; prototypes come from fit items in the target language."""
+        by = self.settings.choices_by
+        if by != "prototype":
+            return by
+        items, task = self.items(self.target, "fit"), f"task {self.task.name}"
+        return class_prototypes(
+            self.model, items, task=task, language=self.target, batch_size=self.settings.batch_size
+        )
 
     def refitted(self, branch: Branch, states: Activations) -> list[Branch]:
         """The same patch with maps from other draws of the fitting sentences, each with the next seed."""

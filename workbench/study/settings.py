@@ -10,7 +10,7 @@ from workbench.errors import InputError, did_you_mean
 from workbench.intervene import INTERVENTIONS, Positions
 from workbench.intervene.base import POSITIONS
 from workbench.select import DELTA, FITS
-from workbench.tasks.scoring import Normalisation
+from workbench.tasks.scoring import ComparedBy
 
 JOINT = ("cascade", "from_clean")
 
@@ -32,8 +32,9 @@ class Settings:
     """Which tokens are patched: the prompt's last, all of the prompt, or those generated too."""
     joint: tuple[str, ...] = ()
     """All layers at once as well: in `cascade`, or all computed `from_clean` runs."""
-    choices_by: Normalisation = "plain"
-    """What choices are compared by: log-likelihood `plain`, `per_token` or `per_character`."""
+    choices_by: ComparedBy = "plain"
+    """What choices are compared by: log-likelihood `plain`, `per_token` or `per_character`, or the nearest
+    class `prototype`, which is made of the task's fit items in the target language."""
     held_out: float = 0.2
     """The share of the parallel sentences on which fit and similarity are measured."""
     delta: float = DELTA
@@ -73,7 +74,7 @@ class Settings:
         for name in self.joint:
             if name not in JOINT:
                 raise InputError(f"unknown way to patch layers jointly {name!r}: {did_you_mean(name, JOINT)}")
-        if self.choices_by not in (known_ways := get_args(Normalisation)):
+        if self.choices_by not in (known_ways := get_args(ComparedBy)):
             hint = did_you_mean(self.choices_by, known_ways)
             raise InputError(f"unknown way to compare choices {self.choices_by!r}: {hint}")
         if not 0 < self.held_out < 1:

@@ -1,5 +1,6 @@
 """Sweeps: many branches over one task, one row per branch and example."""
 
+from workbench.sweep.classes import Classes, class_prototypes
 from workbench.sweep.naive import sweep_naive
 from workbench.sweep.plan import BRANCH, CLEAN, COLUMNS, Branch
 from workbench.sweep.run import sweep
@@ -12,6 +13,8 @@ __all__ = [
     "CLEAN",
     "COLUMNS",
     "Branch",
+    "Classes",
+    "class_prototypes",
     "read_examples",
     "score_choices",
     "slots_can",

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 
 from workbench.models import LanguageModel
-from workbench.sweep.naive import Scores, margin, naive_scores
+from workbench.sweep.naive import naive_scores
 from workbench.sweep.plan import Branch
-from workbench.sweep.score import Reading
+from workbench.sweep.rows import Scores, margin
+from workbench.sweep.score import Reading, classes_of, last_states
 from workbench.sweep.slots import slot_scores
 from workbench.sweep.suffix import suffix_scores
 
@@ -18,7 +19,11 @@ CHECKED = 8
 FACTOR = 4.0
 """A fast way may differ from naive by so much more than naive at one batch size from naive at another…"""
 FLOOR = 1e-4
-"""… or by this share of the logits' scale, for each token of a choice (in half precision: one step)."""
+"""… or by this share of the logits' scale, for each token of a choice (in half precision: one step).
+
+By class prototypes, a share of the distance between the nearest and the farthest class."""
+CLASS_FLOOR = 1e-5
+"""And there at least this share of the largest score: classes may lie close together, far from the origin."""
 
 FAST: dict[str, Callable[..., tuple[Scores, list[Scores]]]] = {"slots": slot_scores, "suffix": suffix_scores}
 """The fast ways: model, readings, branches → the clean run, and each branch."""
@@ -110,6 +115,11 @@ def _margins(scores: Scores, readings: Sequence[Reading]) -> list[float]:
 
 @torch.no_grad()
 def _floor(model: LanguageModel, readings: Sequence[Reading]) -> float:
+    if (classes := classes_of(readings)) is not None:
+        states = last_states(model, readings)
+        scores, step = classes.scores(states), torch.finfo(states.dtype).eps
+        range_ = float((scores.max(1).values - scores.min(1).values).max())
+        return max(max(FLOOR, step) * range_, max(CLASS_FLOOR, step) * float(scores.abs().max()))
     logits = model.run(model.batch([reading.prompt for reading in readings]))
     step = torch.finfo(logits.dtype).eps
     summed = max(len(choice) for reading in readings for choice in reading.choices)

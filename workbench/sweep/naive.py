@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -14,18 +13,10 @@ from workbench.intervene import INTERVENTIONS, Patch, Placement, applied
 from workbench.models import Batch, LanguageModel
 from workbench.models.base import Padding
 from workbench.progress import Progress, silent
-from workbench.sweep.plan import CLEAN, COLUMNS, Branch
+from workbench.sweep.plan import Branch
+from workbench.sweep.rows import Scores, choice_rows, table_of
 from workbench.sweep.score import Reading, all_single, read_examples, score_choices
-from workbench.tasks import AnswerExample, Example
-
-
-class Scores(NamedTuple):
-    """What one branch made of each example."""
-
-    choices: list[Tensor]
-    """Log-likelihoods of the choices, example by example."""
-    sizes: Tensor
-    """How far the patch moved each state; nothing where there is no patch."""
+from workbench.tasks import Example
 
 
 def sweep_naive(
@@ -45,13 +36,13 @@ def sweep_naive(
         raise InputError(f"no examples of {task} to sweep over")
     readings = read_examples(model, examples)
     facts = {"model": model.info.name, "task": task, "pair": pair}
-    tables = []
+    parts = []
     runs: list[Branch | None] = [*([None] if clean else []), *branches]
     for done, branch in enumerate(runs):
         scores = naive_scores(model, readings, branch, batch_size, padding)
-        tables.append(branch_table(readings, branch, scores, facts))
+        parts.append(choice_rows(readings, branch, scores, facts))
         progress("sweep", done + 1, len(runs))
-    return pd.concat(tables, ignore_index=True)
+    return table_of(parts)
 
 
 def naive_scores(
@@ -94,50 +85,3 @@ def mean_size(placements: Sequence[Placement]) -> Float[Tensor, " batch"]:
     sizes = [placement.size for placement in placements if placement.size is not None]
     assert len(sizes) == len(placements), "the model's run lets no silent hook pass"
     return torch.stack(sizes).mean(0)
-
-
-def branch_table(
-    readings: Sequence[Reading], branch: Branch | None, scores: Scores, facts: dict[str, str]
-) -> pd.DataFrame:
-    """The rows of one branch."""
-    return rows_table(
-        [reading.example for reading in readings], branch, _choice_columns(readings, scores), facts
-    )
-
-
-def rows_table(
-    examples: Sequence[Example | AnswerExample],
-    branch: Branch | None,
-    found: dict[str, Any],
-    facts: dict[str, str],
-) -> pd.DataFrame:
-    """The rows of one branch, given what it made of each example."""
-    columns = {
-        **dict.fromkeys(COLUMNS),
-        **facts,
-        **({"method": CLEAN} if branch is None else branch.columns),
-        "language": [example.language for example in examples],
-        "split": [example.split for example in examples],
-        "example": [example.id for example in examples],
-        "group": [example.group for example in examples],
-        **found,
-    }
-    return pd.DataFrame(columns)[list(COLUMNS)].astype(COLUMNS)
-
-
-def _choice_columns(readings: Sequence[Reading], scores: Scores) -> dict[str, Any]:
-    examples = [reading.example for reading in readings]
-    predictions = [int(score.argmax()) for score in scores.choices]
-    return {
-        "prediction": predictions,
-        "correct": [p == e.answer for p, e in zip(predictions, examples, strict=True)],
-        "margin": [margin(s, e.answer) for s, e in zip(scores.choices, examples, strict=True)],
-        "score": [float(s[e.answer]) for s, e in zip(scores.choices, examples, strict=True)],
-        "patch_size": scores.sizes.numpy(),
-    }
-
-
-def margin(scores: Tensor, answer: int) -> float:
-    """Log-likelihood of the right choice minus that of the best other one."""
-    others = torch.cat([scores[:answer], scores[answer + 1 :]])
-    return float(scores[answer] - others.max())

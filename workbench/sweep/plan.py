@@ -43,10 +43,11 @@ the method.
 a branch of one site; for one of several sites `cascade`, where each patch sees the stream as those below
 it left it, or `from_clean`, where all are computed from one unpatched run and overwritten.
 
-`margin` is the log-likelihood of the right choice minus that of the best other one, and `score` that of
-the right choice. For generated answers `score` is the scorer's, `correct` means that it is 1, `generated`
-is the text, and there is neither prediction nor margin. `patch_size` is ‖h′ − h‖ / ‖h‖, its mean over the
-patched tokens of the prompt and over the sites.
+`margin` is the score of the right choice minus that of the best other one, and `score` that of the right
+choice: its log-likelihood, or how near the class is where choices are compared by prototypes. For generated
+answers `score` is the scorer's, `correct` means that it is 1, `generated` is the text, and there is neither
+prediction nor margin. `patch_size` is ‖h′ − h‖ / ‖h‖, its mean over the patched tokens of the prompt and
+over the sites.
 """
 
 BRANCH = ["method", "seed", "intervention", "site", "layer", "positions", "joint", "strength"]

@@ -12,8 +12,10 @@ from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
 from workbench.sweep.answers import Generation, Question, answer_columns, read_questions
 from workbench.sweep.check import FAST, check_fast
-from workbench.sweep.naive import Scores, branch_table, naive_scores, rows_table
+from workbench.sweep.classes import Classes
+from workbench.sweep.naive import naive_scores
 from workbench.sweep.plan import COLUMNS, Branch
+from workbench.sweep.rows import Columns, Scores, choice_rows, rows, table_of
 from workbench.sweep.score import Reading, read_examples
 from workbench.sweep.shards import Shard, Shelf, plan_facts, plan_shards
 from workbench.sweep.slots import Limits, run_slots, slots_can
@@ -34,7 +36,7 @@ def sweep(
     progress: Progress = silent,
     allow_naive: bool = False,
     folder: Path | None = None,
-    by: Normalisation = "plain",
+    by: Normalisation | Classes = "plain",
     scorer: str | None = None,
     max_new_tokens: int = 32,
     until: str | None = "\n",
@@ -47,7 +49,8 @@ def sweep(
     With a `folder`, finished parts are kept there, and a sweep that was interrupted goes on where it was:
     its table is the same to the byte. Another sweep in the same folder has parts of its own.
 
-    `by` is what choices are compared by: their log-likelihood, plain or for each token or character.
+    `by` is what choices are compared by: their log-likelihood, plain or for each token or character; or how
+    near the prompt's last state is to a prototype of each, where they are classes (`class_prototypes`).
 
     Examples with answers are generated, greedily and naively, `max_new_tokens` at most and up to `until`;
     they need the `scorer` of their task.
@@ -70,7 +73,7 @@ def sweep(
     shelf = None
     if folder is not None:
         settings = {"task": task, "pair": pair, "clean": clean, "limits": vars(limits), "naive": allow_naive}
-        settings |= {"generation": vars(work.how) if work.how else None, "by": by}
+        settings |= {"generation": vars(work.how) if work.how else None, "by": _name_of(by)}
         shelf = Shelf(Path(folder), plan_facts(model, examples, branches, settings))
     return _finished(work, shelf, clean, allow_naive, progress)
 
@@ -98,9 +101,13 @@ def _finished(
     return whole[list(COLUMNS)].astype(COLUMNS).reset_index(drop=True)
 
 
-def compared_by(by: Normalisation, readings: Sequence[Reading], scores: Scores) -> Scores:
+def _name_of(by: Normalisation | Classes) -> str:
+    return f"prototypes of {by.digest}" if isinstance(by, Classes) else by
+
+
+def compared_by(by: Normalisation | Classes, readings: Sequence[Reading], scores: Scores) -> Scores:
     """The scores that choices are compared by."""
-    if by == "plain":
+    if by == "plain" or isinstance(by, Classes):
         return scores
     choices = []
     for reading, sums in zip(readings, scores.choices, strict=True):
@@ -135,11 +142,17 @@ class _Work:
         pair: str,
         limits: Limits,
         how: Generation | None,
-        by: Normalisation,
+        by: Normalisation | Classes,
     ):
         self.model, self.branches, self.limits, self.how, self.by = model, branches, limits, how, by
         self.facts = {"model": model.info.name, "task": task, "pair": pair}
-        self.items: Any = read_questions(model, examples) if how else read_examples(model, examples)
+        self.items: Any
+        if isinstance(by, Classes):
+            self.items = by.read(model, examples)
+        elif by == "prototype":
+            raise InputError("class prototypes need items: pass by=class_prototypes(model, fit_items, …)")
+        else:
+            self.items = read_questions(model, examples) if how else read_examples(model, examples)
 
     def ways(self, clean: bool, allow_naive: bool) -> list[str]:
         """The way of each branch, the clean run's (or "") first, once the fast ways are checked."""
@@ -168,17 +181,18 @@ class _Work:
     def run(self, shard: Shard) -> pd.DataFrame:
         """The rows of a shard, with the numbers of their branches and examples."""
         items = [self.items[i] for i in shard.rows]
-        tables = self._generated(items, shard) if self.how else self._scored(items, shard)
-        parts = [
-            table.assign(branch=number, row=list(shard.rows))
-            for number, table in zip(shard.branches, tables, strict=True)
-        ]
-        return pd.concat(parts, ignore_index=True)
+        found = self._generated(items, shard) if self.how else self._scored(items, shard)
+        return table_of(
+            [
+                columns | {"branch": [number] * len(items), "row": list(shard.rows)}
+                for number, columns in zip(shard.branches, found, strict=True)
+            ]
+        )
 
     def _branch(self, number: int) -> Branch | None:
         return self.branches[number - 1] if number else None
 
-    def _scored(self, readings: Sequence[Reading], shard: Shard) -> list[pd.DataFrame]:
+    def _scored(self, readings: Sequence[Reading], shard: Shard) -> list[Columns]:
         those = [branch for number in shard.branches if (branch := self._branch(number)) is not None]
         clean = 0 in shard.branches
         found: list[Scores]
@@ -192,15 +206,15 @@ class _Work:
             below, found = run_suffix(self.model, readings, those, clean=clean)
             found = [below, *found] if below is not None else found
         return [
-            branch_table(readings, self._branch(number), compared_by(self.by, readings, scores), self.facts)
+            choice_rows(readings, self._branch(number), compared_by(self.by, readings, scores), self.facts)
             for number, scores in zip(shard.branches, found, strict=True)
         ]
 
-    def _generated(self, questions: Sequence[Question], shard: Shard) -> list[pd.DataFrame]:
+    def _generated(self, questions: Sequence[Question], shard: Shard) -> list[Columns]:
         assert self.how is not None
-        tables = []
+        parts = []
         for number in shard.branches:
             branch = self._branch(number)
             columns: Mapping[str, Any] = answer_columns(self.model, questions, branch, self.how)
-            tables.append(rows_table([q.example for q in questions], branch, dict(columns), self.facts))
-        return tables
+            parts.append(rows([q.example for q in questions], branch, columns, self.facts))
+        return parts

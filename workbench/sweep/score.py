@@ -12,7 +12,10 @@ from torch import Tensor
 from workbench.errors import InputError
 from workbench.models import Batch, LanguageModel
 from workbench.models.base import Padding
-from workbench.tasks import Example
+from workbench.tasks import Example, Prototypes
+
+LOGITS = 2**25
+"""Most logits held at a time."""
 
 Patched = Callable[[Batch, Int[Tensor, " batch"]], AbstractContextManager[Any]]
 """Given a batch and where each row's prompt ends, a block in which its run is patched."""
@@ -25,6 +28,8 @@ class Reading:
     example: Example
     prompt: tuple[int, ...]
     choices: tuple[tuple[int, ...], ...]
+    classes: Prototypes | None = None
+    """What the prompt's last state is compared with, in place of any reading of choices (see `classes`)."""
 
 
 def read_examples(model: LanguageModel, examples: Sequence[Example]) -> list[Reading]:
@@ -59,9 +64,10 @@ def score_choices(
     """Σ log p(choice token | prompt, choice tokens before it), for each choice of each example.
 
     Where all choices are single tokens, one run of the prompt scores them all; else every choice is
-    run behind its prompt.
+    run behind its prompt. Where they are classes, the prompt's last state is enough.
     """
     single = all_single(readings)
+    by_classes = classes_of(readings)
     rows = [(i, c) for i, r in enumerate(readings) for c in range(1 if single else len(r.choices))]
     scores: list[list[Tensor]] = [[] for _ in readings]
     for start in range(0, len(rows), batch_size):
@@ -71,9 +77,14 @@ def score_choices(
         batch = model.batch(texts, padding)
         at = batch.last - torch.tensor([len(tail) for tail in tails], device=batch.last.device)
         with patched(batch, at) if patched else nullcontext():
-            logits = model.run(batch)
+            found = model.run(batch, head=by_classes is None)
+        if by_classes is not None:
+            states = found[torch.arange(len(part)), at.to(found.device)]
+            for (i, _), similar in zip(part, by_classes.scores(states), strict=True):
+                scores[i] += list(similar)
+            continue
         for row, (i, c) in enumerate(part):
-            log_p = logits[row, int(at[row]) : int(batch.last[row]) + 1].float().log_softmax(-1).cpu()
+            log_p = found[row, int(at[row]) : int(batch.last[row]) + 1].float().log_softmax(-1).cpu()
             if single:
                 scores[i] += [log_p[0, choice[0]] for choice in readings[i].choices]
             else:
@@ -82,6 +93,36 @@ def score_choices(
     return [torch.stack(values) for values in scores]
 
 
+def log_likelihoods(
+    model: LanguageModel,
+    readings: Sequence[Reading],
+    states: Float[Tensor, "token d_model"],
+    tokens: Int[Tensor, " token"],
+) -> list[Float[Tensor, " choice"]]:
+    """Summed log p of the tokens of each choice, all in order, from the last layer's states before them."""
+    parts = []
+    step = max(LOGITS // model.info.d_vocab, 1)
+    for some, ids in zip(states.split(step), tokens.split(step), strict=True):
+        log_p = model.unembed(model.final_norm(some[None]))[0].float().log_softmax(-1)
+        parts.append(log_p.gather(-1, ids.to(log_p.device)[:, None])[:, 0].cpu())
+    lengths = [len(choice) for reading in readings for choice in reading.choices]
+    sums = torch.stack([part.sum() for part in torch.cat(parts).split(lengths)])
+    return list(sums.split([len(reading.choices) for reading in readings]))
+
+
 def all_single(readings: Sequence[Reading]) -> bool:
     """Whether every choice is one token, so that a run of the prompt scores them all."""
     return all(len(choice) == 1 for reading in readings for choice in reading.choices)
+
+
+def classes_of(readings: Sequence[Reading]) -> Prototypes | None:
+    """What all readings of one sweep are compared with, or None where choices are read."""
+    return readings[0].classes if readings else None
+
+
+@torch.no_grad()
+def last_states(model: LanguageModel, readings: Sequence[Reading]) -> Float[Tensor, "example d_model"]:
+    """The states of the prompts' last tokens where they leave the last layer, unpatched."""
+    batch = model.batch([reading.prompt for reading in readings])
+    h = model.run(batch, head=False)
+    return h[torch.arange(len(h)), batch.last.to(h.device)]

@@ -26,7 +26,7 @@ from workbench.sweep.slots import Limits, slot_runs
 from workbench.sweep.suffix import suffix_runs
 from workbench.tasks import AnswerExample, Example
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same plan would give other rows."""
 NAIVE_BRANCHES, SUFFIX_BRANCHES = 8, 64
 """Most branches in one shard."""

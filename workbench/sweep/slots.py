@@ -27,16 +27,14 @@ from workbench.intervene import INTERVENTIONS, Intervention, Map, PositionPatch,
 from workbench.models import Hook, LanguageModel, TokenTree
 from workbench.models.support import support_table
 from workbench.progress import Progress, silent
-from workbench.sweep.naive import Scores, branch_table
 from workbench.sweep.plan import Branch
-from workbench.sweep.score import Reading, read_examples
+from workbench.sweep.rows import Scores, choice_rows, table_of
+from workbench.sweep.score import LOGITS, Reading, read_examples
 from workbench.tasks import Example
 from workbench.types import Site
 
 SLOTS = 256
 """Most tokens of branches in one row."""
-LOGITS = 2**25
-"""Most logits held at a time."""
 
 
 def slots_can(model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]) -> str | None:
@@ -95,11 +93,11 @@ def sweep_slots(
     facts = {"model": model.info.name, "task": task, "pair": pair}
     limits = Limits(batch_size, token_budget, slots)
     unpatched, patched = slot_scores(model, readings, branches, limits, progress)
-    tables = [branch_table(readings, None, unpatched, facts)] if clean else []
-    tables += [branch_table(readings, b, s, facts) for b, s in zip(branches, patched, strict=True)]
-    if not tables:
+    parts = [choice_rows(readings, None, unpatched, facts)] if clean else []
+    parts += [choice_rows(readings, b, s, facts) for b, s in zip(branches, patched, strict=True)]
+    if not parts:
         raise InputError(f"nothing to sweep over {task}: no branches, and no clean run")
-    return pd.concat(tables, ignore_index=True)
+    return table_of(parts)
 
 
 @dataclass(frozen=True)
@@ -247,11 +245,14 @@ class Pack:
         return hook
 
     def scores(self, h: Float[Tensor, "batch pos d_model"]) -> Iterator[list[Tensor]]:
-        """For each row, and in it for each block (clean first), the log-likelihoods of the choices."""
+        """For each row, and in it for each block (clean first), the scores of the choices."""
         n = len(self.branches) + 1
         for row, reading in enumerate(self.readings):
             size, head = block_size(reading), len(reading.prompt) - 1
             states = h[row, head : head + size * n]
+            if reading.classes is not None:
+                yield list(reading.classes.scores(states))
+                continue
             offsets, tokens, owner = _wanted(reading)
             log_p = self._log_likelihoods(states, size, offsets.to(h.device), tokens.to(h.device))
             sums = torch.zeros(n, len(reading.choices)).index_add_(1, owner, log_p)

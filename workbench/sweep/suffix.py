@@ -5,26 +5,29 @@ by layer, unpatched; wherever branches begin, each of them goes on from there to
 takes any positions, any sites and sets of sites, and any backend that can start at a layer.
 
 Rows are trees where a model takes them and only the residual stream is patched: a prompt and behind it all
-its choices, each seeing the prompt and itself. Otherwise every choice has a row of its own.
+its choices, each seeing the prompt and itself. Where a backend keeps keys and values, prompts are run once
+and choices behind them (see `forked`). Otherwise every choice has a row of its own, prompt and all.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from workbench.errors import InputError
-from workbench.intervene import Placement
+from workbench.intervene import Patch, Placement
 from workbench.models import Hook, LanguageModel
 from workbench.models.base import Padding
 from workbench.progress import Progress, silent
-from workbench.sweep.naive import Scores, branch_table, mean_size, patches_of
+from workbench.sweep.forked import ForkedRows, forks
+from workbench.sweep.naive import mean_size, patches_of
 from workbench.sweep.plan import Branch
-from workbench.sweep.score import Reading, all_single, read_examples
-from workbench.sweep.slots import LOGITS, Limits, Pack, block_size, too_long, trees_tried
+from workbench.sweep.rows import Scores, choice_rows, table_of
+from workbench.sweep.score import Reading, all_single, classes_of, log_likelihoods, read_examples
+from workbench.sweep.slots import Limits, Pack, block_size, too_long, trees_tried
 from workbench.tasks import Example
 from workbench.types import Site
 
@@ -45,7 +48,7 @@ def sweep_suffix(
     """The table of `sweep_naive`, from runs that share the layers below their patches.
 
     A run has at most `batch_size` examples and `token_budget` tokens (but one example at least). `padding`
-    says on which side rows that are no trees are padded.
+    says on which side rows are padded that hold a prompt with one choice each.
     """
     if not examples:
         raise InputError(f"no examples of {task} to sweep over")
@@ -53,11 +56,11 @@ def sweep_suffix(
     facts = {"model": model.info.name, "task": task, "pair": pair}
     limits = Limits(batch_size, token_budget)
     unpatched, patched = suffix_scores(model, readings, branches, limits, padding, progress)
-    tables = [branch_table(readings, None, unpatched, facts)] if clean else []
-    tables += [branch_table(readings, b, s, facts) for b, s in zip(branches, patched, strict=True)]
-    if not tables:
+    parts = [choice_rows(readings, None, unpatched, facts)] if clean else []
+    parts += [choice_rows(readings, b, s, facts) for b, s in zip(branches, patched, strict=True)]
+    if not parts:
         raise InputError(f"nothing to sweep over {task}: no branches, and no clean run")
-    return pd.concat(tables, ignore_index=True)
+    return table_of(parts)
 
 
 def suffix_can(model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]) -> str | None:
@@ -102,16 +105,16 @@ def suffix_runs(
     order = sorted(range(len(branches)), key=lambda j: _leaves(branches[j]))
     for trees in dict.fromkeys(kinds or [_takes_trees(model, [])]):
         mine = [j for j in order if kinds[j] == trees]
-        for rows in _batches(readings, trees, limits):
+        for rows in _batches(readings, trees or forks(model, readings), limits):
             yield rows, mine
 
 
-def _batches(readings: Sequence[Reading], trees: bool, limits: Limits) -> Iterator[list[int]]:
+def _batches(readings: Sequence[Reading], shared: bool, limits: Limits) -> Iterator[list[int]]:
     single = all_single(readings)
 
     def shape(reading: Reading) -> tuple[int, int]:
-        """Its rows, and how long they are."""
-        if trees:
+        """Its rows, and how long they are; where choices share their prompt, that of all its tokens."""
+        if shared:
             return 1, len(reading.prompt) - 1 + block_size(reading)
         longest = max(len(choice) for choice in reading.choices)
         return (1 if single else len(reading.choices)), len(reading.prompt) + longest - 1
@@ -140,10 +143,8 @@ def run_suffix(
     clean: bool = True,
 ) -> tuple[Scores | None, list[Scores]]:
     """One batch: the clean run (with `clean`), and each branch, from where it leaves the clean run."""
-    rows: Rows = (
-        TreeRows(model, readings) if _takes_trees(model, branches) else PlainRows(model, readings, padding)
-    )
-    placed = [[Placement(patch, rows.mask, rows.ends) for patch in patches_of(b)] for b in branches]
+    rows = _rows(model, readings, branches, padding)
+    placed = [[rows.place(patch) for patch in patches_of(b)] for b in branches]
     _look(
         rows, [p for b, those in zip(branches, placed, strict=True) if b.joint == "from_clean" for p in those]
     )
@@ -164,6 +165,16 @@ def run_suffix(
     return Scores(rows.scores(h), torch.zeros(len(readings), dtype=torch.float64)), patched
 
 
+def _rows(
+    model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch], padding: Padding
+) -> "Rows":
+    if _takes_trees(model, branches):
+        return TreeRows(model, readings)
+    if forks(model, readings):
+        return ForkedRows(model, readings)
+    return PlainRows(model, readings, padding)
+
+
 def _takes_trees(model: LanguageModel, branches: Sequence[Branch]) -> bool:
     stream = all(site.component == "resid_post" for branch in branches for site, _ in branch.parts)
     return stream and trees_tried(model) is None
@@ -179,11 +190,9 @@ def _leaves(branch: Branch) -> int:
     return lowest if within else lowest + 1
 
 
-def _go_on(
-    rows: "Rows", placements: Sequence[Placement], h: Tensor | None, at: int, top: int
-) -> Float[Tensor, "row pos d_model"]:
+def _go_on(rows: "Rows", placements: Sequence[Any], h: "State | None", at: int, top: int) -> "State":
     """From the input of layer `at` to the top, patched."""
-    above: dict[Site, Hook] = {}
+    above: dict[Site, Any] = {}
     for placement in placements:
         site = placement.patch.site
         if site.layer < at:
@@ -197,13 +206,13 @@ def _go_on(
     return h
 
 
-def _look(rows: "Rows", placements: Sequence[Placement]) -> None:
+def _look(rows: "Rows", placements: Sequence[Any]) -> None:
     """Let placements compute their new states in one unpatched run."""
-    by_site: dict[Site, list[Placement]] = {}
+    by_site: dict[Site, list[Any]] = {}
     for placement in placements:
         by_site.setdefault(placement.patch.site, []).append(placement)
 
-    def looking(those: Sequence[Placement]) -> Hook:
+    def looking(those: Sequence[Any]) -> Hook:
         def hook(h: Tensor) -> None:
             for placement in those:
                 placement.look(h)
@@ -215,20 +224,24 @@ def _look(rows: "Rows", placements: Sequence[Placement]) -> None:
         rows.run({site: looking(those) for site, those in by_site.items()}, 0, stop, None)
 
 
+State = Any
+"""A residual, or where rows are in two parts that of each: nobody but the rows looks into it."""
+
+
 class Rows(Protocol):
     """What is run: prompts with their choices behind them."""
 
-    mask: Bool[Tensor, "row pos"]
-    ends: Int[Tensor, " row"]
-    """Where the prompts end."""
     first: Int[Tensor, " example"]
     """The first row of each example."""
 
-    def run(self, hooks: Mapping[Site, Hook], start: int, stop: int, h: Tensor | None) -> Tensor:
+    def place(self, patch: Patch) -> Any:
+        """The patch in these rows: a hook, which also takes a state and gives the patched one."""
+
+    def run(self, hooks: Mapping[Site, Any], start: int, stop: int, h: State | None) -> State:
         """From the input of one layer to that of another."""
 
-    def scores(self, h: Float[Tensor, "row pos d_model"]) -> list[Tensor]:
-        """Log-likelihoods of the choices of each example, from what leaves the last layer."""
+    def scores(self, h: State) -> list[Tensor]:
+        """Scores of the choices of each example, from what leaves the last layer."""
 
 
 class TreeRows:
@@ -241,12 +254,16 @@ class TreeRows:
         self.ends = self.pack.heads
         self.first = torch.arange(len(readings))
 
+    def place(self, patch: Patch) -> Placement:
+        """The patch in these rows."""
+        return Placement(patch, self.mask, self.ends)
+
     def run(self, hooks: Mapping[Site, Hook], start: int, stop: int, h: Tensor | None) -> Tensor:
         """From the input of one layer to that of another."""
         return self.model.run_tree(self.pack.tree, hooks, start=start, stop=stop, residual=h)
 
     def scores(self, h: Float[Tensor, "row pos d_model"]) -> list[Tensor]:
-        """Log-likelihoods of the choices of each example."""
+        """Scores of the choices of each example."""
         return [of_blocks[0] for of_blocks in self.pack.scores(h)]
 
 
@@ -271,20 +288,18 @@ class PlainRows:
         self.mask, self.first = self.batch.mask, torch.tensor(first)
         self.ends = self.batch.last - torch.tensor(ends, device=self.batch.last.device)
 
+    def place(self, patch: Patch) -> Placement:
+        """The patch in these rows."""
+        return Placement(patch, self.mask, self.ends)
+
     def run(self, hooks: Mapping[Site, Hook], start: int, stop: int, h: Tensor | None) -> Tensor:
         """From the input of one layer to that of another."""
         return self.model.run(self.batch, hooks=hooks, start=start, stop=stop, residual=h, head=False)
 
     def scores(self, h: Float[Tensor, "row pos d_model"]) -> list[Tensor]:
-        """Log-likelihoods of the choices of each example."""
+        """Scores of the choices of each example."""
         row, behind, token = (torch.tensor(column) for column in zip(*self.wanted, strict=True))
         states = h[row.to(h.device), (self.ends.cpu()[row] + behind).to(h.device)]
-        parts = []
-        step = max(LOGITS // self.model.info.d_vocab, 1)
-        for some, tokens in zip(states.split(step), token.split(step), strict=True):
-            log_p = self.model.unembed(self.model.final_norm(some[None]))[0].float().log_softmax(-1)
-            parts.append(log_p.gather(-1, tokens.to(log_p.device)[:, None])[:, 0].cpu())
-        sums = [
-            part.sum() for part in torch.cat(parts).split([len(c) for r in self.readings for c in r.choices])
-        ]
-        return list(torch.stack(sums).split([len(reading.choices) for reading in self.readings]))
+        if (classes := classes_of(self.readings)) is not None:
+            return list(classes.scores(states))
+        return log_likelihoods(self.model, self.readings, states, token)

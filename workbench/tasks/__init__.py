@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import InputError, did_you_mean
+from workbench.languages import canonical
 from workbench.reading import plain_name
 from workbench.tasks.answers import read_answers
 from workbench.tasks.base import AnswerExample, AnswerTask, ChoiceTask, Example, SplitName, Task, same_items
@@ -74,6 +75,7 @@ def read_task(
     "item" (the item's own) or a TOML file of templates. `options` are those of its reader, such as `seed` and
     `template`, and overrule the prompts.
     """
+    languages = None if languages is None else _listed(languages)
     name, colon, path = str(spec).partition(":")
     if name not in (*TASKS, "hub") and _is_table(Path(spec).expanduser()):
         name, path = "choices", str(spec)
@@ -83,7 +85,7 @@ def read_task(
         _check_name(name, HUB, "at the hub")
         asking = partial(TASKS[name], **_options(name, prompts, options))
         task = read_hub(name, asking, path or None, revision or None, languages)
-        return _told(task, prompts).only(languages, splits)
+        return _told(task, prompts).only(_asked_in(name, languages, options), splits)
     _check_name(name, TASKS, "or name a .tsv or .jsonl table")
     if colon and not path:
         raise InputError(f"{spec!r} names no path: write {name}:PATH or {name}")
@@ -93,10 +95,18 @@ def read_task(
     if not path and known["path"].default is inspect.Parameter.empty:
         raise InputError(f"task {name!r} needs a file: write {name}:PATH")
     if languages is not None and "languages" in known:
-        languages = _listed(languages)
         options["languages"] = languages
     task = reader(path, **options) if path else reader(**options)
-    return _told(task, prompts).only(languages, splits)
+    return _told(task, prompts).only(_asked_in(name, languages, options), splits)
+
+
+def _asked_in(name: str, languages: list[str] | None, options: dict[str, Any]) -> list[str] | None:
+    """The languages without the one that a translation goes into: no item is asked in it."""
+    if languages is None:
+        return None
+    into = inspect.signature(TASKS[name]).parameters.get("to")
+    to = None if into is None else canonical(options.get("to", into.default))
+    return [code for code in languages if canonical(code) != to] or languages
 
 
 def _told(task: ChoiceTask | AnswerTask, prompts: str | Path) -> ChoiceTask | AnswerTask:

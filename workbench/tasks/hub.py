@@ -1,13 +1,14 @@
 """Benchmarks of the Hugging Face hub by way of the library `datasets`, or a copy of them in a local folder.
 
 Rows are written as the makers' own files into a folder that lives as long as the reading: so the same reader
-checks them. No code of a data set is ever run.
+checks them; where a data set holds the makers' own files, these are read. No code of a data set is ever run.
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from workbench.tasks.records import Record
 
 _PARQUET = "refs/convert/parquet"  # the hub's own tables of a data set that is a script, which no longer runs
 _XCSQA = "en zh de es fr it jap nl pl pt ru ar vi hi sw ur"
-_ODD = {"jap": "ja", "jp": "ja"}
+_ODD = {"jap": "ja", "jp": "ja", "cz": "cs", "du": "nl"}
+_KINDS = (
+    "entity long_answer unanswerable date number number_with_unit short_phrase binary".split()  # as numbered
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class HubSource:
 
     name: str
     revision: str
-    files: dict[str, str]
+    files: dict[str, str] = field(default_factory=dict)
     record: Callable[[Record, str, int], Record] = lambda row, code, number: dict(row)
     """A row, its language and its number, to what the makers write."""
     codes: str | None = None
@@ -39,6 +43,12 @@ class HubSource:
     header: bool = True
     whole: Callable[[list[Record]], str] | None = None
     """Makes one text of all rows, where a file is not a line for each."""
+    together: str | None = None
+    """The configuration that holds all languages, where one does."""
+    own: str | None = None
+    """What the makers' own files are called, where the data set holds these; `language` is a code."""
+    gated: bool = False
+    """Whether its makers ask for conditions to be accepted."""
 
 
 def _story(row: Record, code: str, number: int) -> Record:
@@ -67,6 +77,18 @@ def _pair(row: Record, code: str, number: int) -> Record:
     label = ("entailment", "neutral", "contradiction")[row["label"]]
     texts = {"sentence1": row["premise"], "sentence2": row["hypothesis"]}
     return {"language": code, "gold_label": label, **texts, "promptID": row["premise"], "pairID": number}
+
+
+def _knowledge(row: Record, code: str, number: int) -> Record:
+    """A row of MKQA's table, where kinds of answers are numbers and the name of an item is a text."""
+    answers = {}
+    for language, found in row["answers"].items():
+        if isinstance(found, dict):  # one list for each field
+            found = [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
+        kinds = [one["type"] for one in found]
+        named = [_KINDS[kind] if isinstance(kind, int) else kind for kind in kinds]
+        answers[language] = [{**one, "type": kind} for one, kind in zip(found, named, strict=True)]
+    return {"example_id": int(row["example_id"]), "queries": row["queries"], "answers": answers}
 
 
 def _articles(rows: list[Record]) -> str:
@@ -144,6 +166,14 @@ HUB: dict[str, HubSource] = {
         {"test": "{code}.jsonl"},
         codes="en fr jp pt ru zh",
     ),
+    "mkqa": HubSource("apple/mkqa", _PARQUET, {"train": "mkqa.jsonl"}, _knowledge, together="mkqa"),
+    "mzsre": HubSource("", "", own=r"(?:.*/)?mzsre_test_duplicate_en(?P<language>[a-z]{2})\.json"),
+    "flores": HubSource(
+        "openlanguagedata/flores_plus",
+        "5fec6c13f9e5a4db2f745d4ec0d7c9721ddc4f06",
+        own=r"(?:dev|devtest)/(?P<language>[a-z]{3}_[A-Z][a-z]{3})\.jsonl",
+        gated=True,
+    ),
     "xcsqa": HubSource(
         "INK-USC/xcsr", _PARQUET, {"validation": "{code}/dev.jsonl"}, _question, _XCSQA, prefix="X-CSQA-"
     ),
@@ -160,31 +190,107 @@ def read_hub(
 ) -> ChoiceTask | AnswerTask:
     """Read a benchmark by its reader from the hub at a revision, or from a local copy of the data set."""
     source = HUB[name]
-    place = source.name if path is None else str(Path(path).expanduser())
-    at = None if path is not None else revision or source.revision
     if isinstance(languages, str):
         raise InputError("languages and splits are lists: write ['sw', 'en']")
-    wanted = None if languages is None else {canonical(code) for code in languages}
-    # The hub's own tables have a folder for each configuration, and nothing that names them.
-    by_folders = _is_parquet(at) if path is None else not (Path(place) / "README.md").is_file()
-    with tempfile.TemporaryDirectory(prefix="workbench-hub-") as temporary:
-        folder, written = Path(temporary) / "files", 0
-        for code in _codes(source, place, at, by_folders):
-            language = canonical(_ODD.get(code, code))
-            if wanted is None or language in wanted:
-                for split, file in source.files.items():
-                    rows = _rows(source, place, at, code, split, by_folders)
-                    _write(rows, source, folder / file.format(code=code, name=name_of(language)))
-                written += 1
-        if not written:
-            raise InputError(f"{place} has none of the languages {', '.join(sorted(wanted or ()))}")
-        try:
-            task = reader(folder)
-        except InputError as error:
-            raise InputError(str(error).replace(str(folder), place)) from error
+    wanted = None if languages is None else [canonical(code) for code in languages]
+    if source.own is not None:
+        place, at, task = _read_own(name, reader, path, revision, wanted)
+    else:
+        place = source.name if path is None else str(Path(path).expanduser())
+        at = None if path is not None else revision or source.revision
+        with tempfile.TemporaryDirectory(prefix="workbench-hub-") as temporary:
+            folder = Path(temporary) / "files"
+            _write_files(source, place, at, None if wanted is None else set(wanted), folder)
+            try:
+                task = reader(folder, languages=wanted) if source.together else reader(folder)
+            except InputError as error:
+                raise InputError(str(error).replace(str(folder), place)) from error
     pinned = "" if at is None or len(at) == 40 else ", which is not pinned"
     note = f"read from {place}" + (f" at {at}{pinned}" if at else "")
     return replace(task, notes=(*task.notes, note))
+
+
+def _write_files(
+    source: HubSource, place: str, revision: str | None, wanted: set[str] | None, folder: Path
+) -> None:
+    """The rows of the wanted languages as their makers' files."""
+    # The hub's own tables have a folder for each configuration, and nothing that names them.
+    local = revision is None
+    by_folders = not (Path(place) / "README.md").is_file() if local else _is_parquet(revision)
+    written = 0
+    for code in [source.together] if source.together else _codes(source, place, revision, by_folders):
+        language = "" if source.together else canonical(_ODD.get(code, code))
+        if source.together or wanted is None or language in wanted:
+            for split, file in source.files.items():
+                rows = _rows(source, place, revision, code, split, by_folders)
+                name = "" if source.together else name_of(language)
+                _write(rows, source, folder / file.format(code=code, name=name))
+            written += 1
+    if not written:
+        raise InputError(f"{place} has none of the languages {', '.join(sorted(wanted or ()))}")
+
+
+def _read_own(
+    name: str, reader: Callable[..., Any], path: str | None, revision: str | None, wanted: list[str] | None
+) -> tuple[str, str | None, Any]:
+    """Where the makers' own files were read, at which revision, and the task that they hold.
+
+    `path` is a folder, or the name of another data set that holds files called alike.
+    """
+    source = HUB[name]
+    place = path or source.name
+    if not place:
+        raise InputError(
+            f"the makers of {name} have no data set at the hub: fetch their files (workbench data {name}), "
+            f"or name a data set that holds them: hub:{name}:OWNER/NAME"
+        )
+    if Path(place).expanduser().is_dir():
+        folder, at = Path(place).expanduser(), None
+    else:
+        at = revision or (source.revision if path is None else "main")
+        # What a translation goes into is read as well.
+        into = getattr(reader, "keywords", {}).get("to", "en")
+        languages = None if wanted is None else {*wanted, canonical(into)}
+        folder = _asked(place, lambda _: _fetched(source, place, at, languages), source.gated)
+    assert source.own is not None
+    names = [one.relative_to(folder).as_posix() for one in sorted(folder.rglob("*")) if one.is_file()]
+    found = [match for one in names if (match := re.fullmatch(source.own, one))]
+    if not found:
+        raise InputError(f"{place} holds no file of {name}: they are called {source.own}")
+    # The folder of such files may lie deeper than the reader looks.
+    above = {one.string[: one.start("language")].rpartition("/")[0] for one in found}
+    inner = folder / above.pop() if len(above) == 1 else folder
+    try:
+        return place, at, reader(inner, languages=wanted)
+    except InputError as error:
+        raise InputError(str(error).replace(str(folder), place)) from error
+
+
+def _fetched(source: HubSource, place: str, revision: str | None, wanted: set[str] | None) -> Path:
+    """The folder where the makers' files of these languages lie: fetched, or from an earlier time."""
+    import huggingface_hub as hub
+
+    among: dict[str, Any] = {"repo_id": place, "repo_type": "dataset", "revision": revision}
+    bars = not hub.utils.are_progress_bars_disabled()
+    hub.utils.disable_progress_bars()
+    try:
+        names = hub.HfApi().list_repo_files(**among)
+        matches = [match for one in names if (match := re.fullmatch(str(source.own), one))]
+        mine = [m.string for m in matches if wanted is None or _language_of(m) in wanted]
+        # English may lie in the files of all others.
+        return Path(hub.snapshot_download(**among, allow_patterns=mine or [m.string for m in matches]))
+    except Exception as error:  # out of reach, in one of many ways: what was fetched before will do
+        try:
+            return Path(hub.snapshot_download(**among, local_files_only=True))
+        except Exception:
+            raise error from None
+    finally:
+        if bars:
+            hub.utils.enable_progress_bars()
+
+
+def _language_of(match: re.Match[str]) -> str:
+    return canonical(_ODD.get(match["language"], match["language"]))
 
 
 def _is_parquet(revision: str | None) -> bool:
@@ -225,7 +331,7 @@ def _rows(
     )
     try:
         return [source.record(row, code, number) for number, row in enumerate(table, 1)]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"{place} ({config}, {split}) is not {source.name}: it lacks {error}") from error
 
 
@@ -256,7 +362,7 @@ def _cell(value: Any, quoted: bool) -> str:
     return '"' + text.replace('"', '""') + '"' if quoted and '"' in text else text
 
 
-def _asked(place: str, call: Callable[[Any], Any]) -> Any:
+def _asked(place: str, call: Callable[[Any], Any], gated: bool = False) -> Any:
     """What `datasets` answers, without its bars; what goes wrong is one line."""
     try:
         import datasets
@@ -270,7 +376,8 @@ def _asked(place: str, call: Callable[[Any], Any]) -> Any:
         said = (" ".join(str(error).split()) or type(error).__name__)[:200]
         raise InputError(
             f"data set {place!r} cannot be read ({said}): check name and revision (hub:NAME@REVISION); "
-            "without a network, read it once where there is one and keep its cache, or name a folder of it"
+            + ("accept its conditions on its page and sign in (hf auth login); " if gated else "")
+            + "without a network, read it once where there is one and keep its cache, or name a folder of it"
         ) from error
     finally:
         if bars:

@@ -14,6 +14,8 @@ from typing import Any, Literal, get_args
 from workbench.errors import InputError, did_you_mean
 
 Normalisation = Literal["plain", "per_token", "per_character"]
+ComparedBy = Literal[Normalisation, "prototype"]
+"""What choices are compared by: log-likelihood, or how near the prompt's state is to each class."""
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _UNSPACED = ("CJK UNIFIED", "CJK COMPAT", "HIRAGANA", "KATAKANA", "THAI ", "LAO ", "KHMER ", "MYANMAR ")
 _NO_SPACES = ("ja", "th", "lo", "km", "my")

@@ -7,6 +7,7 @@ from workbench.errors import InputError, did_you_mean
 from workbench.figures.frames import NothingToShow
 from workbench.figures.kinds import (
     alignment,
+    comparison,
     confounds,
     curve,
     fit,
@@ -16,6 +17,8 @@ from workbench.figures.kinds import (
     layers,
     lens,
     methods,
+    pareto,
+    pca,
     predictors,
     strengths,
 )
@@ -42,6 +45,7 @@ class Kind:
 
 
 _MEASURE = "workbench measure"
+_COMPARE = "workbench compare"
 _CHOICES = ("selection",)
 
 FIGURES: dict[str, Kind] = {
@@ -58,10 +62,15 @@ FIGURES: dict[str, Kind] = {
         may=("predictors", "selection"),
     ),
     "curve": Kind("held-out R² by number of pairs", ("curve",), curve.spec, "workbench fit --curve"),
+    "pca": Kind("where sentences lie before and after the map", ("pca",), pca.spec, may=_CHOICES),
     "lens": Kind("the logit lens' share per language over layers", ("geometry",), lens.spec, _MEASURE),
     "flips": Kind("items that became right and wrong", ("selection",), flips.spec),
     "confounds": Kind("what else goes along with the measures", ("confounds",), confounds.spec),
     "gap": Kind("share of the gap closed", ("selection", "sweep"), gap.spec),
+    "comparison": Kind(
+        "every method's gain, controls and retention", ("comparison",), comparison.spec, _COMPARE
+    ),
+    "pareto": Kind("gain against what it costs", ("comparison",), pareto.spec, _COMPARE),
 }
 
 
@@ -92,7 +101,7 @@ def make_spec(name: str, frames: Frames, cautions: Sequence[str] = ()) -> Spec:
     cells = (panel.values for panel in spec.panels if isinstance(panel, Cells))
     if any(value is None for values in cells for row in values for value in row):
         notes.insert(0, "Grey: not measured.")
-    return replace(spec, footer=" ".join(filter(None, [spec.footer, *notes])))
+    return replace(spec, footer=" ".join(filter(None, [spec.footer.strip(), *notes])))
 
 
 __all__ = ["FIGURES", "Kind", "find_kind", "lacking", "make_spec"]

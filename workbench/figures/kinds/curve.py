@@ -49,8 +49,8 @@ def spec(frames: Frames) -> Spec:
         subtitle=f"{same + ': ' if same else ''}held-out sentences, n = {span(table.n_held_out)}; "
         "mean over draws of the sentences",
         panels=tuple(panels),
-        footer="Bands: from the smallest to the largest of the draws. "
-        + (f"Values below −{-FLOOR:g} are not drawn." if (table.r2 < FLOOR).any() else ""),
+        footer="Bands: from the smallest to the largest of the draws."
+        + (f" Values below −{-FLOOR:g} are not drawn." if (table.r2 < FLOOR).any() else ""),
     )
 
 

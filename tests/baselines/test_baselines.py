@@ -1,0 +1,184 @@
+"""Each baseline puts the items as it says, and nothing else."""
+
+from dataclasses import replace
+
+import pytest
+from baselines.conftest import study_of
+
+from workbench.baselines import BASELINES, Wording, organism_wording, read_translations
+from workbench.errors import NotApplicable, TextError
+from workbench.tasks import AnswerExample, AnswerTask, ChoiceTask, Example
+
+
+def variants(study, name, wording=None):
+    return BASELINES[name].variants(study, wording or Wording())
+
+
+def source_items(study, task, split="test"):
+    return task.examples(study.source, split)
+
+
+def test_directly_is_the_task_itself(study):
+    (only,) = variants(study, "direct")
+    assert only.task is study.task and only.model is None
+
+
+def test_the_ceiling_asks_the_parallel_item(study):
+    (only,) = variants(study, "ceiling")
+    main = study.task.by_id(study.target)
+    for item in source_items(study, only.task):
+        assert (item.prompt, item.choices, item.answer) == (
+            main[item.id].prompt,
+            main[item.id].choices,
+            main[item.id].answer,
+        )
+    assert only.task.examples(study.target, "test") == study.task.examples(study.target, "test")
+    own = study.sweep("test", ())
+    put = replace(study, task=only.task).sweep("test", ())
+    there = own[own.language == study.target].margin.to_numpy()
+    assert (put[put.language == study.source].margin.to_numpy() == there).all()
+
+
+def test_the_ceiling_needs_the_main_language(study):
+    alone = replace(study, task=study.task.only([study.source]))
+    with pytest.raises(NotApplicable, match="not asked in x-main"):
+        variants(alone, "ceiling")
+
+
+def test_translations_from_a_table_replace_prompts_and_nothing_else(study, tmp_path):
+    items = [e for e in study.task.all if e.language == study.source and e.split != "fit"]
+    path = tmp_path / "mt.tsv"
+    path.write_text("id\tprompt\n" + "".join(f"{e.id}\tof {e.id}\n" for e in items))
+    (only,) = variants(study, "translate_table", Wording(translations=read_translations(path)))
+    for before, after in zip(source_items(study, study.task), source_items(study, only.task), strict=True):
+        assert after == replace(before, prompt=f"of {before.id}")
+    assert only.task.examples(study.target, "dev") == study.task.examples(study.target, "dev")
+    assert only.cost.translations == len(items)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id\tprompt\na\tx\na\ty\n", r"mt.tsv:3: item 'a' is translated twice"),
+        ("id\tprompt\na\t \n", r"mt.tsv:2: the translation of 'a' is empty"),
+        ("id\ttext\na\tx\n", "header lacks prompt"),
+    ],
+)
+def test_a_bad_table_of_translations_is_named_by_line(tmp_path, text, message):
+    path = tmp_path / "mt.tsv"
+    path.write_text(text)
+    with pytest.raises(TextError, match=message):
+        read_translations(path)
+
+
+def test_the_oracle_takes_the_parallel_prompt_and_leaves_the_choices(study):
+    (only,) = variants(study, "translate_oracle")
+    main = study.task.by_id(study.target)
+    for before, after in zip(source_items(study, study.task), source_items(study, only.task), strict=True):
+        assert after == replace(before, prompt=main[before.id].prompt)
+
+
+def test_a_table_that_lacks_items_is_not_applied(study):
+    with pytest.raises(NotApplicable, match="lacks 179 items"):
+        variants(study, "translate_table", Wording(translations={"dev-0": "x"}))
+    with pytest.raises(NotApplicable, match="no table"):
+        variants(study, "translate_table")
+
+
+def test_the_model_translates_the_organism_and_answers_better(study, organism):
+    (only,) = variants(study, "translate_self", organism_wording(organism.config))
+    main = study.task.by_id(study.target)
+    items = source_items(study, only.task)
+    right = [item.prompt == main[item.id].prompt for item in items]
+    assert sum(right) / len(right) > 0.75  # of a language that it reads without the skill
+    kept = list((study.folder / "compare" / "translations").iterdir())
+    again = variants(study, "translate_self", organism_wording(organism.config))[0]
+    assert again.task == only.task and list((study.folder / "compare" / "translations").iterdir()) == kept
+    # Its own prompt and the translation's, and what was said between.
+    assert only.cost.item_tokens > 2 * 7
+
+
+def test_templates_are_put_around_every_prompt(study):
+    found = variants(study, "prompt_search", Wording(templates=("{prompt}", "{target}! {prompt}")))
+    assert found[0].task.all == study.task.all
+    assert {e.prompt for e in found[1].task.all} == {f"x-main! {e.prompt}" for e in study.task.all}
+
+
+def test_instructions_in_the_main_language_need_the_same_items(study):
+    with pytest.raises(NotApplicable, match="no instruction"):
+        variants(study, "prompt_translation")
+    other = study.task.first(dev=10, test=10)
+    with pytest.raises(NotApplicable, match="other dev items"):
+        variants(study, "prompt_translation", Wording(instructed=other))
+    (only,) = variants(study, "prompt_translation", Wording(instructed=study.task))
+    assert only.task is study.task
+
+
+@pytest.mark.parametrize(
+    ("name", "sides"), [("shots_own", ["own"]), ("shots_main", ["main"]), ("shots_mixed", ["main", "own"])]
+)
+def test_shots_are_solved_fit_items_of_the_languages_named(study, name, sides):
+    wording = Wording(between=" . ", shots=(1, 2), seeds=2)
+    found = variants(study, name, wording)
+    assert len(found) == (2 if name == "shots_mixed" else 4)
+    by_side = {"own": study.task.by_id(study.source), "main": study.task.by_id(study.target)}
+    solved = {
+        side: {e.prompt + e.choices[e.answer] for e in by_id.values() if e.split == "fit"}
+        for side, by_id in by_side.items()
+    }
+    for variant in found:
+        n = variant.cost.labels
+        for item in source_items(study, variant.task):
+            *shown, asked = item.prompt.split(" . ")
+            assert asked == by_side["own"][item.id].prompt and len(shown) == n
+            for k, shot in enumerate(shown):
+                assert shot in solved[sides[k % len(sides)]]
+
+
+def test_shots_that_do_not_fit_are_left_out(study):
+    with pytest.raises(NotApplicable, match="no prompt with shots fits"):
+        variants(study, "shots_own", Wording(shots=(40,), seeds=1))
+
+
+def test_prototypes_need_classes_and_say_what_they_cost(study, organism, organism_model, tmp_path):
+    (only,) = variants(study_of(organism, organism_model, tmp_path, "inference"), "transfer_prototype")
+    assert only.by == "prototype" and only.cost.labels == 200
+    assert only.cost.parameters == 3 * organism_model.info.d_model
+    with pytest.raises(NotApplicable, match="do not share their choices"):
+        variants(study_of(organism, organism_model, tmp_path, "two-choice"), "transfer_prototype")
+
+
+def test_tasks_with_answers_can_be_asked_otherwise_too(study):
+    items = tuple(
+        AnswerExample(e.id, e.prompt, (e.choices[e.answer].strip(),), e.language, e.split)
+        for e in study.task.all
+    )
+    answers = replace(study, task=AnswerTask("answers", items, "exact_match"))
+    assert isinstance(variants(answers, "ceiling")[0].task, AnswerTask)
+    assert variants(answers, "shots_own", Wording(between=" . ", shots=(1,), seeds=1))[0].cost.labels == 1
+    with pytest.raises(NotApplicable, match="no fit items with choices"):
+        variants(answers, "transfer_prototype")
+
+
+def test_a_task_without_fit_items_trains_nothing(study):
+    no_fit = replace(study, task=study.task.only(splits=["dev", "test"]))
+    for name in ("lora", "lora_transfer"):
+        with pytest.raises(NotApplicable, match="no fit items"):
+            variants(no_fit, name)
+
+
+def test_items_of_the_main_language_alone_make_no_ceiling():
+    items = (
+        Example("a", "p", (" x", " y"), 0, "sw", "test"),
+        Example("b", "q", (" x", " y"), 0, "en", "test"),
+    )
+    task = ChoiceTask("t", items)
+
+    class Half:
+        source, target = "sw", "en"
+
+        def __init__(self):
+            self.task = task
+
+    with pytest.raises(NotApplicable, match="no item 'a' in en"):
+        variants(Half(), "ceiling")

@@ -1,0 +1,160 @@
+"""A comparison chooses on dev, judges on test, and holds every method against the same items."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from baselines.conftest import organism, organism_model, study_of  # noqa: F401
+
+from workbench.baselines import organism_wording
+from workbench.compare import Plan, compare, with_holm
+from workbench.compare.patch import Tried, try_on_dev
+from workbench.errors import InputError
+from workbench.recipes import RECIPES, Ingredients, Recipe, single_layers
+from workbench.select import choose
+from workbench.stats import holm
+from workbench.sweep import sweep_naive
+
+METHODS = ("ceiling", "shots_own", "prompt_translation", "incline_single")
+
+
+@pytest.fixture(scope="module")
+def study(organism, organism_model, tmp_path_factory):  # noqa: F811
+    return study_of(organism, organism_model, tmp_path_factory.mktemp("compared"), "exact")
+
+
+@pytest.fixture(scope="module")
+def wording(organism):  # noqa: F811
+    return replace(organism_wording(organism.config), shots=(1,), seeds=2)
+
+
+@pytest.fixture(scope="module")
+def compared(study, wording):
+    return compare(study, wording, Plan.of(METHODS, on_top=("incline_single",)))
+
+
+def row(compared, method):
+    return compared.table.set_index("method").loc[method]
+
+
+def test_every_method_has_a_row_and_directly_asking_is_the_first(compared):
+    methods = compared.table.method.tolist()
+    assert methods[0] == "direct"
+    assert set(METHODS) <= set(methods) and "shots_own+incline_single" in methods
+    assert compared.table.n.dropna().unique().tolist() == [120]
+    assert compared.table.split.unique().tolist() == ["test"]
+
+
+def test_what_has_nothing_to_work_on_says_why(compared):
+    found = row(compared, "prompt_translation")
+    assert "no instruction" in found.note and pd.isna(found.accuracy)
+
+
+def test_accuracies_and_gains_are_those_of_the_naive_loop(study, compared):
+    """The chosen branch, run one at a time by the reference, gives the same numbers."""
+    tried, _, _ = try_on_dev(study, [RECIPES["incline_single"]])
+    branch = next(one.branch for one in tried if one.control is None)
+    rows = sweep_naive(
+        study.model, study.items(study.source, "test"), [branch], task="exact", pair=study.pair
+    )
+    right = rows.pivot(index="example", columns="method", values="correct").astype(float)
+    gain = (right["incline_single"] - right["clean"]).mean()
+    assert row(compared, "incline_single").gain == pytest.approx(gain)
+    assert row(compared, "incline_single").accuracy == pytest.approx(right["incline_single"].mean())
+    assert row(compared, "direct").accuracy == pytest.approx(right["clean"].mean())
+
+
+def test_what_is_planted_is_found(compared):
+    """The organism's far language has a gap, a map closes part of it, and controls do not."""
+    ceiling, single = row(compared, "ceiling"), row(compared, "incline_single")
+    assert ceiling.accuracy > 0.95 and ceiling.gain > 0.4
+    assert single.holm_verdict == "helps" and single.gain > 0.2
+    assert single.share_of_gap == pytest.approx(single.gain / ceiling.gain)
+    assert abs(single.random_gain) < 0.1 and single.shuffled_over_low > 0.1
+    assert single.retention < 0  # the paper's formula costs the main language something
+
+
+def test_costs_are_counted(study, compared):
+    direct, shots, single = (row(compared, name) for name in ("direct", "shots_own", "incline_single"))
+    lengths = [
+        len(ids) for ids in study.model.tokens.encode([e.prompt for e in study.items(study.source, "test")])
+    ]
+    assert direct.item_tokens == np.mean(lengths) == single.item_tokens < shots.item_tokens
+    assert single.parameters == study.model.info.d_model**2
+    assert single.pairs == len(study.alignment.split.fit) and single.labels == 0
+    assert shots.labels == 1 and shots.parameters == 0
+    assert compared.seconds.keys() >= {"direct", "shots_own", "incline_single"}
+
+
+def test_what_is_patched_on_top_is_held_against_its_baseline(compared):
+    top, shots = row(compared, "shots_own+incline_single"), row(compared, "shots_own")
+    assert top.over_own == pytest.approx(top.accuracy - shots.accuracy)
+    assert top.gain == pytest.approx(top.accuracy - row(compared, "direct").accuracy)
+    assert top.labels == 1 and top.pairs > 0
+
+
+def test_choices_are_frozen_with_their_digest(compared):
+    record = json.loads(compared.paths["choices"].read_text())
+    assert record["variants"]["shots_own"] == row(compared, "shots_own").chosen
+    assert set(record["branches"]) >= {"incline_single", "incline_single~random", "incline_single~shuffled"}
+    assert len(record["digest"]) == 64
+
+
+def test_the_same_seed_gives_the_same_table_to_the_bit(organism, organism_model, tmp_path, wording, compared):  # noqa: F811
+    again = compare(
+        study_of(organism, organism_model, tmp_path, "exact"),
+        wording,
+        Plan.of(METHODS, on_top=("incline_single",)),
+    )
+    pd.testing.assert_frame_equal(again.table, compared.table, check_exact=True)
+
+
+def test_holm_is_over_all_methods_but_what_gains_are_held_against(compared):
+    table = compared.table
+    judged = table[table.p.notna() & ~table.method.isin(["direct", "ceiling"])]
+    assert judged.holm_p.tolist() == pytest.approx(list(holm(judged.p.tolist())))
+    assert table.set_index("method").holm_p[["direct", "ceiling"]].isna().all()
+    two = with_holm(pd.concat([table, table], ignore_index=True))
+    assert (two.holm_p.dropna().to_numpy()[: len(judged)] >= judged.holm_p.to_numpy()).all()
+
+
+def test_unknown_methods_get_the_closest_name():
+    with pytest.raises(InputError, match="did you mean 'shots_own'"):
+        Plan.of(["shots_won"])
+
+
+def grow_once(given, branches, rows):
+    """Doubles the strength of the best branch, once."""
+    if any(branch.strength > 1 for branch in branches):
+        return []
+    best = choose(rows, rows.method.iloc[-1])
+    return [replace(b, strength=2.0) for b in branches if b.strength == 1 and b.site.layer == best.layer]
+
+
+def test_recipes_grow_in_rounds_and_so_do_their_controls(study):
+    single = RECIPES["incline_single"]
+    growing = Recipe(
+        "growing", "", "", "", "",
+        branches=lambda given: [b for b in single.branches(given) if b.strength == 1],
+        grow=grow_once,
+    )  # fmt: skip
+    tried, rows, _ = try_on_dev(study, [growing])
+    assert [one.name for one in tried] == ["growing", "growing~random", "growing~shuffled"]
+    assert sorted(rows[rows.method == "growing"].strength.unique()) == [1.0, 2.0]
+    assert len(rows[rows.method == "clean"]) == len(study.items(study.source, "dev"))
+
+
+def test_branches_that_tables_cannot_tell_apart_are_refused(study):
+    given = Ingredients(study)
+    maps = given.fit(RECIPES_ALIGNER())
+    one = Tried(RECIPES["incline_single"], None, given)
+    with pytest.raises(InputError, match="cannot tell apart"):
+        one.take([*single_layers(maps, "replace", (1.0,)), *single_layers(maps, "replace", (1.0,))])
+
+
+def RECIPES_ALIGNER():
+    from workbench.align import MeanShift
+
+    return MeanShift()

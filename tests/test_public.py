@@ -1,0 +1,31 @@
+"""Public names are there, whatever was imported before them."""
+
+import subprocess
+import sys
+
+import pytest
+
+CALL = "import workbench as wb; {before}; assert callable(wb.capture), wb.capture; print(wb.capture)"
+
+
+@pytest.mark.parametrize(
+    "before", ["pass", "from workbench.capture import Activations", "from workbench.study import Study"]
+)
+def test_capture_can_be_called_after_any_import(before):
+    subprocess.run([sys.executable, "-c", CALL.format(before=before)], check=True, capture_output=True)
+
+
+def test_every_public_name_is_found():
+    import workbench as wb
+
+    for name in wb.__all__:
+        assert getattr(wb, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'captured'"):
+        wb.captured  # noqa: B018
+
+
+def test_the_room_called_is_its_function():
+    import workbench.capture as room
+
+    with pytest.raises(TypeError, match=r"capture\(\) missing"):
+        room()

@@ -1,0 +1,32 @@
+"""Baselines: other ways of closing a language gap, to see what patching is worth against them."""
+
+from workbench.baselines.base import Baseline, Cost, Variant, Wording
+from workbench.baselines.ceiling import CEILING
+from workbench.baselines.direct import DIRECT
+from workbench.baselines.fine_tuning import FINE_TUNED, FINE_TUNED_FEW, TRANSFER_LORA
+from workbench.baselines.in_context import SHOTS_MAIN, SHOTS_MIXED, SHOTS_OWN
+from workbench.baselines.organism import organism_wording
+from workbench.baselines.prompts import PROMPT_SEARCH, PROMPT_TRANSLATION
+from workbench.baselines.transfer import TRANSFER_PROTOTYPE
+from workbench.baselines.translate_test import TRANSLATE_ORACLE, TRANSLATE_SELF, TRANSLATE_TABLE
+from workbench.baselines.translations import read_translations
+
+BASELINES: dict[str, Baseline] = {
+    "direct": DIRECT,
+    "ceiling": CEILING,
+    "translate_oracle": TRANSLATE_ORACLE,
+    "translate_table": TRANSLATE_TABLE,
+    "translate_self": TRANSLATE_SELF,
+    "prompt_translation": PROMPT_TRANSLATION,
+    "prompt_search": PROMPT_SEARCH,
+    "shots_main": SHOTS_MAIN,
+    "shots_own": SHOTS_OWN,
+    "shots_mixed": SHOTS_MIXED,
+    "transfer_prototype": TRANSFER_PROTOTYPE,
+    "lora_transfer": TRANSFER_LORA,
+    "lora_few": FINE_TUNED_FEW,
+    "lora": FINE_TUNED,
+}
+"""Baselines, by the name that tables and the command line use; the first is what all are held against."""
+
+__all__ = ["BASELINES", "Baseline", "Cost", "Variant", "Wording", "organism_wording", "read_translations"]

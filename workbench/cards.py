@@ -1,0 +1,133 @@
+"""How results show themselves in a notebook: one small card of HTML, the same for all of them.
+
+A card brings no colours of its own but grey lines and an edge, so that it is readable on the light and on
+the dark theme. Every text in it is escaped, as it may come from data.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Protocol
+
+Rows = Iterable[Sequence[object]]
+
+EDGES = {"helps": "#7b5fc0", "harms": "#c8701a"}
+"""Purple helps and orange harms, as in the figures; on any background."""
+_GREY = "#8888"
+_BOX = (
+    "border:1px solid {grey};border-left:5px solid {edge};border-radius:6px;padding:.6em 1em;margin:.3em 0;"
+)
+_TABLE = "border-collapse:collapse;margin:.5em 0;table-layout:auto;font-variant-numeric:tabular-nums"
+_CELL = "text-align:left;padding:.15em 1.2em .15em 0;vertical-align:top"
+_SHORT = 24
+"""So many letters stand in one line."""
+
+
+class Estimate(Protocol):
+    """A number with its interval."""
+
+    @property
+    def estimate(self) -> float:
+        """The number."""
+
+    @property
+    def low(self) -> float:
+        """Its interval's lower end."""
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+
+
+def card(
+    title: str,
+    about: str = "",
+    *,
+    lead: str = "",
+    facts: Mapping[str, object] | None = None,
+    heads: Sequence[str] = (),
+    rows: Rows = (),
+    note: str = "",
+    edge: str = "",
+) -> str:
+    """A box: title, one sentence, facts by name, a table, a note in small print.
+
+    `edge` is the kind of a verdict, for the colour of the left edge; facts that are None are left out.
+    """
+    named = [(name, value) for name, value in (facts or {}).items() if value is not None]
+    parts = [
+        f'<div><b>{escape(title)}</b> <span style="opacity:.8">{escape(about)}</span></div>',
+        f'<div dir="auto" style="margin:.4em 0;font-weight:600">{escape(lead)}</div>' if lead else "",
+        _table((), named) if named else "",
+        _table(heads, rows) if heads else "",
+        f'<div style="opacity:.8;font-size:.9em">{escape(note)}</div>' if note else "",
+    ]
+    style = _BOX.format(grey=_GREY, edge=EDGES.get(edge, _GREY))
+    return f'<div style="{style}">{"".join(parts)}</div>'
+
+
+def estimate(found: Estimate | None, places: int = 2, sign: bool = True) -> str:
+    """A number with its interval, with true minus signs; a dash where there is none.
+
+    >>> from types import SimpleNamespace
+    >>> estimate(SimpleNamespace(estimate=-0.25, low=-0.5, high=0.125))
+    '−0.25 [−0.50, 0.12]'
+    >>> estimate(None)
+    '–'
+    """
+    if found is None:
+        return "–"
+    first = f"{found.estimate:{'+' if sign else ''}.{places}f}"
+    # Rounding leaves neither plus nor minus before nothing but zeros.
+    first = first if float(first) else f"{0:.{places}f}"
+    return f"{first} [{found.low:.{places}f}, {found.high:.{places}f}]".replace("-", "−")
+
+
+def size(count: int) -> str:
+    """Bytes, as people read them.
+
+    >>> size(512), size(2_500_000)
+    ('512 bytes', '2.5 MB')
+    """
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} bytes"
+
+
+def spread(count: int, most: int = 12) -> list[int]:
+    """So many of 0 … count − 1, the first and the last among them.
+
+    >>> spread(3), spread(80, 4)
+    ([0, 1, 2], [0, 26, 53, 79])
+    """
+    if count <= most:
+        return list(range(count))
+    return [round(place * (count - 1) / (most - 1)) for place in range(most)]
+
+
+def span(numbers: Sequence[int]) -> str:
+    """Whole numbers in short: runs as first–last.
+
+    >>> span([0, 1, 2, 5])
+    '0–2, 5'
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in runs)
+
+
+def _table(heads: Sequence[str], rows: Rows) -> str:
+    head = "".join(f'<th style="{_CELL};font-weight:600">{escape(name)}</th>' for name in heads)
+    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
+    line = f'<thead><tr style="border-bottom:1px solid {_GREY}">{head}</tr></thead>' if heads else ""
+    return f'<table style="{_TABLE}">{line}<tbody>{body}</tbody></table>'
+
+
+def _cell(value: object) -> str:
+    text = str(value)
+    style = f"{_CELL};white-space:nowrap" if len(text) <= _SHORT else _CELL
+    return f'<td dir="auto" style="{style}">{escape(text)}</td>'

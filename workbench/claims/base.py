@@ -1,0 +1,164 @@
+"""What a claim is, what it is tested on, and what comes out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from workbench.align import LayerMaps, fit_layers
+from workbench.capture import Activations
+from workbench.claims.scale import Scale
+from workbench.select import Choice
+from workbench.study import Study, StudyResult
+from workbench.study.alignment import COMPONENT
+from workbench.sweep import CLEAN, Branch
+
+Verdict = Literal["supported", "not supported", "not decidable"]
+BAND = (0.60, 0.75)
+"""Which part of the depth is called mid-to-high."""
+LEVEL = 0.95
+
+Number = float | int | str | None
+
+
+@dataclass(eq=False)
+class Case:
+    """One pair and task: a study and what it found."""
+
+    study: Study
+    result: StudyResult
+
+    @property
+    def choice(self) -> Choice:
+        """What the study chose on dev, of the method that it is about."""
+        return self.result.headline.choice
+
+    @property
+    def method(self) -> str:
+        """The method that the study is about."""
+        return self.choice.method
+
+    @property
+    def name(self) -> str:
+        """Pair and task in words."""
+        return f"{self.result.pair}, {self.result.task}"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The columns that every table carries."""
+        facts = self.study.alignment.facts
+        return {
+            "model": facts["model"],
+            "task": self.result.task,
+            "pair": facts["pair"],
+            "seed": facts["seed"],
+        }
+
+    def dev(self) -> pd.DataFrame:
+        """Rows over source-language dev items: the clean run, and the method at one layer each."""
+        rows = self._rows("dev")
+        return rows[(rows.method == CLEAN) | ((rows.method == self.method) & (rows.joint == "one"))]
+
+    def tested(self) -> pd.DataFrame:
+        """Rows over source-language test items of what each method chose, without refits."""
+        rows = self._rows("test")
+        return rows[rows.seed.isna() | (rows.seed == self.study.settings.seed)]
+
+    def on_test(self, branches: Sequence[Branch], folder: str) -> pd.DataFrame:
+        """Branches and the clean run, scored over source-language test items."""
+        rows = self.study.sweep("test", branches, folder=f"claims/{folder}")
+        return rows[rows.language == self.study.source]
+
+    def branch(self, choice: Choice) -> Branch:
+        """The branch that a choice of the study's own method names."""
+        return self.study.branch({self.method: self.maps}, choice)
+
+    def branches(self, *choices: Choice) -> list[Branch]:
+        """The branches of those choices that patch anything, each once."""
+        found: dict[str, Branch] = {}
+        for choice in choices:
+            if choice.layer is not None:
+                branch = self.branch(choice)
+                found.setdefault(str(branch), branch)
+        return list(found.values())
+
+    @cached_property
+    def states(self) -> Activations:
+        """Of both languages, from the study's folder."""
+        return self.study.alignment.capture()
+
+    @cached_property
+    def maps(self) -> LayerMaps:
+        """The method's map at each layer, as the study fitted it."""
+        return self.fitted(self.study.settings.estimators()[self.method])
+
+    def fitted(self, aligner: Any) -> LayerMaps:
+        """Another aligner, fitted at each layer on the same sentences."""
+        source, target = (
+            self.states.states(code, COMPONENT) for code in (self.study.source, self.study.target)
+        )
+        return fit_layers(aligner, source, target, self.study.alignment.split.fit)
+
+    def _rows(self, split: str) -> pd.DataFrame:
+        rows = self.result.tables["sweep"]
+        return rows[(rows.split == split) & (rows.language == self.study.source)]
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What claims are tested on: the studies of a diagnosis, and what is known beside them."""
+
+    cases: tuple[Case, ...]
+    folder: Path
+    delta: float
+    """A change in accuracy this small would not matter."""
+    seed: int = 0
+    predictors: pd.DataFrame | None = None
+    """Which measures go along with the gain, over all studies."""
+    comparison: pd.DataFrame | None = None
+    """What `workbench compare` left in the folder."""
+    resources: Scale | None = None
+    """How much of each language was read, where that is known."""
+    distances: Scale | None = None
+    """How far each language is from the main one, where that is known."""
+    band: tuple[float, float] = BAND
+    compare: str = "workbench compare"
+    """The command that would make the comparison."""
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """What the ground says of one claim."""
+
+    verdict: Verdict
+    sentence: str
+    """The numbers in words; what they amount to is the verdict's to say."""
+    numbers: Mapping[str, Number]
+    table: pd.DataFrame | None = None
+    """Pair by pair, or point by point."""
+    p: float | None = None
+    """Of the test that the verdict rests on; None where there is none, or none that could decide."""
+    adjusted_p: float | None = None
+    """By Holm, over all claims that were tested together."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of the literature, as a hypothesis with a rule that was fixed beforehand."""
+
+    name: str
+    statement: str
+    rule: str
+    """When it is supported, and when not; all else is not decidable."""
+    reference: str
+    test: Callable[[Ground], Finding]
+    reproducible: bool = True
+    """Whether a second run gives the same numbers; times are none such and stay out of the tables."""
+
+
+def undecided(sentence: str, table: pd.DataFrame | None = None) -> Finding:
+    """Nothing to decide by."""
+    return Finding("not decidable", sentence, {}, table)

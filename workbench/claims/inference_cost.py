@@ -1,0 +1,132 @@
+"""The intervention costs about 12 % at inference: patched and clean runs, timed in turn."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binom
+
+from workbench.claims.base import LEVEL, Case, Claim, Finding, Ground, Number, Verdict, undecided
+from workbench.intervene import Patch, applied
+from workbench.models import Batch, LanguageModel
+from workbench.stats import Interval
+from workbench.sweep import Branch
+from workbench.sweep.naive import patches_of
+from workbench.types import Site
+
+ABOUT = (0.06, 0.24)
+"""About 12 %: between half and twice as much."""
+ITEMS, WARM_UP, REPEATS = 64, 3, 60
+FEWEST, SECONDS = 10, 60.0
+"""A large model is timed less often, but so often at least."""
+
+
+def decided(slowdown: Interval) -> Verdict:
+    """Supported where the whole interval is about 12 %; not supported where none of it is."""
+    low, high = ABOUT
+    if low <= slowdown.low and slowdown.high <= high:
+        return "supported"
+    return "not supported" if slowdown.high < low or slowdown.low > high else "not decidable"
+
+
+def slowdown(clean: ArrayLike, patched: ArrayLike) -> Interval:
+    """Median of patched over clean, repeat by repeat, as a share of the clean time.
+
+    Its interval runs between two of the repeats, by the binomial distribution of how many lie below the true
+    median: a repeat in which the machine was busy with something else cannot stretch it far.
+    """
+    ratios = np.sort(np.asarray(patched, dtype=float) / np.asarray(clean, dtype=float)) - 1
+    n = len(ratios)
+    inside = int(binom.ppf((1 - LEVEL) / 2, n, 0.5))  # P(fewer than so many lie below) < 2.5 %
+    low, high = (float(ratios[inside - 1]), float(ratios[n - inside])) if inside else (-np.inf, np.inf)
+    return Interval(float(np.median(ratios)), low, high, LEVEL, n)
+
+
+def in_turn(
+    model: LanguageModel, batch: Batch, branch: Branch, repeats: int = REPEATS
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Seconds of clean and of patched runs, one after the other, each first every other time."""
+    patches = patches_of(branch)
+    found: tuple[list[float], list[float]] = ([], [])
+    start = time.perf_counter()
+    for repeat in range(-WARM_UP, repeats):
+        if repeat >= FEWEST and time.perf_counter() - start > SECONDS:
+            break
+        taken = [0.0, 0.0]
+        for which in (0, 1) if repeat % 2 else (1, 0):
+            taken[which] = _seconds(model, batch, patches if which else None)
+        if repeat >= 0:
+            found[0].append(taken[0])
+            found[1].append(taken[1])
+    return np.asarray(found[0]), np.asarray(found[1])
+
+
+@torch.no_grad()
+def _seconds(model: LanguageModel, batch: Batch, patches: Sequence[Patch] | None) -> float:
+    start = time.perf_counter()
+    if patches is None:
+        found = model.run(batch)
+    else:
+        with applied(model, patches, batch):
+            found = model.run(batch)
+    float(found[0, 0, 0])  # a GPU answers when it is done
+    return time.perf_counter() - start
+
+
+def _judge(ground: Ground) -> Finding:
+    if not ground.cases:
+        return undecided("no study, no model to time")
+    case = ground.cases[0]
+    items = case.study.items(case.study.source, "dev")[:ITEMS]
+    batch = case.study.model.batch(case.study.model.tokens.encode([item.prompt for item in items]))
+    found, rows = {}, []
+    for where, branch in _patches(case).items():
+        clean, patched = in_turn(case.study.model, batch, branch)
+        found[where] = slowdown(clean, patched)
+        for repeat, (before, after) in enumerate(zip(clean, patched, strict=True)):
+            rows.append({"where": where, "repeat": repeat, "clean": before, "patched": after})
+    whole, one = found["all layers"], found.get("the chosen layer")
+    sentence = f"time added to a run of {len(items)} prompts: all layers patched {_percent(whole)}"
+    if one is not None:
+        sentence += f", the chosen layer alone {_percent(one)}"
+    sentence += f"; {case.study.model.device.type}, {whole.n} repeats in turn"
+    numbers: dict[str, Number] = {
+        "estimate": whole.estimate,
+        "low": whole.low,
+        "high": whole.high,
+        "level": LEVEL,
+        "repeats": whole.n,
+    }
+    if one is not None:
+        numbers |= {"one_layer": one.estimate, "one_layer_low": one.low, "one_layer_high": one.high}
+    return Finding(decided(whole), sentence, numbers, pd.DataFrame(rows))
+
+
+def _patches(case: Case) -> dict[str, Branch]:
+    """A dense map at every layer, as INCLINE has it, and what the study chose. Times know nothing of α."""
+    sites = {Site(layer): case.maps[layer] for layer in range(len(case.maps))}
+    found = {"all layers": Branch.jointly("timed", sites, "add_mapped", 0.1)}
+    if case.choice.layer is not None:
+        found["the chosen layer"] = case.branch(case.choice)
+    return found
+
+
+def _percent(one: Interval) -> str:
+    return f"{100 * one.estimate:+.0f} % [{100 * one.low:.0f}, {100 * one.high:.0f}]".replace("-", "−")
+
+
+CLAIMS = (
+    Claim(
+        "costs_about_12_percent",
+        "The intervention costs about 12 % at inference.",
+        "Time of a run with a map at the last token of every layer over that of a clean one, in turn: the "
+        "median over repeats. Supported where its interval lies within 6 to 24 %; not supported where all "
+        "of it lies outside.",
+        "INCLINE (+12 % on one A100), arXiv:2410.12462",
+        _judge,
+        reproducible=False,
+    ),
+)

@@ -1,0 +1,172 @@
+"""Claims tested together on one ground, corrected for being several, and written down."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workbench.claims import CLAIMS
+from workbench.claims.base import BAND, Case, Claim, Finding, Ground
+from workbench.claims.rule import with_holm
+from workbench.claims.scale import Scale
+from workbench.errors import InputError, did_you_mean
+from workbench.progress import Progress, silent
+from workbench.store import write_json
+from workbench.study import StudyResult
+from workbench.study.diagnosis import Diagnosis
+from workbench.study.tables import predictors_table
+from workbench.study.writing import write_table
+
+COLUMNS: dict[str, str] = {
+    **dict.fromkeys(("model", "pair", "site", "method"), "string"),
+    "seed": "Int64",
+    **dict.fromkeys(("split", "claim", "verdict", "alone", "sentence"), "string"),
+    **dict.fromkeys(("estimate", "low", "high", "level", "p", "holm_p"), "Float64"),
+    **dict.fromkeys(("pairs", "items"), "Int64"),
+    **dict.fromkeys(("statement", "reference"), "string"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """All findings, those that no second run repeats to the bit among them, and the table of the others."""
+
+    findings: dict[str, Finding]
+    table: pd.DataFrame
+    paths: dict[str, Path]
+
+
+def ground_of(
+    diagnosis: Diagnosis,
+    results: Sequence[StudyResult],
+    *,
+    resources: Scale | None = None,
+    distances: Scale | None = None,
+    band: tuple[float, float] = BAND,
+    compare: str | None = None,
+) -> Ground:
+    """The studies of a diagnosis that were run, with what lies in its folder beside them."""
+    if not results:
+        raise InputError(f"no study in {diagnosis.folder} was run: there is nothing to test claims on")
+    by_place = {result.paths["manifest"].parent: result for result in results}
+    cases = [Case(one, by_place[one.folder]) for one in diagnosis.studies if one.folder in by_place]
+    settings = cases[0].study.settings
+    compared = diagnosis.folder / "comparison.parquet"
+    return Ground(
+        tuple(cases),
+        diagnosis.folder,
+        settings.delta,
+        settings.seed,
+        _predictors(results, settings.seed),
+        pd.read_parquet(compared) if compared.is_file() else None,
+        resources,
+        distances,
+        band,
+        compare or f"workbench compare {diagnosis.folder}",
+    )
+
+
+def _predictors(results: Sequence[StudyResult], seed: int) -> pd.DataFrame:
+    """Which measures go along with the gain, task by task, over these studies and no others."""
+    found = []
+    for task in dict.fromkeys(result.task for result in results):
+        mine = [result for result in results if result.task == task]
+        looked = [(one.tables["exploration"], one.headline.choice.method) for one in mine]
+        curves = [table[table.method == method] for table, method in looked]
+        similarity, selection = (
+            pd.concat([result.tables[name] for result in mine], ignore_index=True)
+            for name in ("similarity", "selection")
+        )
+        table = predictors_table(similarity, pd.concat(curves), selection[selection.headline], seed)
+        found.append(table.assign(task=task))
+    return pd.concat(found, ignore_index=True)
+
+
+def known_claims(names: Sequence[str] | None) -> list[Claim]:
+    """All claims, or those named."""
+    for name in names or ():
+        if name not in CLAIMS:
+            raise InputError(f"unknown claim {name!r}: {did_you_mean(name, CLAIMS)}")
+    return [claim for name, claim in CLAIMS.items() if names is None or name in names]
+
+
+def run_claims(
+    ground: Ground,
+    names: Sequence[str] | None = None,
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> Tested:
+    """Test the claims, and write tables and findings into a folder (the ground's own)."""
+    claims, alone = known_claims(names), {}
+    for done, claim in enumerate(claims):
+        progress("claims", done, len(claims))
+        alone[claim.name] = claim.test(ground)
+    progress("claims", len(claims), len(claims))
+    # Times are no test of items, and differ from run to run: they take no part in the others' correction.
+    lasting = {claim.name: alone[claim.name] for claim in claims if claim.reproducible}
+    findings = alone | with_holm(lasting)
+    about = {claim.name: claim for claim in claims}
+    table = _table(ground, about, {name: (findings[name], alone[name]) for name in lasting})
+    place = ground.folder if folder is None else folder
+    paths = {"claims": place / "claims.parquet", "json": place / "claims.json"}
+    write_table(table, paths["claims"])
+    write_json(paths["json"], {name: _as_json(about[name], findings[name]) for name in lasting})
+    for name in lasting:
+        if (rows := findings[name].table) is not None:
+            paths[name] = place / "claims" / f"{name}.parquet"
+            write_table(rows, paths[name])
+    if timed := [claim for claim in claims if not claim.reproducible]:
+        paths["timings"] = place / "claims" / "timings.json"
+        write_json(paths["timings"], {claim.name: _timed(claim, findings[claim.name]) for claim in timed})
+    return Tested(findings, table, paths)
+
+
+def _table(
+    ground: Ground, claims: dict[str, Claim], found: dict[str, tuple[Finding, Finding]]
+) -> pd.DataFrame:
+    cases = ground.cases
+    facts = {
+        "model": cases[0].facts["model"] if cases else None,
+        "pair": ", ".join(dict.fromkeys(case.facts["pair"] for case in cases)),
+        "method": ", ".join(dict.fromkeys(case.method for case in cases)),
+        "seed": ground.seed,
+        "split": "test",
+    }
+    rows = []
+    for name, (finding, alone) in found.items():
+        numbers = {
+            key: finding.numbers.get(key) for key in ("estimate", "low", "high", "level", "pairs", "items")
+        }
+        rows.append(
+            facts
+            | {
+                "claim": name,
+                "verdict": finding.verdict,
+                "alone": alone.verdict,
+                "sentence": finding.sentence,
+            }
+            | numbers
+            | {"p": finding.p, "holm_p": finding.adjusted_p}
+            | {"statement": claims[name].statement, "reference": claims[name].reference}
+        )
+    return pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _as_json(claim: Claim, finding: Finding) -> dict[str, Any]:
+    return {
+        "statement": claim.statement,
+        "rule": claim.rule,
+        "reference": claim.reference,
+        "verdict": finding.verdict,
+        "sentence": finding.sentence,
+        "numbers": dict(finding.numbers),
+        "p": finding.p,
+        "holm_p": finding.adjusted_p,
+    }
+
+
+def _timed(claim: Claim, finding: Finding) -> dict[str, Any]:
+    rows = [] if finding.table is None else finding.table.to_dict("records")
+    return _as_json(claim, finding) | {"runs": rows}

@@ -1,0 +1,84 @@
+"""How a comparison is printed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from rich.text import Text
+
+from workbench.cli.layers import print_dense
+from workbench.cli.show import console
+
+ROOM = 118
+"""Columns of a terminal from which on costs and retention stand in the same table."""
+_MARK = {"helps": "+", "harms": "−", "equivalent": "=", "undecided": "?"}
+
+
+def print_comparison(table: pd.DataFrame, seconds: Mapping[str, float]) -> None:
+    """Gains, controls and costs of every method; then what could not be run, and how to read it."""
+    run, rest = table[table.accuracy.notna()], table[table.accuracy.isna()]
+    first = table.iloc[0]
+    console.print(Text(f"\n{first.model}, {first.pair}, {first.task}: {first.n} test items", style="bold"))
+    wide = console.width >= ROOM
+    rows = [(*_gain(row), *(_cost(row, seconds) if wide else ())) for row in run.to_dict("records")]
+    print_dense("What each method brings", (*_GAIN, *(_COST if wide else ())), rows, words=2)
+    if not wide:
+        rows = [(row["method"], *_cost(row, seconds)) for row in run.to_dict("records")]
+        print_dense("What each method costs", ("method", *_COST), rows)
+    for row in rest.to_dict("records"):
+        console.print(f"{row['method']} was not run: {row['note']}.", style="dim", highlight=False)
+    console.print(_KEY, style="dim")
+
+
+_GAIN = ("method", "", "test", "gain [95 %]", "random", "shuffled")
+_COST = ("on top", "main", "tokens", "numbers", "pairs", "labels", "time")
+_KEY = (
+    "test: accuracy. gain: over asking directly, paired; + helps, − harms, = equivalent, ? undecided, "
+    "corrected for all methods (Holm). random, shuffled: what the recipe's controls gain. on top: gain over "
+    "its baseline alone. main: change of accuracy in the main language. tokens: read for one item. numbers: "
+    "fitted or trained. time: for one item, over asking directly."
+)
+
+
+def _gain(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    if row["method"] == "direct":
+        return ("direct", "", f"{row['accuracy']:.3f}", "", "", "")
+    shown = f"{row['gain']:+.2f} [{row['gain_low']:.2f}, {row['gain_high']:.2f}]"
+    verdict = row["holm_verdict"]
+    return (
+        row["method"],
+        "" if pd.isna(verdict) else _MARK[verdict],
+        f"{row['accuracy']:.3f}",
+        shown,
+        _control(row, "random"),
+        _control(row, "shuffled"),
+    )
+
+
+def _cost(row: Mapping[Any, Any], seconds: Mapping[str, float]) -> tuple[str, ...]:
+    own, direct = seconds.get(row["method"]), seconds.get("direct")
+    return (
+        _signed(row["over_own"]),
+        _signed(row["retention"]),
+        f"{row['item_tokens']:.0f}",
+        _count(row["parameters"]),
+        _count(row["pairs"]),
+        _count(row["labels"]),
+        f"{own / direct:.1f} ×" if own and direct else "",
+    )
+
+
+def _control(row: Mapping[Any, Any], name: str) -> str:
+    """What a control gains over asking directly, as the method beside it; of a combination too."""
+    over = row[f"{name}_over"]
+    return "" if pd.isna(over) else _signed(row["gain"] - over)
+
+
+def _signed(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:+.2f}"
+
+
+def _count(number: int) -> str:
+    if pd.isna(number) or not number:
+        return ""
+    return f"{number / 1000:.0f}k" if number >= 10_000 else f"{number}"

@@ -1,0 +1,110 @@
+"""How the demonstration is printed: all pairs and tasks at a glance, then the verdict in words."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from workbench.cli.findings import terminal_heatmap, with_interval
+from workbench.cli.layers import print_dense
+from workbench.cli.show import console
+
+if TYPE_CHECKING:
+    from workbench.study import StudyResult
+
+Results = Sequence["StudyResult"]
+
+
+def print_gaps(results: Results) -> None:
+    """What the model is, and what it lacks in each language."""
+    first = results[0]
+    console.print(
+        f"An organism: a model of {first.model['n_layers']} layers that has read six invented languages. It "
+        f"learned a skill in {first.target}, but of the others mostly the words.\n"
+    )
+    n = first.n
+    console.print(
+        f"Of each pair {n['fit']} sentences to fit on; of each task {n['dev']} dev items to choose on and "
+        f"{n['test']} test items to judge.\n"
+    )
+
+
+def print_grid(results: Results) -> None:
+    """Gain of the headline's map on dev, layer by layer: a row for each pair and task."""
+    from workbench.figures import Heatmap
+
+    rows, values = [], []
+    layers = range(int(results[0].model["n_layers"]))
+    for result in results:
+        choice = result.headline.choice
+        table = result.tables["exploration"]
+        mine = table[(table.method == choice.method) & (table.joint == "one")]
+        formula = choice.intervention or mine.intervention.iloc[0]
+        mine = mine[mine.intervention == formula]
+        mine = mine[mine.strength == (choice.strength if choice.layer is not None else mine.strength.max())]
+        by_layer = mine.set_index("layer").gain
+        rows.append(f"{result.source} · {_task(result)}")
+        values.append(tuple(float(by_layer[layer]) if layer in by_layer else None for layer in layers))
+    spec = Heatmap(
+        title="",
+        subtitle="",
+        row_title="",
+        column_title="",
+        value_title=f"gain in accuracy of {results[0].headline.choice.method}",
+        rows=tuple(rows),
+        columns=tuple(map(str, layers)),
+        values=tuple(values),
+        notes=(),
+    )
+    console.print(terminal_heatmap(spec))
+
+
+def print_judged(results: Results) -> None:
+    """What was chosen for each pair and task, and what it brings on test."""
+    from workbench.study.diagnosis import holm_of
+
+    rows = []
+    for result, verdict in zip(results, holm_of(results), strict=True):
+        choice = result.headline.choice
+        controls = [other.gain.estimate for other in result.others if other.is_control]
+        rows.append(
+            (
+                f"{result.source} · {_task(result)}",
+                verdict.kind,
+                "none" if choice.layer is None else choice.layer,
+                with_interval(verdict.gain, "+", 2),
+                "" if result.gap is None else f"{result.gap.estimate:+.2f}",
+                f"{max(controls, default=0.0):+.2f}",
+            )
+        )
+    columns = ("chosen on dev, judged on test", "verdict", "layer", "gain [95 %]", "gap", "best control")
+    print_dense(f"into {results[0].target}", columns, rows, words=2)
+
+
+def print_words(results: Results) -> None:
+    """The verdicts in words: how many, and the largest one whole."""
+    from workbench.report import how_sure
+    from workbench.study.diagnosis import holm_of
+
+    kinds = [verdict.kind for verdict in holm_of(results)]
+    console.print(
+        f"\nMapping into {results[0].target} helps in {kinds.count('helps')} of {len(kinds)} studies"
+        " (corrected for being several). The one furthest above its controls:"
+    )
+    best = max(results, key=_above_controls)
+    console.print(Text(f"{best.pair}, {best.task}: {best.sentence}", style="bold"))
+    if best.share_of_gap is not None:
+        console.print(f"{best.share_of_gap:.0%} of the gap is closed.")
+    for line in how_sure(best.tables["selection"]):
+        console.print(line)
+    console.print()
+
+
+def _above_controls(result: "StudyResult") -> float:
+    return result.headline.gain.estimate - max(
+        (other.gain.estimate for other in result.others if other.is_control), default=0.0
+    )
+
+
+def _task(result: "StudyResult") -> str:
+    return result.task.removeprefix("organism-")

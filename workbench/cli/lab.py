@@ -1,0 +1,86 @@
+"""Open JupyterLab on the notebooks: a first look, your own model, is it real?, paper figures, your own parts.
+
+In a clone these are its own. From an installed wheel they are copied into a folder of yours first; a file
+that is there already is never written over.
+"""
+
+import argparse
+from importlib.util import find_spec
+from pathlib import Path
+
+from workbench.errors import InputError
+
+HELP = "JupyterLab on the notebooks"
+EXAMPLE = "workbench lab --notebooks notebooks"
+
+_PACKAGE = Path(__file__).parents[1]
+_CLONE = _PACKAGE.parent / "notebooks"
+_WHEEL = _PACKAGE / "_data" / "notebooks"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument(
+        "--notebooks",
+        type=Path,
+        metavar="DIR",
+        help="folder to open; the notebooks are copied into it where they are not there "
+        "(default: a clone's own, or else ./notebooks)",
+    )
+    parser.add_argument(
+        "--port", type=int, metavar="N", help="port (default: 8888, or the next that is free)"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make the folder ready, and stay until JupyterLab ends."""
+    from workbench.cli.show import console
+
+    if find_spec("jupyterlab") is None:
+        raise InputError("JupyterLab is not installed: pip install 'alignment-workbench[lab]'")
+    if options.port is not None and not 1 <= options.port <= 65535:
+        raise InputError(f"--port must be 1 to 65535, not {options.port}")
+    source = notebooks_source()
+    folder = options.notebooks or (source if source == _CLONE else Path("notebooks"))
+    written, kept = put_notebooks(source, folder)
+    console.print(
+        f"notebooks  {folder}: {written} written, {kept} there already", soft_wrap=True, markup=False
+    )
+    return _open(folder, options.port, options.no_browser)
+
+
+def notebooks_source() -> Path:
+    """Where the project's notebooks lie: in the clone, or in the installed wheel."""
+    for place in (_CLONE, _WHEEL):
+        if any(place.glob("*.ipynb")):
+            return place
+    raise InputError(
+        "the notebooks are neither beside the package nor in it: name a folder of your own with "
+        "--notebooks, or clone the project"
+    )
+
+
+def put_notebooks(source: Path, folder: Path) -> tuple[int, int]:
+    """Copy what is not there, and touch nothing that is; how many were written, and how many were there."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--notebooks {folder} is a file: name a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = kept = 0
+    for path in sorted(file for file in source.iterdir() if file.suffix in (".ipynb", ".png")):
+        try:
+            with open(folder / path.name, "xb") as file:
+                file.write(path.read_bytes())
+            written += path.suffix == ".ipynb"
+        except FileExistsError:
+            kept += path.suffix == ".ipynb"
+    return written, kept
+
+
+def _open(folder: Path, port: int | None, no_browser: bool) -> int:
+    from jupyterlab.labapp import main
+
+    arguments = [f"--ServerApp.root_dir={folder.resolve()}"]
+    arguments += [] if port is None else [f"--ServerApp.port={port}"]
+    main([*arguments, *(["--no-browser"] if no_browser else [])])
+    return 0

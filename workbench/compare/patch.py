@@ -1,0 +1,159 @@
+"""Recipes: all branches swept on dev in one go, with their controls; the chosen ones judged on test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from workbench.align import export
+from workbench.baselines.base import Cost
+from workbench.compare.ask import compare_folder
+from workbench.compare.entry import Entry, Skipped
+from workbench.errors import InputError, NotApplicable
+from workbench.recipes import Ingredients, Recipe, turned
+from workbench.select import Choice, choose, rows_of
+from workbench.study import Study
+from workbench.sweep import CLEAN, Branch
+
+RANDOM, SHUFFLED = "random", "shuffled"
+"""Controls of a recipe: steps as long in random directions; fitted on pairs that are none."""
+
+
+@dataclass(eq=False)
+class Tried:
+    """A recipe, or one of its controls, with all branches tried so far."""
+
+    recipe: Recipe
+    control: str | None
+    given: Ingredients
+    found: list[Branch] = field(default_factory=list)
+    """Branches as the recipe gave them, under this name."""
+    branches: list[Branch] = field(default_factory=list)
+    """The same, turned where that is the control: what is swept."""
+    choice: Choice | None = None
+
+    @property
+    def name(self) -> str:
+        """What its rows are called: `shifcon`, `shifcon~random`."""
+        return self.recipe.name + (f"~{self.control}" if self.control else "")
+
+    @property
+    def branch(self) -> Branch | None:
+        """The chosen branch."""
+        if self.choice is None or self.choice.layer is None:
+            return None
+        return next(b for b in self.branches if self.choice.where.items() <= b.columns.items())
+
+    def take(self, found: Sequence[Branch]) -> list[Branch]:
+        """Add branches, and return those to sweep."""
+        seed = self.given.study.settings.seed
+        named = [replace(b, method=self.name, seed=seed) for b in found]
+        own = [turned(branch, seed) for branch in named] if self.control == RANDOM else named
+        known = {tuple(b.columns.items()) for b in self.branches}
+        for branch in own:
+            if (columns := tuple(branch.columns.items())) in known:
+                raise InputError(f"{self.name} has two branches that tables cannot tell apart: {branch}")
+            known.add(columns)
+        self.found += named
+        self.branches += own
+        return own
+
+
+def try_on_dev(study: Study, recipes: Sequence[Recipe]) -> tuple[list[Tried], pd.DataFrame, list[Skipped]]:
+    """Sweep every recipe and its controls, round by round as they grow, and choose a branch of each."""
+    tried, skipped = [], []
+    given = Ingredients(study)
+    for recipe in recipes:
+        try:
+            found = recipe.branches(given)
+            some = [Tried(recipe, None, given), Tried(recipe, RANDOM, given)]
+            some[0].take(found)
+            some[1].take(found)
+            if recipe.uses_pairs:
+                some.append(Tried(recipe, SHUFFLED, given.broken()))
+                some[2].take(recipe.branches(some[2].given))
+        except NotApplicable as error:
+            skipped.append(Skipped(recipe.name, recipe.title, "recipe", str(error)))
+            continue
+        tried += some
+    rows = _sweep(study, [branch for one in tried for branch in one.branches], 0)
+    growing = [one for one in tried if one.recipe.grow]
+    for number in range(1, study.model.info.n_layers + 1):
+        more = [branch for one in growing for branch in _grown(one, rows)]
+        if not more:
+            break
+        rows = pd.concat([rows, _sweep(study, more, number, clean=False)], ignore_index=True)
+    for one in tried:
+        one.choice = choose(rows, one.name)
+    return tried, rows, skipped
+
+
+def judge_on_test(study: Study, tried: Sequence[Tried]) -> list[Entry]:
+    """Score what was chosen once on test; the recipes' patches, not the controls', on target items too."""
+    chosen = [one.branch for one in tried if one.branch is not None]
+    own = [one.branch for one in tried if one.branch is not None and one.control is None]
+    rows = study.sweep("test", chosen, own, folder="recipes")
+    here, there = (rows[(rows.language == study.source) == side] for side in (True, False))
+    entries = []
+    for one in tried:
+        if one.control is not None:
+            continue
+        assert one.choice is not None
+        controls = {
+            str(other.control): rows_of(here, other.choice)
+            for other in tried
+            if other.recipe is one.recipe and other.control is not None and other.choice is not None
+        }
+        patched = one.branch is not None and not there.empty
+        entries.append(
+            Entry(
+                one.recipe.name,
+                one.recipe.title,
+                "recipe",
+                _words(one.choice),
+                rows_of(here, one.choice),
+                rows_of(there, one.choice) if patched else None,
+                _cost(one),
+                one.choice,
+                controls,
+                dev_gain=one.choice.accuracy_gain,
+            )
+        )
+    return entries
+
+
+def _grown(one: Tried, rows: pd.DataFrame) -> list[Branch]:
+    assert one.recipe.grow is not None
+    mine = rows[(rows.method == one.name) | (rows.method == CLEAN)]
+    return one.take(one.recipe.grow(one.given, one.found, mine))
+
+
+def _sweep(study: Study, branches: Sequence[Branch], number: int, clean: bool = True) -> pd.DataFrame:
+    here = replace(study, folder=compare_folder(study) / "recipes", store=study.alignment.store)
+    rows = here.sweep("dev", branches, folder=f"round-{number}")
+    own = rows[rows.language == study.source]
+    return own if clean else own[own.method != CLEAN]
+
+
+def _words(choice: Choice) -> str:
+    return "nothing" if choice.layer is None else choice.name.split(" ", 1)[1]
+
+
+def _cost(one: Tried) -> Cost:
+    given, study = one.given, one.given.study
+    numbers = 0 if one.branch is None else sum(_numbers(map) for _, map in one.branch.parts)
+    if one.recipe.needs_labels:
+        items = given.labelled(study.source)
+        tokens = sum(map(len, study.model.tokens.encode([item.prompt for item in items])))
+        return Cost(parameters=numbers, fit_tokens=tokens, labels=len(items))
+    sides = [study.text[code][int(row)] for code in (study.source, study.target) for row in given.rows]
+    tokens = sum(map(len, study.model.tokens.encode(sides)))
+    return Cost(parameters=numbers, fit_tokens=tokens, pairs=len(given.rows))
+
+
+def _numbers(map: object) -> int:
+    """How many numbers a fitted map holds; 0 where it is no aligner of the workbench."""
+    try:
+        return sum(tensor.numel() for tensor in export(map)[1].values())
+    except InputError:
+        return 0

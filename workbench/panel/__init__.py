@@ -1,0 +1,20 @@
+"""A panel to look at a study's layers in a notebook, from its folder alone.
+
+The room stands above the study: a study hands over its folder. It needs neither torch nor a model; the
+widgets (ipywidgets, anywidget) are imported when a panel is built.
+"""
+
+from pathlib import Path
+
+from workbench.panel.explored import Explored, read_explored
+from workbench.panel.widgets import Panel
+
+__all__ = ["Explored", "Panel", "explore", "read_explored"]
+
+
+def explore(folder: str | Path, *more: str | Path) -> Panel:
+    """The panel of a folder that `workbench diagnose` or `demo` wrote, of one pair and task or of many.
+
+    `more` are folders with tables that the first lacks, such as `grid` of `workbench measure --grid`.
+    """
+    return Panel(read_explored(folder, *more))

@@ -1,0 +1,183 @@
+"""What the panel shows of one pair and task: a study's tables, asked layer by layer."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from workbench.errors import InputError, StoreError
+from workbench.figures.explored import single
+from workbench.figures.frames import controls, ordered, places
+from workbench.report.examples import turned
+from workbench.report.run import Part, Run, read_run
+from workbench.report.words import number, words
+
+CLEAN = "clean"
+Wanted = tuple[str, str, object]
+"""Column, comparison and value of rows to read."""
+_EXTRA = ("grid", "pca")
+"""Tables that a report does not need; a folder may lack them."""
+
+
+@dataclass(frozen=True)
+class Explored:
+    """One pair and task. A *branch* is a formula at a strength, by its label, of the method at a layer."""
+
+    part: Part
+    run: Run
+    branches: pd.DataFrame
+    """The dev sweep's branches of one site each, with their `place` and their `label`."""
+    extra: dict[str, pd.DataFrame]
+    _kept: dict[tuple[str, str, int], pd.DataFrame] = field(default_factory=dict, repr=False)
+
+    @property
+    def title(self) -> str:
+        """Pair and task."""
+        return self.part.title
+
+    @property
+    def methods(self) -> list[str]:
+        """The headline first, then other methods, then controls."""
+        found = ordered(map(str, self.branches.method), controls(self.part.tables))
+        best = self.part.headline
+        return sorted(found, key=lambda method: best is None or method != best.method)
+
+    @property
+    def measures(self) -> list[str]:
+        """The similarities measured."""
+        table = self.part.tables.get("similarity")
+        return [] if table is None else list(dict.fromkeys(map(str, table.method)))
+
+    @property
+    def layers(self) -> list[int]:
+        """The layers patched."""
+        return sorted(set(map(int, self.branches.place)))
+
+    def of(self, method: str) -> pd.DataFrame:
+        """A method's branches."""
+        return self.branches[self.branches.method == method]
+
+    def labels(self, method: str) -> list[str]:
+        """Its formulas and strengths, in the table's order."""
+        return list(dict.fromkeys(self.of(method).label))
+
+    def at(self, method: str, layer: int, label: str) -> pd.Series | None:
+        """One branch."""
+        mine = self.of(method)
+        mine = mine[(mine.place == layer) & (mine.label == label)]
+        return None if mine.empty else mine.iloc[0]
+
+    def frozen(self, method: str) -> pd.Series | None:
+        """The method's row of `selection`: what was fixed on dev and scored once on test.
+
+        None where nothing was chosen, or a patch of several layers at once, which has no place here.
+        """
+        selection = self.part.tables.get("selection")
+        if selection is None:
+            return None
+        mine = selection[(selection.method == method) & selection.layer.notna() & (selection.joint == "one")]
+        return None if mine.empty else mine.iloc[0]
+
+    def chosen(self, method: str) -> tuple[int, str] | None:
+        """Layer and label of what was fixed."""
+        row = self.frozen(method)
+        return None if row is None else (int(row.layer), _label(row.intervention, row.strength))
+
+    def start(self, method: str) -> tuple[int, str]:
+        """Where to look first: at what was fixed, or else where the gain on dev is largest."""
+        best = self.of(method).sort_values("gain", kind="stable").iloc[-1]
+        return self.chosen(method) or (int(best.place), str(best.label))
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """A further table's rows about this pair; None where there are none."""
+        found = self.extra.get(name)
+        return None if found is None or found.empty else found
+
+    # Items ---------------------------------------------------------------------------------------
+
+    def is_chosen(self, method: str, layer: int, label: str) -> bool:
+        """Whether test items were scored with this very branch and are known item by item."""
+        best = self.part.headline
+        headline = best is not None and best.method == method
+        return headline and self.chosen(method) == (layer, label) and "sweep" in self.part.tables
+
+    def turned(self, method: str, layer: int, label: str) -> pd.DataFrame | None:
+        """Items before and after this patch: on test where it is the chosen one, on dev elsewhere.
+
+        None where the folder has no sweep.
+        """
+        if self.is_chosen(method, layer, label):
+            return turned(self.part)
+        branch, rows = self.at(method, layer, label), self._dev(method, layer)
+        if branch is None or rows is None:
+            return None
+        row = pd.DataFrame([branch]).assign(headline=True)
+        # The report's function looks at the rows of one split and of one branch, which it is handed here.
+        tables = {"selection": row, "sweep": rows.assign(split="test")}
+        return turned(replace(self.part, tables=tables))
+
+    def _dev(self, method: str, layer: int) -> pd.DataFrame | None:
+        """The dev rows of a layer, read from disk when they are looked at: all of them can be millions."""
+        path = self.part.folder / "sweep.parquet"
+        if not path.exists():
+            return None
+        key = (str(path), method, layer)
+        if key not in self._kept:
+            patched: list[Wanted] = [("split", "==", "dev"), ("method", "==", method), ("layer", "==", layer)]
+            clean: list[Wanted] = [("split", "==", "dev"), ("method", "==", CLEAN)]
+            self._kept[key] = _read(path, [clean, patched])
+        rows = self._kept[key]
+        return None if rows.empty else rows
+
+
+def read_explored(folder: str | Path, *more: str | Path) -> list[Explored]:
+    """Every pair and task of a run that was swept, in the run's order."""
+    run = read_run(folder)
+    others = [Path(one) for one in more]
+    for one in others:
+        if not one.is_dir():
+            raise InputError(f"there is no folder {one}: give one that workbench measure --grid wrote")
+    found = [_explored(run, part, others) for part in run.parts if _swept(part)]
+    if not found:
+        raise InputError(
+            f"{run.folder} holds no table exploration with branches: nothing was swept to its end; "
+            "run the study, or give a folder that workbench diagnose wrote"
+        )
+    return found
+
+
+def _swept(part: Part) -> bool:
+    return "exploration" in part.tables and not single(part.tables["exploration"]).empty
+
+
+def _explored(run: Run, part: Part, more: Iterable[Path]) -> Explored:
+    table = single(part.tables["exploration"])
+    labels = [_label(*one) for one in zip(table.intervention, table.strength, strict=True)]
+    branches = table.assign(place=places(table), label=labels)
+    folders = list(dict.fromkeys([part.folder, run.folder, *more]))
+    extra = {name: rows for name in _EXTRA if (rows := _of_pair(name, folders, part)) is not None}
+    return Explored(part, run, branches, extra)
+
+
+def _of_pair(name: str, folders: Sequence[Path], part: Part) -> pd.DataFrame | None:
+    """A table's rows about the pair and the model, from the first folder that has any."""
+    for path in (folder / f"{name}.parquet" for folder in folders):
+        if path.exists():
+            table = _read(path)
+            mine = table[(table.pair == part.pair) & (table.model == part.model)]
+            if not mine.empty:
+                return mine
+    return None
+
+
+def _label(intervention: object, strength: object) -> str:
+    alpha = number(strength)
+    return words(intervention) + ("" if alpha is None else f", α = {alpha:g}")
+
+
+def _read(path: Path, filters: list[list[Wanted]] | None = None) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path, filters=filters)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read as a table ({error}): run the study again") from error

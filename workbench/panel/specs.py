@@ -1,0 +1,145 @@
+"""The panel's figures as descriptions: gains, a measure, one row of the grid, places of sentences."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from workbench.figures import Axis, Cells, Mark, Plot, Scale, Series, Spec
+from workbench.figures.explored import cells_of
+from workbench.figures.frames import layer_axis, limits, number, numbers, places, reach, span
+from workbench.figures.spec_parts import interval_text, short
+from workbench.panel.explored import Explored
+from workbench.report.words import words
+
+
+def gains(seen: Explored, method: str) -> Spec:
+    """Formulas and strengths × layers: the gain on dev, with the chosen cell's gain on test."""
+    table = seen.of(method)
+    rows, columns = seen.labels(method), seen.layers
+    marks, chosen, row = [], seen.chosen(method), seen.frozen(method)
+    if chosen and row is not None and chosen[1] in rows and chosen[0] in columns:
+        marks = [Mark(rows.index(chosen[1]), columns.index(chosen[0]), f"test {short(number(row.gain))}")]
+    cells = cells_of(table, rows, columns, "label")
+    panel = Cells(title="", rows=tuple(rows), marks=tuple(marks), numbers=False, **cells)
+    longest = reach(seen.branches.gain)
+    return Spec(
+        kind="layers",
+        title=f"{words(method)}: gain on dev, exploratory",
+        subtitle=f"{seen.title}: n = {span(table.n)} dev items; framed: chosen on dev, with its gain on test",
+        panels=(panel,),
+        scale=Scale("gain on dev", -longest, longest),
+    )
+
+
+def measured(seen: Explored, measure: str) -> Spec:
+    """One similarity over the layers, with its interval."""
+    table = seen.part.tables["similarity"]
+    table = table[table.method == measure]
+    table = table.assign(place=places(table)).sort_values("place", kind="stable")
+    found: list[Any] = list(table.itertuples())
+    notes = [
+        (f"layer {row.place}", interval_text(number(row.value), number(row.low), number(row.high), 3))
+        for row in found
+    ]
+    series = Series(
+        name=words(measure),
+        x=tuple(float(place) for place in table.place),
+        y=numbers(table.value),
+        low=numbers(table.low),
+        high=numbers(table.high),
+        notes=tuple(notes),
+    )
+    y = Axis(words(measure), range=limits([*series.y, *series.low, *series.high], include=(0.0,)))
+    return Spec(
+        kind="alignment",
+        title=f"{words(measure)} between the languages",
+        subtitle=f"held-out sentences, n = {span(table.n)}",
+        panels=(Plot("", layer_axis(table.place), y, (series,)),),
+    )
+
+
+def grid_row(seen: Explored, layer: int) -> Spec | None:
+    """How alike a layer is to every other: within each language, and across; None without a table."""
+    table = seen.table("grid")
+    if table is None:
+        return None
+    table = table[table.value.notna()]
+    table = table.assign(place=places(table), other=places(table, "other_site", "other_layer"))
+    source, target = seen.part.source, seen.part.target
+    across = (table.language == source) & (table.other_language == target)
+    inside = table.language == table.other_language
+    lines = (
+        (f"{source} {layer} with {target}", table[across & (table.place == layer)], "other"),
+        (f"{target} {layer} with {source}", table[across & (table.other == layer)], "place"),
+        *(
+            (f"within {code}", table[inside & (table.language == code) & (table.place == layer)], "other")
+            for code in (source, target)
+        ),
+    )
+    series = [_line(name, rows, axis, slot) for slot, (name, rows, axis) in enumerate(lines) if len(rows)]
+    if not series:
+        return None
+    measure = words(table.method.iloc[0])
+    values = [value for one in series for value in one.y]
+    return Spec(
+        kind="grid",
+        title=f"Layer {layer} with every layer",
+        subtitle=f"{measure}, held-out sentences, n = {span(table.n)}",
+        panels=(
+            Plot("", layer_axis(table.other), Axis(measure, range=limits(values, (0.0, 1.0))), tuple(series)),
+        ),
+    )
+
+
+def _line(name: str, rows: pd.DataFrame, axis: str, slot: int) -> Series:
+    rows = rows.sort_values(axis, kind="stable")
+    return Series(name, tuple(map(float, rows[axis])), numbers(rows.value), slot=slot)
+
+
+def plane(seen: Explored, layer: int, method: str) -> Spec | str:
+    """Sentences of both languages in their joint plane before and after the map; or why there is none."""
+    table = seen.table("pca")
+    if table is None:
+        return "The folder holds no table pca: a study that is run again writes it."
+    here = table[(table.layer == layer).fillna(False)]
+    if here.empty:
+        return f"The table pca has no rows of layer {layer}."
+    mine = here[here.method == method]
+    used = mine if len(mine) else here[here.method == here.method.iloc[0]]
+    points = used[used.x.notna()]
+    if points.empty:
+        return f"Layer {layer}: {used.note.iloc[0]}"
+    known = limits(numbers(points.x)), limits(numbers(points.y))
+    shares = float(points.share_x.iloc[0]), float(points.share_y.iloc[0])
+    axes = [
+        Axis(f"direction {i + 1} ({share:.0%})", range=ends)
+        for i, (share, ends) in enumerate(zip(shares, known, strict=True))
+    ]
+    source, name = str(seen.part.source), words(used.method.iloc[0])
+    before = points[~points.mapped.astype(bool)]
+    after = points[points.mapped.astype(bool) | (points.language != source)]
+    panels = tuple(
+        Plot(title, axes[0], axes[1], tuple(_clouds(rows, source)), lines=())
+        for title, rows in (("before", before), (f"after {name}", after))
+    )
+    return Spec(
+        kind="pca",
+        title=f"Layer {layer} before and after the map",
+        subtitle=f"held-out sentences, n = {span(points.n)}; the plane is that of both languages before",
+        panels=panels,
+    )
+
+
+def _clouds(rows: pd.DataFrame, source: str) -> Sequence[Series]:
+    codes = sorted(map(str, rows.language.unique()), key=lambda code: code != source)
+    found = []
+    for slot, code in enumerate(codes):
+        mine = rows[rows.language == code]
+        notes = tuple((code, f"sentence {one}") for one in mine.sentence)
+        found.append(Series(code, _whole(mine.x), numbers(mine.y), look="points", slot=slot, notes=notes))
+    return found
+
+
+def _whole(column: pd.Series) -> tuple[float, ...]:
+    return tuple(map(float, column))
