@@ -123,10 +123,33 @@ def test_more_tables_on_request(capsys, given, tmp_path):
     )
 
 
+def test_feed_forward_neurons_on_request(capsys, given, tmp_path):
+    arguments = ("--pairs", f"{FAR}-{MAIN}", "--blocks", 0, "--feed-forward", "--out", tmp_path)
+    code, out, _ = run(capsys, "measure", *given, *arguments)
+    table = pd.read_parquet(tmp_path / "feed_forward.parquet")
+    assert code == 0 and len(table) == 3 * 7 and set(table.site) == {f"mlp_act.{layer}" for layer in range(3)}
+    shown = out.split("feed-forward neurons")[1]
+    for name, whose in (("flatness", FAR), ("sparsity", MAIN), ("rank_correlation", "both")):
+        own = table[(table.method == name) & (table.language.fillna("both") == whose)]
+        wanted = [name, whose, *(f"{value:.3f}" for value in own.value)]
+        assert wanted in [line.split() for line in shown.splitlines()]
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 def test_tables_keep_to_the_terminal_and_cut_no_name(capsys, given, tmp_path, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
-    more = ("--blocks", 4, "--null", 2, "--grid", "--pairs", f"{FAR}-{MAIN}", "--out", tmp_path)
+    more = (
+        "--blocks",
+        4,
+        "--null",
+        2,
+        "--grid",
+        "--feed-forward",
+        "--pairs",
+        f"{FAR}-{MAIN}",
+        "--out",
+        tmp_path,
+    )
     code, out, _ = run(capsys, "measure", *given, *more)
     lines = [line for line in out.splitlines() if not line.endswith(".parquet") and line[:5] != "Note:"]
     assert code == 0 and [line for line in lines if len(line) > columns] == [] and "…" not in out

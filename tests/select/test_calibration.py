@@ -155,7 +155,10 @@ def test_the_interval_holds_the_truth_after_selection(truth):
     assert 0.935 - some <= np.mean(held) <= 0.965 + some
 
 
-@pytest.mark.parametrize(("n", "discordance"), [(100, DISCORDANCE), (200, DISCORDANCE), (500, DISCORDANCE), (100, 0.15), (100, 0.4)])
+@pytest.mark.parametrize(
+    ("n", "discordance"),
+    [(100, DISCORDANCE), (200, DISCORDANCE), (500, DISCORDANCE), (100, 0.15), (100, 0.4)],
+)
 def test_power_is_what_plan_promises(n, discordance):
     gain = detectable_effect(n, 0.8, discordance=discordance)
     truth = Truth(n=n, gain=gain, discordance=discordance, flat=True)

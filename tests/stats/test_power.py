@@ -67,7 +67,9 @@ def test_about_11_points_at_100_items_and_5_at_500():
     assert detectable_effect(500) == pytest.approx(0.051, abs=0.001)
 
 
-@pytest.mark.parametrize(("n", "power", "level", "discordance"), [(900, 0.7, 0.99, 0.25), (4000, 0.9, 0.95, 0.1)])
+@pytest.mark.parametrize(
+    ("n", "power", "level", "discordance"), [(900, 0.7, 0.99, 0.25), (4000, 0.9, 0.95, 0.1)]
+)
 def test_many_items_agree_with_the_normal_approximation(n, power, level, discordance):
     z, z_power = scipy_stats.norm.ppf([(1 + level) / 2, power])
     gain = detectable_effect(n, power, level, discordance)

@@ -18,6 +18,7 @@ def test_every_column_of_every_table_is_documented(study, result):
     states = study.alignment.capture()
     tables = result.tables | {
         "geometry": study.alignment.geometry_table(states),
+        "feed_forward": study.alignment.feed_forward_table(),
         "null": study.alignment.null_table(states, draws=1),
         "grid": study.alignment.grid_table(states),
         "curve": study.alignment.curve_table(states, draws=1),

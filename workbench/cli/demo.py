@@ -25,11 +25,11 @@ HELP = "the whole path on the model that ships, in about a minute"
 EXAMPLE = "workbench demo --out runs/demo"
 
 TASKS = ("exact", "two-choice")
-ITEMS = {"dev": 150, "test": 300}
+ITEMS = {"dev": 120, "test": 200}
 """Of the organism's items, as many as a first look needs."""
-PROMPTS = 400
+PROMPTS = 300
 CONTROLS = ("mean_shift", "shuffled_pairs", "random_equal_norm")
-FIGURES = ("layers", "methods", "alignment", "pca", "gap")
+FIGURES = ("layers", "methods", "pca", "gap")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -56,7 +56,9 @@ def print_grid(results: Results) -> None:
         values=tuple(values),
         notes=(),
     )
-    console.print(terminal_heatmap(spec))
+    heatmap = terminal_heatmap(spec)
+    heatmap.rstrip()
+    console.print(heatmap)
 
 
 def print_judged(results: Results) -> None:
@@ -77,8 +79,8 @@ def print_judged(results: Results) -> None:
                 f"{max(controls, default=0.0):+.2f}",
             )
         )
-    columns = ("chosen on dev, judged on test", "verdict", "layer", "gain [95 %]", "gap", "best control")
-    print_dense(f"into {results[0].target}", columns, rows, words=2)
+    columns = ("", "verdict", "layer", "gain [95 %]", "gap", "best control")
+    print_dense(f"mapped into {results[0].target}: chosen on dev, judged on test", columns, rows, words=2)
 
 
 def print_words(results: Results) -> None:

@@ -10,6 +10,7 @@ from workbench.cli.alignments import add_alignment_options, alignments, write_ta
 from workbench.cli.measured import (
     print_confounds,
     print_curves,
+    print_feed_forward,
     print_geometry,
     print_grid,
     print_mismatch,
@@ -51,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="cka_debiased",
         help="every layer with every layer, by this measure (default: cka_debiased) (grid.parquet)",
+    )
+    more.add_argument(
+        "--feed-forward",
+        action="store_true",
+        help="flatness, sparsity and rank correlation of feed-forward neurons (feed_forward.parquet)",
     )
     more.add_argument(
         "--task",
@@ -102,6 +108,9 @@ def _tables(
         print_grid(tables["grid"])
     tables["geometry"] = alignment.geometry_table(states)
     print_geometry(pair, tables["geometry"])
+    if options.feed_forward:
+        tables["feed_forward"] = alignment.feed_forward_table()
+        print_feed_forward(pair, tables["feed_forward"])
     if task is not None:
         tables["mismatch"] = alignment.mismatch_table(states, task)
         print_mismatch(pair, tables["mismatch"])

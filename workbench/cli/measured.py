@@ -73,6 +73,20 @@ def print_geometry(pair: str, geometry: "pd.DataFrame") -> None:
     )
 
 
+def print_feed_forward(pair: str, feed_forward: "pd.DataFrame") -> None:
+    """What feed-forward neurons do, over the layers; beneath, why a layer has no value."""
+    whose = feed_forward.language.fillna("both")
+    rows: list[Row] = [
+        ((str(name), str(of)), [number(value, 3) for value in some.value], ())
+        for (name, of), some in feed_forward.groupby(["method", whose], sort=False)
+    ]
+    layers = [str(layer) for layer in dict.fromkeys(feed_forward.layer)]
+    print_layers(f"{pair}: feed-forward neurons", ("of neurons", "of"), layers, (), rows)
+    for note in dict.fromkeys(feed_forward.note[feed_forward.value.isna()]):
+        console.print(note, style="dim")
+    console.print("rank_correlation of one language: between halves of its sentences", style="dim")
+
+
 def print_mismatch(pair: str, mismatch: "pd.DataFrame") -> None:
     """How far prompts' ends lie from sentence ends, over the layers."""
     said = {

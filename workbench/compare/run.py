@@ -1,6 +1,6 @@
 """Every method on the same items: chosen on dev, frozen, judged once on test, in one table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -41,9 +41,9 @@ class Plan:
         """All methods, or those named; directly asking is always among them."""
         known = {**BASELINES, **RECIPES}
         wanted = list(known) if names is None else ["direct", *names]
-        for name in wanted:
-            if name not in known:
-                raise InputError(f"unknown method {name!r}: {did_you_mean(name, known)}")
+        _check(wanted, known, "method")
+        _check(more.get("combined", ()), BASELINES, "baseline")
+        _check(more.get("on_top", ()), RECIPES, "recipe")
         return cls(
             tuple(
                 b for name, b in BASELINES.items() if name in wanted and (training or not b.needs_training)
@@ -51,6 +51,12 @@ class Plan:
             tuple(r for name, r in RECIPES.items() if name in wanted),
             **more,
         )
+
+
+def _check(names: Iterable[str], known: Iterable[str], what: str) -> None:
+    for name in names:
+        if name not in known:
+            raise InputError(f"unknown {what} {name!r}: {did_you_mean(name, known)}")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from workbench.measure.cka import (
     linear_cka_shares,
 )
 from workbench.measure.confounds import Confound, confounds
+from workbench.measure.feed_forward import flatness, neuron_rank_correlation, sparsity
 from workbench.measure.fit import FitQuality, caution, fit_quality
 from workbench.measure.geometry import (
     NormProfile,
@@ -278,6 +279,7 @@ __all__ = [
     "effective_rank",
     "entropy",
     "fit_quality",
+    "flatness",
     "grid",
     "joint_plane",
     "language_probe",
@@ -290,6 +292,7 @@ __all__ = [
     "mismatch",
     "mrr",
     "mutual_knn",
+    "neuron_rank_correlation",
     "norm_profile",
     "permutation_null",
     "precision_at_1",
@@ -301,5 +304,6 @@ __all__ = [
     "retrieval",
     "retrieval_hits",
     "rsa",
+    "sparsity",
     "svcca",
 ]

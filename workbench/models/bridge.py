@@ -55,7 +55,8 @@ class BridgeModel(LanguageModel):
             # The bridge goes through all its modules each time it is asked for its hook points.
             self._points |= self.bridge.hook_dict
         found = self._points.get(name)
-        if found is None:
+        # Of a mixture of experts the bridge gives the layer's output the name of its neurons.
+        if found is None or (site.component == "mlp_act" and str(found.name).endswith(".mlp.hook_out")):
             raise SiteError(
                 f"{self.info.architecture} has no site {site} through the bridge ({name}): "
                 "use a residual site (resid_pre, resid_post)"

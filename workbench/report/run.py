@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Part:
         """Whether there is a verdict."""
         return self.headline is not None
 
-    @property
+    @cached_property
     def headline(self) -> pd.Series | None:
         """The row of `selection` that the study is about."""
         selection = self.tables.get("selection")

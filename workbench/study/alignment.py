@@ -14,6 +14,7 @@ from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
 from workbench.study.confounds import confounds_table
 from workbench.study.curve import DRAWS, curve_table
+from workbench.study.feed_forward import feed_forward_sites, feed_forward_table
 from workbench.study.geometry import geometry_table, lens_table
 from workbench.study.mismatch import mismatch_table
 from workbench.study.pca import pca_table
@@ -22,7 +23,7 @@ from workbench.study.similarity import grid_table, null_table, similarity_table
 from workbench.study.tables import Facts, fit_table
 from workbench.tasks import AnswerTask, Task
 from workbench.text import ParallelText, Split
-from workbench.types import Component
+from workbench.types import Component, Site
 
 COMPONENT: Component = "resid_post"
 """Where states are mapped."""
@@ -61,12 +62,17 @@ class Alignment:
         """Last-token states of both languages, at the embedding and after every layer."""
         return self._capture(self.text, [self.source, self.target])
 
-    def _capture(self, text: ParallelText, languages: Sequence[str]) -> Activations:
+    def _capture(
+        self,
+        text: ParallelText,
+        languages: Sequence[str],
+        sites: Sequence[str | Site] = ("embed", COMPONENT),
+    ) -> Activations:
         return capture(
             self.model,
             text,
             languages=languages,
-            sites=["embed", COMPONENT],
+            sites=sites,
             pool="last",
             store=self.store,
             progress=self.progress,
@@ -126,6 +132,13 @@ class Alignment:
             lens_table(self.facts, self.model, self.text, states, pair, rows),
         )
         return pd.concat(tables, ignore_index=True)
+
+    def feed_forward_table(self) -> pd.DataFrame:
+        """How evenly feed-forward neurons are active at sentence ends, and whether in one order in both."""
+        pair = (self.source, self.target)
+        there, missing = feed_forward_sites(self.model)
+        states = self._capture(self.text, pair, there) if there else None
+        return feed_forward_table(self.facts, states, missing, *pair, self.split.test, self.groups)
 
     def pca_table(self, maps: LayerMaps, states: Activations, method: str | None = None) -> pd.DataFrame:
         """Where some held-out sentences lie before and after a method's maps, by default the headline's."""

@@ -1,0 +1,90 @@
+"""`compare`: what it refuses, which studies it takes, and what it prints."""
+
+import argparse
+
+import pandas as pd
+import pytest
+
+from workbench.cli import compared, main
+from workbench.cli.compare import ORGANISM, named_pairs, options_of_study
+from workbench.compare.table import COLUMNS
+from workbench.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere is no study: nowhere/study.toml is missing"),
+        (["organism", "--methods", "shots_won"], "unknown method 'shots_won': did you mean 'shots_own'?"),
+        (["organism", "--shots", "0.5"], "--shots 0.5: give whole numbers from 1 up"),
+        (["organism", "--seeds", "0"], "--seeds must be at least 1, not 0"),
+        (["organism", "--templates", "{tmp}/t.txt"], "t.txt:2: 'Answer:' lacks {prompt}"),
+        (["organism", "--translations", "{tmp}/none.tsv"], "none.tsv"),
+        (["organism", "--on-top", "inkline_paper"], "did you mean 'incline_paper'?"),
+        (["organism", "--combine", "lorra"], "unknown baseline 'lorra'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, capsys):
+    (tmp_path / "t.txt").write_text("Q: {prompt}\nAnswer:\n")
+    assert main(["compare", *(a.replace("{tmp}", str(tmp_path)) for a in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def options(study, **given):
+    return argparse.Namespace(study=study, **{"pairs": None, "out": None, "threads": None, **given})
+
+
+def test_the_options_are_those_of_the_study(tmp_path):
+    (tmp_path / "study.toml").write_text('model = "organism"\ntask = "inference"\ndev = 50\nseed = 7\n')
+    asked = options_of_study(options(str(tmp_path)))
+    assert (asked.task, asked.dev, asked.seed, asked.out) == ("inference", 50, 7, tmp_path)
+    own = options_of_study(options("organism", pairs="x-rich-far-x-main", out=tmp_path))
+    assert (own.task, own.test, own.pairs) == ("exact", ORGANISM["test"], "x-rich-far-x-main")
+
+
+class Diagnosis:
+    folder = "runs/some"
+
+    class Study:
+        def __init__(self, source):
+            self.source, self.target = source, "en"
+
+    def __init__(self, *sources):
+        self.studies = tuple(map(self.Study, sources))
+
+
+def test_pairs_are_chosen_among_those_studied():
+    diagnosis = Diagnosis("sw", "yo")
+    assert named_pairs(None, diagnosis) == list(diagnosis.studies)
+    assert [study.source for study in named_pairs("yo-en", diagnosis)] == ["yo"]
+    with pytest.raises(InputError, match="runs/some has no study of it"):
+        named_pairs("en-yo", diagnosis)
+
+
+def table():
+    rows = [
+        {"method": "direct", "accuracy": 0.35, "item_tokens": 7.0},
+        {
+            "method": "lora_few+incline_single", "accuracy": 0.83,
+            "gain": 0.48, "gain_low": 0.45, "gain_high": 0.51,
+            "holm_verdict": "helps", "random_gain": 0.0, "random_over": 0.12, "shuffled_over": 0.11,
+            "over_own": 0.12, "retention": -0.01, "item_tokens": 7.0, "parameters": 180_000, "pairs": 1200,
+        },
+        {"method": "translate_table", "note": "no table of translations was given"},
+    ]  # fmt: skip
+    facts = {"model": "organism", "pair": "a-b", "task": "exact", "n": 1000}
+    return pd.DataFrame([facts | row for row in rows]).reindex(columns=list(COLUMNS)).astype(COLUMNS)
+
+
+@pytest.mark.parametrize("width", [80, 130])
+def test_every_number_is_readable_at_any_width(width, capsys, monkeypatch):
+    monkeypatch.setattr(compared.console, "_width", width)
+    compared.print_comparison(table(), {"direct": 0.001})
+    out = capsys.readouterr().out
+    assert "…" not in out
+    # Of a combination the controls too are over asking directly: its gain less what it is above them.
+    for shown in ("lora_few+incline_single", "+0.48 [0.45, 0.51]", "+0.36", "+0.37", "+0.12", "180k", "1200"):
+        assert shown in out
+    assert "translate_table was not run: no table of translations was given." in out
+    assert max(map(len, out.splitlines())) <= width

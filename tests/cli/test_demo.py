@@ -1,0 +1,44 @@
+"""`demo`: all pairs and tasks at a glance, a report and figures; resumed where it was stopped."""
+
+import pytest
+
+from workbench.cli import demo, main
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(demo, "ITEMS", {"dev": 60, "test": 80})
+    monkeypatch.setattr(demo, "PROMPTS", 250)
+    monkeypatch.setattr(demo, "FIGURES", ("layers", "gap"))
+
+
+def test_one_language_end_to_end_and_again(small, tmp_path, capsys):
+    command = ["demo", "--source", "x-poor-far", "--out", str(tmp_path / "demo")]
+    assert main(command) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    for shown in (
+        "x-poor-far · exact",
+        "x-poor-far · two-choice",
+        "chosen on dev, judged on test",
+        "of 2 studies",
+        "results on it say nothing about real languages",
+    ):
+        assert shown in out
+    assert (tmp_path / "demo" / "report.html").is_file()
+    assert {path.suffix for path in (tmp_path / "demo" / "figures").iterdir()} >= {".pdf", ".tex", ".md"}
+    tables = {path.name: path.read_bytes() for path in (tmp_path / "demo").glob("*.parquet")}
+    assert main(command) == 0
+    assert {path.name: path.read_bytes() for path in (tmp_path / "demo").glob("*.parquet")} == tables
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--threads", "0"], "--threads must be at least 1, not 0"),
+        (["--source", "x-main"], "x-main is the main language"),
+        (["--source", "x-poor-fra"], "x-poor-far"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message, capsys):
+    assert main(["demo", *arguments]) == 2
+    assert message in capsys.readouterr().err
