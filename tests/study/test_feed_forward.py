@@ -121,7 +121,7 @@ def test_a_model_that_does_not_show_its_neurons_says_so(study, tmp_path):
     hf.MixtralForCausalLM(config).save_pretrained(tmp_path)
     hf.AutoTokenizer.from_pretrained(origin).save_pretrained(tmp_path)
     alignment = replace(study.alignment, model=load_model(tmp_path), store=tmp_path / "store")
-    with pytest.raises(SiteError, match="has no site mlp_act.0"):
+    with pytest.raises(SiteError, match=r"has no site mlp_act\.0"):
         alignment.model.check_site(Site(0, "mlp_act"))
     table = alignment.feed_forward_table()
     assert table.value.isna().all() and len(table) == 7 * 2
