@@ -8,6 +8,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tiny models are done before a second thread has woken up.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A console takes its width from these once, when it is made; a test sets the width that it wants.
+os.environ.pop("COLUMNS", None)
+os.environ.pop("LINES", None)
 
 import pytest
 from counts import FULL, count

@@ -182,3 +182,10 @@ def test_items_of_the_main_language_alone_make_no_ceiling():
 
     with pytest.raises(NotApplicable, match="no item 'a' in en"):
         variants(Half(), "ceiling")
+
+
+def test_a_model_that_lies_nowhere_cannot_be_trained_and_the_others_go_on(study, monkeypatch):
+    info = replace(study.model.info, source="nowhere/at-all")
+    monkeypatch.setattr(study.model, "info", info)
+    with pytest.raises(NotApplicable, match="it cannot be trained"):
+        variants(study, "lora")

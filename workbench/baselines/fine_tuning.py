@@ -4,7 +4,7 @@ from functools import partial
 
 from workbench.baselines.base import Baseline, Cost, Variant, Wording, task_of
 from workbench.baselines.lora import LoraSettings, fine_tune
-from workbench.errors import NotApplicable
+from workbench.errors import NotApplicable, WorkbenchError
 from workbench.models import load_model
 from workbench.study import Study
 
@@ -19,15 +19,18 @@ def _tuned(study: Study, wording: Wording, on: str, most: int | None = None) -> 
         raise NotApplicable(f"{task.name} has no fit items in {language} to train on")
     info, seed = study.model.info, study.settings.seed
     dtype = info.dtype.removeprefix("torch.")
-    tuned = fine_tune(
-        info.source,
-        examples,
-        study.folder / "compare" / "tuned" / f"{task.name}-{language}-{len(examples)}-seed{seed}",
-        LoraSettings(seed=seed),
-        study.progress,
-        revision=info.revision,
-        device=info.device,
-    )
+    try:
+        tuned = fine_tune(
+            info.source,
+            examples,
+            study.folder / "compare" / "tuned" / f"{task.name}-{language}-{len(examples)}-seed{seed}",
+            LoraSettings(seed=seed),
+            study.progress,
+            revision=info.revision,
+            device=info.device,
+        )
+    except WorkbenchError as error:  # a model that was wrapped may lie nowhere
+        raise NotApplicable(f"it cannot be trained: {error}") from error
     # The merged model is kept in float32; it is asked as the study's own model is.
     model = load_model(tuned.folder, backend=info.backend, device=info.device, dtype=dtype)
     cost = Cost(parameters=tuned.trained_parameters, fit_tokens=tuned.forward_tokens, labels=tuned.examples)

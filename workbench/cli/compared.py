@@ -75,7 +75,7 @@ def _control(row: Mapping[Any, Any], name: str) -> str:
 
 
 def _signed(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:+.2f}"
+    return "" if pd.isna(value) else f"{value:+.2f}".replace("-0.00", "+0.00")
 
 
 def _count(number: int) -> str:

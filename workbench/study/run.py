@@ -136,7 +136,7 @@ class Study:
     def facts(self) -> FirstFacts:
         """Tokens, and both languages' unpatched accuracy on dev: a first look before the long work."""
         with self._timed("facts"):
-            clean = self.sweep("dev", ())  # the target's rows are those of the dev sweep, kept for it
+            clean = self.sweep("dev", (), folder="facts")
         items = self.items(self.source, "dev")
         guesses = [1 / len(item.choices) for item in items if isinstance(item, Example)]
         sides: dict[str, Sequence[str]] = {code: self.text[code] for code in (self.source, self.target)}
