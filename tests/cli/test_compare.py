@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from workbench.cli import compared, main
-from workbench.cli.compare import ORGANISM, named_pairs, options_of_study
+from workbench.cli.compare import ORGANISM, draw, named_pairs, options_of_study
 from workbench.compare.table import COLUMNS
 from workbench.errors import InputError
 
@@ -67,14 +67,26 @@ def table():
         {"method": "direct", "accuracy": 0.35, "item_tokens": 7.0},
         {
             "method": "lora_few+incline_single", "accuracy": 0.83,
-            "gain": 0.48, "gain_low": 0.45, "gain_high": 0.51,
-            "holm_verdict": "helps", "random_gain": 0.0, "random_over": 0.12, "shuffled_over": 0.11,
-            "over_own": 0.12, "retention": -0.01, "item_tokens": 7.0, "parameters": 180_000, "pairs": 1200,
+            "gain": 0.48, "gain_low": 0.45, "gain_high": 0.51, "holm_verdict": "helps", "random_gain": 0.0,
+            "random_over": 0.12, "random_over_low": 0.1, "random_over_high": 0.14,
+            "shuffled_over": 0.11, "shuffled_over_low": 0.09, "shuffled_over_high": 0.13,
+            "over_own": 0.12, "retention": -0.01, "retention_low": -0.02,
+            "item_tokens": 7.0, "parameters": 180_000, "pairs": 1200,
         },
         {"method": "translate_table", "note": "no table of translations was given"},
     ]  # fmt: skip
     facts = {"model": "organism", "pair": "a-b", "task": "exact", "n": 1000}
     return pd.DataFrame([facts | row for row in rows]).reindex(columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def test_the_table_is_drawn_beside_it(tmp_path, capsys):
+    made = table()
+    made.loc[0, ["gain", "gain_low", "gain_high"]] = 0.0
+    made["family"] = ["baseline", "combination", "baseline"]
+    made.to_parquet(tmp_path / "comparison.parquet")
+    draw(tmp_path)
+    assert "comparison.pdf" in capsys.readouterr().out
+    assert (tmp_path / "figures" / "comparison.pdf").read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("width", [80, 130])

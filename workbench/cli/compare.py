@@ -89,10 +89,27 @@ def run(options: argparse.Namespace) -> int:
     together = with_holm(pd.concat(tables, ignore_index=True))
     path = asked.out / "comparison.parquet"
     write_table(together, path)
-    console.print(f"table  {path}", soft_wrap=True)
+    console.print(f"\ntable    {path}", soft_wrap=True)
+    draw(asked.out)
     caution(diagnosis.studies[0].text)
     console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
     return 0
+
+
+def draw(folder: Path) -> None:
+    """The table as two figures beside it: what each method gains, and what a gain costs."""
+    from workbench.figures.tables_in import read_run
+    from workbench.figures.writing import write_figures
+
+    written = write_figures(
+        read_run(folder),
+        folder / "figures",
+        formats=("pdf", "png"),
+        only=("comparison", "pareto"),
+        command=f"workbench figures {folder}",
+    )
+    shown = ", ".join(str(file) for file in written.files if file.suffix == ".pdf")
+    console.print(f"figures  {shown}", soft_wrap=True)
 
 
 def _plan(options: argparse.Namespace) -> "Plan":
