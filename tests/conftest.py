@@ -44,3 +44,15 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real corpora: ../shared/data does not exist")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A headless Chromium; the test is skipped where there is none."""
+    from report import browser as chromium
+
+    if chromium.program() is None:
+        pytest.skip(f"no browser found ({', '.join(chromium.PROGRAMS)}): the page is not tried in one")
+    one = chromium.Browser(tmp_path_factory.mktemp("profile"))
+    yield one
+    one.close()

@@ -120,6 +120,13 @@ def test_holm_is_over_all_methods_but_what_gains_are_held_against(compared):
     assert (two.holm_p.dropna().to_numpy()[: len(judged)] >= judged.holm_p.to_numpy()).all()
 
 
+def test_a_gain_that_holm_takes_back_is_equivalent_where_it_was_shown_to_be_small(compared):
+    table = compared.table[~compared.table.method.isin(["direct", "ceiling"])].head(3).copy()
+    table["p"], table["verdict"] = [0.03, 0.03, 0.01], "helps"
+    table["within_delta"] = pd.array([True, False, True], dtype="boolean")
+    assert with_holm(table).holm_verdict.tolist() == ["equivalent", "undecided", "helps"]
+
+
 def test_unknown_methods_get_the_closest_name():
     with pytest.raises(InputError, match="did you mean 'shots_own'"):
         Plan.of(["shots_won"])

@@ -1,9 +1,8 @@
-"""A made run of two pairs with all tables, and a browser where there is one."""
+"""A made run of two pairs with all tables."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from report import browser as chromium
 from report import folders
 
 PAIRS = (("sw", "ar"), ("hi", "en"))
@@ -78,13 +77,3 @@ def pca(source, target):
                     place |= {"x": None, "y": None, "note": "all states are the same"}
                 rows.append(about | {"language": code, "mapped": mapped} | place)
     return pd.DataFrame(rows).astype({"layer": "Int64", "x": "float64", "y": "float64"})
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    """A headless Chromium."""
-    if chromium.program() is None:
-        pytest.skip(f"no browser found ({', '.join(chromium.PROGRAMS)}): the panel is not tried in one")
-    one = chromium.Browser(tmp_path_factory.mktemp("profile"))
-    yield one
-    one.close()

@@ -1,8 +1,7 @@
-"""A synthetic folder, a real one, and a browser where there is one."""
+"""A synthetic folder and a real one."""
 
 import pytest
 from organism_models import FAR, MAIN, tiny_organism
-from report import browser as chromium
 from report import folders
 
 from workbench.models import load_model
@@ -25,13 +24,3 @@ def real(tmp_path_factory):
     text, task = organism.text(), organism.task("exact")
     diagnosis = diagnose(load_model(organism.folder), text, [task], [(FAR, MAIN)], folder, settings)
     return folder, diagnosis.run()[0]
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    """A headless Chromium."""
-    if chromium.program() is None:
-        pytest.skip(f"no browser found ({', '.join(chromium.PROGRAMS)}): the page is not tried in one")
-    one = chromium.Browser(tmp_path_factory.mktemp("profile"))
-    yield one
-    one.close()

@@ -1,6 +1,7 @@
 """Baselines: every variant asked on dev, the best one on test."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,21 @@ class Asked:
     dev: pd.DataFrame
     """The variant's rows over source-language dev items."""
 
+    @cached_property
+    def test(self) -> pd.DataFrame:
+        """Its rows over source-language test items; the first to ask scores them."""
+        return self._on_test[self._on_test.language == self.study.source]
+
+    @cached_property
+    def test_there(self) -> pd.DataFrame | None:
+        """Its rows over the same items in the target's language; None where the task has none."""
+        rows = self._on_test[self._on_test.language != self.study.source]
+        return None if rows.empty else rows
+
+    @cached_property
+    def _on_test(self) -> pd.DataFrame:
+        return self.study.sweep("test", (), folder="clean")
+
 
 def ask_on_dev(study: Study, baseline: Baseline, wording: Wording) -> Asked:
     """Score each variant on dev; the largest mean margin (or score) wins, the first of equals."""
@@ -37,16 +53,14 @@ def ask_on_dev(study: Study, baseline: Baseline, wording: Wording) -> Asked:
 
 def ask_on_test(study: Study, asked: Asked) -> Entry:
     """Score the chosen variant once on test, and on the target's items where it changes these as well."""
-    rows = asked.study.sweep("test", (), folder="clean")
-    there = rows[rows.language != study.source]
     changed = asked.variant.model is not None or asked.variant.by is not None or _put_otherwise(study, asked)
     return Entry(
         asked.baseline.name,
         asked.baseline.title,
         "baseline",
         asked.variant.name,
-        rows[rows.language == study.source],
-        there if changed and not there.empty else None,
+        asked.test,
+        asked.test_there if changed else None,
         asked.variant.cost,
     )
 

@@ -16,14 +16,12 @@ def combine(asked: Asked, recipes: Sequence[Recipe]) -> tuple[list[Entry], list[
     """
     tried, _, skipped = try_on_dev(asked.study, recipes)
     name, title = asked.baseline.name, asked.baseline.title
-    clean = asked.study.sweep("test", (), folder="clean")
-    own, there = (clean[(clean.language == asked.study.source) == side] for side in (True, False))
     entries = judge_on_test(asked.study, tried)
     for entry in entries:
         entry.method, entry.title = f"{name}+{entry.method}", f"{title} + {entry.title}"
-        entry.family, entry.over = "combination", own
-        if entry.on_target is None and not there.empty:
-            entry.on_target = there  # without a patch, what the baseline alone does there
+        entry.family, entry.over = "combination", asked.test
+        if entry.on_target is None:
+            entry.on_target = asked.test_there  # without a patch, what the baseline alone does there
         entry.cost = _sum(asked.variant.cost, entry.cost)
     renamed = [Skipped(f"{name}+{s.method}", f"{title} + {s.title}", "combination", s.why) for s in skipped]
     return entries, renamed

@@ -85,8 +85,7 @@ def compare(study: Study, wording: Wording | None = None, plan: Plan | None = No
             entries, skipped = [*entries, *found], [*skipped, *left]
     direct = baselines["direct"]
     _count_tokens(study, asked, [direct, *entries])
-    there = _target_rows(study, asked[0])
-    table = with_holm(comparison_table(study, direct, there, entries, skipped))
+    table = with_holm(comparison_table(study, direct, asked[0].test_there, entries, skipped))
     seconds = _seconds(study, asked, tried)
     paths = {name: compare_folder(study) / file for name, file in _FILES.items()}
     write_table(table, paths["comparison"])
@@ -104,8 +103,9 @@ def with_holm(table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
     table["holm_p"] = pd.array([pd.NA] * len(table), dtype="Float64")
     table.loc[judged, "holm_p"] = adjusted
-    fallen = judged & table.verdict.isin(["helps", "harms"]) & (table.holm_p > 1 - table.level)
-    table["holm_verdict"] = table.verdict.where(~fallen, "undecided").where(judged)
+    fallen = judged & table.verdict.isin(["helps", "harms"]) & (table.holm_p > 1 - table.level + 1e-12)
+    without = table.within_delta.fillna(False).map({True: "equivalent", False: "undecided"})
+    table["holm_verdict"] = table.verdict.where(~fallen, without).where(judged)
     return table
 
 
@@ -144,18 +144,10 @@ def _on_top(plan: Plan, tried: Sequence[Tried]) -> list[Recipe]:
     return [max(own, key=lambda one: one.choice.smoothed_gain if one.choice else 0.0).recipe]
 
 
-def _target_rows(study: Study, direct: Asked) -> pd.DataFrame | None:
-    rows = direct.study.sweep("test", (), folder="clean")
-    there = rows[rows.language != study.source]
-    return None if there.empty else there
-
-
 def _count_tokens(study: Study, asked: Sequence[Asked], entries: Sequence[Entry]) -> None:
     """Tokens run forward per test item, which a patch does not change."""
     counts = {
-        one.baseline.name: tokens_per_item(
-            one.study.model, one.study.items(study.source, "test"), _said(one.study)
-        )
+        one.baseline.name: tokens_per_item(one.study.model, one.study.items(study.source, "test"), _said(one))
         for one in asked
     }
     for entry in entries:
@@ -164,11 +156,9 @@ def _count_tokens(study: Study, asked: Sequence[Asked], entries: Sequence[Entry]
             entry.cost = replace(entry.cost, item_tokens=own)
 
 
-def _said(study: Study) -> list[str]:
+def _said(asked: Asked) -> list[str]:
     """What was generated for test items; nothing where choices were scored."""
-    rows = study.sweep("test", (), folder="clean")
-    own = rows[rows.language == study.source]
-    return [str(text) for text in own.generated.dropna()]
+    return [str(text) for text in asked.test.generated.dropna()]
 
 
 def _seconds(study: Study, asked: Sequence[Asked], tried: Sequence[Tried]) -> dict[str, float]:

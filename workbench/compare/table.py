@@ -44,6 +44,7 @@ COLUMNS: dict[str, str] = {
     "level": "Float64",
     "n": "Int64",
     "verdict": "string",
+    "within_delta": "boolean",
     **dict.fromkeys(("p", "holm_p"), "Float64"),
     "holm_verdict": "string",
     **dict.fromkeys(("gained", "lost"), "Int64"),
@@ -68,12 +69,12 @@ def _row(
     verdict = decide(after, before, groups, study.settings.delta)
     gain = verdict.gain
     right = wilson_interval(int(after.sum()), len(after))
-    kind = verdict.kind
+    kind, within = verdict.kind, verdict.within_delta
     if entry is direct:
         gain = Interval(0.0, 0.0, 0.0, LEVEL, gain.n)
     elif entry.choice is not None and entry.choice.layer is None and entry.over is None:
         # Dev preferred doing nothing: exactly no gain, which does not show that none could be had.
-        kind, gain = "undecided", Interval(0.0, 0.0, 0.0, LEVEL, gain.n)
+        kind, within, gain = "undecided", False, Interval(0.0, 0.0, 0.0, LEVEL, gain.n)
     return {
         "method": entry.method,
         "family": entry.family,
@@ -89,6 +90,7 @@ def _row(
         "level": LEVEL,
         "n": gain.n,
         "verdict": None if entry is direct else kind,
+        "within_delta": None if entry is direct else within,
         "p": None if entry is direct else verdict.p,
         "gained": verdict.gained,
         "lost": verdict.lost,
