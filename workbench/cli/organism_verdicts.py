@@ -7,7 +7,7 @@ from workbench.cli.findings import with_interval
 from workbench.cli.show import console, progress_bar, table
 
 if TYPE_CHECKING:
-    from workbench.study.incline import InclineReport, Reading
+    from workbench.compare.incline import InclineReport, Reading
 
 
 def verdicts(options: argparse.Namespace) -> int:
@@ -66,10 +66,10 @@ def incline(options: argparse.Namespace) -> int:
     import torch
 
     from workbench.cli.alignments import write_table
+    from workbench.compare.incline import incline as compared
     from workbench.models import load_model
     from workbench.organism import shipped
     from workbench.study import Study
-    from workbench.study.incline import incline as compared
 
     torch.set_num_threads(options.threads)
     organism = shipped(options.folder)

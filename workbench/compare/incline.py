@@ -1,12 +1,11 @@
 """INCLINE on one study's pair and task: as its paper defines it, and as its released code behaves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from workbench.align import LayerMaps, LeastSquares, fit_layers
-from workbench.capture import capture
 from workbench.intervene import INCLINE, Incline
+from workbench.recipes import RECIPES, Ingredients
 from workbench.select import (
     Choice,
     Verdict,
@@ -16,13 +15,8 @@ from workbench.select import (
     rows_of,
 )
 from workbench.stats import Interval
-from workbench.study.alignment import COMPONENT
-from workbench.study.run import Study
+from workbench.study import Study
 from workbench.sweep import CLEAN, Branch
-from workbench.types import Site
-
-STRENGTHS = (-1.0, -0.5, -0.2, -0.1, -0.05, 0.05, 0.1, 0.2, 0.5, 1.0)
-"""α, from all of the range that the paper takes it from."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +44,10 @@ class InclineReport:
     """Test accuracy of the paper's reading less that of the released code's, each at its best α of dev."""
 
 
-def incline(study: Study, strengths: tuple[float, ...] = STRENGTHS) -> InclineReport:
-    """Fit, sweep α on dev, judge on test, for each entry of `INCLINE`."""
-    maps = {name: _maps(study, way) for name, way in INCLINE.items()}
-    branches = {
-        name: {alpha: _branch(name, way, maps[name], alpha) for alpha in strengths}
-        for name, way in INCLINE.items()
-    }
+def incline(study: Study) -> InclineReport:
+    """Fit, sweep α on dev, judge on test, for the recipe of each entry of `INCLINE`."""
+    given = Ingredients(study)
+    branches = {name: _by_strength(name, given) for name in INCLINE}
     dev = study.sweep("dev", [one for some in branches.values() for one in some.values()], folder="incline")
     own = dev[dev.language == study.source]
     choices = {name: choose(own, name) for name in INCLINE}
@@ -75,26 +66,9 @@ def incline(study: Study, strengths: tuple[float, ...] = STRENGTHS) -> InclineRe
     return InclineReport(readings, accuracy_difference(first, second))
 
 
-def _maps(study: Study, way: Incline) -> LayerMaps:
-    pair = [study.source, study.target]
-    states = capture(
-        study.model,
-        study.text,
-        languages=pair,
-        sites=[COMPONENT],
-        pool=way.fit_on,
-        store=study.alignment.store,
-        progress=study.progress,
-    )
-    source, target = (states.states(code, COMPONENT) for code in pair)
-    return fit_layers(LeastSquares(center=way.centre), source, target, study.alignment.split.fit)
-
-
-def _branch(name: str, way: Incline, maps: LayerMaps, alpha: float) -> Branch:
-    sites = {Site(layer): maps[layer] for layer in range(len(maps))}
-    return Branch.jointly(
-        name, sites, way.formula, alpha, positions=way.positions, from_clean=not way.cascade
-    )
+def _by_strength(name: str, given: Ingredients) -> dict[float, Branch]:
+    found = RECIPES[f"incline_{name}"].branches(given)
+    return {branch.strength: replace(branch, method=name) for branch in found}
 
 
 def _best_strength(own: pd.DataFrame, name: str) -> float:

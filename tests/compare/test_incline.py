@@ -2,13 +2,23 @@
 
 import pytest
 import torch
-from organism_models import FAR
+from organism_models import FAR, MAIN, tiny_organism
 
 from workbench.align import LeastSquares, fit_layers
 from workbench.capture import capture
+from workbench.compare.incline import incline
 from workbench.intervene import INCLINE
-from workbench.study.incline import STRENGTHS, incline
+from workbench.models import load_model
+from workbench.recipes.base import SIGNED_ALPHAS
+from workbench.study import Study
 from workbench.sweep import CLEAN
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    organism = tiny_organism()
+    model, folder = load_model(organism.folder), tmp_path_factory.mktemp("incline")
+    return Study(model, organism.text(), organism.task("exact"), FAR, MAIN, folder)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +29,7 @@ def found(study):
 def test_each_reading_has_a_curve_over_all_of_alpha(found):
     assert set(found.readings) == set(INCLINE)
     for reading in found.readings.values():
-        assert tuple(reading.dev.strength) == STRENGTHS and reading.verdict.gain.n == 20
+        assert tuple(reading.dev.strength) == SIGNED_ALPHAS and reading.verdict.gain.n == 20
 
 
 @pytest.mark.parametrize("name", list(INCLINE))
