@@ -1,38 +1,19 @@
 """A comparison chooses on dev, judges on test, and holds every method against the same items."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from baselines.conftest import organism, organism_model, study_of  # noqa: F401
+from baselines.conftest import study_of
+from compare.conftest import METHODS
 
-from workbench.baselines import organism_wording
 from workbench.compare import Plan, compare, with_holm
-from workbench.compare.patch import Tried, try_on_dev
+from workbench.compare.patch import try_on_dev
 from workbench.errors import InputError
-from workbench.recipes import RECIPES, Ingredients, Recipe, single_layers
-from workbench.select import choose
+from workbench.recipes import RECIPES
 from workbench.stats import holm
 from workbench.sweep import sweep_naive
-
-METHODS = ("ceiling", "shots_own", "prompt_translation", "incline_single")
-
-
-@pytest.fixture(scope="module")
-def study(organism, organism_model, tmp_path_factory):  # noqa: F811
-    return study_of(organism, organism_model, tmp_path_factory.mktemp("compared"), "exact")
-
-
-@pytest.fixture(scope="module")
-def wording(organism):  # noqa: F811
-    return replace(organism_wording(organism.config), shots=(1,), seeds=2)
-
-
-@pytest.fixture(scope="module")
-def compared(study, wording):
-    return compare(study, wording, Plan.of(METHODS, on_top=("incline_single",)))
 
 
 def row(compared, method):
@@ -85,7 +66,16 @@ def test_costs_are_counted(study, compared):
     assert single.parameters == study.model.info.d_model**2
     assert single.pairs == len(study.alignment.split.fit) and single.labels == 0
     assert shots.labels == 1 and shots.parameters == 0
-    assert compared.seconds.keys() >= {"direct", "shots_own", "incline_single"}
+    assert compared.seconds.keys() == {"direct", "ceiling", "shots_own", "incline_single"}
+
+
+def test_a_gain_on_dev_is_over_asking_directly_there(study, compared):
+    items = study.items(study.source, "dev"), study.items(study.target, "dev")
+    own, main = (
+        sweep_naive(study.model, some, [], task="exact", pair=study.pair).correct.mean() for some in items
+    )
+    assert row(compared, "ceiling").dev_gain == pytest.approx(main - own)
+    assert row(compared, "direct").dev_gain == 0
 
 
 def test_what_is_patched_on_top_is_held_against_its_baseline(compared):
@@ -102,7 +92,7 @@ def test_choices_are_frozen_with_their_digest(compared):
     assert len(record["digest"]) == 64
 
 
-def test_the_same_seed_gives_the_same_table_to_the_bit(organism, organism_model, tmp_path, wording, compared):  # noqa: F811
+def test_the_same_seed_gives_the_same_table_to_the_bit(organism, organism_model, tmp_path, wording, compared):
     again = compare(
         study_of(organism, organism_model, tmp_path, "exact"),
         wording,
@@ -130,38 +120,3 @@ def test_a_gain_that_holm_takes_back_is_equivalent_where_it_was_shown_to_be_smal
 def test_unknown_methods_get_the_closest_name():
     with pytest.raises(InputError, match="did you mean 'shots_own'"):
         Plan.of(["shots_won"])
-
-
-def grow_once(given, branches, rows):
-    """Doubles the strength of the best branch, once."""
-    if any(branch.strength > 1 for branch in branches):
-        return []
-    best = choose(rows, rows.method.iloc[-1])
-    return [replace(b, strength=2.0) for b in branches if b.strength == 1 and b.site.layer == best.layer]
-
-
-def test_recipes_grow_in_rounds_and_so_do_their_controls(study):
-    single = RECIPES["incline_single"]
-    growing = Recipe(
-        "growing", "", "", "", "",
-        branches=lambda given: [b for b in single.branches(given) if b.strength == 1],
-        grow=grow_once,
-    )  # fmt: skip
-    tried, rows, _ = try_on_dev(study, [growing])
-    assert [one.name for one in tried] == ["growing", "growing~random", "growing~shuffled"]
-    assert sorted(rows[rows.method == "growing"].strength.unique()) == [1.0, 2.0]
-    assert len(rows[rows.method == "clean"]) == len(study.items(study.source, "dev"))
-
-
-def test_branches_that_tables_cannot_tell_apart_are_refused(study):
-    given = Ingredients(study)
-    maps = given.fit(RECIPES_ALIGNER())
-    one = Tried(RECIPES["incline_single"], None, given)
-    with pytest.raises(InputError, match="cannot tell apart"):
-        one.take([*single_layers(maps, "replace", (1.0,)), *single_layers(maps, "replace", (1.0,))])
-
-
-def RECIPES_ALIGNER():
-    from workbench.align import MeanShift
-
-    return MeanShift()
