@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": "workbench.cli.doctor",
     "figures": "workbench.cli.figures",
     "fit": "workbench.cli.fit",
+    "generate": "workbench.cli.generate",
     "lab": "workbench.cli.lab",
     "measure": "workbench.cli.measure",
     "models": "workbench.cli.models",

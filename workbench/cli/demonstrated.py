@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
-from workbench.cli.findings import terminal_heatmap, with_interval
+from workbench.cli.findings import print_sentence, terminal_heatmap, with_interval
 from workbench.cli.layers import print_dense
 from workbench.cli.show import console
 
@@ -85,7 +83,6 @@ def print_judged(results: Results) -> None:
 
 def print_words(results: Results) -> None:
     """The verdicts in words: how many, and the largest one whole."""
-    from workbench.report import how_sure
     from workbench.study.diagnosis import holm_of
 
     kinds = [verdict.kind for verdict in holm_of(results)]
@@ -94,12 +91,7 @@ def print_words(results: Results) -> None:
         " (corrected for being several). The one furthest above its controls:"
     )
     best = max(results, key=_above_controls)
-    console.print(Text(f"{best.pair}, {best.task}: {best.sentence}", style="bold"))
-    if best.share_of_gap is not None:
-        console.print(f"{best.share_of_gap:.0%} of the gap is closed.")
-    for line in how_sure(best.tables["selection"]):
-        console.print(line)
-    console.print()
+    print_sentence(best, f"{best.pair}, {best.task}: {best.sentence}")
 
 
 def _above_controls(result: "StudyResult") -> float:

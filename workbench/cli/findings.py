@@ -141,8 +141,6 @@ def print_report(folder: Path) -> None:
 
 def print_verdict(result: "StudyResult") -> None:
     """What each method chose on dev and brings on test, and the verdict in a sentence."""
-    from workbench.report import how_sure
-
     columns = ("method", "formula", "layer", "α", "gain on test", "first minus it")
     rows = []
     for outcome in result.outcomes:
@@ -162,7 +160,14 @@ def print_verdict(result: "StudyResult") -> None:
     shown = len(columns) if console.width >= ROOM else -1  # the sentence below says whom it beats
     print_dense("chosen on dev, judged on test", columns[:shown], (row[:shown] for row in rows), words=2)
     console.print("95 % intervals in brackets. * a control: what it gains, a map has to beat.\n")
-    console.print(Text(result.sentence, style="bold"))
+    print_sentence(result, result.sentence)
+
+
+def print_sentence(result: "StudyResult", sentence: str) -> None:
+    """The verdict in words, and what speaks for and against believing it."""
+    from workbench.report import how_sure
+
+    console.print(Text(sentence, style="bold"))
     if result.share_of_gap is not None:
         console.print(f"{result.share_of_gap:.0%} of the gap is closed.")
     for line in how_sure(result.tables["selection"]):

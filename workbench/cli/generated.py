@@ -1,0 +1,98 @@
+"""How generated texts are printed."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from rich.text import Text
+
+from workbench.cli.layers import print_dense
+from workbench.cli.show import console
+
+if TYPE_CHECKING:
+    from workbench.generate import Generated
+
+SHOWN = 2
+"""Prompts whose texts are shown."""
+_COLUMNS = ("method", "language", "gain", "source", "other", "?", "repeats", "more", "time")
+
+
+def print_generated(found: "Generated") -> None:
+    """What each variant writes, a few texts of it, and what has to be said beside."""
+    first = found.summary.iloc[0]
+    source, target = _sides(first.pair, first.prompted)
+    title = f"\n{first.model}, {first.pair}: {first.n} texts of {first.tokens:.0f} tokens, {source} begun"
+    console.print(Text(title, style="bold"))
+    clean = found.seconds.get("clean")
+    rows = [_cells(row, source, found.seconds, clean) for row in found.summary.to_dict("records")]
+    print_dense(f"In {target}, and how much texts repeat themselves", _COLUMNS, rows)
+    for row in found.summary.to_dict("records"):
+        if row["kind"] != "clean":
+            console.print(f"{row['method']}: {row['chosen']}", style="dim", markup=False, highlight=False)
+    for one in found.skipped:
+        console.print(f"{one.method} was not tried: {one.why}.", style="dim", highlight=False)
+    console.print(_KEY.format(source=source, target=target), style="dim")
+    _print_texts(found.table, source)
+    trial = found.trial
+    console.print(
+        f"\nThe identifier is right on {trial.accuracy.estimate:.1%} of {trial.pieces} held-out pieces of "
+        f"{trial.characters} characters, in {len(trial.by_language)} languages.",
+        style="dim",
+    )
+    for note in found.notes:
+        console.print(f"Note: {note}.", style="yellow")
+
+
+_KEY = (
+    "language: share of texts in {target} [95 %]. gain: that less the clean run's, text by text. source, "
+    "other, ?: shares in {source}, in another language, and where the identifier names none. repeats: 1 − "
+    "distinct phrases of 4 tokens / all. more: that less the clean run's. time: for a token, over the clean "
+    "run."
+)
+
+
+def _sides(pair: str, source: str) -> tuple[str, str]:
+    return source, pair[len(source) + 1 :]
+
+
+def _cells(
+    row: Mapping[Any, Any], source: str, seconds: Mapping[str, float], clean: float | None
+) -> tuple[str, ...]:
+    there = row["prompted"] != source
+    name = f"{row['method']}, {row['prompted']} begun" if there else row["method"]
+    own = None if there else seconds.get(row["method"])
+    return (
+        name,
+        _bounds(row, "language_control", ""),
+        _bounds(row, "control_gain", "+"),
+        *(_number(row[f"{share}_share"]) for share in ("source", "other", "unclear")),
+        _number(row["repetition"]),
+        _signed(row["repetition_change"]),
+        f"{own / clean:.2f} ×" if own and clean else "",
+    )
+
+
+def _bounds(row: Mapping[Any, Any], name: str, sign: str) -> str:
+    if pd.isna(row[name]):
+        return ""
+    return f"{row[name]:{sign}.2f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
+
+
+def _number(value: Any) -> str:
+    return "" if pd.isna(value) else f"{value:.2f}"
+
+
+def _signed(value: Any) -> str:
+    return "" if pd.isna(value) else f"{value:+.2f}".replace("-0.00", "+0.00")
+
+
+def _print_texts(table: pd.DataFrame, source: str) -> None:
+    """The first prompts' texts, clean and by what is no control, a line each."""
+    some = table[(table.prompted == source) & ~table.control]
+    for example in some.example.drop_duplicates().head(SHOWN):
+        rows = some[some.example == example]
+        console.print(Text(f"\n{rows.prompt.iloc[0]} …", style="bold"))
+        for row in rows.itertuples():
+            line = Text(f"  {row.method} ({row.language}): {' '.join(str(row.text).split())}")
+            line.truncate(console.width, overflow="ellipsis")
+            console.print(line)
