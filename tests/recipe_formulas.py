@@ -10,10 +10,12 @@ from itertools import product
 import numpy as np
 import torch
 from scipy.spatial.distance import cdist, pdist
+from scipy.special import logsumexp
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from workbench.align.solvers import PENALTIES
+from workbench.recipes.transport import BLUR
 
 
 def where(branch):
@@ -137,6 +139,58 @@ def pair_at(plain, source, target, branch, pool="last"):
 
 def embedding_linear(plain, source, target, branch):
     return interpolated(branch, ridge(*pair_at(plain, source, target, branch, "mean")))
+
+
+def residual_mlp(plain, source, target, branch, hidden=128, steps=400, patience=40, rate=3e-3):
+    """Ridge on four fifths of the pairs, and Adam by hand on what it leaves there, in doubles."""
+    X, Y = pair_at(plain, source, target, branch)
+    generator = torch.Generator().manual_seed(0)
+    order = torch.randperm(len(X), generator=generator).numpy()
+    start = torch.randn(X.shape[1], hidden, generator=generator).double().numpy()
+    watched, learned = np.split(order, [round(0.2 * len(X))])
+    linear = ridge(X[learned], Y[learned])
+    mean, spread = X[learned].mean(0), X[learned].std(0, ddof=1).mean()
+    left = Y - linear(X)
+    unit = np.sqrt((left[learned] ** 2).mean())
+    Z, T = (X - mean) / spread, left / unit
+    first, second = start * np.sqrt(2 / X.shape[1]), np.zeros((hidden, Y.shape[1]))
+    W = [first, np.zeros(hidden), second, np.zeros(Y.shape[1])]
+
+    def network(W, Z):
+        return np.maximum(Z @ W[0] + W[1], 0) @ W[2] + W[3]
+
+    m, v = ([np.zeros_like(w) for w in W] for _ in range(2))
+    best, at, kept = (T[watched] ** 2).mean(), 0, None
+    for step in range(1, steps + 1):
+        inside = Z[learned] @ W[0] + W[1]
+        out = 2 * (network(W, Z[learned]) - T[learned]) / T[learned].size
+        back = (out @ W[2].T) * (inside > 0)
+        gradients = [Z[learned].T @ back, back.sum(0), np.maximum(inside, 0).T @ out, out.sum(0)]
+        m = [0.9 * a + 0.1 * g for a, g in zip(m, gradients, strict=True)]
+        v = [0.999 * a + 0.001 * g**2 for a, g in zip(v, gradients, strict=True)]
+        W = [
+            w - rate * (a / (1 - 0.9**step)) / (np.sqrt(b / (1 - 0.999**step)) + 1e-8)
+            for w, a, b in zip(W, m, v, strict=True)
+        ]
+        error = ((network(W, Z[watched]) - T[watched]) ** 2).mean()
+        if error < best:
+            best, at, kept = error, step, W
+        elif step - at >= patience:
+            break
+    added = (lambda h: 0) if kept is None else (lambda h: unit * network(kept, (h - mean) / spread))
+    return interpolated(branch, lambda h: linear(h) + added(h))
+
+
+def optimal_transport(plain, source, target, branch):
+    """Sinkhorn's turns on the logarithms of both scalings, until nothing moves any more."""
+    X, Y = pair_at(plain, source, target, branch)
+    cost = cdist(X - X.mean(0), Y - Y.mean(0)) ** 2
+    kernel, u, before = -cost / (BLUR * cost.mean()), np.zeros(len(X)), np.inf
+    while np.abs(u - before).max() > 1e-9:
+        v = -np.log(len(Y)) - logsumexp(kernel + u[:, None], axis=0)
+        u, before = -np.log(len(X)) - logsumexp(kernel + v, axis=1), u
+    plan = np.exp(u[:, None] + kernel + v)
+    return interpolated(branch, ridge(X, len(X) * plan @ Y))
 
 
 def kernel_ridge(plain, source, target, branch):
@@ -321,6 +375,8 @@ FORMULAS = {
     "recover": recover,
     "embedding_linear": embedding_linear,
     "kernel_ridge": kernel_ridge,
+    "optimal_transport": optimal_transport,
+    "residual_mlp": residual_mlp,
     "adaptive_strength": adaptive_strength,
     "self_learning": self_learning,
     "caa": caa,

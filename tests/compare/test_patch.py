@@ -7,6 +7,7 @@ import torch
 
 from workbench.align import MeanShift
 from workbench.baselines import BASELINES
+from workbench.compare import Plan
 from workbench.compare import run as comparing
 from workbench.compare.ask import ask_on_dev
 from workbench.compare.combine import combine
@@ -82,12 +83,15 @@ def test_what_a_recipe_needed_is_counted(study, tried):
 
 
 def test_the_recipe_that_dev_likes_best_is_put_on_top(tried):
-    own = {one.name: one.choice.smoothed_gain for one in tried[0] if one.control is None}
-    assert len(set(own.values())) == 2
-    (best,) = comparing._on_top(comparing.Plan.of(()), tried[0])
-    assert best.name == max(own, key=own.get)
-    (named,) = comparing._on_top(comparing.Plan.of((), on_top=("shifcon",)), tried[0])
-    assert named.name == "shifcon"
+    single, random = tried[0][:2]
+    gain = single.choice.smoothed_gain
+    better = replace(single, recipe=RECIPES["shifcon"], choice=replace(single.choice, smoothed_gain=gain + 1))
+    control = replace(random, choice=replace(single.choice, smoothed_gain=gain + 2))
+    for some in ([single, better, control], [better, control, single]):
+        assert [one.name for one in comparing._on_top(Plan.of(()), some)] == ["shifcon"]
+        named = comparing._on_top(Plan.of((), on_top=("itlc",)), some)
+        assert [one.name for one in named] == ["itlc"]
+    assert comparing._on_top(Plan.of(()), [control]) == []
 
 
 def test_on_top_of_a_baseline_all_is_fitted_and_judged_where_it_stands(study, wording):

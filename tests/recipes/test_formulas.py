@@ -10,10 +10,10 @@ from sweeps import scale_of
 from workbench.recipes import RECIPES
 from workbench.sweep import sweep
 
-TRAINED = {"learned_vector_states", "learned_vector_answers", "residual_mlp"}
-"""No formula, but a training: in test_learned.py, and in tests/align."""
-OPTIONAL = {"optimal_transport"}
-"""In test_transport.py, where POT is installed."""
+TRAINED = {"learned_vector_states", "learned_vector_answers"}
+"""No formula, but a training through the model: in test_learned.py."""
+NEEDS = {"optimal_transport": "ot"}
+"""Packages that recipes ask for."""
 
 
 def fixed(new, h):
@@ -39,8 +39,10 @@ def telling(branches):
     return [branches[i] for i in sorted({0, n // 3, (2 * n) // 3, n - 1})]
 
 
-@pytest.mark.parametrize("name", sorted(set(RECIPES) - TRAINED - OPTIONAL))
+@pytest.mark.parametrize("name", sorted(set(RECIPES) - TRAINED))
 def test_a_recipe_does_what_its_formula_says(name, given, plain, pairs, study, monkeypatch):
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     monkeypatch.setattr("workbench.recipes.lape.SHARE", LAPE_SHARE)
     examples = study.items("sw", "dev")[:2]
     branches = telling(RECIPES[name].branches(given))
