@@ -92,11 +92,20 @@ def test_the_table_is_drawn_beside_it(tmp_path, capsys):
 @pytest.mark.parametrize("width", [80, 130])
 def test_every_number_is_readable_at_any_width(width, capsys, monkeypatch):
     monkeypatch.setattr(compared.console, "_width", width)
-    compared.print_comparison(table(), {"direct": 0.001})
+    compared.print_comparison(table(), {"direct": 0.001}, {"lora_few+incline_single": 812.34})
     out = capsys.readouterr().out
     assert "…" not in out
     # Of a combination the controls too are over asking directly: its gain less what it is above them.
-    for shown in ("lora_few+incline_single", "+0.48 [0.45, 0.51]", "+0.36", "+0.37", "+0.12", "180k", "1200"):
+    for shown in (
+        "lora_few+incline_single",
+        "+0.48 [0.45, 0.51]",
+        "+0.36",
+        "+0.37",
+        "+0.12",
+        "180k",
+        "1200",
+        "812",
+    ):
         assert shown in out
     assert "translate_table was not run: no table of translations was given." in out
     assert max(map(len, out.splitlines())) <= width

@@ -8,7 +8,10 @@ import pytest
 from baselines.conftest import study_of
 from compare.conftest import METHODS
 
+from workbench.baselines import BASELINES
 from workbench.compare import Plan, compare, with_holm
+from workbench.compare import run as comparing
+from workbench.compare.ask import Asked
 from workbench.compare.patch import try_on_dev
 from workbench.errors import InputError
 from workbench.recipes import RECIPES
@@ -67,6 +70,18 @@ def test_costs_are_counted(study, compared):
     assert single.pairs == len(study.alignment.split.fit) and single.labels == 0
     assert shots.labels == 1 and shots.parameters == 0
     assert compared.seconds.keys() == {"direct", "ceiling", "shots_own", "incline_single"}
+
+
+def test_what_took_long_once_is_not_forgotten_when_it_is_found_done(compared, tmp_path):
+    known = json.loads(compared.paths["timings"].read_text())
+    assert known["seconds_per_item"] == compared.seconds
+    assert known["seconds_to_prepare"] == compared.prepared and compared.prepared["incline_single"] > 0
+    (tmp_path / "timings.json").write_text('{"seconds_to_prepare": {"lora": 70.5, "direct": 0.1}}')
+    asked = [
+        Asked(BASELINES[name], None, None, None, seconds)
+        for name, seconds in [("lora", 0.2), ("direct", 1.0)]
+    ]
+    assert comparing._prepared(asked, [], tmp_path / "timings.json") == {"lora": 70.5, "direct": 1.0}
 
 
 def test_a_gain_on_dev_is_over_asking_directly_there(study, compared):

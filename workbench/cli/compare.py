@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     for study in named_pairs(options.pairs, diagnosis):
         with shown.bar():
             found = compare(study, wording, plan)
-        print_comparison(found.table, found.seconds)
+        print_comparison(found.table, found.seconds, found.prepared)
         tables.append(found.table)
     together = with_holm(pd.concat(tables, ignore_index=True))
     path = asked.out / "comparison.parquet"

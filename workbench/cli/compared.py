@@ -9,21 +9,25 @@ from rich.text import Text
 from workbench.cli.layers import print_dense
 from workbench.cli.show import console
 
-ROOM = 118
+ROOM = 127
 """Columns of a terminal from which on costs and retention stand in the same table."""
+_SHORT = 0.05
+"""Seconds that are not worth a word."""
 _MARK = {"helps": "+", "harms": "−", "equivalent": "=", "undecided": "?"}
 
 
-def print_comparison(table: pd.DataFrame, seconds: Mapping[str, float]) -> None:
+def print_comparison(
+    table: pd.DataFrame, seconds: Mapping[str, float], prepared: Mapping[str, float]
+) -> None:
     """Gains, controls and costs of every method; then what could not be run, and how to read it."""
     run, rest = table[table.accuracy.notna()], table[table.accuracy.isna()]
     first = table.iloc[0]
     console.print(Text(f"\n{first.model}, {first.pair}, {first.task}: {first.n} test items", style="bold"))
     wide = console.width >= ROOM
-    rows = [(*_gain(row), *(_cost(row, seconds) if wide else ())) for row in run.to_dict("records")]
+    rows = [(*_gain(row), *(_cost(row, seconds, prepared) if wide else ())) for row in run.to_dict("records")]
     print_dense("What each method brings", (*_GAIN, *(_COST if wide else ())), rows, words=2)
     if not wide:
-        rows = [(row["method"], *_cost(row, seconds)) for row in run.to_dict("records")]
+        rows = [(row["method"], *_cost(row, seconds, prepared)) for row in run.to_dict("records")]
         print_dense("What each method costs", ("method", *_COST), rows)
     for row in rest.to_dict("records"):
         console.print(f"{row['method']} was not run: {row['note']}.", style="dim", highlight=False)
@@ -31,12 +35,13 @@ def print_comparison(table: pd.DataFrame, seconds: Mapping[str, float]) -> None:
 
 
 _GAIN = ("method", "", "test", "gain [95 %]", "random", "shuffled")
-_COST = ("on top", "main", "tokens", "numbers", "pairs", "labels", "time")
+_COST = ("on top", "main", "read", "fitted", "pairs", "labels", "fit", "time")
 _KEY = (
     "test: accuracy. gain: over asking directly, paired; + helps, − harms, = equivalent, ? undecided, "
     "corrected for all methods (Holm). random, shuffled: what the recipe's controls gain. on top: gain over "
-    "its baseline alone. main: change of accuracy in the main language. tokens: read for one item. numbers: "
-    "fitted or trained. time: for one item, over asking directly."
+    "its baseline alone. main: change of accuracy in the main language. read: tokens for one item. fitted: "
+    "numbers, fitted or trained. fit: seconds of fitting, translating or training. time: for one item, in "
+    "times of asking directly."
 )
 
 
@@ -55,7 +60,10 @@ def _gain(row: Mapping[Any, Any]) -> tuple[str, ...]:
     )
 
 
-def _cost(row: Mapping[Any, Any], seconds: Mapping[str, float]) -> tuple[str, ...]:
+def _cost(
+    row: Mapping[Any, Any], seconds: Mapping[str, float], prepared: Mapping[str, float]
+) -> tuple[str, ...]:
+    before = prepared.get(row["method"], 0.0)
     own, direct = seconds.get(row["method"]), seconds.get("direct")
     return (
         _signed(row["over_own"]),
@@ -64,7 +72,8 @@ def _cost(row: Mapping[Any, Any], seconds: Mapping[str, float]) -> tuple[str, ..
         _count(row["parameters"]),
         _count(row["pairs"]),
         _count(row["labels"]),
-        f"{own / direct:.1f} ×" if own and direct else "",
+        f"{before:.0f}" if before >= 10 else f"{before:.1f}" if before >= _SHORT else "",
+        f"{own / direct:.1f}" if own and direct else "",
     )
 
 

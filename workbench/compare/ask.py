@@ -1,5 +1,6 @@
 """Baselines: every variant asked on dev, the best one on test."""
 
+import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,8 @@ class Asked:
     """The study as the variant would have it: its task, its model."""
     dev: pd.DataFrame
     """The variant's rows over source-language dev items."""
+    seconds: float
+    """What all variants took to make: translating, training."""
 
     @cached_property
     def test(self) -> pd.DataFrame:
@@ -40,11 +43,13 @@ class Asked:
 
 def ask_on_dev(study: Study, baseline: Baseline, wording: Wording) -> Asked:
     """Score each variant on dev; the largest mean margin (or score) wins, the first of equals."""
-    best: Asked | None = None
-    for variant in baseline.variants(study, wording):
+    best, start = None, time.perf_counter()
+    variants = baseline.variants(study, wording)
+    seconds = time.perf_counter() - start
+    for variant in variants:
         put = as_variant(study, baseline.name, variant)
         rows = put.sweep("dev", (), folder="clean")
-        asked = Asked(baseline, variant, put, rows[rows.language == study.source])
+        asked = Asked(baseline, variant, put, rows[rows.language == study.source], seconds)
         if best is None or worth(asked.dev) > worth(best.dev):
             best = asked
     assert best is not None, f"{baseline.name} has no variant"

@@ -1,5 +1,6 @@
 """Recipes: all branches swept on dev in one go, with their controls; the chosen ones judged on test."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -31,6 +32,8 @@ class Tried:
     branches: list[Branch] = field(default_factory=list)
     """The same, turned where that is the control: what is swept."""
     choice: Choice | None = None
+    seconds: float = 0.0
+    """What the first branches took to make. States that several recipes use count with the first of them."""
 
     @property
     def name(self) -> str:
@@ -64,9 +67,11 @@ def try_on_dev(study: Study, recipes: Sequence[Recipe]) -> tuple[list[Tried], pd
     tried, skipped = [], []
     given = Ingredients(study)
     for recipe in recipes:
+        start = time.perf_counter()
         try:
             found = recipe.branches(given)
-            some = [Tried(recipe, None, given), Tried(recipe, RANDOM, given)]
+            took = time.perf_counter() - start
+            some = [Tried(recipe, None, given, seconds=took), Tried(recipe, RANDOM, given)]
             some[0].take(found)
             some[1].take(found)
             if recipe.uses_pairs:

@@ -16,7 +16,7 @@ from workbench.compare.table import comparison_table
 from workbench.errors import InputError, NotApplicable, did_you_mean
 from workbench.recipes import RECIPES, Recipe
 from workbench.stats import holm
-from workbench.store import digest_json, write_json
+from workbench.store import digest_json, read_json, write_json
 from workbench.study import Study
 from workbench.study.writing import write_table
 
@@ -66,6 +66,8 @@ class Comparison:
     table: pd.DataFrame
     seconds: dict[str, float]
     """For one item, by method, where it could be measured: a batch of its own, no other work shared."""
+    prepared: dict[str, float]
+    """Seconds before the first item could be asked: fitting, translating, training."""
     paths: dict[str, Path]
 
 
@@ -89,10 +91,12 @@ def compare(study: Study, wording: Wording | None = None, plan: Plan | None = No
     seconds = _seconds(study, asked, tried)
     paths = {name: compare_folder(study) / file for name, file in _FILES.items()}
     write_table(table, paths["comparison"])
-    write_json(paths["timings"], {"seconds_per_item": seconds})
-    return Comparison(table, seconds, paths)
+    prepared = _prepared(asked, tried, paths["timings"])
+    write_json(paths["timings"], {"seconds_per_item": seconds, _PREPARED: prepared})
+    return Comparison(table, seconds, prepared, paths)
 
 
+_PREPARED = "seconds_to_prepare"
 _FILES = {"comparison": "comparison.parquet", "choices": "choices.json", "timings": "timings.json"}
 
 
@@ -171,6 +175,14 @@ def _seconds(study: Study, asked: Sequence[Asked], tried: Sequence[Tried]) -> di
         if one.control is None and one.branch is not None:
             found[one.name] = seconds_per_item(study.model, items, one.branch)
     return {name: round(value, 7) for name, value in found.items() if value is not None}
+
+
+def _prepared(asked: Sequence[Asked], tried: Sequence[Tried], before: Path) -> dict[str, float]:
+    """What is kept from an earlier run is found at once: the longest time counts."""
+    known = read_json(before).get(_PREPARED, {}) if before.is_file() else {}
+    now = {one.baseline.name: one.seconds for one in asked}
+    now |= {one.name: one.seconds for one in tried if one.control is None}
+    return {name: round(max(value, known.get(name, 0.0)), 3) for name, value in now.items()}
 
 
 __all__ = ["COMBINED", "Comparison", "Plan", "compare", "with_holm"]
