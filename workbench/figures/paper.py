@@ -6,7 +6,7 @@ Nothing is set for the whole process: matplotlib's settings hold while a figure 
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import matplotlib
@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from workbench.errors import InputError, did_you_mean
 from workbench.figures.paper_cells import draw_cells, draw_scale
+from workbench.figures.paper_fonts import quick_fonts
 from workbench.figures.paper_layout import PAD, Block, Layout, Page, has_legend
 from workbench.figures.paper_plots import draw_plot, handle
 from workbench.figures.paper_text import Ruler, families, missing_fonts
@@ -23,11 +24,13 @@ from workbench.figures.presets import preset as find_preset
 from workbench.figures.spec_parts import Cells, Spec
 
 FORMATS = ("pdf", "svg", "png")
-_NO_DATES: dict[str, dict[str, Any]] = {
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    "svg": {"Date": None, "Creator": None},
-    "png": {"Software": None},
+_WAYS: dict[str, dict[str, Any]] = {
+    "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
+    "svg": {"metadata": {"Date": None, "Creator": None}},
+    # More compression than this takes twice the time and makes files of flat colours no smaller.
+    "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 2}},
 }
+"""How each format is written: without dates, so that the same figure is the same bytes."""
 
 
 def draw_paper(spec: Spec, preset: Preset | str = "acl", warn: bool = True) -> list[Figure]:
@@ -48,8 +51,8 @@ def save_paper(figure: Figure, file_format: str) -> bytes:
     if file_format not in FORMATS:
         raise InputError(f"no format is called {file_format!r}: {did_you_mean(file_format, FORMATS)}")
     buffer = io.BytesIO()
-    with _style():
-        figure.savefig(buffer, format=file_format, metadata=_NO_DATES[file_format], dpi=figure.dpi)
+    with _style(), quick_fonts() if file_format == "pdf" else nullcontext():
+        figure.savefig(buffer, format=file_format, dpi=figure.dpi, **_WAYS[file_format])
     return buffer.getvalue()
 
 

@@ -6,19 +6,14 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from workbench.figures.look import BLACK, UNMEASURED, colours, ink, strokes
+from workbench.figures.look import BLACK, UNMEASURED, ink, strokes
 from workbench.figures.paper_layout import PAD, Block, Page
+from workbench.figures.paper_mesh import draw_mesh
 from workbench.figures.paper_text import Ruler
 from workbench.figures.spec_parts import Cells, Scale, short
-
-
-def colour_map(scale: Scale) -> LinearSegmentedColormap:
-    """The colours of a scale, as matplotlib takes them."""
-    return LinearSegmentedColormap.from_list("workbench", colours(scale), N=256)
 
 
 def draw_cells(axes: Axes, page: Page, block: Block, scale: Scale) -> None:
@@ -31,19 +26,17 @@ def draw_cells(axes: Axes, page: Page, block: Block, scale: Scale) -> None:
         [[np.nan if value is None else value for value in row] for row in panel.values]
     )
     apart = points >= 5  # else borders would hide the cells
-    axes.pcolormesh(
+    draw_mesh(
+        axes,
         np.arange(columns + 1) - 0.5,
         np.arange(rows + 1) - 0.5,
         values,
-        cmap=colour_map(scale),
-        vmin=scale.low,
-        vmax=scale.high,
+        scale,
         edgecolors="white" if apart else "face",
         linewidth=min(0.8, points / 14) if apart else 0.1,
     )
     axes.set_facecolor(UNMEASURED)
-    axes.set_xlim(-0.5, columns - 0.5)
-    axes.set_ylim(rows - 0.5, -0.5)
+    axes.invert_yaxis()  # the first row is above
     ruler = page.ruler
     numbered = _numbered(page, block, panel, ruler)
     found = strokes(panel, scale, numbered)
@@ -181,16 +174,8 @@ def draw_scale(figure: Figure, page: Page) -> None:
         label="scale",
     )
     stops = np.linspace(scale.low, scale.high, 65)
-    axes.pcolormesh(
-        stops,
-        [0, 1],
-        ((stops[1:] + stops[:-1]) / 2)[None, :],
-        cmap=colour_map(scale),
-        vmin=scale.low,
-        vmax=scale.high,
-        edgecolors="face",
-        linewidth=0.1,
-    )
+    middles = ((stops[1:] + stops[:-1]) / 2)[None, :]
+    draw_mesh(axes, stops, np.array([0, 1]), middles, scale, edgecolors="face", linewidth=0.1)
     middle = (scale.low + scale.high) / 2
     places = (
         [scale.low, scale.low / 2, 0.0, scale.high / 2, scale.high]
