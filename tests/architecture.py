@@ -49,6 +49,7 @@ ROOMS = (
     "baselines",
     "recipes",
     "compare",
+    "generate",
     "claims",
     "cluster",
     "cli",

@@ -1,5 +1,6 @@
 """Each baseline puts the items as it says, and nothing else."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -94,8 +95,38 @@ def test_the_model_translates_the_organism_and_answers_better(study, organism):
     kept = list((study.folder / "compare" / "translations").iterdir())
     again = variants(study, "translate_self", organism_wording(organism.config))[0]
     assert again.task == only.task and list((study.folder / "compare" / "translations").iterdir()) == kept
+    texts = json.loads(kept[0].read_text())["translations"]
+    kept[0].write_text(json.dumps({"translations": texts[::-1]}))  # what is kept is not made again
+    assert variants(study, "translate_self", organism_wording(organism.config))[0].task != only.task
     # Its own prompt and the translation's, and what was said between.
     assert only.cost.item_tokens > 2 * 7
+
+
+def test_a_model_that_says_nothing_is_asked_the_item_as_it_is(study, organism):
+    mute = replace(organism_wording(organism.config), longest=0)
+    (only,) = variants(study, "translate_self", mute)
+    assert source_items(study, only.task) == source_items(study, study.task)
+
+
+def test_a_translation_does_not_depend_on_what_else_is_translated(study, organism):
+    """Prompts of other lengths stand in the same batch."""
+    plain = organism_wording(organism.config)
+    longer = replace(
+        plain,
+        to_translate=lambda item, *sides: "x-main " * (item.answer % 4) + plain.to_translate(item, *sides),
+        from_translation=lambda item, text: text or "nothing",
+    )
+    (only,) = variants(study, "translate_self", longer)
+    asked = only.task.by_id(study.source)
+    model, decode = study.model, study.model.tokens.decode
+    ids = {
+        item.id: model.tokens.encode([longer.to_translate(item, study.source, study.target)])[0]
+        for item in source_items(study, study.task)
+    }
+    assert len(set(map(len, ids.values()))) > 1
+    for name in list(ids)[:8]:
+        (said,) = model.generate(model.batch([ids[name]]), longer.longest)
+        assert asked[name].prompt == (decode(said).strip().partition(longer.until)[0].strip() or "nothing")
 
 
 def test_templates_are_put_around_every_prompt(study):
@@ -133,6 +164,8 @@ def test_shots_are_solved_fit_items_of_the_languages_named(study, name, sides):
             assert asked == by_side["own"][item.id].prompt and len(shown) == n
             for k, shot in enumerate(shown):
                 assert shot in solved[sides[k % len(sides)]]
+    first, second = ([i.prompt for i in source_items(study, v.task)] for v in found if v.cost.labels == 2)
+    assert first != second  # another seed shows others
 
 
 def test_shots_that_do_not_fit_are_left_out(study):

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 SHOWN = 2
 """Prompts whose texts are shown."""
-_COLUMNS = ("method", "language", "gain", "source", "other", "?", "repeats", "more", "time")
+ROOM = 112
+"""Columns of a terminal from which on language and repetition stand in the same table."""
+_LANGUAGE = ("language", "gain", "source", "other", "?")
+_REPETITION = ("repeats", "more", "time")
 
 
 def print_generated(found: "Generated") -> None:
@@ -24,8 +27,21 @@ def print_generated(found: "Generated") -> None:
     title = f"\n{first.model}, {first.pair}: {first.n} texts of {first.tokens:.0f} tokens, {source} begun"
     console.print(Text(title, style="bold"))
     clean = found.seconds.get("clean")
-    rows = [_cells(row, source, found.seconds, clean) for row in found.summary.to_dict("records")]
-    print_dense(f"In {target}, and how much texts repeat themselves", _COLUMNS, rows)
+    rows = found.summary.to_dict("records")
+    names = [_name(row, source) for row in rows]
+    said = [_language(row) for row in rows]
+    repeated = [_repetition(row, source, found.seconds, clean) for row in rows]
+    if console.width >= ROOM:
+        cells = [(name, *a, *b) for name, a, b in zip(names, said, repeated, strict=True)]
+        print_dense("What is written", ("method", *_LANGUAGE, *_REPETITION), cells)
+    else:
+        for heads, those in ((_LANGUAGE, said), (_REPETITION, repeated)):
+            cells = [(name, *some) for name, some in zip(names, those, strict=True)]
+            print_dense(
+                "In which language" if heads is _LANGUAGE else "How much it repeats itself",
+                ("method", *heads),
+                cells,
+            )
     for row in found.summary.to_dict("records"):
         if row["kind"] != "clean":
             console.print(f"{row['method']}: {row['chosen']}", style="dim", markup=False, highlight=False)
@@ -47,7 +63,7 @@ _KEY = (
     "language: share of texts in {target} [95 %]. gain: that less the clean run's, text by text. source, "
     "other, ?: shares in {source}, in another language, and where the identifier names none. repeats: 1 − "
     "distinct phrases of 4 tokens / all. more: that less the clean run's. time: for a token, over the clean "
-    "run."
+    "run. clean ({target}): what the model writes behind the same sentences' beginnings in that language."
 )
 
 
@@ -55,21 +71,21 @@ def _sides(pair: str, source: str) -> tuple[str, str]:
     return source, pair[len(source) + 1 :]
 
 
-def _cells(
+def _name(row: Mapping[Any, Any], source: str) -> str:
+    return row["method"] if row["prompted"] == source else f"{row['method']} ({row['prompted']})"
+
+
+def _language(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    shares = (_number(row[f"{share}_share"]) for share in ("source", "other", "unclear"))
+    return (_bounds(row, "language_control", ""), _bounds(row, "control_gain", "+"), *shares)
+
+
+def _repetition(
     row: Mapping[Any, Any], source: str, seconds: Mapping[str, float], clean: float | None
 ) -> tuple[str, ...]:
-    there = row["prompted"] != source
-    name = f"{row['method']}, {row['prompted']} begun" if there else row["method"]
-    own = None if there else seconds.get(row["method"])
-    return (
-        name,
-        _bounds(row, "language_control", ""),
-        _bounds(row, "control_gain", "+"),
-        *(_number(row[f"{share}_share"]) for share in ("source", "other", "unclear")),
-        _number(row["repetition"]),
-        _signed(row["repetition_change"]),
-        f"{own / clean:.2f} ×" if own and clean else "",
-    )
+    own = seconds.get(_name(row, source))
+    more = _bounds(row, "repetition_change", "+")
+    return (_bounds(row, "repetition", ""), more, f"{own / clean:.2f} ×" if own and clean else "")
 
 
 def _bounds(row: Mapping[Any, Any], name: str, sign: str) -> str:
@@ -80,10 +96,6 @@ def _bounds(row: Mapping[Any, Any], name: str, sign: str) -> str:
 
 def _number(value: Any) -> str:
     return "" if pd.isna(value) else f"{value:.2f}"
-
-
-def _signed(value: Any) -> str:
-    return "" if pd.isna(value) else f"{value:+.2f}".replace("-0.00", "+0.00")
 
 
 def _print_texts(table: pd.DataFrame, source: str) -> None:

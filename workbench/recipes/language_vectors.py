@@ -42,8 +42,9 @@ RECIPES = (
         "Unit-norm difference of means, as CLaS-Bench steers",
         "CLaS-Bench, its difference-of-means method",
         faithful="the vector's own length plays no part; all tokens at one layer",
-        differs="α is in units of the layer's mean state length, so that it means the same everywhere; the "
-        "language of what is generated is not judged here",
+        differs="α is in units of the layer's mean state length, so that it means the same everywhere; "
+        "language control is measured by `workbench generate`, beside repetition; relevance, which its "
+        "makers have judged by a language model, is not",
         branches=_unit_difference,
         uses_pairs=False,
         formula="h + α n (μ_t − μ_s) / ‖μ_t − μ_s‖, n the mean ‖h‖ there, μ over all tokens; all tokens",

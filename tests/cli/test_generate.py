@@ -1,0 +1,58 @@
+"""`generate`: what it refuses, what it writes and what it prints."""
+
+import pandas as pd
+import pytest
+from organism_models import FAR, MAIN, tiny_organism
+
+from workbench.cli import generated, main
+from workbench.generate.table import COLUMNS, SUMMARY
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere is no study: nowhere/study.toml is missing"),
+        (
+            ["organism", "--methods", "class_bench"],
+            "unknown method 'class_bench': did you mean 'clas_bench'?",
+        ),
+        (["organism", "--tokens", "0"], "a text needs at least one token; 0 asked for"),
+        (["organism", "--prompts", "3"], "give 4 at least, not 3"),
+        (["organism", "--pairs", "x-rich-far"], "no pair 'x-rich-far'"),
+        (
+            ["organism", "--tokens", "100", "--out", "{tmp}"],
+            "new ones behind the longest prompt: 100 are too many",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, capsys):
+    assert main(["generate", *(a.replace("{tmp}", str(tmp_path)) for a in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("width", [80, 130])
+def test_a_study_is_generated_with_and_written(tmp_path, capsys, monkeypatch, width):
+    organism = tiny_organism()
+    (tmp_path / "study.toml").write_text(
+        f'model = "{organism.folder}"\ntext = "{organism.folder}/parallel.tsv.gz"\n'
+        f'task = "{organism.folder}/tasks/exact.tsv.gz"\npairs = "{FAR}-{MAIN}"\nheld_out = 0.5\n'
+    )
+    monkeypatch.setattr(generated.console, "_width", width)
+    words = ["generate", str(tmp_path), "--tokens", "6", "--prompts", "8", "--threads", "1"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    for shown in (
+        f"clean ({MAIN})",
+        "clas_bench~random",
+        "The identifier is right on",
+        "study was not tried",
+    ):
+        assert shown in out
+    assert "…" not in out.partition("language: share")[0]
+    assert max(map(len, out.splitlines())) <= max(width, len(str(tmp_path)) + 40)
+    table, summary = (
+        pd.read_parquet(tmp_path / f"{n}.parquet") for n in ("generation", "generation_summary")
+    )
+    assert list(table) == list(COLUMNS) and list(summary) == list(SUMMARY)
+    assert summary.n.unique().tolist() == [4] and set(table.split) == {"test"}
