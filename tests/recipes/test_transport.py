@@ -38,6 +38,20 @@ def test_images_are_barycentres_of_sinkhorns_plan(monkeypatch):
     assert torch.allclose(transported(X, Y), n * plan @ Y, atol=1e-5)
 
 
+def test_a_state_far_from_all_others_is_carried_too(monkeypatch):
+    """By products its row would be 0 / 0; the logarithms know no such thing."""
+    ot = pytest.importorskip("ot")
+    X, Y = two_sets()
+    X[0] *= 60
+    asked, plain = [], ot.sinkhorn
+    monkeypatch.setattr(ot, "sinkhorn", lambda *a, **k: asked.append(k["method"]) or plain(*a, **k))
+    assert transported(X, Y).isfinite().all() and asked == ["sinkhorn", "sinkhorn_log"]
+    asked.clear()
+    X, Y = two_sets()
+    transported(X, Y)
+    assert asked == ["sinkhorn"]
+
+
 def test_it_does_not_matter_who_translates_whom(given):
     pytest.importorskip("ot")
     rows = torch.randn(5, 32, generator=torch.Generator().manual_seed(1))

@@ -2,9 +2,12 @@
 
 import warnings
 from importlib import import_module
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from workbench.errors import NotApplicable
@@ -27,10 +30,21 @@ def transported(X: Float[Tensor, "sent d"], Y: Float[Tensor, "other d"]) -> Floa
         ) from error
     X, Y = X.double().cpu(), Y.double().cpu()
     A, B = X - X.mean(0), Y - Y.mean(0)
-    cost = torch.cdist(A, B).square().numpy()
-    a, b = (torch.full((len(rows),), 1 / len(rows), dtype=torch.float64).numpy() for rows in (X, Y))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it might be closer still; rows are normalised below
-        plan = ot.sinkhorn(a, b, cost, BLUR * cost.mean(), method="sinkhorn_log", numItermax=ROUNDS)
-    weights = torch.as_tensor(plan)
+    weights = torch.as_tensor(_plan(ot, torch.cdist(A, B).square().numpy()))
     return (weights / weights.sum(1, keepdim=True)) @ Y
+
+
+def _plan(ot: Any, cost: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sinkhorn's plan, by products where these hold, else by logarithms, which take twenty times as long."""
+    a, b = (np.full(n, 1 / n) for n in cost.shape)
+    for method in ("sinkhorn", "sinkhorn_log"):
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # that it might be closer still; rows are normalised by the caller
+            plan: NDArray[np.float64] = ot.sinkhorn(
+                a, b, cost, BLUR * cost.mean(), method=method, numItermax=ROUNDS
+            )
+        if np.isfinite(plan).all() and np.allclose(plan.sum(1), a, rtol=0.01, atol=0):
+            break  # a row so far from all others that its products are 0 would have no mass
+    return plan
