@@ -22,7 +22,7 @@ GALLERY = {
 """What the gallery is made from: three runs on the organism."""
 COMPARED = Path("runs/compare")
 """Where `workbench compare organism` leaves its table, which the gallery draws too if it is there: comparing
-all methods takes half an hour, which is too long to be a part of it."""
+all methods takes a quarter of an hour or more, which is too long to be a part of it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
