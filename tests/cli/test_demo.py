@@ -24,6 +24,7 @@ def test_one_language_end_to_end_and_again(small, tmp_path, capsys):
         "results on it say nothing about real languages",
     ):
         assert shown in out
+    assert "…" not in out  # nothing is cut in a terminal of 80 columns
     assert (tmp_path / "demo" / "report.html").is_file()
     assert {path.suffix for path in (tmp_path / "demo" / "figures").iterdir()} >= {".pdf", ".tex", ".md"}
     tables = {path.name: path.read_bytes() for path in (tmp_path / "demo").glob("*.parquet")}

@@ -25,9 +25,9 @@ HELP = "the whole path on the model that ships, in about a minute"
 EXAMPLE = "workbench demo --out runs/demo"
 
 TASKS = ("exact", "two-choice")
-ITEMS = {"dev": 120, "test": 200}
+ITEMS = {"dev": 100, "test": 150}
 """Of the organism's items, as many as a first look needs."""
-PROMPTS = 300
+PROMPTS = 250
 CONTROLS = ("mean_shift", "shuffled_pairs", "random_equal_norm")
 FIGURES = ("layers", "methods", "pca", "gap")
 

@@ -60,7 +60,7 @@ def print_grid(results: Results) -> None:
 
 
 def print_judged(results: Results) -> None:
-    """What was chosen for each pair and task, and what it brings on test."""
+    """What was chosen for each pair and task, and what it and its best control bring on test."""
     from workbench.study.diagnosis import holm_of
 
     rows = []
@@ -73,11 +73,11 @@ def print_judged(results: Results) -> None:
                 verdict.kind,
                 "none" if choice.layer is None else choice.layer,
                 with_interval(verdict.gain, "+", 2),
-                "" if result.gap is None else f"{result.gap.estimate:+.2f}",
+                "" if result.gap is None else f"{result.gap.estimate:.2f}",
                 f"{max(controls, default=0.0):+.2f}",
             )
         )
-    columns = ("", "verdict", "layer", "gain [95 %]", "gap", "best control")
+    columns = ("", "verdict", "layer", "gain [95 %]", "gap", "control")
     print_dense(f"mapped into {results[0].target}: chosen on dev, judged on test", columns, rows, words=2)
 
 
