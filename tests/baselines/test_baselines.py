@@ -222,3 +222,15 @@ def test_a_model_that_lies_nowhere_cannot_be_trained_and_the_others_go_on(study,
     monkeypatch.setattr(study.model, "info", info)
     with pytest.raises(NotApplicable, match="it cannot be trained"):
         variants(study, "lora")
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "labels"),
+    [("lora_few", "50 items in x-poor-far", 50), ("lora_transfer", "200 items in x-main", 200)],
+)
+def test_fine_tuning_learns_from_the_labels_named_and_is_asked_itself(study, name, said, labels):
+    (only,) = variants(study, name)
+    assert (only.name, only.cost.labels) == (said, labels)
+    assert only.model is not None and only.model.weights_digest != study.model.weights_digest
+    tuned = [path.name for path in (study.folder / "compare" / "tuned").iterdir()]
+    assert tuned == [f"{study.task.name}-{said.split()[-1]}-{labels}-seed0"]
