@@ -22,6 +22,7 @@ from workbench.select.verdict import (
     Verdict,
     decide,
     decide_choice,
+    holm_kinds,
     holm_verdicts,
     retained,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "explore",
     "freeze",
     "gain_on_test",
+    "holm_kinds",
     "holm_verdicts",
     "paired_correct",
     "predicts",

@@ -19,7 +19,7 @@ from workbench.stats.intervals import (
     wilson_interval,
 )
 from workbench.stats.margins import MarginTest, equivalence, noninferiority
-from workbench.stats.multiple import benjamini_hochberg, holm
+from workbench.stats.multiple import benjamini_hochberg, holm, holm_rejections
 from workbench.stats.paired import mcnemar_exact, tango_interval
 from workbench.stats.power import DISCORDANCE, detectable_effect
 from workbench.stats.subsets import Statistic, jackknife_interval, subsample_interval
@@ -40,6 +40,7 @@ __all__ = [
     "effective_items",
     "equivalence",
     "holm",
+    "holm_rejections",
     "jackknife_interval",
     "max_t_band",
     "mcnemar_exact",
