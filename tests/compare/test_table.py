@@ -10,6 +10,7 @@ import pytest
 from workbench.compare.entry import Entry
 from workbench.compare.table import COLUMNS, comparison_table
 from workbench.select import Choice
+from workbench.stats import accuracy
 
 
 def test_every_column_is_documented_and_nothing_else():
@@ -98,3 +99,17 @@ def test_retention_is_the_main_languages_change(study):
     kept = row(study, one, there=there)
     assert kept.retention == 0 and kept.noninferior
     assert pd.isna(row(study, one, there=None).retention)
+
+
+def test_accuracies_and_gains_count_paragraphs(study):
+    paragraphs = [f"p{k // 10}" for k in range(100)]
+    direct, it = (
+        entry(name, [1] * right + [0] * (100 - right)) for name, right in (("direct", 30), ("it", 60))
+    )
+    for one in (direct, it):
+        one.test["group"] = paragraphs
+    table = comparison_table(study, direct, None, [it], []).set_index("method")
+    found, expected = table.loc["it"], accuracy(it.test.correct, paragraphs)
+    assert (found.accuracy_low, found.accuracy_high) == (expected.low, expected.high)
+    assert expected.high - expected.low > 2 * 0.18, "as of ten items, not of a hundred"
+    assert found.n == 10

@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from workbench.errors import InputError
 from workbench.figures import draw_heatmap, gain_heatmap, to_page
+from workbench.stats import paired_interval
 
 
 def rows(method, layer, correct, intervention="replace", model="tiny", strength=1.0):
@@ -53,6 +55,17 @@ def test_the_cells_are_paired_gains():
     assert spec.reach == 0.5
     assert "dev split" in spec.subtitle and "n = 4" in spec.subtitle and "contrast" in spec.subtitle
     assert any("+0.500 [" in line for line in spec.notes[0][0]) and spec.notes[1][1] == ()
+
+
+def test_an_item_without_a_group_is_a_unit_of_its_own_in_a_cell():
+    after = np.arange(40) % 4 < 3
+    both = pd.concat([rows("clean", None, [0] * 40), rows("map", 0, after)])
+    both["group"] = [f"p{i // 3}" if i < 39 else None for i in range(40)] * 2
+    units = [f"p{i // 3}" for i in range(39)] + ["e39"]
+    expected = paired_interval(after, np.zeros(40), units)
+    assert paired_interval(after, np.zeros(40)).low < expected.low - 0.01
+    told = gain_heatmap(both).notes[0][0][2]
+    assert told.startswith(f"gain +0.750 [+{expected.low:.3f}, +{expected.high:.3f}]")
 
 
 def test_what_has_to_be_said_about_the_data_stands_below():

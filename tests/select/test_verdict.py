@@ -11,6 +11,7 @@ from workbench.select import (
     decide,
     decide_choice,
     freeze,
+    holm_kinds,
     holm_verdicts,
     retained,
     thaw,
@@ -99,6 +100,14 @@ def test_holm_over_the_hypotheses_alone():
     assert [v.gain for v in found.values()] == [v.gain for v in verdicts.values()]
     one = {"yo-en": verdicts["yo-en"]}
     assert holm_verdicts(one)["yo-en"].kind == "helps" and holm_verdicts({}) == {}
+
+
+def test_kinds_fall_to_what_was_shown_without_a_difference():
+    p, kinds = [0.01, 0.04, 0.03, 0.5], ["helps", "harms", "helps", "equivalent"]
+    adjusted, found = holm_kinds(p, kinds, [True, False, True, True])
+    assert adjusted == pytest.approx([0.04, 0.09, 0.09, 0.5])
+    assert found == ["helps", "undecided", "equivalent", "equivalent"]
+    assert holm_kinds([], [], []) == ([], [])
 
 
 def test_what_helps_less_than_matters_is_equivalent_once_holm_takes_it_back():

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from workbench.errors import InputError
-from workbench.stats import benjamini_hochberg, holm
+from workbench.stats import benjamini_hochberg, holm, holm_rejections
 
 
 def rejected_by_holm(p, alpha):
@@ -24,6 +24,15 @@ def test_holm_rejects_what_stepping_down_rejects(seed):
     adjusted = holm(p)
     for alpha in np.linspace(0.003, 0.9, 40):
         assert ((adjusted <= alpha) == rejected_by_holm(p, alpha)).all()
+
+
+def test_what_is_rejected_at_a_level_is_what_stepping_down_rejects():
+    p = np.random.default_rng(7).beta(0.4, 3, size=25)
+    for level in (0.5, 0.9, 0.95, 0.99):
+        adjusted, rejected = holm_rejections(p, level)
+        assert adjusted.tolist() == holm(p).tolist()
+        assert rejected.tolist() == rejected_by_holm(p, 1 - level).tolist()
+    assert all(len(one) == 0 for one in holm_rejections([]))
 
 
 def test_holm_on_a_known_example():

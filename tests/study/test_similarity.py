@@ -8,7 +8,7 @@ import torch
 
 from workbench.errors import InputError
 from workbench.measure import METRICS, debiased_linear_cka, permutation_null
-from workbench.stats import jackknife_interval, mean_interval, wilson_interval
+from workbench.stats import accuracy, jackknife_interval, mean_interval, wilson_interval
 from workbench.study import similarity
 from workbench.text import ParallelText
 
@@ -74,9 +74,9 @@ def test_sentences_of_one_document_count_as_one(study, states, at_layer_1):
     assert alignment.groups == groups and 1 < len(set(groups)) < len(held_out)
     table = alignment.similarity_table(states, blocks=20).set_index(["site", "method"])
     x, y = (states.at("resid_post.1", code)[held_out] for code in (study.source, study.target))
-    one = mean_interval(METRICS["retrieval"].per_query(x, y).numpy(), groups)
+    one = accuracy(METRICS["retrieval"].per_query(x, y).numpy(), groups)
     row = table.loc[("resid_post.1", "retrieval")]
-    assert (row.low, row.high) == pytest.approx((max(one.low, 0), min(one.high, 1)))
+    assert (row.low, row.high) == pytest.approx((one.low, one.high)) and one.n == len(set(groups))
     jackknife = jackknife_interval(lambda i: METRICS["cka"](x[i], y[i]), len(x), groups)
     row = table.loc[("resid_post.1", "cka")]
     assert (row.low, row.high) == pytest.approx((jackknife.low, jackknife.high))

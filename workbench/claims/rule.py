@@ -19,7 +19,7 @@ from workbench.stats import (
     Interval,
     MarginTest,
     equivalence,
-    holm,
+    holm_rejections,
     noninferiority,
     paired_interval,
     paired_test,
@@ -144,12 +144,12 @@ def with_holm(findings: Mapping[str, Finding]) -> dict[str, Finding]:
     and is not counted.
     """
     tested = {name: one.p for name, one in findings.items() if one.p is not None}
-    adjusted = dict(zip(tested, holm(list(tested.values())), strict=True)) if tested else {}
-    found = {}
-    for name, one in findings.items():
-        p = float(adjusted[name]) if name in adjusted else None
-        fallen = p is not None and p > 1 - LEVEL + 1e-12
-        found[name] = replace(one, adjusted_p=p, verdict="not decidable" if fallen else one.verdict)
+    adjusted, rejected = holm_rejections(list(tested.values()), LEVEL)
+    found = dict(findings)
+    for name, p, stands in zip(tested, adjusted, rejected, strict=True):
+        one = findings[name]
+        verdict = one.verdict if stands else "not decidable"
+        found[name] = replace(one, adjusted_p=float(p), verdict=verdict)
     return found
 
 

@@ -15,8 +15,7 @@ from workbench.errors import InputError, did_you_mean
 from workbench.progress import Progress, silent
 from workbench.store import write_json
 from workbench.study import StudyResult
-from workbench.study.diagnosis import Diagnosis
-from workbench.study.tables import predictors_table
+from workbench.study.diagnosis import Diagnosis, predictors_of
 from workbench.study.writing import write_table
 
 COLUMNS: dict[str, str] = {
@@ -59,29 +58,13 @@ def ground_of(
         diagnosis.folder,
         settings.delta,
         settings.seed,
-        _predictors(results, settings.seed),
+        predictors_of(results, settings.seed),
         pd.read_parquet(compared) if compared.is_file() else None,
         resources,
         distances,
         band,
         compare or f"workbench compare {diagnosis.folder}",
     )
-
-
-def _predictors(results: Sequence[StudyResult], seed: int) -> pd.DataFrame:
-    """Which measures go along with the gain, task by task, over these studies and no others."""
-    found = []
-    for task in dict.fromkeys(result.task for result in results):
-        mine = [result for result in results if result.task == task]
-        looked = [(one.tables["exploration"], one.headline.choice.method) for one in mine]
-        curves = [table[table.method == method] for table, method in looked]
-        similarity, selection = (
-            pd.concat([result.tables[name] for result in mine], ignore_index=True)
-            for name in ("similarity", "selection")
-        )
-        table = predictors_table(similarity, pd.concat(curves), selection[selection.headline], seed)
-        found.append(table.assign(task=task))
-    return pd.concat(found, ignore_index=True)
 
 
 def known_claims(names: Sequence[str] | None) -> list[Claim]:

@@ -15,7 +15,7 @@ from workbench.compare.patch import Tried, judge_on_test, try_on_dev
 from workbench.compare.table import comparison_table
 from workbench.errors import InputError, NotApplicable, did_you_mean
 from workbench.recipes import RECIPES, Recipe
-from workbench.stats import holm
+from workbench.select import holm_kinds
 from workbench.store import digest_json, read_json, write_json
 from workbench.study import Study
 from workbench.study.writing import write_table
@@ -103,13 +103,15 @@ _FILES = {"comparison": "comparison.parquet", "choices": "choices.json", "timing
 def with_holm(table: pd.DataFrame) -> pd.DataFrame:
     """p of every method's gain adjusted over all rows: a table of many methods is many hypotheses."""
     judged = table.p.notna() & ~table.method.isin(UNJUDGED)
-    adjusted = [float(p) for p in holm([float(p) for p in table.p[judged]])] if judged.any() else []
-    table = table.copy()
-    table["holm_p"] = pd.array([pd.NA] * len(table), dtype="Float64")
+    mine = table[judged]
+    within = mine.within_delta.fillna(False).astype(bool).tolist()
+    adjusted, kinds = holm_kinds(mine.p.astype(float).tolist(), mine.verdict.tolist(), within)
+    table = table.assign(
+        holm_p=pd.array([pd.NA] * len(table), dtype="Float64"),
+        holm_verdict=pd.array([pd.NA] * len(table), dtype="string"),
+    )
     table.loc[judged, "holm_p"] = adjusted
-    fallen = judged & table.verdict.isin(["helps", "harms"]) & (table.holm_p > 1 - table.level + 1e-12)
-    without = table.within_delta.fillna(False).map({True: "equivalent", False: "undecided"})
-    table["holm_verdict"] = table.verdict.where(~fallen, without).where(judged)
+    table.loc[judged, "holm_verdict"] = kinds
     return table
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from workbench.compare.entry import Entry, Skipped
 from workbench.select import decide, paired_correct
 from workbench.select.verdict import LEVEL
-from workbench.stats import Interval, noninferiority, paired_interval, wilson_interval
+from workbench.stats import Interval, accuracy, noninferiority, paired_interval
 from workbench.study import Study
 
 _GAIN = ("gain", "gain_low", "gain_high")
@@ -68,7 +68,7 @@ def _row(
     after, before, groups = paired_correct(entry.test, direct.test)
     verdict = decide(after, before, groups, study.settings.delta)
     gain = verdict.gain
-    right = wilson_interval(int(after.sum()), len(after))
+    right = accuracy(after, groups)
     kind, within = verdict.kind, verdict.within_delta
     if entry is direct:
         gain = Interval(0.0, 0.0, 0.0, LEVEL, gain.n)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from workbench.errors import InputError
-from workbench.stats import Interval, paired_interval
+from workbench.stats import Interval, paired_interval, units_of
 
 _EXPLORATION = (
     "Exploration: all cells share one set of items and the intervals are for one cell each, so the best cell "
@@ -97,7 +97,7 @@ def _gain(cell: pd.DataFrame, clean: pd.Series) -> Interval:
     after = cell.set_index("example").correct.astype(float)
     if set(after.index) != set(clean.index) or len(after) != len(clean):
         raise InputError("a cell of the heatmap holds other items than the unpatched run")
-    groups = cell.group.tolist() if cell.group.notna().all() else None
+    groups = units_of(cell.group, cell.example)
     return paired_interval(after.to_numpy(), clean.loc[after.index].to_numpy(), groups)
 
 

@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from workbench.errors import InputError
-from workbench.stats import Interval, wilson_interval
+from workbench.stats import Interval, accuracy
 
 UNCLEAR = "unclear"
 """What a text is called whose language the identifier does not dare to name."""
@@ -100,14 +100,15 @@ class LanguageIdentifier:
 
     def trial(self, held_out: Mapping[str, Sequence[str]], characters: int) -> Trial:
         """Its accuracy on sentences it has not seen, joined and cut into pieces of so many characters."""
-        right, unclear, by_language, n = 0, 0, {}, 0
+        named, unclear, by_language = [], 0, {}
         for language, sentences in held_out.items():
             pieces = cut(sentences, characters)
             found = [guess.language for guess in self.guess(pieces)]
-            own = found.count(language)
-            by_language[language] = own / len(pieces)
-            right, unclear, n = right + own, unclear + found.count(UNCLEAR), n + len(pieces)
-        return Trial(wilson_interval(right, n), unclear / n, characters, n, by_language)
+            by_language[language] = found.count(language) / len(pieces)
+            named += [guess == language for guess in found]
+            unclear += found.count(UNCLEAR)
+        n = len(named)
+        return Trial(accuracy(named), unclear / n, characters, n, by_language)
 
     def _judge(self, text: str, row: NDArray[np.float64]) -> Guess:
         p = {language: float(value) for language, value in zip(self.languages, row, strict=True)}

@@ -8,7 +8,7 @@ import pandas as pd
 from workbench.generate.identity import UNCLEAR, Trial
 from workbench.generate.variants import RANDOM, Variant, harmonic
 from workbench.select.verdict import LEVEL
-from workbench.stats import Interval, mean_interval, paired_interval, wilson_interval
+from workbench.stats import Interval, accuracy, mean_interval, paired_interval, units_of
 from workbench.study import Study
 
 _WHO: dict[str, str] = {
@@ -101,7 +101,7 @@ def summary_table(
 
 
 def _said(rows: pd.DataFrame, source: str, target: str) -> dict[str, Any]:
-    control = wilson_interval(int((rows.language == target).sum()), len(rows))
+    control = accuracy((rows.language == target).astype(float), _units(rows))
     named = rows.language.isin([source, target, UNCLEAR])
     repeated = _repetition(rows)
     fresh = 0.0 if repeated is None else 1 - repeated.estimate
@@ -126,8 +126,7 @@ def _against(rows: pd.DataFrame, clean: pd.DataFrame | None, target: str) -> dic
     found = _bounds("control_gain", _control_over(rows, clean, target))
     if both.any():
         after, before = (one.repetition[both].astype(float) for one in (rows, clean))
-        groups = _groups(rows[both])
-        found |= _bounds("repetition_change", paired_interval(after, before, groups))
+        found |= _bounds("repetition_change", paired_interval(after, before, _units(rows[both])))
     return found
 
 
@@ -138,16 +137,16 @@ def _over_random(rows: pd.DataFrame, control: pd.DataFrame | None, target: str) 
 def _control_over(rows: pd.DataFrame, others: pd.DataFrame, target: str) -> Interval:
     assert rows.example.tolist() == others.example.tolist()
     after, before = ((one.language == target).astype(float) for one in (rows, others))
-    return paired_interval(after, before, _groups(rows))
+    return paired_interval(after, before, _units(rows))
 
 
 def _repetition(rows: pd.DataFrame) -> Interval | None:
     some = rows[rows.repetition.notna()]
-    return None if some.empty else mean_interval(some.repetition.astype(float), _groups(some))
+    return None if some.empty else mean_interval(some.repetition.astype(float), _units(some))
 
 
-def _groups(rows: pd.DataFrame) -> list[str] | None:
-    return None if rows.group.isna().any() else rows.group.tolist()
+def _units(rows: pd.DataFrame) -> list[str] | None:
+    return units_of(rows.group, rows.example)
 
 
 def _bounds(name: str, interval: Interval) -> dict[str, float]:

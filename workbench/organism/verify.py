@@ -16,7 +16,8 @@ from workbench.models import LanguageModel
 from workbench.organism.config import WorldConfig
 from workbench.organism.items import TASKS, Items
 from workbench.progress import Progress, silent
-from workbench.stats import Interval, wilson_interval
+from workbench.select import accuracy_of
+from workbench.stats import Interval
 from workbench.study import Settings, Study, StudyResult
 from workbench.sweep import sweep
 from workbench.tasks import ChoiceTask
@@ -110,7 +111,7 @@ def _accuracy(model: LanguageModel, task: ChoiceTask) -> dict[str, Interval]:
     for language in task.languages:
         examples = task.examples(language, "test")
         rows = sweep(model, examples, [], task=task.name, pair=language, batch_size=LADDER.batch_size)
-        found[language] = wilson_interval(int(rows.correct.sum()), len(rows))
+        found[language] = accuracy_of(rows)
     return found
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from workbench.errors import InputError
 from workbench.select.grid import Grid, families, grid_of, smoothing, standard_errors
-from workbench.stats import Interval, paired_interval
+from workbench.stats import Interval, accuracy, paired_interval, units_of
 from workbench.sweep import BRANCH, CLEAN
 
 NOTHING = 1e-3
@@ -172,9 +172,14 @@ def gain_on_test(table: pd.DataFrame, choice: Choice, over: Choice | None = None
     after = rows_of(table, choice)
     before = table[table.method == CLEAN] if over is None else rows_of(table, over)
     if choice.same_branch(over):
-        units = units_of(after)
+        units = units_of(after.group, after.example)
         return Interval(0.0, 0.0, 0.0, 0.95, len(set(units)) if units else len(after))
     return accuracy_difference(after, before, seed)
+
+
+def accuracy_of(rows: pd.DataFrame) -> Interval:
+    """Accuracy of one branch, by group where items have groups."""
+    return accuracy(rows.correct.astype(float), units_of(rows.group, rows.example))
 
 
 def accuracy_difference(after: pd.DataFrame, before: pd.DataFrame, seed: int = 0) -> Interval:
@@ -191,14 +196,8 @@ def paired_correct(
         raise InputError("a paired difference needs one branch twice over the same items")
     a = after.set_index("example").correct.astype(float)
     b = before.set_index("example").correct.astype(float).loc[a.index]
-    return np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64), units_of(after)
-
-
-def units_of(rows: pd.DataFrame) -> list[str] | None:
-    """What each item belongs to, itself where it has no group; None where none has."""
-    if not rows.group.notna().any():
-        return None
-    return rows.group.where(rows.group.notna(), rows.example).astype(str).tolist()
+    units = units_of(after.group, after.example)
+    return np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64), units
 
 
 def check_split(table: pd.DataFrame, split: str) -> None:

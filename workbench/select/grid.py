@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.errors import InputError
+from workbench.stats import units_of
 from workbench.sweep import BRANCH, CLEAN
 
 Floats = NDArray[np.float64]
@@ -75,7 +76,8 @@ def grid_of(table: pd.DataFrame, method: str | None = None) -> Grid:
     numbers = np.empty((len(names), count)), np.empty((len(names), count))
     for into, column in zip(numbers, (values, "correct"), strict=True):
         into[item, code] = _numbers(rows, column)
-    units, unit_names = pd.factorize(clean.group.where(clean.group.notna(), clean.example).astype(str))
+    mine = units_of(clean.group, clean.example) or clean.example.astype(str).tolist()
+    units, unit_names = pd.factorize(np.array(mine, dtype=object))
     return Grid(
         branches=_described(rows, keys, code),
         margin_gain=numbers[0] - _numbers(clean, values)[:, None],

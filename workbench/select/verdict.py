@@ -1,6 +1,6 @@
 """Helps, harms, makes no difference, or undecided: from paired test items, by a rule set beforehand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,7 +17,7 @@ from workbench.stats import (
     detectable_effect,
     effective_items,
     equivalence,
-    holm,
+    holm_rejections,
     noninferiority,
     paired_interval,
     paired_test,
@@ -132,19 +132,31 @@ def holm_verdicts(verdicts: Mapping[str, Verdict], level: float = LEVEL) -> dict
 
     For hypotheses fixed before any test item was scored: one for each pair and task, each with its own
     branch chosen on dev. The branches on dev are not among them; choosing one on other items and scoring it
-    once is one test. A verdict that helps or harms only before the adjustment becomes equivalent where that
-    was shown, else undecided. Intervals stay those of single hypotheses.
+    once is one test. `holm_kinds` has the rule. Intervals stay those of single hypotheses.
     """
-    if not verdicts:
-        return {}
-    adjusted = holm([verdict.p for verdict in verdicts.values()])
-    found = {}
-    for (name, verdict), p in zip(verdicts.items(), adjusted, strict=True):
-        kind = verdict.kind
-        if kind in ("helps", "harms") and p > 1 - level + 1e-12:
-            kind = _kind(False, False, verdict.within_delta)
-        found[name] = replace(verdict, kind=kind, adjusted_p=float(p))
-    return found
+    those = list(verdicts.values())
+    adjusted, kinds = holm_kinds(
+        [one.p for one in those], [one.kind for one in those], [one.within_delta for one in those], level
+    )
+    return {
+        name: replace(verdict, kind=kind, adjusted_p=p)
+        for (name, verdict), p, kind in zip(verdicts.items(), adjusted, kinds, strict=True)
+    }
+
+
+def holm_kinds(
+    p: Sequence[float], kinds: Sequence[Kind], within_delta: Sequence[bool], level: float = LEVEL
+) -> tuple[list[float], list[Kind]]:
+    """p adjusted by Holm, and the kinds that hold with it.
+
+    What helps or harms only before the adjustment becomes equivalent where that was shown, else undecided.
+    """
+    adjusted, rejected = holm_rejections(p, level)
+    kept = [
+        _kind(False, False, within) if kind in ("helps", "harms") and not stands else kind
+        for kind, within, stands in zip(kinds, within_delta, rejected, strict=True)
+    ]
+    return adjusted.tolist(), kept
 
 
 def retained(table: pd.DataFrame, choice: Choice, margin: float = MARGIN) -> MarginTest:

@@ -1,6 +1,7 @@
 """Intervals, tests and what they can detect: arrays in, numbers out. Nothing here knows what was measured.
 
-Which to use: `mean_interval` and `paired_interval` for means over items; `jackknife_interval` or
+Which to use: `accuracy` for a share of items; `mean_interval` and `paired_interval` for means and
+differences over items; `units_of` for what their items belong to; `jackknife_interval` or
 `subsample_interval` for similarities between sets of rows, where no row may be drawn twice;
 `max_t_band` for looking at a whole grid; `holm` for a few hypotheses that were fixed beforehand.
 """
@@ -10,6 +11,7 @@ from workbench.stats.base import Alternative, Interval
 from workbench.stats.curves import average_ranks, circular_shift_test, rank_correlation
 from workbench.stats.flips import sign_flip_test
 from workbench.stats.intervals import (
+    accuracy,
     effective_items,
     mean_interval,
     paired_interval,
@@ -17,10 +19,11 @@ from workbench.stats.intervals import (
     wilson_interval,
 )
 from workbench.stats.margins import MarginTest, equivalence, noninferiority
-from workbench.stats.multiple import benjamini_hochberg, holm
+from workbench.stats.multiple import benjamini_hochberg, holm, holm_rejections
 from workbench.stats.paired import mcnemar_exact, tango_interval
 from workbench.stats.power import DISCORDANCE, detectable_effect
 from workbench.stats.subsets import Statistic, jackknife_interval, subsample_interval
+from workbench.stats.units import units_of
 
 __all__ = [
     "DISCORDANCE",
@@ -29,6 +32,7 @@ __all__ = [
     "Interval",
     "MarginTest",
     "Statistic",
+    "accuracy",
     "average_ranks",
     "benjamini_hochberg",
     "circular_shift_test",
@@ -36,6 +40,7 @@ __all__ = [
     "effective_items",
     "equivalence",
     "holm",
+    "holm_rejections",
     "jackknife_interval",
     "max_t_band",
     "mcnemar_exact",
@@ -47,5 +52,6 @@ __all__ = [
     "sign_flip_test",
     "subsample_interval",
     "tango_interval",
+    "units_of",
     "wilson_interval",
 ]

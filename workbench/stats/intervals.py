@@ -119,15 +119,30 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
     base.check_level(level)
     if n < 1 or not 0 <= successes <= n:
         raise InputError(f"{successes} successes in {n} trials is no proportion")
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    p = successes / n
-    centre = p + z * z / (2 * n)
-    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    # At 0 and n the bound is exact; rounding would put it a hair outside [0, 1] or inside.
-    low = 0.0 if successes == 0 else float((centre - half) / scale)
-    high = 1.0 if successes == n else float((centre + half) / scale)
-    return Interval(p, low, high, level, n)
+    return Interval(successes / n, *_wilson(successes / n, n, _normal(level)), level, n)
+
+
+def accuracy(correct: ArrayLike, units: Sequence[object] | None = None, level: float = 0.95) -> Interval:
+    """The share of items that are right, with Wilson's interval for as many items as they are worth.
+
+    Without `units` (see `units_of`) they are all n items. With units they are n / d · (z/t)², at most n (Korn
+    & Graubard 1998): the design effect d is the variance of the mean in `mean_interval` over that of n
+    unrelated items, and t is Student's with the degrees of freedom found there. Where all items are right,
+    or all wrong, d cannot be estimated, and each unit counts as one item. From one unit nothing follows: the
+    interval is [0, 1]. `n` of the result counts units.
+    """
+    x = base.finite(correct, "correct")
+    base.check_level(level)
+    if not _right_or_wrong(x):
+        raise InputError("an accuracy is about items that are right or wrong: give 0 and 1")
+    rate, spread = float(x.mean()), _spread(x, units)
+    if spread.n == len(x):
+        return wilson_interval(int(x.sum()), len(x), level)
+    if spread.df == 0:
+        return Interval(rate, 0.0, 1.0, level, spread.n)
+    z, t = _normal(level), float(stdtrit(spread.df, (1 + level) / 2))
+    worth = len(x) / _design_effect(x, spread) if 0 < rate < 1 else spread.n
+    return Interval(rate, *_wilson(rate, min(len(x), worth * (z / t) ** 2), z), level, spread.n)
 
 
 @dataclass(frozen=True)
@@ -173,16 +188,35 @@ def _degrees_of_freedom(w: Floats) -> float:
     return float(1 / ((w * w).sum() + u.sum() ** 2 - (u * u).sum()))
 
 
+def _design_effect(x: Floats, spread: _Spread) -> float:
+    """The variance of the mean over that of unrelated items; 1 where either shows no spread."""
+    unrelated = float(x.var(ddof=1)) / len(x) if len(x) > 1 else 0.0
+    return spread.error**2 / unrelated if unrelated and spread.error else 1.0
+
+
 def _changes(a: Floats, b: Floats, groups: Sequence[object] | None) -> _Changes:
     n, gained, lost = len(a), int((a > b).sum()), int((a < b).sum())
     if groups is None:
         return _Changes(n, gained, lost, n - 1, n)
     spread = _spread(a - b, groups)
-    unrelated = float((a - b).var(ddof=1)) / n if n > 1 else 0.0
     # Groups without any spread (nothing changed, or as much in each) leave the items as they are.
-    effect = spread.error**2 / unrelated if unrelated and spread.error else 1.0
+    effect = _design_effect(a - b, spread)
     return _Changes(n / effect, gained / effect, lost / effect, spread.df, spread.n)
 
 
-def _right_or_wrong(a: Floats, b: Floats) -> bool:
-    return all(bool(np.isin(x, (0, 1)).all()) for x in (a, b))
+def _wilson(p: float, n: float, z: float) -> tuple[float, float]:
+    centre = p + z * z / (2 * n)
+    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    # At 0 and 1 the bound is exact; rounding would put it a hair outside [0, 1] or inside.
+    low = 0.0 if p == 0 else float((centre - half) / scale)
+    high = 1.0 if p == 1 else float((centre + half) / scale)
+    return low, high
+
+
+def _normal(level: float) -> float:
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def _right_or_wrong(*given: Floats) -> bool:
+    return all(bool(np.isin(x, (0, 1)).all()) for x in given)

@@ -1,7 +1,7 @@
 """p-values adjusted for how many were looked at: each can be compared with the level as it stands."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InputError
 from workbench.stats import base
@@ -18,6 +18,19 @@ def holm(p: ArrayLike) -> Floats:
     order = np.argsort(p)
     adjusted = np.maximum.accumulate((len(p) - np.arange(len(p))) * p[order])
     return _put_back(adjusted, order)
+
+
+def holm_rejections(p: ArrayLike, level: float = 0.95) -> tuple[Floats, NDArray[np.bool_]]:
+    """`holm`, and which hypotheses it rejects, so that all rejections hold at once at `level`.
+
+    >>> adjusted, rejected = holm_rejections([0.01, 0.04, 0.03])
+    >>> rejected
+    array([ True, False, False])
+    """
+    if np.size(p) == 0:
+        return np.zeros(0), np.zeros(0, dtype=bool)
+    adjusted = holm(p)
+    return adjusted, adjusted <= 1 - level + 1e-12
 
 
 def benjamini_hochberg(p: ArrayLike) -> Floats:

@@ -46,7 +46,7 @@ class Diagnosis:
         tables = {name: _stacked([result.tables[name] for result in results]) for name in names}
         if results:
             tables["selection"] = _with_holm(tables["selection"], results)
-            tables["predictors"] = _predictors(tables, results)
+            tables["predictors"] = predictors_of(results, int(tables["selection"].seed.iloc[0]))
         for name, table in tables.items():
             write_table(table, self.folder / f"{name}.parquet")
         return tables
@@ -118,16 +118,17 @@ def _with_holm(selection: pd.DataFrame, results: Sequence[StudyResult]) -> pd.Da
     )
 
 
-def _predictors(tables: dict[str, pd.DataFrame], results: Sequence[StudyResult]) -> pd.DataFrame:
-    """Task by task, as a pair has one gain in each."""
-    found, seed = [], int(tables["selection"].seed.iloc[0])
+def predictors_of(results: Sequence[StudyResult], seed: int) -> pd.DataFrame:
+    """Which measures go along with the gain, task by task, as a pair has one gain in each."""
+    found = []
     for task in dict.fromkeys(result.task for result in results):
         mine = [result for result in results if result.task == task]
         # A pair's curve is that of the method its own study is about.
-        curves = [
-            result.tables["exploration"].query("method == @result.headline.choice.method") for result in mine
-        ]
-        chosen = tables["selection"].query("task == @task and headline")
-        table = predictors_table(tables["similarity"], pd.concat(curves), chosen, seed)
+        looked = [(one.tables["exploration"], one.headline.choice.method) for one in mine]
+        curves = [table[table.method == method] for table, method in looked]
+        similarity, selection = (
+            _stacked([one.tables[name] for one in mine]) for name in ("similarity", "selection")
+        )
+        table = predictors_table(similarity, pd.concat(curves), selection[selection.headline], seed)
         found.append(table.assign(task=task))
     return pd.concat(found, ignore_index=True)

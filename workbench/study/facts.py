@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.select import accuracy_difference
-from workbench.stats import Interval, detectable_effect, mean_interval
+from workbench.select import accuracy_difference, accuracy_of
+from workbench.stats import Interval, detectable_effect
 from workbench.sweep import CLEAN
 
 
@@ -49,18 +49,11 @@ def first_facts(
     own, there = clean[clean.language == source], clean[clean.language != source]
     return FirstFacts(
         tokens=tokens,
-        baseline=accuracy(own, seed),
-        ceiling=None if there.empty else accuracy(there, seed),
+        baseline=accuracy_of(own),
+        ceiling=None if there.empty else accuracy_of(there),
         gap=None if there.empty else accuracy_difference(there, own, seed),
         chance=chance,
         n_dev=len(own),
         n_test=n_test,
         detectable=detectable_effect(n_test),
     )
-
-
-def accuracy(rows: pd.DataFrame, seed: int = 0) -> Interval:
-    """Share of items that are right, by group where there are groups."""
-    right = rows.correct.astype(float).to_numpy()
-    groups = rows.group.astype(str).tolist() if rows.group.notna().all() else None
-    return mean_interval(right, groups, seed=seed)

@@ -15,6 +15,7 @@ from workbench.select import (
     Refits,
     Verdict,
     accuracy_difference,
+    accuracy_of,
     decide_choice,
     gain_on_test,
     refit_spread,
@@ -22,7 +23,7 @@ from workbench.select import (
     rows_of,
     verdict_sentence,
 )
-from workbench.stats import Interval, MarginTest, wilson_interval
+from workbench.stats import Interval, MarginTest
 from workbench.study.facts import FirstFacts
 from workbench.study.settings import Settings
 from workbench.study.shown import result_card, result_line
@@ -153,8 +154,8 @@ def judge(test: pd.DataFrame, source: str, crossfits: dict[str, CrossFit], setti
     patched = rows_of(itself, headline.choice)
     on_target = there[there.method != CLEAN]
     return Judgement(
-        baseline=_accuracy(baseline),
-        ceiling=None if there.empty else _accuracy(ceiling),
+        baseline=accuracy_of(baseline),
+        ceiling=None if there.empty else accuracy_of(ceiling),
         gap=gap,
         headline=headline,
         share_of_gap=headline.gain.estimate / gap.estimate if gap and gap.low > 0 else None,
@@ -171,7 +172,7 @@ def judge(test: pd.DataFrame, source: str, crossfits: dict[str, CrossFit], setti
 
 def _outcome(own: pd.DataFrame, found: CrossFit, delta: float) -> Outcome:
     verdict = decide_choice(own, found.choice, delta)
-    accuracy = _accuracy(rows_of(own, found.choice))
+    accuracy = accuracy_of(rows_of(own, found.choice))
     return Outcome(found.choice, found.choice.method in CONTROLS, verdict.gain, accuracy, verdict, found)
 
 
@@ -186,7 +187,3 @@ def _known(interval: Interval | None) -> Interval:
     if interval is None:
         raise InputError("the task has no items in the target language: no ceiling and no gap are known")
     return interval
-
-
-def _accuracy(rows: pd.DataFrame) -> Interval:
-    return wilson_interval(int(rows.correct.sum()), len(rows))

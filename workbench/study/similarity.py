@@ -12,7 +12,7 @@ from workbench.capture import Activations
 from workbench.errors import InputError, did_you_mean
 from workbench.measure import METRICS, MORE_METRICS, Metric, grid, permutation_null
 from workbench.progress import Progress, silent
-from workbench.stats import Interval, jackknife_interval, mean_interval, wilson_interval
+from workbench.stats import Interval, accuracy, jackknife_interval, mean_interval
 from workbench.study.tables import Facts, place
 
 Groups = Sequence[str] | None
@@ -71,9 +71,9 @@ def _interval(
 
 
 def _of_queries(metric: Metric, scores: Tensor, groups: Groups) -> Interval:
-    """Wilson's where all scores are 0 or 1: none found is then not none for certain. Else Student's."""
-    if groups is None and bool(((scores == 0) | (scores == 1)).all()):
-        return wilson_interval(int(scores.sum()), len(scores))
+    """That of an accuracy where all scores are 0 or 1: none found is then not none for certain."""
+    if bool(((scores == 0) | (scores == 1)).all()):
+        return accuracy(scores.numpy(), groups)
     found = mean_interval(scores.numpy(), groups)
     lowest, highest = metric.range
     return replace(found, low=max(found.low, lowest), high=min(found.high, highest))

@@ -7,7 +7,7 @@ from workbench.figures.frames import NothingToShow, limits, parts, said, span
 from workbench.figures.kinds_shared import bar_axis
 from workbench.figures.spec_parts import Axis, Plot, Series, Spec
 from workbench.figures.tables_in import Frames
-from workbench.stats import paired_interval
+from workbench.stats import paired_interval, units_of
 
 
 def spec(frames: Frames) -> Spec:
@@ -68,6 +68,5 @@ def gap_of(clean: pd.DataFrame) -> float | None:
         return None
     before = here.loc[shared].correct.astype(float).to_numpy()
     after = there.loc[shared].correct.astype(float).to_numpy()
-    groups = here.loc[shared].group
-    gap = paired_interval(after, before, groups.tolist() if groups.notna().all() else None)
+    gap = paired_interval(after, before, units_of(here.loc[shared].group, shared))
     return gap.estimate if gap.low > 0 and np.isfinite(gap.estimate) else None
