@@ -1,6 +1,5 @@
 """Each baseline puts the items as it says, and nothing else."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -8,6 +7,7 @@ from baselines.conftest import study_of
 
 from workbench.baselines import BASELINES, Wording, organism_wording, read_translations
 from workbench.errors import NotApplicable, TextError
+from workbench.store import read_json, write_json
 from workbench.tasks import AnswerExample, AnswerTask, ChoiceTask, Example
 
 
@@ -95,9 +95,12 @@ def test_the_model_translates_the_organism_and_answers_better(study, organism):
     kept = list((study.folder / "compare" / "translations").iterdir())
     again = variants(study, "translate_self", organism_wording(organism.config))[0]
     assert again.task == only.task and list((study.folder / "compare" / "translations").iterdir()) == kept
-    texts = json.loads(kept[0].read_text())["translations"]
-    kept[0].write_text(json.dumps({"translations": texts[::-1]}))  # what is kept is not made again
+    texts, whole = read_json(kept[0])["translations"], kept[0].read_bytes()
+    write_json(kept[0], {"translations": texts[::-1]})  # what is kept is not made again
     assert variants(study, "translate_self", organism_wording(organism.config))[0].task != only.task
+    kept[0].write_bytes(whole.replace(texts[0].encode(), b"x", 1))  # but what is damaged is
+    assert variants(study, "translate_self", organism_wording(organism.config))[0].task == only.task
+    assert kept[0].read_bytes() == whole
     # Its own prompt and the translation's, and what was said between.
     assert only.cost.item_tokens > 2 * 7
 

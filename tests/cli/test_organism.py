@@ -62,7 +62,7 @@ def test_verify_prints_its_tables_and_fails_where_a_property_does(capsys, monkey
     ):
         assert shown in out, shown
     found = json.loads((out_folder / "verification.json").read_text())
-    assert found["digest"] == TINY.digest and set(found["ladders"]) == {NEAR, FAR}
+    assert found["config_digest"] == TINY.digest and set(found["ladders"]) == {NEAR, FAR}
     failed = [one["name"] for one in found["properties"] if one["passed"] is False]
     assert f"{len(failed)} of {len(found['properties'])} properties fail" in out
 

@@ -8,7 +8,7 @@ import pytest
 from workbench.errors import InputError
 from workbench.organism.config import LanguageConfig, TrainingConfig, WorldConfig, explain
 from workbench.organism.config_file import read_config, to_toml, write_config
-from workbench.store import read_json
+from workbench.organism.files import read_card
 
 SHIPPED = Path(__file__).parents[2] / "data" / "organism"
 CHANGED = WorldConfig(
@@ -68,7 +68,7 @@ def test_every_dial_stands_under_its_explanation():
 
 
 def test_the_shipped_config_is_the_default_and_that_of_the_shipped_model():
-    config, card = read_config(SHIPPED / "config.toml"), read_json(SHIPPED / "organism.json")
+    config, card = read_config(SHIPPED / "config.toml"), read_card(SHIPPED / "organism.json")
     assert config.digest == card["digest"] == WorldConfig().digest
     assert WorldConfig.from_json(card["config"]).digest == card["digest"]
     assert replace(config, seed=1).digest != card["digest"]

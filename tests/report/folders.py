@@ -272,4 +272,4 @@ def _records(about, source, target, task, text):
     }
     verdict = {"kind": "helps", "sentence": f"helps: the sentence of {about['pair']}", "delta": 0.02}
     verdict |= {"source": source, "target": target, "share_of_gap": 0.5, "gap": interval}
-    return {"manifest": manifest, "verdict": verdict, "choices": {"digest": "12" * 32, "choices": {}}}
+    return {"manifest": manifest, "verdict": verdict, "choices": {"choices": {}}}

@@ -15,6 +15,7 @@ from report.reading import details, number, parse
 from workbench.errors import InputError, StoreError
 from workbench.report import read_run, to_html, write_report
 from workbench.stats import holm
+from workbench.store import digest_json
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 

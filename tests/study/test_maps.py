@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from workbench.errors import InputError
+from workbench.errors import InputError, StoreError
 from workbench.study.maps import load_maps, save_maps
 
 
@@ -25,7 +25,7 @@ def test_what_is_damaged_or_missing_is_refused(maps, tmp_path):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(bytes(data))
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(StoreError, match="damaged"):
         load_maps(tmp_path / "ridge")
     with pytest.raises(InputError, match="no saved maps"):
         load_maps(tmp_path / "nothing")

@@ -5,8 +5,10 @@ import json
 import pytest
 import torch
 from organism_models import FAR
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
-from workbench.errors import InputError
+from workbench.errors import InputError, StoreError
 from workbench.intervene import applied
 from workbench.study import load_patch, save_patch
 from workbench.sweep import Branch
@@ -70,13 +72,28 @@ def test_what_is_damaged_or_foreign_is_refused(branch, tmp_path):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(bytes(data))
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(StoreError, match="damaged"):
+        load_patch(path)
+    path.write_bytes(bytes(data).replace(rb"\"strength\": 0.5", rb"\"strength\": 0.7"))
+    with pytest.raises(StoreError, match="damaged"):
         load_patch(path)
     path.write_bytes(b"\x80\x04not a tensor file")
     with pytest.raises(InputError, match="no card"):
         load_patch(path)
     with pytest.raises(InputError, match="no saved patch at"):
         load_patch(tmp_path / "none.safetensors")
+
+
+def test_a_patch_of_an_earlier_version_is_refused(branch, tmp_path):
+    path = tmp_path / "patch.safetensors"
+    save_patch(branch, path, CARD)
+    with safe_open(path, framework="pt") as file:
+        made = json.loads(file.metadata()["workbench"])
+    del made["digest"]
+    made["format"] = "workbench patch 1"
+    save_file(load_file(path), path, {"workbench": json.dumps(made)})
+    with pytest.raises(InputError, match="earlier version, without a digest: save the patch again"):
+        load_patch(path)
 
 
 def test_a_study_saves_what_it_chose(study, result):

@@ -14,7 +14,7 @@ from tiny_models import HAS_HOOKED
 from tiny_models import tiny as tiny_of
 
 from workbench.align import Identity, LeastSquares, MeanShift
-from workbench.errors import InputError, StoreError
+from workbench.errors import InputError
 from workbench.sweep import Branch, read_examples, sweep
 from workbench.sweep import run as module
 from workbench.sweep.shards import map_digest, plan_shards
@@ -126,19 +126,32 @@ def test_another_sweep_never_meets_these_shards(tmp_path):
     assert len(list(tmp_path.iterdir())) == len(sweeps)
 
 
-def test_damage_is_named(tmp_path):
+def test_what_is_damaged_is_named_and_computed_again(tmp_path, caplog):
     model, examples, branches, _ = CASES["choices"]
-    sweep(model, examples, branches, **TASK, folder=tmp_path)
+
+    def again():
+        caplog.clear()
+        table = as_bytes(sweep(model, examples, branches, **TASK, batch_size=2, folder=tmp_path))
+        assert table == whole
+        assert {path.name: path.read_bytes() for path in plan.parent.iterdir()} == files
+        return [record.getMessage() for record in caplog.records]
+
+    whole = as_bytes(sweep(model, examples, branches, **TASK, batch_size=2, folder=tmp_path))
     (plan,) = tmp_path.glob("*/plan.json")
-    shard = sorted(plan.parent.glob("*.parquet"))[0]
-    shard.write_bytes(shard.read_bytes()[:-20])
-    with pytest.raises(StoreError, match=r"000000\.parquet is damaged .* delete it and run again"):
-        sweep(model, examples, branches, **TASK, folder=tmp_path)
-    shard.unlink()
-    sweep(model, examples, branches, **TASK, folder=tmp_path)
-    plan.write_text(json.dumps({"digest": "another"}))
-    with pytest.raises(StoreError, match=r"plan\.json is damaged"):
-        sweep(model, examples, branches, **TASK, folder=tmp_path)
+    files = {path.name: path.read_bytes() for path in plan.parent.iterdir()}
+    one, other, *_ = sorted(plan.parent.glob("*.parquet"))
+    assert again() == []
+    one.write_bytes(one.read_bytes()[:-20])
+    assert again() == [f"{one} is damaged: computed again"]
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+    assert again() == [f"{path} is damaged: computed again" for path in (one, other)]
+    twice = one.with_name(f"{one.stem[:6]}-{'0' * 16}.parquet")
+    twice.write_bytes(first)
+    assert again() == [f"{path} is damaged: computed again" for path in sorted((twice, one))]
+    plan.write_text(json.dumps({"plan": "another"}))
+    assert again() == [f"{plan} is damaged: computed again"]
 
 
 @pytest.mark.parametrize("way", ["slots", "suffix", "naive"])

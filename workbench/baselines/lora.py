@@ -40,7 +40,7 @@ from workbench.models.load import reported_errors, short_name
 from workbench.models.quiet import quietly
 from workbench.models.weights import weights_digest
 from workbench.progress import Progress, silent
-from workbench.store import digest_file, digest_json, read_json, write_json
+from workbench.store import digest_file, digest_json, json_bytes, read_json, write_bytes, write_json
 
 __all__ = ["ADAPTER", "LoraSettings", "Tuned", "fine_tune"]
 
@@ -177,15 +177,15 @@ def _finished(folder: Path, digest: str) -> Tuned | None:
     if not (folder / _CARD).is_file():
         raise InputError(f"{folder} is there already and holds no fine-tuned model: choose another folder")
     card = read_json(folder / _CARD)
-    if card.get("digest") != digest:
+    if card.get("inputs_digest") != digest:
         raise InputError(
             f"{folder} holds a model tuned from other weights, examples or settings: choose another folder"
         )
     for name, sha256 in card["files"].items():
         if not (folder / name).is_file() or digest_file(folder / name) != sha256:
             raise StoreError(f"{folder / name} is damaged or missing: delete {folder} and train anew")
-    facts = ("trained_parameters", "forward_tokens", "examples", "seconds", "losses", "digest")
-    return Tuned(folder, **{name: card[name] for name in facts})
+    facts = ("trained_parameters", "forward_tokens", "examples", "seconds", "losses")
+    return Tuned(folder, digest=digest, **{name: card[name] for name in facts})
 
 
 def _save(tuned: Any, base: _Base, result: Tuned, facts: dict[str, Any]) -> None:
@@ -205,6 +205,7 @@ def _save(tuned: Any, base: _Base, result: Tuned, facts: dict[str, Any]) -> None
         made_with = {name: version(name) for name in ("peft", "torch", "transformers")}
         card = asdict(result) | facts | {"settings": asdict(facts["settings"])}
         del card["folder"]  # whoever opens the card knows, and it may be moved
+        card["inputs_digest"] = card.pop("digest")
         write_json(part / _CARD, card | {"files": files, "versions": made_with})
         shutil.rmtree(folder, ignore_errors=True)  # it is empty, if it is there
         part.rename(folder)
@@ -221,10 +222,12 @@ def _save_adapter(tuned: Any, folder: Path, source: str) -> None:
     shape = tuned.peft_config["default"]
     shape.inference_mode = True
     shape.save_pretrained(folder)
-    card = read_json(folder / "adapter_config.json")
+    card = read_json(folder / "adapter_config.json", digest="optional")
     if isinstance(card["target_modules"], list):
         card["target_modules"] = sorted(card["target_modules"])
-    write_json(folder / "adapter_config.json", card | {"base_model_name_or_path": source})
+    # Without a digest of its own, which peft does not know; the card of the model holds it.
+    card["base_model_name_or_path"] = source
+    write_bytes(folder / "adapter_config.json", json_bytes(card))
     weights = get_peft_model_state_dict(tuned, save_embedding_layers=False)
     tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})

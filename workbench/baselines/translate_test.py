@@ -1,5 +1,6 @@
 """Translate, then answer: by a table of translations from outside, or by the model itself."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,9 +15,11 @@ from workbench.baselines.base import (
     task_of,
     with_items,
 )
-from workbench.errors import NotApplicable
+from workbench.errors import NotApplicable, StoreError
 from workbench.store import digest_json, read_json, write_json
 from workbench.study import Study
+
+log = logging.getLogger(__name__)
 
 _BATCH = 64
 
@@ -61,7 +64,10 @@ def _translations(study: Study, wording: Wording, prompts: list[str], ids: list[
     facts = {"weights": study.model.weights_digest, "prompts": prompts, "until": wording.until}
     path = study.folder / "compare" / "translations" / f"{digest_json(facts)[:16]}.json"
     if path.exists():
-        return [str(text) for text in read_json(path)["translations"]]
+        try:
+            return list(read_json(path)["translations"])
+        except StoreError:
+            log.warning("%s is damaged: translated again", path)
     model, decode = study.model, study.model.tokens.decode
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
     texts = [""] * len(ids)

@@ -56,7 +56,10 @@ class Entry:
         except StoreError as error:
             log.warning("%s; capturing again", error)
             return None
-        if found != manifest.get("states_digest"):
+        if digest_json(manifest["asked"]) != digest_json(dict(self.facts)):
+            log.warning("%s is of other states: capturing again", self._manifest)
+            return None
+        if found != manifest["states_digest"]:
             log.warning("%s is damaged (its digest is wrong): capturing again", self._states)
             return None
         return self._open(str(manifest["states_digest"]), offsets)
@@ -90,8 +93,10 @@ class Entry:
         """Note how the work is cut, and with what it is made; return the cut of work begun before."""
         path = self.folder / "plan.json"
         if path.exists():
-            with contextlib.suppress(StoreError):  # a damaged note is written anew
+            try:
                 return dict(read_json(path)["cut"])
+            except StoreError:
+                log.warning("%s is damaged: capturing again", path)
         for stale in self.folder.glob("shard-*.safetensors"):
             stale.unlink()  # shards whose plan is not known fit no other
         write_json(path, {"cut": cut, "made_with": made_with})

@@ -1,5 +1,6 @@
 """Every method on the same items: chosen on dev, frozen, judged once on test, in one table."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,12 +14,14 @@ from workbench.compare.cost import seconds_per_item, tokens_per_item
 from workbench.compare.entry import Entry, Skipped
 from workbench.compare.patch import Tried, judge_on_test, try_on_dev
 from workbench.compare.table import comparison_table
-from workbench.errors import InputError, NotApplicable, did_you_mean
+from workbench.errors import InputError, NotApplicable, StoreError, did_you_mean
 from workbench.recipes import RECIPES, Recipe
 from workbench.select import holm_kinds
-from workbench.store import digest_json, read_json, write_json
+from workbench.store import read_json, write_json
 from workbench.study import Study
 from workbench.study.writing import write_table
+
+log = logging.getLogger(__name__)
 
 COMBINED = ("shots_main", "shots_own", "lora_few", "lora")
 """Baselines that recipes are tried on top of."""
@@ -132,7 +135,7 @@ def _freeze(study: Study, asked: Sequence[Asked], tried: Sequence[Tried]) -> Non
         "variants": {one.baseline.name: one.variant.name for one in asked},
         "branches": {one.name: None if one.choice is None else asdict(one.choice) for one in tried},
     }
-    write_json(compare_folder(study) / _FILES["choices"], record | {"digest": digest_json(record)})
+    write_json(compare_folder(study) / _FILES["choices"], record)
 
 
 def _with_gain(entry: Entry, asked: Asked, direct: Asked) -> Entry:
@@ -181,10 +184,20 @@ def _seconds(study: Study, asked: Sequence[Asked], tried: Sequence[Tried]) -> di
 
 def _prepared(asked: Sequence[Asked], tried: Sequence[Tried], before: Path) -> dict[str, float]:
     """What is kept from an earlier run is found at once: the longest time counts."""
-    known = read_json(before).get(_PREPARED, {}) if before.is_file() else {}
+    known = _known(before)
     now = {one.baseline.name: one.seconds for one in asked}
     now |= {one.name: one.seconds for one in tried if one.control is None}
     return {name: round(max(value, known.get(name, 0.0)), 3) for name, value in now.items()}
+
+
+def _known(before: Path) -> dict[str, float]:
+    """The times of an earlier run; a damaged file of times stops no finished comparison."""
+    try:
+        found = read_json(before).get(_PREPARED) if before.exists() else None
+    except StoreError as error:
+        log.warning("%s; earlier times are unknown", error)
+        return {}
+    return dict(found or {})
 
 
 __all__ = ["COMBINED", "Comparison", "Plan", "compare", "with_holm"]

@@ -25,7 +25,7 @@ from workbench.generate.variants import (
     score,
 )
 from workbench.recipes import RECIPES, Ingredients
-from workbench.store import digest_json, write_json
+from workbench.store import write_json
 from workbench.study import Study
 from workbench.study.writing import write_table
 from workbench.sweep import Branch
@@ -240,7 +240,7 @@ class _Work:
             "prompts": {half: [one.id for one in those] for half, those in self.prompts.source.items()},
         }
         made = {"about": about, "clean": None if clean is None else clean.to_json(), "methods": dict(record)}
-        write_json(self.folder / _FILES["choices"], made | {"digest": digest_json(made)})
+        write_json(self.folder / _FILES["choices"], made)
 
 
 def _record(chosen: Branch | None, branches: Sequence[Branch], scores: Sequence[Score]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from workbench.organism.config import WorldConfig
 from workbench.organism.items import TASKS, Items
-from workbench.store import write_json
+from workbench.store import digest_json, read_json, write_json
 from workbench.tasks import write_choices
 from workbench.tasks.table import write_rows
 
@@ -37,6 +37,17 @@ def write_files(config: WorldConfig, folder: Path) -> None:
     for name in TASKS:
         write_choices(folder / task_file(name), items.task(name))
     write_json(folder / TRUTH, _truth(items))
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card of a trained model: all dials, and what training took.
+
+    The shipped card is of version 0.1, where `digest` is that of the dials alone.
+    """
+    card = read_json(path, digest="unchecked")
+    if "config" in card and card.get("digest") == digest_json(card["config"]):
+        return card
+    return read_json(path, digest="optional")
 
 
 def _truth(items: Items) -> dict[str, Any]:

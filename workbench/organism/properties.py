@@ -64,7 +64,7 @@ def summary(v: Verification, judged: list[Property]) -> dict[str, Any]:
         for language, study in v.studies.items()
     }
     return {
-        "digest": v.config.digest,
+        "config_digest": v.config.digest,
         "properties": [asdict(one) for one in judged],
         "accuracy": {
             task: {language: _numbers(interval) for language, interval in found.items()}

@@ -1,14 +1,15 @@
 """The organism that comes with the project: found, read and never written to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from workbench.bundled import MODELS, bundled
 from workbench.errors import InputError, StoreError, did_you_mean
 from workbench.organism.config import WorldConfig
-from workbench.organism.files import TEXT, TRUTH, task_file
+from workbench.organism.files import TEXT, TRUTH, read_card, task_file
 from workbench.organism.items import TASKS
 from workbench.store import read_json
 from workbench.tasks import ChoiceTask, read_choices
@@ -39,7 +40,7 @@ class Shipped:
 
     def truth(self) -> dict[str, Any]:
         """The ground truth, with the correct map of words."""
-        return _read_object(self.folder / TRUTH)
+        return _read(self.folder / TRUTH, partial(read_json, digest="optional"))  # the shipped one has none
 
 
 def shipped(folder: Path | None = None) -> Shipped:
@@ -54,7 +55,7 @@ def shipped(folder: Path | None = None) -> Shipped:
 
 
 def _read_config(path: Path) -> WorldConfig:
-    dials = _read_object(path).get("config")
+    dials = _read(path, read_card).get("config")
     if not isinstance(dials, Mapping):
         raise InputError(f"{path} holds no dials under 'config': {_REMEDY}")
     try:
@@ -63,8 +64,8 @@ def _read_config(path: Path) -> WorldConfig:
         raise InputError(f"{path}: {error}") from error
 
 
-def _read_object(path: Path) -> dict[str, Any]:
+def _read(path: Path, reader: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
     try:
-        return read_json(path)
+        return reader(path)
     except StoreError as error:
         raise InputError(f"{path} is damaged or cannot be read: {_REMEDY}") from error

@@ -14,15 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench.errors import InputError
+from workbench.errors import InputError, StoreError
 from workbench.models.quiet import quietly
 from workbench.organism.checkpoint import load_checkpoint, save_checkpoint
 from workbench.organism.config import TrainingConfig, WorldConfig
 from workbench.organism.corpus import Corpus
+from workbench.organism.files import read_card
 from workbench.organism.threads import threads as computing_on
 from workbench.organism.tokenizer import train_tokenizer
 from workbench.progress import Progress, silent
-from workbench.store import read_json, write_json
+from workbench.store import digest_file, digest_json, write_json
 
 CONTEXT = 64
 """Longest text the model reads, in tokens."""
@@ -165,9 +166,12 @@ def _finished(folder: Path, config: WorldConfig) -> Trained | None:
         return None
     if not (folder / _CARD).is_file():
         raise InputError(f"{folder} is there already and holds no organism: choose another folder")
-    card = read_json(folder / _CARD)
-    if card.get("digest") != config.digest:
+    card = read_card(folder / _CARD)
+    if digest_json(card.get("config")) != config.digest:
         raise InputError(f"{folder} holds an organism of other dials: choose another folder")
+    for name, sha256 in card.get("files", {}).items():  # the shipped card names none
+        if not (folder / name).is_file() or digest_file(folder / name) != sha256:
+            raise StoreError(f"{folder / name} is damaged or missing: delete {folder} and train anew")
     return Trained(folder, config, card["seconds"], card["n_parameters"], card["loss"])
 
 
@@ -182,7 +186,7 @@ def _save(model: Any, tokenizer: Any, trained: Trained) -> None:
         tokenizer.save_pretrained(part)
     card = {
         "config": trained.config.to_json(),
-        "digest": trained.config.digest,
+        "files": {path.name: digest_file(path) for path in sorted(part.iterdir())},
         "seconds": trained.seconds,
         "n_parameters": trained.n_parameters,
         "loss": trained.loss,

@@ -7,6 +7,7 @@ from workbench.doctor.report import spelled
 from workbench.report.markup import Child, Markup, table, tag
 from workbench.report.run import Part, Run
 from workbench.report.words import count, language, plain, words
+from workbench.store import digest_json
 
 
 def doctor(parts: Sequence[Part]) -> Markup:
@@ -89,7 +90,7 @@ def provenance(parts: Sequence[Part]) -> list[Markup]:
             part.title,
             tag("code", str(part.manifest.get("text_digest", "–"))),
             tag("code", str(part.manifest.get("states_digest", "–"))),
-            tag("code", str(part.records.get("choices", {}).get("digest", "–"))),
+            tag("code", digest_json(part.records["choices"]) if "choices" in part.records else "–"),
         ]
         for part in parts
     ]

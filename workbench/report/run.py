@@ -202,7 +202,8 @@ def _folders(folder: Path, deepest: int = 3) -> Iterator[Path]:
 
 def _part(place: Path, folder: Path) -> Part:
     tables = {name: table for name in NEEDED if (table := _table(place, name)) is not None}
-    records = {name: read_json(path) for name in RECORDS if (path := place / f"{name}.json").exists()}
+    paths = {name: place / f"{name}.json" for name in RECORDS}
+    records = {name: read_json(path, digest="optional") for name, path in paths.items() if path.exists()}
     name = place.resolve().name if place == folder else place.relative_to(folder).as_posix()
     items = place / "items.parquet"
     return Part(place, name, tables, records, _read(items) if items.exists() else None)

@@ -5,26 +5,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, StoreError
+from workbench.errors import InputError
 from workbench.select.choice import Choice
-from workbench.store import digest_json, read_json, write_json
+from workbench.store import read_json, write_json
 
 
 def freeze(choices: Mapping[str, Choice], path: Path, about: Mapping[str, Any]) -> str:
     """Write the choices with what they were made from; returns the digest of all of it."""
     record = {"about": dict(about), "choices": {name: asdict(choice) for name, choice in choices.items()}}
-    digest = digest_json(record)
-    write_json(path, record | {"digest": digest})
-    return digest
+    return write_json(path, record)
 
 
 def thaw(path: Path) -> dict[str, Choice]:
     """Read frozen choices; refused where they are not what was frozen."""
-    try:
-        record = read_json(path)
-    except StoreError as error:
-        raise InputError(f"no frozen choices at {path}: {error}") from error
-    digest = record.pop("digest", None)
-    if digest != digest_json(record):
-        raise InputError(f"{path} was changed after it was frozen: choose anew on dev")
-    return {name: Choice(**values) for name, values in record["choices"].items()}
+    if not path.exists():
+        raise InputError(f"no frozen choices at {path}: choose on dev first")
+    return {name: Choice(**values) for name, values in read_json(path)["choices"].items()}

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from workbench.align import LayerMaps, export, restore
 from workbench.errors import InputError, StoreError
-from workbench.store import digest_bytes, read_json, write_bytes, write_json
+from workbench.store import digest_bytes, read_bytes, read_json, write_bytes, write_json
 
 
 def save_maps(maps: LayerMaps, path: Path, card: dict[str, Any]) -> None:
@@ -23,18 +23,17 @@ def save_maps(maps: LayerMaps, path: Path, card: dict[str, Any]) -> None:
         tensors |= {f"{layer}/{name}": tensor.clone() for name, tensor in learned.items()}
     data = to_bytes(tensors)
     write_bytes(_tensors(path), data)
-    write_json(_card(path), {"card": card, "layers": records, "digest": digest_bytes([data])})
+    write_json(_card(path), {"card": card, "layers": records, "tensors_digest": digest_bytes([data])})
 
 
 def load_maps(path: Path) -> tuple[LayerMaps, dict[str, Any]]:
     """Maps and card as they were saved, to the bit; a damaged file is refused."""
-    try:
-        written = read_json(_card(path))
-        data = _tensors(path).read_bytes()
-    except (OSError, StoreError) as error:
-        raise InputError(f"no saved maps at {path} (.json and .safetensors): {error}") from error
-    if digest_bytes([data]) != written.get("digest"):
-        raise InputError(f"{_tensors(path)} is not what its card says: it is damaged, save the maps again")
+    for file in (_card(path), _tensors(path)):
+        if not file.exists():
+            raise InputError(f"no saved maps at {path}: {file} is missing")
+    written, data = read_json(_card(path)), read_bytes(_tensors(path))
+    if digest_bytes([data]) != written["tensors_digest"]:
+        raise StoreError(f"{_tensors(path)} is damaged (its digest is wrong): save the maps again")
     tensors = from_bytes(data)
     aligners = []
     for layer, record in enumerate(written["layers"]):

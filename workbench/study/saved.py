@@ -17,14 +17,14 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from workbench.align import export, restore
-from workbench.errors import InputError, did_you_mean
+from workbench.errors import InputError, StoreError, did_you_mean
 from workbench.intervene import INTERVENTIONS, Patch
 from workbench.models import LanguageModel
-from workbench.store import digest_bytes, write_bytes
+from workbench.store import digest_bytes, digest_json, write_bytes
 from workbench.sweep import Branch
 from workbench.types import Site
 
-_FORMAT = "workbench patch 1"
+_FORMAT = "workbench patch 2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,9 @@ def save_patch(branch: Branch, path: Path, card: dict[str, Any]) -> None:
         "tensors_digest": _digest(tensors),
         "card": card,
     }
-    write_bytes(path, to_bytes(tensors, {"workbench": json.dumps(made, sort_keys=True)}))
+    digest = digest_json(json.loads(json.dumps(made)))  # of the card as it is read
+    text = json.dumps(made | {"digest": digest}, sort_keys=True)
+    write_bytes(path, to_bytes(tensors, {"workbench": text}))
 
 
 def load_patch(path: str | Path) -> SavedPatch:
@@ -77,7 +79,7 @@ def load_patch(path: str | Path) -> SavedPatch:
     try:
         tensors = from_bytes(data)
         if _digest(tensors) != made["tensors_digest"]:
-            raise InputError(f"{path} is not what its card says: it is damaged, save the patch again")
+            raise StoreError(f"{path} is damaged (its digest is wrong): save the patch again")
         branch = made["branch"]
         name = branch["intervention"]
         if name not in INTERVENTIONS:
@@ -105,7 +107,14 @@ def _header(data: bytes, path: Path) -> dict[str, Any]:
         made = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["workbench"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no saved patch: it has no card") from error
-    if not isinstance(made, dict) or made.get("format") != _FORMAT:
+    if not isinstance(made, dict):
+        raise InputError(f"{path} is no saved patch: its card is no JSON object")
+    digest = made.pop("digest", None)
+    if digest is None and made.get("format") != _FORMAT:
+        raise InputError(f"{path} was written by an earlier version, without a digest: save the patch again")
+    if digest != digest_json(made):
+        raise StoreError(f"{path} is damaged (its digest is wrong): save the patch again")
+    if made["format"] != _FORMAT:
         raise InputError(f"{path} was written by another version: save the patch again")
     return made
 

@@ -5,20 +5,21 @@ again, and another one (another model, other examples, branches or settings) nev
 """
 
 import io
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from pyarrow import ArrowException
 from torch import Tensor
 
 from workbench.align.export import export
 from workbench.errors import InputError, StoreError
 from workbench.models import LanguageModel
-from workbench.store import digest_bytes, digest_json, read_json, write_bytes, write_json
+from workbench.store import digest_bytes, digest_json, read_bytes, read_json, write_bytes, write_json
 from workbench.sweep.answers import Question
 from workbench.sweep.plan import Branch
 from workbench.sweep.score import Reading
@@ -26,8 +27,10 @@ from workbench.sweep.slots import Limits, slot_runs
 from workbench.sweep.suffix import suffix_runs
 from workbench.tasks import AnswerExample, Example
 
-FORMAT = 2
-"""Raised whenever the same plan would give other rows."""
+log = logging.getLogger(__name__)
+
+FORMAT = 3
+"""Raised whenever the same plan would give other rows, or the rows would lie in other files."""
 NAIVE_BRANCHES, SUFFIX_BRANCHES = 8, 64
 """Most branches in one shard."""
 
@@ -97,46 +100,71 @@ def _runs(
 
 
 class Shelf:
-    """Finished shards of one plan on disk, each whole or absent."""
+    """Finished shards of one plan on disk, each whole or absent.
+
+    A shard's name holds its number and the digest of its bytes, which is checked when it is read. What is
+    damaged is removed, and computed again by the caller as if it had never been there.
+    """
 
     def __init__(self, folder: Path, facts: Mapping[str, Any]):
-        self.digest = digest_json(facts)
-        self.folder = folder / self.digest[:16]
+        self.plan = digest_json(facts)
+        self.folder = folder / self.plan[:16]
         self._plan = self.folder / "plan.json"
 
     def ways(self) -> list[str] | None:
         """The ways that were checked and settled when this sweep was begun."""
         if not self._plan.exists():
             return None
-        plan = read_json(self._plan)
-        if plan.get("digest") != self.digest or not isinstance(plan.get("ways"), list):
-            raise StoreError(
-                f"{self._plan} is damaged (not this sweep's plan): delete its folder and run again"
-            )
-        return [str(way) for way in plan["ways"]]
+        try:
+            plan = read_json(self._plan)
+            if plan.get("plan") == self.plan:
+                return list(plan["ways"])
+        except StoreError:
+            pass
+        log.warning("%s is damaged: computed again", self._plan)
+        return None
 
     def begin(self, ways: Sequence[str]) -> None:
         """Settle the ways."""
-        write_json(self._plan, {"digest": self.digest, "ways": list(ways)})
+        for paths in self._kept.values():
+            for stale in paths:
+                stale.unlink()  # shards whose ways are not known fit no other
+        self._kept.clear()
+        write_json(self._plan, {"plan": self.plan, "ways": list(ways)})
 
     def get(self, number: int) -> pd.DataFrame | None:
-        """A finished shard."""
-        path = self._path(number)
-        if not path.exists():
-            return None
-        try:
-            return pd.read_parquet(path)
-        except (ArrowException, ValueError, OSError) as error:
-            raise StoreError(f"{path} is damaged (no Parquet table): delete it and run again") from error
+        """A finished shard; None where it is missing or damaged."""
+        paths = self._kept.get(number, [])
+        if len(paths) == 1:
+            data = read_bytes(paths[0])
+            if paths[0].stem == _stem(number, data):
+                return pd.read_parquet(io.BytesIO(data))
+        for path in paths:
+            log.warning("%s is damaged: computed again", path)
+            path.unlink()
+        return None
 
     def put(self, number: int, table: pd.DataFrame) -> None:
         """Keep a shard."""
         buffer = io.BytesIO()
         table.to_parquet(buffer, index=False)
-        write_bytes(self._path(number), buffer.getvalue())
+        data = buffer.getvalue()
+        write_bytes(self.folder / f"{_stem(number, data)}.parquet", data)
 
-    def _path(self, number: int) -> Path:
-        return self.folder / f"{number:06d}.parquet"
+    @cached_property
+    def _kept(self) -> dict[int, list[Path]]:
+        """The files of each number, as this process found them; more than one is damage."""
+        found: dict[int, list[Path]] = {}
+        for path in sorted(self.folder.glob("*-*.parquet")):
+            number = path.stem.partition("-")[0]
+            if number.isdecimal():
+                found.setdefault(int(number), []).append(path)
+        return found
+
+
+def _stem(number: int, data: bytes) -> str:
+    """The name of a shard, which no other shard and no altered one can have."""
+    return f"{number:06d}-{digest_bytes([data])[:16]}"
 
 
 def plan_facts(
