@@ -8,9 +8,20 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+_LONGEST, _HEAD, _TAIL = 900, 600, 260
+
 
 class WorkbenchError(Exception):
-    """Base of all errors a user can cause and mend."""
+    """Base of all errors a user can cause and mend: the message is one printable line of bounded length."""
+
+    def __init__(self, message: object = ""):
+        text = str(message)
+        if len(text) > _LONGEST:  # the head says what is wrong and where, the tail what to do
+            text = f"{text[:_HEAD]} … {text[-_TAIL:]}"
+        text = _printable(text)
+        if len(text) > _LONGEST:  # escapes are longer than what they stand for
+            text = f"{text[:_HEAD]} … {text[-_TAIL:]}"
+        super().__init__(text)
 
 
 class InputError(WorkbenchError):
@@ -46,6 +57,19 @@ class StoreError(WorkbenchError):
     """A stored file is damaged or cannot be written."""
 
 
+def quoted(value: object, limit: int = 200) -> str:
+    """The value as repr shows it, cut to `limit` characters: no terminal escape gets through."""
+    try:
+        text = repr(value[: limit + 1] if isinstance(value, str | bytes) else value)
+    except (ValueError, RecursionError):  # a huge whole number, or lists in lists in lists
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= limit else f"{text[: limit - 2]} …"
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The tail of an "unknown name" message: the closest known name, or all of them.
 
@@ -55,5 +79,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     'known: a, b'
     """
     known = sorted(known)
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(known)
+    close = get_close_matches(name[:100], known, n=1, cutoff=0.6)
+    return f"did you mean {quoted(close[0])}?" if close else "known: " + ", ".join(known)

@@ -8,7 +8,7 @@ are private: invented languages, which are taken as they are.
 import re
 from functools import lru_cache
 
-from workbench.errors import InputError, did_you_mean
+from workbench.errors import InputError, did_you_mean, quoted
 
 # One language a line: code, its usual script, the other codes it goes by (ISO 639-3, the standard
 # member of a macrolanguage, ISO 639-2/B and withdrawn codes), English name. A member of a macrolanguage
@@ -284,7 +284,6 @@ def _read_table() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
 NAMES, SCRIPTS, _CODES = _read_table()
 
 
-@lru_cache(maxsize=4096)
 def canonical(code: str) -> str:
     """Give the one code of a language, from any usual spelling of it.
 
@@ -293,13 +292,22 @@ def canonical(code: str) -> str:
     >>> canonical("x-aru")
     'x-aru'
     """
+    found = _found(code) if isinstance(code, str) else None
+    if found is None:
+        hint = _hint(code.strip()) if isinstance(code, str) else "write an ISO 639 code such as sw or swh"
+        raise InputError(f"unknown language {quoted(code)}: {hint}")
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _found(code: str) -> str | None:
     spelled = code.strip()
     if _PRIVATE.fullmatch(spelled.lower()):
         return spelled.lower()
     subtags = _SUBTAGS.fullmatch(spelled.lower())
     language = _CODES.get(subtags["language"]) if subtags else None
     if subtags is None or language is None:
-        raise InputError(f"unknown language {code!r}: {_hint(spelled)}")
+        return None
     script = (subtags["script"] or "").title()
     region = (subtags["region"] or "").upper()
     if language == "zh" and not script:
@@ -312,11 +320,7 @@ def canonical(code: str) -> str:
 
 def is_language(code: str) -> bool:
     """Whether `canonical` takes the code."""
-    try:
-        canonical(code)
-    except InputError:
-        return False
-    return True
+    return _found(code) is not None
 
 
 def same_language(one: str, other: str) -> bool:

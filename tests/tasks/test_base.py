@@ -26,6 +26,7 @@ def test_examples_come_by_language_and_split_in_order():
         ({"choices": (" yes", " yes")}, "two different"),
         ({"answer": 2}, "answer 2 of 2"),
         ({"prompt": ""}, "empty"),
+        ({"prompt": "\ud800"}, "half a character"),
     ],
 )
 def test_a_wrong_example_is_refused(wrong, message):

@@ -138,7 +138,7 @@ def test_a_file_that_is_no_such_table_is_refused(tmp_path):
         ({"prompt": "a\tb"}, "tabs"),
         ({"prompt": "a\nb"}, "line ends"),
         ({"choices": (" a", " b\r")}, "line ends"),
-        ({"prompt": "\ud800"}, "halves"),
+        ({"group": "\ud800"}, "halves"),
         ({"prompt": " "}, "empty"),
         ({"group": ""}, "empty"),
         ({"language": "xyzzy"}, "unknown language"),

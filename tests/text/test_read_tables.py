@@ -69,7 +69,7 @@ def test_id_is_a_row_name_unless_it_holds_sentences(write) -> None:
         ("t.jsonl", "[1]\n", r"t\.jsonl:1: is not a JSON object"),
         ("t.jsonl", '{"sw": "a", "en": 3}\n', r"t\.jsonl:1: 'en' is not text but int"),
         ("t.jsonl", '{"sw": "a", "en": "b"}\n\n{"sw": "a"}\n', r"t\.jsonl:3: no sentence in 'en'"),
-        ("t.jsonl", '{"sw": "a", "en": "\\ud800"}\n', "row 0 of 'en' holds half a character"),
+        ("t.jsonl", '{"sw": "a", "en": "\\ud800"}\n', r"t\.jsonl:1: holds half a character"),
     ],
 )
 def test_tables_that_are_wrong(write, name: str, content: str, message: str) -> None:

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from workbench.errors import TextError
+from workbench.errors import TextError, quoted
+from workbench.reading import user_path
 from workbench.tasks.records import read_objects, read_table, text_in
 
 
 def read_translations(path: str | Path) -> dict[str, str]:
     """The main-language prompt of each item by its id: `.tsv` or `.jsonl` with the columns id and prompt."""
-    path = Path(path).expanduser()
+    path = user_path(path)
     if path.name.lower().endswith(".jsonl"):
         rows = [
             (line, text_in(record, "id", path, line), text_in(record, "prompt", path, line))
@@ -22,10 +23,10 @@ def read_translations(path: str | Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for line, name, prompt in rows:
         if name in found:
-            raise TextError(f"item {name!r} is translated twice: keep one", path, line)
+            raise TextError(f"item {quoted(name)} is translated twice: keep one", path, line)
         if not prompt.strip():
             raise TextError(
-                f"the translation of {name!r} is empty: fill it in, or leave out the row", path, line
+                f"the translation of {quoted(name)} is empty: fill it in, or leave out the row", path, line
             )
         found[name] = prompt
     return found

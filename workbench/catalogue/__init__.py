@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.catalogue.fetch import File, fetch
-from workbench.errors import InputError, did_you_mean
+from workbench.errors import InputError, did_you_mean, quoted
 
 NOT_PINNED = "not pinned"
 
@@ -68,7 +68,7 @@ def find(name: str) -> Entry:
     """The entry of a name."""
     entries = catalogue()
     if name not in entries:
-        raise InputError(f"the catalogue has no {name!r}: {did_you_mean(name, entries)}")
+        raise InputError(f"the catalogue has no {quoted(name)}: {did_you_mean(name, entries)}")
     return entries[name]
 
 

@@ -13,6 +13,7 @@ from typing import IO, Any, cast
 
 from workbench.errors import InputError
 from workbench.progress import Progress, silent
+from workbench.reading import user_path
 from workbench.store import digest_file
 
 _CHUNK = 1 << 16
@@ -67,7 +68,7 @@ def fetch(
 
     After a failure the files before it are whole, and the same call goes on from there.
     """
-    folder = Path(folder).expanduser()
+    folder = user_path(folder)
     found = {}
     for number, file in enumerate(files):
         progress("files", number, len(files))
@@ -125,7 +126,7 @@ def _download(file: File, part: Path, opener: Open) -> str:
         out.flush()
         os.fsync(out.fileno())
         announced = source.headers.get("Content-Length")
-    if announced is not None and int(announced) != size:
+    if announced is not None and announced.strip() != str(size):
         raise InputError(f"{file.url} ended after {size} of {announced} bytes: run the same again")
     if file.sha256 is not None and sha256.hexdigest() != file.sha256:
         raise InputError(

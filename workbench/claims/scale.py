@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
-from workbench.errors import InputError, TextError
+from workbench.errors import InputError, TextError, quoted
 from workbench.languages import canonical
 from workbench.organism.config import LanguageConfig, WorldConfig
 from workbench.reading import read_lines
@@ -37,7 +37,7 @@ def read_scale(path: Path) -> Scale:
         if number is None and at == 1 and len(parts) == 2:
             continue
         if number is None:
-            raise TextError(f"{line!r} is not a language, a tab and a number", path, at)
+            raise TextError(f"{quoted(line)} is not a language, a tab and a number", path, at)
         try:
             language = canonical(parts[0])
         except InputError as error:

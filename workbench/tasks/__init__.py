@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, did_you_mean
+from workbench.errors import InputError, did_you_mean, quoted
 from workbench.languages import canonical
 from workbench.reading import plain_name
 from workbench.tasks.answers import read_answers
@@ -60,6 +60,8 @@ TASKS: dict[str, Reader] = {
     "answers": read_answers,
 }
 """Tasks, by the name in `name` or `name:PATH`."""
+_WORDED = ("template", "choice", "words", "connectors")
+"""The options that a file of prompts may hold."""
 
 
 def read_task(
@@ -77,7 +79,7 @@ def read_task(
     """
     languages = None if languages is None else _listed(languages)
     name, colon, path = str(spec).partition(":")
-    if name not in (*TASKS, "hub") and _is_table(Path(spec).expanduser()):
+    if name not in (*TASKS, "hub") and _is_table(Path(spec)):
         name, path = "choices", str(spec)
     if name == "hub":
         name, colon, path = path.partition(":")
@@ -88,7 +90,7 @@ def read_task(
         return _told(task, prompts).only(_asked_in(name, languages, options), splits)
     _check_name(name, TASKS, "or name a .tsv or .jsonl table")
     if colon and not path:
-        raise InputError(f"{spec!r} names no path: write {name}:PATH or {name}")
+        raise InputError(f"{quoted(spec)} names no path: write {name}:PATH or {name}")
     reader = TASKS[name]
     known = inspect.signature(reader).parameters
     options = _options(name, prompts, options)
@@ -117,7 +119,7 @@ def _told(task: ChoiceTask | AnswerTask, prompts: str | Path) -> ChoiceTask | An
 def _check_name(name: str, known: Iterable[str], more: str) -> None:
     known = list(known)
     if name not in known:
-        raise InputError(f"unknown task {name!r}: {did_you_mean(name, known)}; {more}")
+        raise InputError(f"unknown task {quoted(name)}: {did_you_mean(name, known)}; {more}")
 
 
 def _listed(languages: Iterable[str]) -> list[str]:
@@ -138,9 +140,11 @@ def _options(name: str, prompts: str | Path, options: dict[str, Any]) -> dict[st
         asked = NATIVE[name]
     else:
         asked = {} if prompts == "en" else read_prompts(prompts)
+    worded = [one for one in known if one in _WORDED]
     for option in (*asked, *options):
-        if option not in known:
-            raise InputError(f"task {name!r} has no option {option!r}: {did_you_mean(option, known)}")
+        among = worded if option in asked else known
+        if option not in among:
+            raise InputError(f"task {name!r} has no option {quoted(option)}: {did_you_mean(option, among)}")
     return {**asked, **options}
 
 

@@ -8,8 +8,8 @@ are a list `answers`. Everything else is as in tables of choices.
 
 from pathlib import Path
 
-from workbench.errors import InputError, did_you_mean
-from workbench.reading import plain_name
+from workbench.errors import InputError, did_you_mean, quoted
+from workbench.reading import plain_name, user_path
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.cells import Columns, read_rows
 from workbench.tasks.scoring import SCORERS
@@ -19,9 +19,9 @@ _COLUMNS = Columns(("id", "split", "group", "language", "prompt"), "answer", lea
 
 def read_answers(path: str | Path, name: str | None = None, scorer: str = "exact") -> AnswerTask:
     """Read a table of answers; they are scored by one of `SCORERS` (exact, number, f1, chrf or bleu)."""
-    path = Path(path).expanduser()
+    path = user_path(path)
     if scorer not in SCORERS:
-        raise InputError(f"unknown scorer {scorer!r}: {did_you_mean(scorer, SCORERS)}")
+        raise InputError(f"unknown scorer {quoted(scorer)}: {did_you_mean(scorer, SCORERS)}")
     examples = []
     for row in read_rows(path, _COLUMNS):
         item, prompt = row.cells["id"], row.cells["prompt"]

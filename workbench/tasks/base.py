@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, Protocol, Self, TypeVar, get_args, runtime_checkable
 
-from workbench.errors import InputError, did_you_mean
+from workbench.errors import InputError, did_you_mean, quoted
 from workbench.languages import canonical
 
 SplitName = Literal["fit", "dev", "test"]
@@ -28,11 +28,14 @@ class Example:
 
     def __post_init__(self) -> None:
         if len(self.choices) < 2 or len(set(self.choices)) != len(self.choices):
-            raise InputError(f"example {self.id!r} needs at least two different choices: {self.choices}")
+            raise InputError(
+                f"{_named(self.id)} needs at least two different choices: {quoted(self.choices)}"
+            )
         if not 0 <= self.answer < len(self.choices):
-            raise InputError(f"example {self.id!r} has answer {self.answer} of {len(self.choices)} choices")
+            raise InputError(f"{_named(self.id)} has answer {self.answer} of {len(self.choices)} choices")
         if not self.prompt or not all(self.choices):
-            raise InputError(f"example {self.id!r} has an empty prompt or choice")
+            raise InputError(f"{_named(self.id)} has an empty prompt or choice")
+        _check_whole(self.id, self.prompt, *self.choices)
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,21 @@ class AnswerExample:
 
     def __post_init__(self) -> None:
         if not self.answers or not all(answer.strip() for answer in self.answers):
-            raise InputError(f"example {self.id!r} needs at least one answer, none of them empty")
+            raise InputError(f"{_named(self.id)} needs at least one answer, none of them empty")
         if not self.prompt:
-            raise InputError(f"example {self.id!r} has an empty prompt")
+            raise InputError(f"{_named(self.id)} has an empty prompt")
+        _check_whole(self.id, self.prompt, *self.answers)
+
+
+def _check_whole(name: str, *texts: str) -> None:
+    try:
+        "\n".join((name, *texts)).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{_named(name)} holds half a character (a lone surrogate): mend it") from None
+
+
+def _named(name: str) -> str:
+    return f"example {quoted(name)}"
 
 
 @runtime_checkable
@@ -86,9 +101,11 @@ class _AtHand(Generic[E]):
         seen: set[tuple[str, str]] = set()
         for example in self.all:
             if split_of.setdefault(example.id, example.split) != example.split:
-                raise InputError(f"item {example.id!r} of {self.name} is in two splits")
+                raise InputError(f"item {quoted(example.id)} of {self.name} is in two splits")
             if (example.id, example.language) in seen:
-                raise InputError(f"item {example.id!r} of {self.name} is there twice in {example.language!r}")
+                raise InputError(
+                    f"item {quoted(example.id)} of {self.name} is there twice in {example.language!r}"
+                )
             seen.add((example.id, example.language))
 
     @property
@@ -134,7 +151,7 @@ class _AtHand(Generic[E]):
         parts = get_args(SplitName) if splits is None else tuple(splits)
         for part in parts:
             if part not in get_args(SplitName):
-                raise InputError(f"unknown split {part!r}: {did_you_mean(part, get_args(SplitName))}")
+                raise InputError(f"unknown split {quoted(part)}: {did_you_mean(part, get_args(SplitName))}")
         kept = tuple(e for code in wanted for e in self.all if e.language == code and e.split in parts)
         if not kept:
             has = ", ".join(dict.fromkeys(e.split for e in self.all)) or "no items"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.errors import InputError, TextError
+from workbench.errors import InputError, TextError, quoted
 from workbench.tasks.base import ChoiceTask, Example
 from workbench.tasks.prompts import Template, fill, halves
 from workbench.tasks.records import by_language, find_files, one_of, read_objects, same_ids, text_in
@@ -59,7 +59,7 @@ def _read(path: Path) -> dict[str, Item]:
         fields = ("link", *(("split",) if "split" in record else ()), "question_number")
         name = "#".join(text_in(record, field, path, line) for field in fields)
         if name in side:
-            raise TextError(f"item {name!r} is there twice: keep one", path, line)
+            raise TextError(f"item {quoted(name)} is there twice: keep one", path, line)
         values = {
             "passage": text_in(record, "flores_passage", path, line),
             "question": text_in(record, "question", path, line),

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from workbench.errors import InputError, TextError, did_you_mean
-from workbench.reading import canonical_in, plain_name, read_lines
+from workbench.errors import InputError, TextError, did_you_mean, quoted
+from workbench.reading import canonical_in, check_width, plain_name, read_cells
 from workbench.tasks.base import SplitName
 from workbench.tasks.records import Record, read_objects
 
@@ -29,7 +29,7 @@ class Columns:
 
     def is_numbered(self, column: str) -> bool:
         """Whether a column is one of the numbered."""
-        return re.fullmatch(self.numbered + r"[1-9]\d*", column, re.ASCII) is not None
+        return re.fullmatch(self.numbered + r"[1-9]\d{0,5}", column, re.ASCII) is not None
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
         row = _checked(path, line, cells, values)
         item = cells["id"]
         if (item, row.language) in seen:
-            raise row.error(f"item {item!r} is there twice in {row.language!r}: keep one")
+            raise row.error(f"item {quoted(item)} is there twice in {row.language!r}: keep one")
         if (split := split_of.setdefault(item, row.split)) != row.split:
             raise row.error(
-                f"item {item!r} is in {row.split} here and in {split} above: "
+                f"item {quoted(item)} is in {row.split} here and in {split} above: "
                 "an item is in one split, the same in every language"
             )
         seen.add((item, row.language))
@@ -83,7 +83,7 @@ Cells = tuple[int, dict[str, str], list[str]]
 
 
 def _from_table(path: Path, columns: Columns) -> Iterator[Cells]:
-    rows = ((number, line.split("\t")) for number, line in enumerate(read_lines(path), 1))
+    rows = read_cells(path)
     _, header = next(rows, (1, [""]))
     numbered = _check_header(path, header, columns)
     for number, row in rows:
@@ -106,9 +106,11 @@ def _check_header(path: Path, header: list[str], columns: Columns) -> list[str]:
     known = columns.known(width)
     for column in header:
         if column not in known:
-            raise TextError(f"unknown column {column!r}: {_closest(column, known, header, columns)}", path, 1)
+            raise TextError(
+                f"unknown column {quoted(column)}: {_closest(column, known, header, columns)}", path, 1
+            )
         if header.count(column) > 1:
-            raise TextError(f"two columns are called {column!r}: rename one", path, 1)
+            raise TextError(f"two columns are called {quoted(column)}: rename one", path, 1)
     if missing := [column for column in known if column not in header]:
         shown = [*columns.known(columns.least), "…"]
         raise TextError(f"the header lacks {', '.join(missing)}: the columns are {', '.join(shown)}", path, 1)
@@ -124,16 +126,17 @@ def _closest(column: str, known: Sequence[str], header: Sequence[str], columns: 
 
 def _from_json(path: Path, columns: Columns) -> Iterator[Cells]:
     for line, record in read_objects(path):
+        check_width([*record], path, line)
         values = _values(record, columns, path, line)
         fields = {key for key in record if not columns.is_numbered(key)} - {f"{columns.numbered}s"}
         for key in fields - {*columns.fixed}:
             known = [*columns.fixed, f"{columns.numbered}s"]
-            raise TextError(f"unknown field {key!r}: {did_you_mean(key, known)}", path, line)
+            raise TextError(f"unknown field {quoted(key)}: {did_you_mean(key, known)}", path, line)
         if missing := [key for key in columns.fixed if key not in record and key not in _OPTIONAL]:
             raise TextError(f"lacks {', '.join(missing)}: write them or leave the item out", path, line)
         cells = {key: "" if record.get(key) is None else _cell(record[key]) for key in columns.fixed}
         if wrong := [key for key in fields if record[key] is not None and _cell(record[key]) is None]:
-            raise TextError(f"{wrong[0]!r} is {record[wrong[0]]!r}, not a text or a number", path, line)
+            raise TextError(f"{wrong[0]!r} is {quoted(record[wrong[0]])}, not a text or a number", path, line)
         yield line, {key: value or "" for key, value in cells.items()}, values
 
 
@@ -145,9 +148,11 @@ def _values(record: Record, columns: Columns, path: Path, line: int) -> list[str
         raise TextError(f"write either {field!r}, a list, or {columns.numbered}1 and so on", path, line)
     if numbered and numbered != [f"{columns.numbered}{i}" for i in range(1, len(numbered) + 1)]:
         raise TextError(f"{', '.join(numbered)} leave out a number: count from 1", path, line)
-    values = record[field] if field in record else [record[key] or "" for key in numbered]
+    values = (
+        record[field] if field in record else ["" if record[key] is None else record[key] for key in numbered]
+    )
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise TextError(f"{field!r} is no list of texts: {values!r}", path, line)
+        raise TextError(f"{field!r} is no list of texts: {quoted(values)}", path, line)
     while numbered and values and not values[-1]:
         values.pop()
     return values
@@ -164,7 +169,7 @@ def _checked(path: Path, line: int, cells: dict[str, str], values: Sequence[str]
     splits = get_args(SplitName)
     if cells["split"] not in splits:
         hint = did_you_mean(cells["split"], splits)
-        raise TextError(f"unknown split {cells['split']!r}: {hint}", path, line)
+        raise TextError(f"unknown split {quoted(cells['split'])}: {hint}", path, line)
     if empty := next((column for column in ("id", "prompt") if not cells[column].strip()), None):
         raise TextError(f"the {empty} is empty: write one or leave the row out", path, line)
     language = canonical_in(path, cells["language"], line)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from workbench.errors import InputError
+from workbench.errors import InputError, quoted
 from workbench.tasks.base import AnswerExample, AnswerTask, ChoiceTask, Example
 
 T = TypeVar("T", ChoiceTask, AnswerTask)
@@ -24,7 +24,9 @@ def with_chat(task: T, chat: Chat) -> T:
     for item in items:
         prompt = made.setdefault(item.prompt, chat(item.prompt))
         if not isinstance(prompt, str) or item.prompt.strip() not in prompt:
-            raise InputError(f"the chat template loses the prompt of item {item.id!r}: {prompt!r}")
+            raise InputError(
+                f"the chat template loses the prompt of item {quoted(item.id)}: {quoted(prompt)}"
+            )
         if isinstance(item, Example):
             choices = tuple(choice.lstrip() for choice in item.choices)
             out.append(replace(item, prompt=prompt, choices=choices))

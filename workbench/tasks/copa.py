@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from workbench.errors import InputError
+from workbench.errors import InputError, quoted
 from workbench.tasks.base import Example, SplitName
 from workbench.tasks.prompts import Template, fill, for_language
 
@@ -46,7 +46,7 @@ class CopaItem:
         if wording.connectors is not None:
             words = for_language(wording.connectors, self.language, "connectors")
         if isinstance(words, str) or len(words) != 2:
-            raise InputError(f"connectors are two, for the cause and for the effect; {words!r} given")
+            raise InputError(f"connectors are two, for the cause and for the effect; {quoted(words)} given")
         values = {
             "premise": self.premise,
             "clause": clause(self.premise),

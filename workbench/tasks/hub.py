@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError
+from workbench.errors import InputError, quoted
 from workbench.languages import canonical, is_language, name_of
+from workbench.reading import files_in, user_path
 from workbench.tasks.base import AnswerTask, ChoiceTask
 from workbench.tasks.records import Record
 
@@ -196,7 +197,7 @@ def read_hub(
     if source.own is not None:
         place, at, task = _read_own(name, reader, path, revision, wanted)
     else:
-        place = source.name if path is None else str(Path(path).expanduser())
+        place = source.name if path is None else str(user_path(path))
         at = None if path is not None else revision or source.revision
         with tempfile.TemporaryDirectory(prefix="workbench-hub-") as temporary:
             folder = Path(temporary) / "files"
@@ -244,8 +245,8 @@ def _read_own(
             f"the makers of {name} have no data set at the hub: fetch their files (workbench data {name}), "
             f"or name a data set that holds them: hub:{name}:OWNER/NAME"
         )
-    if Path(place).expanduser().is_dir():
-        folder, at = Path(place).expanduser(), None
+    if user_path(place).is_dir():
+        folder, at = user_path(place), None
     else:
         at = revision or (source.revision if path is None else "main")
         # What a translation goes into is read as well.
@@ -253,7 +254,7 @@ def _read_own(
         languages = None if wanted is None else {*wanted, canonical(into)}
         folder = _asked(place, lambda _: _fetched(source, place, at, languages), source.gated)
     assert source.own is not None
-    names = [one.relative_to(folder).as_posix() for one in sorted(folder.rglob("*")) if one.is_file()]
+    names = [one.relative_to(folder).as_posix() for one in files_in(folder, deep=True) if one.is_file()]
     found = [match for one in names if (match := re.fullmatch(source.own, one))]
     if not found:
         raise InputError(f"{place} holds no file of {name}: they are called {source.own}")
@@ -375,7 +376,7 @@ def _asked(place: str, call: Callable[[Any], Any], gated: bool = False) -> Any:
     except Exception as error:  # the library lets errors of a dozen others through
         said = (" ".join(str(error).split()) or type(error).__name__)[:200]
         raise InputError(
-            f"data set {place!r} cannot be read ({said}): check name and revision (hub:NAME@REVISION); "
+            f"data set {quoted(place)} cannot be read ({said}): check name and revision (hub:NAME@REVISION); "
             + ("accept its conditions on its page and sign in (hf auth login); " if gated else "")
             + "without a network, read it once where there is one and keep its cache, or name a folder of it"
         ) from error

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workbench.errors import TextError
+from workbench.errors import TextError, quoted
 from workbench.reading import read_lines
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
@@ -52,7 +52,7 @@ def _read(path: Path) -> list[tuple[str, str]]:
         if len(cells) != 2 or not cells[0].strip():
             raise TextError(f"has {len(cells)} cells: a line is a question, a tab and a number", path, line)
         if answer_number(cells[1]) is None:
-            raise TextError(f"answer {cells[1]!r} is no number: fetch the file again", path, line)
+            raise TextError(f"answer {quoted(cells[1])} is no number: fetch the file again", path, line)
         out.append((cells[0], cells[1]))
     if not out:
         raise TextError("holds no items: fetch the file again", path)

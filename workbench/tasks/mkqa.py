@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.errors import InputError, TextError
+from workbench.errors import InputError, TextError, quoted
 from workbench.languages import canonical
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
@@ -43,7 +43,7 @@ def read_mkqa(
     for line, record in read_objects(file):
         name = record.get("example_id")
         if type(name) is not int:
-            raise TextError(f"'example_id' is {name!r}, not a number: fetch the file again", file, line)
+            raise TextError(f"'example_id' is {quoted(name)}, not a number: fetch the file again", file, line)
         if str(name) in items:
             raise TextError(f"item {name} is there twice: keep one", file, line)
         sides = {code: _item(record, by_code[code], file, line) for code in chosen}
@@ -73,12 +73,14 @@ def _item(record: Record, code: str, path: Path, line: int) -> Item | None:
     question = text_in(queries, code, path, line).strip()
     found = answers.get(code)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise TextError(f"the answers in {code} are {found!r}, no list: fetch the file again", path, line)
+        raise TextError(f"the answers in {code} are {quoted(found)}, no list: mend the item", path, line)
     texts: list[str] = []
     for one in found:
         if one.get("type") not in (*_SHORT, *_UNUSED):
-            raise TextError(f"the type of an answer is {one.get('type')!r}: fetch the file again", path, line)
+            raise TextError(f"the type of an answer is {quoted(one.get('type'))}: mend the item", path, line)
         if one["type"] in _SHORT and one.get("text"):
             aliases = one.get("aliases") or []
+            if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
+                raise TextError(f"'aliases' is {quoted(aliases)}: it must be a list of texts", path, line)
             texts += [text_in(one, "text", path, line), *(alias for alias in aliases if alias.strip())]
     return (question, tuple(dict.fromkeys(text.strip() for text in texts))) if texts else None

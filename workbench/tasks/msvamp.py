@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import TextError
+from workbench.errors import TextError, quoted
 from workbench.languages import NAMES
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
@@ -50,7 +50,7 @@ def _read(path: Path) -> list[Item]:
     for line, record in read_objects(path):
         question, answer = (text_in(record, field, path, line).strip() for field in ("m_query", "response"))
         if answer_number(answer) is None:
-            raise TextError(f"'response' is {answer!r}, no number: fetch the file again", path, line)
+            raise TextError(f"'response' is {quoted(answer)}, no number: fetch the file again", path, line)
         english = _english(record, path, line)
         out.append((line, question, answer.removesuffix(".0"), english))
     return out

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import TextError
+from workbench.errors import TextError, quoted
 from workbench.languages import canonical
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
@@ -66,7 +66,7 @@ def _read(path: Path) -> tuple[list[Item], list[Item]]:
 
 def _item(side: Any, path: Path, number: int) -> Item:
     if not isinstance(side, dict):
-        raise TextError(f"item {number} holds {side!r} in place of its texts: mend the item", path)
+        raise TextError(f"item {number} holds {quoted(side)} in place of its texts: mend the item", path)
     try:
         return {name: text_in(side, field, path).strip() for name, field in _TEXTS.items()}
     except TextError as error:

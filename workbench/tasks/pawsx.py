@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.errors import TextError
+from workbench.errors import TextError, quoted
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.copa import clause
 from workbench.tasks.prompts import Template, Words, fill, parts_or_halves, words_for
@@ -69,7 +69,7 @@ def _read(path: Path, part: str) -> Side:
     for line, cells in read_table(path, _NEEDED, "PAWS-X"):
         name = f"{part}-{text_in(cells, 'id', path, line)}"
         if name in side:
-            raise TextError(f"pair {name!r} is there twice: keep one", path, line)
+            raise TextError(f"pair {quoted(name)} is there twice: keep one", path, line)
         side[name] = {key: cells[key].strip() for key in _NEEDED}
     return side
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from workbench.errors import InputError, TextError, did_you_mean
+from workbench.errors import InputError, TextError, did_you_mean, quoted
 from workbench.languages import canonical
-from workbench.reading import canonical_in, read_lines
+from workbench.reading import canonical_in, read_lines, user_path
 from workbench.tasks.base import SplitName
 
 Template = str | Mapping[str, str]
@@ -28,9 +28,13 @@ def fill(template: Template, language: str, values: Mapping[str, str]) -> str:
     """
     if not isinstance(template, str):
         template = for_language(template, language, "template")
+    if not isinstance(template, str):
+        raise InputError(f"the template for {language!r} is {quoted(template)}: it must be a text")
     for name in _PLACE.findall(template):
         if name not in values:
-            raise InputError(f"unknown placeholder {{{name}}} in {template!r}: {did_you_mean(name, values)}")
+            raise InputError(
+                f"unknown placeholder {{{name}}} in {quoted(template)}: {did_you_mean(name, values)}"
+            )
     return _PLACE.sub(lambda match: values[match[1]], template)
 
 
@@ -47,7 +51,7 @@ def words_for(words: Words, language: str, labels: int) -> tuple[str, ...]:
     if isinstance(words, Mapping):
         words = for_language(words, language, "words")
     if isinstance(words, str) or len(words) != labels or len(set(words)) < labels:
-        raise InputError(f"words are {labels} different ones, one for each label; {words!r} given")
+        raise InputError(f"words are {labels} different ones, one for each label; {quoted(words)} given")
     return tuple(words)
 
 
@@ -58,15 +62,15 @@ def read_prompts(path: str | Path) -> dict[str, Any]:
     sw = "Swali: {question}\nJibu:"
     en = "Question: {question}\nAnswer:"
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     try:
         tables = tomllib.loads("\n".join(read_lines(path)))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise TextError(f"is not TOML ({error}): mend it", path) from error
     options: dict[str, Any] = {}
     for option, table in tables.items():
         if not isinstance(table, dict):
-            raise TextError(f"{option!r} is no table: write [{option}] and a line for each language", path)
+            raise TextError(f"{quoted(option)} is no table: write [{option}] and a line a language", path)
         options[option] = {
             canonical_in(path, code): tuple(value) if isinstance(value, list) else value
             for code, value in table.items()
@@ -74,7 +78,7 @@ def read_prompts(path: str | Path) -> dict[str, Any]:
         for code, value in options[option].items():
             parts = value if isinstance(value, tuple) else (value,)
             if not all(isinstance(part, str) for part in parts):
-                raise TextError(f"{option}.{code} is {value!r}: write a text or a list of texts", path)
+                raise TextError(f"{option}.{code} is {quoted(value)}: write a text or a list of texts", path)
     return options
 
 

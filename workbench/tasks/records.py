@@ -1,15 +1,25 @@
 """What readers of benchmarks share: finding their files, and fields that name file and line when wrong."""
 
 import csv
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, TextError
+from workbench.errors import InputError, TextError, quoted
 from workbench.languages import canonical
-from workbench.reading import canonical_in, plain_name, read_lines
+from workbench.reading import (
+    canonical_in,
+    check_width,
+    files_in,
+    json_lines,
+    parse_json,
+    plain_name,
+    read_cells,
+    read_lines,
+    user_path,
+)
 
 Record = dict[str, Any]
 Sides = Mapping[str, Mapping[str, Any]]
@@ -23,15 +33,15 @@ def find_files(path: str | Path | None, pattern: str, what: str) -> list[tuple[P
     """
     if path is None:
         raise InputError(f"{what} does not come with the project: name its folder, as {what}:PATH")
-    path = Path(path).expanduser()
+    path = user_path(path)
     beginning = ""
     if path.is_dir():
-        found = [*path.iterdir(), *path.glob("*/*")]
+        found = [*files_in(path), *path.glob("*/*")]
     elif path.exists():
         found = [path]
     else:
         beginning = path.name
-        found = [*path.parent.iterdir()] if path.parent.is_dir() else []
+        found = files_in(path.parent) if path.parent.is_dir() else []
     named = ((file, re.fullmatch(pattern, plain_name(file))) for file in sorted(found))
     fitting = [(file, match) for file, match in named if match and file.name.startswith(beginning)]
     if not fitting:
@@ -65,9 +75,9 @@ def by_folder(
     """
     if path is None:
         raise InputError(f"{what} does not come with the project: name its folder, as {what}:PATH")
-    path = Path(path).expanduser()
-    found = sorted(path.rglob("*")) if path.is_dir() else [path]
-    named = ((file, re.fullmatch(pattern, plain_name(file))) for file in found if file.is_file())
+    path = user_path(path)
+    found = files_in(path, deep=True) if path.is_dir() else [path]
+    named = ((file, re.fullmatch(pattern, plain_name(file))) for file in found if isfile(file))
     parts: dict[str, list[tuple[Path, str]]] = {}
     for file, match in named:
         if match is not None:
@@ -118,38 +128,28 @@ def _example_of(pattern: str) -> str:
 
 def read_objects(path: Path) -> list[tuple[int, Record]]:
     """Read JSON lines: each object with the number of its line."""
-    out = []
-    for number, line in enumerate(read_lines(path), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            raise TextError(f"is not JSON ({error}): write one object a line", path, number) from error
-        if not isinstance(record, dict):
-            raise TextError("is not a JSON object: write one object a line", path, number)
-        out.append((number, record))
+    out = list(json_lines(path))
     if not out:
         raise TextError("holds no items: fetch the file again", path)
     return out
 
 
 def read_table(
-    path: Path, needed: Sequence[str], what: str, quoted: bool = False
+    path: Path, needed: Sequence[str], what: str, quoted_cells: bool = False
 ) -> list[tuple[int, dict[str, str]]]:
     """Read tab-separated cells under a header: each row with the number of its (last) line.
 
-    `quoted` is for files that spreadsheet programs wrote: a cell in quotes may hold tabs and line ends.
+    `quoted_cells` is for files that spreadsheet programs wrote: a cell in quotes may hold tabs and line ends.
     """
-    lines = read_lines(path)
-    header = lines[0].split("\t") if lines else []
+    rows = _quoted_cells(path) if quoted_cells else read_cells(path)
+    _, header = next(rows, (1, []))
     if missing := [column for column in needed if column not in header]:
         raise TextError(f"the header lacks {', '.join(missing)}: it is not {what}", path, 1)
+    if twice := next((column for column in needed if header.count(column) > 1), None):
+        raise TextError(f"two columns are called {twice!r}: fetch the file again", path, 1)
     out = []
-    reader = csv.reader((line + "\n" for line in lines), delimiter="\t", strict=True)
-    rows = _quoted(path, reader) if quoted else enumerate((line.split("\t") for line in lines), 1)
     for number, row in rows:
-        if number == 1 or row in ([], [""]):
+        if row in ([], [""]):
             continue
         if len(row) != len(header):
             raise TextError(
@@ -161,10 +161,11 @@ def read_table(
     return out
 
 
-def _quoted(path: Path, reader: Any) -> Iterable[tuple[int, list[str]]]:
+def _quoted_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader((line + "\n" for line in read_lines(path)), delimiter="\t", strict=True)
     try:
         for row in reader:
-            yield reader.line_num, row
+            yield reader.line_num, check_width(row, path, reader.line_num)
     except csv.Error as error:
         raise TextError(
             f"quotes do not match ({error}): fetch the file again", path, reader.line_num
@@ -173,17 +174,14 @@ def _quoted(path: Path, reader: Any) -> Iterable[tuple[int, list[str]]]:
 
 def read_json(path: Path) -> Any:
     """Read a file that is one JSON value."""
-    try:
-        return json.loads("\n".join(read_lines(path)))
-    except json.JSONDecodeError as error:
-        raise TextError(f"is not JSON ({error}): fetch the file again", path, error.lineno) from error
+    return parse_json("\n".join(read_lines(path)), path)
 
 
 def text_in(record: Mapping[str, Any], field: str, path: Path, line: int | None = None) -> str:
     """A field that holds a text which is not blank, as it stands."""
     value = record.get(field)
     if not isinstance(value, str) or not value.strip():
-        said = f"{field!r} is {value!r}, not a text" if field in record else f"{field!r} is missing"
+        said = f"{field!r} is {quoted(value)}, not a text" if field in record else f"{field!r} is missing"
         raise TextError(f"{said}: fetch the file again or mend the item", path, line)
     return value
 
@@ -192,7 +190,7 @@ def number_in(record: Mapping[str, Any], field: str, below: int, path: Path, lin
     """A field that holds one of the numbers 0 … below − 1."""
     value = record.get(field)
     if type(value) is not int or not 0 <= value < below:
-        said = f"{field!r} is {value!r}" if field in record else f"{field!r} is missing"
+        said = f"{field!r} is {quoted(value)}" if field in record else f"{field!r} is missing"
         raise TextError(f"{said}: it must be one of 0 … {below - 1}", path, line)
     return value
 
@@ -201,5 +199,5 @@ def one_of(record: Mapping[str, Any], field: str, known: tuple[str, ...], path: 
     """A field that holds one of a few words."""
     value = text_in(record, field, path, line)
     if value not in known:
-        raise TextError(f"{field!r} is {value!r}: it must be {' or '.join(known)}", path, line)
+        raise TextError(f"{field!r} is {quoted(value)}: it must be {' or '.join(known)}", path, line)
     return value

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.errors import TextError
+from workbench.errors import TextError, quoted
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.prompts import Template, Words, fill, parts_or_halves, words_for
 from workbench.tasks.records import by_folder, one_of, read_table, same_ids, text_in
@@ -56,10 +56,10 @@ def read_sib200(
 
 def _read(path: Path) -> dict[str, Item]:
     side: dict[str, Item] = {}
-    for line, cells in read_table(path, ("index_id", "category", "text"), "SIB-200", quoted=True):
+    for line, cells in read_table(path, ("index_id", "category", "text"), "SIB-200", quoted_cells=True):
         name = text_in(cells, "index_id", path, line)
         if name in side:
-            raise TextError(f"item {name!r} is there twice: keep one", path, line)
+            raise TextError(f"item {quoted(name)} is there twice: keep one", path, line)
         side[name] = one_of(cells, "category", TOPICS, path, line), text_in(cells, "text", path, line).strip()
     return side
 

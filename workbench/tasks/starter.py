@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from workbench.bundled import bundled
-from workbench.errors import TextError
-from workbench.reading import canonical_in, read_lines
+from workbench.errors import TextError, quoted
+from workbench.reading import canonical_in, read_lines, user_path
 from workbench.tasks.base import ChoiceTask
 from workbench.tasks.copa import Connectors, CopaItem, Wording
 from workbench.tasks.prompts import Template, halves
@@ -22,7 +22,7 @@ def read_starter(
     connectors: Connectors | None = None,
 ) -> ChoiceTask:
     """Read the 100 cause-or-effect items in eight languages; the seed cuts them into dev and test."""
-    path = bundled("starter/choices.tsv") if path is None else Path(path).expanduser()
+    path = bundled("starter/choices.tsv") if path is None else user_path(path)
     lines = read_lines(path)
     if lines[:1] != ["\t".join(_COLUMNS)]:
         raise TextError(f"is no table of the starter set: its columns are {', '.join(_COLUMNS)}", path, 1)
@@ -30,12 +30,14 @@ def read_starter(
     for number, line in enumerate(lines[1:], 2):
         item = _item(path, number, line)
         if item.id in sides.setdefault(item.language, {}):
-            raise TextError(f"item {item.id!r} is there twice in {item.language!r}: keep one", path, number)
+            raise TextError(
+                f"item {quoted(item.id)} is there twice in {item.language!r}: keep one", path, number
+            )
         sides[item.language][item.id] = item
     every = {name: name for side in sides.values() for name in side}
     for language, side in sides.items():
         if lost := [name for name in every if name not in side]:
-            raise TextError(f"item {lost[0]!r} is not there in {language!r}: write it", path)
+            raise TextError(f"item {quoted(lost[0])} is not there in {language!r}: write it", path)
     if not every:
         raise TextError("holds no items: clone the project anew", path)
     split_of = halves(every, seed)

@@ -17,9 +17,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from workbench.errors import InputError
+from workbench.errors import InputError, quoted
 from workbench.languages import canonical
-from workbench.reading import plain_name
+from workbench.reading import plain_name, user_path
 from workbench.store import write_bytes
 from workbench.tasks.base import ChoiceTask, Example
 from workbench.tasks.cells import Columns, read_rows
@@ -31,13 +31,13 @@ _FORBIDDEN = re.compile("[\t\r\n\ud800-\udfff]")  # a lone surrogate cannot be w
 
 def read_choices(path: str | Path, name: str | None = None) -> ChoiceTask:
     """Read a table of choices, `.tsv` or `.jsonl`, packed or not; unless named, it is called as the file."""
-    path = Path(path).expanduser()
+    path = user_path(path)
     examples = []
     for row in read_rows(path, _COLUMNS):
         answer = row.cells["answer"]
         if not _NUMBER.fullmatch(answer):
             raise row.error(
-                f"answer {answer!r} is no number: write that of the right choice, the first being 0"
+                f"answer {quoted(answer)} is no number: write that of the right choice, the first being 0"
             )
         try:
             example = Example(
@@ -65,7 +65,7 @@ def write_choices(path: str | Path, task: ChoiceTask) -> None:
 
 def write_rows(path: str | Path, rows: Iterable[Sequence[str]]) -> None:
     """Write tab-separated cells, whole or not at all; the name says whether they are packed."""
-    path = Path(path).expanduser()
+    path = user_path(path)
     if not path.name.endswith((".tsv", ".tsv.gz")):
         raise InputError(f"{path} must be called .tsv or .tsv.gz: it holds tab-separated values")
     lines = []
@@ -73,7 +73,8 @@ def write_rows(path: str | Path, rows: Iterable[Sequence[str]]) -> None:
         for cell in row:
             if _FORBIDDEN.search(cell):
                 raise InputError(
-                    f"{path} cannot hold {cell!r}: take out its tabs, line ends and halves of characters"
+                    f"{path} cannot hold {quoted(cell)}: "
+                    "take out its tabs, line ends and halves of characters"
                 )
         lines.append("\t".join(row) + "\n")
     data = "".join(lines).encode()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.errors import InputError, did_you_mean
+from workbench.errors import InputError, did_you_mean, quoted
 from workbench.languages import canonical, name_of
 from workbench.tasks.base import AnswerExample, AnswerTask, SplitName
 from workbench.tasks.prompts import Template, fill, halves
@@ -75,7 +75,7 @@ def _task(
 ) -> AnswerTask:
     """Every language but `to` is asked; an item is called by its row."""
     if scorer not in SCORERS:
-        raise InputError(f"unknown scorer {scorer!r}: {did_you_mean(scorer, SCORERS)}")
+        raise InputError(f"unknown scorer {quoted(scorer)}: {did_you_mean(scorer, SCORERS)}")
     target = canonical(to)
     examples = []
     for text, prefix, split_of in parts:

@@ -5,14 +5,15 @@ validation files; in Thai every item is called an effect. It is taken from Engli
 it, else from what most of the other languages say.
 """
 
+import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from workbench.errors import InputError, TextError
-from workbench.reading import read_lines
+from workbench.errors import InputError, TextError, quoted
+from workbench.reading import read_lines, user_path
 from workbench.tasks.base import ChoiceTask, SplitName
 from workbench.tasks.copa import Connectors, CopaItem, Wording
 from workbench.tasks.prompts import Template, halves
@@ -23,6 +24,7 @@ _FIRST = {"val": 401, "test": 501}
 """The number that COPA gives to XCOPA's item 0."""
 _COPA = {"val": "copa-dev.xml", "test": "copa-test.xml"}
 _SPLITS: dict[str, SplitName] = {"val": "dev", "test": "test"}
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _QUESTIONS = ("cause", "effect")
 _FAULTY = ("th", "tr", "sw", "id", "it")
 
@@ -101,7 +103,7 @@ def _copa(path: str | Path | None, english: str | Path | None, part: str, sides:
     labels = {
         index: Counter(side[index].label for side in sides.values()).most_common(1)[0][0] for index in wanted
     }
-    for file in _copa_files(Path(path or "").expanduser(), english):
+    for file in _copa_files(user_path(path or "."), english):
         items = _read_copa(file)
         if not all(number in items for number in wanted.values()):
             continue
@@ -122,7 +124,7 @@ def _copa(path: str | Path | None, english: str | Path | None, part: str, sides:
 
 def _copa_files(path: Path, english: str | Path | None) -> Iterable[Path]:
     if english is not None:
-        chosen = Path(english).expanduser()
+        chosen = user_path(english)
         return sorted(chosen.glob("*.xml*")) if chosen.is_dir() else [chosen]
     folder = path if path.is_dir() else path.parent
     near = [*folder.glob("copa*.xml*"), *folder.glob("*/copa*.xml*")]
@@ -131,6 +133,8 @@ def _copa_files(path: Path, english: str | Path | None) -> Iterable[Path]:
 
 def _read_copa(path: Path) -> dict[int, CopaItem]:
     text = "\n".join(read_lines(path))
+    if "<!ENTITY" in text:  # one could stand for gigabytes
+        raise TextError("declares an entity, which is not read: it is not COPA", path)
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
@@ -146,8 +150,8 @@ def _read_copa(path: Path) -> dict[int, CopaItem]:
         right = one_of(record, "most-plausible-alternative", ("1", "2"), path, line)
         premise, one, two = (text_in(record, key, path, line) for key in ("p", "a1", "a2"))
         number = text_in(record, "id", path, line)
-        if not number.isascii() or not number.isdigit():
-            raise TextError(f"item {number!r} has no number: fetch the file again", path, line)
+        if not _NUMBER.fullmatch(number):
+            raise TextError(f"item {quoted(number)} has no number: fetch the file again", path, line)
         items[int(number)] = CopaItem(number, "en", premise, (one, two), int(right) - 1, question)
     return items
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, TextError
+from workbench.errors import InputError, TextError, quoted
 from workbench.tasks.base import ChoiceTask, Example
 from workbench.tasks.prompts import Template, fill, halves
 from workbench.tasks.records import by_folder, one_of, read_objects, same_ids, text_in
@@ -58,10 +58,10 @@ def _read(path: Path) -> dict[str, Item]:
     for line, record in read_objects(path):
         name = text_in(record, "id", path, line)
         if name in side:
-            raise TextError(f"item {name!r} is there twice: keep one", path, line)
+            raise TextError(f"item {quoted(name)} is there twice: keep one", path, line)
         question = record.get("question")
         if not isinstance(question, dict):
-            raise TextError(f"'question' is {question!r}: it must hold stem and choices", path, line)
+            raise TextError(f"'question' is {quoted(question)}: it must hold stem and choices", path, line)
         values = {"question": text_in(question, "stem", path, line).strip(), **_answers(question, path, line)}
         right = _LETTERS.index(one_of(record, "answerKey", _LETTERS, path, line))
         side[name] = line, values, right
@@ -71,7 +71,7 @@ def _read(path: Path) -> dict[str, Item]:
 def _answers(question: dict[str, Any], path: Path, line: int) -> dict[str, str]:
     choices = question.get("choices")
     if not isinstance(choices, list) or not all(isinstance(one, dict) for one in choices):
-        raise TextError(f"'choices' is {choices!r}: it must be a list of label and text", path, line)
+        raise TextError(f"'choices' is {quoted(choices)}: it must be a list of label and text", path, line)
     answers = {text_in(one, "label", path, line): text_in(one, "text", path, line).strip() for one in choices}
     if sorted(answers) != list(_LETTERS) or len(choices) != len(_LETTERS):
         raise TextError(f"has the answers {', '.join(answers)}: they must be A to E", path, line)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workbench.errors import TextError
+from workbench.errors import TextError, quoted
 from workbench.reading import canonical_in
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.prompts import Template, Words, fill, words_for
@@ -40,7 +40,9 @@ def read_xnli(
         every = dict.fromkeys(name for side in rows.values() for name in side)
         for language, side in rows.items():
             if lost := next((name for name in every if name not in side), None):
-                raise TextError(f"item {lost!r} is not there in {language!r}: fetch the file again", file)
+                raise TextError(
+                    f"item {quoted(lost)} is not there in {language!r}: fetch the file again", file
+                )
             for name in every:
                 line, cells = side[name]
                 premise, hypothesis = (text_in(cells, key, file, line) for key in ("sentence1", "sentence2"))
@@ -61,6 +63,6 @@ def _read(path: Path) -> Rows:
         language = canonical_in(path, cells["language"], number)
         name = text_in(cells, "pairID", path, number)
         if name in rows.setdefault(language, {}):
-            raise TextError(f"item {name!r} is there twice in {language!r}: keep one", path, number)
+            raise TextError(f"item {quoted(name)} is there twice in {language!r}: keep one", path, number)
         rows[language][name] = number, cells
     return rows

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import TextError
+from workbench.errors import TextError, quoted
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
 from workbench.tasks.records import by_language, find_files, read_json, text_in
@@ -49,16 +49,18 @@ def _read(path: Path) -> Iterator[tuple[str, tuple[str, str, str, tuple[str, ...
                 context = text_in(paragraph, "context", path)
                 name, question = (text_in(qa, key, path) for key in ("id", "question"))
                 if name in seen:
-                    raise TextError(f"item {name!r} is there twice: keep one", path)
+                    raise TextError(f"item {quoted(name)} is there twice: keep one", path)
                 seen.add(name)
                 yield name, (where, context, question, _answers(qa, context, path, name))
 
 
 def _answers(qa: Any, context: str, path: Path, name: str) -> tuple[str, ...]:
-    out = [text_in(answer, "text", path) for answer in _list(qa, "answers", path, f"item {name!r}")]
+    out = [text_in(answer, "text", path) for answer in _list(qa, "answers", path, f"item {quoted(name)}")]
     for text in out:
         if text not in context:
-            raise TextError(f"answer {text!r} of item {name!r} is not in its paragraph: mend the item", path)
+            raise TextError(
+                f"answer {quoted(text)} of item {quoted(name)} is not in its paragraph: mend the item", path
+            )
     return tuple(dict.fromkeys(out))
 
 

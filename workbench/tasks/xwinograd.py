@@ -1,14 +1,13 @@
 """XWinograd: whom does a pronoun mean? The makers' table, or JSON lines with a gap for each language."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, TextError
+from workbench.errors import InputError, TextError, quoted
 from workbench.languages import canonical
-from workbench.reading import canonical_in, read_lines
+from workbench.reading import canonical_in, parse_json, read_cells
 from workbench.tasks.base import ChoiceTask, Example
 from workbench.tasks.prompts import halves
 from workbench.tasks.records import by_language, find_files, one_of, read_objects, text_in
@@ -97,11 +96,15 @@ def _from_lines(path: Path, language: str) -> Iterator[_Schema]:
 
 def _from_table(path: Path) -> Iterator[_Schema]:
     """Columns: language, source, reference, sentence, its tokens, the pronoun and the candidates, as JSON."""
-    for line, text in enumerate(read_lines(path), 1):
-        cells = text.split("\t")
+    for line, cells in read_cells(path):
         try:
             language, _, _, sentence, *parsed = cells
-            tokens, (pronoun, (at, _), _), ((one, *_, first), (two, *_, second)) = map(json.loads, parsed)
+            values = [parse_json(one, path, line) for one in parsed]
+            tokens, (pronoun, (at, _), _), ((one, *_, first), (two, *_, second)) = values
+            if not isinstance(tokens, list) or type(at) is not int or at < 0:
+                raise ValueError("the place of the pronoun is no number, or there are no tokens")
+            if not all(isinstance(text, str) for text in (*tokens, pronoun, one, two)):
+                raise ValueError("a token, the pronoun or a candidate is no text")
             start = _place(sentence, tokens, at, pronoun)
         except (ValueError, TypeError, AttributeError) as error:
             raise TextError(f"is no row of XWinograd ({error}): fetch the file again", path, line) from error
@@ -120,5 +123,5 @@ def _place(sentence: str, tokens: list[Any], at: int, pronoun: str) -> int:
         position = position if found < 0 else found + len(token)  # a quote is written otherwise as a token
     start = sentence.find(pronoun, position)
     if start < 0:
-        raise ValueError(f"there is no {pronoun!r} after token {at}")
+        raise ValueError(f"there is no {quoted(pronoun)} after token {at}")
     return start

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.errors import InputError, TextError
+from workbench.errors import InputError, TextError, quoted
 from workbench.reading import language_of
 from workbench.text.raw import Raw, Request, Side
 
@@ -30,14 +30,16 @@ def make_raw(source: str, columns: Mapping[str, Cells], lines: Sequence[int] | N
             continue
         if language is not None and request.wants(language):
             if language in sides:
-                raise InputError(f"{source}: two columns are {language!r} ({column!r} is one): keep one")
+                raise InputError(
+                    f"{source}: two columns are {language!r} ({quoted(column)} is one): keep one"
+                )
             sides[language] = Side(source, [cell or "" for cell in cells], lines)
         elif is_group(column):
             groups = groups or [cell or "" for cell in cells]
         elif language is None and column.strip().lower() not in _ROW_NAMES and request.languages is None:
             raise InputError(
-                f"{source}: column {column!r} is neither a language nor a document: choose the columns with "
-                "languages=[…], or rename it (x-… for an invented language)"
+                f"{source}: column {quoted(column)} is neither a language nor a document: "
+                "choose the columns with languages=[…], or rename it (x-… for an invented language)"
             )
     return Raw(sides, groups)
 
@@ -50,7 +52,7 @@ def text_cells(source: str, column: str, values: Sequence[Any], lines: Sequence[
         if is_text and not isinstance(value, str | None):
             line = row + 1 if lines is None else lines[row]
             kind = type(value).__name__
-            raise TextError(f"{column!r} is not text but {kind}: write a string", source, line)
+            raise TextError(f"{quoted(column)} is not text but {kind}: write a string", source, line)
         cells.append(value if isinstance(value, str | None) else str(value))
     return cells
 

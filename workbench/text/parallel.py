@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from workbench.doctor import Report, check
-from workbench.errors import InputError
+from workbench.errors import InputError, quoted
 from workbench.languages import canonical
 from workbench.progress import Progress, silent
 from workbench.store import digest_json
@@ -47,7 +47,7 @@ class ParallelText:
         for code, side in self.sentences.items():
             language = canonical(code)
             if language in sides:
-                raise InputError(f"two sides are {language!r} ({code!r} is one of them): keep one")
+                raise InputError(f"two sides are {language!r} ({quoted(code)} is one of them): keep one")
             if isinstance(side, str):
                 raise InputError(f"the {language!r} side is one string: give a list of sentences")
             sides[language] = tuple(side)

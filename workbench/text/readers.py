@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from workbench.bundled import TEXTS, resolved
-from workbench.errors import InputError, did_you_mean
+from workbench.errors import InputError, did_you_mean, quoted
 from workbench.languages import canonical
+from workbench.reading import user_path
 from workbench.text.parallel import ParallelText
 from workbench.text.raw import Request, finish
 from workbench.text.registry import READERS
@@ -32,16 +33,16 @@ def read(
     formats that have them.
     """
     name = resolved(path_or_name, TEXTS)
-    path = Path(name).expanduser()
+    path = user_path(name)
     request = Request(_chosen(languages), split, revision, config)
     format = _recognise(path) if format is None else format
     if format not in READERS:
-        raise InputError(f"unknown format {format!r}: {did_you_mean(format, READERS)}")
+        raise InputError(f"unknown format {quoted(format)}: {did_you_mean(format, READERS)}")
     reader = READERS[format]
     for option in ("split", "revision", "config"):
         value = getattr(request, option)
         if value is not None and option not in reader.options:
-            raise InputError(f"{option}={value!r} means nothing to {name} ({format}): leave it out")
+            raise InputError(f"{option}={quoted(value)} means nothing to {name} ({format}): leave it out")
     return finish(name, reader.read(path, request), request, drop_missing)
 
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from os.path import isfile
 from pathlib import Path
 
-from workbench.errors import InputError, TextError
+from workbench.errors import InputError, TextError, quoted
 from workbench.languages import is_language
-from workbench.reading import plain_name, read_lines
+from workbench.reading import files_in, plain_name, read_lines
 from workbench.text.raw import Raw, Request, Side, claim
 
 _VERSE = re.compile(r"[0-9A-Z]{3} \d+:\d+[a-z]?")
@@ -21,9 +22,9 @@ def is_bibles(path: Path) -> bool:
     """Whether the path is a folder of Bibles: there is a `vref.txt`, or tables that begin with a verse."""
     if not path.is_dir():
         return False
-    if any(plain_name(file) == "vref.txt" for file in path.iterdir()):
+    if any(plain_name(file) == "vref.txt" for file in files_in(path)):
         return True
-    files = [file for file in sorted(path.iterdir()) if _is_bible(file)]
+    files = [file for file in files_in(path) if _is_bible(file)]
     first = next((file for file in files if plain_name(file).endswith(".tsv")), None)
     return first is not None and bool(_VERSE.match(next(iter(read_lines(first)), "")))
 
@@ -37,7 +38,7 @@ def read_bibles(path: Path, request: Request) -> Raw:
     if not path.is_dir():
         raise InputError(f"{path} is not a folder: Bibles are a folder of one file for each language")
     files: dict[str, Path] = {}
-    for file in sorted(path.iterdir()):
+    for file in files_in(path):
         match = _NAME.fullmatch(plain_name(file)) if _is_bible(file) else None
         if match and request.wants(match["code"]):
             claim(files, match["code"], file)
@@ -70,11 +71,11 @@ def _references(path: Path) -> tuple[list[str], Path | None]:
     for folder in (path, path.parent, path.parent / "metadata"):
         for name in ("vref.txt", "vref.txt.xz", "vref.txt.gz"):
             vref = folder / name
-            if vref.is_file():
+            if isfile(vref):
                 references = [line.strip() for line in read_lines(vref)]
                 for number, reference in enumerate(references, 1):
                     if not _VERSE.fullmatch(reference):
-                        raise TextError(f"{reference!r} is not a verse such as GEN 1:1", vref, number)
+                        raise TextError(f"{quoted(reference)} is not a verse such as GEN 1:1", vref, number)
                 return references, vref
     return [], None
 

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, did_you_mean
-from workbench.reading import language_of
+from workbench.errors import InputError, did_you_mean, quoted
+from workbench.reading import language_of, open_bytes
 from workbench.text.columns import is_group, make_raw, text_cells
 from workbench.text.raw import Raw, Request
 
@@ -16,14 +16,20 @@ _TABLES = (".parquet", ".jsonl", ".csv", ".json", ".arrow")
 def is_hub(path: Path) -> bool:
     """Whether the path is a folder of tables, or looks like `owner/name` and not like a file."""
     if path.is_dir():
-        return any(file.suffix in _TABLES for file in (*path.glob("*"), *path.glob("*/*")))
+        return bool(_tables(path))
     # Where the first half is a folder here, a file in it is missing: nothing to ask the network about.
     return not path.exists() and not path.parent.is_dir() and bool(_NAME.fullmatch(path.as_posix()))
+
+
+def _tables(folder: Path) -> list[Path]:
+    return [file for file in (*folder.glob("*"), *folder.glob("*/*")) if file.suffix in _TABLES]
 
 
 def read_hub(path: Path, request: Request) -> Raw:
     """Read a column for each language (`sw`, `sentence_swh_Latn`), or all of them under `translation`."""
     name = path.as_posix()
+    for file in _tables(path):
+        open_bytes(file).close()  # the library would wait for the other end of a pipe
     table = _choose_split(name, _load(name, request), request)
     if request.languages and "translation" not in table.column_names:
         table = table.select_columns([c for c in table.column_names if _may_matter(c, request)])
@@ -61,7 +67,7 @@ def _explain(name: str, error: Exception) -> str:
     said = said if len(said) < 200 else said[:200] + " …"
     if "script" in said and ("no longer supported" in said or ".py" in said):
         return (
-            f"data set {name!r} is a loading script, which `datasets` no longer runs: "
+            f"data set {quoted(name)} is a loading script, which `datasets` no longer runs: "
             "give a revision that holds tables, such as revision='refs/convert/parquet'"
         )
     if isinstance(error, FileNotFoundError | ConnectionError):
@@ -69,8 +75,8 @@ def _explain(name: str, error: Exception) -> str:
             "check the name and the revision, sign in if the data set asks for it, "
             "and, without a network, read it once where there is one and keep its cache"
         )
-        return f"no file, folder or reachable data set is called {name!r} ({said}): {remedy}"
-    return f"data set {name!r} cannot be loaded ({said}): check config=…, split=… and revision=…"
+        return f"no file, folder or reachable data set is called {quoted(name)} ({said}): {remedy}"
+    return f"data set {quoted(name)} cannot be loaded ({said}): check config=…, split=… and revision=…"
 
 
 def _choose_split(name: str, loaded: Any, request: Request) -> Any:
@@ -80,7 +86,7 @@ def _choose_split(name: str, loaded: Any, request: Request) -> Any:
     if request.split is None and len(loaded) == 1:
         return next(iter(loaded.values()))
     hint = did_you_mean(request.split or "", loaded)
-    raise InputError(f"data set {name!r} has {len(loaded)} splits: choose one with split=…; {hint}")
+    raise InputError(f"data set {quoted(name)} has {len(loaded)} splits: choose one with split=…; {hint}")
 
 
 def _may_matter(column: str, request: Request) -> bool:

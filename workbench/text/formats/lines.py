@@ -1,12 +1,12 @@
 """Files aligned line by line: `NAME.sw` + `NAME.en`, Moses and OPUS names, NTREX and FLORES folders."""
 
-import json
 import re
+from os.path import isfile
 from pathlib import Path
 
-from workbench.errors import InputError, TextError, did_you_mean
+from workbench.errors import InputError, TextError, did_you_mean, quoted
 from workbench.languages import canonical, is_language
-from workbench.reading import plain_name, read_lines
+from workbench.reading import files_in, json_lines, plain_name, read_cells, read_lines
 from workbench.text.raw import Raw, Request, Side, claim
 
 _NTREX = re.compile(r".+-(?:ref|src)\.(?P<code>[A-Za-z]{2,3}(?:-[A-Za-z]+)?|x-[\w-]+)\.txt")
@@ -49,9 +49,9 @@ def _families(path: Path) -> dict[str, Family]:
     if not folder.is_dir():
         return {}
     found: dict[str, Family] = {}
-    for file in sorted(folder.iterdir()):
+    for file in files_in(folder):
         name, _, code = plain_name(file).rpartition(".")
-        if name and is_language(code) and file.is_file():
+        if name and is_language(code) and isfile(file):
             found.setdefault(name, {}).setdefault(canonical(code), []).append(file)
     if path.is_dir():
         return found
@@ -76,18 +76,18 @@ def _reading_order(name: str, family: Family) -> list[str]:
 
 def is_ntrex(path: Path) -> bool:
     """Whether the path is a folder of NTREX files."""
-    return path.is_dir() and any(_NTREX.fullmatch(plain_name(file)) for file in path.iterdir())
+    return path.is_dir() and any(_NTREX.fullmatch(plain_name(file)) for file in files_in(path))
 
 
 def read_ntrex(path: Path, request: Request) -> Raw:
     """Read a folder of `newstest2019-ref.swa.txt` files; `DOCUMENT_IDS.tsv` names each line's document."""
     files: dict[str, Path] = {}
-    for file in sorted(_folder(path).iterdir()):
+    for file in files_in(_folder(path)):
         match = _NTREX.fullmatch(plain_name(file))
         if match and request.wants(match["code"]):
             claim(files, match["code"], file)
     ids = path / "DOCUMENT_IDS.tsv"
-    return Raw(_sides(files), read_lines(ids) if ids.is_file() else None)
+    return Raw(_sides(files), read_lines(ids) if isfile(ids) else None)
 
 
 def is_flores(path: Path) -> bool:
@@ -99,14 +99,14 @@ def read_flores(path: Path, request: Request) -> Raw:
     """`dev/swh_Latn.dev`, `devtest/swh_Latn.devtest`, or JSON lines of FLORES+ under the same names."""
     parts = _flores_parts(_folder(path))
     if request.split is not None and request.split not in parts:
-        raise InputError(f"{path} has no split {request.split!r}: {did_you_mean(request.split, parts)}")
+        raise InputError(f"{path} has no split {quoted(request.split)}: {did_you_mean(request.split, parts)}")
     if request.split is None and len(parts) > 1:
         choices = " or ".join(f"split={part!r}" for part in parts)
         raise InputError(f"{path} holds {len(parts)} splits: choose one with {choices}")
     [part] = [request.split] if request.split else parts or [path.name]
     folder = parts.get(part, path)
     files: dict[str, Path] = {}
-    for file in sorted(folder.iterdir()):
+    for file in files_in(folder):
         match = _FLORES.fullmatch(plain_name(file))
         if match and match["end"] in (part, "jsonl") and request.wants(match["code"]):
             claim(files, match["code"], file)
@@ -119,7 +119,7 @@ def _flores_parts(path: Path) -> dict[str, Path]:
     """Find the splits: name → folder."""
     found: dict[str, Path] = {}
     for folder in (path, *(path / part for part in _FLORES_PARTS)):
-        for file in folder.iterdir() if folder.is_dir() else ():
+        for file in files_in(folder) if folder.is_dir() else ():
             if match := _FLORES.fullmatch(plain_name(file)):
                 found[folder.name if match["end"] == "jsonl" else match["end"]] = folder
     return found
@@ -129,12 +129,13 @@ def _flores_documents(path: Path, part: str) -> list[str] | None:
     """Name the article of each sentence, from the column URL of `metadata_dev.tsv`."""
     for folder in (path, path.parent):
         metadata = folder / f"metadata_{part}.tsv"
-        if metadata.is_file():
-            header, *rows = (line.split("\t") for line in read_lines(metadata))
+        if isfile(metadata):
+            rows = read_cells(metadata)
+            _, header = next(rows, (1, []))
             if "URL" not in header:
                 raise TextError("has no column URL: fetch it again, or take it away", metadata, 1)
             column = header.index("URL")
-            return [row[column] if column < len(row) else "" for row in rows]
+            return [row[column] if column < len(row) else "" for _, row in rows]
     return None
 
 
@@ -142,19 +143,18 @@ def _read_flores_plus(files: dict[str, Path]) -> Raw:
     sides: dict[str, Side] = {}
     first_keys: list[tuple[str, str]] | None = None
     for language, file in files.items():
-        keys, sentences = [], []
-        for number, line in enumerate(read_lines(file), 1):
-            try:
-                record = json.loads(line)
-                sentences.append(str(record["text"] or ""))
-                keys.append((str(record.get("id", number)), str(record.get("url", ""))))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                message = "is not FLORES+: each line is a JSON object with a text"
-                raise TextError(message, file, number) from error
+        keys, sentences, lines = [], [], []
+        for number, record in json_lines(file):
+            text = record.get("text", 0)
+            if not isinstance(text, str | None):
+                raise TextError("is not FLORES+: each line is a JSON object with a text", file, number)
+            sentences.append(text or "")
+            keys.append((str(record.get("id", number)), str(record.get("url", ""))))
+            lines.append(number)
         if first_keys is not None and [key[0] for key in keys] != [key[0] for key in first_keys]:
             raise TextError("has other ids than the files beside it: fetch them all again", file)
         first_keys = first_keys or keys
-        sides[language] = Side(str(file), sentences)
+        sides[language] = Side(str(file), sentences, lines)
     urls = [url for _, url in first_keys or ()]
     return Raw(sides, urls if any(urls) else None)
 

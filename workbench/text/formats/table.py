@@ -1,13 +1,12 @@
 """Tables with a column for each language: TSV, CSV and JSON lines."""
 
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import TextError
-from workbench.reading import language_of, plain_name, read_lines
+from workbench.errors import TextError, quoted
+from workbench.reading import check_width, json_lines, language_of, plain_name, read_cells, read_lines
 from workbench.text.columns import make_raw, text_cells
 from workbench.text.raw import Raw, Request
 
@@ -31,8 +30,7 @@ def is_jsonl(path: Path) -> bool:
 
 def read_tsv(path: Path, request: Request) -> Raw:
     """Read a header, then a row a line; only tabs and line ends have a meaning, quotes are text."""
-    rows = ((number, line.split("\t")) for number, line in enumerate(read_lines(path), 1))
-    return _from_rows(path, rows, request)
+    return _from_rows(path, read_cells(path), request)
 
 
 def read_csv(path: Path, request: Request) -> Raw:
@@ -44,26 +42,17 @@ def read_jsonl(path: Path, request: Request) -> Raw:
     """One object a line, with a key for each language, or all of them under `translation`."""
     records: list[dict[str, Any]] = []
     lines: list[int] = []
-    for number, line in enumerate(read_lines(path), 1):
-        if line.strip():
-            records.append(_record(path, number, line))
-            lines.append(number)
-    keys = dict.fromkeys(key for record in records for key in record)
+    keys: dict[str, None] = {}
+    for number, record in json_lines(path):
+        translation = record.pop("translation", None)
+        records.append(record | translation if isinstance(translation, dict) else record)
+        lines.append(number)
+        keys |= dict.fromkeys(records[-1])
+        check_width([*keys], path, number)
     columns = {
         key: text_cells(str(path), key, [record.get(key) for record in records], lines) for key in keys
     }
     return make_raw(str(path), columns, lines, request)
-
-
-def _record(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise TextError(f"is not JSON ({error}): write one object a line", path, number) from error
-    if not isinstance(record, dict):
-        raise TextError("is not a JSON object: write one object a line", path, number)
-    translation = record.pop("translation", None)
-    return record | translation if isinstance(translation, dict) else record
 
 
 def _csv_rows(path: Path) -> Numbered:
@@ -71,7 +60,7 @@ def _csv_rows(path: Path) -> Numbered:
     start = 1
     try:
         for row in reader:
-            yield start, row
+            yield start, check_width(row, path, start)
             start = reader.line_num + 1  # a quoted cell may run over several lines
     except csv.Error as error:
         raise TextError(f"is not CSV ({error}): check the quotes", path, start) from error
@@ -87,7 +76,7 @@ def _from_rows(path: Path, rows: Numbered, request: Request) -> Raw:
         )
     if len(set(header)) < len(header):
         twice = next(column for column in header if header.count(column) > 1)
-        raise TextError(f"two columns are called {twice!r}: rename one", path, 1)
+        raise TextError(f"two columns are called {quoted(twice)}: rename one", path, 1)
     cells: list[list[str]] = [[] for _ in header]
     lines: list[int] = []
     for number, row in rows:

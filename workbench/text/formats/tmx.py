@@ -28,6 +28,12 @@ def read_tmx(path: Path, request: Request) -> Raw:
     except expat.ExpatError as error:
         message = f"is not well-formed XML ({expat.ErrorString(error.code)}): mend it or fetch it again"
         raise TextError(message, path, error.lineno) from error
+    except (
+        LookupError,
+        ValueError,
+    ) as error:  # an encoding of its own
+        message = f"is in an encoding that is not read ({error}): save it as UTF-8"
+        raise TextError(message, path, 1) from error
     languages = dict.fromkeys(language for unit in units.found for language in unit)
     return Raw(
         {
