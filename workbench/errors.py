@@ -57,3 +57,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(known)
+
+
+def quoted(value: object, limit: int = 200) -> str:
+    """The value as repr shows it, cut to `limit` characters: no terminal escape gets through."""
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
