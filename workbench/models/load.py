@@ -15,16 +15,18 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from workbench.bundled import MODELS, resolved
-from workbench.errors import ModelError, did_you_mean
+from workbench.errors import ModelError, WorkbenchError, did_you_mean, quoted
 from workbench.models.base import LanguageModel, ModelInfo
 from workbench.models.bridge import BridgeModel
 from workbench.models.check import reference_logits, self_check
+from workbench.models.folder import check_files, check_name, check_settings, check_shape
 from workbench.models.hooked import (
     HookedModel,
     build_hooked,
     hooked_transformer_class,
     processing_of,
 )
+from workbench.models.intact import check_vocabulary, check_weights
 from workbench.models.quiet import quietly
 from workbench.models.tokens import TokenReader
 
@@ -69,33 +71,34 @@ def load_model(
     name = resolved(name_or_dir, MODELS)
     place = str(device or _default_device())
     with reported_errors(name), quietly():
-        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)
+        config = read_config(name, revision=revision, trust_remote_code=trust_remote_code)
         kind = _dtype(dtype, place, config)
         tokenizer = AutoTokenizer.from_pretrained(
             name, revision=revision, trust_remote_code=trust_remote_code
         )
-        causal = _load_causal(
+        reader = TokenReader(tokenizer)
+        causal = read_causal(
             name,
+            config,
             attn,
             dtype=kind,
             revision=revision,
             trust_remote_code=trust_remote_code,
             device_map=device_map,
         )
+        check_vocabulary(name, reader, causal.get_input_embeddings().weight.shape[0])
         if device_map is None:
             causal = causal.to(place)
         reference = reference_logits(causal)
         facts = _facts(name, causal, kind, revision)
         if backend == "hooked":
             hooked = build_hooked(name, causal, copy.deepcopy(tokenizer), kind, place)
-            model: LanguageModel = HookedModel(
-                hooked, _info(facts, "hooked", place, None), TokenReader(tokenizer)
-            )
+            model: LanguageModel = HookedModel(hooked, _info(facts, "hooked", place, None), reader)
         else:
             kernel = causal.config._attn_implementation
             bridge = _boot(name, causal, copy.deepcopy(tokenizer), kind)
             where = str(causal.get_input_embeddings().weight.device)
-            model = BridgeModel(bridge, _info(facts, "bridge", where, kernel), TokenReader(tokenizer))
+            model = BridgeModel(bridge, _info(facts, "bridge", where, kernel), reader)
         return self_check(model, reference)
 
 
@@ -190,14 +193,35 @@ def _boot(name: str, causal: Any, tokenizer: Any, dtype: torch.dtype) -> Any:
         ) from error
 
 
-def _load_causal(name: str, attn: str | None, **options: Any) -> Any:
-    """The Hugging Face model, with the fastest attention it admits unless one was asked for."""
+def read_config(name: str, *, revision: str | None, trust_remote_code: bool) -> Any:
+    """The configuration of a model; of a local one, what can be told from it and the files beside it."""
+    check_name(name)
+    folder = Path(name) if Path(name).is_dir() else None
+    raw = check_settings(folder) if folder else {}
+    config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)
+    check_shape(folder, raw, config)
+    return config
+
+
+def read_causal(name: str, config: Any, attn: str | None, **options: Any) -> Any:
+    """The Hugging Face model, whole and from safetensors.
+
+    It has the fastest attention it admits, unless one was asked for.
+    """
+    if Path(name).is_dir():
+        check_files(Path(name), config, own_code=options["trust_remote_code"])
+    options |= {"use_safetensors": True, "output_loading_info": True}
+    # A wrong shape is reported with the rest, where it would be an error that names nothing.
+    options["ignore_mismatched_sizes"] = True
     try:
-        model = AutoModelForCausalLM.from_pretrained(name, attn_implementation=attn or "sdpa", **options)
+        model, report = AutoModelForCausalLM.from_pretrained(
+            name, attn_implementation=attn or "sdpa", **options
+        )
     except ValueError as error:
         if attn is not None or "attention implementation" not in str(error):
             raise
-        model = AutoModelForCausalLM.from_pretrained(name, attn_implementation="eager", **options)
+        model, report = AutoModelForCausalLM.from_pretrained(name, attn_implementation="eager", **options)
+    check_weights(name, model, report)
     return model.eval()
 
 
@@ -259,51 +283,66 @@ def _warn_of_idle_gpu() -> None:
 
 @contextlib.contextmanager
 def reported_errors(name: str) -> Iterator[None]:
-    """Turn what loading can run into, into one line with the remedy."""
+    """Turn what loading can run into, into one line with the remedy.
+
+    What a damaged file makes of the libraries that read it can be any exception.
+    """
     from huggingface_hub import errors as hub
 
+    shown = quoted(name)
     try:
         yield
+    except WorkbenchError:
+        raise
     except hub.GatedRepoError as error:
         raise ModelError(
-            f"{name} is gated: accept its terms on its page at the hub, then run `hf auth login`"
+            f"{shown} is gated: accept its terms on its page at the hub, then run `hf auth login`"
         ) from error
     except hub.RepositoryNotFoundError as error:
-        raise ModelError(f"no model {name!r} at the hub (or it is private: run `hf auth login`)") from error
-    except torch.OutOfMemoryError as error:
-        raise ModelError(
-            f"{name} does not fit in memory: try dtype=bfloat16, device_map=auto, a smaller model "
-            "or another device (`workbench plan` tells how much it needs)"
-        ) from error
-    except (OSError, ValueError, ImportError) as error:
-        raise ModelError(_explain(name, error)) from error
-    except RuntimeError as error:
-        if "alloc" in str(error) or "out of memory" in str(error):
-            raise ModelError(
-                f"{name} does not fit in memory: try dtype=bfloat16 or a smaller model"
-            ) from error
-        raise
+        raise ModelError(f"no model {shown} at the hub (or it is private: run `hf auth login`)") from error
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise ModelError(_too_big(shown)) from error
+    except Exception as error:
+        if isinstance(error, RuntimeError) and ("alloc" in str(error) or "out of memory" in str(error)):
+            raise ModelError(_too_big(shown)) from error
+        raise ModelError(_explain(name, shown, error)) from error
 
 
-def _explain(name: str, error: Exception) -> str:
+def _too_big(shown: str) -> str:
+    return (
+        f"{shown} does not fit in memory: try dtype=bfloat16, device_map=auto, a smaller model or another "
+        "device (`workbench plan` tells how much it needs)"
+    )
+
+
+def _explain(name: str, shown: str, error: Exception) -> str:
     text = str(error)
     if "trust_remote_code" in text:
         return (
-            f"{name} brings its own code, which is not run unless asked for: read that code, then "
+            f"{shown} brings its own code, which is not run unless asked for: read that code, then "
             "pass trust_remote_code=True (--trust-remote-code)"
         )
     if Path(name).is_dir():
-        return f"{name} is not a model directory the workbench can load: {_first_line(error)}"
+        return f"{shown} is not a model directory the workbench can load: {_first_line(error)}"
     if "is gated" in text or "gated repo" in text:
-        return f"{name} is gated: accept its terms on its page at the hub, then run `hf auth login`"
+        return f"{shown} is gated: accept its terms on its page at the hub, then run `hf auth login`"
+    if "safetensors" in text and "does not appear to have" in text:
+        return (
+            f"{shown} has no weights as safetensors, and pickled ones are not read because they can run any "
+            "code: convert it where you trust it, and give the folder of the result"
+        )
     if any(sign in text for sign in ("connect", "offline", "cached files", "Connection")):
         return (
-            f"{name} is not on this machine and the hub cannot be reached: give the path of a local "
+            f"{shown} is not on this machine and the hub cannot be reached: give the path of a local "
             "copy, or download it once where there is a network (`hf download`)"
         )
-    return f"cannot load {name}: {_first_line(error)}"
+    return f"cannot load {shown}: {_first_line(error)}"
 
 
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__).rstrip(".")
+    """The first line of a message, and the second where the first only announces it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1]).rstrip(".")
+    known = isinstance(error, (OSError, ValueError, ImportError, RuntimeError))
+    kind = "" if text and known else type(error).__name__ + (": " if text else "")
+    return kind + quoted(text, 300)[1:-1]

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from workbench.bundled import MODELS, resolved
 from workbench.errors import ModelError
-from workbench.models.load import reported_errors
+from workbench.models.load import read_config, reported_errors
 from workbench.models.tokens import TokenReader
 
 
@@ -34,7 +34,7 @@ def outline(name: str, *, revision: str | None = None, trust_remote_code: bool =
     """Read a model's configuration, and its tokenizer where that is at hand."""
     name = resolved(name, MODELS)
     with reported_errors(name):
-        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)
+        config = read_config(name, revision=revision, trust_remote_code=trust_remote_code)
         with torch.device("meta"):  # shapes without memory
             causal = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
     text = config.get_text_config()
