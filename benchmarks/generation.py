@@ -38,6 +38,7 @@ import torch
 import transformers as hf
 from rich.console import Console
 from rich.table import Table
+from sweep import LAYERS, WIDTH, make_model
 
 from workbench.align import LeastSquares
 from workbench.errors import ModelError
@@ -47,7 +48,7 @@ from workbench.generate.prompts import beginnings
 from workbench.generate.speak import speak
 from workbench.intervene import INTERVENTIONS, Patch, applied
 from workbench.models import LanguageModel, load_model
-from workbench.models.tiny import VOCABULARY, make_tiny_tokenizer
+from workbench.models.tiny import VOCABULARY
 from workbench.organism import shipped
 from workbench.recipes import RECIPES, Ingredients, turned
 from workbench.study import Settings, Study
@@ -55,7 +56,7 @@ from workbench.sweep import Branch
 from workbench.text import read
 from workbench.types import Site
 
-LAYERS, WIDTH, PROMPT, TOKENS, BATCHES = 12, 512, 32, 200, (1, 8)
+PROMPT, TOKENS, BATCHES = 32, 200, (1, 8)
 MOST, WARM = 1.15, 8
 SOURCE, CONTEXT, PROMPTS = "x-poor-far", 256, 40
 SHOWN, LINE, LENGTHS = 2, 150, (8, 30, 60, 150)
@@ -79,7 +80,7 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
-        path = make_model(Path(folder))
+        path = make_model(Path(folder), ends=False)  # every text is 200 tokens long
         models = {"bridge": (load_model(path), load_model(path))}
         try:
             models["HT"] = (load_model(path, backend="hooked"), load_model(path, backend="hooked"))
@@ -93,26 +94,6 @@ def main() -> int:
 
 
 # What it costs ----------------------------------------------------------------------------------
-
-
-def make_model(folder: Path) -> Path:
-    """The random model, as a directory; without an end of text, so that every text is 200 tokens long."""
-    torch.manual_seed(0)
-    config = hf.LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=WIDTH,
-        intermediate_size=WIDTH * 43 // 16,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=8,
-        bos_token_id=0,
-        eos_token_id=None,
-        pad_token_id=2,
-    )
-    hf.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    tokenizer = make_tiny_tokenizer()
-    tokenizer.eos_token = None
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 def patch() -> Patch:

@@ -103,8 +103,8 @@ def main() -> None:
     report(times, worst, options.threads, Console())
 
 
-def make_model(folder: Path, layers: int = LAYERS, width: int = WIDTH) -> Path:
-    """The random model of the benchmark, as a directory."""
+def make_model(folder: Path, layers: int = LAYERS, width: int = WIDTH, ends: bool = True) -> Path:
+    """The random model of the benchmark, as a directory; its texts can be made to have no end."""
     torch.manual_seed(0)
     config = hf.LlamaConfig(
         vocab_size=VOCABULARY,
@@ -113,11 +113,14 @@ def make_model(folder: Path, layers: int = LAYERS, width: int = WIDTH) -> Path:
         num_hidden_layers=layers,
         num_attention_heads=8,
         bos_token_id=0,
-        eos_token_id=1,
+        eos_token_id=1 if ends else None,
         pad_token_id=2,
     )
     hf.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    make_tiny_tokenizer().save_pretrained(folder)
+    tokenizer = make_tiny_tokenizer()
+    if not ends:
+        tokenizer.eos_token = None
+    tokenizer.save_pretrained(folder)
     return folder
 
 

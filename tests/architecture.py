@@ -23,10 +23,12 @@ from source import PACKAGE, Module, Source, imported, room_of, within
 ROOMS = (
     "errors",
     "types",
+    "settings",
     "progress",
     "cards",
     "stats",
     "store",
+    "results",
     "bundled",
     "languages",
     "reading",

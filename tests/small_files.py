@@ -293,7 +293,8 @@ TASK_FILES: dict[str, Small] = {
 OTHERS: dict[str, Small] = {
     "prompts": Small(
         {
-            "p.toml": '[template]\nsw = "Swali: {question}"\nen = "Q: {question}"\n[words]\nsw = ["La", "Ndiyo"]\n'
+            "p.toml": '[template]\nsw = "Swali: {question}"\nen = "Q: {question}"\n'
+            '[words]\nsw = ["La", "Ndiyo"]\n'
         },
         read_prompts,
         "p.toml",

@@ -1,6 +1,6 @@
 """Compare what the workbench computes now with what it computed before: every table, option and figure.
 
-python tools/golden.py                 run the cases (about ten minutes) and compare; exit code 1 on a difference
+python tools/golden.py                 run the cases (minutes) and compare; exit code 1 on a difference
 python tools/golden.py --work DIR      keep the runs in DIR, and use those that are there already
 python tools/golden.py --write         write the present results as the new reference
 
@@ -41,16 +41,45 @@ STUDY = ["--aligners", "ridge,mean_shift,shuffled_pairs,random_equal_norm", "--s
 STUDY += ["--interventions", "replace,add_mapped", "--positions", "last", "--choices-by", "plain"]
 STUDY += ["--delta", "0.02", "--refits", "5", "--batch-size", "64", "--seed", "0", "--held-out", "0.2"]
 STUDY += ["--dev", "60", "--test", "100", "--threads", "1"]
+ONE = ["--pairs", "x-poor-far-x-main"]
 FITTED = "ridge,least_squares,procrustes,mean_shift,identity,shuffled_pairs"
 COMPARED = "shots_own,prompt_search,translate_self,mean_difference,incline_paper,procrustes_greedy"
 
 CASES: dict[str, list[str]] = {
     "demo": ["demo", "--threads", "1", "--source", "x-poor-far"],
     "diagnose": ["diagnose", "organism", "--pair", "x-poor-far-x-main,x-rich-far-x-main", *STUDY],
-    "fit": ["fit", "organism", "--pairs", "x-poor-far-x-main", "--aligners", FITTED, "--curve", "--sizes", "50,100"],
-    "measure": ["measure", "organism", "--pairs", "x-poor-far-x-main", "--null", "20", "--grid", "--feed-forward"],
-    "compare": ["compare", "RUNS/diagnose", "--pairs", "x-poor-far-x-main", "--methods", COMPARED],
-    "generate": ["generate", "RUNS/diagnose", "--pairs", "x-poor-far-x-main", "--tokens", "8", "--prompts", "8"],
+    "fit": [
+        "fit",
+        "organism",
+        "--pairs",
+        "x-poor-far-x-main",
+        "--aligners",
+        FITTED,
+        "--curve",
+        "--sizes",
+        "50,100",
+    ],
+    "measure": [
+        "measure",
+        "organism",
+        "--pairs",
+        "x-poor-far-x-main",
+        "--null",
+        "20",
+        "--grid",
+        "--feed-forward",
+    ],
+    "compare": ["compare", "RUNS/diagnose", *ONE, "--methods", COMPARED],
+    "generate": [
+        "generate",
+        "RUNS/diagnose",
+        "--pairs",
+        "x-poor-far-x-main",
+        "--tokens",
+        "8",
+        "--prompts",
+        "8",
+    ],
     "claims": ["claims", "RUNS/diagnose"],
 }
 """Each case as a command line; RUNS is the folder of all cases. Every setting that matters is named."""
@@ -58,7 +87,9 @@ CASES: dict[str, list[str]] = {
 
 def main() -> int:
     """Run, then compare or write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--work", type=Path, help="folder of the runs (default: one that is removed)")
     parser.add_argument("--write", action="store_true", help="write the reference anew")
     parser.add_argument("--only", nargs="*", help="names of cases")
@@ -114,7 +145,9 @@ def compact(table: pd.DataFrame) -> Table:
     table = table.drop(columns=[name for name in table if str(name) in TIMES])
     kinds = {name: _kind(table[name]) for name in table}
     if len(table) > MOST_ROWS:
-        numbers = [name for name, kind in kinds.items() if kind == "number" and name not in ITEMS | {"layer", "seed"}]
+        numbers = [
+            name for name, kind in kinds.items() if kind == "number" and name not in ITEMS | {"layer", "seed"}
+        ]
         keys = [name for name in table if name not in numbers and name not in ITEMS and kinds[name] != "list"]
         values = table[numbers].astype("Float64")
         groups = values.groupby([table[key].astype("string").fillna("") for key in keys], sort=False)
@@ -144,10 +177,11 @@ def _plain(value: Any) -> Any:
 def figures(folder: Path) -> dict[str, Any]:
     """Each figure's description: titles, names and numbers, without the notes on single cells."""
     from workbench.errors import InputError
-    from workbench.figures import FIGURES, NothingToShow, make_spec, read_run
+    from workbench.figures import FIGURES, NothingToShow, join_runs, make_spec
+    from workbench.results import open_run
 
     try:
-        frames = read_run(folder).frames
+        frames = join_runs(open_run(folder)).frames
     except InputError:  # a folder of a comparison or of generated texts alone
         return {}
     found = {}
@@ -196,7 +230,7 @@ def public_names() -> list[str]:
     return sorted(name for name in names if not name.startswith("_"))
 
 
-# Comparing ------------------------------------------------------------------------------------------------------
+# Comparing ----------------------------------------------------------------------------------------
 
 
 def compare(name: str, before: Any, after: Any, allowed: Mapping[str, Any]) -> Iterator[str]:
@@ -213,7 +247,11 @@ def compare(name: str, before: Any, after: Any, allowed: Mapping[str, Any]) -> I
                 if where not in allowed["tables"]:
                     yield f"{where} is gone"
                 continue
-            rules = [rule for rule in allowed["columns"] if rule["table"] in (table, "*") and rule.get("case", name) == name]
+            rules = [
+                rule
+                for rule in allowed["columns"]
+                if rule["table"] in (table, "*") and rule.get("case", name) == name
+            ]
             yield from _compare_table(where, columns, after["tables"][table], rules)
         yield from _compare_figures(name, before["figures"], after["figures"], allowed["figures"])
 
@@ -225,7 +263,9 @@ def _compare_options(before: Any, after: Any, allowed: Mapping[str, str]) -> Ite
                 yield f"options: {command} has no {option}"
 
 
-def _compare_table(where: str, before: Table, after: Table, rules: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _compare_table(
+    where: str, before: Table, after: Table, rules: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
     renamed = {rule["from"]: rule["to"] for rule in rules if "from" in rule and rule["from"] in before}
     free = {rule["column"] for rule in rules if "column" in rule}
     known = {renamed.get(name, name): values for name, values in before.items()}
@@ -238,10 +278,13 @@ def _compare_table(where: str, before: Table, after: Table, rules: Sequence[Mapp
         return
     for name in known:
         if name in after and name not in free:
-            rows = [i for i, (a, b) in enumerate(zip(known[name], after[name], strict=True)) if not same(a, b)]
+            rows = [
+                i for i, (a, b) in enumerate(zip(known[name], after[name], strict=True)) if not same(a, b)
+            ]
             if rows:
                 a, b = known[name][rows[0]], after[name][rows[0]]
-                yield f"{where}: column {name} differs in {len(rows)} rows, first in row {rows[0]}: {a!r}, now {b!r}"
+                said = f"{where}: {name} differs in {len(rows)} rows, first in row {rows[0]}"
+                yield f"{said}: {a!r}, now {b!r}"
 
 
 def _compare_figures(name: str, before: Any, after: Any, allowed: Mapping[str, str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ The pipeline reads as prose; each step is public, and the command line calls the
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Public names and the room that holds each. They are imported on first use, so that
 # `workbench --help` and the figures (which need no torch) start at once.
@@ -25,6 +25,7 @@ _HOMES = {
     "WorkbenchError": "workbench.errors",
     "capture": "workbench.capture",
     "load_model": "workbench.models",
+    "open_run": "workbench.study",
     "read": "workbench.text",
     "wrap": "workbench.models",
 }
@@ -37,6 +38,7 @@ __all__ = [
     "__version__",
     "capture",
     "load_model",
+    "open_run",
     "read",
     "wrap",
 ]
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from workbench.capture import Activations, capture
     from workbench.errors import WorkbenchError
     from workbench.models import load_model, wrap
+    from workbench.study import open_run
     from workbench.text import ParallelText, read
     from workbench.types import Site
 

@@ -29,6 +29,25 @@ Component = Literal["embed", "resid_pre", "resid_post", "attn_out", "mlp_out", "
 
 COMPONENTS: tuple[str, ...] = get_args(Component)
 
+Positions = Literal["last", "prompt", "all"]
+"""Which tokens are changed:
+
+    last    each row's last prompt token
+    prompt  all tokens of the prompt
+    all     these and all that follow: the choices that are scored, the tokens that are generated
+"""
+
+POSITIONS: tuple[str, ...] = get_args(Positions)
+
+JOINT = ("cascade", "from_clean")
+"""How several layers are patched at once: each patch sees those below it, or all see an unpatched run."""
+
+Normalisation = Literal["plain", "per_token", "per_character"]
+ComparedBy = Literal[Normalisation, "prototype"]
+"""What choices are compared by: log-likelihood, or how near the prompt's state is to each class."""
+
+CHOICES_BY: tuple[str, ...] = get_args(ComparedBy)
+
 
 @dataclass(frozen=True, order=True)
 class Site:

@@ -29,23 +29,23 @@ def rows_of(right, margin, branch=None, split="test", groups=None, pair="b-a"):
         "margin": np.asarray(margin, dtype=float),
         "correct": right,
     }
-    columns |= {"method": CLEAN} if branch is None else branch.columns
+    columns |= {"aligner": CLEAN} if branch is None else branch.columns
     return pd.DataFrame(columns, index=range(len(right)))[list(COLUMNS)].astype(COLUMNS)
 
 
 def choice_of(branch):
     where = branch.columns
     also = {name: where[name] for name in BRANCH if name in ("site", "positions", "joint", "seed")}
-    named = {name: where[name] for name in ("method", "intervention", "layer", "strength")}
+    named = {name: where[name] for name in ("aligner", "intervention", "layer", "strength")}
     return Choice(**named, margin_gain=0.1, accuracy_gain=0.1, also=also)
 
 
-def nothing(method="ridge"):
-    return Choice(method, None, None, None, 0.0, 0.0)
+def nothing(aligner="ridge"):
+    return Choice(aligner, None, None, None, 0.0, 0.0)
 
 
 class WrittenCase(Case):
-    """Accuracies by method and layer are written down; items differ in how hard they are.
+    """Accuracies by aligner and layer are written down; items differ in how hard they are.
 
     `alike` branches find the same items hard; else each has its own luck.
     """
@@ -58,7 +58,7 @@ class WrittenCase(Case):
         self.hardness = {split: self.rng.permuted(np.linspace(0, 1, items)) for split in ("dev", "test")}
         if scrambled is not None:
             self.accuracies["shuffled_pairs"] = scrambled
-        settings = Settings(interventions=("replace",))
+        settings = Settings(headline="ridge", interventions=("replace",), strengths=(1.0,))
         study = SimpleNamespace(
             source=SOURCE,
             target=TARGET,
@@ -67,7 +67,7 @@ class WrittenCase(Case):
             model=SimpleNamespace(info=SimpleNamespace(n_layers=len(ridge))),
         )
         branches = [
-            self.at(method, n) for method, found in self.accuracies.items() for n in range(len(found))
+            self.at(aligner, n) for aligner, found in self.accuracies.items() for n in range(len(found))
         ]
         own = nothing() if chosen is None else choice_of(self.at("ridge", chosen))
         others = []
@@ -79,7 +79,7 @@ class WrittenCase(Case):
         sweep = pd.concat([self.swept("dev", branches), self.swept("test", tested)], ignore_index=True)
         similarity = pd.DataFrame(
             {
-                "method": "cka_debiased",
+                "measure": "cka_debiased",
                 "layer": range(len(ridge)),
                 "value": cka if cka is not None else np.nan,
             }
@@ -94,11 +94,11 @@ class WrittenCase(Case):
         )
         super().__init__(study, result)
 
-    def at(self, method, layer):
-        return Branch(method, Site(layer), Identity(), "replace", 1.0)
+    def at(self, aligner, layer):
+        return Branch(aligner, Site(layer), Identity(), "replace", 1.0)
 
     def branch(self, choice):
-        return self.at(choice.method, choice.layer)
+        return self.at(choice.aligner, choice.layer)
 
     def swept(self, split, branches):
         parts = [
@@ -112,7 +112,7 @@ class WrittenCase(Case):
     def _asked(self, branches):
         yield self.clean, None
         for branch in branches:
-            yield self.accuracies[branch.method][branch.site.layer], branch
+            yield self.accuracies[branch.aligner][branch.site.layer], branch
 
     def _rows(self, *args):
         if isinstance(args[0], str):
@@ -145,7 +145,7 @@ class LinearStudy:
     source, target = SOURCE, TARGET
 
     def __init__(self, width=32, sentences=800, items=400, noise=0.5, regimes=1, seed=0):
-        self.settings = Settings(interventions=("replace",))
+        self.settings = Settings(headline="ridge", interventions=("replace",), strengths=(1.0,))
         generator = torch.Generator().manual_seed(seed)
 
         def normal(*shape):

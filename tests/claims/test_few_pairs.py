@@ -14,7 +14,7 @@ def case():
 
 
 def test_the_dent_of_plain_least_squares_is_where_it_must_be(case):
-    plain, held = (curve(case, method)[0] for method in ("least_squares", "ridge"))
+    plain, held = (curve(case, aligner)[0] for aligner in ("least_squares", "ridge"))
     low = worst(plain)
     assert low["d_model"] == low["worst_r2_pairs"] == 32 and low["worst_r2"] < -1
     assert low["dent_pairs"] in (28, 32, 36) and low["dent"] < -0.05

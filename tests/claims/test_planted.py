@@ -150,7 +150,7 @@ def test_without_the_control_it_says_what_to_add():
 
 def predictors(rho, p):
     return pd.DataFrame(
-        {"scope": ["layers", "pair"], "method": "cka_debiased", "rho": [rho, 0.0], "p": [p, 1.0]}
+        {"scope": ["layers", "pair"], "measure": "cka_debiased", "rho": [rho, 0.0], "p": [p, 1.0]}
     )
 
 

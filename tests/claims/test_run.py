@@ -39,7 +39,7 @@ def test_every_claim_has_a_verdict_and_a_second_run_gives_the_same_bytes(folder,
     table = pd.read_parquet(folder / "claims.parquet")
     record = json.loads((folder / "claims.json").read_text())
     assert table.claim.tolist() == [name for name in ONLY if name != COST]
-    assert {"model", "pair", "site", "method", "seed", "split"} <= set(table)
+    assert {"model", "pair", "site", "aligner", "seed", "split"} <= set(table)
     for row in table.to_dict("records"):
         assert f"{row['verdict']}: {row['sentence']}" in out
         assert row["verdict"] == record[row["claim"]]["verdict"]
@@ -59,9 +59,9 @@ def test_the_difference_is_that_of_the_rows(folder):
     """Counted by hand from the table of the sweep."""
     sweep = pd.read_parquet(folder / "sweep.parquet")
     rows = sweep[(sweep.split == "test") & (sweep.language == "x-poor-far") & (sweep.seed.fillna(0) == 0)]
-    scrambled = rows[rows.method == "shuffled_pairs"]
-    scrambled = rows[rows.method == "clean"] if scrambled.empty else scrambled
-    after, before, groups = paired_correct(scrambled, rows[rows.method == "ridge"])
+    scrambled = rows[rows.aligner == "shuffled_pairs"]
+    scrambled = rows[rows.aligner == "clean"] if scrambled.empty else scrambled
+    after, before, groups = paired_correct(scrambled, rows[rows.aligner == "ridge"])
     expected = paired_interval(after, before, groups)
     found = pd.read_parquet(folder / "claims.parquet").set_index("claim").loc["scrambled_does_as_well"]
     assert found.estimate == pytest.approx(expected.estimate)

@@ -27,17 +27,17 @@ def given():
 
 def test_fit_judges_every_method_at_every_layer_of_every_pair(capsys, given, tmp_path):
     methods = "ridge,least_squares,identity,shuffled_pairs"
-    arguments = ("--methods", methods, "--out", tmp_path, "--save-maps")
+    arguments = ("--aligners", methods, "--out", tmp_path, "--save-maps")
     code, out, _ = run(capsys, "fit", *given, *arguments)
     assert code == 0 and "shuffled_pairs*" in out and "24 sentences fitted, 16 held out" in out
     table = pd.read_parquet(tmp_path / "fit.parquet")
     assert set(table.pair) == {f"{NEAR}-{MAIN}", f"{FAR}-{MAIN}"}
-    assert len(table) == 2 * 4 * 3 and set(table.method) == set(methods.split(","))
+    assert len(table) == 2 * 4 * 3 and set(table.aligner) == set(methods.split(","))
     places = pd.read_parquet(tmp_path / "pca.parquet")
-    assert set(places.method) == {"ridge"} and len(places) == 2 * 3 * 3 * 16, "the first method's maps"
-    ridge = table[(table.pair == f"{FAR}-{MAIN}") & (table.method == "ridge")]
+    assert set(places.aligner) == {"ridge"} and len(places) == 2 * 3 * 3 * 16, "the first aligner's maps"
+    ridge = table[(table.pair == f"{FAR}-{MAIN}") & (table.aligner == "ridge")]
     assert " ".join(f"{value:.2f}" for value in ridge.r2) in " ".join(out.split())
-    assert (table[table.method == "least_squares"].warning != "").all(), "24 sentences in 16 dimensions"
+    assert (table[table.aligner == "least_squares"].warning != "").all(), "24 sentences in 16 dimensions"
     assert (tmp_path / "maps" / f"{FAR}-{MAIN}" / "ridge.safetensors").is_file()
 
 
@@ -66,7 +66,7 @@ def test_measure_gives_every_value_an_interval(capsys, given, tmp_path):
     code, out, _ = run(capsys, "measure", *given, "--pairs", pair, "--blocks", 4, "--out", tmp_path)
     assert code == 0 and "same_script" in out
     table = pd.read_parquet(tmp_path / "similarity.parquet")
-    assert set(table.method) == set(METRICS) and set(table.pair) == {pair}
+    assert set(table.measure) == set(METRICS) and set(table.pair) == {pair}
     assert (
         len(table) == len(METRICS) * 4
         and (table.low <= table.value).all()
@@ -74,23 +74,23 @@ def test_measure_gives_every_value_an_interval(capsys, given, tmp_path):
     )
     assert set(table.interval) == {"queries", "jackknife"}
     confounds = pd.read_parquet(tmp_path / "confounds.parquet")
-    assert set(confounds.method) == set(METRICS)
+    assert set(confounds.measure) == set(METRICS)
     for name in set(confounds.confound):
         own = confounds[confounds.confound == name].dropna(subset="rho")
         line = next(line for line in out.splitlines() if line.startswith(name + " "))
         if len(own):
             most = own.loc[own.rho.abs().idxmax()]
-            assert f"{most.rho:+.2f} [{most.low:+.2f}, {most.high:+.2f}]" in line and most.method in line
+            assert f"{most.rho:+.2f} [{most.low:+.2f}, {most.high:+.2f}]" in line and most.measure in line
         else:
             assert "does not vary" in line
     assert set(confounds.confound) == {"length", "length_ratio", "fertility", "shared_tokens", "same_script"}
 
 
 def test_a_curve_over_the_number_of_pairs(capsys, given, tmp_path):
-    arguments = ("--pairs", f"{FAR}-{MAIN}", "--methods", "ridge,identity", "--curve", "--draws", 3)
+    arguments = ("--pairs", f"{FAR}-{MAIN}", "--aligners", "ridge,identity", "--curve", "--draws", 3)
     code, out, _ = run(capsys, "fit", *given, *arguments, "--sizes", "12,24", "--out", tmp_path)
     table = pd.read_parquet(tmp_path / "curve.parquet")
-    assert code == 0 and set(table.method) == {"ridge"} and len(table) == 3 * (3 + 1)
+    assert code == 0 and set(table.aligner) == {"ridge"} and len(table) == 3 * (3 + 1)
     means = table.groupby(["layer", "n_fit"]).r2.mean().unstack()
     layer = means[24].idxmax()
     spread = table[(table.layer == layer) & (table.n_fit == 12)].r2.std()
@@ -107,7 +107,7 @@ def test_more_tables_on_request(capsys, given, tmp_path):
     null, grid, mismatch = (
         pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("null", "grid", "mismatch")
     )
-    cka = null[null.method == "cka_debiased"]
+    cka = null[null.measure == "cka_debiased"]
     best = cka.loc[cka.value.idxmax()]
     line = next(line for line in out.split("at random")[1].splitlines() if line.startswith("cka_debiased"))
     assert f"{best.null_mean:.2f}" in line and f"{best.p:.3f}" in line
@@ -130,7 +130,7 @@ def test_feed_forward_neurons_on_request(capsys, given, tmp_path):
     assert code == 0 and len(table) == 3 * 7 and set(table.site) == {f"mlp_act.{layer}" for layer in range(3)}
     shown = out.split("feed-forward neurons")[1]
     for name, whose in (("flatness", FAR), ("sparsity", MAIN), ("rank_correlation", "both")):
-        own = table[(table.method == name) & (table.language.fillna("both") == whose)]
+        own = table[(table.measure == name) & (table.language.fillna("both") == whose)]
         wanted = [name, whose, *(f"{value:.3f}" for value in own.value)]
         assert wanted in [line.split() for line in shown.splitlines()]
 
@@ -180,7 +180,7 @@ def test_what_cannot_be_measured_is_said_before_anything_is_run(capsys, given, t
         (("--pairs", f"{FAR}-x-man"), "no pair"),
         (("--pairs", FAR), "no pair"),
         (("--target", "fr"), "not among the languages"),
-        (("--methods", "rigde"), "did you mean 'ridge'"),
+        (("--aligners", "rigde"), "did you mean 'ridge'"),
     ],
 )
 def test_what_is_no_pair_or_method_is_said_in_a_line(capsys, given, tmp_path, arguments, message):

@@ -51,8 +51,8 @@ def test_it_ends_in_tables_a_heatmap_and_a_manifest(done):
 
 def test_quick_is_three_methods_at_three_strengths(done):
     sweep = pd.read_parquet(done / "sweep.parquet")
-    dev = sweep[(sweep.split == "dev") & (sweep.method != "clean")]
-    assert set(dev.method) == {"ridge", "mean_shift", "shuffled_pairs"}
+    dev = sweep[(sweep.split == "dev") & (sweep.aligner != "clean")]
+    assert set(dev.aligner) == {"ridge", "mean_shift", "shuffled_pairs"}
     assert set(dev[dev.intervention == "add_mapped"].strength) == {0.25, 0.5, 1.0}
 
 
@@ -114,8 +114,8 @@ def test_what_was_chosen_can_be_loaded_again(done):
     ("more", "said"),
     [
         (("--pair", "x-fra-x-main"), "no pair"),
-        (("--pair", PAIR, "--methods", "ridgy"), "did you mean 'ridge'"),
-        (("--pair", PAIR, "--methods", "identity"), "at least one aligner"),
+        (("--pair", PAIR, "--aligners", "ridgy"), "did you mean 'ridge'"),
+        (("--pair", PAIR, "--aligners", "identity"), "at least one aligner"),
         (("--pair", PAIR, "--strengths", "0.5,half"), "--strengths takes numbers"),
         (("--pair", PAIR, "--positions", "first"), "unknown positions"),
         (("--pair", PAIR, "--refits", "2"), "refits"),

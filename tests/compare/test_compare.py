@@ -43,7 +43,7 @@ def test_accuracies_and_gains_are_those_of_the_naive_loop(study, compared):
     rows = sweep_naive(
         study.model, study.items(study.source, "test"), [branch], task="exact", pair=study.pair
     )
-    right = rows.pivot(index="example", columns="method", values="correct").astype(float)
+    right = rows.pivot(index="example", columns="aligner", values="correct").astype(float)
     gain = (right["incline_single"] - right["clean"]).mean()
     assert row(compared, "incline_single").gain == pytest.approx(gain)
     assert row(compared, "incline_single").accuracy == pytest.approx(right["incline_single"].mean())

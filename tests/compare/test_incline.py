@@ -74,9 +74,9 @@ def test_margins_are_those_of_the_formula_run_by_hand(study, name):
     firsts = [model.tokens.encode([example.prompt + choice])[0][len(ids)] for choice in example.choices]
     scores = [float(log_p[token]) for token in firsts]
     margin = scores[example.answer] - max(s for i, s in enumerate(scores) if i != example.answer)
-    row = swept[(swept.method == name) & (swept.strength == alpha) & (swept.example == example.id)]
+    row = swept[(swept.aligner == name) & (swept.strength == alpha) & (swept.example == example.id)]
     assert len(row) == 1 and row.margin.iloc[0] == pytest.approx(margin, abs=1e-4)
-    assert set(dev.method) == {CLEAN}
+    assert set(dev.aligner) == {CLEAN}
 
 
 def _dev_rows(study):

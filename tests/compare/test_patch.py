@@ -39,7 +39,7 @@ def test_every_recipe_and_every_control_is_chosen_for_itself_on_dev(study, tried
     ]  # fmt: skip
     assert set(rows.split) == {"dev"} and set(rows.language) == {study.source}
     for one in some:
-        assert one.choice == choose(rows, one.name) and one.choice.method in (one.name, None)
+        assert one.choice == choose(rows, one.name) and one.choice.aligner in (one.name, None)
 
 
 def test_controls_are_other_patches(study, tried):
@@ -57,7 +57,7 @@ def test_controls_are_other_patches(study, tried):
 def test_the_chosen_branch_is_the_one_that_is_judged(study, tried):
     some, _, _ = tried
     by_name = {one.name: one for one in some}
-    entry = next(e for e in judge_on_test(study, some) if e.method == "incline_single")
+    entry = next(e for e in judge_on_test(study, some) if e.aligner == "incline_single")
     own = by_name["incline_single"]
     assert own.branch.columns.items() >= own.choice.where.items()
     control = by_name["incline_single~shuffled"].branch
@@ -65,16 +65,16 @@ def test_the_chosen_branch_is_the_one_that_is_judged(study, tried):
         if branch is None:
             continue
         found = naive(study, study.source, "test", [branch])
-        found = found[found.method == branch.method]
+        found = found[found.aligner == branch.aligner]
         assert rows.margin.to_numpy() == pytest.approx(found.margin.to_numpy(), abs=1e-4)
     there = naive(study, study.target, "test", [own.branch])
-    there = there[there.method == "incline_single"]
+    there = there[there.aligner == "incline_single"]
     assert entry.on_target.margin.to_numpy() == pytest.approx(there.margin.to_numpy(), abs=1e-4)
 
 
 def test_what_a_recipe_needed_is_counted(study, tried):
     some, _, _ = tried
-    single, mean = (next(e for e in judge_on_test(study, some) if e.method == name) for name in TWO)
+    single, mean = (next(e for e in judge_on_test(study, some) if e.aligner == name) for name in TWO)
     d_model, rows = study.model.info.d_model, study.alignment.split.fit
     sides = [study.text[code][int(row)] for code in (study.source, study.target) for row in rows]
     assert single.cost.parameters == d_model**2
@@ -101,7 +101,7 @@ def test_on_top_of_a_baseline_all_is_fitted_and_judged_where_it_stands(study, wo
     some, _, _ = try_on_dev(asked.study, [RECIPES["incline_single"]])
     branch = some[0].branch
     found = naive(asked.study, study.source, "test", [branch])
-    found = found[found.method == branch.method]
+    found = found[found.aligner == branch.aligner]
     assert entry.test.margin.to_numpy() == pytest.approx(found.margin.to_numpy(), abs=1e-4)
     assert entry.over.margin.to_numpy() == pytest.approx(asked.test.margin.to_numpy())
     assert entry.cost.labels == asked.variant.cost.labels
@@ -111,7 +111,7 @@ def grow_once(given, branches, rows):
     """Doubles the strength of the best branch, once."""
     if any(branch.strength > 1 for branch in branches):
         return []
-    best = choose(rows, rows.method.iloc[-1])
+    best = choose(rows, rows.aligner.iloc[-1])
     return [replace(b, strength=2.0) for b in branches if b.strength == 1 and b.site.layer == best.layer]
 
 
@@ -124,8 +124,8 @@ def test_recipes_grow_in_rounds_and_so_do_their_controls(study):
     )  # fmt: skip
     tried, rows, _ = try_on_dev(study, [growing])
     assert [one.name for one in tried] == ["growing", "growing~random", "growing~shuffled"]
-    assert sorted(rows[rows.method == "growing"].strength.unique()) == [1.0, 2.0]
-    assert len(rows[rows.method == "clean"]) == len(study.items(study.source, "dev"))
+    assert sorted(rows[rows.aligner == "growing"].strength.unique()) == [1.0, 2.0]
+    assert len(rows[rows.aligner == "clean"]) == len(study.items(study.source, "dev"))
 
 
 def test_branches_that_tables_cannot_tell_apart_are_refused(study):

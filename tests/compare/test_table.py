@@ -1,11 +1,9 @@
 """The table of a comparison says what its rows say, in the columns that docs/tables.md tells of."""
 
-import re
-from pathlib import Path
-
 import made_tables
 import pandas as pd
 import pytest
+from tables_page import assert_documented
 
 from workbench.compare.entry import Entry
 from workbench.compare.table import COLUMNS, comparison_table
@@ -14,14 +12,7 @@ from workbench.stats import accuracy
 
 
 def test_every_column_is_documented_and_nothing_else():
-    page = (Path(__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")
-    (mine,) = re.findall(r"\n## comparison\n(.*?)(?=\n## |\Z)", page, flags=re.DOTALL)
-    common = page.partition("\n## In every table\n")[2].partition("\n## ")[0]
-    shared = set(re.findall(r"^\| `([a-z_]+)`", common, flags=re.MULTILINE))
-    rows = re.findall(r"^\| (`.*?) \|", mine, flags=re.MULTILINE)
-    documented = [name for row in rows for name in re.findall(r"`([a-z_]+)`", row)]
-    assert shared <= set(COLUMNS) and len(documented) == len(set(documented))
-    assert set(documented) == set(COLUMNS) - shared
+    assert_documented("comparison", COLUMNS)
 
 
 def test_tables_made_for_figures_have_no_other_columns():

@@ -14,8 +14,8 @@ from workbench.figures import draw_heatmap, gain_heatmap, to_page
 from workbench.stats import paired_interval
 
 
-def rows(method, layer, correct, intervention="replace", model="tiny", strength=1.0):
-    clean = method == "clean"
+def rows(aligner, layer, correct, intervention="replace", model="tiny", strength=1.0):
+    clean = aligner == "clean"
     return pd.DataFrame(
         {
             "model": model,
@@ -23,7 +23,7 @@ def rows(method, layer, correct, intervention="replace", model="tiny", strength=
             "pair": "sw-en",
             "language": "sw",
             "split": "dev",
-            "method": method,
+            "aligner": aligner,
             "intervention": None if clean else intervention,
             "strength": None if clean else strength,
             "layer": pd.array([None if clean else layer] * len(correct), dtype="Int64"),
@@ -105,7 +105,7 @@ def test_the_page_needs_no_network():
 
 def test_markup_in_names_is_shown_and_not_run():
     evil = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
-    data = table(model=evil).assign(method=lambda t: t.method.where(t.method != "shift", f"{evil} & co"))
+    data = table(model=evil).assign(aligner=lambda t: t.aligner.where(t.aligner != "shift", f"{evil} & co"))
     figure = draw_heatmap(gain_heatmap(data))
     page = to_page(figure, evil)
     assert "<script>alert(2)" not in page and "<img src=x" not in page

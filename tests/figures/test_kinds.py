@@ -35,17 +35,17 @@ def test_layers_holds_the_gain_of_the_chosen_branch_and_the_test_number_of_the_c
     spec = make_spec("layers", frames)
     assert [panel.title for panel in spec.panels] == ["ridge", "mean_shift", "shuffled_pairs (control)"]
     for panel in spec.panels:
-        method = panel.title.partition(" ")[0]
+        aligner = panel.title.partition(" ")[0]
         assert len(panel.marks) == 3
         for row, pair in enumerate(panel.rows):
-            picked = the(frames["selection"], pair=pair, method=method)
+            picked = the(frames["selection"], pair=pair, aligner=aligner)
             (mark,) = (mark for mark in panel.marks if mark.row == row)
             assert panel.columns[mark.column] == str(picked["layer"])
             assert mark.text == f"{picked['gain']:+.2f}".replace("0.", ".").replace("-", "−")
             for column, layer in enumerate(map(int, panel.columns)):
                 branch = the(
                     frames["exploration"],
-                    **{"pair": pair, "method": method, "layer": layer, "intervention": "replace"},
+                    **{"pair": pair, "aligner": aligner, "layer": layer, "intervention": "replace"},
                 )
                 assert panel.values[row][column] == branch["gain"]
                 assert panel.hatched[row][column] == (not branch["beyond_band"])
@@ -60,7 +60,7 @@ def test_layers_follows_the_chosen_formula_and_strength(frames):
     selection = frames["selection"].assign(intervention="add_mapped", strength=0.5)
     spec = make_spec("layers", frames | {"selection": selection})
     value = spec.panels[0].values[0][2]
-    wanted = {"pair": "lang00-en", "method": "ridge", "layer": 2}
+    wanted = {"pair": "lang00-en", "aligner": "ridge", "layer": 2}
     assert value == the(frames["exploration"], **wanted, intervention="add_mapped", strength=0.5)["gain"]
 
 
@@ -81,7 +81,7 @@ def test_strengths_shows_the_headline_alone_strongest_at_the_top(frames):
     assert len(spec.panels) == 6 and not any("shift" in panel.title for panel in spec.panels)
     panel = spec.panels[1]
     assert panel.title == "lang00-en, add_mapped" and panel.rows == ("1", "0.5") and not panel.marks
-    wanted = {"pair": "lang00-en", "method": "ridge", "intervention": "add_mapped", "strength": 0.5}
+    wanted = {"pair": "lang00-en", "aligner": "ridge", "intervention": "add_mapped", "strength": 0.5}
     assert panel.values[1][3] == the(frames["exploration"], **wanted, layer=3)["gain"]
     assert [mark.row for mark in spec.panels[0].marks] == [0]
 
@@ -92,7 +92,7 @@ def test_methods_stand_above_the_line_and_controls_below(frames):
         assert not any("*" in row for row in panel.rows[: panel.rule_after])
         assert panel.rule_after == 4 and len(panel.rows) == 6 and len(panel.marks) == 3
         row = panel.rows.index("shuffled_pairs*, add_mapped")
-        wanted = {"pair": panel.title, "method": "shuffled_pairs", "layer": 1, "strength": 1.0}
+        wanted = {"pair": panel.title, "aligner": "shuffled_pairs", "layer": 1, "strength": 1.0}
         assert panel.values[row][1] == the(frames["exploration"], **wanted, intervention="add_mapped")["gain"]
 
 
@@ -101,7 +101,7 @@ def test_alignment_has_a_curve_with_its_interval_for_each_pair(frames):
     assert [panel.title for panel in spec.panels] == list(made_tables.MEASURES)
     curve = spec.panels[1].series[2]
     own = frames["similarity"]
-    own = own[(own.method == "retrieval") & (own.pair == "lang02-en")]
+    own = own[(own.measure == "retrieval") & (own.pair == "lang02-en")]
     assert curve.name == "lang02-en" and curve.x[0] == -1 and curve.y == tuple(own.value)
     assert curve.low == tuple(own.low) and curve.high == tuple(own.high)
     assert set(spec.panels[0].series[0].low) == {None}
@@ -141,7 +141,7 @@ def test_grid_has_the_embedding_and_each_language_once(frames):
 def test_fit_draws_controls_as_controls_and_says_what_it_cuts(frames):
     spec = make_spec("fit", frames)
     assert [one.role for one in spec.panels[0].series] == ["main", "main", "control"]
-    row = the(frames["fit"], pair="lang01-en", method="ridge", layer=4)
+    row = the(frames["fit"], pair="lang01-en", aligner="ridge", layer=4)
     assert spec.panels[1].series[0].y[4] == row["r2"]
     assert spec.panels[0].y.range[0] == -0.5 and "below −0.5" in spec.footer
     assert "800 sentences fitted, 200 held out" in spec.subtitle
@@ -152,8 +152,8 @@ def test_predictors_pairs_each_layer_s_similarity_with_its_mean_gain(frames):
     assert [panel.remark for panel in spec.panels] == ["ρ = −0.50, p = 0.04", "ρ = +0.80, p = 0.04", ""]
     cloud = spec.panels[0].series[1]
     table = frames["exploration"]
-    mine = table[(table.pair == "lang01-en") & (table.method == "ridge") & (table.layer == 3)]
-    value = the(frames["similarity"], pair="lang01-en", method="cka", layer=3)["value"]
+    mine = table[(table.pair == "lang01-en") & (table.aligner == "ridge") & (table.layer == 3)]
+    value = the(frames["similarity"], pair="lang01-en", measure="cka", layer=3)["value"]
     at = cloud.x.index(value)
     assert cloud.y[at] == pytest.approx(mine.gain.mean()) and cloud.notes[at] == ("lang01-en, layer 3",)
     assert len(cloud.x) == LAYERS  # the embedding is not patched
@@ -223,7 +223,7 @@ def test_lens_shares_fill_the_whole(frames):
         own, other, rest = panel.series
         assert own.low == (0.0,) * (LAYERS + 1) and rest.high == (1.0,) * (LAYERS + 1)
         assert own.high == other.low and other.high == rest.low
-    wanted = {"pair": "lang00-en", "language": "lang00", "method": "lens_share_other", "layer": 3}
+    wanted = {"pair": "lang00-en", "language": "lang00", "measure": "lens_share_other", "layer": 3}
     assert spec.panels[0].series[1].y[4] == pytest.approx(the(frames["geometry"], **wanted)["value"])
 
 
@@ -244,7 +244,7 @@ def test_confounds_hatches_what_includes_zero_and_leaves_out_what_does_not_vary(
     assert [panel.title for panel in spec.panels[:2]] == ["lang00-en, length", "lang00-en, shared_tokens"]
     for row in frames["confounds"].dropna(subset=["rho"]).itertuples():
         panel = next(p for p in spec.panels if p.title == f"{row.pair}, {row.confound}")
-        at = panel.rows.index(row.method), panel.columns.index(str(row.layer))
+        at = panel.rows.index(row.measure), panel.columns.index(str(row.layer))
         assert panel.values[at[0]][at[1]] == row.rho
         assert panel.hatched[at[0]][at[1]] == (row.low <= 0 <= row.high)
     constant = frames["confounds"][frames["confounds"].confound == "same_script"]
@@ -301,7 +301,7 @@ def test_tables_hold_every_number_of_the_figure(frames, kind):
 
 def test_markup_in_names_is_text_in_tables(frames):
     selection = frames["selection"].assign(pair="a|b_{c}\\d & 50%-en")
-    spec = make_spec("flips", {"selection": selection[selection.method == "ridge"].head(1)})
+    spec = make_spec("flips", {"selection": selection[selection.aligner == "ridge"].head(1)})
     assert "a\\|b\\_{c}\\\\d" in to_markdown(spec)
     assert "a|b\\_\\{c\\}\\textbackslash{}d \\& 50\\%-en" in to_latex(spec)
 

@@ -105,7 +105,7 @@ def test_nor_where_there_is_more_room(sizes, kind, size, preset):
 
 def test_panels_stand_in_a_grid_as_even_as_can_be(sizes):
     table = sizes["small"]["alignment"]["similarity"]
-    nine = [table[table.method == "cka"].assign(method=f"measure {at}") for at in range(9)]
+    nine = [table[table.measure == "cka"].assign(measure=f"measure {at}") for at in range(9)]
     spec = make_spec("alignment", {"similarity": pd.concat(nine)})
     (figure,) = draw_paper(spec, "acl-wide")
     rows = {}

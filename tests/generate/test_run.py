@@ -80,7 +80,7 @@ def test_branches_meet_dev_prompts_alone_and_test_prompts_come_after_the_choice(
 
 def test_of_equal_branches_the_weakest_is_chosen_and_none_that_clean_equals(generated):
     study, _ = generated
-    branches = [replace(b, method="m") for b in RECIPES["clas_bench"].branches(Ingredients(study))][:3]
+    branches = [replace(b, aligner="m") for b in RECIPES["clas_bench"].branches(Ingredients(study))][:3]
     scores = [Score(0.5, 0.0, 0.6), Score(0.5, 0.0, 0.7), Score(0.5, 0.0, 0.7)]
     assert best(branches, scores, Score(0.0, 0.0, 0.1)) == 1
     assert best(branches[::-1], scores[::-1], Score(0.0, 0.0, 0.1)) == 1

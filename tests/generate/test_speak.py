@@ -25,7 +25,7 @@ def push(planted):
     """A step into the main language at all tokens of one layer, fixed beforehand."""
     branches = RECIPES["clas_bench"].branches(Ingredients(planted.study))
     found = next(b for b in branches if b.site.layer == 5 and b.strength == 1)
-    return replace(found, method="clas_bench")
+    return replace(found, aligner="clas_bench")
 
 
 def texts(planted, prompts, branch, tokens, folder, batch_size=64):
@@ -35,7 +35,7 @@ def texts(planted, prompts, branch, tokens, folder, batch_size=64):
 def test_a_push_into_the_main_language_is_heard_and_one_in_a_random_direction_is_not(
     planted, prompts, push, tmp_path
 ):
-    control = turned(replace(push, method="clas_bench~random"), 0)
+    control = turned(replace(push, aligner="clas_bench~random"), 0)
     there = {
         name: (planted.judge.columns(texts(planted, prompts, b, 40, tmp_path)).language == "x-main").astype(
             float

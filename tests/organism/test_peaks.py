@@ -17,7 +17,7 @@ def found(tmp_path_factory):
 
 def test_every_measure_of_every_map_is_there_at_every_layer(found):
     assert set(found.curves.pair) == {f"{NEAR}-{MAIN}", f"{FAR}-{MAIN}"}
-    assert len(found.curves) == 2 * len(METRICS) * len(MAPS.methods) * 3
+    assert len(found.curves) == 2 * len(METRICS) * len(MAPS.aligners) * 3
     assert list(found.gains.groupby("pair").size()) == [3, 3]
     assert len(found.table) == 2 * len(METRICS)
 
@@ -33,7 +33,7 @@ def test_a_peak_is_the_best_layer_of_the_unmapped_states():
         [
             ("a-b", measure, name, layer, value + (name != "identity"))
             for measure, values in (("retrieval", [0.1, 0.5, 0.3]), ("procrustes", [0.4, 0.6, 0.2]))
-            for name in MAPS.methods
+            for name in MAPS.aligners
             for layer, value in enumerate(values)
         ],
         columns=["pair", "measure", "map", "layer", "value"],

@@ -27,25 +27,25 @@ def about(estimate, half=0.03):
     return Interval(estimate, estimate - half, estimate + half, 0.95, N)
 
 
-def outcome(method, gain, layer):
-    choice = Choice(method, "interpolate", layer, 1.0, gain, gain)
+def outcome(aligner, gain, layer):
+    choice = Choice(aligner, "interpolate", layer, 1.0, gain, gain)
     if layer is None:
-        choice = Choice(method, None, None, None, 0.0, 0.0)
+        choice = Choice(aligner, None, None, None, 0.0, 0.0)
     verdict = Verdict("undecided", about(gain), 0.02, 0.05, 0, 0)
     crossfitted = CrossFit(choice, gain, 0.0, {layer: 5})
-    return Outcome(choice, method in CONTROLS, about(gain), about(0.4 + gain), verdict, crossfitted)
+    return Outcome(choice, aligner in CONTROLS, about(gain), about(0.4 + gain), verdict, crossfitted)
 
 
-def rows(language, method, correct, layer=None):
+def rows(language, aligner, correct, layer=None):
     """Test rows in which that share of the items is right."""
     return pd.DataFrame(
         {
             "split": "test",
             "language": language,
-            "method": method,
-            "intervention": None if method == CLEAN else "interpolate",
+            "aligner": aligner,
+            "intervention": None if aligner == CLEAN else "interpolate",
             "layer": layer,
-            "strength": None if method == CLEAN else 1.0,
+            "strength": None if aligner == CLEAN else 1.0,
             "example": [f"e{i}" for i in range(N)],
             "correct": [i < round(correct * N) for i in range(N)],
         }
@@ -57,7 +57,7 @@ def study(language, gap, gain, layer=4, gains=None, over=None, curves=None, rete
     gains = dict.fromkeys((*NULLS, *METHODS), 0.0) | (gains or {})
     similar = {"retrieval": INSIDE, "cka_debiased": INSIDE} | (curves or {})
     sites = ["embed", *(f"resid_post.{i}" for i in range(LAYERS))]
-    similarity = [pd.DataFrame({"method": m, "site": sites, "value": v}) for m, v in similar.items()]
+    similarity = [pd.DataFrame({"aligner": m, "site": sites, "value": v}) for m, v in similar.items()]
     sweep = [rows(language, CLEAN, 0.4)]
     if layer is not None:
         sweep.append(rows(language, "ridge", 0.4 + gain, layer))
@@ -71,8 +71,8 @@ def study(language, gap, gain, layer=4, gains=None, over=None, curves=None, rete
         retention=None if retention is None else about(retention),
         retained=None,
         refits=None,
-        others=tuple(outcome(method, g, 3) for method, g in gains.items()),
-        headline_over={method: about(0.3) for method in gains} | (over or {}),
+        others=tuple(outcome(aligner, g, 3) for aligner, g in gains.items()),
+        headline_over={aligner: about(0.3) for aligner in gains} | (over or {}),
         model={},
         task="exact",
         pair=f"{language}-{MAIN}",

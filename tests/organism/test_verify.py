@@ -75,7 +75,7 @@ def test_every_other_language_is_patched_into_the_main_one(found):
     for language, study in found.studies.items():
         assert (study.source, study.target, study.task) == (language, MAIN, "organism-exact")
         assert study.n == {"fit": PROMPTS, "held_out": PROMPTS, "dev": TINY.dev, "test": COUNT}
-        assert [o.choice.method for o in (study.headline, *study.others)] == list(LADDER.methods)
+        assert [o.choice.aligner for o in (study.headline, *study.others)] == list(LADDER.aligners)
         for metric in METRICS:
             curve = found.curve(language, metric)
             assert list(curve.index) == ["embed", *(f"resid_post.{layer}" for layer in range(3))]
@@ -103,7 +103,7 @@ def test_what_is_fitted_chosen_and_reported_shares_no_fact(spied):
         assert set(sweep.split) == {"dev", "test"}
         assert set(sweep[sweep.split == "dev"].group) == facts("dev")
         assert set(sweep[sweep.split == "test"].group) <= facts("test")
-        clean = sweep[(sweep.split == "test") & (sweep.method == CLEAN) & (sweep.language == language)]
+        clean = sweep[(sweep.split == "test") & (sweep.aligner == CLEAN) & (sweep.language == language)]
         assert study.baseline.estimate == pytest.approx(clean.correct.mean()) and len(clean) == COUNT
         # The ladder starts from the accuracy that is reported beside it.
         assert study.baseline == found.accuracy["exact"][language]

@@ -28,8 +28,8 @@ def with_dev_rows(folder):
     """Dev rows of every ridge branch: at layer L, item i becomes right if i > L, and wrong if i = L."""
     sweep, items = (pd.read_parquet(folder / f"{name}.parquet") for name in ("sweep", "items"))
     grid = pd.read_parquet(folder / "exploration.parquet")
-    branches = grid[grid.method == "ridge"]
-    clean = sweep[(sweep.method == "clean") & (sweep.language == "sw")].assign(split="dev", seed=None)
+    branches = grid[grid.aligner == "ridge"]
+    clean = sweep[(sweep.aligner == "clean") & (sweep.language == "sw")].assign(split="dev", seed=None)
     dev = [clean.assign(correct=clean.example == "e0", prediction=1, margin=0.0)]
     for branch in branches.to_dict("records"):
         layer = branch["layer"]
@@ -37,7 +37,7 @@ def with_dev_rows(folder):
         number = clean.example.str[1:].astype(int)
         right = (number > layer) | ((number == 0) & (layer > 0))
         dev.append(
-            clean.assign(**about, method="ridge", seed=0, correct=right, prediction=0, margin=number * 0.5)
+            clean.assign(**about, aligner="ridge", seed=0, correct=right, prediction=0, margin=number * 0.5)
         )
     kept = {"layer": "Int64", "seed": "Int64", "prediction": "Int64"}
     pd.concat([sweep.astype(object), *(one.astype(object) for one in dev)]).convert_dtypes().astype(
@@ -51,7 +51,7 @@ def with_dev_rows(folder):
 def grid(source, target):
     """A grid whose value says where it stands: 0.1 × layer + 0.01 × other layer, 0.5 more within."""
     rows = [
-        {"model": "tiny", "pair": f"{source}-{target}", "seed": 0, "method": "cka_debiased"}
+        {"model": "tiny", "pair": f"{source}-{target}", "seed": 0, "aligner": "cka_debiased"}
         | {"split": "held_out", "site": f"resid_post.{i}", "layer": i, "language": one}
         | {"other_site": f"resid_post.{j}", "other_layer": j, "other_language": other}
         | {"value": 0.1 * i + 0.01 * j + 0.5 * (one == other), "n": 30, "note": ""}
@@ -66,7 +66,7 @@ def pca(source, target):
     """Points of both languages, and of the source mapped onto the target; layer 0 has no plane."""
     rng, rows = np.random.default_rng(3), []
     for layer in range(LAYERS):
-        about = {"model": "tiny", "pair": f"{source}-{target}", "seed": 0, "method": "ridge", "n": 8}
+        about = {"model": "tiny", "pair": f"{source}-{target}", "seed": 0, "aligner": "ridge", "n": 8}
         about |= {"split": "held_out", "site": f"resid_post.{layer}", "layer": layer}
         for code, mapped in ((source, False), (target, False), (source, True)):
             middle = 3.0 if code == source and not mapped else -3.0

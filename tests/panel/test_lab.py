@@ -95,17 +95,17 @@ def test_the_panel_follows_the_mouse(page):
 
     page.click_at(*cell(page, 1, 1, page.evaluate(f"{_FIGURE}[1].data.at(-1).y[2]")))
     page.wait(f"{_TEXT}.includes('Layer 1: ridge, add mapped, α = 0.25')")
-    choose(page, "method", "mean shift")
+    choose(page, "aligner", "mean shift")
     page.wait(f"{_FIGURE}[0].layout.title.text.includes('mean shift: gain on dev')")
     choose(page, "measure", "retrieval")
     page.wait(f"{_FIGURE}[1].layout.title.text.includes('retrieval between the languages')")
-    shot(page, "method.png")
+    shot(page, "aligner.png")
 
     assert complaints(page) == []
 
 
 def test_text_of_data_is_never_run(page):
-    choose(page, "method", "ridge")
+    choose(page, "aligner", "ridge")
     page.wait("document.querySelector('.wb-panel .said[lang=ar]')")
     assert "<img src=x onerror" in page.evaluate(_TEXT)
     assert page.evaluate("document.title") != "run"

@@ -27,7 +27,7 @@ def test_every_pair_is_there_and_starts_where_its_choice_is(run, seen):
     for place, pair in enumerate(("hi-en", "sw-ar")):
         panel.pair.value = place
         best = seen[pair].part.headline
-        assert (panel.method.value, panel.layer.value) == (best.method, best.layer)
+        assert (panel.aligner.value, panel.layer.value) == (best.aligner, best.layer)
         assert f"helps: the sentence of {pair}" in text_of(panel, "headline")
         assert "on test +0.250 [0.125, 0.375]" in text_of(panel, "looked_at")
 
@@ -36,7 +36,7 @@ def test_the_heatmap_holds_the_gains_and_marks_the_choice(seen):
     one = seen["sw-ar"]
     (cells,) = specs.gains(one, "ridge").panels
     table = one.part.tables["exploration"]
-    mine = table[table.method == "ridge"]
+    mine = table[table.aligner == "ridge"]
     for row in mine.itertuples():
         label = markup.words(row.intervention) + f", α = {row.strength:g}"
         assert cells.values[cells.rows.index(label)][row.layer] == row.gain
@@ -103,14 +103,14 @@ def test_the_chosen_patch_shows_test_items_and_others_dev_items(seen):
 def test_a_choice_changes_the_rest_at_once(run):
     panel = explore(run)
     panel.pair.value = 1
-    panel.method.value = "mean_shift"
+    panel.aligner.value = "mean_shift"
     panel.measure.value = "retrieval"
     panel.layer.value = 5
     assert "Layer 5: mean shift" in text_of(panel, "looked_at")
     assert '<span class="here">retrieval</span>' in text_of(panel, "similar")
     assert "mean shift" in panel._figures["heat"].figure and "retrieval" in panel._figures["curve"].figure
     panel.pair.value = 0
-    assert (panel.method.value, panel.measure.value) == ("mean_shift", "retrieval"), "kept where it is there"
+    assert (panel.aligner.value, panel.measure.value) == ("mean_shift", "retrieval"), "kept where it is there"
     panel._cell_clicked(2, 1)
     assert (panel.layer.value, panel.label) == (2, "add mapped, α = 0.25")
     panel._point_clicked(-1, 0)

@@ -58,9 +58,9 @@ def test_states_are_captured_once(given, monkeypatch):
 
 def test_gains_on_dev_are_margins_less_the_clean_runs(given):
     study = given.study
-    branches = [replace(b, method="m") for b in single_layers(given.fit(MeanShift()), "add_vector", (1.0,))]
+    branches = [replace(b, aligner="m") for b in single_layers(given.fit(MeanShift()), "add_vector", (1.0,))]
     dev = sweep(study.model, study.items("sw", "dev"), branches, task="tiny", pair="sw-en")
-    clean = dev[dev.method == "clean"].margin.mean()
+    clean = dev[dev.aligner == "clean"].margin.mean()
     expected = [dev[dev.layer == layer].margin.mean() - clean for layer in range(4)]
     assert margin_gains(branches, dev) == pytest.approx(expected)
     # Of generated answers, which have no margin, the score.
@@ -87,15 +87,15 @@ def test_every_recipe_keeps_to_its_word(name, given, study, monkeypatch):
     """Few enough branches, each another, whose maps have a digest; the control is as good a branch."""
     monkeypatch.setattr("workbench.recipes.lape.SHARE", 0.05)
     monkeypatch.setattr("workbench.recipes.learned.TRAINING", Training(steps=2, batch=8))
-    branches = [replace(branch, method="m") for branch in RECIPES[name].branches(given)]
+    branches = [replace(branch, aligner="m") for branch in RECIPES[name].branches(given)]
     assert 0 < len(branches) <= 150
     assert len({tuple(b.columns.values()) for b in branches}) == len(branches)
     examples = study.items("sw", "dev")
-    control = replace(turned(branches[0], seed=1), method="m~random")
+    control = replace(turned(branches[0], seed=1), aligner="m~random")
     facts = plan_facts(study.model, examples, [branches[0], control], {})
     assert facts["branches"] == plan_facts(study.model, examples, [branches[0], control], {})["branches"]
     table = sweep(study.model, examples, [branches[0], control], task="tiny", pair="sw-en", clean=False)
-    sizes = table.groupby("method").patch_size.mean()
+    sizes = table.groupby("aligner").patch_size.mean()
     assert sizes["m"] > 0 and sizes["m~random"] > 0
     if not branches[0].also:  # in cascade the second site of either sees another state
         assert sizes["m~random"] == pytest.approx(sizes["m"], rel=1e-3)
@@ -111,7 +111,7 @@ def test_a_given_map_can_be_kept_on_disk():
 def grown(given, values):
     """What is swept next, given dev margins by set of layers; one round after the other, to the end."""
     recipe = RECIPES["procrustes_greedy"]
-    branches = [replace(b, method="m") for b in recipe.branches(given)]
+    branches = [replace(b, aligner="m") for b in recipe.branches(given)]
     rounds, seen = [], []
     while branches:
         rounds.append(sorted(tuple(site.layer for site, _ in b.parts) for b in branches))
@@ -119,7 +119,7 @@ def grown(given, values):
         rows = [
             b.columns | {"margin": values.get(tuple(site.layer for site, _ in b.parts), -1.0)} for b in seen
         ]
-        dev = pd.DataFrame([*rows, dict.fromkeys(rows[0]) | {"method": "clean", "margin": 0.0}])
+        dev = pd.DataFrame([*rows, dict.fromkeys(rows[0]) | {"aligner": "clean", "margin": 0.0}])
         branches = recipe.grow(given, seen, dev)
     return rounds
 
@@ -147,7 +147,7 @@ def test_a_grown_branch_patches_all_its_layers(given, plain, pairs):
     from sweeps import scale_of
 
     study, recipe = given.study, RECIPES["procrustes_greedy"]
-    first = [replace(b, method="m") for b in recipe.branches(given)]
+    first = [replace(b, aligner="m") for b in recipe.branches(given)]
     examples = study.items("sw", "dev")[:2]
     three = Branch.jointly("m", {Site(b.site.layer): b.map for b in first[:3]}, "interpolate")
     table = sweep(study.model, examples, [three], task="tiny", pair="sw-en", clean=False)

@@ -74,7 +74,7 @@ def test_steering_vectors_patches_the_same(given, study, causal, tokenizer):
     package("steering_vectors")
     from steering_vectors import SteeringVector
 
-    branch = replace(RECIPES["mean_difference_all"].branches(given)[5], method="m")
+    branch = replace(RECIPES["mean_difference_all"].branches(given)[5], aligner="m")
     vector = SteeringVector({branch.site.layer: branch.map.bias_.float()}, "decoder_block")
 
     def log_p(ids, end):
@@ -109,7 +109,7 @@ def test_repeng_patches_the_same(study, causal, tokenizer, monkeypatch):
 @pytest.mark.parametrize("name", ["incline_single", "caa"])
 def test_pyvene_patches_the_same(name, given, study, causal, tokenizer):
     pyvene = package("pyvene")
-    branch = replace(RECIPES[name].branches(given)[-1], method="m")
+    branch = replace(RECIPES[name].branches(given)[-1], aligner="m")
 
     def change(base, source=None):
         image = branch.map.transform(base)

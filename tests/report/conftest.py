@@ -20,7 +20,12 @@ def real(tmp_path_factory):
     """A whole diagnosis of the tiny organism."""
     organism = tiny_organism()
     folder = tmp_path_factory.mktemp("report") / "real"
-    settings = Settings(others=("identity",), interventions=("replace", "interpolate"), strengths=(0.25, 0.5))
+    settings = Settings(
+        aligners=("ridge", "identity"),
+        headline="ridge",
+        interventions=("replace", "interpolate"),
+        strengths=(0.25, 0.5),
+    )
     text, task = organism.text(), organism.task("exact")
     diagnosis = diagnose(load_model(organism.folder), text, [task], [(FAR, MAIN)], folder, settings)
     return folder, diagnosis.run()[0]

@@ -83,11 +83,11 @@ def _layered(about, layers, first=0):
 def _fit(about, layers, rng):
     rows = [
         place
-        | {"method": method, "split": "held_out", "r2": rng.uniform(-2, 1), "r2_median": rng.uniform(0, 1)}
+        | {"aligner": aligner, "split": "held_out", "r2": rng.uniform(-2, 1), "r2_median": rng.uniform(0, 1)}
         | {"cosine": rng.uniform(0, 1), "ratio_to_control": rng.uniform(0, 1), "n_fit": 90, "n_held_out": 30}
         | {"warning": ""}
         for place in _layered(about, layers)
-        for method in METHODS
+        for aligner in METHODS
     ]
     return pd.DataFrame(rows)
 
@@ -96,7 +96,7 @@ def _similarity(about, layers, rng):
     embed = about | {"site": "embed", "layer": None}
     rows = [
         place
-        | {"method": name, "split": "held_out", "value": (value := rng.uniform(0, 1)), "low": value - 0.1}
+        | {"measure": name, "split": "held_out", "value": (value := rng.uniform(0, 1)), "low": value - 0.1}
         | {"high": value + 0.1, "n": 30, "note": ""}
         for place in [embed, *_layered(about, layers)]
         for name in MEASURES
@@ -107,7 +107,7 @@ def _similarity(about, layers, rng):
 def _confounds(about, layers, rng):
     rows = [
         place
-        | {"method": measure, "confound": name, "rho": (rho := rng.uniform(-0.5, 0.5)), "low": rho - 0.2}
+        | {"measure": measure, "confound": name, "rho": (rho := rng.uniform(-0.5, 0.5)), "low": rho - 0.2}
         | {"high": rho + 0.2, "mean": rng.uniform(1, 9), "n": 30, "note": ""}
         for place in _layered(about, layers)
         for measure in MEASURES
@@ -130,7 +130,7 @@ def _pca(about, layers, source, target, sentences=100):
             for sentence, (x, y) in enumerate(cloud):
                 rows.append(
                     place
-                    | {"method": "ridge", "split": "held_out", "language": language, "mapped": mapped}
+                    | {"aligner": "ridge", "split": "held_out", "language": language, "mapped": mapped}
                     | {"sentence": sentence, "x": x, "y": y, "share_x": 0.61, "share_y": 0.08}
                     | {"n": sentences, "note": ""}
                 )
@@ -140,12 +140,12 @@ def _pca(about, layers, source, target, sentences=100):
 def _exploration(about, layers, task, source, rng):
     rows = []
     for place in _layered(about, layers):
-        for method in METHODS:
+        for aligner in METHODS:
             for formula, strength in [("replace", 1.0), *(("add_mapped", s) for s in STRENGTHS)]:
                 gain = float(np.round(rng.normal(0, 0.2), 4))
                 rows.append(
                     place
-                    | {"task": task, "language": source, "method": method, "intervention": formula}
+                    | {"task": task, "language": source, "aligner": aligner, "intervention": formula}
                     | {"positions": "last", "joint": "one", "strength": strength, "split": "dev"}
                     | {"mode": "exploratory", "gain": gain, "low": gain - 0.1, "high": gain + 0.1}
                     | {"band_low": gain - 0.2, "band_high": gain + 0.2, "p": rng.uniform(0, 1)}
@@ -157,7 +157,7 @@ def _exploration(about, layers, task, source, rng):
 def _predictors(about, task, rng):
     rows = [
         about
-        | {"scope": "pair", "method": name, "rho": rng.uniform(-1, 1), "low": np.nan, "high": np.nan}
+        | {"scope": "pair", "measure": name, "rho": rng.uniform(-1, 1), "low": np.nan, "high": np.nan}
         | {"p": rng.uniform(0, 1), "n": 6, "note": "", "task": task}
         for name in MEASURES
     ]
@@ -166,14 +166,14 @@ def _predictors(about, task, rng):
 
 def _selection(about, task, exploration, kind):
     rows = []
-    for method, control in METHODS.items():
-        mine = exploration[exploration.method == method]
+    for aligner, control in METHODS.items():
+        mine = exploration[exploration.aligner == aligner]
         best = mine.loc[mine.gain.idxmax()]
-        headline = method == "ridge"
+        headline = aligner == "ridge"
         over = None if headline else 0.1
         rows.append(
             about
-            | {name: best[name] for name in ("site", "layer", "method", "intervention", "strength")}
+            | {name: best[name] for name in ("site", "layer", "aligner", "intervention", "strength")}
             | {"split": "test", "positions": "last", "joint": "one", "task": task, "control": control}
             | {"headline": headline, "dev_margin_gain": best.margin_gain, "dev_gain": best.gain}
             | {"accuracy": 0.6, "gain": 0.25, "gain_low": 0.125, "gain_high": 0.375, "headline_over": over}
@@ -207,12 +207,12 @@ def _sweep(about, task, languages, best):
             answer = i % 2
             first, then = (answer if right(i) else 1 - answer for right in (before, after))
             rows.append(_row(about, task, language, i, "clean", before(i), first))
-            rows.append(_row(about, task, language, i, best.method, after(i), then, **branch, seed=0))
-            rows.append(_row(about, task, language, i, best.method, False, 0, **branch, seed=1))
+            rows.append(_row(about, task, language, i, best.aligner, after(i), then, **branch, seed=0))
+            rows.append(_row(about, task, language, i, best.aligner, False, 0, **branch, seed=1))
     return pd.DataFrame(rows).astype({"layer": "Int64", "seed": "Int64", "prediction": "Int64"})
 
 
-def _row(about, task, language, i, method, correct, prediction, **branch):
+def _row(about, task, language, i, aligner, correct, prediction, **branch):
     place = {
         "site": None,
         "layer": None,
@@ -224,9 +224,9 @@ def _row(about, task, language, i, method, correct, prediction, **branch):
     return (
         about
         | place
-        | {"task": task, "language": language, "method": method, "split": "test", "example": f"e{i}"}
+        | {"task": task, "language": language, "aligner": aligner, "split": "test", "example": f"e{i}"}
         | {"prediction": prediction, "generated": None, "correct": correct}
-        | {"margin": float(i) if method == "clean" else 2.5 * i}
+        | {"margin": float(i) if aligner == "clean" else 2.5 * i}
     )
 
 

@@ -55,7 +55,7 @@ def test_pointing_at_a_cell_shows_its_numbers(browser, address, alone, best):
     page.hover("td.best")
     tip = words(page, "#tip")
     grid = alone[1]["exploration"]
-    cell = grid[(grid.layer == best.layer) & (grid.method == "ridge") & (grid.strength == best.strength)]
+    cell = grid[(grid.layer == best.layer) & (grid.aligner == "ridge") & (grid.strength == best.strength)]
     gain = cell[cell.intervention == best.intervention].gain.iloc[0]
     assert shown(page, "#tip") and f"gain on dev: +{gain:.3f}" in tip and f"layer {best.layer}: ridge" in tip
     assert "gain on test +.25" in tip
@@ -72,7 +72,7 @@ def test_a_click_opens_the_detail_of_the_layer(browser, address, alone, best):
     assert rows == (alone[1]["exploration"].layer == best.layer).sum()
     assert words(page, "#detail-0 tr.here").startswith("ridge")
     fit = alone[1]["fit"]
-    here = fit[(fit.layer == best.layer) & (fit.method == "ridge")].r2.iloc[0]
+    here = fit[(fit.layer == best.layer) & (fit.aligner == "ridge")].r2.iloc[0]
     assert f"{here:.3f}".replace("-", "−") in words(page, "#detail-0")
     assert page.evaluate("location.hash") == f"#part=0&layer={best.layer}"
     page.click("#detail-0 button")

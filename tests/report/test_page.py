@@ -15,7 +15,6 @@ from report.reading import details, number, parse
 from workbench.errors import InputError, StoreError
 from workbench.report import read_run, to_html, write_report
 from workbench.stats import holm
-from workbench.store import digest_json
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -51,21 +50,21 @@ def test_every_cell_is_the_gain_of_its_branch(alone):
     for cell in cells:
         where = cell.attributes
         branch = grid[grid.layer == int(where["data-layer"])].iloc[int(where["data-row"])]
-        shown.add((branch.method, branch.intervention, branch.strength))
+        shown.add((branch.aligner, branch.intervention, branch.strength))
         first = cell.text.replace("★", "").partition("test")[0]
         assert number(first) == pytest.approx(branch.gain, abs=0.0051)
         assert ("in" in where["class"].split()) == (not branch.beyond_band)
         row = layers[where["data-layer"]][0]["rows"][int(where["data-row"])]
-        assert row[0] == branch.method.replace("_", " ")
+        assert row[0] == branch.aligner.replace("_", " ")
         assert number(row[3]) == pytest.approx(branch.gain, abs=0.00051)
         assert [number(x) for x in row[5].split(",")] == pytest.approx(
             [branch.band_low, branch.band_high], abs=0.00051
         )
-    assert len(cells) == 6 * 2 * len(folders.METHODS), "a row for each method and formula"
-    one_each = {(method, formula) for method, formula, _ in shown}
+    assert len(cells) == 6 * 2 * len(folders.METHODS), "a row for each aligner and formula"
+    one_each = {(aligner, formula) for aligner, formula, _ in shown}
     assert len(shown) == len(one_each), "each at one strength"
     for row in tables["selection"].itertuples():
-        assert (row.method, row.intervention, row.strength) in shown, "at the strength of its choice"
+        assert (row.aligner, row.intervention, row.strength) in shown, "at the strength of its choice"
     (star,) = heat.all("td", class_="best")
     assert int(star.attributes["data-layer"]) == best.layer
     assert number(star.text.partition("test")[2]) == pytest.approx(best.gain, abs=0.0051)
@@ -97,7 +96,7 @@ def test_evidence_agrees_with_selection(alone):
     ).all("tr")[1:]
     for row, one in zip(rows, tables["selection"].itertuples(), strict=True):
         cells = [cell.text for cell in row.children]
-        assert cells[0] == one.method.replace("_", " ") + "*" * one.control
+        assert cells[0] == one.aligner.replace("_", " ") + "*" * one.control
         assert [int(cells[2]), number(cells[3]), number(cells[4]), number(cells[5])] == pytest.approx(
             [one.layer, one.strength, one.dev_gain, one.gain], abs=0.00051
         )
@@ -157,7 +156,7 @@ def test_generated_answers_are_shown_as_they_were_given(alone, tmp_path):
     items["choices"], items["answers"] = [[]] * len(items), [["four", "4"]] * len(items)
     items["answer"] = pd.array([pd.NA] * len(items), dtype="Int64")
     sweep["prediction"] = pd.array([pd.NA] * len(sweep), dtype="Int64")
-    sweep["generated"] = sweep.method.map({"clean": "five <b>", "ridge": "four!"})
+    sweep["generated"] = sweep.aligner.map({"clean": "five <b>", "ridge": "four!"})
     sweep["margin"] = float("nan")
     items.to_parquet(folder / "items.parquet")
     sweep.to_parquet(folder / "sweep.parquet")
@@ -241,8 +240,8 @@ def test_several_studies_have_a_card_and_a_row_each_and_are_corrected_together(t
     (summary,) = root.all("table", class_="summary")
     for row, place, part in zip(summary.all("tr")[1:], "01", run.parts, strict=True):
         cells = [cell.text for cell in row.children]
-        method = f"{part.headline.method}, {part.headline.intervention}".replace("_", " ")
-        assert cells[:4] == [f"{part.pair} · copa", "helps", str(part.layer), method]
+        aligner = f"{part.headline.aligner}, {part.headline.intervention}".replace("_", " ")
+        assert cells[:4] == [f"{part.pair} · copa", "helps", str(part.layer), aligner]
         assert cells[5:7] == ["+0.250", "[0.125, 0.375]"] and cells[7].replace("\u00a0", " ") == "50 %"
         assert row.all("a")[0].attributes["href"] == f"#part-{place}"
         assert root.all("h2", id=f"part-{place}")
@@ -342,15 +341,15 @@ def test_a_patch_at_all_layers_at_once_is_no_cell(tmp_path):
     # by its column `layer`.
     best = {"site": "resid_post.0-5", "layer": 0, "joint": "cascade"}
     chosen = selection[selection.headline].iloc[0]
-    same = (grid.method == "ridge") & (grid.intervention == chosen.intervention)
+    same = (grid.aligner == "ridge") & (grid.intervention == chosen.intervention)
     joint = grid[same & (grid.strength == chosen.strength)].iloc[:1].assign(**best, gain=0.875)
     pd.concat([grid, joint]).to_parquet(tmp_path / "exploration.parquet")
     for name, value in best.items():
         selection.loc[selection.headline, name] = value
-        sweep.loc[sweep.method == "ridge", name] = value
+        sweep.loc[sweep.aligner == "ridge", name] = value
     selection.to_parquet(tmp_path / "selection.parquet")
     # Another way of patching the same layers, which is not the chosen one.
-    other = sweep[sweep.method == "ridge"].assign(joint="from_clean", correct=False)
+    other = sweep[sweep.aligner == "ridge"].assign(joint="from_clean", correct=False)
     pd.concat([other, sweep]).to_parquet(tmp_path / "sweep.parquet")
     root = page_of(tmp_path)
     assert not root.all("td", class_="best") and "+.88" not in root.all("table", class_="heat")[0].text

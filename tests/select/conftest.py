@@ -14,7 +14,7 @@ def branch():
     """The columns that name a branch of one site."""
 
     def name(layer, **more):
-        return {"method": "map", "site": f"resid_post.{layer}", "layer": layer} | PLACE | more
+        return {"aligner": "map", "site": f"resid_post.{layer}", "layer": layer} | PLACE | more
 
     return name
 
@@ -34,7 +34,7 @@ def sweep_table():
                 "margin": margin,
                 "correct": rest[0] if rest else margin > 0,
             }
-            columns |= facts | ({"method": "clean"} if names is None else names)
+            columns |= facts | ({"aligner": "clean"} if names is None else names)
             parts.append(pd.DataFrame(columns, index=range(len(margin)))[list(COLUMNS)].astype(COLUMNS))
         return pd.concat(parts, ignore_index=True)
 

@@ -64,7 +64,7 @@ class Tables:
         clean = [layer is None for layer in layers]
         self.columns = pd.DataFrame(
             {
-                "method": np.repeat(np.where(clean, "clean", METHOD), n),
+                "aligner": np.repeat(np.where(clean, "clean", METHOD), n),
                 "intervention": pd.array(np.repeat(np.where(clean, None, "interpolate"), n), dtype="string"),
                 "layer": pd.array(np.repeat(pd.array(layers, dtype="Int64"), n), dtype="Int64"),
                 "strength": pd.array(np.repeat(pd.array(strengths, dtype="Float64"), n), dtype="Float64"),

@@ -9,17 +9,17 @@ from workbench.select import choose, gain_on_test, rows_of
 
 
 def sweep(split="dev", gains=None, n=100, seed=0):
-    """A table with a clean run and, for each (method, layer), a run whose margin is moved by a gain."""
+    """A table with a clean run and, for each (aligner, layer), a run whose margin is moved by a gain."""
     rng = np.random.default_rng(seed)
     base = rng.normal(size=n)
     parts = []
-    for (method, layer), gain in {("clean", None): 0.0, **(gains or {})}.items():
+    for (aligner, layer), gain in {("clean", None): 0.0, **(gains or {})}.items():
         margin = base + gain
         parts.append(
             pd.DataFrame(
                 {
                     "example": [f"{split}-{i}" for i in range(n)],
-                    "method": method,
+                    "aligner": aligner,
                     "layer": pd.array([layer] * n, dtype="Int64"),
                     "intervention": pd.array([None if layer is None else "replace"] * n, dtype="string"),
                     "strength": pd.array([None if layer is None else 1.0] * n, dtype="Float64"),
@@ -58,7 +58,7 @@ def test_a_tie_goes_to_the_lower_layer():
 def test_the_gain_on_test_is_paired_whatever_the_order_of_rows():
     choice = choose(sweep(gains=GAINS), "map")
     test = sweep("test", GAINS, seed=1)
-    clean, patched = (test[test.method == m] for m in ("clean", "map"))
+    clean, patched = (test[test.aligner == m] for m in ("clean", "map"))
     expected = patched[patched.layer == 1].correct.mean() - clean.correct.mean()
     gain = gain_on_test(test.sample(frac=1, random_state=0), choice)
     assert gain.estimate == pytest.approx(expected)

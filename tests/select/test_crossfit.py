@@ -19,7 +19,7 @@ def table(truth, n=200, layers=16, seed=0, groups=None):
             pd.DataFrame(
                 {
                     "example": [f"e{i}" for i in range(n)],
-                    "method": "clean" if layer is None else "map",
+                    "aligner": "clean" if layer is None else "map",
                     "layer": pd.array([layer] * n, dtype="Int64"),
                     "intervention": pd.array([None if layer is None else "replace"] * n, dtype="string"),
                     "strength": pd.array([None if layer is None else 1.0] * n, dtype="Float64"),

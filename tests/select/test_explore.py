@@ -23,7 +23,7 @@ def table(branch, sweep_table):
 def test_each_row_has_both_intervals_of_its_branch(table):
     found = explore(table)
     assert len(found) == LAYERS and set(found["mode"]) == {"exploratory"}
-    clean = table[table.method == "clean"].correct.to_numpy(dtype=float)
+    clean = table[table.aligner == "clean"].correct.to_numpy(dtype=float)
     runs = [table[table.layer == i].correct.to_numpy(dtype=float) for i in range(LAYERS)]
     groups = [i // 2 for i in range(N)]
     band = max_t_band(np.array(runs).T - clean[:, None], groups)

@@ -75,7 +75,7 @@ def test_generated_answers_have_scores_in_place_of_margins(branch, sweep_table):
     table = sweep_table((None, [0, 0, 1]), (branch(0), [1, 0, 1]))
     scored = table.assign(score=table.margin, margin=np.nan)
     assert np.array_equal(grid_of(scored).margin_gain, grid_of(table).margin_gain)
-    half = table.assign(margin=table.margin.where(table.method == "clean"))
+    half = table.assign(margin=table.margin.where(table.aligner == "clean"))
     with pytest.raises(InputError, match="3 of 3 rows of the sweep have no margin"):
         grid_of(half)
 

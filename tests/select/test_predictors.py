@@ -17,7 +17,7 @@ LAYERS = 12
 def measured(curves, measure="cka", model="m"):
     """Similarity rows of one measure: a curve for each pair."""
     rows = [
-        {"model": model, "pair": pair, "method": measure, "layer": layer, "value": value}
+        {"model": model, "pair": pair, "measure": measure, "layer": layer, "value": value}
         for pair, curve in curves.items()
         for layer, value in enumerate(curve)
     ]
@@ -26,7 +26,7 @@ def measured(curves, measure="cka", model="m"):
 
 def gains(curves, model="m"):
     """Gains of two strengths each, whose mean is the curve."""
-    rows = measured(curves, model=model).rename(columns={"value": "gain"}).drop(columns="method")
+    rows = measured(curves, model=model).rename(columns={"value": "gain"}).drop(columns="measure")
     return pd.concat([rows.assign(gain=rows.gain + d) for d in (0.25, -0.25)])
 
 

@@ -19,7 +19,12 @@ def study(tmp_path_factory):
         FAR,
         MAIN,
         folder,
-        Settings(interventions=("replace", "interpolate"), strengths=(0.25, 0.5)),
+        Settings(
+            aligners=("ridge", "mean_shift", "identity", "shuffled_pairs", "random_equal_norm"),
+            headline="ridge",
+            interventions=("replace", "interpolate"),
+            strengths=(0.25, 0.5),
+        ),
     )
 
 

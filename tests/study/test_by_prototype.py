@@ -10,7 +10,9 @@ from workbench.models import load_model
 from workbench.study import Settings, Study
 from workbench.sweep import CLEAN
 
-BY = Settings(choices_by="prototype", interventions=("replace",), strengths=(1.0,), refits=0)
+BY = Settings(
+    headline="ridge", choices_by="prototype", interventions=("replace",), strengths=(1.0,), refits=0
+)
 
 
 def study_of(task, folder):
@@ -34,7 +36,7 @@ def test_classes_are_those_of_the_targets_fit_items(tmp_path):
     means = np.array([states[labels == k].mean(0) for k in range(3)])
     means /= np.linalg.norm(means, axis=1, keepdims=True)
     sweep = result.tables["sweep"]
-    clean = sweep[sweep.method == CLEAN]
+    clean = sweep[sweep.aligner == CLEAN]
     for language in (FAR, MAIN):
         items = study.items(language, "dev")
         here = states_of(study.model, items)

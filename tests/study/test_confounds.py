@@ -38,13 +38,13 @@ def test_the_table_holds_rank_correlations_over_held_out_sentences(study):
     table = alignment.confounds_table(states)
     rows = alignment.split.test
     assert set(table.site) == {str(site) for site in states.sites} and set(table.n) == {len(rows)}
-    assert table.groupby(["site", "method"]).size().to_dict() == {
+    assert table.groupby(["site", "measure"]).size().to_dict() == {
         (str(site), measure): 5 for site in states.sites for measure in METRICS
     }
     x, y = (states.at("resid_post.1", code)[rows] for code in (alignment.source, alignment.target))
     sides = ([study.text[code][int(row)] for row in rows] for code in (alignment.source, alignment.target))
     properties = text_properties(study.model.tokens, *sides)
-    found = table[table.site == "resid_post.1"].set_index(["method", "confound"])
+    found = table[table.site == "resid_post.1"].set_index(["measure", "confound"])
     for measure, metric in METRICS.items():
         scores = metric.by_sentence(x, y) * (1 if metric.higher_is_better else -1)
         for name, values in properties.items():
@@ -64,6 +64,6 @@ def test_a_site_with_nothing_to_compare_has_its_reason(study):
         for code, one in states.captured.items()
     }
     table = study.alignment.confounds_table(replace(states, captured=flat))
-    embed = table[(table.site == "embed") & (table.method == "cka")]
+    embed = table[(table.site == "embed") & (table.measure == "cka")]
     assert len(embed) == 5 and embed.rho.isna().all() and embed.note.str.contains("equal").all()
     assert len(table) == len(states.sites) * len(METRICS) * 5

@@ -16,8 +16,8 @@ def test_points_are_those_of_the_learning_curve(study):
     states = alignment.capture()
     source, target = (states.states(code, COMPONENT) for code in (study.source, study.target))
     table = alignment.curve_table(states, sizes=[20, 10, 32], draws=3)
-    assert set(table.method) == {name for name in study.settings.methods if name not in CONTROLS}
-    ridge = table[table.method == "ridge"].set_index(["layer", "n_fit", "draw"]).r2
+    assert set(table.aligner) == {name for name in study.settings.aligners if name not in CONTROLS}
+    ridge = table[table.aligner == "ridge"].set_index(["layer", "n_fit", "draw"]).r2
     expected = learning_curve(
         Ridge(),
         source,
@@ -45,6 +45,6 @@ def test_what_has_no_curve_is_refused(study):
     states = study.alignment.capture()
     with pytest.raises(InputError, match="33 pairs: there are 32"):
         study.alignment.curve_table(states, sizes=[33])
-    controls = replace(study.alignment, settings=Settings(headline="identity", others=()))
+    controls = replace(study.alignment, settings=Settings(aligners=("identity",), headline="identity"))
     with pytest.raises(InputError, match="no control"):
         controls.curve_table(states)

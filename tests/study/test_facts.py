@@ -13,7 +13,7 @@ TOKENS = pd.DataFrame({"language": ["sw", "en"], "sentences": 2, "tokens": [9, 6
 def rows(language: str, right: list[int]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "method": CLEAN,
+            "aligner": CLEAN,
             "language": language,
             "example": [str(i) for i in range(len(right))],
             "group": None,

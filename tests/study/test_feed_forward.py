@@ -49,7 +49,7 @@ def test_values_are_those_of_activations_before_the_down_projection(study, table
         a = states.at(Site(layer, "mlp_act"), language)[alignment.split.test].double().numpy()
         expected = ends(study, language, layer)
         assert np.abs(a - expected).max() < 1e-5 * np.abs(expected).max()
-        own = at[at.language == language].set_index("method")
+        own = at[at.language == language].set_index("measure")
         size = np.abs(a)
         sparse = (size <= 0.1 * size.max(1, keepdims=True)).mean(1)
         scaled = (a - a.min(1, keepdims=True)) / np.ptp(a, axis=1)[:, None]
@@ -63,15 +63,15 @@ def test_values_are_those_of_activations_before_the_down_projection(study, table
         halves = spearmanr(a[::2].mean(0), a[1::2].mean(0)).statistic
         assert own.value["rank_correlation"] == pytest.approx(halves, abs=1e-9)
     pair = at[at.language.isna()].iloc[0]
-    assert pair.method == "rank_correlation"
+    assert pair.measure == "rank_correlation"
     assert pair.value == pytest.approx(spearmanr(*means).statistic, abs=1e-9)
 
 
 def test_every_layer_has_seven_rows_with_intervals_around_the_values(study, table):
     per_layer = ["flatness"] * 2 + ["sparsity"] * 2 + ["rank_correlation"] * 3
-    assert table.method.tolist() == per_layer * study.model.info.n_layers
+    assert table.measure.tolist() == per_layer * study.model.info.n_layers
     assert (table.low <= table.value).all() and (table.value <= table.high).all()
-    assert (table.low[table.method != "rank_correlation"] >= 0).all() and (table.high <= 1).all()
+    assert (table.low[table.measure != "rank_correlation"] >= 0).all() and (table.high <= 1).all()
 
 
 def test_sentences_of_one_document_have_values_without_intervals(study):
@@ -83,7 +83,7 @@ def test_sentences_of_one_document_have_values_without_intervals(study):
     one = feed_forward_table(*where, ["all"] * len(rows))
     assert four.low.notna().all() and (four.note == "").all()
     assert one.low.isna().all() and (one.note != "").all()
-    halves = (one.method == "rank_correlation") & one.language.notna()
+    halves = (one.measure == "rank_correlation") & one.language.notna()
     assert one.value[~halves].equals(four.value[~halves]) and one.value[halves].isna().all()
     alone = study.alignment.feed_forward_table()
     assert four.value.equals(alone.value), "every other document is every other sentence here"
@@ -101,9 +101,9 @@ def test_neurons_that_are_all_alike_have_no_order(study):
     }
     where = (study.source, study.target, alignment.split.test)
     table = feed_forward_table(alignment.facts, replace(states, captured=flat), {}, *where)
-    ranks = table[table.method == "rank_correlation"]
+    ranks = table[table.measure == "rank_correlation"]
     assert ranks.value.isna().all() and ranks.note.str.contains("equally active").all()
-    assert table.value[table.method == "flatness"].tolist() == pytest.approx([1] * 6)
+    assert table.value[table.measure == "flatness"].tolist() == pytest.approx([1] * 6)
 
 
 def test_a_model_that_does_not_show_its_neurons_says_so(study, tmp_path):

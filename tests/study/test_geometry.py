@@ -17,7 +17,7 @@ def table(study):
 def test_each_language_and_the_pair_have_their_rows_at_every_site(study, table):
     sites = study.model.info.n_layers + 1
     for name, geometry in GEOMETRY.items():
-        rows = table[table.method == name]
+        rows = table[table.measure == name]
         assert len(rows) == sites * (2 if geometry.languages == 1 else 1)
         assert rows.language.isna().all() == (geometry.languages == 2)
 
@@ -45,7 +45,7 @@ def test_the_lens_is_the_model_s_own_readout(study, table):
     h = states.at(Site(1), study.source)[rows]
     with torch.no_grad():
         p = model.unembed(model.final_norm(h)).double().softmax(-1)
-    at = table[(table.site == "resid_post.1") & (table.language == study.source)].set_index("method").value
+    at = table[(table.site == "resid_post.1") & (table.language == study.source)].set_index("measure").value
     assert at["lens_entropy"] == pytest.approx(float(-(p * p.log()).sum(-1).mean()), rel=1e-5)
     assert at["lens_share_own"] == pytest.approx(float(p[:, own[0]].sum(-1).mean()), rel=1e-5)
     assert at["lens_share_other"] == pytest.approx(float(p[:, own[1]].sum(-1).mean()), rel=1e-5)

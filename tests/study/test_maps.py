@@ -7,16 +7,18 @@ from workbench.errors import InputError, StoreError
 from workbench.study.maps import load_maps, save_maps
 
 
-@pytest.mark.parametrize("method", ["ridge", "mean_shift", "identity", "shuffled_pairs", "random_equal_norm"])
-def test_saved_maps_map_every_row_as_before(maps, study, tmp_path, method):
+@pytest.mark.parametrize(
+    "aligner", ["ridge", "mean_shift", "identity", "shuffled_pairs", "random_equal_norm"]
+)
+def test_saved_maps_map_every_row_as_before(maps, study, tmp_path, aligner):
     states = study.alignment.capture()
-    path = tmp_path / "pair" / method
-    save_maps(maps[method], path, {"pair": study.pair})
+    path = tmp_path / "pair" / aligner
+    save_maps(maps[aligner], path, {"pair": study.pair})
     again, card = load_maps(path)
-    assert card == {"pair": study.pair} and len(again) == len(maps[method])
+    assert card == {"pair": study.pair} and len(again) == len(maps[aligner])
     for layer in range(len(again)):
         rows = states.at(f"resid_post.{layer}", study.source)
-        assert torch.equal(again.transform(layer, rows), maps[method].transform(layer, rows))
+        assert torch.equal(again.transform(layer, rows), maps[aligner].transform(layer, rows))
 
 
 def test_what_is_damaged_or_missing_is_refused(maps, tmp_path):

@@ -22,7 +22,7 @@ def places(table):
 
 def test_a_study_has_the_headline_s_map_at_every_layer(study, result):
     table = result.tables["pca"]
-    assert set(table.method) == {result.headline.choice.method}
+    assert set(table.aligner) == {result.headline.choice.aligner}
     assert sorted(set(table.layer)) == [0, 1, 2] and set(table.split) == {"held_out"}
     kinds = table.groupby(["layer", "language", "mapped"]).sentence.agg(list)
     drawn = study.alignment.split.test.tolist()

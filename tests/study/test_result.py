@@ -19,18 +19,18 @@ def known(choices):
     return {name: CrossFit(one, one.accuracy_gain, 0.0, {one.layer: 5}) for name, one in choices.items()}
 
 
-ALONE = Settings(others=(), refits=0)
+ALONE = Settings(aligners=("ridge",), headline="ridge", strengths=(1.0,), refits=0)
 HERE, PATCHED = [1, 0, 0, 0, 0, 0] * 2, [1, 1, 1, 1, 0, 0] * 2
 THERE, HARMED = [1, 1, 1, 1, 1, 0] * 2, [1, 1, 0, 1, 0, 0] * 2
 
 
-def rows(language, method, correct, reverse=False):
-    clean = method == CLEAN
+def rows(language, aligner, correct, reverse=False):
+    clean = aligner == CLEAN
     table = pd.DataFrame(
         {
             "language": language,
             "split": "test",
-            "method": method,
+            "aligner": aligner,
             "intervention": None if clean else "replace",
             "layer": pd.array([None if clean else 1] * len(correct), dtype="Int64"),
             "strength": pd.array([None if clean else 1.0] * len(correct), dtype="Float64"),
@@ -94,9 +94,9 @@ def test_a_study_computes_them_from_its_own_sweep(study, maps):
     test = study.test(maps, choices, study.alignment.capture())
     found = judge(test, FAR, known(choices), study.settings)
 
-    def correct(language, method):
+    def correct(language, aligner):
         first = test.seed.isna() | (test.seed == 0)
-        some = test[(test.language == language) & (test.method == method) & first].set_index("example")
+        some = test[(test.language == language) & (test.aligner == aligner) & first].set_index("example")
         return some.correct.astype(float).sort_index()
 
     there, here = correct(MAIN, CLEAN), correct(FAR, CLEAN)
@@ -104,5 +104,5 @@ def test_a_study_computes_them_from_its_own_sweep(study, maps):
     assert found.retention.estimate == pytest.approx((correct(MAIN, "ridge") - there).mean())
     assert found.beyond_half.estimate == pytest.approx((patched - (here + there) / 2).mean())
     nothing = study.test(maps, {"ridge": NONE, "identity": choices["identity"]}, study.alignment.capture())
-    assert set(nothing[nothing.language == MAIN].method) == {CLEAN}
+    assert set(nothing[nothing.language == MAIN].aligner) == {CLEAN}
     assert judge(nothing, FAR, known(choices | {"ridge": NONE}), study.settings).retention is None

@@ -1,7 +1,5 @@
 """The whole path, on a model so small that it knows nothing; and, in full, on the one that ships."""
 
-import json
-
 import pandas as pd
 import pytest
 from organism_models import FAR, MAIN
@@ -11,6 +9,7 @@ from workbench.errors import InputError
 from workbench.models import load_model
 from workbench.organism import shipped
 from workbench.select import Choice, thaw
+from workbench.store import read_json
 from workbench.study import Settings, Study
 from workbench.sweep import CLEAN
 from workbench.tasks import ChoiceTask
@@ -25,21 +24,21 @@ def test_the_counts_add_up(result):
 def test_a_formula_without_a_strength_is_run_once(study, maps):
     branches = study.branches(maps)
     variants = [("replace", 1.0), ("interpolate", 0.25), ("interpolate", 0.5)]
-    for method in study.settings.methods:
+    for aligner in study.settings.aligners:
         for layer in range(3):
-            own = [b for b in branches if b.method == method and b.site.layer == layer]
+            own = [b for b in branches if b.aligner == aligner and b.site.layer == layer]
             assert sorted((b.intervention, b.strength) for b in own) == sorted(variants)
-    assert len(branches) == len(study.settings.methods) * 3 * len(variants)
+    assert len(branches) == len(study.settings.aligners) * 3 * len(variants)
 
 
 def test_dev_holds_every_branch_and_test_only_what_was_chosen(result):
     sweep = result.tables["sweep"]
-    patched = sweep[(sweep.language == FAR) & (sweep.method != CLEAN)]
-    rows = patched.groupby(["split", "method", "intervention", "layer", "strength"]).size()
+    patched = sweep[(sweep.language == FAR) & (sweep.aligner != CLEAN)]
+    rows = patched.groupby(["split", "aligner", "intervention", "layer", "strength"]).size()
     assert len(rows["dev"]) == 5 * 3 * 3 and set(rows["dev"]) == {16}
     tested = {branch[1:]: count for branch, count in rows.items() if branch[0] == "test"}
     chosen = {
-        (c.method, c.intervention, c.layer, c.strength): 20
+        (c.aligner, c.intervention, c.layer, c.strength): 20
         for c in (outcome.choice for outcome in (result.headline, *result.others))
         if c.layer is not None
     }
@@ -47,18 +46,18 @@ def test_dev_holds_every_branch_and_test_only_what_was_chosen(result):
 
 
 def test_target_items_meet_the_headline_alone(study, maps):
-    choices = {m: Choice(m, "replace", 1, 1.0, 0.1, 0.1) for m in study.settings.methods}
+    choices = {m: Choice(m, "replace", 1, 1.0, 0.1, 0.1) for m in study.settings.aligners}
     sweep = study.test(maps, choices, study.alignment.capture())
     assert set(sweep.split) == {"test"}
-    assert set(sweep[sweep.language == FAR].method) == {CLEAN, *study.settings.methods}
+    assert set(sweep[sweep.language == FAR].aligner) == {CLEAN, *study.settings.aligners}
     there = sweep[sweep.language == MAIN]
-    assert there.method.value_counts().to_dict() == {CLEAN: 20, study.settings.headline: 20}
+    assert there.aligner.value_counts().to_dict() == {CLEAN: 20, study.settings.headline: 20}
 
 
 def test_the_headline_is_fitted_anew_on_other_draws(study, maps):
     choices = {"ridge": Choice("ridge", "replace", 1, 1.0, 0.1, 0.1)}
     sweep = study.test(maps, choices, study.alignment.capture())
-    own = sweep[(sweep.language == FAR) & (sweep.method == "ridge")]
+    own = sweep[(sweep.language == FAR) & (sweep.aligner == "ridge")]
     assert own.seed.value_counts().to_dict() == dict.fromkeys(range(6), 20), "the map and five refits"
     margins = own.set_index(["seed", "example"]).margin.unstack("seed")
     assert margins.T.drop_duplicates().shape[0] == 6, "no two fits are the same"
@@ -67,12 +66,12 @@ def test_the_headline_is_fitted_anew_on_other_draws(study, maps):
 def test_gains_are_those_of_the_sweep_table(result):
     sweep = result.tables["sweep"]
     test = sweep[(sweep.split == "test") & (sweep.language == FAR)]
-    clean = test[test.method == CLEAN].correct.mean()
+    clean = test[test.aligner == CLEAN].correct.mean()
     assert result.baseline.estimate == pytest.approx(clean)
     for outcome in (result.headline, *result.others):
         assert outcome.accuracy.estimate == pytest.approx(clean + outcome.gain.estimate)
-        assert outcome.is_control == (outcome.choice.method in CONTROLS)
-        assert result.outcome(outcome.choice.method) is outcome
+        assert outcome.is_control == (outcome.choice.aligner in CONTROLS)
+        assert result.outcome(outcome.choice.aligner) is outcome
 
 
 def test_what_is_written_is_what_was_returned(study, result):
@@ -80,9 +79,11 @@ def test_what_is_written_is_what_was_returned(study, result):
         pd.testing.assert_frame_equal(pd.read_parquet(result.paths[name]), table, check_dtype=False)
     page = result.paths["heatmap"].read_text()
     assert page.startswith("<!doctype html>") and study.settings.headline in page
-    manifest = json.loads(result.paths["manifest"].read_text())
-    assert manifest["n"] == result.n and len(manifest["model"]["weights_digest"]) == 64
-    assert manifest["settings"] == study.settings.to_json()
+    manifest = read_json(result.paths["manifest"])
+    assert manifest["n"] == result.n and set(manifest["files"]) >= {f"{name}.parquet" for name in result.tables}
+    specified = read_json(study.folder / "specification.json")
+    assert len(specified["model"]["weights_digest"]) == 64
+    assert specified["settings"] == study.settings.to_json()
 
 
 def test_a_second_run_finds_the_same(study, result):
@@ -110,7 +111,9 @@ def test_target_items_must_be_the_same_ones(study, tmp_path):
 
 def test_without_target_items_there_is_a_verdict_but_no_gap(study, tmp_path):
     half = ChoiceTask("half", tuple(e for e in study.task.all if e.language == FAR))
-    settings = Settings(others=("identity",), interventions=("replace",))
+    settings = Settings(
+        aligners=("ridge", "identity"), headline="ridge", interventions=("replace",), strengths=(1.0,)
+    )
     result = Study(study.model, study.text, half, FAR, MAIN, tmp_path, settings).run()
     assert result.gap is None and result.ceiling is None and result.retained is None
     assert "gap" not in result.sentence and result.facts.worth_going_on
@@ -119,7 +122,7 @@ def test_without_target_items_there_is_a_verdict_but_no_gap(study, tmp_path):
 
 @pytest.mark.parametrize("way", ["cascade", "from_clean"])
 def test_all_layers_can_be_patched_at_once(study, tmp_path, way):
-    settings = Settings(others=(), interventions=("add_mapped",), strengths=(0.1,), joint=(way,))
+    settings = Settings(aligners=("ridge",), interventions=("add_mapped",), strengths=(0.1,), joint=(way,))
     here = Study(study.model, study.text, study.task, FAR, MAIN, tmp_path, settings)
     maps, states = here.alignment.fit(here.alignment.capture()), here.alignment.capture()
     joint = [branch for branch in here.branches(maps) if branch.joint != "one"]
@@ -132,11 +135,13 @@ def test_all_layers_can_be_patched_at_once(study, tmp_path, way):
 
 
 def test_the_method_can_be_chosen_on_dev_too(study, result, tmp_path):
-    settings = Settings.of(("mean_shift", "ridge", "identity"), interventions=("replace",))
+    settings = Settings(
+        aligners=("mean_shift", "ridge", "identity"), interventions=("replace",), strengths=(1.0,)
+    )
     found = Study(study.model, study.text, study.task, FAR, MAIN, tmp_path, settings).run()
-    gains = {o.choice.method: o.choice.smoothed_gain for o in found.outcomes if not o.is_control}
-    assert found.headline.choice.method == max(gains, key=gains.get)
-    assert found.tables["selection"].set_index("method").headline[found.headline.choice.method]
+    gains = {o.choice.aligner: o.choice.smoothed_gain for o in found.outcomes if not o.is_control}
+    assert found.headline.choice.aligner == max(gains, key=gains.get)
+    assert found.tables["selection"].set_index("aligner").headline[found.headline.choice.aligner]
 
 
 @pytest.mark.full
@@ -145,15 +150,15 @@ def test_the_organism_that_ships_has_a_gap_that_a_map_narrows(tmp_path):
     text, task = organism.text().select(range(600)), organism.task("exact").first(dev=300, test=1000)
     result = Study(load_model(organism.folder), text, task, "x-poor-far", "x-main", tmp_path).run()
     assert result.ceiling.low > 0.95 and result.gap.low > 0.25
-    assert result.headline.choice.method == "ridge" and result.headline.gain.low > 0
+    assert result.headline.choice.aligner == "ridge" and result.headline.gain.low > 0
     assert result.headline_over["shuffled_pairs"].low > 0
 
 
 def test_choices_were_frozen_and_are_those_reported(result):
     frozen = thaw(result.paths["choices"])
-    assert frozen == {o.choice.method: o.choice for o in (result.headline, *result.others)}
-    selection = result.tables["selection"].set_index("method")
+    assert frozen == {o.choice.aligner: o.choice for o in (result.headline, *result.others)}
+    selection = result.tables["selection"].set_index("aligner")
     for outcome in (result.headline, *result.others):
-        row = selection.loc[outcome.choice.method]
+        row = selection.loc[outcome.choice.aligner]
         assert row.verdict == outcome.verdict.kind and row.agreement == outcome.crossfit.agreement
         assert row.gained - row.lost == round(outcome.gain.estimate * row.n)

@@ -40,7 +40,7 @@ def test_it_does_what_it_did(study, branch, batch, maps, tmp_path):
     saved.check(study.model)
     [patch] = saved.patches
     assert (patch.site, patch.strength, patch.positions) == (Site(1), 0.5, "prompt")
-    assert saved.card["test"] == {"gain": 0.25} and saved.card["branch"]["method"] == "ridge"
+    assert saved.card["test"] == {"gain": 0.25} and saved.card["branch"]["aligner"] == "ridge"
     from workbench.intervene import INTERVENTIONS, Patch
 
     mine = Patch(Site(1), INTERVENTIONS["interpolate"], maps["ridge"][1].transform, 0.5, "prompt")

@@ -8,37 +8,48 @@ from workbench.align import Ridge
 from workbench.align.least_squares import LeastSquares
 from workbench.errors import InputError
 from workbench.study import Settings
+from workbench.study.estimators import check_names, estimators
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"headline": "rigde"}, "unknown method 'rigde': did you mean 'ridge'"),
-        ({"others": ("identiti",)}, "unknown method 'identiti': did you mean 'identity'"),
+        ({"headline": "rigde"}, "unknown headline 'rigde': did you mean 'ridge'"),
+        ({"aligners": ("ridge", "identiti")}, "unknown aligner 'identiti': did you mean 'identity'"),
         ({"interventions": ("replac",)}, "unknown intervention 'replac': did you mean 'replace'"),
-        ({"others": ("ridge",)}, "named twice"),
+        ({"aligners": ("ridge", "ridge")}, "named twice"),
         ({"interventions": ("replace", "replace")}, "named twice"),
         ({"strengths": (0.5, 0.5)}, "named twice"),
-        ({"interventions": ()}, "at least one intervention"),
-        ({"strengths": ()}, "at least one intervention and one strength"),
-        ({"headline": "shuffled_pairs", "others": ()}, "cannot be the headline"),
+        ({"interventions": ()}, "needs an intervention"),
+        ({"strengths": ()}, "needs a strength"),
+        ({"aligners": ("identity",)}, "at least one aligner is needed"),
+        ({"headline": "shuffled_pairs"}, "cannot be the headline"),
+        ({"batch_size": 0}, "one item at least"),
+        ({"seed": -1}, "not negative"),
+        ({"strengths": (float("nan"),)}, "finite"),
+        ({"positions": "lost"}, "did you mean 'last'"),
+        ({"joint": ("cascad",)}, "did you mean 'cascade'"),
+        ({"choices_by": "plane"}, "did you mean 'plain'"),
     ],
 )
 def test_wrong_settings_are_refused(wrong, says):
     with pytest.raises(InputError, match=says):
-        Settings(**wrong)
+        check_names(Settings(**wrong))
 
 
 @pytest.mark.parametrize(("headline", "kind"), [("ridge", Ridge), ("least_squares", LeastSquares)])
 def test_a_control_wraps_the_headline(headline, kind):
-    settings = Settings(headline=headline, others=("shuffled_pairs", "random_equal_norm"), seed=7)
-    estimators = settings.estimators()
-    assert list(estimators) == [headline, "shuffled_pairs", "random_equal_norm"]
-    for name in settings.others:
-        assert type(estimators[name].aligner) is kind and estimators[name].seed == 7
+    settings = Settings(
+        aligners=(headline, "shuffled_pairs", "random_equal_norm"), headline=headline, seed=7
+    )
+    found = estimators(settings)
+    assert list(found) == [headline, "shuffled_pairs", "random_equal_norm"]
+    for name in settings.aligners[1:]:
+        assert type(found[name].aligner) is kind and found[name].seed == 7
 
 
 def test_settings_are_json():
     settings = Settings(strengths=(0.5, 1.0))
     assert json.loads(json.dumps(settings.to_json())) == settings.to_json()
     assert settings.to_json()["strengths"] == [0.5, 1.0]
+    assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings

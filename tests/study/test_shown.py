@@ -18,7 +18,7 @@ def test_a_result_shows_its_verdict_and_every_method_s_choice(result):
     shown = result._repr_html_()
     assert result.sentence.split(":")[0] in shown and len(shown) < SMALL
     for outcome in result.outcomes:
-        assert outcome.choice.method.replace("_", " ") in shown
+        assert outcome.choice.aligner.replace("_", " ") in shown
         assert estimate(outcome.gain) in shown
     assert estimate(result.gap) in shown and str(result.paths["manifest"].parent) in shown
     assert repr(result).startswith("StudyResult(") and "DataFrame" not in repr(result)

@@ -33,7 +33,7 @@ def grouped(study, of):
 def test_means_over_queries_have_intervals_over_queries_and_sets_the_jackknife_s(study, states, at_layer_1):
     x, y = at_layer_1
     table = study.alignment.similarity_table(states, blocks=4)
-    at = table[table.site == "resid_post.1"].set_index("method")
+    at = table[table.site == "resid_post.1"].set_index("measure")
     for name, metric in METRICS.items():
         if metric.per_query is not None:
             scores = metric.per_query(x, y)
@@ -72,7 +72,7 @@ def test_sentences_of_one_document_count_as_one(study, states, at_layer_1):
     held_out = alignment.split.test
     groups = [f"document {row // 4}" for row in held_out]
     assert alignment.groups == groups and 1 < len(set(groups)) < len(held_out)
-    table = alignment.similarity_table(states, blocks=20).set_index(["site", "method"])
+    table = alignment.similarity_table(states, blocks=20).set_index(["site", "measure"])
     x, y = (states.at("resid_post.1", code)[held_out] for code in (study.source, study.target))
     one = accuracy(METRICS["retrieval"].per_query(x, y).numpy(), groups)
     row = table.loc[("resid_post.1", "retrieval")]
@@ -94,7 +94,7 @@ def test_chance_stands_beside_every_value(study, states, at_layer_1):
     assert len(table) == len(states.sites) * len(METRICS) and set(table.draws) == {19}
     for name in ("cka", "procrustes", "mexa"):
         found = permutation_null(METRICS[name], *at_layer_1, draws=19, seed=study.settings.seed)
-        row = table[(table.site == "resid_post.1") & (table.method == name)].iloc[0]
+        row = table[(table.site == "resid_post.1") & (table.measure == name)].iloc[0]
         assert (row.value, row.p) == pytest.approx((found.value, found.p)) and row.note == ""
         expected = (*np.quantile(found.null, [0.05, 0.95]), np.mean(found.null.numpy()))
         assert (row.null_low, row.null_high, row.null_mean) == pytest.approx(expected)
@@ -118,7 +118,7 @@ def test_every_layer_meets_every_layer_within_and_across(study, states):
         ]
         assert wide.to_numpy() == pytest.approx(np.array(expected))
     other = study.alignment.grid_table(states, "retrieval")
-    assert set(other.method) == {"retrieval"} and other.value.between(0, 1).all()
+    assert set(other.measure) == {"retrieval"} and other.value.between(0, 1).all()
     with pytest.raises(InputError, match="did you mean 'cka_debiased'"):
         study.alignment.grid_table(states, "cka_debised")
 

@@ -97,7 +97,7 @@ def test_choices_have_scores_but_answers_no_margins(tmp_path):
     model = tiny_of("llama")
     branch = Branch.jointly("m", {b.site: b.map for b in joint_grid(model)[:1]}, "add_mapped", 0.5)
     table = sweep(model, asked(), [branch], **TASK, scorer="exact", max_new_tokens=3)
-    assert (table[table.method == "m"].patch_size > 0.01).all()
+    assert (table[table.aligner == "m"].patch_size > 0.01).all()
     table.to_parquet(tmp_path / "t.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "t.parquet"), table)
 

@@ -110,15 +110,16 @@ def test_rows_are_those_by_hand(architecture, backend, layer):
     patched = np.array(
         [state(model, e.prompt, Site(layer), lambda h: h + 0.7 * some.transform(h)) for e in DEV]
     )
-    for method, states in (("clean", unpatched), ("m", patched)):
-        own, expected = table[table.method == method], cosines(model, states)
+    for aligner, states in (("clean", unpatched), ("m", patched)):
+        own, expected = table[table.aligner == aligner], cosines(model, states)
         for row, scores, example in zip(own.itertuples(), expected, DEV, strict=True):
             others = [s for k, s in enumerate(scores) if k != example.answer]
             assert row.score == pytest.approx(scores[example.answer], abs=1e-5)
             assert row.margin == pytest.approx(scores[example.answer] - max(others), abs=1e-5)
             assert row.prediction == scores.argmax() and row.correct == (row.prediction == example.answer)
     assert (
-        abs(table[table.method == "m"].margin.to_numpy() - table[table.method == "clean"].margin).max() > 1e-3
+        abs(table[table.aligner == "m"].margin.to_numpy() - table[table.aligner == "clean"].margin).max()
+        > 1e-3
     )
 
 
@@ -158,8 +159,8 @@ def test_planted_classes_are_found_and_a_patch_that_swaps_them_swaps_the_answers
             return h - 2 * ((h - middle.to(h)) @ axis)[:, None] * axis
 
     table = sweep(model, dev, [Branch("mirror", Site(TOP), Mirror(), "replace")], **TASK, by=classes)
-    assert table[table.method == "clean"].correct.all()
-    assert not table[table.method == "mirror"].correct.any()
+    assert table[table.aligner == "clean"].correct.all()
+    assert not table[table.aligner == "mirror"].correct.any()
 
 
 def test_prototypes_are_of_fit_items_alone_and_need_no_choice_to_be_read():

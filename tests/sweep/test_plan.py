@@ -13,7 +13,7 @@ MAP = object()
 def test_a_branch_of_one_site():
     branch = Branch("ridge", Site(3), MAP, "replace", seed=7)
     assert branch.columns == {
-        "method": "ridge",
+        "aligner": "ridge",
         "site": "resid_post.3",
         "layer": 3,
         "intervention": "replace",

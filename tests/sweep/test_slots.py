@@ -77,8 +77,8 @@ def test_doing_nothing_is_the_clean_run(architecture):
             Branch("c", Site(layer), identity, "replace"),
         ]
         table = sweep_slots(model, examples, branches, **TASK)
-        clean = table[table.method == "clean"]
-        for _, patched in table[table.method != "clean"].groupby("method"):
+        clean = table[table.aligner == "clean"]
+        for _, patched in table[table.aligner != "clean"].groupby("aligner"):
             gap = abs(patched.margin.to_numpy() - clean.margin.to_numpy()).max()
             assert gap <= 1e-5 * scale_of(model, examples)
             assert not patched.patch_size.any()
@@ -87,7 +87,7 @@ def test_doing_nothing_is_the_clean_run(architecture):
 def test_the_clean_run_can_be_left_out_and_can_be_all():
     model, examples = tiny_of("llama"), items("multi")
     table = sweep_slots(model, examples, grid(model), **TASK, clean=False)
-    assert "clean" not in set(table.method)
+    assert "clean" not in set(table.aligner)
     alone = sweep_slots(model, examples, [], **TASK)
     close(alone, sweep_naive(model, examples, [], **TASK), scale_of(model, examples), 1e-4)
     with pytest.raises(InputError, match="nothing to sweep"):

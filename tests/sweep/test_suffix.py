@@ -55,7 +55,7 @@ def test_suffixes_give_the_table_of_naive(architecture, backend, kind, sides):
     naive = sweep_naive(model, examples, branches, **TASK, padding=sides[0])
     suffix = sweep_suffix(model, examples, branches, **TASK, padding=sides[1])
     close(suffix, naive, scale_of(model, examples), 1e-5 if kind == "single" else 1e-4)
-    clean = naive[naive.method == "clean"].margin.to_numpy()
+    clean = naive[naive.aligner == "clean"].margin.to_numpy()
     for branch, rows in naive.groupby(BRANCH):
         assert abs(rows.margin.to_numpy() - clean).max() > 1e-3, branch  # none of them does nothing
 
@@ -88,10 +88,10 @@ def test_doing_nothing_is_the_clean_run(architecture, backend):
     naive = sweep_naive(model, examples, branches, **TASK)
     suffix = sweep_suffix(model, examples, branches, **TASK)
     for table, share in ((naive, 0.0), (suffix, 1e-5)):
-        clean = table[table.method == "clean"]
-        for method, rows in table[table.method != "clean"].groupby("method"):
+        clean = table[table.aligner == "clean"]
+        for aligner, rows in table[table.aligner != "clean"].groupby("aligner"):
             gap = abs(rows.margin.to_numpy() - clean.margin.to_numpy()).max()
-            assert gap <= share * scale_of(model, examples), method
+            assert gap <= share * scale_of(model, examples), aligner
             assert not rows.patch_size.any()
 
 

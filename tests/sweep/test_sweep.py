@@ -53,7 +53,7 @@ def test_patched_rows_are_those_by_hand(tiny, request, kind, layer):
     fitted, site = a_map(tiny.info.d_model), Site(layer)
     branch = Branch("least_squares", site, fitted, "add_mapped", strength=0.7, seed=5)
     table = sweep_naive(tiny, examples, [branch], task="t", pair="sw-en", batch_size=3)
-    patched = table[table.method == "least_squares"].set_index("example")
+    patched = table[table.aligner == "least_squares"].set_index("example")
     for reading in read_examples(tiny, examples):
         sizes = []
 
@@ -124,7 +124,7 @@ def test_doing_nothing_changes_no_margin(tiny, single, name, strength):
     identity = Identity().fit(*[torch.eye(tiny.info.d_model)] * 2)
     branch = Branch("identity", Site(1), identity, name, strength)
     table = sweep_naive(tiny, single, [branch], task="t", pair="sw-en")
-    clean, patched = table[table.method == "clean"], table[table.method == "identity"]
+    clean, patched = table[table.aligner == "clean"], table[table.aligner == "identity"]
     assert patched.margin.tolist() == clean.margin.tolist()
     assert not patched.patch_size.any()
 

@@ -9,7 +9,7 @@ from workbench.languages import name_of
 from workbench.models import LanguageModel
 from workbench.study import Study
 from workbench.tasks import AnswerTask, ChoiceTask
-from workbench.tasks.scoring import ComparedBy
+from workbench.types import ComparedBy
 
 AnyTask = ChoiceTask | AnswerTask
 

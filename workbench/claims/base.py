@@ -14,6 +14,7 @@ from workbench.claims.scale import Scale
 from workbench.select import Choice
 from workbench.study import Study, StudyResult
 from workbench.study.alignment import COMPONENT
+from workbench.study.estimators import estimators
 from workbench.sweep import CLEAN, Branch
 
 Verdict = Literal["supported", "not supported", "not decidable"]
@@ -33,13 +34,13 @@ class Case:
 
     @property
     def choice(self) -> Choice:
-        """What the study chose on dev, of the method that it is about."""
+        """What the study chose on dev, of the aligner that it is about."""
         return self.result.headline.choice
 
     @property
-    def method(self) -> str:
-        """The method that the study is about."""
-        return self.choice.method
+    def aligner(self) -> str:
+        """The aligner that the study is about."""
+        return self.choice.aligner
 
     @property
     def name(self) -> str:
@@ -58,12 +59,12 @@ class Case:
         }
 
     def dev(self) -> pd.DataFrame:
-        """Rows over source-language dev items: the clean run, and the method at one layer each."""
+        """Rows over source-language dev items: the clean run, and the aligner at one layer each."""
         rows = self._rows("dev")
-        return rows[(rows.method == CLEAN) | ((rows.method == self.method) & (rows.joint == "one"))]
+        return rows[(rows.aligner == CLEAN) | ((rows.aligner == self.aligner) & (rows.joint == "one"))]
 
     def tested(self) -> pd.DataFrame:
-        """Rows over source-language test items of what each method chose, without refits."""
+        """Rows over source-language test items of what each aligner chose, without refits."""
         rows = self._rows("test")
         return rows[rows.seed.isna() | (rows.seed == self.study.settings.seed)]
 
@@ -73,8 +74,8 @@ class Case:
         return rows[rows.language == self.study.source]
 
     def branch(self, choice: Choice) -> Branch:
-        """The branch that a choice of the study's own method names."""
-        return self.study.branch({self.method: self.maps}, choice)
+        """The branch that a choice of the study's own aligner names."""
+        return self.study.branch({self.aligner: self.maps}, choice)
 
     def branches(self, *choices: Choice) -> list[Branch]:
         """The branches of those choices that patch anything, each once."""
@@ -92,8 +93,8 @@ class Case:
 
     @cached_property
     def maps(self) -> LayerMaps:
-        """The method's map at each layer, as the study fitted it."""
-        return self.fitted(self.study.settings.estimators()[self.method])
+        """The aligner's map at each layer, as the study fitted it."""
+        return self.fitted(estimators(self.study.settings)[self.aligner])
 
     def fitted(self, aligner: Any) -> LayerMaps:
         """Another aligner, fitted at each layer on the same sentences."""

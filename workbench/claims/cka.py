@@ -47,17 +47,17 @@ def _judge(ground: Ground) -> Finding:
 
 def _part(case: Case) -> Part | None:
     similarity = case.result.tables["similarity"]
-    curve = similarity[(similarity.method == MEASURE) & similarity.layer.notna() & similarity.value.notna()]
+    curve = similarity[(similarity.measure == MEASURE) & similarity.layer.notna() & similarity.value.notna()]
     if len(curve) < 2:
         return None
     layer, value = int(curve.layer.iloc[int(curve.value.argmax())]), float(curve.value.max())
     dev = case.dev()
-    choice = choose(dev[(dev.method == CLEAN) | (dev.layer == layer)], case.method)
+    choice = choose(dev[(dev.aligner == CLEAN) | (dev.layer == layer)], case.aligner)
     if choice.layer is None and case.choice.layer is None:
         return None
     rows: pd.DataFrame = case.on_test(case.branches(choice, case.choice), "cka")
     about = case.facts | {
-        "method": case.method,
+        "aligner": case.aligner,
         "layer": layer,
         "cka": value,
         "strength": choice.strength,
@@ -72,7 +72,7 @@ def _correlation(predictors: pd.DataFrame | None) -> tuple[float | None, float |
     if predictors is None:
         return None, None
     rows = predictors[
-        (predictors.scope == "layers") & (predictors.method == MEASURE) & predictors.rho.notna()
+        (predictors.scope == "layers") & (predictors.measure == MEASURE) & predictors.rho.notna()
     ]
     if rows.empty:
         return None, None

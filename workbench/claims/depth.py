@@ -18,13 +18,13 @@ def in_band(n_layers: int, band: tuple[float, float] = BAND) -> list[int]:
     return [n for n in range(n_layers) if low - 1e-9 <= (n + 1) / n_layers <= high + 1e-9]
 
 
-def best_of(dev: pd.DataFrame, method: str, runs: list[list[int]]) -> Choice | None:
+def best_of(dev: pd.DataFrame, aligner: str, runs: list[list[int]]) -> Choice | None:
     """What dev prefers among runs of neighbouring layers; within each the rule of the study chooses."""
     found = []
     for layers in runs:
-        rows = dev[(dev.method == CLEAN) | dev.layer.isin(layers)]
-        if (rows.method == method).any():
-            found.append(choose(rows, method))
+        rows = dev[(dev.aligner == CLEAN) | dev.layer.isin(layers)]
+        if (rows.aligner == aligner).any():
+            found.append(choose(rows, aligner))
     return max(found, key=lambda one: one.smoothed_gain, default=None)
 
 
@@ -50,12 +50,12 @@ def _part(case: Case, band: tuple[float, float]) -> Part | None:
         return None
     dev = case.dev()
     below, above = list(range(inside[0])), list(range(inside[-1] + 1, n))
-    first, second = best_of(dev, case.method, [inside]), best_of(dev, case.method, [below, above])
+    first, second = best_of(dev, case.aligner, [inside]), best_of(dev, case.aligner, [below, above])
     if first is None or second is None or (first.layer is None and second.layer is None):
         return None
     rows = case.on_test(case.branches(first, second), "depth")
     about = case.facts | {
-        "method": case.method,
+        "aligner": case.aligner,
         "layer": first.layer,
         "strength": first.strength,
         "outside_layer": second.layer,

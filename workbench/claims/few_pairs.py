@@ -44,7 +44,7 @@ def sizes(n: int, width: int) -> list[int]:
     return sorted(size for size in {*around, FEW, n} if LEAST <= size <= n)
 
 
-def drawn(case: Case, method: str, draws: int = DRAWS) -> Iterator[tuple[int, int, LayerMaps]]:
+def drawn(case: Case, aligner: str, draws: int = DRAWS) -> Iterator[tuple[int, int, LayerMaps]]:
     """Number of pairs, draw, and the maps of one estimator fitted on them, at the sites of the chosen branch.
 
     Within a draw smaller sets lie inside larger ones. All pairs can be drawn in one way only.
@@ -60,10 +60,10 @@ def drawn(case: Case, method: str, draws: int = DRAWS) -> Iterator[tuple[int, in
         order = rows[torch.randperm(len(rows), generator=generator)]
         for size in sizes(len(rows), source.shape[-1]):
             if size < len(rows) or draw == 0:
-                yield size, draw, fit_layers(ALIGNERS[method], source, target, order[:size])
+                yield size, draw, fit_layers(ALIGNERS[aligner], source, target, order[:size])
 
 
-def curve(case: Case, method: str, draws: int = DRAWS) -> tuple[pd.DataFrame, pd.DataFrame]:
+def curve(case: Case, aligner: str, draws: int = DRAWS) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row for each number of pairs and draw; and rows over test items, with columns `n_fit` and `draw`."""
     chosen, study = case.branch(case.choice), case.study
     sites = [site for site, _ in chosen.parts]
@@ -73,20 +73,37 @@ def curve(case: Case, method: str, draws: int = DRAWS) -> tuple[pd.DataFrame, pd
     )
     branches: list[Branch] = []
     points = []
-    for size, draw, maps in drawn(case, method, draws):
+    for size, draw, maps in drawn(case, aligner, draws):
         also = tuple(zip(sites, maps.aligners, strict=True))[1:]
-        branches.append(replace(chosen, method=f"{method}:{size}", seed=draw, map=maps[0], also=also))
+        branches.append(replace(chosen, aligner=f"{aligner}:{size}", seed=draw, map=maps[0], also=also))
         r2 = sum(maps.held_out(source, target, held_out)) / len(maps)
         points.append({"n_fit": size, "draw": draw, "r2": r2})
-    rows = case.on_test(branches, f"few-pairs-{method}")
-    clean = float(rows[rows.method == CLEAN].correct.mean())
-    patched = rows[rows.method != CLEAN]
-    counts = patched.method.str.rpartition(":")[2].astype(int)
+    rows = case.on_test(branches, f"few-pairs-{aligner}")
+    clean = float(rows[rows.aligner == CLEAN].correct.mean())
+    patched = rows[rows.aligner != CLEAN]
+    counts = patched.aligner.str.rpartition(":")[2].astype(int)
     patched = patched.assign(n_fit=counts.to_numpy(), draw=patched.seed.astype(int).to_numpy())
     right = patched.groupby(["n_fit", "draw"]).correct.mean().astype(float).rename("accuracy").reset_index()
-    about = case.facts | {"site": chosen.where, "layer": case.choice.layer, "method": method, "split": "test"}
+    about = case.facts | {
+        "site": chosen.where,
+        "layer": case.choice.layer,
+        "aligner": aligner,
+        "split": "test",
+    }
     table = pd.DataFrame(points).merge(right, on=["n_fit", "draw"]).assign(**about)
-    order = ["model", "task", "pair", "site", "layer", "method", "seed", "split", "n_fit", "draw", "accuracy"]
+    order = [
+        "model",
+        "task",
+        "pair",
+        "site",
+        "layer",
+        "aligner",
+        "seed",
+        "split",
+        "n_fit",
+        "draw",
+        "accuracy",
+    ]
     table = table.assign(
         gain=table.accuracy - clean, d_model=source.shape[-1], n=int(patched.example.nunique())
     )
@@ -137,13 +154,13 @@ def _signed(value: Number, places: int) -> str:
     return f"{float(value or 0):+.{places}f}".replace("-", "−")
 
 
-def _judge(ground: Ground, method: str) -> Finding:
+def _judge(ground: Ground, aligner: str) -> Finding:
     tables, parts = [], []
     for case in ground.cases:
         n = len(case.study.alignment.split.fit)
         if case.choice.layer is None or n < ENOUGH * FEW:
             continue
-        table, rows = curve(case, method)
+        table, rows = curve(case, aligner)
         tables.append(table)
         few, whole = (mean_over_draws(rows[rows.n_fit == size]) for size in (FEW, n))
         parts.append(Part(case.facts, few, whole))
@@ -155,7 +172,7 @@ def _judge(ground: Ground, method: str) -> Finding:
     ruling, low = does_as_well(found), worst(table)
     most = int(table.n_fit.max())
     pairs = table_of(parts, "accuracy_few", "accuracy_all", ground.delta, does_as_well)
-    what = f"{method.replace('_', ' ')}: accuracy with {FEW} pairs less that with all {most}"
+    what = f"{aligner.replace('_', ' ')}: accuracy with {FEW} pairs less that with all {most}"
     sentence = f"{what}: {found}{alone(pairs)}; {in_words(low)}"
     numbers = found.numbers | {"few": FEW, "all": most} | low
     return Finding(ruling.verdict, sentence, numbers, table, ruling.p)
@@ -173,13 +190,13 @@ CLAIMS = (
         "A few hundred pairs suffice, with regularisation.",
         _RULE,
         "INCLINE fits on 500 pairs, arXiv:2410.12462; here by ridge",
-        partial(_judge, method="ridge"),
+        partial(_judge, aligner="ridge"),
     ),
     Claim(
         "few_pairs_plain",
         "A few hundred pairs suffice, without regularisation.",
         _RULE,
         "INCLINE fits on 500 pairs by least squares, arXiv:2410.12462",
-        partial(_judge, method="least_squares"),
+        partial(_judge, aligner="least_squares"),
     ),
 )

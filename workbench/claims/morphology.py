@@ -41,7 +41,7 @@ def _judge(ground: Ground) -> Finding:
         away = _not_shared(case) if scale is None else scale.of(result.source)
         rows.append(
             case.facts
-            | {"method": case.method, "layer": case.choice.layer, "split": "test", "distance": away}
+            | {"aligner": case.aligner, "layer": case.choice.layer, "split": "test", "distance": away}
             | {"share_of_gap": result.share_of_gap, "r2": _fit(case), "gain": gain.estimate}
             | {"low": gain.low, "high": gain.high, "level": gain.level, "n": gain.n}
         )
@@ -51,9 +51,9 @@ def _judge(ground: Ground) -> Finding:
 
 
 def _fit(case: Case) -> float | None:
-    """Held-out R² of the map that was chosen; where none was, of the method's best layer."""
+    """Held-out R² of the map that was chosen; where none was, of the aligner's best layer."""
     fit = case.result.tables["fit"]
-    rows = fit[fit.method == case.method]
+    rows = fit[fit.aligner == case.aligner]
     chosen = rows[rows.layer == case.choice.layer] if case.choice.layer is not None else rows
     return float(chosen.r2.max()) if len(chosen) else None
 

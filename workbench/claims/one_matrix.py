@@ -7,6 +7,7 @@ from workbench.claims.base import Case, Claim, Finding, Ground, undecided
 from workbench.claims.piecewise import Piecewise
 from workbench.claims.rule import Part, alone, difference, does_as_well, table_of
 from workbench.select import choose, rows_of
+from workbench.study.estimators import estimators
 
 CLUSTERS = 4
 
@@ -23,8 +24,8 @@ def _judge(ground: Ground) -> Finding:
 
 
 def _part(case: Case) -> Part | None:
-    study, name = case.study, f"{case.method}_by_cluster"
-    aligner = study.settings.estimators()[case.method]
+    study, name = case.study, f"{case.aligner}_by_cluster"
+    aligner = estimators(study.settings)[case.aligner]
     maps = case.fitted(Piecewise(aligner, CLUSTERS, study.settings.seed))
     branches = [one for one in study.branches({name: maps}) if one.joint == "one"]
     dev = study.sweep("dev", branches, folder="claims/one-matrix")
@@ -34,7 +35,7 @@ def _part(case: Case) -> Part | None:
     clustered = [study.branch({name: maps}, choice)] if choice.layer is not None else []
     rows: pd.DataFrame = case.on_test([*case.branches(case.choice), *clustered], "one-matrix")
     about = case.facts | {
-        "method": case.method,
+        "aligner": case.aligner,
         "layer": case.choice.layer,
         "strength": case.choice.strength,
         "clusters": _clusters(maps, choice.layer),

@@ -25,6 +25,7 @@ def organism_ground(
     test: int = 1000,
     prompts: int = 1000,
     progress: Progress = silent,
+    overwrite: bool = False,
     band: tuple[float, float] = BAND,
     resources: Scale | None = None,
     distances: Scale | None = None,
@@ -40,6 +41,7 @@ def organism_ground(
         folder,
         SETTINGS,
         progress,
+        overwrite,
     )
     known = world_scales(organism.config)
     return ground_of(

@@ -32,7 +32,7 @@ def _judge(ground: Ground) -> Finding:
         gap = None if result.gap is None else result.gap.estimate
         rows.append(
             case.facts
-            | {"method": case.method, "layer": case.choice.layer, "split": "test", "resource": known}
+            | {"aligner": case.aligner, "layer": case.choice.layer, "split": "test", "resource": known}
             | {"gain": gain.estimate, "low": gain.low, "high": gain.high, "level": gain.level}
             | {"gap": gap, "share_of_gap": result.share_of_gap, "n": gain.n}
         )

@@ -13,13 +13,13 @@ from workbench.claims.rule import with_holm
 from workbench.claims.scale import Scale
 from workbench.errors import InputError, did_you_mean
 from workbench.progress import Progress, silent
+from workbench.results import write_table
 from workbench.store import write_json
 from workbench.study import StudyResult
 from workbench.study.diagnosis import Diagnosis, predictors_of
-from workbench.study.writing import write_table
 
 COLUMNS: dict[str, str] = {
-    **dict.fromkeys(("model", "pair", "site", "method"), "string"),
+    **dict.fromkeys(("model", "pair", "site", "aligner"), "string"),
     "seed": "Int64",
     **dict.fromkeys(("split", "claim", "verdict", "alone", "sentence"), "string"),
     **dict.fromkeys(("estimate", "low", "high", "level", "p", "holm_p"), "Float64"),
@@ -113,7 +113,7 @@ def _table(
     facts = {
         "model": cases[0].facts["model"] if cases else None,
         "pair": ", ".join(dict.fromkeys(case.facts["pair"] for case in cases)),
-        "method": ", ".join(dict.fromkeys(case.method for case in cases)),
+        "aligner": ", ".join(dict.fromkeys(case.aligner for case in cases)),
         "seed": ground.seed,
         "split": "test",
     }

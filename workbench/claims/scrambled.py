@@ -10,12 +10,12 @@ CONTROL = "shuffled_pairs"
 def _judge(ground: Ground) -> Finding:
     parts = []
     for case in ground.cases:
-        control = next((one.choice for one in case.result.others if one.choice.method == CONTROL), None)
+        control = next((one.choice for one in case.result.others if one.choice.aligner == CONTROL), None)
         if control is None or (control.layer is None and case.choice.layer is None):
             continue
         rows = case.tested()
         about = case.facts | {
-            "method": case.method,
+            "aligner": case.aligner,
             "layer": case.choice.layer,
             "strength": case.choice.strength,
             "scrambled_layer": control.layer,
@@ -24,7 +24,7 @@ def _judge(ground: Ground) -> Finding:
         parts.append(Part(about, rows_of(rows, control), rows_of(rows, case.choice)))
     if not parts:
         return undecided(
-            f"no study has the control {CONTROL} and a patch that dev prefers: add it to --methods"
+            f"no study has the control {CONTROL} and a patch that dev prefers: add it to --aligners"
         )
     found = difference(parts, ground.delta)
     ruling = does_as_well(found)
@@ -38,7 +38,7 @@ CLAIMS = (
     Claim(
         "scrambled_does_as_well",
         "A map fitted on scrambled pairs does as well.",
-        "The control shuffled_pairs and the study's own method, each with its own layer and strength of "
+        "The control shuffled_pairs and the study's own aligner, each with its own layer and strength of "
         "dev, judged once on test. Supported where the scrambled map is shown to lose less than δ; not "
         "supported where it is not and the interval of the difference lies below 0.",
         "a doubt about all such maps; RoSh's controls (scrambled pairs 0.621, full 0.853 AUROC)",

@@ -1,10 +1,11 @@
 """What `fit` and `measure` share: model, text and pairs become alignments, tables go to one folder."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.cli.findings import print_report
 from workbench.cli.options import (
     add_model_options,
     add_pair_options,
@@ -14,12 +15,14 @@ from workbench.cli.options import (
     read_text,
     with_room,
 )
+from workbench.cli.runs import add_overwrite
 from workbench.cli.show import console, progress_bar
+from workbench.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbench.study import Alignment, Settings
+    from workbench.study import Alignment
     from workbench.tasks import AnswerTask, ChoiceTask
 
 
@@ -29,16 +32,18 @@ def add_alignment_options(parser: argparse.ArgumentParser, out: str) -> None:
     add_text_options(parser)
     add_pair_options(parser)
     parser.add_argument("--out", type=Path, default=Path(out), help=f"folder (default: {out})")
+    add_overwrite(parser)
 
 
 def alignments(
-    options: argparse.Namespace, settings: "Settings", task: "ChoiceTask | AnswerTask | None" = None
+    options: argparse.Namespace, settings: Settings, task: "ChoiceTask | AnswerTask | None" = None
 ) -> "Iterator[Alignment]":
     """One alignment per pair; the states of a language are captured once for all of them.
 
-    A task must have dev items in every source language: said before anything is run.
+    What the run is made of is written before any work. A task must have dev items in every source language:
+    said before anything is run.
     """
-    from workbench.study import Alignment
+    from workbench.study import Alignment, Specification
 
     text = read_text(options)
     pairs = read_pairs(options, text.languages)
@@ -46,16 +51,20 @@ def alignments(
         task.only([source for source, _ in pairs], ["dev"])
     model = load(options)
     text = with_room(options, model, text)
+    spoken = text.only(dict.fromkeys(code for pair in pairs for code in pair))
+    Specification.of(model, settings, pairs, text=spoken).begin(options.out, options.overwrite)
     for source, target in pairs:
         with progress_bar() as progress:
             yield Alignment(model, text, source, target, options.out / "store", settings, progress)
 
 
-def write_table(tables: "Sequence[pd.DataFrame]", path: Path) -> None:
-    """All pairs' rows in one Parquet file."""
+def write_run(tables: "Mapping[str, Sequence[pd.DataFrame]]", folder: Path) -> None:
+    """All pairs' rows in one Parquet file for each table, and the page of what was found."""
     import pandas as pd
 
-    from workbench.study.writing import write_table as write
+    from workbench.results import write_tables
 
-    write(pd.concat(tables, ignore_index=True), path)
-    console.print(f"{path}", soft_wrap=True)
+    write_tables({name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}, folder)
+    for name in tables:
+        console.print(f"{folder / name}.parquet", soft_wrap=True)
+    print_report(folder)

@@ -1,8 +1,8 @@
 """What is widely claimed of mapping one language onto another, tested on one model.
 
 Each claim is a hypothesis with a rule that was fixed beforehand. What is neither shown to hold nor shown not
-to is not decidable. STUDY is a folder that `workbench diagnose` wrote, whose model, text, task and pairs are
-used, or `organism`; all finished work is taken from the folder.
+to is not decidable. RUN is the folder of a run, whose model, sentences, task
+and pairs are used, or `organism`; all finished work is taken from the folder.
 """
 
 import argparse
@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.cli.diagnose import Shown, set_up
+from workbench.cli.diagnose import Shown
 from workbench.cli.options import names, numbers
+from workbench.cli.runs import add_run_options, opened, use_threads
 from workbench.cli.show import caution, console, duration, table
 
 if TYPE_CHECKING:
@@ -29,11 +30,8 @@ ORGANISM = {"dev": 300, "test": 1000, "prompts": 1000}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument(
-        "study", metavar="STUDY", nargs="?", default="organism", help="folder of a study (default: organism)"
-    )
+    add_run_options(parser, out="runs/claims")
     parser.add_argument("--only", metavar="A,B", help="claims to test (default: all)")
-    parser.add_argument("--pairs", metavar="A-B,…", help="of the study's pairs (default: all)")
     known = parser.add_argument_group("what is known")
     known.add_argument(
         "--resources",
@@ -54,8 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, count in ORGANISM.items():
         what = "sentences to fit and measure on" if name == "prompts" else f"{name} items"
         asked.add_argument(f"--{name}", type=int, default=count, help=f"{what} (default: {count})")
-    parser.add_argument("--out", type=Path, help="default: the study's folder; organism: runs/claims")
-    parser.add_argument("--threads", type=int, help="CPU threads")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -76,20 +72,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _organism(options: argparse.Namespace, shown: Shown) -> "Ground":
-    import torch
-
     from workbench.claims.organism import organism_ground
     from workbench.cli.options import read_pairs
     from workbench.models import load_model
     from workbench.organism import shipped
 
-    torch.set_num_threads(options.threads or 1)  # the fastest for so small a model
+    use_threads(options.threads or 1)
     organism = shipped()
     languages = [language.code for language in organism.config.languages]
     options.target = organism.config.main.code
     with shown.bar():
         return organism_ground(
-            load_model(organism.folder),
+            load_model("organism"),
             organism,
             options.out or Path("runs/claims"),
             pairs=read_pairs(options, languages),
@@ -97,30 +91,28 @@ def _organism(options: argparse.Namespace, shown: Shown) -> "Ground":
             test=options.test,
             prompts=options.prompts,
             progress=shown,
+            overwrite=options.overwrite,
             **_known(options),
         )
 
 
 def _of_folder(options: argparse.Namespace, shown: Shown) -> "Ground":
-    """The studies of a folder that were worth going on with when it was diagnosed."""
+    """The studies of a run that have a verdict."""
     from workbench.bundled import MODELS
     from workbench.claims import world_scales
     from workbench.claims.run import ground_of
-    from workbench.cli.compare import named_pairs, options_of_study
     from workbench.organism import shipped
 
-    # What is found may go elsewhere, but what is finished lies in the study's folder, by all of its pairs.
-    asked = options_of_study(argparse.Namespace(**{**vars(options), "out": None, "pairs": None}))
-    diagnosis = set_up(asked, shown)
+    diagnosis = opened(options, shown)
     results = []
-    for study in named_pairs(options.pairs, diagnosis):
+    for study in diagnosis.studies:
+        if not study.finished:
+            console.print(f"{study.pair}, {study.task.name}: no verdict in the folder, left out", style="dim")
+            continue
         with shown.bar():
-            if asked.anyway or study.facts().worth_going_on:
-                results.append(study.run())
-                continue
-        console.print(f"{study.pair}, {study.task.name}: no gap to close on dev, left out", style="dim")
+            results.append(study.run())
     known = _known(options)
-    if asked.model in MODELS:
+    if diagnosis.specification.model["source"] in MODELS:
         resources, distances = world_scales(shipped().config)
         known["resources"] = known["resources"] or resources
         known["distances"] = known["distances"] or distances

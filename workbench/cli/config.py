@@ -43,7 +43,7 @@ def as_toml(options: argparse.Namespace) -> str:
         else:
             shown = _quoted(str(value))
         lines.append(f"{name.replace('_', '-')} = {shown}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(["# workbench diagnose --config study.toml", *lines]) + "\n"
 
 
 def _quoted(text: str) -> str:

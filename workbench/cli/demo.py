@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.cli.demonstrated import print_gaps, print_grid, print_judged, print_words
 from workbench.cli.findings import print_report
+from workbench.cli.runs import add_overwrite, use_threads
 from workbench.cli.show import caution, console, duration, progress_bar
 from workbench.store import write_bytes
 
@@ -40,18 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=int, default=1, help="CPU threads (default: 1, the fastest for so small a model)"
     )
+    add_overwrite(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Study the organism, print what was found."""
-    import torch
-
-    from workbench.errors import InputError
     from workbench.organism import shipped
 
-    if options.threads < 1:
-        raise InputError(f"--threads must be at least 1, not {options.threads}")
-    torch.set_num_threads(options.threads)
+    use_threads(options.threads)
     start = time.perf_counter()
     organism = shipped()
     sources = _sources(organism.config, options.source)
@@ -90,13 +87,19 @@ def _study(
     from workbench.study import Settings, diagnose
 
     progress("loading", 0, 1)
-    model = load_model(organism.folder, backend=options.backend)
+    model = load_model("organism", backend=options.backend)
     progress("loading", 1, 1)
     tasks = [organism.task(name).first(**ITEMS) for name in TASKS]
     text = organism.text().select(range(PROMPTS))
     pairs = [(source, organism.config.main.code) for source in sources]
-    settings = Settings(others=CONTROLS, interventions=("replace",), batch_size=256)
-    diagnosis = diagnose(model, text, tasks, pairs, options.out, settings)
+    settings = Settings(
+        aligners=("ridge", *CONTROLS),
+        headline="ridge",
+        interventions=("replace",),
+        strengths=(1.0,),
+        batch_size=256,
+    )
+    diagnosis = diagnose(model, text, tasks, pairs, options.out, settings, overwrite=options.overwrite)
     results = []
     for done, study in enumerate(diagnosis.studies):
         progress(f"studies ({study.pair}, {study.task.name})", done, len(diagnosis.studies))
@@ -107,12 +110,13 @@ def _study(
 
 
 def _draw(folder: Path, command: str) -> None:
-    from workbench.figures.tables_in import read_run
+    from workbench.figures.tables_in import join_runs
     from workbench.figures.writing import write_figures
+    from workbench.results import open_run
 
     with progress_bar() as progress:
         written = write_figures(
-            read_run(folder),
+            join_runs(open_run(folder)),
             folder / "figures",
             formats=("pdf",),
             only=FIGURES,

@@ -36,7 +36,7 @@ def print_grid(results: Results) -> None:
     for result in results:
         choice = result.headline.choice
         table = result.tables["exploration"]
-        mine = table[(table.method == choice.method) & (table.joint == "one")]
+        mine = table[(table.aligner == choice.aligner) & (table.joint == "one")]
         formula = choice.intervention or mine.intervention.iloc[0]
         mine = mine[mine.intervention == formula]
         mine = mine[mine.strength == (choice.strength if choice.layer is not None else mine.strength.max())]
@@ -48,7 +48,7 @@ def print_grid(results: Results) -> None:
         subtitle="",
         row_title="",
         column_title="",
-        value_title=f"gain in accuracy of {results[0].headline.choice.method}",
+        value_title=f"gain in accuracy of {results[0].headline.choice.aligner}",
         rows=tuple(rows),
         columns=tuple(map(str, layers)),
         values=tuple(values),

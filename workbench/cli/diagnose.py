@@ -26,25 +26,26 @@ from workbench.cli.options import (
     add_text_options,
     load,
     names,
-    numbers,
     read_pairs,
     read_text,
     with_room,
 )
+from workbench.cli.runs import add_overwrite, threads_of, use_threads
+from workbench.cli.settings import add_settings, settings_of
 from workbench.cli.show import caution, console, duration, progress_bar
 from workbench.progress import Progress as Callback
 from workbench.progress import silent
 from workbench.store import write_bytes
 
 if TYPE_CHECKING:
-    from workbench.study import Diagnosis, Examination, FirstFacts, Settings
+    from workbench.study import Diagnosis, Examination, FirstFacts
     from workbench.tasks import AnswerTask, ChoiceTask
 
 HELP = "from model, sentences and task to a verdict, in one resumable folder"
 EXAMPLE = """workbench diagnose bigscience/bloomz-560m --pair sw-en --text ntrex128 --task xcopa:xcopa
   workbench diagnose organism --pair x-poor-far-x-main --quick"""
 
-QUICK: dict[str, Any] = {"methods": "ridge,mean_shift,shuffled_pairs", "strengths": "0.25,0.5,1"}
+QUICK: dict[str, Any] = {"aligners": "ridge,mean_shift,shuffled_pairs", "strengths": "0.25,0.5,1"}
 """What --quick stands for, where nothing else is asked for."""
 
 
@@ -72,32 +73,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_sweep_options(parser)
     parser.add_argument("--anyway", action="store_true", help="go on where there is no gap to close")
     parser.add_argument("--out", type=Path, default=Path("runs/diagnose"), help="default: runs/diagnose")
-    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: one for a small model, else all)")
+    add_overwrite(parser)
     configurable(parser)
 
 
 def _add_sweep_options(parser: argparse.ArgumentParser) -> None:
     sweep = parser.add_argument_group("what is compared")
-    sweep.add_argument(
-        "--methods",
-        default="ridge,least_squares,mean_shift,identity,shuffled_pairs,random_equal_norm",
-        help="aligners and controls (default: ridge, least_squares, mean_shift and three controls)",
+    add_settings(
+        sweep,
+        ("aligners", "headline", "interventions", "strengths", "choices_by", "joint", "positions"),
     )
-    sweep.add_argument(
-        "--interventions", default="replace,add_mapped", help="formulas (default: replace,add_mapped)"
-    )
-    sweep.add_argument(
-        "--strengths", default="0.25,0.5,0.75,1", help="values of α (default: 0.25,0.5,0.75,1)"
-    )
-    sweep.add_argument(
-        "--choices-by",
-        default="plain",
-        help="log-likelihood plain (default), per-token or per-character; or the nearest class prototype",
-    )
-    sweep.add_argument(
-        "--joint", metavar="WAY,…", help="all layers at once as well: cascade, from_clean (default: neither)"
-    )
-    sweep.add_argument("--positions", default="last", help="last (default), prompt or all tokens")
     sweep.add_argument(
         "--fit-on",
         choices=("sentences", "prompts"),
@@ -107,18 +93,7 @@ def _add_sweep_options(parser: argparse.ArgumentParser) -> None:
     sweep.add_argument(
         "--quick", action="store_true", help="ridge, mean shift, shuffled pairs; three strengths"
     )
-    sweep.add_argument(
-        "--delta", type=float, default=0.02, help="a change that would not matter (default: 0.02)"
-    )
-    sweep.add_argument(
-        "--refits", type=int, default=5, help="of the chosen map, to see its spread (default: 5)"
-    )
-    sweep.add_argument("--batch-size", type=int, default=64, help="items in a batch (default: 64)")
-    sweep.add_argument(
-        "--allow-naive",
-        action="store_true",
-        help="go on by the slow way where the fast one disagrees with it",
-    )
+    add_settings(sweep, ("delta", "refits", "batch_size", "allow_naive"))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -129,6 +104,7 @@ def run(options: argparse.Namespace) -> int:
     start = time.perf_counter()
     shown = Shown()
     diagnosis = set_up(options, shown)
+    write_bytes(options.out / "study.toml", as_toml(options).encode())
     if diagnosis.examination is not None:
         _print_examined(diagnosis.examination)
     results = []
@@ -144,7 +120,6 @@ def run(options: argparse.Namespace) -> int:
         print_found(results[-1])
     if results:
         diagnosis.conclude(results)
-        write_bytes(options.out / "study.toml", as_toml(options).encode())
         print_report(options.out)
     if len(results) > 1:
         print_together(results)
@@ -177,7 +152,7 @@ def set_up(options: argparse.Namespace, progress: Callback) -> "Diagnosis":
     from workbench.tasks import with_chat
 
     # What can be wrong is read before the model, which takes longest to load.
-    settings = _settings(options)
+    settings = settings_of(options)
     text = read_text(options) if options.fit_on == "sentences" else None
     pairs = None if text is None else read_pairs(options, text.languages)
     tasks = _tasks(
@@ -185,34 +160,12 @@ def set_up(options: argparse.Namespace, progress: Callback) -> "Diagnosis":
     )
     if pairs is None:
         pairs = read_pairs(options, tasks[0].languages)
-    if options.threads is not None:
-        import torch
-
-        torch.set_num_threads(options.threads)
     model = load(options)
+    use_threads(threads_of(options, model))
     if options.chat:
         tasks = [with_chat(task, model.tokens.chat) for task in tasks]
     text = None if text is None else with_room(options, model, text)
-    return diagnose(model, text, tasks, pairs, options.out, settings, progress)
-
-
-def _settings(options: argparse.Namespace) -> "Settings":
-    from workbench.study import Settings
-
-    return Settings.of(
-        methods=names(options.methods) or [],
-        interventions=tuple(names(options.interventions) or ()),
-        strengths=tuple(numbers(options.strengths, "--strengths")),
-        positions=options.positions,
-        joint=tuple(names(options.joint) or ()),
-        choices_by=options.choices_by.replace("-", "_"),
-        held_out=options.held_out,
-        delta=options.delta,
-        refits=options.refits,
-        seed=options.seed,
-        batch_size=options.batch_size,
-        allow_naive=options.allow_naive,
-    )
+    return diagnose(model, text, tasks, pairs, options.out, settings, progress, options.overwrite)
 
 
 def _tasks(options: argparse.Namespace, languages: list[str] | None) -> "list[Any]":

@@ -51,8 +51,9 @@ def run(options: argparse.Namespace) -> int:
     from workbench.figures.kinds import find_kind
     from workbench.figures.paper import FORMATS
     from workbench.figures.presets import preset
-    from workbench.figures.tables_in import read_run
+    from workbench.figures.tables_in import join_runs
     from workbench.figures.writing import write_figures
+    from workbench.results import open_run
 
     if options.gallery and options.runs:
         raise InputError("--gallery makes its own runs: name no RUN beside it")
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     formats = [name.strip() for name in asked.split(",") if name.strip()]
     if not formats:
         raise InputError(f"--format names none: choose from {', '.join(FORMATS)}")
-    tables = read_run(*runs)
+    tables = join_runs(*map(open_run, runs))
     folder = options.out or Path("figures") / ("gallery" if options.gallery else tables.name)
     named = ["--gallery"] if options.gallery else tables.name.split("+")
     command = ["workbench figures", *named, f"--preset {options.preset}"]

@@ -62,16 +62,16 @@ def print_found(result: "StudyResult") -> None:
 
 
 def _shortened(dev: "pd.DataFrame", result: "StudyResult") -> "pd.DataFrame":
-    """Each method and formula at one strength: the chosen one, or else the largest."""
+    """Each aligner and formula at one strength: the chosen one, or else the largest."""
     from workbench.sweep import CLEAN
 
     dev = dev[dev.joint.fillna("one") == "one"]
-    chosen = {(o.choice.method, o.choice.intervention): o.choice.strength for o in result.outcomes}
-    branch = dev.method.astype(str) + dev.intervention.fillna("").astype(str)
+    chosen = {(o.choice.aligner, o.choice.intervention): o.choice.strength for o in result.outcomes}
+    branch = dev.aligner.astype(str) + dev.intervention.fillna("").astype(str)
     shown = dev.assign(shown=dev.groupby(branch).strength.transform("max"))
-    for (method, intervention), strength in chosen.items():
-        shown.loc[(dev.method == method) & (dev.intervention == intervention), "shown"] = strength
-    return shown[(dev.method == CLEAN) | (shown.strength == shown.shown)]
+    for (aligner, intervention), strength in chosen.items():
+        shown.loc[(dev.aligner == aligner) & (dev.intervention == intervention), "shown"] = strength
+    return shown[(dev.aligner == CLEAN) | (shown.strength == shown.shown)]
 
 
 def terminal_heatmap(spec: "Heatmap") -> Text:
@@ -108,10 +108,10 @@ def print_similarity(result: "StudyResult") -> None:
     """Held-out R² of the headline's maps, and every measure, by layer."""
     fit, similarity = result.tables["fit"], result.tables["similarity"]
     sites = list(dict.fromkeys(similarity.site))
-    ours = fit[fit.method == result.headline.choice.method].set_index("site").r2
+    ours = fit[fit.aligner == result.headline.choice.aligner].set_index("site").r2
     cells = [f"{ours[site]:.2f}" if site in ours else "" for site in sites]
-    rows: list[Row] = [((f"R² of {result.headline.choice.method}",), cells, ())]
-    for name, some in similarity.groupby("method", sort=False):
+    rows: list[Row] = [((f"R² of {result.headline.choice.aligner}",), cells, ())]
+    for name, some in similarity.groupby("measure", sort=False):
         values = some.set_index("site").value
         rows.append(((f"{name}",), [number(values[site]) for site in sites], ()))
     print_layers(f"on {result.n['held_out']} held-out sentences", ("",), sites, (), rows)
@@ -140,16 +140,16 @@ def print_report(folder: Path) -> None:
 
 
 def print_verdict(result: "StudyResult") -> None:
-    """What each method chose on dev and brings on test, and the verdict in a sentence."""
-    columns = ("method", "formula", "layer", "α", "gain on test", "first minus it")
+    """What each aligner chose on dev and brings on test, and the verdict in a sentence."""
+    columns = ("aligner", "formula", "layer", "α", "gain on test", "first minus it")
     rows = []
     for outcome in result.outcomes:
         choice = outcome.choice
-        over = result.headline_over.get(choice.method)
+        over = result.headline_over.get(choice.aligner)
         nothing = choice.layer is None
         rows.append(
             (
-                choice.method + ("*" if outcome.is_control else ""),
+                choice.aligner + ("*" if outcome.is_control else ""),
                 choice.intervention or "",
                 "none" if nothing else choice.layer,
                 "" if nothing else f"{choice.strength:g}",
@@ -189,13 +189,13 @@ def print_together(results: "Sequence[StudyResult]") -> None:
                 result.task,
                 verdict.kind,
                 "none" if choice.layer is None else f"{choice.layer}",
-                "" if choice.layer is None else choice.method,
+                "" if choice.layer is None else choice.aligner,
                 with_interval(verdict.gain, "+", 2),
                 "" if result.gap is None else f"{result.gap.estimate:.2f}",
                 f"{verdict.adjusted_p:.3f}",
             )
         )
-    columns = ("pair", "task", "verdict", "layer", "method", "gain on test", "gap", "p (Holm)")
+    columns = ("pair", "task", "verdict", "layer", "aligner", "gain on test", "gap", "p (Holm)")
     console.print(table(columns, rows, words=3))
 
 

@@ -6,7 +6,7 @@ branch is chosen by its texts on one half of the beginnings; everything is repor
 language is judged by an identifier learned from the study's own sentences, whose accuracy on held-out ones
 stands beside the results.
 
-STUDY is a folder that `workbench diagnose` wrote, whose model, text and pairs are used, or `organism`.
+RUN is the folder of a run, whose model, sentences and pairs are used, or `organism`.
 """
 
 import argparse
@@ -14,10 +14,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.cli.compare import named_pairs, options_of_study
-from workbench.cli.diagnose import Shown, set_up
+from workbench.cli.compare import ITEMS
+from workbench.cli.diagnose import Shown
 from workbench.cli.generated import print_generated
-from workbench.cli.options import names, read_text
+from workbench.cli.options import names
+from workbench.cli.runs import add_run_options, opened, organism_studies
 from workbench.cli.show import caution, console, duration
 
 if TYPE_CHECKING:
@@ -27,15 +28,14 @@ HELP = "what a model writes under a patch: its language, and how much it repeats
 EXAMPLE = """workbench generate organism
   workbench generate runs/diagnose --methods study,clas_bench --tokens 200 --prompts 100"""
 
-ORGANISM = {"pairs": "x-poor-far-x-main", "out": Path("runs/generate")}
+PAIRS = ("x-poor-far-x-main",)
 """What is asked of the organism where nothing else is said."""
+TABLES = ("generation", "generation_summary")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument(
-        "study", metavar="STUDY", nargs="?", default="organism", help="folder of a study (default: organism)"
-    )
+    add_run_options(parser, out="runs/generate")
     parser.add_argument(
         "--methods",
         metavar="A,B",
@@ -47,9 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prompts", type=int, default=40, help="beginnings, half to choose on, half to report (default: 40)"
     )
-    parser.add_argument("--pairs", metavar="A-B,…", help="of the study's pairs (default: all)")
-    parser.add_argument("--out", type=Path, help="default: the study's folder; organism: runs/generate")
-    parser.add_argument("--threads", type=int, help="CPU threads")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -58,28 +55,33 @@ def run(options: argparse.Namespace) -> int:
 
     from workbench.bundled import MODELS
     from workbench.generate import generate
-    from workbench.study.writing import write_table
+    from workbench.results import claim, write_table
 
     start, shown = time.perf_counter(), Shown()
     plan = _plan(options)
     if options.study in MODELS:
-        for name, value in ORGANISM.items():
-            if getattr(options, name) is None:
-                setattr(options, name, value)
-    asked = options_of_study(options)
-    # Languages that are in no pair help to tell those that are from what is neither.
-    text = read_text(asked) if asked.fit_on == "sentences" else None
-    diagnosis = set_up(asked, shown)
-    found = []
-    for study in named_pairs(options.pairs, diagnosis):
+        diagnosis = organism_studies(
+            options.pairs,
+            options.out or Path("runs/generate"),
+            **ITEMS,
+            threads=options.threads,
+            overwrite=options.overwrite,
+            progress=shown,
+            known=PAIRS,
+        )
+    else:
+        diagnosis = opened(options, shown)
+    out, found = options.out or diagnosis.folder, []
+    claim(out, [f"{name}.parquet" for name in TABLES], options.overwrite)
+    for study in diagnosis.studies:
         with shown.bar():
-            found.append(generate(study, plan, text))
+            # Languages that are in no pair help to tell those that are from what is neither.
+            found.append(generate(study, plan, diagnosis.specification.text))
         print_generated(found[-1])
-    for name in ("generation", "summary"):
-        path = asked.out / found[0].paths[name].name
-        tables = [one.table if name == "generation" else one.summary for one in found]
-        write_table(pd.concat(tables, ignore_index=True), path)
-        console.print(f"{'texts' if name == 'generation' else 'table'}    {path}", soft_wrap=True)
+    for name, tables in zip(TABLES, ([f.table for f in found], [f.summary for f in found]), strict=True):
+        write_table(pd.concat(tables, ignore_index=True), out / f"{name}.parquet")
+        kind = "texts" if name == "generation" else "table"
+        console.print(f"{kind}    {out / name}.parquet", soft_wrap=True)
     caution(diagnosis.studies[0].text)
     console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
     return 0

@@ -6,7 +6,7 @@ Beside it: whether what is measured goes along with length, fertility, shared to
 import argparse
 from typing import TYPE_CHECKING
 
-from workbench.cli.alignments import add_alignment_options, alignments, write_table
+from workbench.cli.alignments import add_alignment_options, alignments, write_run
 from workbench.cli.measured import (
     print_confounds,
     print_curves,
@@ -16,6 +16,7 @@ from workbench.cli.measured import (
     print_mismatch,
     print_null,
 )
+from workbench.cli.settings import settings_of
 from workbench.cli.show import caution, console, table
 
 if TYPE_CHECKING:
@@ -69,7 +70,6 @@ def run(options: argparse.Namespace) -> int:
     """Measure and print the curves."""
     from workbench.errors import InputError
     from workbench.measure import METRICS
-    from workbench.study import Settings
     from workbench.study.similarity import named_metric
     from workbench.tasks import read_task
 
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     if options.grid is not None:
         named_metric(options.grid)
     task = None if options.task is None else read_task(options.task, splits=["dev"])
-    settings = Settings(held_out=options.held_out, seed=options.seed)
+    settings = settings_of(options)
     tables: dict[str, list[pd.DataFrame]] = {}
     for alignment in alignments(options, settings, task):
         for name, made in _tables(alignment, options, task).items():
@@ -88,8 +88,7 @@ def run(options: argparse.Namespace) -> int:
         console.print(
             table(("measure", "how to read it"), [(m.name, m.reading) for m in METRICS.values()], 2)
         )
-    for name, parts in tables.items():
-        write_table(parts, options.out / f"{name}.parquet")
+    write_run(tables, options.out)
     return 0
 
 

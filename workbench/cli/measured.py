@@ -16,7 +16,7 @@ def print_curves(pair: str, similarity: "pd.DataFrame") -> None:
 
     rows: list[Row] = []
     for metric in METRICS.values():
-        some = similarity[similarity.method == metric.name]
+        some = similarity[similarity.measure == metric.name]
         best = _best(some, metric.higher_is_better)
         interval = "" if math.isnan(best.low) else f" [{best.low:.2f}, {best.high:.2f}]"
         last = ("", "") if math.isnan(best.value) else (f"{best.value:.2f}{interval}", site_name(best.site))
@@ -32,7 +32,7 @@ def print_null(pair: str, null: "pd.DataFrame") -> None:
 
     rows = []
     for metric in METRICS.values():
-        some = null[null.method == metric.name]
+        some = null[null.measure == metric.name]
         best = _best(some, metric.higher_is_better)
         if math.isnan(best.value):
             continue
@@ -48,7 +48,7 @@ def print_grid(grid: "pd.DataFrame") -> None:
     """For each layer of the source, the layer of the target that it is most like."""
     from workbench.study.similarity import named_metric
 
-    name, source = grid.method.iloc[0], grid.language.iloc[0]
+    name, source = grid.measure.iloc[0], grid.language.iloc[0]
     target = grid.other_language[grid.other_language != source].iloc[0]
     across = grid[(grid.language == source) & (grid.other_language == target)]
     rows = []
@@ -66,7 +66,7 @@ def print_geometry(pair: str, geometry: "pd.DataFrame") -> None:
     whose = geometry.language.fillna("both")
     rows: list[Row] = [
         ((str(name), str(of)), [_short(value) for value in some.value], ())
-        for (name, of), some in geometry.groupby(["method", whose], sort=False)
+        for (name, of), some in geometry.groupby(["measure", whose], sort=False)
     ]
     print_layers(
         f"{pair}: where states lie", ("geometry", "of"), list(dict.fromkeys(geometry.site)), (), rows
@@ -78,7 +78,7 @@ def print_feed_forward(pair: str, feed_forward: "pd.DataFrame") -> None:
     whose = feed_forward.language.fillna("both")
     rows: list[Row] = [
         ((str(name), str(of)), [number(value, 3) for value in some.value], ())
-        for (name, of), some in feed_forward.groupby(["method", whose], sort=False)
+        for (name, of), some in feed_forward.groupby(["measure", whose], sort=False)
     ]
     layers = [str(layer) for layer in dict.fromkeys(feed_forward.layer)]
     print_layers(f"{pair}: feed-forward neurons", ("of neurons", "of"), layers, (), rows)
@@ -113,7 +113,7 @@ def print_confounds(pair: str, confounds: "pd.DataFrame") -> None:
             continue
         most = own.iloc[int(rho.argmax())]
         interval = f" [{most.low:+.2f}, {most.high:+.2f}]" if most.low == most.low else ""
-        rows.append((name, mean, f"{most.rho:+.2f}{interval}", most.method, site_name(most.site)))
+        rows.append((name, mean, f"{most.rho:+.2f}{interval}", most.measure, site_name(most.site)))
     heads = ("of the sentences", "mean", "largest ρ [95 %]", "with", "at")
     print_dense(f"{pair}: what measures go along with", heads, rows)
     if confounds.rho.notna().any():

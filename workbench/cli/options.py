@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.cli.settings import add_settings
+
 if TYPE_CHECKING:
     from workbench.models import LanguageModel
     from workbench.text import ParallelText
@@ -75,10 +77,7 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--target", metavar="LANG", help="target of all other languages (default: the text's last, or x-main)"
     )
-    group.add_argument(
-        "--held-out", type=float, default=0.2, help="share of sentences to judge on (default: 0.2)"
-    )
-    group.add_argument("--seed", type=int, default=0, help="of splits and controls (default: 0)")
+    add_settings(group, ("held_out", "seed"))
 
 
 def read_pairs(options: argparse.Namespace, languages: Sequence[str]) -> list[tuple[str, str]]:

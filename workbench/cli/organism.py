@@ -210,12 +210,15 @@ def _peaks(options: argparse.Namespace) -> int:
                 row["measure"],
                 row["peak"],
                 "yes" if row["helps"] else "no",
-                *(f"{row[name]:.2f}" for name in ("identity", *(m for m in MAPS.methods if m != "identity"))),
+                *(
+                    f"{row[name]:.2f}"
+                    for name in ("identity", *(m for m in MAPS.aligners if m != "identity"))
+                ),
             )
             for row in own.to_dict("records")
         ]
         # Words, not names: a narrow terminal breaks a heading at its spaces.
-        maps = ("unmapped", *(m.replace("_", " ") for m in MAPS.methods if m != "identity"))
+        maps = ("unmapped", *(m.replace("_", " ") for m in MAPS.aligners if m != "identity"))
         console.print(table(("measure", "peak", "helps there", *maps), rows))
     write_table([found.curves], options.out / "curves.parquet")
     write_table([found.gains], options.out / "gains.parquet")
@@ -247,8 +250,8 @@ def _ladders(found: "Verification") -> object:
         for outcome in (study.headline, *study.others):
             choice = outcome.choice
             where = "none" if choice.layer is None else f"{choice.layer} (α {choice.strength:g})"
-            over = study.headline_over.get(choice.method)
-            name = choice.method + ("*" if outcome.is_control else "")
+            over = study.headline_over.get(choice.aligner)
+            name = choice.aligner + ("*" if outcome.is_control else "")
             shown = (
                 short(outcome.accuracy),
                 short(outcome.gain, "+"),
@@ -267,7 +270,7 @@ def _ladders(found: "Verification") -> object:
         )
     columns = (
         "patched at the last token",
-        "method (* control)",
+        "aligner (* control)",
         "layer",
         "test [95 %]",
         "gain",

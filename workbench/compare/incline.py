@@ -21,7 +21,7 @@ from workbench.sweep import CLEAN, Branch
 
 @dataclass(frozen=True)
 class Reading:
-    """What one reading of the method does: α chosen on dev, judged once on test."""
+    """What one reading of the aligner does: α chosen on dev, judged once on test."""
 
     name: str
     way: Incline
@@ -61,18 +61,18 @@ def incline(study: Study) -> InclineReport:
     test = study.sweep("test", chosen, chosen, folder="incline-test")
     readings = {name: _reading(study, name, own, test, choices[name], best[name]) for name in INCLINE}
     here = test[test.language == study.source]
-    at_best = {name: here[(here.method == name) & (here.strength == best[name])] for name in INCLINE}
+    at_best = {name: here[(here.aligner == name) & (here.strength == best[name])] for name in INCLINE}
     first, second = at_best.values()
     return InclineReport(readings, accuracy_difference(first, second))
 
 
 def _by_strength(name: str, given: Ingredients) -> dict[float, Branch]:
     found = RECIPES[f"incline_{name}"].branches(given)
-    return {branch.strength: replace(branch, method=name) for branch in found}
+    return {branch.strength: replace(branch, aligner=name) for branch in found}
 
 
 def _best_strength(own: pd.DataFrame, name: str) -> float:
-    means = own[own.method == name].groupby("strength").margin.mean()
+    means = own[own.aligner == name].groupby("strength").margin.mean()
     return float(means.index[int(means.to_numpy().argmax())])
 
 
@@ -80,13 +80,13 @@ def _reading(
     study: Study, name: str, own: pd.DataFrame, test: pd.DataFrame, choice: Choice, best: float
 ) -> Reading:
     here, there = test[test.language == study.source], test[test.language != study.source]
-    clean = here[here.method == CLEAN]
-    forced = here[(here.method == name) & (here.strength == best)]
+    clean = here[here.aligner == CLEAN]
+    forced = here[(here.aligner == name) & (here.strength == best)]
     kept = None
     if choice.layer is not None and not there.empty:
-        kept = accuracy_difference(rows_of(there, choice), there[there.method == CLEAN])
-    unpatched = own[own.method == CLEAN].correct.mean()
-    rows = own[own.method == name].groupby("strength")
+        kept = accuracy_difference(rows_of(there, choice), there[there.aligner == CLEAN])
+    unpatched = own[own.aligner == CLEAN].correct.mean()
+    rows = own[own.aligner == name].groupby("strength")
     curve = pd.DataFrame({"accuracy": rows.correct.mean().astype(float), "margin": rows.margin.mean()})
     curve["gain"] = curve.accuracy - float(unpatched)
     return Reading(

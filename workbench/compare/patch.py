@@ -50,7 +50,7 @@ class Tried:
     def take(self, found: Sequence[Branch]) -> list[Branch]:
         """Add branches, and return those to sweep."""
         seed = self.given.study.settings.seed
-        named = [replace(b, method=self.name, seed=seed) for b in found]
+        named = [replace(b, aligner=self.name, seed=seed) for b in found]
         own = [turned(branch, seed) for branch in named] if self.control == RANDOM else named
         known = {tuple(b.columns.items()) for b in self.branches}
         for branch in own:
@@ -129,7 +129,7 @@ def judge_on_test(study: Study, tried: Sequence[Tried]) -> list[Entry]:
 
 def _grown(one: Tried, rows: pd.DataFrame) -> list[Branch]:
     assert one.recipe.grow is not None
-    mine = rows[(rows.method == one.name) | (rows.method == CLEAN)]
+    mine = rows[(rows.aligner == one.name) | (rows.aligner == CLEAN)]
     return one.take(one.recipe.grow(one.given, one.found, mine))
 
 
@@ -137,7 +137,7 @@ def _sweep(study: Study, branches: Sequence[Branch], number: int, clean: bool = 
     here = replace(study, folder=compare_folder(study) / "recipes", store=study.alignment.store)
     rows = here.sweep("dev", branches, folder=f"round-{number}")
     own = rows[rows.language == study.source]
-    return own if clean else own[own.method != CLEAN]
+    return own if clean else own[own.aligner != CLEAN]
 
 
 def _words(choice: Choice) -> str:

@@ -16,10 +16,10 @@ from workbench.compare.patch import Tried, judge_on_test, try_on_dev
 from workbench.compare.table import comparison_table
 from workbench.errors import InputError, NotApplicable, StoreError, did_you_mean
 from workbench.recipes import RECIPES, Recipe
+from workbench.results import write_table
 from workbench.select import holm_kinds
 from workbench.store import read_json, write_json
 from workbench.study import Study
-from workbench.study.writing import write_table
 
 log = logging.getLogger(__name__)
 

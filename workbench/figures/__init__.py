@@ -1,6 +1,6 @@
 """Figures from tables: a description says what is shown; it is drawn for the browser or for paper.
 
-`FIGURES` are the kinds; `make_spec` describes one from the tables of `read_run`; `draw_interactive` draws a
+`FIGURES` are the kinds; `make_spec` describes one from the tables of `join_runs`; `draw_interactive` draws a
 description with plotly, `workbench.figures.paper.draw_paper` with matplotlib (loaded only when asked for).
 """
 
@@ -10,7 +10,7 @@ from workbench.figures.interactive_spec import draw_interactive
 from workbench.figures.kinds import FIGURES, Kind, find_kind, lacking, make_spec
 from workbench.figures.spec import Heatmap, gain_heatmap
 from workbench.figures.spec_parts import Axis, Cells, Mark, Plot, Scale, Series, Spec
-from workbench.figures.tables_in import RunTables, read_run
+from workbench.figures.tables_in import RunTables, join_runs
 from workbench.figures.tables_out import to_latex, to_markdown
 
 __all__ = [
@@ -30,9 +30,9 @@ __all__ = [
     "draw_interactive",
     "find_kind",
     "gain_heatmap",
+    "join_runs",
     "lacking",
     "make_spec",
-    "read_run",
     "to_latex",
     "to_markdown",
     "to_page",

@@ -1,4 +1,4 @@
-"""What figures of the dev sweep share: the branch chosen for each method, bands, the notes of a cell."""
+"""What figures of the dev sweep share: the branch chosen for each aligner, bands, the notes of a cell."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ STUDY = ("model", "pair", "task")
 
 @dataclass(frozen=True)
 class Choice:
-    """What one method chose on dev in one study, and what that brings on test."""
+    """What one aligner chose on dev in one study, and what that brings on test."""
 
     place: int
     intervention: str
@@ -30,7 +30,7 @@ class Choice:
 
 
 Chosen = Mapping[tuple[str, str, str, str], Choice]
-"""Model, pair, task, method → choice."""
+"""Model, pair, task, aligner → choice."""
 
 
 def chosen(frames: Frames) -> Chosen:
@@ -41,7 +41,7 @@ def chosen(frames: Frames) -> Chosen:
     table = table[table.layer.notna() & (table.joint.fillna("one") == "one")]
     rows: list[Any] = list(table.itertuples())
     return {
-        (str(row.model), str(row.pair), str(row.task), str(row.method)): Choice(
+        (str(row.model), str(row.pair), str(row.task), str(row.aligner)): Choice(
             EMBEDDING if row.site == "embed" else int(row.layer),
             str(row.intervention),
             number(row.strength),
@@ -61,17 +61,17 @@ def single(exploration: pd.DataFrame) -> pd.DataFrame:
 
 
 def at_chosen(exploration: pd.DataFrame, choices: Chosen, formulas: bool = False) -> pd.DataFrame:
-    """Of each study's methods the branches at the chosen formula, strength and positions, over all layers.
+    """Of each study's aligners the branches at the chosen formula, strength and positions, over all layers.
 
     Where nothing was chosen, those of the first formula at its largest strength. With `formulas`, every
     formula is kept, each at the chosen strength or, where it has no such branch, at its largest.
     """
     kept = []
     table = single(exploration)
-    keys = [*STUDY, "method", *(["intervention"] if formulas else [])]
+    keys = [*STUDY, "aligner", *(["intervention"] if formulas else [])]
     for found, rows in table.groupby(keys, sort=False):
-        model, pair, task, method = map(str, found[:4])
-        made = choices.get((model, pair, task, method))
+        model, pair, task, aligner = map(str, found[:4])
+        made = choices.get((model, pair, task, aligner))
         if made is not None and not formulas:
             rows = rows[rows.intervention == made.intervention]
         rows = rows[rows.intervention == rows.intervention.iloc[0]]
@@ -119,7 +119,7 @@ def note(row: Any) -> tuple[str, ...]:
         return ()
     strength = number(row.strength)
     return (
-        f"{row.method}, {row.intervention}" + ("" if strength is None else f", α = {strength:g}"),
+        f"{row.aligner}, {row.intervention}" + ("" if strength is None else f", α = {strength:g}"),
         f"{row.pair}, layer {layer_name(row.place)}",
         f"gain on dev {interval_text(number(row.gain), number(row.low), number(row.high), 3)}",
         f"simultaneous band [{row.band_low:+.3f}, {row.band_high:+.3f}], p = {row.p:.4f}",

@@ -98,23 +98,23 @@ def residual(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def controls(frames: Mapping[str, pd.DataFrame]) -> frozenset[str]:
-    """Which methods are controls."""
+    """Which aligners are controls."""
     selection = frames.get("selection")
     if selection is None:
         return frozenset(CONTROLS)
-    judged = selection[selection.control.astype(bool)].method
+    judged = selection[selection.control.astype(bool)].aligner
     return frozenset(CONTROLS) | frozenset(map(str, judged))
 
 
-def is_control(method: str, known: frozenset[str]) -> bool:
-    """Whether a method is a control, also where it carries the name of the map it controls for."""
-    return method in known or method.partition(":")[0] in known
+def is_control(aligner: str, known: frozenset[str]) -> bool:
+    """Whether an aligner is a control, also where it carries the name of the map it controls for."""
+    return aligner in known or aligner.partition(":")[0] in known
 
 
-def ordered(methods: Iterable[str], known: frozenset[str]) -> list[str]:
-    """Methods first, then controls, each in order of appearance."""
-    found = list(dict.fromkeys(methods))
-    return sorted(found, key=lambda method: is_control(method, known))
+def ordered(aligners: Iterable[str], known: frozenset[str]) -> list[str]:
+    """Aligners first, then controls, each in order of appearance."""
+    found = list(dict.fromkeys(aligners))
+    return sorted(found, key=lambda aligner: is_control(aligner, known))
 
 
 def limits(

@@ -38,14 +38,14 @@ class Heatmap:
 
 
 def gain_heatmap(table: pd.DataFrame, baseline: str = "clean", cautions: Sequence[str] = ()) -> Heatmap:
-    """Accuracy of each patched branch less that of the unpatched run, method × layer.
+    """Accuracy of each patched branch less that of the unpatched run, aligner × layer.
 
-    The table is a sweep over one model, pair, task and split; rows that belong to the method
+    The table is a sweep over one model, pair, task and split; rows that belong to the aligner
     `baseline` are the unpatched run. `cautions` are what has to be said about the data.
     """
     names = {key: _the_one(table, key) for key in ("model", "task", "pair", "language", "split")}
-    clean = table[table.method == baseline].set_index("example").correct.astype(float)
-    patched = table[table.method != baseline]
+    clean = table[table.aligner == baseline].set_index("example").correct.astype(float)
+    patched = table[table.aligner != baseline]
     if clean.empty or patched.empty:
         raise InputError(f"the table needs {baseline!r} rows and patched rows")
     labels = _labels(patched)
@@ -64,7 +64,7 @@ def gain_heatmap(table: pd.DataFrame, baseline: str = "clean", cautions: Sequenc
             f"{names['model']} · {names['language']} items, {names['split']} split, n = {len(clean)} · "
             f"contrast: patched − unpatched accuracy on the same items (unpatched {clean.mean():.3f})"
         ),
-        row_title="method and intervention",
+        row_title="aligner and intervention",
         column_title="layer patched, at the last prompt token",
         value_title="gain in accuracy",
         rows=rows,
@@ -86,9 +86,9 @@ def _labels(patched: pd.DataFrame) -> list[str]:
     """Method · intervention, with the strength only where there is more than one."""
     several = patched.strength.nunique() > 1
     return [
-        f"{method} · {intervention}" + (f" · α = {strength:g}" if several else "")
-        for method, intervention, strength in zip(
-            patched.method, patched.intervention, patched.strength, strict=True
+        f"{aligner} · {intervention}" + (f" · α = {strength:g}" if several else "")
+        for aligner, intervention, strength in zip(
+            patched.aligner, patched.intervention, patched.strength, strict=True
         )
     ]
 

@@ -25,9 +25,9 @@ from workbench.generate.variants import (
     score,
 )
 from workbench.recipes import RECIPES, Ingredients
+from workbench.results import write_table
 from workbench.store import write_json
 from workbench.study import Study
-from workbench.study.writing import write_table
 from workbench.sweep import Branch
 from workbench.text import ParallelText
 
@@ -91,7 +91,7 @@ def generate(study: Study, plan: Plan | None = None, text: ParallelText | None =
     `text` may hold more languages than the study's own: the identifier learns to tell them all apart.
     """
     plan = plan or Plan()
-    known = text or (study.text if study.examination is None else study.examination.text)
+    known = text or study.text
     fit, held_out = _sentences(study, known)
     prompts = beginnings(study, plan.prompts)
     tokens, notes = _room(study, prompts, plan.tokens)

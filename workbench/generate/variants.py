@@ -12,7 +12,7 @@ from workbench.recipes import Ingredients, Recipe, turned
 from workbench.select import thaw
 from workbench.store import read_json
 from workbench.study import Study
-from workbench.study.result import headline_of
+from workbench.study.estimators import headline_of
 from workbench.sweep import CLEAN, Branch
 
 RANDOM = "random"
@@ -102,10 +102,10 @@ def recipe_branches(given: Ingredients, recipe: Recipe) -> Iterator[tuple[str, l
     if recipe.grow is not None:
         raise NotApplicable("its branches grow by its gain on a task: texts cannot choose them")
     seed = given.seed
-    found = [replace(branch, method=recipe.name, seed=seed) for branch in recipe.branches(given)]
+    found = [replace(branch, aligner=recipe.name, seed=seed) for branch in recipe.branches(given)]
     yield recipe.name, found
     name = f"{recipe.name}~{RANDOM}"
-    yield name, [turned(replace(branch, method=name), seed) for branch in found]
+    yield name, [turned(replace(branch, aligner=name), seed) for branch in found]
 
 
 def score(rows: pd.DataFrame, judge: Judge) -> Score:

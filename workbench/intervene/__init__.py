@@ -3,7 +3,7 @@
 from workbench.intervene.add_mapped import AddMapped
 from workbench.intervene.add_vector import AddVector
 from workbench.intervene.apply import Patch, Placement, PositionPatch, applied, as_hooks
-from workbench.intervene.base import Intervention, Map, Positions, patch_size
+from workbench.intervene.base import Intervention, Map, patch_size
 from workbench.intervene.incline import INCLINE, Incline
 from workbench.intervene.interpolate import Interpolate
 from workbench.intervene.norm_kept import NormKept
@@ -37,7 +37,6 @@ __all__ = [
     "Patch",
     "Placement",
     "PositionPatch",
-    "Positions",
     "ProjectOut",
     "Replace",
     "Shift",

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from workbench.errors import InputError, did_you_mean
-from workbench.intervene.base import POSITIONS, Intervention, Map, Positions, patch_size
+from workbench.intervene.base import Intervention, Map, patch_size
 from workbench.models import Batch, Hook, LanguageModel
 from workbench.models.base import firing
-from workbench.types import Site
+from workbench.types import POSITIONS, Positions, Site
 
 
 @dataclass(eq=False)

@@ -1,7 +1,7 @@
 """What an intervention is: a formula for the new state, from the state and a fitted map."""
 
 from collections.abc import Callable
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -11,16 +11,6 @@ from workbench.errors import InputError
 
 Map = Callable[[Tensor], Tensor]
 """h ↦ W h (+ b), on rows: the `transform` of a fitted aligner."""
-
-Positions = Literal["last", "prompt", "all"]
-"""Which tokens are changed:
-
-    last    each row's last prompt token
-    prompt  all tokens of the prompt
-    all     these and all that follow: the choices that are scored, the tokens that are generated
-"""
-
-POSITIONS: tuple[str, ...] = get_args(Positions)
 
 
 @runtime_checkable

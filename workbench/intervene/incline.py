@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from workbench.intervene.base import Positions
+from workbench.types import Positions
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ class ModelInfo:
     attention: str | None = None
     processing: tuple[str, ...] = ()
     revision: str | None = None
+    quantisation: str | None = None
     self_check: Mapping[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:

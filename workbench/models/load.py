@@ -90,7 +90,7 @@ def load_model(
         if device_map is None:
             causal = causal.to(place)
         reference = reference_logits(causal)
-        facts = _facts(name, causal, kind, revision)
+        facts = _facts(name, causal, kind, revision) | {"source": _source(name_or_dir)}
         if backend == "hooked":
             hooked = build_hooked(name, causal, copy.deepcopy(tokenizer), kind, place)
             model: LanguageModel = HookedModel(hooked, _info(facts, "hooked", place, None), reader)
@@ -237,12 +237,30 @@ def _facts(name: str, causal: Any, dtype: torch.dtype, revision: str | None) -> 
         "n_ctx": getattr(text, "max_position_embeddings", None),
         "dtype": str(dtype),
         "revision": revision or getattr(causal.config, "_commit_hash", None),
+        "quantisation": _quantisation(causal.config),
     }
+
+
+def _source(name_or_dir: str | Path) -> str:
+    """What loads the same model again from any folder: a name, or an absolute path."""
+    given = str(name_or_dir)
+    if Path(given).is_dir():
+        return str(Path(given).resolve())
+    return given
 
 
 def short_name(source: str) -> str:
     """A hub name as it is; of a local directory the last part, for a figure is no place for a path."""
     return Path(source).resolve().name if Path(source).is_dir() else source
+
+
+def _quantisation(config: Any) -> str | None:
+    """How the weights were quantised, where they were."""
+    found = getattr(config, "quantization_config", None)
+    if found is None:
+        return None
+    method = found.get("quant_method") if isinstance(found, dict) else getattr(found, "quant_method", None)
+    return str(getattr(method, "value", method) or "quantised")
 
 
 def _info(facts: dict[str, Any], backend: str, device: str, kernel: str | None) -> ModelInfo:

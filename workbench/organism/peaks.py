@@ -22,9 +22,10 @@ from workbench.types import Site
 NEARLY = 0.8
 """A layer helps nearly as much as the best where it brings this share of the best one's gain."""
 MAPS = Settings(
+    aligners=("ridge", "identity", "random_rotation", "random_equal_norm", "shuffled_pairs"),
     headline="ridge",
-    others=("identity", "random_rotation", "random_equal_norm", "shuffled_pairs"),
     interventions=("interpolate",),
+    strengths=(1.0,),
     held_out=0.5,
     batch_size=256,
 )
@@ -81,11 +82,11 @@ def _pair(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
             for metric in METRICS.values():
                 value = metric(mapped, y)
                 curves.append((study.pair, metric.name, name, layer, value))
-    branches = [branch for branch in study.branches(maps) if branch.method == MAPS.headline]
+    branches = [branch for branch in study.branches(maps) if branch.aligner == MAPS.headline]
     dev = study.sweep("dev", branches)
     own = dev[dev.language == study.source]
-    base = own[own.method == CLEAN].correct.astype(float).mean()
-    patched = own[own.method != CLEAN].assign(correct=lambda t: t.correct.astype(float))
+    base = own[own.aligner == CLEAN].correct.astype(float).mean()
+    patched = own[own.aligner != CLEAN].assign(correct=lambda t: t.correct.astype(float))
     gain = patched.groupby("layer").correct.mean() - base
     gains = (
         gain.rename("gain")
@@ -105,6 +106,6 @@ def _table(curves: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFrame:
         peak = int(best.index[int(best.to_numpy().argmax())])
         rows.append(
             {"pair": pair, "measure": measure, "peak": peak, "helps": bool(helps[str(pair), peak])}
-            | {name: float(values[name].to_numpy()[values.index == peak][0]) for name in MAPS.methods}
+            | {name: float(values[name].to_numpy()[values.index == peak][0]) for name in MAPS.aligners}
         )
     return pd.DataFrame(rows)

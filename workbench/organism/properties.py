@@ -50,8 +50,8 @@ def summary(v: Verification, judged: list[Property]) -> dict[str, Any]:
             "unpatched": _numbers(study.baseline),
             "main": _numbers(study.known_ceiling),
             "retention": None if study.retention is None else _numbers(study.retention),
-            "methods": {
-                outcome.choice.method: {
+            "aligners": {
+                outcome.choice.aligner: {
                     "layer": outcome.choice.layer,
                     "strength": outcome.choice.strength,
                     "accuracy": _numbers(outcome.accuracy),
@@ -128,10 +128,10 @@ def _nulls(v: Verification) -> tuple[bool, str]:
     told, passed = [], True
     for language in v.poorest:
         study = v.studies[language]
-        gains = {method: study.outcome(method).gain for method in NULLS}
+        gains = {aligner: study.outcome(aligner).gain for aligner in NULLS}
         passed &= all(gain.estimate < NULL * study.known_gap.estimate for gain in gains.values())
         told.append(
-            f"{language} " + ", ".join(f"{method} {show(gain, '+')}" for method, gain in gains.items())
+            f"{language} " + ", ".join(f"{aligner} {show(gain, '+')}" for aligner, gain in gains.items())
         )
     return passed, "; ".join(told)
 
@@ -141,8 +141,10 @@ def _beats(v: Verification) -> tuple[bool, str]:
     for language in v.poorest:
         study = v.studies[language]
         passed &= _better(study)
-        over = {method: study.headline_over[method] for method in METHODS}
-        told.append(f"{language} " + ", ".join(f"over {method} {show(i, '+')}" for method, i in over.items()))
+        over = {aligner: study.headline_over[aligner] for aligner in METHODS}
+        told.append(
+            f"{language} " + ", ".join(f"over {aligner} {show(i, '+')}" for aligner, i in over.items())
+        )
     return passed, "; ".join(told)
 
 
@@ -170,8 +172,8 @@ def _half(study: StudyResult) -> bool:
 
 
 def _better(study: StudyResult) -> bool:
-    """The map beats the simpler methods, with intervals that exclude 0."""
-    return all(study.headline_over[method].low > 0 for method in METHODS)
+    """The map beats the simpler aligners, with intervals that exclude 0."""
+    return all(study.headline_over[aligner].low > 0 for aligner in METHODS)
 
 
 def _within(v: Verification, study: StudyResult) -> bool:
@@ -283,6 +285,6 @@ def _gains(study: StudyResult) -> list[float]:
     sweep = study.tables["sweep"]
     own = sweep[(sweep.split == "test") & (sweep.language == study.source)]
     after = rows_of(own, study.headline.choice).set_index("example").correct.astype(float)
-    before = own[own.method == CLEAN].set_index("example").correct.astype(float)
+    before = own[own.aligner == CLEAN].set_index("example").correct.astype(float)
     gains: list[float] = (after - before.loc[after.index]).tolist()
     return gains

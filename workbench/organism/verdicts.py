@@ -13,7 +13,8 @@ from workbench.study import Settings, StudyResult, diagnose
 from workbench.study.diagnosis import holm_of
 
 SETTINGS = Settings(
-    others=("mean_shift", "identity", "shuffled_pairs", "random_equal_norm"),
+    aligners=("ridge", "mean_shift", "identity", "shuffled_pairs", "random_equal_norm"),
+    headline="ridge",
     interventions=("interpolate",),
     strengths=(0.5, 1.0),
     batch_size=256,

@@ -29,8 +29,8 @@ PROMPTS = 500
 CHOSEN_ON = 400
 """Dev items that layer and strength are chosen on."""
 LADDER = Settings(
+    aligners=("ridge", "mean_shift", "shuffled_pairs", "identity", "random_equal_norm", "random_rotation"),
     headline="ridge",
-    others=("mean_shift", "shuffled_pairs", "identity", "random_equal_norm", "random_rotation"),
     # (1 − α) h + α W h: the identity changes nothing at any α, so that it is a null.
     interventions=("interpolate",),
     strengths=(0.5, 1.0),
@@ -67,7 +67,7 @@ class Verification:
     def curve(self, language: str, metric: str) -> pd.Series:
         """A similarity to the main language from the embedding through every layer, by site."""
         table = self.studies[language].tables["similarity"]
-        curve: pd.Series = table[table.method == metric].set_index("site").value
+        curve: pd.Series = table[table.aligner == metric].set_index("site").value
         return curve
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from workbench.errors import InputError, StoreError
+from workbench.errors import InputError
 from workbench.figures.explored import single
 from workbench.figures.frames import controls, ordered, places
 from workbench.report.examples import turned
-from workbench.report.run import Part, Run, read_run
 from workbench.report.words import number, words
+from workbench.results import Part, Run, open_run, read_table
 
 CLEAN = "clean"
 Wanted = tuple[str, str, object]
@@ -22,7 +22,7 @@ _EXTRA = ("grid", "pca")
 
 @dataclass(frozen=True)
 class Explored:
-    """One pair and task. A *branch* is a formula at a strength, by its label, of the method at a layer."""
+    """One pair and task. A *branch* is a formula at a strength, by its label, of the aligner at a layer."""
 
     part: Part
     run: Run
@@ -37,57 +37,59 @@ class Explored:
         return self.part.title
 
     @property
-    def methods(self) -> list[str]:
-        """The headline first, then other methods, then controls."""
-        found = ordered(map(str, self.branches.method), controls(self.part.tables))
+    def aligners(self) -> list[str]:
+        """The headline first, then other aligners, then controls."""
+        found = ordered(map(str, self.branches.aligner), controls(self.part.tables))
         best = self.part.headline
-        return sorted(found, key=lambda method: best is None or method != best.method)
+        return sorted(found, key=lambda aligner: best is None or aligner != best.aligner)
 
     @property
     def measures(self) -> list[str]:
         """The similarities measured."""
         table = self.part.tables.get("similarity")
-        return [] if table is None else list(dict.fromkeys(map(str, table.method)))
+        return [] if table is None else list(dict.fromkeys(map(str, table.measure)))
 
     @property
     def layers(self) -> list[int]:
         """The layers patched."""
         return sorted(set(map(int, self.branches.place)))
 
-    def of(self, method: str) -> pd.DataFrame:
-        """A method's branches."""
-        return self.branches[self.branches.method == method]
+    def of(self, aligner: str) -> pd.DataFrame:
+        """An aligner's branches."""
+        return self.branches[self.branches.aligner == aligner]
 
-    def labels(self, method: str) -> list[str]:
+    def labels(self, aligner: str) -> list[str]:
         """Its formulas and strengths, in the table's order."""
-        return list(dict.fromkeys(self.of(method).label))
+        return list(dict.fromkeys(self.of(aligner).label))
 
-    def at(self, method: str, layer: int, label: str) -> pd.Series | None:
+    def at(self, aligner: str, layer: int, label: str) -> pd.Series | None:
         """One branch."""
-        mine = self.of(method)
+        mine = self.of(aligner)
         mine = mine[(mine.place == layer) & (mine.label == label)]
         return None if mine.empty else mine.iloc[0]
 
-    def frozen(self, method: str) -> pd.Series | None:
-        """The method's row of `selection`: what was fixed on dev and scored once on test.
+    def frozen(self, aligner: str) -> pd.Series | None:
+        """The aligner's row of `selection`: what was fixed on dev and scored once on test.
 
         None where nothing was chosen, or a patch of several layers at once, which has no place here.
         """
         selection = self.part.tables.get("selection")
         if selection is None:
             return None
-        mine = selection[(selection.method == method) & selection.layer.notna() & (selection.joint == "one")]
+        mine = selection[
+            (selection.aligner == aligner) & selection.layer.notna() & (selection.joint == "one")
+        ]
         return None if mine.empty else mine.iloc[0]
 
-    def chosen(self, method: str) -> tuple[int, str] | None:
+    def chosen(self, aligner: str) -> tuple[int, str] | None:
         """Layer and label of what was fixed."""
-        row = self.frozen(method)
+        row = self.frozen(aligner)
         return None if row is None else (int(row.layer), _label(row.intervention, row.strength))
 
-    def start(self, method: str) -> tuple[int, str]:
+    def start(self, aligner: str) -> tuple[int, str]:
         """Where to look first: at what was fixed, or else where the gain on dev is largest."""
-        best = self.of(method).sort_values("gain", kind="stable").iloc[-1]
-        return self.chosen(method) or (int(best.place), str(best.label))
+        best = self.of(aligner).sort_values("gain", kind="stable").iloc[-1]
+        return self.chosen(aligner) or (int(best.place), str(best.label))
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A further table's rows about this pair; None where there are none."""
@@ -96,20 +98,20 @@ class Explored:
 
     # Items ---------------------------------------------------------------------------------------
 
-    def is_chosen(self, method: str, layer: int, label: str) -> bool:
+    def is_chosen(self, aligner: str, layer: int, label: str) -> bool:
         """Whether test items were scored with this very branch and are known item by item."""
         best = self.part.headline
-        headline = best is not None and best.method == method
-        return headline and self.chosen(method) == (layer, label) and "sweep" in self.part.tables
+        headline = best is not None and best.aligner == aligner
+        return headline and self.chosen(aligner) == (layer, label) and "sweep" in self.part.tables
 
-    def turned(self, method: str, layer: int, label: str) -> pd.DataFrame | None:
+    def turned(self, aligner: str, layer: int, label: str) -> pd.DataFrame | None:
         """Items before and after this patch: on test where it is the chosen one, on dev elsewhere.
 
         None where the folder has no sweep.
         """
-        if self.is_chosen(method, layer, label):
+        if self.is_chosen(aligner, layer, label):
             return turned(self.part)
-        branch, rows = self.at(method, layer, label), self._dev(method, layer)
+        branch, rows = self.at(aligner, layer, label), self._dev(aligner, layer)
         if branch is None or rows is None:
             return None
         row = pd.DataFrame([branch]).assign(headline=True)
@@ -117,23 +119,27 @@ class Explored:
         tables = {"selection": row, "sweep": rows.assign(split="test")}
         return turned(replace(self.part, tables=tables))
 
-    def _dev(self, method: str, layer: int) -> pd.DataFrame | None:
+    def _dev(self, aligner: str, layer: int) -> pd.DataFrame | None:
         """The dev rows of a layer, read from disk when they are looked at: all of them can be millions."""
         path = self.part.folder / "sweep.parquet"
         if not path.exists():
             return None
-        key = (str(path), method, layer)
+        key = (str(path), aligner, layer)
         if key not in self._kept:
-            patched: list[Wanted] = [("split", "==", "dev"), ("method", "==", method), ("layer", "==", layer)]
-            clean: list[Wanted] = [("split", "==", "dev"), ("method", "==", CLEAN)]
-            self._kept[key] = _read(path, [clean, patched])
+            patched: list[Wanted] = [
+                ("split", "==", "dev"),
+                ("aligner", "==", aligner),
+                ("layer", "==", layer),
+            ]
+            clean: list[Wanted] = [("split", "==", "dev"), ("aligner", "==", CLEAN)]
+            self._kept[key] = read_table(path, filters=[clean, patched])
         rows = self._kept[key]
         return None if rows.empty else rows
 
 
 def read_explored(folder: str | Path, *more: str | Path) -> list[Explored]:
     """Every pair and task of a run that was swept, in the run's order."""
-    run = read_run(folder)
+    run = open_run(folder)
     others = [Path(one) for one in more]
     for one in others:
         if not one.is_dir():
@@ -164,7 +170,7 @@ def _of_pair(name: str, folders: Sequence[Path], part: Part) -> pd.DataFrame | N
     """A table's rows about the pair and the model, from the first folder that has any."""
     for path in (folder / f"{name}.parquet" for folder in folders):
         if path.exists():
-            table = _read(path)
+            table = read_table(path)
             mine = table[(table.pair == part.pair) & (table.model == part.model)]
             if not mine.empty:
                 return mine
@@ -174,10 +180,3 @@ def _of_pair(name: str, folders: Sequence[Path], part: Part) -> pd.DataFrame | N
 def _label(intervention: object, strength: object) -> str:
     alpha = number(strength)
     return words(intervention) + ("" if alpha is None else f", α = {alpha:g}")
-
-
-def _read(path: Path, filters: list[list[Wanted]] | None = None) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path, filters=filters)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read as a table ({error}): run the study again") from error

@@ -49,18 +49,18 @@ def headline(seen: Explored) -> str:
     return _boxed(tag("div", said, dir="auto"), tag("div", about, class_="muted"))
 
 
-def looked_at(seen: Explored, method: str, layer: int, label: str) -> str:
+def looked_at(seen: Explored, aligner: str, layer: int, label: str) -> str:
     """The branch at a layer in one line: its gain on dev, and on test where it is the chosen one."""
-    branch = seen.at(method, layer, label)
+    branch = seen.at(aligner, layer, label)
     if branch is None:
         gain = "not tried"
     else:
         gain = f"gain on dev {signed(branch.gain)} {between(branch.low, branch.high)}, exploratory"
-    frozen = seen.frozen(method)
-    if frozen is not None and seen.chosen(method) == (layer, label):
+    frozen = seen.frozen(aligner)
+    if frozen is not None and seen.chosen(aligner) == (layer, label):
         test = f"{signed(frozen.gain)} {between(frozen.gain_low, frozen.gain_high)}, n = {int(frozen.n)}"
         gain += f"; chosen on dev, and on test {test}"
-    return _boxed(tag("h4", f"Layer {layer}: {words(method)}, {label}"), tag("div", gain))
+    return _boxed(tag("h4", f"Layer {layer}: {words(aligner)}, {label}"), tag("div", gain))
 
 
 def similarities(seen: Explored, layer: int, measure: str | None) -> str:
@@ -71,7 +71,7 @@ def similarities(seen: Explored, layer: int, measure: str | None) -> str:
     here = found[(found.layer == layer).fillna(False)]
     rows: list[list[Child]] = [
         [
-            tag("span", words(one.method), class_="here" if one.method == measure else None),
+            tag("span", words(one.measure), class_="here" if one.measure == measure else None),
             plain(one.value),
             between(one.low, one.high),
             str(one.note or ""),
@@ -105,12 +105,12 @@ def numbers(seen: Explored, layer: int) -> str:
     return _boxed(tag("details", tag("summary", f"All numbers of layer {layer}"), *made)) if made else ""
 
 
-def flips(seen: Explored, method: str, layer: int, label: str) -> str:
+def flips(seen: Explored, aligner: str, layer: int, label: str) -> str:
     """Items that became right, and that became wrong, in both languages."""
-    found = seen.turned(method, layer, label)
+    found = seen.turned(aligner, layer, label)
     if found is None:
         return note("Which items flipped is not known: the folder has no sweep.parquet with this branch.")
-    test = seen.is_chosen(method, layer, label)
+    test = seen.is_chosen(aligner, layer, label)
     split = "test items" if test else "dev items, exploratory"
     right, after = found.before, found.after
     parts = [

@@ -13,11 +13,11 @@ from workbench.panel.explored import Explored
 from workbench.report.words import words
 
 
-def gains(seen: Explored, method: str) -> Spec:
+def gains(seen: Explored, aligner: str) -> Spec:
     """Formulas and strengths × layers: the gain on dev, with the chosen cell's gain on test."""
-    table = seen.of(method)
-    rows, columns = seen.labels(method), seen.layers
-    marks, chosen, row = [], seen.chosen(method), seen.frozen(method)
+    table = seen.of(aligner)
+    rows, columns = seen.labels(aligner), seen.layers
+    marks, chosen, row = [], seen.chosen(aligner), seen.frozen(aligner)
     if chosen and row is not None and chosen[1] in rows and chosen[0] in columns:
         marks = [Mark(rows.index(chosen[1]), columns.index(chosen[0]), f"test {short(number(row.gain))}")]
     cells = cells_of(table, rows, columns, "label")
@@ -25,7 +25,7 @@ def gains(seen: Explored, method: str) -> Spec:
     longest = reach(seen.branches.gain)
     return Spec(
         kind="layers",
-        title=f"{words(method)}: gain on dev, exploratory",
+        title=f"{words(aligner)}: gain on dev, exploratory",
         subtitle=f"{seen.title}: n = {span(table.n)} dev items; framed: chosen on dev, with its gain on test",
         panels=(panel,),
         scale=Scale("gain on dev", -longest, longest),
@@ -35,7 +35,7 @@ def gains(seen: Explored, method: str) -> Spec:
 def measured(seen: Explored, measure: str) -> Spec:
     """One similarity over the layers, with its interval."""
     table = seen.part.tables["similarity"]
-    table = table[table.method == measure]
+    table = table[table.measure == measure]
     table = table.assign(place=places(table)).sort_values("place", kind="stable")
     found: list[Any] = list(table.itertuples())
     notes = [
@@ -80,7 +80,7 @@ def grid_row(seen: Explored, layer: int) -> Spec | None:
     series = [_line(name, rows, axis, slot) for slot, (name, rows, axis) in enumerate(lines) if len(rows)]
     if not series:
         return None
-    measure = words(table.method.iloc[0])
+    measure = words(table.measure.iloc[0])
     values = [value for one in series for value in one.y]
     return Spec(
         kind="grid",
@@ -97,7 +97,7 @@ def _line(name: str, rows: pd.DataFrame, axis: str, slot: int) -> Series:
     return Series(name, tuple(map(float, rows[axis])), numbers(rows.value), slot=slot)
 
 
-def plane(seen: Explored, layer: int, method: str) -> Spec | str:
+def plane(seen: Explored, layer: int, aligner: str) -> Spec | str:
     """Sentences of both languages in their joint plane before and after the map; or why there is none."""
     table = seen.table("pca")
     if table is None:
@@ -105,8 +105,8 @@ def plane(seen: Explored, layer: int, method: str) -> Spec | str:
     here = table[(table.layer == layer).fillna(False)]
     if here.empty:
         return f"The table pca has no rows of layer {layer}."
-    mine = here[here.method == method]
-    used = mine if len(mine) else here[here.method == here.method.iloc[0]]
+    mine = here[here.aligner == aligner]
+    used = mine if len(mine) else here[here.aligner == here.aligner.iloc[0]]
     points = used[used.x.notna()]
     if points.empty:
         return f"Layer {layer}: {used.note.iloc[0]}"
@@ -116,7 +116,7 @@ def plane(seen: Explored, layer: int, method: str) -> Spec | str:
         Axis(f"direction {i + 1} ({share:.0%})", range=ends)
         for i, (share, ends) in enumerate(zip(shares, known, strict=True))
     ]
-    source, name = str(seen.part.source), words(used.method.iloc[0])
+    source, name = str(seen.part.source), words(used.aligner.iloc[0])
     before = points[~points.mapped.astype(bool)]
     after = points[points.mapped.astype(bool) | (points.language != source)]
     panels = tuple(

@@ -26,13 +26,13 @@ def _ipywidgets() -> ModuleType:
 
 
 class Panel:
-    """Pair, method, measure and layer can be chosen by hand or in code: `panel.layer.value = 3`."""
+    """Pair, aligner, measure and layer can be chosen by hand or in code: `panel.layer.value = 3`."""
 
     def __init__(self, seen: Sequence[Explored]):
         self._seen = seen
         self._w = w = _ipywidgets()
         self.pair = self._dropdown("pair, task", [(one.title, i) for i, one in enumerate(seen)], 0)
-        self.method = self._dropdown("method", ())
+        self.aligner = self._dropdown("aligner", ())
         self.measure = self._dropdown("measure", ())
         self.layer = w.SelectionSlider(
             options=[("0", 0)], description="layer", continuous_update=False, layout=w.Layout(width="22em")
@@ -52,7 +52,7 @@ class Panel:
         self.root.add_class("wb-panel")
         for choice, tell in (
             (self.pair, self._pair_changed),
-            (self.method, self._method_changed),
+            (self.aligner, self._method_changed),
             (self.measure, self._measure_changed),
             (self.layer, self._layer_changed),
         ):
@@ -84,7 +84,7 @@ class Panel:
         return {**shown, "text/plain": repr(self), "text/html": markup.headline(self.study)}
 
     def __repr__(self) -> str:
-        return f"Panel({self.study.title}, {self.method.value}, layer {self.layer.value})"
+        return f"Panel({self.study.title}, {self.aligner.value}, layer {self.layer.value})"
 
     # Parts ----------------------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ class Panel:
     def _laid_out(self) -> Any:
         w, texts, boxes = self._w, self._texts, self._boxes
         wrap = w.Layout(flex_flow="row wrap", width="100%", align_items="flex-start")
-        choices = w.Box([self.pair, self.method, self.measure, self.layer], layout=wrap)
+        choices = w.Box([self.pair, self.aligner, self.measure, self.layer], layout=wrap)
         side = w.Box([texts["similar"]], layout=w.Layout(flex="1 1 320px", overflow="auto"))
         beside = w.Box([side, boxes["row"]], layout=wrap)
         above = [texts["headline"], choices, boxes["heat"], boxes["curve"], texts["looked_at"]]
@@ -123,7 +123,7 @@ class Panel:
     def _pair_changed(self) -> None:
         seen = self.study
         self._texts["headline"].value = markup.headline(seen)
-        self._offer(self.method, seen.methods, self.method.value, seen.methods[0])
+        self._offer(self.aligner, seen.aligners, self.aligner.value, seen.aligners[0])
         first = next((name for name in (_MEASURE, *seen.measures) if name in seen.measures), None)
         self._offer(self.measure, seen.measures, self.measure.value, first)
         self._start()
@@ -147,16 +147,16 @@ class Panel:
         self._layer_shown()
 
     def _start(self) -> None:
-        """Where a method is looked at first."""
-        layer, self._label = self.study.start(self.method.value)
+        """Where an aligner is looked at first."""
+        layer, self._label = self.study.start(self.aligner.value)
         layers = [(str(one), one) for one in self.study.layers]
         self._set(self.layer, layers, layer)
 
     def _heat_drawn(self) -> None:
-        seen, method = self.study, self.method.value
-        height = 150 + _ROW * max(len(seen.labels(method)), 3)
+        seen, aligner = self.study, self.aligner.value
+        height = 150 + _ROW * max(len(seen.labels(aligner)), 3)
         here = seen.layers.index(self.layer.value)
-        self._put("heat", specs.gains(seen, method), height, self._cell_clicked, here)
+        self._put("heat", specs.gains(seen, aligner), height, self._cell_clicked, here)
 
     def _measure_drawn(self) -> None:
         if self.measure.value is None:
@@ -166,14 +166,14 @@ class Panel:
             self._put("curve", spec, 230, self._point_clicked, self.layer.value)
 
     def _layer_shown(self) -> None:
-        seen, method, layer = self.study, self.method.value, self.layer.value
-        where = (seen, method, layer, self._label)
+        seen, aligner, layer = self.study, self.aligner.value, self.layer.value
+        where = (seen, aligner, layer, self._label)
         texts = self._texts
         texts["looked_at"].value = markup.looked_at(*where)
         texts["similar"].value = markup.similarities(seen, layer, self.measure.value)
         texts["items"].value = markup.flips(*where)
         texts["numbers"].value = markup.numbers(seen, layer)
-        row, plane = specs.grid_row(seen, layer), specs.plane(seen, layer, method)
+        row, plane = specs.grid_row(seen, layer), specs.plane(seen, layer, aligner)
         if row is None:
             self._say("row", markup.no_grid(seen))
         else:
@@ -184,7 +184,7 @@ class Panel:
             self._put("plane", plane, _TALL + 60)
 
     def _cell_clicked(self, x: float, y: float) -> None:
-        self.look_at(self.study.layers[round(x)], self.study.labels(self.method.value)[round(y)])
+        self.look_at(self.study.layers[round(x)], self.study.labels(self.aligner.value)[round(y)])
 
     def _point_clicked(self, x: float, _y: float) -> None:
         if round(x) in self.study.layers:

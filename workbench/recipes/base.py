@@ -126,7 +126,7 @@ Grow = Callable[[Ingredients, Sequence[Branch], pd.DataFrame], list[Branch]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """One method, with its reference and with what is faithful to it and what is not."""
+    """One aligner, with its reference and with what is faithful to it and what is not."""
 
     name: str
     title: str
@@ -190,6 +190,6 @@ def turned(branch: Branch, seed: int) -> Branch:
 def margin_gains(branches: Sequence[Branch], dev: pd.DataFrame) -> list[float]:
     """Each branch's mean margin (score, where answers are generated) less the clean run's, on dev rows."""
     measure = "margin" if dev.margin.notna().any() else "score"
-    clean = float(dev.loc[dev.method == CLEAN, measure].mean())
-    means = dev[dev.method != CLEAN].groupby(BRANCH)[measure].mean()
+    clean = float(dev.loc[dev.aligner == CLEAN, measure].mean())
+    means = dev[dev.aligner != CLEAN].groupby(BRANCH)[measure].mean()
     return [float(means.loc[tuple(b.columns[name] for name in BRANCH)]) - clean for b in branches]

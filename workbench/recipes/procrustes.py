@@ -34,7 +34,7 @@ def _next(given: Ingredients, branches: Sequence[Branch], dev: pd.DataFrame) -> 
     maps: dict[Site, Aligner] = {b.site: b.map for b in branches if not b.also}
     chosen = dict(branch.parts)
     return [
-        Branch.jointly(branch.method, {**chosen, site: map}, branch.intervention, branch.strength)
+        Branch.jointly(branch.aligner, {**chosen, site: map}, branch.intervention, branch.strength)
         for site, map in maps.items()
         if site not in chosen
     ]

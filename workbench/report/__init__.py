@@ -3,16 +3,20 @@
 from pathlib import Path
 
 from workbench.report.page import to_html
-from workbench.report.run import Part, Run, read_run
 from workbench.report.sure import how_sure
+from workbench.results import claim, open_run
 from workbench.store import write_bytes
 
-__all__ = ["Part", "Run", "how_sure", "read_run", "to_html", "write_report"]
+__all__ = ["how_sure", "to_html", "write_report"]
 
 
-def write_report(folder: str | Path, out: str | Path | None = None) -> Path:
-    """Write the report on a study's folder, into it as `report.html` unless told; returns where it lies."""
-    run = read_run(folder)
+def write_report(folder: str | Path, out: str | Path | None = None, overwrite: bool = False) -> Path:
+    """Write the report on a run's folder, into it as `report.html` unless told; returns where it lies.
+
+    A file of that name that is no report of ours is refused, unless it is to be overwritten.
+    """
+    run = open_run(folder)
     path = Path(out) if out is not None else run.folder / "report.html"
+    claim(path.parent, [path.name], overwrite)
     write_bytes(path, to_html(run).encode())
     return path

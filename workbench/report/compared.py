@@ -7,8 +7,8 @@ import pandas as pd
 
 from workbench.report.forest import Estimate, forest
 from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.run import Run
 from workbench.report.words import between, count, number, plain, probability, records, signed, words
+from workbench.results import Run
 
 _FAMILIES = {"baseline": "asks otherwise, or trains", "recipe": "patches", "combination": "does both"}
 _CONTROLS = {"random": "in random directions", "shuffled": "fitted on shuffled pairs"}
@@ -17,7 +17,7 @@ _UNJUDGED = ("direct", "ceiling")
 
 def against_others(run: Run) -> Markup | None:
     """For each pair and task: what was found, in words; a picture; all numbers."""
-    found = run.comparison
+    found = run.tables.get("comparison")
     if found is None or found.empty:
         return None
     groups = list(found.groupby(["pair", "task"], sort=False))

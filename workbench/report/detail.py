@@ -8,9 +8,9 @@ import pandas as pd
 
 from workbench.report.heatmap import with_rows
 from workbench.report.markup import Markup, raw, tag
-from workbench.report.run import Part
 from workbench.report.scatter import clouds_at, shares_at
 from workbench.report.words import between, number, plain, probability, records, signed, words
+from workbench.results import Part
 
 Table = dict[str, Any]
 """`caption`, `heads` and `rows`, all of them text."""
@@ -39,7 +39,7 @@ def as_data(parts: Sequence[Part]) -> Markup:
 def _branches(grid: pd.DataFrame) -> Table:
     rows = [
         [
-            words(one["method"]),
+            words(one["aligner"]),
             _formula(one),
             plain(one["strength"], 2),
             signed(one["gain"]),
@@ -53,9 +53,9 @@ def _branches(grid: pd.DataFrame) -> Table:
     ]
     return {
         "caption": f"Patches here, on {int(grid.n.iloc[0])} dev items (exploratory)",
-        "heads": ["method", "formula", "α", "gain", "interval", "band", "p", "0 lies", "margin"],
+        "heads": ["aligner", "formula", "α", "gain", "interval", "band", "p", "0 lies", "margin"],
         "titles": [
-            *("method", "formula", "strength α", "gain on dev", "95 % interval, this cell alone"),
+            *("aligner", "formula", "strength α", "gain on dev", "95 % interval, this cell alone"),
             *("simultaneous band, all cells", "p over all cells", "0 lies", "gain in mean margin (nats)"),
         ],
         "rows": rows,
@@ -88,13 +88,13 @@ def _at(part: Part, name: str, layer: int) -> list[dict[str, Any]]:
 def _fit(part: Part, layer: int) -> Table:
     rows = [
         [
-            words(one["method"]),
+            words(one["aligner"]),
             *(plain(one[name]) for name in ("r2", "r2_median", "cosine", "ratio_to_control")),
             str(one["warning"] or ""),
         ]
         for one in _at(part, "fit", layer)
     ]
-    heads = ["method", "R²", "R² of the median dimension", "cosine", "error over best control's", "mind"]
+    heads = ["aligner", "R²", "R² of the median dimension", "cosine", "error over best control's", "mind"]
     return {"caption": "How near the maps come, on held-out sentences", "heads": heads, "rows": rows}
 
 
@@ -110,7 +110,7 @@ def _means(part: Part, layer: int) -> Table:
 
 def _similarity(part: Part, layer: int) -> Table:
     rows = [
-        [words(one["method"]), plain(one["value"]), between(one["low"], one["high"]), str(one["note"] or "")]
+        [words(one["measure"]), plain(one["value"]), between(one["low"], one["high"]), str(one["note"] or "")]
         for one in _at(part, "similarity", layer)
     ]
     heads = ["measure", "value", "95 % interval", "mind"]
@@ -120,7 +120,7 @@ def _similarity(part: Part, layer: int) -> Table:
 def _confounds(part: Part, layer: int) -> Table:
     rows = [
         [
-            words(one["method"]),
+            words(one["measure"]),
             words(one["confound"]),
             signed(one["rho"], 2),
             between(one["low"], one["high"], 2),

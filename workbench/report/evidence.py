@@ -1,4 +1,4 @@
-"""Why to believe it: what each method brings on test, curves over layers, confounds, predictors."""
+"""Why to believe it: what each aligner brings on test, curves over layers, confounds, predictors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,26 +8,26 @@ import pandas as pd
 from workbench.report.chart import Line, interval_bar, panel
 from workbench.report.heatmap import at_one_strength
 from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.run import Part
 from workbench.report.words import between, count, number, plain, probability, records, signed, words
+from workbench.results import Part
 
 
 def outcomes(part: Part) -> Markup:
-    """What each method chose on dev, and what that brings on test."""
+    """What each aligner chose on dev, and what that brings on test."""
     selection = part.tables["selection"]
     ends = [0.0, *selection.gain_low.dropna(), *selection.gain_high.dropna()]
     rows = [_outcome(one, min(ends), max(ends)) for one in records(selection)]
     n = int(selection.n.iloc[0])
     caption = (
-        f"Each method’s own choice on dev, scored once on {count(n, 'test item')}. * is a control: what it "
+        f"Each aligner’s own choice on dev, scored once on {count(n, 'test item')}. * is a control: what it "
         "gains, a map has to beat."
     )
-    heads = ["method", "formula", "layer", "α", "gain on dev", "gain on test", "95 % interval", ""]
+    heads = ["aligner", "formula", "layer", "α", "gain on dev", "gain on test", "95 % interval", ""]
     return table(caption, [*heads, "headline minus it"], rows, words=2)
 
 
 def _outcome(one: dict[str, Any], left: float, right: float) -> list[Child]:
-    name = words(one["method"]) + "*" * bool(one["control"])
+    name = words(one["aligner"]) + "*" * bool(one["control"])
     over = signed(one["headline_over"]) + " " + between(one["headline_over_low"], one["headline_over_high"])
     return [
         tag("strong", name) if one["headline"] else name,
@@ -71,25 +71,25 @@ def _panels(part: Part, sites: list[str]) -> list[tuple[str, list[Line]]]:
     fit, similarity = part.tables.get("fit"), part.tables.get("similarity")
     lower = part.manifest.get("lower_is_better", ())
     if fit is not None:
-        lines = [_line(words(name), some, "r2", sites) for name, some in fit.groupby("method", sort=False)]
+        lines = [_line(words(name), some, "r2", sites) for name, some in fit.groupby("aligner", sort=False)]
         found.append(("R² of the maps", lines))
     if similarity is not None:
-        for name, some in similarity.groupby("method", sort=False):
+        for name, some in similarity.groupby("measure", sort=False):
             title = words(name) + (" (less is more alike)" if name in lower else "")
             found.append((title, [_line(words(name), some, "value", sites, ("low", "high"))]))
     return found
 
 
 def _gain(part: Part, sites: list[str]) -> list[tuple[str, list[Line]]]:
-    """The gain of the headline's method, to set the other curves beside."""
+    """The gain of the headline's aligner, to set the other curves beside."""
     best = part.headline
     if best is None or "exploration" not in part.tables:
         return []
     grid = at_one_strength(part)
-    mine = grid[grid.method == best.method]
+    mine = grid[grid.aligner == best.aligner]
     formula = best.intervention if pd.notna(best.intervention) else mine.intervention.iloc[0]
     mine = mine[mine.intervention == formula]
-    name = f"{words(best.method)}, {words(formula)}"
+    name = f"{words(best.aligner)}, {words(formula)}"
     return [(f"gain on dev: {name}", [_line(name, mine, "gain", sites, ("band_low", "band_high"))])]
 
 
@@ -112,18 +112,18 @@ def numbers(part: Part) -> list[Markup]:
     fit, similarity = part.tables.get("fit"), part.tables.get("similarity")
     if fit is not None:
         caption = "R² of the maps on held-out sentences, by layer"
-        made.append(table(caption, ["method", *heads], _by_site(fit, "r2", sites)))
+        made.append(table(caption, ["aligner", *heads], _by_site(fit, "aligner", "r2", sites)))
         warnings = [text for text in dict.fromkeys(fit.warning.dropna()) if text]
         made += [tag("p", tag("strong", "Mind: "), text) for text in warnings]
     if similarity is not None:
         caption = "Similarity of the languages on held-out sentences, by layer"
-        made.append(table(caption, ["measure", *heads], _by_site(similarity, "value", sites)))
+        made.append(table(caption, ["measure", *heads], _by_site(similarity, "measure", "value", sites)))
     return made
 
 
-def _by_site(found: pd.DataFrame, column: str, sites: list[str]) -> list[list[Child]]:
+def _by_site(found: pd.DataFrame, who: str, column: str, sites: list[str]) -> list[list[Child]]:
     rows: list[list[Child]] = []
-    for name, some in found.groupby("method", sort=False):
+    for name, some in found.groupby(who, sort=False):
         at = some.drop_duplicates("site").set_index("site")[column]
         rows.append([words(name), *(plain(at.get(site), 2) for site in sites)])
     return rows
@@ -155,8 +155,8 @@ def confounds(part: Part) -> Markup | None:
     varied = [name for name, some in here.groupby("confound", sort=False) if some.rho.notna().any()]
     still = [name for name in dict.fromkeys(here.confound) if name not in varied]
     rows = [
-        [words(method), *(_rho(some[some.confound == name]) for name in varied)]
-        for method, some in here.groupby("method", sort=False)
+        [words(measure), *(_rho(some[some.confound == name]) for name in varied)]
+        for measure, some in here.groupby("measure", sort=False)
         if some.rho.notna().any()
     ]
     caption = (
@@ -202,7 +202,7 @@ def predictors(found: pd.DataFrame | None, parts: Sequence[Part]) -> Markup | No
         heads = ["measure", *(["pair"] if scope == "pair" else []), *(["task"] if task else [])]
         rows: list[list[Child]] = [
             [
-                words(one["method"]),
+                words(one["measure"]),
                 *([str(one["pair"])] if scope == "pair" else []),
                 *([str(one["task"])] if task else []),
                 signed(one["rho"], 2),

@@ -6,14 +6,14 @@ from typing import Any
 import pandas as pd
 
 from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.run import Part
 from workbench.report.words import count, language, records, signed
+from workbench.results import Part
 
 SHOWN = 4
 """Items of each kind."""
 _LONGEST = 420
 """Characters of a prompt that are shown at once: its end, where the question stands."""
-_BRANCH = ("method", "intervention", "site", "joint", "strength")
+_BRANCH = ("aligner", "intervention", "site", "joint", "strength")
 
 
 def turned(part: Part) -> pd.DataFrame | None:
@@ -21,11 +21,11 @@ def turned(part: Part) -> pd.DataFrame | None:
 
     None where there is no sweep, or no patch was chosen.
     """
-    best, sweep = part.headline, part.tables.get("sweep")
+    best, sweep = part.headline, part.test_rows
     if best is None or sweep is None or pd.isna(best.layer):
         return None
-    own = sweep[(sweep.split == "test") & (sweep.language == part.source)]
-    clean = own[own.method == "clean"].drop_duplicates("example").set_index("example")
+    own = sweep[sweep.language == part.source]
+    clean = own[own.aligner == "clean"].drop_duplicates("example").set_index("example")
     mine = own
     for name in _BRANCH:
         mine = mine[(mine[name] == best[name]).fillna(False)]

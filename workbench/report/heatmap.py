@@ -1,4 +1,4 @@
-"""The gains on dev as tables whose cells are coloured: methods by layers, and pairs by layers."""
+"""The gains on dev as tables whose cells are coloured: aligners by layers, and pairs by layers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import pandas as pd
 
 from workbench.report.colours import shade
 from workbench.report.markup import Child, Markup, scrolling, tag
-from workbench.report.run import Part
 from workbench.report.words import count, plain, records, short, signed, words
+from workbench.results import Part
 
 STAR = "★"
 
@@ -41,15 +41,15 @@ def reach_of(parts: Iterable[Part]) -> float:
 
 
 def methods_by_layers(part: Part, place: int, reach: float) -> Markup:
-    """Every method and formula at one strength: that of its choice, or else its largest."""
+    """Every aligner and formula at one strength: that of its choice, or else its largest."""
     shown = at_one_strength(part)
     several = shown.strength.nunique() > 1
     rows = [
-        Row(_label(str(method), str(formula), some, several, part), place, _cells(some, part))
-        for (method, formula), some in shown.groupby(["method", "intervention"], sort=False)
+        Row(_label(str(aligner), str(formula), some, several, part), place, _cells(some, part))
+        for (aligner, formula), some in shown.groupby(["aligner", "intervention"], sort=False)
     ]
     about = (_caption(part, shown), f"map-{place}")
-    return _heatmap(rows, about, "method and formula", reach, "the chosen patch")
+    return _heatmap(rows, about, "aligner and formula", reach, "the chosen patch")
 
 
 def pairs_by_layers(parts: Sequence[Part], reach: float) -> Markup:
@@ -60,7 +60,7 @@ def pairs_by_layers(parts: Sequence[Part], reach: float) -> Markup:
         if best is None or "exploration" not in part.tables:
             continue
         shown = at_one_strength(part)
-        mine = shown[shown.method == best.method]
+        mine = shown[shown.aligner == best.aligner]
         if pd.notna(best.intervention):
             mine = mine[mine.intervention == best.intervention]
         else:
@@ -68,23 +68,23 @@ def pairs_by_layers(parts: Sequence[Part], reach: float) -> Markup:
         rows.append(Row(tag("a", part.title, href=f"#part-{place}"), place, _cells(mine, part)))
     caption: Child = [
         tag("b", "Gain in accuracy over the unpatched run, on dev (exploratory). "),
-        "Each pair and task with the method that its study is about, at the strength chosen.",
+        "Each pair and task with the aligner that its study is about, at the strength chosen.",
     ]
     return _heatmap(rows, (caption, "map-all"), "pair and task", reach, "the patch chosen for each")
 
 
 def at_one_strength(part: Part) -> pd.DataFrame:
-    """The single-layer branches of the grid, each method and formula at one strength, with their `row`."""
+    """The single-layer branches of the grid, each aligner and formula at one strength, with their `row`."""
     grid = with_rows(part.tables["exploration"])
     grid = grid[grid.joint == "one"]
-    strength = grid.groupby(["method", "intervention"]).strength.transform("max").astype(float)
+    strength = grid.groupby(["aligner", "intervention"]).strength.transform("max").astype(float)
     selection = part.tables.get("selection")
     for chosen in (
         ()
         if selection is None
         else selection[selection.layer.notna() & (selection.joint == "one")].itertuples()
     ):
-        mine = (grid.method == chosen.method) & (grid.intervention == chosen.intervention)
+        mine = (grid.aligner == chosen.aligner) & (grid.intervention == chosen.intervention)
         strength = strength.mask(mine.astype(bool), float(str(chosen.strength)))
     return grid[(grid.strength.astype(float) - strength).abs() < 1e-9]
 
@@ -101,7 +101,7 @@ def _cells(some: pd.DataFrame, part: Part) -> dict[int, Cell]:
         chosen = (
             part.layer is not None
             and best is not None
-            and all(one[name] == best[name] for name in ("method", "intervention", "layer", "strength"))
+            and all(one[name] == best[name] for name in ("aligner", "intervention", "layer", "strength"))
         )
         test = float(best.gain) if chosen and best is not None else None
         cells[int(one["layer"])] = Cell(float(one["gain"]), not one["beyond_band"], int(one["row"]), test)
@@ -162,14 +162,14 @@ def _cell(cell: Cell | None, layer: int, part: int, reach: float) -> Markup:
     )
 
 
-def _label(method: str, formula: str, some: pd.DataFrame, several: bool, part: Part) -> Child:
+def _label(aligner: str, formula: str, some: pd.DataFrame, several: bool, part: Part) -> Child:
     strength = f" {float(some.strength.iloc[0]):g}" if several else ""
-    return [words(method), _control(method, part), " ", tag("small", f"{words(formula)}{strength}")]
+    return [words(aligner), _control(aligner, part), " ", tag("small", f"{words(formula)}{strength}")]
 
 
-def _control(method: str, part: Part) -> str:
+def _control(aligner: str, part: Part) -> str:
     selection = part.tables.get("selection")
-    return "" if selection is None else "*" * bool(selection[selection.method == method].control.any())
+    return "" if selection is None else "*" * bool(selection[selection.aligner == aligner].control.any())
 
 
 def _caption(part: Part, shown: pd.DataFrame) -> Child:

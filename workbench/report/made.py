@@ -5,14 +5,14 @@ from typing import Any
 
 from workbench.doctor.report import spelled
 from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.run import Part, Run
 from workbench.report.words import count, language, plain, words
+from workbench.results import Part, Run
 from workbench.store import digest_json
 
 
 def doctor(parts: Sequence[Part]) -> Markup:
     """What was found in the sentences, and which rows were left out."""
-    seen = [part.manifest["left_out"] for part in parts if part.manifest.get("left_out")]
+    seen = [part.about("left_out") for part in parts if part.about("left_out")]
     if not seen:
         return tag("p", "No record of an examination of the sentences: the doctor did not look at them.")
     first = seen[0]
@@ -71,9 +71,9 @@ def facts(part: Part) -> Markup | None:
 
 def settings(parts: Sequence[Part]) -> Markup:
     """What was compared, and how."""
-    chosen = next((part.manifest["settings"] for part in parts if part.manifest.get("settings")), None)
+    chosen = next((part.about("settings") for part in parts if part.about("settings")), None)
     if chosen is None:
-        return tag("p", "No settings are recorded: the folder has no manifest.json.")
+        return tag("p", "No settings are recorded in the folder.")
     rows = [[words(name), _value(value)] for name, value in sorted(chosen.items())]
     return table("Settings", ["name", "value"], rows, words=2)
 
@@ -81,14 +81,14 @@ def settings(parts: Sequence[Part]) -> Markup:
 def provenance(parts: Sequence[Part]) -> list[Markup]:
     """Digests and versions; with the same, the same tables come out."""
     made = []
-    model = next((part.manifest["model"] for part in parts if part.manifest.get("model")), None)
+    model = next((part.about("model") for part in parts if part.about("model")), None)
     if model:
         rows = [[words(name), tag("code", _value(value))] for name, value in sorted(model.items())]
         made.append(table("Model", ["name", "value"], rows, words=2))
     digests: list[list[Child]] = [
         [
             part.title,
-            tag("code", str(part.manifest.get("text_digest", "–"))),
+            tag("code", _text_digest(part)),
             tag("code", str(part.manifest.get("states_digest", "–"))),
             tag("code", digest_json(part.records["choices"]) if "choices" in part.records else "–"),
         ]
@@ -97,9 +97,7 @@ def provenance(parts: Sequence[Part]) -> list[Markup]:
     heads = ["pair and task", "sentences", "states", "choices, frozen before test"]
     made.append(table("Digests (SHA-256)", heads, digests, words=4, class_="digests"))
     made.append(_sizes(parts))
-    versions: dict[str, str] = next(
-        (part.manifest["versions"] for part in parts if part.manifest.get("versions")), {}
-    )
+    versions: dict[str, str] = next((part.about("versions") for part in parts if part.about("versions")), {})
     if versions:
         made.append(table("Versions", ["package", "version"], sorted(versions.items()), words=2))
     return made
@@ -114,6 +112,11 @@ def _sizes(parts: Sequence[Part]) -> Markup:
         shown = [f"{n[name]:,}" if name in n else "–" for name in names]
         rows.append([part.title, *shown, plain(sum(seconds.values()), 0) if seconds else "–"])
     return table("How many, and how long", heads, rows)
+
+
+def _text_digest(part: Part) -> str:
+    text = part.specification.get("text") or {}
+    return str(text.get("digest") or part.manifest.get("text_digest", "–"))
 
 
 def command(run: Run) -> Markup:
@@ -139,8 +142,8 @@ def command(run: Run) -> Markup:
 
 def notes(parts: Sequence[Part]) -> list[str]:
     """What has to be said beside results on these data and tasks."""
-    said = [note for part in parts for note in part.manifest.get("cautions", [])]
-    about = [f"{part.task}: {note}" for part in parts for note in part.manifest.get("task_notes", [])]
+    said = [note for part in parts for note in part.about("cautions") or ()]
+    about = [f"{part.task}: {note}" for part in parts for note in part.notes]
     return list(dict.fromkeys([*said, *about]))
 
 

@@ -9,9 +9,10 @@ from workbench.report.colours import style
 from workbench.report.detail import as_data
 from workbench.report.heatmap import methods_by_layers, pairs_by_layers, reach_of
 from workbench.report.markup import Child, Markup, raw, tag
-from workbench.report.run import Part, Run
+from workbench.report.similarity import similarity_maps
 from workbench.report.verdict import summary, verdict_card
 from workbench.report.words import language, listed
+from workbench.results import Part, Run
 
 _HERE = Path(__file__).parent
 
@@ -27,12 +28,13 @@ def to_html(run: Run) -> str:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         # Beside escaping, a second lock: only this script runs, and nothing is ever fetched.
         tag("meta", http_equiv="Content-Security-Policy", content=_policy(css, script)),
+        tag("meta", name="generator", content="alignment-workbench"),
         tag("title", title),
         tag("style", raw(css)),
     )
     body = tag(
         "body",
-        tag("a", "Skip to the verdict", href="#verdict", class_="skip"),
+        tag("a", "Skip to the result", href="#alike" if _taskless(run) else "#verdict", class_="skip"),
         tag("header", tag("h1", title), _subtitle(run), _navigation(run)),
         tag("main", *_sections(run)),
         tag("footer", tag("p", "Written by alignment-workbench from the tables in this folder.")),
@@ -55,6 +57,8 @@ def _hash(text: str) -> str:
 def _title(run: Run) -> str:
     part = run.parts[0]
     model = part.model or run.folder.name
+    if _taskless(run):
+        return f"At which layers does {model} hold the languages alike?"
     if len(run.parts) > 1 or not (part.source and part.target):
         return f"Does mapping one language onto another help {model}?"
     return f"Does mapping {language(part.source)} onto {language(part.target)} help {model}?"
@@ -64,17 +68,25 @@ def _subtitle(run: Run) -> Markup:
     tasks = [task for task in dict.fromkeys(part.task for part in run.parts) if task]
     pairs = [pair for pair in dict.fromkeys(part.pair for part in run.parts) if pair]
     said = f"{_several('task', tasks)} {listed(tasks)} · {_several('pair', pairs)} {listed(pairs)}"
-    return tag("p", said if tasks and pairs else f"Folder {run.folder.name}", class_="muted")
+    if pairs and not tasks:
+        said = f"no task · {_several('pair', pairs)} {listed(pairs)}"
+    return tag("p", said if pairs else f"Folder {run.folder.name}", class_="muted")
 
 
 def _several(name: str, found: list[str]) -> str:
     return name if len(found) == 1 else f"{name}s"
 
 
+def _taskless(run: Run) -> bool:
+    """Whether the run fitted and measured sentences alone."""
+    return bool(run.specification) and not any(part.task for part in run.parts)
+
+
 def _navigation(run: Run) -> Markup:
     several = len(run.parts) > 1
+    first = ("alike", "Similarity") if _taskless(run) else ("verdict", "Verdict")
     links = [
-        ("verdict", "Verdict"),
+        first,
         *((f"part-{i}", part.title) for i, part in enumerate(run.parts) if several),
     ]
     if not several:
@@ -109,8 +121,12 @@ def _sections(run: Run) -> list[Child]:
         for part in gone
     ]
     overview = several and any(part.finished and "exploration" in part.tables for part in parts)
+    if _taskless(run):
+        first = _section("alike", "Similarity by pair and layer", *notes, similarity_maps(parts))
+    else:
+        first = _section("verdict", "Verdict", summary(run) if several else None, cards, *notes, *lacking)
     return [
-        _section("verdict", "Verdict", summary(run) if several else None, cards, *notes, *lacking),
+        first,
         _section("overview", "All pairs by layer", pairs_by_layers(parts, reach)) if overview else None,
         *(_part(part, i, reach, several) for i, part in enumerate(parts)),
         _compared(run),
@@ -137,7 +153,8 @@ def _part(part: Part, place: int, reach: float, several: bool) -> Markup | None:
     ]
     if not any(blocks):
         return None
-    return _section(f"part-{place}", part.title if several else _WHERE, *blocks)
+    alone = _WHERE if "exploration" in part.tables else part.title
+    return _section(f"part-{place}", part.title if several else alone, *blocks)
 
 
 def _where(part: Part, place: int, reach: float) -> Markup | None:
@@ -170,7 +187,9 @@ def _evidence(part: Part) -> Markup | None:
 
 def _predictors(run: Run) -> Markup | None:
     # One study has its own table; of several, only that over all of them answers the question.
-    found = run.predictors if run.predictors is not None else run.parts[0].tables.get("predictors")
+    found = run.tables.get("predictors")
+    if found is None:
+        found = run.parts[0].tables.get("predictors")
     drawn = evidence.predictors(found, run.parts)
     return _section("predictors", "Which measure foretells the gain", drawn) if drawn else None
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.report.markup import Markup, tag
-from workbench.report.run import Part
 from workbench.report.words import language, number, plain
+from workbench.results import Part
 
 _SIDE, _EDGE = 260, 12
 _MARKS = ("m2.5,0a2.5,2.5 0 1 0-5,0a2.5,2.5 0 1 0 5,0z", "m-2.2-2.2h4.4v4.4h-4.4z", "m0-3l2.9,5h-5.8z")
@@ -75,11 +75,11 @@ def before_and_after(part: Part) -> Markup | None:
     if clouds is None:
         return None
     source, target, mapped = clouds
-    method, n = str(found.method.iloc[0]).replace("_", " "), len(source.x)
+    aligner, n = str(found.aligner.iloc[0]).replace("_", " "), len(source.x)
     which = "the layer chosen on dev" if layer == part.layer else "in the middle"
     said = (
         f"Layer {layer}, {which}; {n} held-out sentences. Large: means. The plane is that of the first two "
-        f"principal components (PC) of both languages’ states before the map; states mapped by {method} are "
+        f"principal components (PC) of both languages’ states before the map; states mapped by {aligner} are "
         "put into the same plane."
     )
     axes = shares_at(part, layer)

@@ -19,8 +19,8 @@ def how_sure(selection: pd.DataFrame) -> list[str]:
 
 
 def _compared(others: pd.DataFrame) -> Iterator[str]:
-    beaten = [words(one.method) for one in others.itertuples() if (number(one.headline_over_low) or 0) > 0]
-    level = [words(one.method) for one in others.itertuples() if words(one.method) not in beaten]
+    beaten = [words(one.aligner) for one in others.itertuples() if (number(one.headline_over_low) or 0) > 0]
+    level = [words(one.aligner) for one in others.itertuples() if words(one.aligner) not in beaten]
     if beaten:
         yield f"On test it does better than {listed(beaten)}."
     if level:
@@ -28,7 +28,7 @@ def _compared(others: pd.DataFrame) -> Iterator[str]:
     gaining = others[others.control & (others.gain_low > 0)]
     for control in gaining.itertuples():
         yield (
-            f"Mind what a control does by itself: {words(control.method)} gains {signed(control.gain)} "
+            f"Mind what a control does by itself: {words(control.aligner)} gains {signed(control.gain)} "
             f"{between(control.gain_low, control.gain_high)}."
         )
 

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.run import Part, Run
 from workbench.report.sure import how_sure
 from workbench.report.words import between, language, listed, number, plain, probability, signed, words
+from workbench.results import Part, Run
 
 KINDS = {
     "helps": "The interval of the gain on test lies above 0.",
@@ -58,14 +58,14 @@ def summary(run: Run) -> Markup:
                 link,
                 tag("span", kind, class_=f"badge {_known(kind)}"),
                 "none" if nothing else part.jointly or str(part.layer),
-                "" if nothing else f"{words(best.method)}, {words(best.intervention)}",
+                "" if nothing else f"{words(best.aligner)}, {words(best.intervention)}",
                 "" if nothing else f"{best.strength:g}",
                 signed(best.gain),
                 between(best.gain_low, best.gain_high),
                 plain(None) if share is None else f"{share:.0%}".replace("%", "\u00a0%"),
             ]
         )
-    heads = ["pair and task", "verdict", "layer", "method", "strength α"]
+    heads = ["pair and task", "verdict", "layer", "aligner", "strength α"]
     heads += ["gain on test", "95 % interval", "share of the gap"]
     corrected = any(run.together(part) is not None for part in run.parts)
     caption = "All pairs and tasks" + (", verdicts corrected together (Holm)" if corrected else "")
@@ -91,10 +91,10 @@ def _how_far(part: Part) -> str:
 def _sentence(best: pd.Series) -> str:
     """Of a folder that holds no sentence: the same facts from the table."""
     if pd.isna(best.layer):
-        return f"{best.verdict}: dev prefers no patch to any with {words(best.method)}"
+        return f"{best.verdict}: dev prefers no patch to any with {words(best.aligner)}"
     where = f" {best.layer}" if best.joint == "one" else f"s {best.site} ({best.joint})"
     return (
-        f"{best.verdict}: patch layer{where} with {words(best.method)} at {best.strength:g}: "
+        f"{best.verdict}: patch layer{where} with {words(best.aligner)} at {best.strength:g}: "
         f"{signed(best.gain, 2)} {between(best.gain_low, best.gain_high, 2)}"
     )
 
@@ -133,7 +133,7 @@ def _figures(part: Part, best: pd.Series) -> Iterator[Markup]:
 
 
 def _how(best: pd.Series) -> str:
-    return f"{words(best.method)}, {words(best.intervention)}, α = {best.strength:g}"
+    return f"{words(best.aligner)}, {words(best.intervention)}, α = {best.strength:g}"
 
 
 def _figure(name: str, value: str, about: str) -> Markup:
@@ -154,7 +154,7 @@ def _costs(part: Part, best: pd.Series) -> Iterator[Child]:
     if number(best.retention) is None:
         yield "The task has no items in the target language: what the patch costs there is not known."
     elif not bool(best.noninferior):
-        margin = part.verdict.get("delta") or part.manifest.get("settings", {}).get("delta")
+        margin = part.verdict.get("delta") or (part.about("settings") or {}).get("delta")
         beyond = f" less than {margin:g}" if margin is not None else " little"
         yield tag(
             "strong",

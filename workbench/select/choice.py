@@ -17,14 +17,14 @@ from workbench.sweep import BRANCH, CLEAN
 
 NOTHING = 1e-3
 """A mean margin this little above the clean run's is rounding, not a gain (in nats)."""
-_NAMED = ("method", "intervention", "layer", "strength")
+_NAMED = ("aligner", "intervention", "layer", "strength")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The branch of one method that dev prefers; without a layer, dev prefers doing nothing."""
+    """The branch of one aligner that dev prefers; without a layer, dev prefers doing nothing."""
 
-    method: str
+    aligner: str
     intervention: str | None
     layer: int | None
     """Of a joint branch, the lowest of its layers."""
@@ -45,7 +45,7 @@ class Choice:
             return "nothing"
         joint = self.also.get("joint", "one") != "one"
         where = f"{self.also.get('site')} ({self.also['joint']})" if joint else f"layer {self.layer}"
-        return f"{self.method} {self.intervention} at {where}, strength {self.strength:g}"
+        return f"{self.aligner} {self.intervention} at {where}, strength {self.strength:g}"
 
     @property
     def where(self) -> dict[str, Any]:
@@ -59,8 +59,8 @@ class Choice:
         return self.where == other.where
 
 
-def choose(table: pd.DataFrame, method: str) -> Choice:
-    """The branch of a method with the best margin on dev, but for what a weaker one may well bring too.
+def choose(table: pd.DataFrame, aligner: str) -> Choice:
+    """The branch of an aligner with the best margin on dev, but for what a weaker one may well bring too.
 
     The measure is the mean log-probability margin (for generated answers, which have none, the mean score):
     on the same items it tells branches apart that accuracy, a count of few changed items, cannot.
@@ -80,28 +80,28 @@ def choose(table: pd.DataFrame, method: str) -> Choice:
     Where the table holds refits of a map, only the map itself takes part: the lowest seed.
     """
     check_split(table, "dev")
-    return choose_from(grid_for(table, method))
+    return choose_from(grid_for(table, aligner))
 
 
 def choose_from(grid: Grid) -> Choice:
-    """The rule of `choose`, on branches of one method."""
+    """The rule of `choose`, on branches of one aligner."""
     weights = smoothing(grid.branches)
     smoothed = grid.margin_gain @ weights.T
     means = smoothed.mean(0)
-    method = str(grid.branches.method.iloc[0])
+    aligner = str(grid.branches.aligner.iloc[0])
     layer, strength = (grid.branches[name].to_numpy(dtype=float) for name in ("layer", "strength"))
     order = np.lexsort((strength, layer, -_rounded(means)))
     best = int(order[0])
     own_error = float(standard_errors(smoothed[:, [best]], grid.units)[0])
     if means[best] <= max(NOTHING, own_error):
-        return Choice(method, None, None, None, 0.0, 0.0)
+        return Choice(aligner, None, None, None, 0.0, 0.0)
     behind = smoothed[:, [best]] - smoothed
     near = _rounded(means[best] - means) <= _rounded(standard_errors(behind, grid.units))
     near[best] = True
     chosen = _smallest_patch(grid.branches, near, order)
     where = grid.where(chosen)
     return Choice(
-        method=method,
+        aligner=aligner,
         intervention=str(where["intervention"]),
         layer=int(where["layer"]),
         strength=float(where["strength"]),
@@ -136,13 +136,13 @@ def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.round(values, 12), dtype=np.float64)
 
 
-def grid_for(table: pd.DataFrame, method: str) -> Grid:
-    """The method's branches, without refits."""
+def grid_for(table: pd.DataFrame, aligner: str) -> Grid:
+    """The aligner's branches, without refits."""
     if "seed" in table:
-        seeds = table.seed[table.method == method]
+        seeds = table.seed[table.aligner == aligner]
         if seeds.nunique() > 1:
-            table = table[(table.method == CLEAN) | (table.seed == seeds.min())]
-    return grid_of(table, method)
+            table = table[(table.aligner == CLEAN) | (table.seed == seeds.min())]
+    return grid_of(table, aligner)
 
 
 def rows_of(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
@@ -153,7 +153,7 @@ def rows_of(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
 def branch_rows(table: pd.DataFrame, choice: Choice, but: tuple[str, ...]) -> pd.DataFrame:
     """The rows of a chosen branch, and of those that differ from it only in the columns `but`."""
     if choice.layer is None:
-        return table[table.method == CLEAN]
+        return table[table.aligner == CLEAN]
     where = choice.where
     mine = np.ones(len(table), dtype=bool)
     for name in BRANCH:
@@ -170,7 +170,7 @@ def gain_on_test(table: pd.DataFrame, choice: Choice, over: Choice | None = None
     """
     check_split(table, "test")
     after = rows_of(table, choice)
-    before = table[table.method == CLEAN] if over is None else rows_of(table, over)
+    before = table[table.aligner == CLEAN] if over is None else rows_of(table, over)
     if choice.same_branch(over):
         units = units_of(after.group, after.example)
         return Interval(0.0, 0.0, 0.0, 0.95, len(set(units)) if units else len(after))

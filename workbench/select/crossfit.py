@@ -44,7 +44,7 @@ class CrossFit:
         return self.branches.get(self.choice.name, 0) / max(sum(self.branches.values()), 1)
 
 
-def crossfit(table: pd.DataFrame, method: str, folds: int = 5, seed: int = 0) -> CrossFit:
+def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -> CrossFit:
     """Choose `folds` times on dev without one fold, and score that fold; groups stay whole.
 
     Regret is what the choice gives up against the best branch. Which branch that is, is not known, and to
@@ -57,7 +57,7 @@ def crossfit(table: pd.DataFrame, method: str, folds: int = 5, seed: int = 0) ->
     counting right items. `regret_at_most` looks the best up on all of dev and is, in expectation, no less
     than the true regret. Where the two are far apart, dev has too few items to say what was given up.
     """
-    chosen, grid = choose(table, method), grid_for(table, method)
+    chosen, grid = choose(table, aligner), grid_for(table, aligner)
     count = int(grid.units.max()) + 1
     if not 2 <= folds <= count:
         raise InputError(f"{folds} folds of {count} items or groups: give 2 … {count}")

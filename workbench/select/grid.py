@@ -56,12 +56,12 @@ class Grid:
         return {name: _plain(row[name]) for name in BRANCH if name in row and not pd.isna(row[name])}
 
 
-def grid_of(table: pd.DataFrame, method: str | None = None) -> Grid:
-    """The branches of one method (of all), each over the very items of the clean run."""
-    clean = table[table.method == CLEAN]
-    rows = table[table.method != CLEAN] if method is None else table[table.method == method]
+def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
+    """The branches of one aligner (of all), each over the very items of the clean run."""
+    clean = table[table.aligner == CLEAN]
+    rows = table[table.aligner != CLEAN] if aligner is None else table[table.aligner == aligner]
     if clean.empty or rows.empty:
-        missing = "clean run" if clean.empty else method or "patched branch"
+        missing = "clean run" if clean.empty else aligner or "patched branch"
         raise InputError(f"the sweep holds no {missing}: run it first")
     names = pd.Index(clean.example)
     if names.has_duplicates:

@@ -27,7 +27,7 @@ def predicts(
 ) -> pd.DataFrame:
     """Rank correlations of each measure's values with the gains in accuracy: a tidy table.
 
-    `similarity` has model, pair, method (the measure), layer and value; `gains` has model, pair, layer and
+    `similarity` has model, pair, measure, layer and value; `gains` has model, pair, layer and
     gain, as `explore` gives it. Where a layer has several branches (strengths, interventions), its gain is
     their mean: their best would flatter the layers with more of them. A measure in `lower_is_better` changes
     its sign.
@@ -38,10 +38,10 @@ def predicts(
     - `scope = layers`: the mean of those rhos over pairs, with the p of the same null, in which the pairs of
       one model are shifted together.
     - `scope = pairs`: the measure's best value over layers with the gain of the pair, over all models and
-      pairs, one row per measure. The gain is that on test in `selection` (model, pair, gain; the rows of one
-      method), else the mean gain at the layer where the measure is best. From four pairs up with an interval:
-      tanh(atanh ρ ± z √((1 + ρ²/2) / (n − 3))), Bonett & Wright 2000. Pairs of one model are no independent
-      draws either, so it is too narrow where a model has many.
+      pairs, one row per measure. The gain is that on test in `selection` (model, pair, gain; the rows of
+      one aligner), else the mean gain at the layer where the measure is best. From four pairs up with an
+      interval: tanh(atanh ρ ± z √((1 + ρ²/2) / (n − 3))), Bonett & Wright 2000. Pairs of one model are no
+      independent draws either, so it is too narrow where a model has many.
 
     `note` says why a number is missing: a curve that is constant correlates with nothing.
     """
@@ -133,12 +133,12 @@ def _row(scope: str, measure: str) -> dict[str, Any]:
 
 
 def _signed(similarity: pd.DataFrame, lower_is_better: tuple[str, ...]) -> pd.DataFrame:
-    unknown = set(lower_is_better) - set(similarity.method)
+    unknown = set(lower_is_better) - set(similarity.measure)
     if unknown:
         raise InputError(f"no measure {sorted(unknown)[0]!r} among the similarities")
     kept = similarity.dropna(subset=["layer", "value"])
-    sign = np.where(kept.method.isin(lower_is_better), -1.0, 1.0)
-    kept = kept.assign(measure=kept.method, value=kept.value * sign)[[*_KEYS, "measure", "layer", "value"]]
+    sign = np.where(kept.measure.isin(lower_is_better), -1.0, 1.0)
+    kept = kept.assign(value=kept.value * sign)[[*_KEYS, "measure", "layer", "value"]]
     if kept.duplicated([*_KEYS, "measure", "layer"]).any():
         raise InputError("a measure has two values at one layer of one pair: give one seed and split")
     return kept
@@ -146,7 +146,7 @@ def _signed(similarity: pd.DataFrame, lower_is_better: tuple[str, ...]) -> pd.Da
 
 def _one_gain(selection: pd.DataFrame) -> pd.Series:
     if selection.duplicated(_KEYS).any():
-        raise InputError("a pair has two gains in the selection: give the rows of one method")
+        raise InputError("a pair has two gains in the selection: give the rows of one aligner")
     return selection.set_index(_KEYS).gain
 
 

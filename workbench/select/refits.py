@@ -7,10 +7,8 @@ import pandas as pd
 
 from workbench.errors import InputError
 from workbench.select.choice import Choice, branch_rows, check_split, paired_correct
+from workbench.settings import FITS
 from workbench.sweep import CLEAN
-
-FITS = 5
-"""The fewest fits whose spread is reported, the map itself among them."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ def refit_spread(table: pd.DataFrame, choice: Choice) -> Refits | None:
     check_split(table, "test")
     if choice.layer is None:
         return None
-    rows, clean = branch_rows(table, choice, but=("seed",)), table[table.method == CLEAN]
+    rows, clean = branch_rows(table, choice, but=("seed",)), table[table.aligner == CLEAN]
     seeds = sorted(int(seed) for seed in rows.seed.dropna().unique())
     if len(seeds) < FITS:
         raise InputError(

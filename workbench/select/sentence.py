@@ -21,7 +21,7 @@ def verdict_sentence(
     0.00; English −0.00 (non-inferior at 0.02)
 
     The gap stands there as a size only where its interval lies above 0; else with its interval, as no gap
-    shown. `controls` are the gains of other methods' own choices; `main` names the main language.
+    shown. `controls` are the gains of other aligners' own choices; `main` names the main language.
     """
     parts = [_what(verdict, choice)]
     if gap is not None:
@@ -78,7 +78,7 @@ def _of_gap(gap: Interval) -> str:
 
 
 def _method(choice: Choice) -> str:
-    return choice.method.replace("_", " ")
+    return choice.aligner.replace("_", " ")
 
 
 def _plain(value: float) -> str:

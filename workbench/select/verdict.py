@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from workbench.cards import card, estimate
 from workbench.errors import InputError
 from workbench.select.choice import Choice, check_split, paired_correct, rows_of
+from workbench.settings import Settings
 from workbench.stats import (
     Interval,
     MarginTest,
@@ -24,7 +25,7 @@ from workbench.stats import (
 )
 from workbench.sweep import CLEAN
 
-DELTA = 0.02
+DELTA = Settings.delta
 """A change in accuracy this small would not matter."""
 MARGIN = 0.02
 """A loss on the main language this small would not matter."""
@@ -116,11 +117,11 @@ def decide(
 def decide_choice(table: pd.DataFrame, choice: Choice, delta: float = DELTA) -> Verdict:
     """The verdict on what was chosen, from the rows of a test sweep over one language's items.
 
-    Where nothing was chosen, the gain is exactly 0, and the method stays undecided: that dev prefers doing
+    Where nothing was chosen, the gain is exactly 0, and the aligner stays undecided: that dev prefers doing
     nothing does not show that no branch would help.
     """
     check_split(table, "test")
-    clean = table[table.method == CLEAN]
+    clean = table[table.aligner == CLEAN]
     verdict = decide(*paired_correct(rows_of(table, choice), clean), delta)
     if choice.layer is not None:
         return verdict
@@ -166,7 +167,7 @@ def retained(table: pd.DataFrame, choice: Choice, margin: float = MARGIN) -> Mar
     enough: the lower bound at 95 % must lie above −margin.
     """
     check_split(table, "test")
-    after, before, groups = paired_correct(rows_of(table, choice), table[table.method == CLEAN])
+    after, before, groups = paired_correct(rows_of(table, choice), table[table.aligner == CLEAN])
     return noninferiority(after, before, margin, groups, LEVEL)
 
 

@@ -1,14 +1,16 @@
 """A study: one model, pair and task, from sentences to a verdict, in one folder."""
 
+from workbench.settings import Settings
 from workbench.study.alignment import Alignment
 from workbench.study.diagnosis import Diagnosis, diagnose
 from workbench.study.evidence import model_evidence
 from workbench.study.examination import Examination, examine
 from workbench.study.facts import FirstFacts
+from workbench.study.opened import Run, open_run
 from workbench.study.result import Outcome, StudyResult
 from workbench.study.run import Study
 from workbench.study.saved import SavedPatch, load_patch, save_patch
-from workbench.study.settings import Settings
+from workbench.study.specification import Specification
 
 __all__ = [
     "Alignment",
@@ -16,13 +18,16 @@ __all__ = [
     "Examination",
     "FirstFacts",
     "Outcome",
+    "Run",
     "SavedPatch",
     "Settings",
+    "Specification",
     "Study",
     "StudyResult",
     "diagnose",
     "examine",
     "load_patch",
     "model_evidence",
+    "open_run",
     "save_patch",
 ]

@@ -12,13 +12,14 @@ from workbench.capture import Activations, capture
 from workbench.errors import InputError
 from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
+from workbench.settings import Settings
 from workbench.study.confounds import confounds_table
 from workbench.study.curve import DRAWS, curve_table
+from workbench.study.estimators import estimators, first_aligner
 from workbench.study.feed_forward import feed_forward_sites, feed_forward_table
 from workbench.study.geometry import geometry_table, lens_table
 from workbench.study.mismatch import mismatch_table
 from workbench.study.pca import pca_table
-from workbench.study.settings import Settings
 from workbench.study.similarity import grid_table, null_table, similarity_table
 from workbench.study.tables import Facts, fit_table
 from workbench.tasks import AnswerTask, Task
@@ -79,11 +80,11 @@ class Alignment:
         )
 
     def fit(self, states: Activations) -> dict[str, LayerMaps]:
-        """One map per layer and method, controls included, on the fitting sentences."""
+        """One map per layer and aligner, controls included, on the fitting sentences."""
         source, target = (states.states(code, COMPONENT) for code in (self.source, self.target))
         return {
             name: fit_layers(estimator, source, target, self.split.fit)
-            for name, estimator in self.settings.estimators().items()
+            for name, estimator in estimators(self.settings).items()
         }
 
     def fit_table(self, maps: dict[str, LayerMaps], states: Activations) -> pd.DataFrame:
@@ -111,8 +112,8 @@ class Alignment:
     ) -> pd.DataFrame:
         """How near maps come when they are fitted on fewer pairs; by default on halves of halves of them."""
         source, target = (states.states(code, COMPONENT) for code in (self.source, self.target))
-        estimators = self.settings.estimators()
-        return curve_table(self.facts, estimators, source, target, self.split, sizes, draws, self.progress)
+        unfitted = estimators(self.settings)
+        return curve_table(self.facts, unfitted, source, target, self.split, sizes, draws, self.progress)
 
     def mismatch_table(self, states: Activations, task: Task | AnswerTask) -> pd.DataFrame:
         """How far the ends of a task's dev prompts lie from the sentence ends that maps are fitted on."""
@@ -140,10 +141,10 @@ class Alignment:
         states = self._capture(self.text, pair, there) if there else None
         return feed_forward_table(self.facts, states, missing, *pair, self.split.test, self.groups)
 
-    def pca_table(self, maps: LayerMaps, states: Activations, method: str | None = None) -> pd.DataFrame:
-        """Where some held-out sentences lie before and after a method's maps, by default the headline's."""
+    def pca_table(self, maps: LayerMaps, states: Activations, aligner: str | None = None) -> pd.DataFrame:
+        """Where some held-out sentences lie before and after an aligner's maps, by default the headline's."""
         pair, rows = (self.source, self.target), self.split.test
-        name = self.settings.headline if method is None else method
+        name = first_aligner(self.settings) if aligner is None else aligner
         return pca_table(self.facts, states, pair, rows, name, maps, COMPONENT)
 
     def confounds_table(self, states: Activations) -> pd.DataFrame:

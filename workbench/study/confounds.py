@@ -14,7 +14,7 @@ from workbench.capture import Activations
 from workbench.errors import InputError
 from workbench.measure import METRICS, confounds
 from workbench.models import TokenReader
-from workbench.study.tables import Facts, place
+from workbench.study.tables import Facts, measured_at
 from workbench.text import ParallelText
 
 
@@ -85,7 +85,7 @@ def confounds_table(
                 "n": len(rows),
                 "note": notes[measure] or ("one of the two is constant" if one and one.constant else ""),
             }
-            table.append(facts | place(site, measure, "held_out") | numbers)
+            table.append(facts | measured_at(site, measure, "held_out") | numbers)
     kinds = dict.fromkeys(("rho", "low", "high"), "Float64")
     return pd.DataFrame(table).astype({"layer": "Int64"} | kinds)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from workbench.align import CONTROLS, learning_curve
 from workbench.errors import InputError
 from workbench.progress import Progress, silent
-from workbench.study.tables import Facts, place
+from workbench.study.tables import Facts, fitted_at
 from workbench.text import Split
 from workbench.types import Site
 
@@ -43,21 +43,21 @@ def curve_table(
     draws: int = DRAWS,
     progress: Progress = silent,
 ) -> pd.DataFrame:
-    """Held-out R² of each method that is no control, for each number of pairs, layer and draw."""
+    """Held-out R² of each aligner that is no control, for each number of pairs, layer and draw."""
     check_curve(len(split.fit), sizes, draws)
     sizes = sorted(set(sizes)) if sizes else curve_sizes(len(split.fit))
     fitted = {name: one for name, one in estimators.items() if name not in CONTROLS}
     if not fitted:
-        raise InputError("a learning curve needs a method that is no control, such as ridge")
+        raise InputError("a learning curve needs an aligner that is no control, such as ridge")
     rows = []
     for done, (name, size) in enumerate(product(fitted, sizes)):
-        # One seed, so that every method and size sees the same draws.
+        # One seed, so that every aligner and size sees the same draws.
         points = learning_curve(
             fitted[name], source, target, split.fit, split.test, [size], draws, facts["seed"]
         )
         for point in points:
             numbers = {"n_fit": point.n, "draw": point.draw, "r2": point.r2}
             about = {"n_held_out": len(split.test), "d_model": source.shape[-1]}
-            rows.append(facts | place(Site(point.layer), name, "held_out") | numbers | about)
+            rows.append(facts | fitted_at(Site(point.layer), name, "held_out") | numbers | about)
         progress(f"curve {facts['pair']}", done + 1, len(fitted) * len(sizes))
     return pd.DataFrame(rows).astype({"layer": "Int64"})

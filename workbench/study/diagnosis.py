@@ -1,7 +1,7 @@
 """Several studies of one model as one question: every pair and task, with its verdicts corrected together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,17 +9,22 @@ import pandas as pd
 from workbench.errors import InputError
 from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
+from workbench.results import write_tables
 from workbench.select import Verdict, holm_verdicts
+from workbench.settings import Settings
+from workbench.study.estimators import check_names
 from workbench.study.examination import AnyTask, Examination, examine
 from workbench.study.prompts import prompts_text
 from workbench.study.result import StudyResult
 from workbench.study.run import Study
-from workbench.study.settings import Settings
+from workbench.study.specification import Specification
 from workbench.study.tables import predictors_table
-from workbench.study.writing import write_table
 from workbench.text import ParallelText
 
 Pair = tuple[str, str]
+
+MOST_LANGUAGES = 20
+"""So many languages of a text are kept with a run: its pairs', then others that help to tell them apart."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,44 @@ class Diagnosis:
     """One study for each pair and task, in one folder; states are captured once for all of them."""
 
     studies: tuple[Study, ...]
-    examination: Examination | None
+    specification: Specification
     folder: Path
+    examination: Examination | None = None
+    """What was found in the text, where it was looked at just now."""
+
+    @classmethod
+    def of(
+        cls,
+        model: LanguageModel,
+        specification: Specification,
+        folder: Path,
+        progress: Progress = silent,
+        examination: Examination | None = None,
+    ) -> "Diagnosis":
+        """The studies that a specification names."""
+        studies = []
+        for (source, target), task in specification.studies:
+            text = specification.text or prompts_text(task, (source, target))
+            studies.append(
+                Study(
+                    model,
+                    text.only([source, target]),
+                    task,
+                    source,
+                    target,
+                    specification.folder_of(folder, (source, target), task.name),
+                    specification.settings,
+                    progress,
+                    specification.left_out,
+                    folder / "store",
+                    folder,
+                )
+            )
+        return cls(tuple(studies), specification, folder, examination)
+
+    def only(self, pairs: Sequence[str]) -> "Diagnosis":
+        """The studies of some pairs (`sw-en`); what is finished stays where it is."""
+        return replace(self, studies=tuple(one for one in self.studies if one.pair in pairs))
 
     def run(self) -> list[StudyResult]:
         """Every study in turn, then what they say together."""
@@ -47,8 +88,7 @@ class Diagnosis:
         if results:
             tables["selection"] = _with_holm(tables["selection"], results)
             tables["predictors"] = predictors_of(results, int(tables["selection"].seed.iloc[0]))
-        for name, table in tables.items():
-            write_table(table, self.folder / f"{name}.parquet")
+        write_tables(tables, self.folder)
         return tables
 
 
@@ -60,39 +100,31 @@ def diagnose(
     folder: Path,
     settings: Settings | None = None,
     progress: Progress = silent,
+    overwrite: bool = False,
 ) -> Diagnosis:
     """Examine the sentences, leave out what would ruin a study, and set up a study of each pair and task.
 
-    Without a text, maps are fitted on the prompts of each task's own `fit` items.
+    Without a text, maps are fitted on the prompts of each task's own `fit` items. What the run is made of is
+    written into the folder before any work; a folder that holds another run is refused, unless it is to be
+    overwritten.
     """
-    pairs = list(dict.fromkeys(pairs))
+    pairs, folder = list(dict.fromkeys(pairs)), Path(folder)
     if not tasks or not pairs:
         raise InputError("a diagnosis needs at least one pair and one task")
+    settings = check_names(settings or Settings())
+    seen, kept = None, None
     if text is not None:
+        spoken = list(dict.fromkeys(code for pair in pairs for code in pair))
         # A folder may hold a hundred languages: only those of the pairs are looked at.
-        text = text.only(dict.fromkeys(code for pair in pairs for code in pair))
-    seen = None if text is None else examine(text, tasks, progress)
-    alone = len(pairs) * len(tasks) == 1
-    studies = []
-    for source, target in pairs:
-        for task in tasks:
-            sentences = prompts_text(task, (source, target)) if seen is None else seen.text
-            place = folder if alone else folder / f"{source}-{target}" / task.name
-            studies.append(
-                Study(
-                    model,
-                    sentences.only([source, target]),
-                    task,
-                    source,
-                    target,
-                    place,
-                    settings or Settings(),
-                    progress,
-                    seen,
-                    folder / "store",
-                )
-            )
-    return Diagnosis(tuple(studies), seen, folder)
+        seen = examine(text.only(spoken), tasks, progress)
+        others = [code for code in text.languages if code not in spoken][: MOST_LANGUAGES - len(spoken)]
+        gone = set(seen.left_out)
+        kept = text.only([*spoken, *others]).select([row for row in range(len(text)) if row not in gone])
+    left_out = None if seen is None else seen.to_json()
+    specification = Specification.of(model, settings, pairs, tasks, kept, left_out)
+    diagnosis = Diagnosis.of(model, specification, folder, progress, seen)
+    specification.begin(folder, overwrite)
+    return diagnosis
 
 
 def _stacked(tables: list[pd.DataFrame]) -> pd.DataFrame:
@@ -108,10 +140,10 @@ def holm_of(results: Sequence[StudyResult]) -> list[Verdict]:
 
 def _with_holm(selection: pd.DataFrame, results: Sequence[StudyResult]) -> pd.DataFrame:
     about = {
-        (result.pair, result.task, result.headline.choice.method): verdict
+        (result.pair, result.task, result.headline.choice.aligner): verdict
         for result, verdict in zip(results, holm_of(results), strict=True)
     }
-    found = [about.get(key) for key in zip(selection.pair, selection.task, selection.method, strict=True)]
+    found = [about.get(key) for key in zip(selection.pair, selection.task, selection.aligner, strict=True)]
     return selection.assign(
         holm_p=pd.array([None if v is None else v.adjusted_p for v in found], dtype="Float64"),
         holm_verdict=pd.array([None if v is None else v.kind for v in found], dtype="string"),
@@ -123,9 +155,9 @@ def predictors_of(results: Sequence[StudyResult], seed: int) -> pd.DataFrame:
     found = []
     for task in dict.fromkeys(result.task for result in results):
         mine = [result for result in results if result.task == task]
-        # A pair's curve is that of the method its own study is about.
-        looked = [(one.tables["exploration"], one.headline.choice.method) for one in mine]
-        curves = [table[table.method == method] for table, method in looked]
+        # A pair's curve is that of the aligner its own study is about.
+        looked = [(one.tables["exploration"], one.headline.choice.aligner) for one in mine]
+        curves = [table[table.aligner == aligner] for table, aligner in looked]
         similarity, selection = (
             _stacked([one.tables[name] for one in mine]) for name in ("similarity", "selection")
         )

@@ -45,7 +45,7 @@ def first_facts(
     tokens: pd.DataFrame, clean: pd.DataFrame, source: str, n_test: int, chance: float | None, seed: int
 ) -> FirstFacts:
     """From unpatched dev rows of one or both languages."""
-    clean = clean[clean.method == CLEAN]
+    clean = clean[clean.aligner == CLEAN]
     own, there = clean[clean.language == source], clean[clean.language != source]
     return FirstFacts(
         tokens=tokens,

@@ -16,7 +16,7 @@ from workbench.errors import InputError, SiteError
 from workbench.measure import flatness, neuron_rank_correlation, sparsity
 from workbench.models import LanguageModel
 from workbench.stats import Interval, Statistic, jackknife_interval, mean_interval
-from workbench.study.tables import Facts, place
+from workbench.study.tables import Facts, measured_at
 from workbench.types import Component, Site
 
 COMPONENT: Component = "mlp_act"
@@ -71,7 +71,7 @@ def feed_forward_table(
         else:
             found = _of_site({code: states.at(site, code)[rows].cpu() for code in pair}, groups)
         for name, language, numbers in found:
-            common = facts | place(site, name, "held_out") | {"language": language, "n": len(rows)}
+            common = facts | measured_at(site, name, "held_out") | {"language": language, "n": len(rows)}
             table.append(common | numbers)
     return pd.DataFrame(table).astype({"layer": "Int64", "language": "string"})
 

@@ -11,7 +11,7 @@ from workbench.capture import Activations
 from workbench.errors import InputError
 from workbench.measure import GEOMETRY, read_lens
 from workbench.models import LanguageModel
-from workbench.study.tables import Facts, place
+from workbench.study.tables import Facts, measured_at
 from workbench.text import ParallelText
 
 
@@ -29,7 +29,7 @@ def geometry_table(facts: Facts, states: Activations, source: str, target: str, 
                 except InputError as error:
                     note = str(error)
                 numbers = {"language": language, "value": value, "n": len(rows), "note": note}
-                table.append(facts | place(site, name, "held_out") | numbers)
+                table.append(facts | measured_at(site, name, "held_out") | numbers)
     return pd.DataFrame(table).astype({"layer": "Int64", "language": "string"})
 
 
@@ -58,7 +58,7 @@ def lens_table(
                 values = _read(model, h, own, list(languages).index(language))
             for name, value in values.items():
                 numbers = {"language": language, "value": value, "n": len(rows), "note": note}
-                table.append(facts | place(site, name, "held_out") | numbers)
+                table.append(facts | measured_at(site, name, "held_out") | numbers)
     return pd.DataFrame(table).astype({"layer": "Int64", "language": "string"})
 
 

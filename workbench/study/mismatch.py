@@ -7,7 +7,7 @@ import pandas as pd
 from workbench.capture import Activations
 from workbench.errors import InputError
 from workbench.measure import mismatch
-from workbench.study.tables import Facts, place
+from workbench.study.tables import Facts, measured_at
 
 
 def mismatch_table(
@@ -34,5 +34,5 @@ def mismatch_table(
         except InputError as error:
             note = str(error)
         counts = {"ratio_held_out": reference, "n_fit": len(fitted), "n": len(asked), "note": note}
-        rows.append(facts | place(site, "mismatch", "dev") | {"task": task} | numbers | counts)
+        rows.append(facts | measured_at(site, "mismatch", "dev") | {"task": task} | numbers | counts)
     return pd.DataFrame(rows).astype({"layer": "Int64"})

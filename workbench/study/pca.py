@@ -11,7 +11,7 @@ from workbench.align import LayerMaps
 from workbench.capture import Activations
 from workbench.errors import InputError
 from workbench.measure import joint_plane
-from workbench.study.tables import Facts, place
+from workbench.study.tables import Facts, fitted_at
 from workbench.types import Component, Site
 
 SENTENCES = 100
@@ -24,7 +24,7 @@ def pca_table(
     states: Activations,
     languages: tuple[str, str],
     rows: Any,
-    method: str,
+    aligner: str,
     maps: LayerMaps,
     component: Component,
     most: int = SENTENCES,
@@ -39,7 +39,7 @@ def pca_table(
     for layer in range(len(maps)):
         site = Site(layer, component)
         x, y = (states.at(site, language)[drawn] for language in languages)
-        about = facts | place(site, method, "held_out") | {"n": len(drawn)}
+        about = facts | fitted_at(site, aligner, "held_out") | {"n": len(drawn)}
         table += [about | point for point in _points(languages, x, y, maps, layer, drawn)]
     return pd.DataFrame(table).astype({"layer": "Int64", "sentence": "Int64", "language": "string"})
 

@@ -1,6 +1,5 @@
 """What a study found: judged on test items alone, every gain beside its interval."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +22,10 @@ from workbench.select import (
     rows_of,
     verdict_sentence,
 )
+from workbench.settings import Settings
 from workbench.stats import Interval, MarginTest
+from workbench.study.estimators import headline_of
 from workbench.study.facts import FirstFacts
-from workbench.study.settings import Settings
 from workbench.study.shown import result_card, result_line
 from workbench.sweep import CLEAN
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one method's own best branch on dev brings on test."""
+    """What one aligner's own best branch on dev brings on test."""
 
     choice: Choice
     is_control: bool
@@ -69,7 +69,7 @@ class Judgement:
     """The headline's gain with maps fitted on other draws of the sentences; None where nothing was chosen."""
     others: tuple[Outcome, ...]
     headline_over: dict[str, Interval]
-    """The headline method's test accuracy less that of each other method, paired."""
+    """The headline aligner's test accuracy less that of each other aligner, paired."""
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -86,9 +86,9 @@ class Judgement:
         """The gap, likewise."""
         return _known(self.gap)
 
-    def outcome(self, method: str) -> Outcome:
-        """The outcome of a method."""
-        return next(o for o in self.outcomes if o.choice.method == method)
+    def outcome(self, aligner: str) -> Outcome:
+        """The outcome of an aligner."""
+        return next(o for o in self.outcomes if o.choice.aligner == aligner)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class StudyResult(Judgement):
             self.headline.verdict,
             self.headline.choice,
             self.gap,
-            {other.choice.method: other.gain for other in self.others},
+            {other.choice.aligner: other.gain for other in self.others},
             self.retained,
             self.target,
         )
@@ -134,25 +134,17 @@ class StudyResult(Judgement):
         return result_card(self)
 
 
-def headline_of(choices: Mapping[str, Choice], settings: Settings) -> str:
-    """The method that the study is about: the one set, or, if dev may decide, the aligner it prefers."""
-    if not settings.choose_method:
-        return settings.headline
-    aligners = [method for method in choices if method not in CONTROLS]
-    return max(aligners, key=lambda method: choices[method].smoothed_gain)
-
-
 def judge(test: pd.DataFrame, source: str, crossfits: dict[str, CrossFit], settings: Settings) -> Judgement:
     """Score what was chosen on dev on the rows of a test sweep over both languages' items."""
     own, there = test[test.language == source], test[test.language != source]
     itself = own[own.seed.isna() | (own.seed == settings.seed)]
-    baseline, ceiling = itself[itself.method == CLEAN], there[there.method == CLEAN]
-    name = headline_of({method: found.choice for method, found in crossfits.items()}, settings)
-    outcomes = {method: _outcome(itself, found, settings.delta) for method, found in crossfits.items()}
+    baseline, ceiling = itself[itself.aligner == CLEAN], there[there.aligner == CLEAN]
+    name = headline_of({aligner: found.choice for aligner, found in crossfits.items()}, settings)
+    outcomes = {aligner: _outcome(itself, found, settings.delta) for aligner, found in crossfits.items()}
     headline = outcomes.pop(name)
     gap = None if there.empty else accuracy_difference(ceiling, baseline)
     patched = rows_of(itself, headline.choice)
-    on_target = there[there.method != CLEAN]
+    on_target = there[there.aligner != CLEAN]
     return Judgement(
         baseline=accuracy_of(baseline),
         ceiling=None if there.empty else accuracy_of(ceiling),
@@ -165,7 +157,8 @@ def judge(test: pd.DataFrame, source: str, crossfits: dict[str, CrossFit], setti
         refits=refit_spread(own, headline.choice) if settings.refits else None,
         others=tuple(outcomes.values()),
         headline_over={
-            method: gain_on_test(itself, headline.choice, other.choice) for method, other in outcomes.items()
+            aligner: gain_on_test(itself, headline.choice, other.choice)
+            for aligner, other in outcomes.items()
         },
     )
 
@@ -173,7 +166,7 @@ def judge(test: pd.DataFrame, source: str, crossfits: dict[str, CrossFit], setti
 def _outcome(own: pd.DataFrame, found: CrossFit, delta: float) -> Outcome:
     verdict = decide_choice(own, found.choice, delta)
     accuracy = accuracy_of(rows_of(own, found.choice))
-    return Outcome(found.choice, found.choice.method in CONTROLS, verdict.gain, accuracy, verdict, found)
+    return Outcome(found.choice, found.choice.aligner in CONTROLS, verdict.gain, accuracy, verdict, found)
 
 
 def _beyond_half(patched: pd.DataFrame, baseline: pd.DataFrame, ceiling: pd.DataFrame) -> Interval:

@@ -1,7 +1,7 @@
 """The steps of a study: capture, fit, measure, sweep, choose on dev, judge on test."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,20 +18,21 @@ from workbench.intervene import INTERVENTIONS
 from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
 from workbench.select import Choice, CrossFit, crossfit, explore, freeze
+from workbench.settings import Settings
 from workbench.study.alignment import Alignment
-from workbench.study.examination import AnyTask, Examination
+from workbench.study.estimators import check_names, estimators, headline_of
+from workbench.study.examination import AnyTask
 from workbench.study.facts import FirstFacts, first_facts
-from workbench.study.result import StudyResult, headline_of, judge
+from workbench.study.result import StudyResult, judge
 from workbench.study.saved import save_patch
-from workbench.study.settings import Settings
 from workbench.study.shown import study_card, study_line
+from workbench.study.specification import Specification
 from workbench.study.tables import predictors_table, selection_table
 from workbench.study.writing import SPLITS, patch_card, paths_in, write_study
 from workbench.sweep import Branch, Classes, class_prototypes, sweep
 from workbench.tasks import Example, SplitName, same_items
-from workbench.tasks.scoring import Normalisation
 from workbench.text import ParallelText
-from workbench.types import Site
+from workbench.types import Normalisation, Site
 
 if TYPE_CHECKING:
     from workbench.panel import Panel
@@ -45,8 +46,10 @@ class Study:
     """One model, pair and task, in one folder. `run()` does all steps; each can be called alone.
 
     Those that need no task are in `alignment`. What is costly (states, sweeps) is kept in the folder as
-    it is done, so that a run that was stopped goes on where it was, to the same tables. `examination` says
-    what was left out of the text beforehand; `store` may be shared by studies of one model.
+    it is done, so that a run that was stopped goes on where it was, to the same tables. `left_out` is what
+    was found in the text and left out beforehand; `store` may be shared by studies of one model.
+
+    Before any work it writes its specification, unless it is part of a `run` whose folder holds that already.
     """
 
     model: LanguageModel
@@ -57,10 +60,15 @@ class Study:
     folder: Path
     settings: Settings = field(default_factory=Settings)
     progress: Progress = silent
-    examination: Examination | None = None
+    left_out: Mapping[str, Any] | None = None
     store: Path | None = None
+    run_folder: Path | None = None
+    overwrite: bool = False
+    """Whether files of another run may be replaced."""
 
     def __post_init__(self) -> None:
+        self.folder = Path(self.folder)
+        check_names(self.settings)
         self.alignment = Alignment(
             self.model,
             self.text,
@@ -97,8 +105,8 @@ class Study:
         with self._timed("sweep"):
             dev = self.sweep("dev", self.branches(maps))
         own, seed = self._own(dev), self.settings.seed
-        found = {method: crossfit(own, method, folds=FOLDS, seed=seed) for method in maps}
-        choices = {method: one.choice for method, one in found.items()}
+        found = {aligner: crossfit(own, aligner, folds=FOLDS, seed=seed) for aligner in maps}
+        choices = {aligner: one.choice for aligner, one in found.items()}
         # Fixed on disk before a test item is scored.
         freeze(choices, self.folder / "choices.json", self.alignment.facts | {"states": states.digest})
         headline = headline_of(choices, self.settings)
@@ -133,8 +141,25 @@ class Study:
 
     # The steps, in order -----------------------------------------------------------------------
 
+    def begin(self) -> None:
+        """Write what the run is made of into its folder; a run that was begun there goes on."""
+        if self.run_folder is None:
+            self.specification().begin(self.folder, self.overwrite)
+            self.overwrite = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether the folder holds a verdict."""
+        return (self.folder / "verdict.json").exists()
+
+    def specification(self) -> Specification:
+        """What the study is made of."""
+        pair = (self.source, self.target)
+        return Specification.of(self.model, self.settings, [pair], [self.task], self.text, self.left_out)
+
     def facts(self) -> FirstFacts:
         """Tokens, and both languages' unpatched accuracy on dev: a first look before the long work."""
+        self.begin()
         with self._timed("facts"):
             clean = self.sweep("dev", (), folder="facts")
         items = self.items(self.source, "dev")
@@ -150,11 +175,11 @@ class Study:
         )
 
     def branches(self, maps: dict[str, LayerMaps]) -> list[Branch]:
-        """Every method × intervention × layer × strength, and where asked for all layers jointly."""
+        """Every aligner × intervention × layer × strength, and where asked for all layers jointly."""
         seed = self.settings.seed
         alone = [
-            Branch(method, Site(layer), fitted[layer], intervention, strength, seed, self.settings.positions)
-            for method, fitted in maps.items()
+            Branch(aligner, Site(layer), fitted[layer], intervention, strength, seed, self.settings.positions)
+            for aligner, fitted in maps.items()
             for intervention in self.settings.interventions
             for layer in range(len(fitted))
             # A formula without a strength takes only 1, so that a table cannot claim another.
@@ -162,7 +187,7 @@ class Study:
         ]
         jointly = [
             Branch.jointly(
-                method,
+                aligner,
                 {Site(layer): fitted[layer] for layer in range(len(fitted))},
                 intervention,
                 strength,
@@ -170,7 +195,7 @@ class Study:
                 positions=self.settings.positions,
                 from_clean=way == "from_clean",
             )
-            for method, fitted in maps.items()
+            for aligner, fitted in maps.items()
             for intervention in self.settings.interventions
             for strength in self._strengths(intervention)
             for way in self.settings.joint
@@ -187,13 +212,13 @@ class Study:
     def test(
         self, maps: dict[str, LayerMaps], choices: dict[str, Choice], states: Activations
     ) -> pd.DataFrame:
-        """Score each method's choice once on test items, and the headline's on the target's too.
+        """Score each aligner's choice once on test items, and the headline's on the target's too.
 
         The headline's map is also fitted anew on other draws of the sentences: is it the map, or these pairs?
         """
         chosen = {
-            method: self.branch(maps, choice)
-            for method, choice in choices.items()
+            aligner: self.branch(maps, choice)
+            for aligner, choice in choices.items()
             if choice.layer is not None
         }
         name = headline_of(choices, self.settings)
@@ -247,7 +272,7 @@ class Study:
             torch.stack([states.at(site, code) for site in sites]) for code in (self.source, self.target)
         )
         seed = self.settings.seed
-        aligner = self.settings.estimators()[branch.method]
+        aligner = estimators(self.settings)[branch.aligner]
         fits = refit(aligner, source, target, self.alignment.split.fit, self.settings.refits, seed=seed)
         return [
             replace(
@@ -276,7 +301,7 @@ class Study:
             "selection": chosen,
             "predictors": predictors_table(
                 tables["similarity"],
-                looked[looked.method == found.headline.choice.method],
+                looked[looked.aligner == found.headline.choice.aligner],
                 chosen[chosen.headline],
                 self.settings.seed,
             ),

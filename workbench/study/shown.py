@@ -37,7 +37,7 @@ def study_card(study: "Study") -> str:
         "sentences": f"{len(study.text):,}",
         "task": f"{study.task.name}: {', '.join(counts)} items, "
         + ("in both languages" if there else f"in {study.source} alone"),
-        "compared": ", ".join(settings.methods),
+        "compared": ", ".join(settings.aligners),
         "put in by": f"{', '.join(settings.interventions)}, α = {strengths}",
         "done": ", ".join(_done(study)) or "nothing yet: run() does all steps",
         "folder": study.folder,
@@ -51,7 +51,7 @@ def result_line(result: "StudyResult") -> str:
 
 
 def result_card(result: "StudyResult") -> str:
-    """The verdict, each method's own choice with its gain, and where all lies."""
+    """The verdict, each aligner's own choice with its gain, and where all lies."""
     n = result.n
     level = f"{result.headline.gain.level:.0%}".replace("%", " %")
     facts = {
@@ -66,7 +66,7 @@ def result_card(result: "StudyResult") -> str:
         f"{result.model['name']}, {result.pair}, {result.task}",
         lead=result.sentence,
         facts=facts,
-        heads=["method", f"gain on test [{level}]", "accuracy", "chosen on dev", "verdict"],
+        heads=["aligner", f"gain on test [{level}]", "accuracy", "chosen on dev", "verdict"],
         rows=[_row(one) for one in result.outcomes],
         note=f"In {_folder(result)}: {', '.join(sorted(result.paths))}. Layer by layer: explore().",
         edge=result.headline.verdict.kind,
@@ -75,9 +75,9 @@ def result_card(result: "StudyResult") -> str:
 
 def _row(outcome: "Outcome") -> tuple[object, ...]:
     choice = outcome.choice
-    where = "no patch" if choice.layer is None else choice.name.removeprefix(f"{choice.method} ")
+    where = "no patch" if choice.layer is None else choice.name.removeprefix(f"{choice.aligner} ")
     return (
-        choice.method.replace("_", " ") + (" (control)" if outcome.is_control else ""),
+        choice.aligner.replace("_", " ") + (" (control)" if outcome.is_control else ""),
         estimate(outcome.gain),
         estimate(outcome.accuracy, sign=False),
         where.replace("_", " "),

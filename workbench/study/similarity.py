@@ -13,7 +13,7 @@ from workbench.errors import InputError, did_you_mean
 from workbench.measure import METRICS, MORE_METRICS, Metric, grid, permutation_null
 from workbench.progress import Progress, silent
 from workbench.stats import Interval, accuracy, jackknife_interval, mean_interval
-from workbench.study.tables import Facts, place
+from workbench.study.tables import Facts, measured_at
 
 Groups = Sequence[str] | None
 """The document of each held-out sentence, where the text tells."""
@@ -51,7 +51,7 @@ def similarity_table(
             except InputError as error:
                 # One site may hold nothing to compare: sentences that all end in one token, embedded.
                 note = str(error)
-            table.append(facts | place(site, name, "held_out") | numbers | {"note": note})
+            table.append(facts | measured_at(site, name, "held_out") | numbers | {"note": note})
             progress(f"measure {facts['pair']}", len(table), total)
     return pd.DataFrame(table).astype({"layer": "Int64"})
 
@@ -113,7 +113,7 @@ def null_table(
                     raise
                 note = str(error)
             counts = {"draws": draws, "n": len(rows), "note": note}
-            table.append(facts | place(site, name, "held_out") | numbers | counts)
+            table.append(facts | measured_at(site, name, "held_out") | numbers | counts)
             progress(f"null {facts['pair']}", len(table), total)
     return pd.DataFrame(table).astype({"layer": "Int64"})
 
@@ -137,7 +137,7 @@ def grid_table(
         for j, (other_language, other_site) in enumerate(places):
             if (language, other_language) == (target, source):
                 continue
-            other = place(other_site, metric, "held_out")
+            other = measured_at(other_site, metric, "held_out")
             numbers = {
                 "language": language,
                 "other_language": other_language,
@@ -147,7 +147,7 @@ def grid_table(
                 "n": len(rows),
                 "note": notes[i] or notes[j],
             }
-            table.append(facts | place(site, metric, "held_out") | numbers)
+            table.append(facts | measured_at(site, metric, "held_out") | numbers)
     return pd.DataFrame(table).astype({"layer": "Int64", "other_layer": "Int64"})
 
 

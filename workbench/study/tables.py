@@ -18,18 +18,18 @@ Facts = dict[str, Any]
 def fit_table(
     facts: Facts, maps: dict[str, LayerMaps], source: Any, target: Any, split: Split
 ) -> pd.DataFrame:
-    """How near maps come on held-out sentences, for each layer and method, with what qualifies it."""
+    """How near maps come on held-out sentences, for each layer and aligner, with what qualifies it."""
     rows = []
     for layer in range(len(source)):
         x, y = source[layer][split.test], target[layer][split.test]
-        predicted = {method: fitted.transform(layer, x) for method, fitted in maps.items()}
-        for method, fitted in maps.items():
+        predicted = {aligner: fitted.transform(layer, x) for aligner, fitted in maps.items()}
+        for aligner, fitted in maps.items():
             # A control stands beside the other ones: its error over its own would say nothing.
-            controls = {name: predicted[name] for name in predicted if name in CONTROLS and name != method}
-            quality, about = fit_quality(y, predicted[method], controls), fit_facts(fitted[layer])
+            controls = {name: predicted[name] for name in predicted if name in CONTROLS and name != aligner}
+            quality, about = fit_quality(y, predicted[aligner], controls), fit_facts(fitted[layer])
             rows.append(
                 facts
-                | place(Site(layer), method, "held_out")
+                | fitted_at(Site(layer), aligner, "held_out")
                 | vars(quality)
                 | {
                     "n_fit": about.n,
@@ -48,7 +48,7 @@ def fit_table(
 
 
 def selection_table(facts: Facts, task: str, found: Judgement) -> pd.DataFrame:
-    """One row per method: what was chosen on dev, and what it brings on test."""
+    """One row per aligner: what was chosen on dev, and what it brings on test."""
     rows = [facts | _chosen(outcome, found) | {"task": task} for outcome in found.outcomes]
     numbers = ("strength", "regret", "refit_sd", "refit_low", "refit_high", "retention", "retention_low")
     kinds = {"layer": "Int64", "refits": "Int64", "noninferior": "boolean"}
@@ -57,12 +57,12 @@ def selection_table(facts: Facts, task: str, found: Judgement) -> pd.DataFrame:
 
 def _chosen(outcome: Outcome, found: Judgement) -> dict[str, Any]:
     choice, gain, verdict = outcome.choice, outcome.gain, outcome.verdict
-    over = found.headline_over.get(choice.method)
+    over = found.headline_over.get(choice.aligner)
     nowhere = choice.layer is None
     return {
         "site": None if nowhere else choice.also.get("site", str(Site(choice.layer or 0))),
         "layer": choice.layer,
-        "method": choice.method,
+        "aligner": choice.aligner,
         "split": "test",
         "intervention": choice.intervention,
         "positions": choice.also.get("positions"),
@@ -116,11 +116,20 @@ def predictors_table(
     """
     gains = exploration[exploration.joint == "one"]
     lower = tuple(name for name, metric in METRICS.items() if not metric.higher_is_better)
-    table = predicts(similarity, gains, selection, lower, seed=seed).rename(columns={"measure": "method"})
+    table = predicts(similarity, gains, selection, lower, seed=seed)
     return table.assign(site=None, layer=pd.array([None] * len(table), "Int64"), seed=seed, split="dev")
 
 
-def place(site: Site | None, method: str, split: str) -> dict[str, Any]:
-    """Where a row is about; the embedding has no layer, and no more has a run without a patch."""
-    layer = None if site is None or site.component == "embed" else site.layer
-    return {"site": None if site is None else str(site), "layer": layer, "method": method, "split": split}
+def fitted_at(site: Site, aligner: str, split: str) -> dict[str, Any]:
+    """Where a row about a fitted aligner stands."""
+    return _at(site) | {"aligner": aligner, "split": split}
+
+
+def measured_at(site: Site, measure: str, split: str) -> dict[str, Any]:
+    """Where a row about a measure stands."""
+    return _at(site) | {"measure": measure, "split": split}
+
+
+def _at(site: Site) -> dict[str, Any]:
+    """The embedding has no layer."""
+    return {"site": str(site), "layer": None if site.component == "embed" else site.layer}

@@ -7,9 +7,7 @@ from typing import Any, Self
 
 from workbench.align import Aligner
 from workbench.errors import InputError, did_you_mean
-from workbench.intervene import Positions
-from workbench.intervene.base import POSITIONS
-from workbench.types import Site
+from workbench.types import POSITIONS, Positions, Site
 
 CLEAN = "clean"
 
@@ -20,7 +18,7 @@ COLUMNS = {
     "language": "string",
     "site": "string",
     "layer": "Int64",
-    "method": "string",
+    "aligner": "string",
     "intervention": "string",
     "positions": "string",
     "joint": "string",
@@ -37,7 +35,7 @@ COLUMNS = {
     "patch_size": "float64",
 }
 """The sweep table, one row per branch and example. Clean runs have none of the columns in `BRANCH` but
-the method.
+the aligner.
 
 `site` names all sites of a branch (`resid_post.0-7`), `layer` is the lowest of them. `joint` is `one` for
 a branch of one site; for one of several sites `cascade`, where each patch sees the stream as those below
@@ -50,7 +48,7 @@ prediction nor margin. `patch_size` is ‖h′ − h‖ / ‖h‖, its mean over
 over the sites.
 """
 
-BRANCH = ["method", "seed", "intervention", "site", "layer", "positions", "joint", "strength"]
+BRANCH = ["aligner", "seed", "intervention", "site", "layer", "positions", "joint", "strength"]
 """The columns that tell branches of one sweep apart."""
 
 
@@ -61,7 +59,7 @@ class Branch:
     `also` names further sites that are patched in the same run, each with its map (see `jointly`).
     """
 
-    method: str
+    aligner: str
     site: Site
     map: Aligner
     intervention: str
@@ -78,22 +76,22 @@ class Branch:
             raise InputError(f"unknown positions {self.positions!r}: {hint}")
         sites = [site for site, _ in self.parts]
         if len(set(sites)) < len(sites):
-            raise InputError(f"branch {self.method!r} patches one site twice: {self.where}")
+            raise InputError(f"branch {self.aligner!r} patches one site twice: {self.where}")
         if self.from_clean and self.positions == "all":
             raise InputError(
-                f"branch {self.method!r}: a clean run knows no tokens yet to come: "
+                f"branch {self.aligner!r}: a clean run knows no tokens yet to come: "
                 'with from_clean use "last" or "prompt"'
             )
 
     @classmethod
     def jointly(
-        cls, method: str, maps: Mapping[Site, Aligner], intervention: str, strength: float = 1.0, **more: Any
+        cls, aligner: str, maps: Mapping[Site, Aligner], intervention: str, strength: float = 1.0, **more: Any
     ) -> Self:
         """Several sites patched in one run, in cascade; with `from_clean=True` from one unpatched run."""
         if not maps:
-            raise InputError(f"branch {method!r} patches no site")
+            raise InputError(f"branch {aligner!r} patches no site")
         (site, first), *rest = sorted(maps.items(), key=lambda part: part[0])
-        return cls(method, site, first, intervention, strength, also=tuple(rest), **more)
+        return cls(aligner, site, first, intervention, strength, also=tuple(rest), **more)
 
     @property
     def parts(self) -> tuple[tuple[Site, Aligner], ...]:
@@ -114,7 +112,7 @@ class Branch:
     def columns(self) -> dict[str, Any]:
         """What the table says of the branch."""
         return {
-            "method": self.method,
+            "aligner": self.aligner,
             "site": self.where,
             "layer": self.parts[0][0].layer,
             "intervention": self.intervention,
@@ -128,7 +126,7 @@ class Branch:
         how = [self.intervention, f"{self.strength:g}"]
         how += [self.positions] if self.positions != "last" else []
         how += [self.joint] if self.also else []
-        return f"{self.method} at {self.where} ({', '.join(how)})"
+        return f"{self.aligner} at {self.where} ({', '.join(how)})"
 
 
 def site_set(sites: Sequence[Site]) -> str:

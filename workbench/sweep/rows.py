@@ -42,7 +42,7 @@ def rows(
     facts: Mapping[str, str],
 ) -> Columns:
     """The rows of one branch, given what it made of each example."""
-    same = {**facts, **({"method": CLEAN} if branch is None else branch.columns)}
+    same = {**facts, **({"aligner": CLEAN} if branch is None else branch.columns)}
     own: dict[str, list[Any]] = {
         "language": [example.language for example in examples],
         "split": [example.split for example in examples],

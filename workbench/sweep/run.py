@@ -21,7 +21,8 @@ from workbench.sweep.shards import Shard, Shelf, plan_facts, plan_shards
 from workbench.sweep.slots import Limits, run_slots, slots_can
 from workbench.sweep.suffix import run_suffix, suffix_can
 from workbench.tasks import AnswerExample, Example
-from workbench.tasks.scoring import Normalisation, choice_scores
+from workbench.tasks.scoring import choice_scores
+from workbench.types import Normalisation
 
 
 def sweep(

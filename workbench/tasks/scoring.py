@@ -9,13 +9,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from workbench.errors import InputError, did_you_mean
+from workbench.types import Normalisation
 
-Normalisation = Literal["plain", "per_token", "per_character"]
-ComparedBy = Literal[Normalisation, "prototype"]
-"""What choices are compared by: log-likelihood, or how near the prompt's state is to each class."""
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _UNSPACED = ("CJK UNIFIED", "CJK COMPAT", "HIRAGANA", "KATAKANA", "THAI ", "LAO ", "KHMER ", "MYANMAR ")
 _NO_SPACES = ("ja", "th", "lo", "km", "my")

@@ -20,6 +20,7 @@ from workbench.figures.kinds import (
     pareto,
     pca,
     predictors,
+    similarity,
     strengths,
 )
 from workbench.figures.spec_parts import Cells, Spec
@@ -52,6 +53,7 @@ FIGURES: dict[str, Kind] = {
     "layers": Kind("gain on dev by layer and pair", ("exploration",), layers.spec, may=_CHOICES),
     "strengths": Kind("gain on dev by layer and strength", ("exploration",), strengths.spec, may=_CHOICES),
     "methods": Kind("gain on dev by method and layer", ("exploration",), methods.spec, may=_CHOICES),
+    "similarity": Kind("similarity by pair and layer", ("similarity",), similarity.spec, _MEASURE),
     "alignment": Kind("similarity over layers", ("similarity",), alignment.spec, may=("null",)),
     "grid": Kind("every layer with every layer", ("grid",), grid.spec, f"{_MEASURE} --grid"),
     "fit": Kind("held-out R² of maps and controls over layers", ("fit",), fit.spec, may=_CHOICES),

@@ -32,7 +32,7 @@ def spec(frames: Frames) -> Spec:
     names = [title or said(table, ["pair"]) for title, _, _ in parts(table, keys)]
     axis = layer_axis(table.place)
     panels = []
-    for measure, mine in table.groupby("method", sort=False):
+    for measure, mine in table.groupby("measure", sort=False):
         series = curves_of(mine, keys, names, table)
         series += _null(null, str(measure)) if len(names) == 1 else ()
         values = [v for one in series for v in (*one.y, *one.low, *one.high)]
@@ -55,7 +55,7 @@ def _null(null: pd.DataFrame | None, measure: str) -> tuple[Series, ...]:
     """The range of the same measure with the target's sentences shuffled."""
     if null is None:
         return ()
-    mine = null[(null.method == measure) & null.null_mean.notna()]
+    mine = null[(null.measure == measure) & null.null_mean.notna()]
     if mine.empty:
         return ()
     mine = mine.assign(place=places(mine)).sort_values("place")

@@ -16,12 +16,12 @@ def spec(frames: Frames) -> Spec:
             "figure confounds: no property varies over these sentences, so none has a correlation"
         )
     table = table.assign(place=places(table))
-    columns, measures = sorted(set(table.place)), list(dict.fromkeys(table.method.astype(str)))
+    columns, measures = sorted(set(table.place)), list(dict.fromkeys(table.measure.astype(str)))
     panels = []
     for title, named, mine in parts(table, ["model", "pair", "confound"]):
         name = title if named["confound"] in title else ", ".join(filter(None, [named["confound"], title]))
         found: list[Any] = list(mine.itertuples())
-        cells = {(str(row.method), row.place): row for row in found}
+        cells = {(str(row.measure), row.place): row for row in found}
         each = tuple(tuple(cells.get((measure, place)) for place in columns) for measure in measures)
         panels.append(
             Cells(
@@ -52,4 +52,4 @@ def _note(row: Any) -> tuple[str, ...]:
     if row is None:
         return ()
     rho = interval_text(number(row.rho), number(row.low), number(row.high))
-    return (f"{row.method}, layer {layer_name(row.place)}, {row.confound}", f"ρ {rho}, n = {row.n}")
+    return (f"{row.measure}, layer {layer_name(row.place)}, {row.confound}", f"ρ {rho}, n = {row.n}")

@@ -24,7 +24,7 @@ LAYERS = 4
 
 
 def spec(frames: Frames) -> Spec:
-    """A panel for each pair and method, a curve for each of some layers, with the range of the draws."""
+    """A panel for each pair and aligner, a curve for each of some layers, with the range of the draws."""
     known = controls(frames)
     table = residual(frames["curve"])
     table = table.assign(place=places(table))
@@ -37,11 +37,11 @@ def spec(frames: Frames) -> Spec:
     )
     panels = []
     for pair, _, mine in parts(table, ["model", "pair"]):
-        for method in ordered(mine.method.astype(str), known):
-            star = " (control)" if is_control(method, known) else ""
-            rows = mine[mine.method == method]
+        for aligner in ordered(mine.aligner.astype(str), known):
+            star = " (control)" if is_control(aligner, known) else ""
+            rows = mine[mine.aligner == aligner]
             series = tuple(_curve(rows[rows.place == place], layers.index(place)) for place in layers)
-            panels.append(Plot(f"{method}{star}" + (f", {pair}" if pair else ""), x, y, series))
+            panels.append(Plot(f"{aligner}{star}" + (f", {pair}" if pair else ""), x, y, series))
     same = said(table, ["model", "pair"])
     return Spec(
         kind="curve",

@@ -19,20 +19,20 @@ from workbench.figures.tables_in import Frames
 
 
 def spec(frames: Frames) -> Spec:
-    """R² over layers, a panel for each pair and a curve for each method."""
+    """R² over layers, a panel for each pair and a curve for each aligner."""
     known = controls(frames)
     table = residual(frames["fit"])
     table = table.assign(place=places(table))
-    methods = ordered(table.method.astype(str), known)
-    maps = [name for name in methods if not is_control(name, known)]
+    aligners = ordered(table.aligner.astype(str), known)
+    maps = [name for name in aligners if not is_control(name, known)]
     y = Axis("held-out R²", range=limits(numbers(table.r2), include=(0, 1), low=FLOOR, high=1.05))
     panels = []
     for title, _, mine in parts(table, ["model", "pair"]):
         series = []
-        for name in methods:
-            rows = mine[mine.method == name].sort_values("place")
+        for name in aligners:
+            rows = mine[mine.aligner == name].sort_values("place")
             control = is_control(name, known)
-            slot = methods.index(name) - (len(maps) if control else 0)
+            slot = aligners.index(name) - (len(maps) if control else 0)
             series.append(
                 Series(
                     f"{name} (control)" if control else name,

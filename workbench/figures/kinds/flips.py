@@ -8,7 +8,7 @@ from workbench.figures.spec_parts import Axis, Plot, Series, Spec
 from workbench.figures.tables_in import Frames
 
 PANELS = 6
-"""Up to so many studies have a panel each, with all methods; of more, the headline's alone are shown."""
+"""Up to so many studies have a panel each, with all aligners; of more, the headline's alone are shown."""
 
 
 def spec(frames: Frames) -> Spec:
@@ -23,13 +23,13 @@ def spec(frames: Frames) -> Spec:
         if several:
             names = [name for name, _, _ in parts(mine, ["model", "task", "pair"])]
         else:
-            order = ordered(mine.method.astype(str), known)
-            mine = mine.iloc[mine.method.map(order.index).argsort(kind="stable")]
-            names = [name + ("*" if is_control(name, known) else "") for name in mine.method.astype(str)]
+            order = ordered(mine.aligner.astype(str), known)
+            mine = mine.iloc[mine.aligner.map(order.index).argsort(kind="stable")]
+            names = [name + ("*" if is_control(name, known) else "") for name in mine.aligner.astype(str)]
         values = Axis("items", range=(-longest, longest))
         panels.append(Plot(title, bar_axis(names), values, _bars(mine, names), lying=True))
     same = said(table, ["model", "task", "pair"])
-    shown = "the headline's patch" if several else "each method's patch"
+    shown = "the headline's patch" if several else "each aligner's patch"
     return Spec(
         kind="flips",
         title="Items that the patch turned",

@@ -14,7 +14,7 @@ def spec(frames: Frames) -> Spec:
     """Gain over gap with the gain's interval in units of the gap; pairs without a gap are left out."""
     heads = frames["selection"][frames["selection"].headline.astype(bool)]
     sweep = frames["sweep"]
-    clean = sweep[(sweep.split == "test") & (sweep.method == "clean")]
+    clean = sweep[(sweep.split == "test") & (sweep.aligner == "clean")]
     names, rows, left = [], [], []
     for title, named, mine in parts(heads, ["model", "task", "pair"]):
         own = clean

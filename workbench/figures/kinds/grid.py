@@ -13,9 +13,9 @@ def spec(frames: Frames) -> Spec:
     if table.empty:
         raise NothingToShow("figure grid: the table grid holds no value")
     # What a language is like within itself belongs to every pair it is in; once is enough.
-    table = table.drop_duplicates(["model", "method", "language", "other_language", "place", "other"])
+    table = table.drop_duplicates(["model", "measure", "language", "other_language", "place", "other"])
     panels = []
-    for _, named, mine in parts(table, ["model", "method", "language", "other_language"]):
+    for _, named, mine in parts(table, ["model", "measure", "language", "other_language"]):
         one, other = named["language"], named["other_language"]
         rows, columns = sorted(set(mine.place), reverse=True), sorted(set(mine.other))
         cells = {(row.place, row.other): number(row.value) for row in mine.itertuples()}
@@ -29,7 +29,7 @@ def spec(frames: Frames) -> Spec:
             )
             for row in rows
         )
-        about = ", ".join(named[key] for key in ("model", "method") if table[key].nunique() > 1)
+        about = ", ".join(named[key] for key in ("model", "measure") if table[key].nunique() > 1)
         within = one == other
         name = f"within {one}" if within else f"{one} with {other}"
         panels.append(
@@ -45,7 +45,7 @@ def spec(frames: Frames) -> Spec:
                 square=True,
             )
         )
-    measure = said(table, ["method"]) or "similarity"
+    measure = said(table, ["measure"]) or "similarity"
     low, high = float(table.value.min()), float(table.value.max())
     same = said(table, ["model"])
     return Spec(

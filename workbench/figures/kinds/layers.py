@@ -1,4 +1,4 @@
-"""Where a map helps: gain on dev by layer and pair, one panel for each method, the chosen layer framed."""
+"""Where a map helps: gain on dev by layer and pair, one panel for each aligner, the chosen layer framed."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ _FRAMED = "Framed: the layer chosen on dev; its number, the only one, is the gai
 
 
 def spec(frames: Frames) -> Spec:
-    """Pairs × layers for each method, each at the formula and strength that it chose on dev."""
+    """Pairs × layers for each aligner, each at the formula and strength that it chose on dev."""
     choices, known = chosen(frames), controls(frames)
     table = at_chosen(frames["exploration"], choices)
     pair = table.pair.astype(str)
@@ -23,15 +23,15 @@ def spec(frames: Frames) -> Spec:
     rows = list(dict.fromkeys(table.row))
     panels = []
     for title, _, mine in parts(table, ["task"]):
-        for method in ordered(mine.method.astype(str), known):
-            star = " (control)" if is_control(method, known) else ""
-            name = f"{method}{star}" + (f", {title}" if title else "")
-            panels.append(_panel(name, mine[mine.method == method], rows, columns, choices))
+        for aligner in ordered(mine.aligner.astype(str), known):
+            star = " (control)" if is_control(aligner, known) else ""
+            name = f"{aligner}{star}" + (f", {title}" if title else "")
+            panels.append(_panel(name, mine[mine.aligner == aligner], rows, columns, choices))
     longest = reach(table.gain)
     return Spec(
         kind="layers",
         title="Where a mapped state helps",
-        subtitle=subtitle(table, "each method at the formula and strength it chose on dev"),
+        subtitle=subtitle(table, "each aligner at the formula and strength it chose on dev"),
         panels=tuple(panels),
         scale=Scale("gain in accuracy on dev", -longest, longest),
         footer=(_FRAMED if any(panel.marks for panel in panels) else "") + HATCHED + FOOTER,
@@ -44,7 +44,7 @@ def _panel(
     marks = []
     for name, mine in some.groupby("row", sort=False):
         one = mine.iloc[0]
-        made = choices.get((str(one.model), str(one.pair), str(one.task), str(one.method)))
+        made = choices.get((str(one.model), str(one.pair), str(one.task), str(one.aligner)))
         if made is not None and made.place in set(mine.place):
             marks.append(Mark(rows.index(str(name)), columns.index(made.place), short(made.gain)))
     return Cells(

@@ -12,13 +12,13 @@ OWN, OTHER = "lens_share_own", "lens_share_other"
 def spec(frames: Frames) -> Spec:
     """Own tokens, the other language's, and the rest, stacked; a panel for each pair and language."""
     table = residual(frames["geometry"])
-    table = table[table.method.isin([OWN, OTHER]) & table.value.notna()]
+    table = table[table.measure.isin([OWN, OTHER]) & table.value.notna()]
     if table.empty:
         raise NothingToShow("figure lens: the table geometry holds no lens_share_own")
     table = table.assign(place=places(table))
     panels = []
     for title, named, mine in parts(table, ["model", "pair", "language"]):
-        wide = mine.pivot_table(index="place", columns="method", values="value").sort_index()
+        wide = mine.pivot_table(index="place", columns="measure", values="value").sort_index()
         if not {OWN, OTHER} <= set(wide.columns):
             continue
         wide = wide[wide[OWN].notna() & wide[OTHER].notna()]

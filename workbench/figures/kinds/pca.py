@@ -24,7 +24,7 @@ LAYERS = 4
 """So many layers of a pair are shown, evenly spread, the chosen one among them."""
 FEW = 3
 """Of more pairs than these, each has one layer: the chosen one."""
-KEYS = ("model", "pair", "method")
+KEYS = ("model", "pair", "aligner")
 NAMES = ("source", "target", "source, mapped")
 """In the order of their colours and markers."""
 
@@ -47,12 +47,12 @@ def spec(frames: Frames) -> Spec:
         for place in shown:
             where = f"layer\u00a0{layer_name(place)}" + ("*" if place in picked else "")
             panels += _pair_of_panels(", ".join(filter(None, (title, where))), mine[mine.place == place])
-    same, method = said(table, ["model", "pair"]), said(table, ["method"]) or "the map"
+    same, aligner = said(table, ["model", "pair"]), said(table, ["aligner"]) or "the map"
     return Spec(
         kind="pca",
         title="Sentences before and after the map",
         subtitle=f"{same + ': ' if same else ''}held-out sentences, n = {span(table.n)}; "
-        f"before and after {method}",
+        f"before and after {aligner}",
         panels=tuple(panels),
         footer="Large: means. PC 1, PC 2: principal components of both languages' states before the map, "
         "with their shares of the variance; mapped states are put into the same plane."
@@ -73,8 +73,8 @@ def _chosen(frames: Frames, named: dict[str, str]) -> list[int]:
     wanted = tuple(named[key] for key in KEYS if key in named)
     picked = (
         made.place
-        for (model, pair, _, method), made in chosen(frames).items()
-        if made.headline and (model, pair, method) == wanted
+        for (model, pair, _, aligner), made in chosen(frames).items()
+        if made.headline and (model, pair, aligner) == wanted
     )
     return list(dict.fromkeys(picked))
 

@@ -1,0 +1,30 @@
+"""What a run leaves: one schema for each table, files with digests, and the reader of both."""
+
+from workbench.results.files import (
+    claim,
+    is_ours,
+    read_manifest,
+    read_table,
+    update_manifest,
+    write_table,
+    write_tables,
+)
+from workbench.results.run import SPECIFICATION, Part, Run, Tables, open_run
+from workbench.results.schema import COLUMNS, VERSION
+
+__all__ = [
+    "COLUMNS",
+    "SPECIFICATION",
+    "VERSION",
+    "Part",
+    "Run",
+    "Tables",
+    "claim",
+    "is_ours",
+    "open_run",
+    "read_manifest",
+    "read_table",
+    "update_manifest",
+    "write_table",
+    "write_tables",
+]

@@ -1,0 +1,160 @@
+"""The files of a run: tables whose digests stand in the folder's manifest, and are checked on reading.
+
+A folder that holds tables has a `manifest.json` that lists them under `files`, each with the SHA-256 of its
+bytes. Our tables carry a mark, so that one of ours which the manifest does not list is noticed too.
+"""
+
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workbench.errors import InputError, StoreError
+from workbench.results.schema import VERSION, check_columns, old_names
+from workbench.store import digest_bytes, read_bytes, read_json, write_bytes, write_json
+
+MANIFEST = "manifest.json"
+AGAIN = "run the same command again, which makes it anew"
+_MARK = b"workbench"
+Filters = Sequence[tuple[str, str, object]] | Sequence[Sequence[tuple[str, str, object]]]
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """One Parquet file, whole or not at all, and its digest in the folder's manifest."""
+    write_tables({path.stem: table}, path.parent)
+
+
+def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Several tables of one folder by name; the manifest is written once, after them."""
+    digests = {}
+    for name, table in tables.items():
+        check_columns(name, table)
+        data = _to_bytes(table)
+        write_bytes(folder / f"{name}.parquet", data)
+        digests[f"{name}.parquet"] = digest_bytes([data])
+    update_manifest(folder, {}, digests)
+
+
+def _to_bytes(table: pd.DataFrame) -> bytes:
+    made = pa.Table.from_pandas(table, preserve_index=False)
+    made = made.replace_schema_metadata({**(made.schema.metadata or {}), _MARK: str(VERSION).encode()})
+    buffer = io.BytesIO()
+    pq.write_table(made, buffer)
+    return buffer.getvalue()
+
+
+def update_manifest(folder: Path, facts: Mapping[str, Any], files: Mapping[str, str]) -> None:
+    """Add facts and digests of files to the folder's manifest; what it says of others stays."""
+    path = folder / MANIFEST
+    before: dict[str, Any] = {}
+    if path.exists():
+        try:
+            before = read_json(path)
+        except StoreError:  # a damaged manifest is written anew: so are the tables that it lists
+            before = {}
+    listed = {**before.get("files", {}), **files}
+    write_json(path, before | dict(facts) | {"schema": VERSION, "files": listed})
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The folder's manifest; empty where there is none."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return {}
+    manifest = read_json(path, digest="optional")
+    if "schema" in manifest:
+        manifest = read_json(path)
+    if int(manifest.get("schema", 1)) > VERSION:
+        raise InputError(
+            f"{path} was written by a newer workbench (schema {manifest['schema']}; this one knows {VERSION})"
+        )
+    return manifest
+
+
+def read_table(
+    path: Path,
+    *,
+    columns: Sequence[str] | None = None,
+    filters: Filters | None = None,
+    manifest: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """A table as it was written; what is damaged, or is not in the manifest, is a `StoreError` naming it.
+
+    A table of workbench 0.1 has no digest, and comes under today's names of columns. `filters` are
+    conjunctions of (column, comparison, value), or a list of such of which one must hold.
+    """
+    data = read_bytes(path)
+    manifest = read_manifest(path.parent) if manifest is None else manifest
+    listed = manifest.get("files", {}).get(path.name)
+    if listed is not None and digest_bytes([data]) != listed:
+        raise StoreError(f"{path} is damaged (its digest is wrong): {AGAIN}")
+    try:
+        schema = pq.read_schema(pa.BufferReader(data))
+        if _MARK in (schema.metadata or {}) and listed is None:
+            raise StoreError(f"{path} is not listed in {MANIFEST} beside it: {AGAIN}")
+        old = old_names(path.stem, schema.names)
+        found = pd.read_parquet(
+            io.BytesIO(data),
+            columns=None if columns is None else [old.get(name, name) for name in columns],
+            filters=_renamed(filters, old),
+        )
+    except (pa.ArrowException, ValueError, OSError, KeyError) as error:
+        raise StoreError(f"{path} is damaged (not a Parquet table of a run): {AGAIN}") from error
+    return found.rename(columns={before: now for now, before in old.items()})
+
+
+def _renamed(filters: Filters | None, old: Mapping[str, str]) -> Any:
+    if filters is None:
+        return None
+    return [
+        (old.get(str(part[0]), part[0]), *part[1:]) if isinstance(part, tuple) else _renamed(part, old)
+        for part in filters
+    ]
+
+
+# Whose a file is --------------------------------------------------------------------------------------------
+
+
+def claim(folder: Path, names: Iterable[str], overwrite: bool = False) -> None:
+    """Refuse a folder that holds a file under a name that is to be written and that is not ours.
+
+    With `overwrite` such files are removed. A folder of workbench 0.1 counts as another's: its tables have
+    other columns.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: give a folder with --out")
+    foreign = [path for name in names if (path := folder / name).exists() and not is_ours(path)]
+    if foreign and not overwrite:
+        raise InputError(
+            f"{foreign[0]} is there already and was not written by this version of the workbench: give "
+            "another folder with --out, or --overwrite to replace it"
+        )
+    for path in foreign:
+        path.unlink()
+
+
+def is_ours(path: Path) -> bool:
+    """Whether this version of the workbench wrote the file, damaged or not."""
+    if not path.is_file():
+        return False
+    try:
+        if path.suffix == ".parquet":
+            return _MARK in (pq.read_schema(path).metadata or {})
+        data = path.read_bytes()
+        return "digest" in json.loads(data) if path.suffix == ".json" else _OURS[path.suffix] in data
+    except (OSError, ValueError, TypeError, KeyError, pa.ArrowException):
+        return False
+
+
+_OURS = {
+    ".html": b"alignment-workbench",
+    ".safetensors": b'"workbench"',
+    ".toml": b"# workbench",
+    ".txt": b"workbench ",
+}
+"""What each kind of file holds where it is ours."""

@@ -1,0 +1,336 @@
+"""What a run is made of, written before any work: model, settings, sentences and items as data.
+
+    specification.json   model, settings, versions, pairs, tasks and where each study lies
+    text.parquet         the sentences, row by row, in every language
+    items.parquet        the items of every task, in all splits and in the languages of the pairs
+
+Whether a command, a notebook or the demonstration began the run, it can be taken up again from these files.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Self, get_args
+
+import pandas as pd
+import torch
+
+from workbench.bundled import cautions
+from workbench.errors import InputError, StoreError
+from workbench.models import LanguageModel
+from workbench.results import COLUMNS, SPECIFICATION, VERSION, claim, is_ours, read_table, write_tables
+from workbench.settings import Settings
+from workbench.store import digest_json, read_json, write_json
+from workbench.study.examination import AnyTask
+from workbench.tasks import AnswerExample, AnswerTask, ChoiceTask, Example, SplitName
+from workbench.text import ParallelText
+
+log = logging.getLogger(__name__)
+
+PACKAGES = ("alignment-workbench", "torch", "transformers", "transformer-lens", "numpy", "pandas", "plotly")
+TASKLESS = ("text", *(name for name in COLUMNS if name not in ("items", "comparison", "claims")))
+NAMES = (
+    *(f"{name}.parquet" for name in ("text", *COLUMNS)),
+    *("specification.json", "manifest.json", "choices.json", "verdict.json", "timings.json", "claims.json"),
+    *("study.toml", "command.txt", "report.html", "heatmap.html", "patch.safetensors"),
+)
+"""Files that a run writes into its folders."""
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Specification:
+    """All that decides what comes out of a run."""
+
+    model: Mapping[str, Any]
+    """Name, source, backend, dtype, quantisation and so on, with digests of weights and tokenizer."""
+    settings: Settings
+    pairs: tuple[Pair, ...]
+    tasks: tuple[ChoiceTask | AnswerTask, ...] = ()
+    """Their items in the languages of the pairs; without any, the run measures sentences alone."""
+    text: ParallelText | None = None
+    """None: maps are fitted on the prompts of each task's own `fit` items. It may have more languages than
+    the pairs, for what tells languages apart."""
+    left_out: Mapping[str, Any] | None = None
+    """What the doctor found in the text, and the rows that were left out."""
+    threads: int = 0
+    """CPU threads in use: sums over more threads differ in their last digits."""
+    versions: Mapping[str, str] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: LanguageModel,
+        settings: Settings,
+        pairs: Sequence[Pair],
+        tasks: Sequence[AnyTask] = (),
+        text: ParallelText | None = None,
+        left_out: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """From what is at hand, with today's threads and versions."""
+        languages = list(dict.fromkeys(code for pair in pairs for code in pair))
+        kept = tuple(_at_hand(task, languages) for task in tasks)
+        if len({task.name for task in kept}) < len(kept):
+            raise InputError(f"two tasks have one name: {', '.join(task.name for task in kept)}")
+        made = dict(_versions())
+        threads = torch.get_num_threads()
+        return cls(model_facts(model), settings, tuple(pairs), kept, text, left_out, threads, made)
+
+    def folder_of(self, root: Path, pair: Pair, task: str) -> Path:
+        """Where the study of a pair and task lies."""
+        return root / self._place(pair, task)
+
+    def _place(self, pair: Pair, task: str) -> str:
+        return "." if len(self.pairs) * len(self.tasks) == 1 else f"{pair[0]}-{pair[1]}/{task}"
+
+    @property
+    def studies(self) -> list[tuple[Pair, ChoiceTask | AnswerTask]]:
+        """Every pair with every task, in order."""
+        return [(pair, task) for pair in self.pairs for task in self.tasks]
+
+    # On disk ----------------------------------------------------------------------------------------------
+
+    def begin(self, folder: Path, overwrite: bool = False) -> None:
+        """Write it into the run's folder, before any work; the same run that was stopped goes on there.
+
+        Another run's folder is refused, and so is one with files of somebody else, unless they are to be
+        overwritten.
+        """
+        path, mine = folder / SPECIFICATION, self.to_json()
+        places = [folder, *(self.folder_of(folder, pair, task.name) for pair, task in self.studies)]
+        if is_ours(path):
+            before = _read_or_none(path)
+            if before is not None and _question(before) == _question(mine) and self._files_are_whole(folder):
+                return
+            if before is not None and _question(before) != _question(mine):
+                if not overwrite:
+                    raise InputError(
+                        f"{folder} holds another run ({_difference(before, mine)}): give another folder with "
+                        "--out, or --overwrite to replace it"
+                    )
+                places += [folder / one["folder"] for one in before.get("studies", [])]
+                _clear(places)
+        for place in dict.fromkeys(places):
+            claim(place, NAMES, overwrite)
+        write_tables(self._tables(), folder)
+        write_json(path, mine)
+
+    def _files_are_whole(self, folder: Path) -> bool:
+        try:
+            return all(len(read_table(folder / f"{name}.parquet")) >= 0 for name in self._tables())
+        except StoreError as error:
+            log.warning("%s; written anew", error)
+            return False
+
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        tables = {} if self.text is None else {"text": self.text.to_frame()}
+        return tables | ({"items": items_table(self.tasks)} if self.tasks else {})
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the rows of sentences and items, of which it has digests."""
+        text = self.text
+        return {
+            "schema": VERSION,
+            "model": dict(self.model),
+            "settings": self.settings.to_json(),
+            "pairs": [list(pair) for pair in self.pairs],
+            "tasks": [_task_record(task) for task in self.tasks],
+            "studies": [
+                {"pair": list(pair), "task": task.name, "folder": self._place(pair, task.name)}
+                for pair, task in self.studies
+            ],
+            "text": None
+            if text is None
+            else {
+                "digest": text.digest,
+                "languages": list(text.languages),
+                "rows": len(text),
+                "sources": list(text.sources),
+                "dropped": text.dropped,
+            },
+            "left_out": None if self.left_out is None else dict(self.left_out),
+            "cautions": cautions(() if text is None else text.sources),
+            "threads": self.threads,
+            "versions": dict(self.versions or {}),
+        }
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What `begin` wrote, checked against its digests."""
+        path = folder / SPECIFICATION
+        if not path.exists():
+            raise InputError(
+                f"{folder} has no {SPECIFICATION}: a run of workbench 0.1 gives its tables, figures and "
+                "report; for anything else run the study again"
+            )
+        record = read_json(path)
+        try:
+            tasks = _read_tasks(folder, record["tasks"])
+            return cls(
+                record["model"],
+                Settings.from_json(record["settings"]),
+                tuple((source, target) for source, target in record["pairs"]),
+                tasks,
+                _read_text(folder, record["text"]),
+                record["left_out"],
+                record["threads"],
+                record["versions"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"{path} is not a specification ({type(error).__name__} {error})") from error
+
+
+def model_facts(model: LanguageModel) -> dict[str, Any]:
+    """What a model is, without what each loading measures anew."""
+    facts = model.info.as_dict()
+    del facts["self_check"], facts["device"]
+    return facts | {"weights_digest": model.weights_digest, "tokens_digest": model.tokens.digest()}
+
+
+def items_table(tasks: Sequence[ChoiceTask | AnswerTask]) -> pd.DataFrame:
+    """One row an item of every task, language and split."""
+    rows = [
+        {
+            "task": task.name,
+            "language": item.language,
+            "split": item.split,
+            "example": item.id,
+            "group": item.group,
+            "prompt": item.prompt,
+            **_said(item),
+        }
+        for task in tasks
+        for item in task.all
+    ]
+    return pd.DataFrame(rows).astype({"answer": "Int64", "group": "string"})
+
+
+def _said(item: Example | AnswerExample) -> dict[str, Any]:
+    """Choices and the right one's place; of generated answers, those that count as right."""
+    if isinstance(item, Example):
+        return {"choices": list(item.choices), "answer": item.answer, "answers": []}
+    return {"choices": [], "answer": None, "answers": list(item.answers)}
+
+
+def _at_hand(task: AnyTask, languages: Sequence[str]) -> ChoiceTask | AnswerTask:
+    """The task with its items in these languages, whatever kind of object it was."""
+    spoken = [code for code in languages if code in task.languages]
+    items: tuple[Any, ...] = tuple(
+        item for code in spoken for split in get_args(SplitName) for item in task.examples(code, split)
+    )
+    notes = tuple(getattr(task, "notes", ()))
+    if items and isinstance(items[0], AnswerExample):
+        return AnswerTask(task.name, items, str(getattr(task, "scorer", "")), notes=notes)
+    return ChoiceTask(task.name, items, notes=notes)
+
+
+def _task_record(task: ChoiceTask | AnswerTask) -> dict[str, Any]:
+    return {
+        "name": task.name,
+        "scorer": task.scorer if isinstance(task, AnswerTask) else None,
+        "notes": list(task.notes),
+        "digest": digest_json([asdict(item) for item in task.all]),
+    }
+
+
+def _read_tasks(folder: Path, records: Sequence[Mapping[str, Any]]) -> tuple[ChoiceTask | AnswerTask, ...]:
+    if not records:
+        return ()
+    table = read_table(folder / "items.parquet")
+    found = []
+    for record in records:
+        rows = table[table.task == record["name"]].to_dict("records")
+        task: ChoiceTask | AnswerTask
+        if record["scorer"] is None:
+            task = ChoiceTask(record["name"], tuple(map(_choice_item, rows)), notes=tuple(record["notes"]))
+        else:
+            items = tuple(map(_answer_item, rows))
+            task = AnswerTask(record["name"], items, record["scorer"], notes=tuple(record["notes"]))
+        if _task_record(task)["digest"] != record["digest"]:
+            raise StoreError(
+                f"{folder / 'items.parquet'} holds other items of {task.name} than were specified"
+            )
+        found.append(task)
+    return tuple(found)
+
+
+def _choice_item(row: Mapping[Any, Any]) -> Example:
+    group = None if pd.isna(row["group"]) else row["group"]
+    choices = tuple(map(str, row["choices"]))
+    return Example(
+        row["example"], row["prompt"], choices, int(row["answer"]), row["language"], row["split"], group
+    )
+
+
+def _answer_item(row: Mapping[Any, Any]) -> AnswerExample:
+    group = None if pd.isna(row["group"]) else row["group"]
+    answers = tuple(map(str, row["answers"]))
+    return AnswerExample(row["example"], row["prompt"], answers, row["language"], row["split"], group)
+
+
+def _read_text(folder: Path, record: Mapping[str, Any] | None) -> ParallelText | None:
+    if record is None:
+        return None
+    table = read_table(folder / "text.parquet")
+    text = ParallelText(
+        {code: tuple(table[code]) for code in record["languages"]},
+        tuple(table["group"]) if "group" in table else None,
+        tuple(record["sources"]),
+        record["dropped"],
+    )
+    if text.digest != record["digest"]:
+        raise StoreError(f"{folder / 'text.parquet'} holds other sentences than were specified")
+    return text
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for package in PACKAGES:
+        try:
+            yield package, version(package)
+        except PackageNotFoundError:
+            yield package, "not installed"
+
+
+def _read_or_none(path: Path) -> dict[str, Any] | None:
+    try:
+        return read_json(path)
+    except StoreError as error:
+        log.warning("%s; written anew", error)
+        return None
+
+
+_CIRCUMSTANCES = ("versions", "threads", "left_out", "cautions")
+"""What does not make it another run."""
+
+
+def _question(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in _CIRCUMSTANCES}
+
+
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The first thing in which two specifications differ, in words."""
+    for name in ("model", "settings", "text"):
+        old, new = before.get(name) or {}, now.get(name) or {}
+        for key in {**old, **new}:
+            if old.get(key) != new.get(key):
+                return f"{name}, {key}: {str(old.get(key))[:60]} there, {str(new.get(key))[:60]} now"
+    for name in ("pairs", "tasks", "studies"):
+        if before.get(name) != now.get(name):
+            there, here = (_names(one.get(name, [])) for one in (before, now))
+            return f"{name}: {there} there, {here} now" if there != here else f"other items of {name}"
+    return "another version of its files"
+
+
+def _names(listed: Sequence[Any]) -> str:
+    words = [one["name"] if isinstance(one, dict) and "name" in one else "-".join(one) for one in listed]
+    return ", ".join(words)[:80]
+
+
+def _clear(places: Sequence[Path]) -> None:
+    """Remove what an earlier run wrote into its folders; states and shards are found by content and stay."""
+    for place in dict.fromkeys(places):
+        for name in NAMES:
+            if is_ours(place / name):
+                (place / name).unlink()
