@@ -5,6 +5,7 @@ import json
 import pandas as pd
 from organism_models import FAR, MAIN
 
+from workbench.store import read_json
 from workbench.study.writing import items_table, verdict_json
 from workbench.tasks import AnswerExample
 
@@ -30,7 +31,7 @@ def test_of_generated_answers_those_that_are_right_are_kept(study, monkeypatch):
 
 
 def test_the_verdict_is_the_results_own(result):
-    found = json.loads(result.paths["verdict"].read_text(encoding="utf-8"))
+    found = read_json(result.paths["verdict"])
     assert found == json.loads(json.dumps(verdict_json(result)))
     assert found["sentence"] == result.sentence and found["kind"] == result.headline.verdict.kind
     assert found["gap"]["estimate"] == result.gap.estimate and found["source"] == FAR
