@@ -66,7 +66,8 @@ def run(options: argparse.Namespace) -> int:
     start, shown = time.perf_counter(), Shown()
     only = names(options.only)
     known_claims(only)  # a wrong name is said before the long work
-    ground = _organism(options, shown) if options.study in MODELS else _of_folder(options, shown)
+    known = _known(options)
+    ground = (_organism if options.study in MODELS else _of_folder)(options, known, shown)
     with shown.bar():
         tested = run_claims(ground, only, options.out, shown)
     _print(tested)
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _organism(options: argparse.Namespace, shown: Shown) -> "Ground":
+def _organism(options: argparse.Namespace, known: dict[str, Any], shown: Shown) -> "Ground":
     import torch
 
     from workbench.claims.organism import organism_ground
@@ -97,11 +98,11 @@ def _organism(options: argparse.Namespace, shown: Shown) -> "Ground":
             test=options.test,
             prompts=options.prompts,
             progress=shown,
-            **_known(options),
+            **known,
         )
 
 
-def _of_folder(options: argparse.Namespace, shown: Shown) -> "Ground":
+def _of_folder(options: argparse.Namespace, known: dict[str, Any], shown: Shown) -> "Ground":
     """The studies of a folder that were worth going on with when it was diagnosed."""
     from workbench.bundled import MODELS
     from workbench.claims import world_scales
@@ -119,7 +120,6 @@ def _of_folder(options: argparse.Namespace, shown: Shown) -> "Ground":
                 results.append(study.run())
                 continue
         console.print(f"{study.pair}, {study.task.name}: no gap to close on dev, left out", style="dim")
-    known = _known(options)
     if asked.model in MODELS:
         resources, distances = world_scales(shipped().config)
         known["resources"] = known["resources"] or resources

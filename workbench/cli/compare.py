@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.cli.compared import print_comparison
 from workbench.cli.diagnose import Shown, set_up
 from workbench.cli.diagnose import add_arguments as add_diagnose_arguments
-from workbench.cli.options import names, numbers
+from workbench.cli.options import names, whole_numbers
 from workbench.cli.show import caution, console, duration
 
 if TYPE_CHECKING:
@@ -184,13 +184,8 @@ def _wording(options: argparse.Namespace, asked: argparse.Namespace) -> "Wording
 
     wording = organism_wording(shipped().config) if asked.model in MODELS else Wording()
     if options.shots is not None:
-        shots = numbers(options.shots, "--shots")
-        if not all(n >= 1 and n == int(n) for n in shots):
-            raise InputError(f"--shots {options.shots}: give whole numbers from 1 up")
-        wording = replace(wording, shots=tuple(int(n) for n in shots))
+        wording = replace(wording, shots=whole_numbers(options.shots, "--shots"))
     if options.seeds is not None:
-        if options.seeds < 1:
-            raise InputError(f"--seeds must be at least 1, not {options.seeds}")
         wording = replace(wording, seeds=options.seeds)
     if options.translations is not None:
         wording = replace(wording, translations=read_translations(options.translations))

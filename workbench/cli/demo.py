@@ -46,11 +46,8 @@ def run(options: argparse.Namespace) -> int:
     """Study the organism, print what was found."""
     import torch
 
-    from workbench.errors import InputError
     from workbench.organism import shipped
 
-    if options.threads < 1:
-        raise InputError(f"--threads must be at least 1, not {options.threads}")
     torch.set_num_threads(options.threads)
     start = time.perf_counter()
     organism = shipped()
