@@ -14,6 +14,7 @@ def parse(*argv: str) -> argparse.Namespace:
     parser.add_argument("model", nargs="?", default="organism")
     parser.add_argument("--pairs", "--pair")
     parser.add_argument("--held-out", type=float, default=0.2)
+    parser.add_argument("--delta", type=float, default=0.02)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--fit-on", choices=("sentences", "prompts"), default="sentences")
     parser.add_argument("--out", type=Path, default=Path("runs"))
@@ -44,8 +45,8 @@ def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
 
 
 def test_both_spellings_of_a_key_and_whole_numbers_for_shares(tmp_path: Path) -> None:
-    options = parse("--config", write(tmp_path, 'held_out = 1\nout = "here"\n'))
-    assert options.held_out == 1.0 and options.out == Path("here")
+    options = parse("--config", write(tmp_path, 'fit_on = "prompts"\ndelta = 1\nout = "here"\n'))
+    assert options.fit_on == "prompts" and options.delta == 1.0 and options.out == Path("here")
 
 
 @pytest.mark.parametrize(

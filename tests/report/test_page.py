@@ -221,7 +221,7 @@ def test_what_was_found_made_and_typed_is_there(alone, tmp_path):
         "ab" * 32,
         "cd" * 32,
         "ef" * 32,
-        "12" * 32,
+        digest_json({"choices": {}}),
         "torch",
         "workbench diagnose --config study.toml",
     ):

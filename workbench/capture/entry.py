@@ -8,6 +8,7 @@
 """
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -170,12 +171,13 @@ def _safetensors_file(
         header[name] = {"dtype": _NAMES[dtype], "shape": list(shape), "data_offsets": [start, end]}
     head = json.dumps(header).encode()
     head += b" " * (-len(head) % 8)  # data begins on a multiple of eight bytes
+    size = 8 + len(head) + end
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "wb") as file:
+            _allocate(file, size)
             file.write(struct.pack("<Q", len(head)) + head)
-            file.truncate(8 + len(head) + end)
         arrays = {
             name: np.memmap(part, bits, "r+", 8 + len(head) + facts["data_offsets"][0], tuple(facts["shape"]))
             for name, facts in header.items()
@@ -185,6 +187,22 @@ def _safetensors_file(
             array.flush()
         os.replace(part, path)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+        why = error.strerror or error
+        raise StoreError(f"cannot write {path}, which needs {size:,} bytes: {why}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def _allocate(file: BinaryIO, size: int) -> None:
+    """Take the room of a file beforehand: a write through a memory map to a full disk ends the process."""
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+    except (AttributeError, OSError) as error:  # not on this system, or not on this file system
+        if isinstance(error, OSError) and error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+        zeros = bytes(1 << 20)
+        for start in range(0, size, len(zeros)):
+            file.write(zeros[: size - start])
+        file.flush()
+        file.seek(0)

@@ -4,9 +4,12 @@ Errors a user can mend are one line and exit code 2; `--debug` shows where they 
 """
 
 import argparse
+import contextlib
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
+from typing import NoReturn
 
 from workbench.errors import WorkbenchError
 
@@ -31,13 +34,22 @@ COMMANDS = {
     "report": "workbench.cli.report",
 }
 
+_LONGEST = 1000
+"""Characters of an error's line."""
 _ABOUT = """At which layer does a language model hold one language in a form that maps onto another,
 does mapping it there make the model better at a task, and is it to be believed?"""
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, as of any other error."""
+        _complain(f"{message} (see {self.prog} --help)")
+        self.exit(2)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="workbench",
         description=_ABOUT,
         epilog="example:\n  workbench demo",
@@ -66,28 +78,75 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the exit code is 0, 1 (found wanting), 2 (something to mend) or 130 (Ctrl-C)."""
-    parser = build_parser()
-    options = parser.parse_args(argv)
+    _mend_streams()
+    debug = False
+    try:
+        options = build_parser().parse_args(argv)
+        debug = options.debug
+        code = _run(options)
+        sys.stdout.flush()  # here, where what goes wrong is seen
+        return code
+    except BrokenPipeError:
+        return 0  # the reader of our output (`| head`) has left: no news
+    except (WorkbenchError, OSError) as error:
+        if debug:
+            raise
+        _complain(_said(error))
+        return 2
+    except KeyboardInterrupt:
+        _complain("stopped; the same command goes on from here", before="\n")
+        return 130
+    finally:
+        _silence()
+
+
+def _run(options: argparse.Namespace) -> int:
+    from workbench.cli.options import check_options
+
     if options.version:
         _print_versions()
         return 0
     if options.command is None:
-        parser.print_help()
+        build_parser().print_help()
         return 0
-    try:
-        return int(options.run(options) or 0)
-    except WorkbenchError as error:
-        if options.debug:
-            raise
-        print(f"workbench: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nworkbench: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader of our output (`| head`) has left: no news, and no traceback at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    check_options(options)
+    return int(options.run(options) or 0)
+
+
+def _said(error: Exception) -> str:
+    """An error in words; of the system's own, the reason before the name of the file."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
+    return str(error)
+
+
+def _complain(message: str, before: str = "") -> None:
+    """One line on standard error: what cannot be printed is escaped, what is too long is cut."""
+    line = " ".join(message.split())
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST * 2 // 3]} … {line[-_LONGEST // 3 :]}"
+    with contextlib.suppress(OSError):
+        print(f"{before}workbench: {line}", file=sys.stderr, flush=True)
+
+
+def _mend_streams() -> None:
+    """Stand in for output streams that are closed; let characters that they cannot encode be replaced."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        stream = getattr(sys, name)
+        if isinstance(stream, TextIOWrapper) and stream.errors != "backslashreplace":
+            stream.reconfigure(errors="replace")
+
+
+def _silence() -> None:
+    """Drop what a stream cannot take any more, so that nothing is said of it at exit."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _print_versions() -> None:

@@ -62,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
     start, shown = time.perf_counter(), Shown()
     only = names(options.only)
     known_claims(only)  # a wrong name is said before the long work
-    ground = _organism(options, shown) if options.study in MODELS else _of_folder(options, shown)
+    known = _known(options)
+    ground = (_organism if options.study in MODELS else _of_folder)(options, known, shown)
     with shown.bar():
         tested = run_claims(ground, only, options.out, shown)
     _print(tested)
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _organism(options: argparse.Namespace, shown: Shown) -> "Ground":
+def _organism(options: argparse.Namespace, known: dict[str, Any], shown: Shown) -> "Ground":
     from workbench.claims.organism import organism_ground
     from workbench.cli.options import read_pairs
     from workbench.models import load_model
@@ -92,11 +93,11 @@ def _organism(options: argparse.Namespace, shown: Shown) -> "Ground":
             prompts=options.prompts,
             progress=shown,
             overwrite=options.overwrite,
-            **_known(options),
+            **known,
         )
 
 
-def _of_folder(options: argparse.Namespace, shown: Shown) -> "Ground":
+def _of_folder(options: argparse.Namespace, known: dict[str, Any], shown: Shown) -> "Ground":
     """The studies of a run that have a verdict."""
     from workbench.bundled import MODELS
     from workbench.claims import world_scales
@@ -111,7 +112,6 @@ def _of_folder(options: argparse.Namespace, shown: Shown) -> "Ground":
             continue
         with shown.bar():
             results.append(study.run())
-    known = _known(options)
     if diagnosis.specification.model["source"] in MODELS:
         resources, distances = world_scales(shipped().config)
         known["resources"] = known["resources"] or resources

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from workbench.cli.compared import print_comparison
 from workbench.cli.diagnose import Shown
-from workbench.cli.options import names, numbers
+from workbench.cli.options import names, whole_numbers
 from workbench.cli.runs import add_run_options, opened, organism_studies
 from workbench.cli.show import caution, console, duration
 
@@ -144,13 +144,8 @@ def _wording(options: argparse.Namespace) -> "Wording":
 
     wording = organism_wording(shipped().config) if _about_the_organism(options) else Wording()
     if options.shots is not None:
-        shots = numbers(options.shots, "--shots")
-        if not all(n >= 1 and n == int(n) for n in shots):
-            raise InputError(f"--shots {options.shots}: give whole numbers from 1 up")
-        wording = replace(wording, shots=tuple(int(n) for n in shots))
+        wording = replace(wording, shots=whole_numbers(options.shots, "--shots"))
     if options.seeds is not None:
-        if options.seeds < 1:
-            raise InputError(f"--seeds must be at least 1, not {options.seeds}")
         wording = replace(wording, seeds=options.seeds)
     if options.translations is not None:
         wording = replace(wording, translations=read_translations(options.translations))

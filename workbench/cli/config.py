@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from workbench.cli.options import check_options
 from workbench.errors import InputError, did_you_mean
 
 _NOT_IN_FILES = ("help", "debug", "config")
@@ -28,7 +29,9 @@ def configured(options: argparse.Namespace) -> argparse.Namespace:
     given = vars(options).copy()
     own, defaults = given.pop("_own"), given.pop("_defaults")
     in_file = {} if given["config"] is None else _read(given["config"], own)
-    return argparse.Namespace(**{**defaults, **in_file, **given}, given={*in_file, *given}, asked=list(own))
+    found = argparse.Namespace(**{**defaults, **in_file, **given}, given={*in_file, *given}, asked=list(own))
+    check_options(found)
+    return found
 
 
 def as_toml(options: argparse.Namespace) -> str:
@@ -54,11 +57,11 @@ def _quoted(text: str) -> str:
 def _read(path: Path, own: dict[str, argparse.Action]) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot read the config {path}: {error}") from error
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: of numbers with thousands of digits, too
         raise InputError(f"{path} is not TOML: {error}") from error
     values = {}
     for key, value in found.items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from workbench.cli.alignments import add_alignment_options, alignments, write_run
 from workbench.cli.layers import Row, number, print_dense, print_layers
-from workbench.cli.options import names
+from workbench.cli.options import names, whole_numbers
 from workbench.cli.settings import add_settings, settings_of
 from workbench.cli.show import caution, console
 
@@ -73,12 +73,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _sizes(options: argparse.Namespace) -> list[int] | None:
-    from workbench.errors import InputError
-
-    given = names(options.sizes)
-    if given and not all(size.isdecimal() for size in given):
-        raise InputError(f"--sizes are whole numbers such as 50,100,200, not {options.sizes}")
-    return [int(size) for size in given] if given else None
+    return None if options.sizes is None else list(whole_numbers(options.sizes, "--sizes"))
 
 
 def _print_fit(pair: str, fit: "pd.DataFrame") -> None:

@@ -1,7 +1,12 @@
 """Options that several commands share, and what is made of them."""
 
 import argparse
+import errno
+import math
+import os
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.cli.settings import add_settings
@@ -9,6 +14,89 @@ from workbench.cli.settings import add_settings
 if TYPE_CHECKING:
     from workbench.models import LanguageModel
     from workbench.text import ParallelText
+
+
+_LARGEST = 2**63 - 1
+_WHOLE = {
+    **dict.fromkeys(("batch_size", "batch_tokens", "branches", "dev", "draws", "items"), (1, _LARGEST)),
+    **dict.fromkeys(("prompts", "seeds", "test", "tokens"), (1, _LARGEST)),
+    **dict.fromkeys(("blocks", "null", "refits", "shots"), (0, _LARGEST)),
+    "dpi": (1, 2400),
+    "port": (1, 65535),
+    "seed": (0, 2**32 - 1),
+    "threads": (1, 1024),
+}
+"""The least and the largest value of each option that is a whole number, in all commands."""
+_PATHS = (
+    *("model", "text", "task", "study", "runs", "run_folder", "folder", "files", "against", "config", "out"),
+    *("store", "to", "notebooks", "translations", "templates", "resources", "distances", "prompts"),
+)
+"""The options that name, or may name, a place on disk."""
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Refuse numbers and places that no command can work with, before any work is done."""
+    for name, value in vars(options).items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            _check_number(name, value)
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, str | Path):
+                _check_text(name, str(one))
+    if isinstance(strengths := getattr(options, "strengths", None), str):
+        numbers(strengths, "--strengths")
+    out = getattr(options, "out", None)
+    if isinstance(out, Path):
+        # `report` writes one file, all others a folder.
+        _check_place(out.parent if getattr(options, "command", None) == "report" else out, out)
+
+
+def _check_number(name: str, value: float) -> None:
+    from workbench.errors import InputError
+
+    option = f"--{name.replace('_', '-')}"
+    if name in _WHOLE:
+        least, most = _WHOLE[name]
+        if not least <= value <= most:
+            bound = f"from {least} to {most}" if most < _LARGEST or value > most else f"of at least {least}"
+            raise InputError(f"{option} is {value}: give a whole number {bound}")
+        if name == "blocks" and value == 1:
+            raise InputError(f"{option} is 1: give at least 2, or 0 for none")
+    elif name == "held_out" and not 0 < value < 1:
+        raise InputError(f"{option} is {value}: give a share between 0 and 1")
+    elif name == "delta" and not 0 < value < float("inf"):
+        raise InputError(f"{option} is {value}: give a number above 0")
+
+
+def _check_text(name: str, value: str) -> None:
+    from workbench.errors import InputError
+
+    if "\0" in value:
+        raise InputError(f"--{name.replace('_', '-')} {value!r}: it holds a NUL character")
+    if name in _PATHS:
+        for part in re.split("[,:]", value):
+            try:
+                Path(part).expanduser()
+            except RuntimeError:
+                raise InputError(f"no path {part!r}: no home directory of that user is known") from None
+
+
+def _check_place(folder: Path, out: Path) -> None:
+    """Refuse a folder that cannot be made; one that could be is not made yet."""
+    from workbench.errors import InputError
+
+    missing, here = None, folder.absolute()
+    try:
+        while not here.exists():
+            missing, here = here, here.parent
+        if missing is not None:
+            missing.mkdir()
+            missing.rmdir()
+        elif not here.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        elif not os.access(here, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise InputError(f"cannot write to --out ({error.strerror}): {out}") from error
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -177,9 +265,22 @@ def numbers(value: str, option: str) -> list[float]:
     from workbench.errors import InputError
 
     try:
-        return [float(part) for part in names(value) or []]
+        found = [float(part) for part in names(value) or []]
     except ValueError:
         raise InputError(f"{option} takes numbers, such as 0.5,1; {value!r} given") from None
+    if not all(map(math.isfinite, found)):
+        raise InputError(f"{option} takes finite numbers, such as 0.5,1; {value!r} given")
+    return found
+
+
+def whole_numbers(value: str, option: str) -> tuple[int, ...]:
+    """`1,2` → (1, 2), each at least 1."""
+    from workbench.errors import InputError
+
+    found = numbers(value, option)
+    if not found or not all(n >= 1 and n == int(n) for n in found):
+        raise InputError(f"{option} {value}: give whole numbers from 1 up")
+    return tuple(map(int, found))
 
 
 def site_names(options: argparse.Namespace) -> Any:

@@ -15,8 +15,15 @@ from workbench.progress import Progress as Callback
 if TYPE_CHECKING:
     from workbench.text import ParallelText
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """The reader has left: `main` ends the command, which is no error."""
+        raise BrokenPipeError
+
+
+console = _Console(highlight=False)
+errors = _Console(stderr=True, highlight=False)
 
 
 @contextmanager

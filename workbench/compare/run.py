@@ -193,9 +193,9 @@ def _prepared(asked: Sequence[Asked], tried: Sequence[Tried], before: Path) -> d
 def _known(before: Path) -> dict[str, float]:
     """The times of an earlier run; a damaged file of times stops no finished comparison."""
     try:
-        found = read_json(before).get(_PREPARED) if before.exists() else None
-    except StoreError as error:
-        log.warning("%s; earlier times are unknown", error)
+        found = read_json(before, digest="optional").get(_PREPARED) if before.exists() else None
+    except StoreError:
+        log.warning("%s is damaged: earlier times are unknown", before)
         return {}
     return dict(found or {})
 
