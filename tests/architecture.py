@@ -23,6 +23,7 @@ from source import PACKAGE, Module, Source, imported, room_of, within
 ROOMS = (
     "errors",
     "types",
+    "numbers",
     "progress",
     "cards",
     "stats",

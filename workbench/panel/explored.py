@@ -9,9 +9,10 @@ import pandas as pd
 from workbench.errors import InputError, StoreError
 from workbench.figures.explored import single
 from workbench.figures.frames import controls, ordered, places
+from workbench.numbers import number
 from workbench.report.examples import turned
 from workbench.report.run import Part, Run, read_run
-from workbench.report.words import number, words
+from workbench.report.words import words
 
 CLEAN = "clean"
 Wanted = tuple[str, str, object]

@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.numbers import signed
 from workbench.report.markup import Child, Markup, table, tag
 from workbench.report.run import Part
-from workbench.report.words import count, language, records, signed
+from workbench.report.words import count, language, records
 
 SHOWN = 4
 """Items of each kind."""

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from workbench.numbers import plain, signed
 from workbench.report.colours import shade
 from workbench.report.markup import Child, Markup, scrolling, tag
 from workbench.report.run import Part
-from workbench.report.words import count, plain, records, short, signed, words
+from workbench.report.words import count, records, short, words
 
 STAR = "★"
 

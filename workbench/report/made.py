@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from workbench.doctor.report import spelled
+from workbench.numbers import plain
 from workbench.report.markup import Child, Markup, table, tag
 from workbench.report.run import Part, Run
-from workbench.report.words import count, language, plain, words
+from workbench.report.words import count, language, words
 
 
 def doctor(parts: Sequence[Part]) -> Markup:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.numbers import percent, plain
 from workbench.report.markup import Markup, tag
 from workbench.report.run import Part
-from workbench.report.words import language, number, plain
+from workbench.report.words import language
 
 _SIDE, _EDGE = 260, 12
 _MARKS = ("m2.5,0a2.5,2.5 0 1 0-5,0a2.5,2.5 0 1 0 5,0z", "m-2.2-2.2h4.4v4.4h-4.4z", "m0-3l2.9,5h-5.8z")
@@ -56,12 +57,8 @@ def shares_at(part: Part, layer: int) -> tuple[str, str]:
     """Names of the two axes, with their shares of the variance."""
     here = part.tables["pca"]
     one: Any = here[(here.layer == layer).fillna(False)].iloc[0]
-    return f"PC 1 ({_percent(one.share_x)})", f"PC 2 ({_percent(one.share_y)})"
-
-
-def _percent(share: Any) -> str:
-    known = number(share)
-    return "–" if known is None else f"{known:.0%}".replace("%", "\u00a0%")
+    x, y = (percent(share, space="\u00a0") for share in (one.share_x, one.share_y))
+    return f"PC 1 ({x})", f"PC 2 ({y})"
 
 
 def before_and_after(part: Part) -> Markup | None:
