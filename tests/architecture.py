@@ -30,6 +30,7 @@ ROOMS = (
     "store",
     "bundled",
     "languages",
+    "scripts",
     "reading",
     "doctor",
     "text",
