@@ -23,6 +23,7 @@ from source import PACKAGE, Module, Source, imported, room_of, within
 ROOMS = (
     "errors",
     "types",
+    "numbers",
     "settings",
     "progress",
     "cards",
@@ -31,6 +32,7 @@ ROOMS = (
     "results",
     "bundled",
     "languages",
+    "scripts",
     "reading",
     "doctor",
     "text",

@@ -2,8 +2,7 @@
 
 from html.parser import HTMLParser
 
-from workbench.cards import EDGES, card, estimate
-from workbench.stats import Interval
+from workbench.cards import EDGES, card
 
 EVIL = "<script>alert(1)</script>"
 
@@ -31,9 +30,3 @@ def test_every_text_is_escaped_and_shown_as_it_is():
 def test_unknown_facts_are_left_out_and_a_verdict_has_its_colour():
     assert "nothing" not in card("a", facts={"nothing": None}) and "<table" not in card("a")
     assert EDGES["helps"] in card("a", edge="helps") and EDGES["helps"] not in card("a", edge="undecided")
-
-
-def test_an_estimate_is_written_with_its_interval():
-    assert estimate(Interval(0.5, -0.25, 1.0, 0.95, 10)) == "+0.50 [−0.25, 1.00]"
-    assert estimate(Interval(-0.001, -0.01, 0.0, 0.95, 10)).startswith("0.00 [")
-    assert estimate(Interval(0.5, 0.25, 1.0, 0.95, 10), 3, sign=False) == "0.500 [0.250, 1.000]"

@@ -6,7 +6,6 @@ the dark theme. Every text in it is escaped, as it may come from data.
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Protocol
 
 Rows = Iterable[Sequence[object]]
 
@@ -20,22 +19,6 @@ _TABLE = "border-collapse:collapse;margin:.5em 0;table-layout:auto;font-variant-
 _CELL = "text-align:left;padding:.15em 1.2em .15em 0;vertical-align:top"
 _SHORT = 24
 """So many letters stand in one line."""
-
-
-class Estimate(Protocol):
-    """A number with its interval."""
-
-    @property
-    def estimate(self) -> float:
-        """The number."""
-
-    @property
-    def low(self) -> float:
-        """Its interval's lower end."""
-
-    @property
-    def high(self) -> float:
-        """The upper end."""
 
 
 def card(
@@ -63,23 +46,6 @@ def card(
     ]
     style = _BOX.format(grey=_GREY, edge=EDGES.get(edge, _GREY))
     return f'<div style="{style}">{"".join(parts)}</div>'
-
-
-def estimate(found: Estimate | None, places: int = 2, sign: bool = True) -> str:
-    """A number with its interval, with true minus signs; a dash where there is none.
-
-    >>> from types import SimpleNamespace
-    >>> estimate(SimpleNamespace(estimate=-0.25, low=-0.5, high=0.125))
-    '−0.25 [−0.50, 0.12]'
-    >>> estimate(None)
-    '–'
-    """
-    if found is None:
-        return "–"
-    first = f"{found.estimate:{'+' if sign else ''}.{places}f}"
-    # Rounding leaves neither plus nor minus before nothing but zeros.
-    first = first if float(first) else f"{0:.{places}f}"
-    return f"{first} [{found.low:.{places}f}, {found.high:.{places}f}]".replace("-", "−")
 
 
 def size(count: int) -> str:

@@ -6,6 +6,7 @@ from organism_models import FAR, MAIN, NEAR, tiny_organism
 
 from workbench.cli import main
 from workbench.measure import METRICS
+from workbench.numbers import interval, plain
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,7 @@ def test_fit_judges_every_method_at_every_layer_of_every_pair(capsys, given, tmp
     places = pd.read_parquet(tmp_path / "pca.parquet")
     assert set(places.aligner) == {"ridge"} and len(places) == 2 * 3 * 3 * 16, "the first aligner's maps"
     ridge = table[(table.pair == f"{FAR}-{MAIN}") & (table.aligner == "ridge")]
-    assert " ".join(f"{value:.2f}" for value in ridge.r2) in " ".join(out.split())
+    assert " ".join(plain(value, 2) for value in ridge.r2) in " ".join(out.split())
     assert (table[table.aligner == "least_squares"].warning != "").all(), "24 sentences in 16 dimensions"
     assert (tmp_path / "maps" / f"{FAR}-{MAIN}" / "ridge.safetensors").is_file()
 
@@ -80,7 +81,7 @@ def test_measure_gives_every_value_an_interval(capsys, given, tmp_path):
         line = next(line for line in out.splitlines() if line.startswith(name + " "))
         if len(own):
             most = own.loc[own.rho.abs().idxmax()]
-            assert f"{most.rho:+.2f} [{most.low:+.2f}, {most.high:+.2f}]" in line and most.measure in line
+            assert interval(most.rho, most.low, most.high, 2) in line and most.measure in line
         else:
             assert "does not vary" in line
     assert set(confounds.confound) == {"length", "length_ratio", "fertility", "shared_tokens", "same_script"}
@@ -110,11 +111,11 @@ def test_more_tables_on_request(capsys, given, tmp_path):
     cka = null[null.measure == "cka_debiased"]
     best = cka.loc[cka.value.idxmax()]
     line = next(line for line in out.split("at random")[1].splitlines() if line.startswith("cka_debiased"))
-    assert f"{best.null_mean:.2f}" in line and f"{best.p:.3f}" in line
+    assert plain(best.null_mean, 2) in line and f"{best.p:.3f}" in line
     across = grid[(grid.language == FAR) & (grid.other_language == MAIN) & (grid.site == "resid_post.2")]
     most = across.loc[across.value.idxmax()]
     own = across[across.other_site == "resid_post.2"].value.iloc[0]
-    wanted = ["2", most.other_site.removeprefix("resid_post."), f"{most.value:.2f}", f"{own:.2f}"]
+    wanted = ["2", most.other_site.removeprefix("resid_post."), plain(most.value, 2), plain(own, 2)]
     lines = out.split("every layer with every layer")[1].splitlines()
     assert next(line.split() for line in lines if line.startswith("2 ")) == wanted
     assert set(mismatch.n) == {16} and "ends of 16 dev prompts" in out
@@ -131,7 +132,7 @@ def test_feed_forward_neurons_on_request(capsys, given, tmp_path):
     shown = out.split("feed-forward neurons")[1]
     for name, whose in (("flatness", FAR), ("sparsity", MAIN), ("rank_correlation", "both")):
         own = table[(table.measure == name) & (table.language.fillna("both") == whose)]
-        wanted = [name, whose, *(f"{value:.3f}" for value in own.value)]
+        wanted = [name, whose, *(plain(value) for value in own.value)]
         assert wanted in [line.split() for line in shown.splitlines()]
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
 from workbench.cli import main
+from workbench.numbers import signed
 from workbench.organism import WorldConfig
 from workbench.organism.config_file import write_config
 
@@ -83,4 +84,4 @@ def test_verdicts_and_incline_print_what_they_write(capsys, monkeypatch, tmp_pat
     curves = pd.read_parquet(tmp_path / "incline" / "incline.parquet")
     assert code == 0 and set(curves.reading) == {"paper", "released"} and "paper − released" in out
     best = curves[curves.reading == "paper"].gain.max()
-    assert f"{best:+.2f}" in next(line for line in out.splitlines() if line.strip().startswith("paper"))
+    assert signed(best, 2) in next(line for line in out.splitlines() if line.strip().startswith("paper"))

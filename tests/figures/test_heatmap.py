@@ -65,7 +65,7 @@ def test_an_item_without_a_group_is_a_unit_of_its_own_in_a_cell():
     expected = paired_interval(after, np.zeros(40), units)
     assert paired_interval(after, np.zeros(40)).low < expected.low - 0.01
     told = gain_heatmap(both).notes[0][0][2]
-    assert told.startswith(f"gain +0.750 [+{expected.low:.3f}, +{expected.high:.3f}]")
+    assert told.startswith(f"gain +0.750 [{expected.low:.3f}, {expected.high:.3f}]")
 
 
 def test_what_has_to_be_said_about_the_data_stands_below():
@@ -91,7 +91,7 @@ def test_the_scale_is_centred_on_zero_and_the_numbers_are_drawn():
     figure = draw_heatmap(gain_heatmap(table()))
     trace = figure.data[0]
     assert (trace.zmin, trace.zmid, trace.zmax) == (-0.5, 0, 0.5)
-    assert [list(row) for row in trace.text] == [["+0.50", "-0.25"], ["+0.00", ""]]
+    assert [list(row) for row in trace.text] == [["+0.50", "−0.25"], ["0.00", ""]]
     assert trace.colorscale[0][1] != trace.colorscale[-1][1]
     assert "gain +0.500" in trace.hovertext[0][0]
 

@@ -12,9 +12,10 @@ from made_tables import made
 
 from workbench.align import CONTROLS as ALIGN_CONTROLS
 from workbench.errors import InputError
-from workbench.figures import FIGURES, NothingToShow, make_spec, read_run, to_latex, to_markdown
+from workbench.figures import FIGURES, NothingToShow, join_runs, make_spec, to_latex, to_markdown
 from workbench.figures.frames import CONTROLS
 from workbench.figures.tables_out import blocks
+from workbench.results import open_run
 
 LAYERS = 6
 
@@ -312,7 +313,7 @@ def test_two_runs_are_joined_and_nothing_is_said_twice(tmp_path, frames):
     two = made_tables.write(tmp_path / "two", both)
     other = {"selection": frames["selection"].assign(model="other")}
     three = made_tables.write(tmp_path / "three", other)
-    run = read_run(one, two, three)
+    run = join_runs(*map(open_run, (one, two, three)))
     assert run.name == "one+two+three" and set(run.frames) == {"selection", "fit"}
     assert len(run.frames["selection"]) == 18 and 9.0 not in set(run.frames["selection"].gain)
     assert set(run.digests) == {f"{n}/selection.parquet" for n in ("one", "two", "three")} | {
@@ -323,18 +324,18 @@ def test_two_runs_are_joined_and_nothing_is_said_twice(tmp_path, frames):
 def test_cautions_of_a_run_stand_below_every_figure(tmp_path, frames):
     folder = made_tables.write(tmp_path / "run", {"fit": frames["fit"]})
     (folder / "manifest.json").write_text('{"cautions": ["mind this"]}', encoding="utf-8")
-    run = read_run(folder)
+    run = join_runs(open_run(folder))
     assert make_spec("fit", run.frames, run.cautions).footer.endswith("Note: mind this.")
 
 
 def test_a_folder_without_tables_and_a_damaged_table_are_named(tmp_path):
     with pytest.raises(InputError, match="is no folder"):
-        read_run(tmp_path / "none")
+        join_runs(open_run(tmp_path / "none"))
     with pytest.raises(InputError, match="holds no table of a run"):
-        read_run(tmp_path)
+        join_runs(open_run(tmp_path))
     (tmp_path / "fit.parquet").write_bytes(b"not a table")
     with pytest.raises(InputError, match=r"fit\.parquet cannot be read as a table"):
-        read_run(tmp_path)
+        join_runs(open_run(tmp_path))
 
 
 def test_describing_and_drawing_for_the_browser_does_not_load_matplotlib(tmp_path):

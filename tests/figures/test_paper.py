@@ -153,9 +153,10 @@ def _inflated(stream):
 def test_the_same_bytes_in_another_process(tmp_path):
     folder = made_tables.write(tmp_path / "run", made(6, 2))
     code = (
-        "import sys, hashlib; from workbench.figures import FIGURES, make_spec, read_run;"
+        "import sys, hashlib; from workbench.figures import FIGURES, join_runs, make_spec;"
+        "from workbench.results import open_run;"
         "from workbench.figures.paper import draw_paper, save_paper;"
-        f"run = read_run({str(folder)!r});"
+        f"run = join_runs(open_run({str(folder)!r}));"
         "print([hashlib.sha256(save_paper(f, one)).hexdigest() for k in ('layers', 'alignment', 'flips')"
         " for f in draw_paper(make_spec(k, run.frames)) for one in ('pdf', 'svg', 'png')])"
     )

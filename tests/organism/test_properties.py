@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from workbench.align import CONTROLS
+from workbench.numbers import signed
 from workbench.organism.config import LanguageConfig, WorldConfig
 from workbench.organism.items import TASKS
 from workbench.organism.properties import METHODS, NULLS, properties
@@ -221,7 +222,7 @@ def test_whether_rich_languages_gain_less_is_reported(poor, rich, judged):
     v = planted(studies={FAR: {"gain": poor}, RICH_FAR: {"gain": rich}})
     told = said(v, RICH_LESS)
     assert told.passed is None
-    assert f"{judged}: gain of {FAR} − {RICH_FAR} {poor - rich:+.3f} [" in told.found
+    assert f"{judged}: gain of {FAR} − {RICH_FAR} {signed(poor - rich)} [" in told.found
     # Near ones are compared with near ones.
     assert f"{NEAR} − x-rich-near" in told.found and f"{NEAR} − {RICH_FAR}" not in told.found
 
@@ -233,13 +234,13 @@ def test_whether_far_languages_gain_less_is_reported(near, far, judged):
     v = planted(studies={NEAR: {"gain": near}, FAR: {"gain": far}})
     told = said(v, FAR_LESS)
     assert told.passed is None
-    assert f"{judged}: gain of {NEAR} − {FAR} {near - far:+.3f} [" in told.found
+    assert f"{judged}: gain of {NEAR} − {FAR} {signed(near - far)} [" in told.found
     assert f"{NEAR} − {RICH_FAR}" not in told.found, "only those of equal resource"
 
 
 def test_retention_is_reported_for_each_patch():
     told = said(planted(studies={FAR: {"retention": -0.2}}), RETENTION)
     assert told.passed is None
-    assert f"patch of {FAR} -0.200 [-0.230, -0.170]" in told.found and f"patch of {NEAR}" in told.found
+    assert f"patch of {FAR} −0.200 [−0.230, −0.170]" in told.found and f"patch of {NEAR}" in told.found
     nothing = {code: {"retention": None} for code in SHARED if code != MAIN}
     assert said(planted(studies=nothing), RETENTION).found == f"{MAIN} with the patch: none was chosen"

@@ -9,11 +9,12 @@ from report import folders
 from report.reading import number, parse
 
 from workbench.errors import InputError
-from workbench.report import read_run, to_html
+from workbench.report import to_html
+from workbench.results import open_run
 
 
 def page_of(folder):
-    return parse(to_html(read_run(folder)))
+    return parse(to_html(open_run(folder)))
 
 
 def section_of(folder):
@@ -125,7 +126,7 @@ def test_several_pairs_stand_under_headings_of_their_own(copied):
 
 def test_without_a_comparison_there_is_no_section_and_nothing_is_missed(copied):
     (copied / "comparison.parquet").unlink()
-    page = to_html(read_run(copied))
+    page = to_html(open_run(copied))
     assert "Against other methods" not in page and "not shown: comparison" not in page
 
 
@@ -134,10 +135,10 @@ def test_what_a_comparison_keeps_beside_a_study_is_no_study(tmp_path):
     for pair in ("sw-ar", "th-en"):
         (tmp_path / pair / "copa" / "compare").mkdir()
         (tmp_path / pair / "copa" / "compare" / "choices.json").write_text("{}")
-    assert [part.pair for part in read_run(tmp_path).parts] == ["sw-ar", "th-en"]
+    assert [part.pair for part in open_run(tmp_path).parts] == ["sw-ar", "th-en"]
 
 
 def test_another_table_under_this_name_is_refused(copied):
     pd.DataFrame({"x": [1]}).to_parquet(copied / "comparison.parquet")
     with pytest.raises(InputError, match=r"comparison\.parquet is not the table comparison"):
-        read_run(copied)
+        open_run(copied)

@@ -13,14 +13,16 @@ from report import folders
 from report.reading import details, number, parse
 
 from workbench.errors import InputError, StoreError
-from workbench.report import read_run, to_html, write_report
+from workbench.report import to_html, write_report
+from workbench.results import open_run
 from workbench.stats import holm
+from workbench.store import digest_json
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
 def page_of(folder):
-    return parse(to_html(read_run(folder)))
+    return parse(to_html(open_run(folder)))
 
 
 def chosen(tables):
@@ -177,7 +179,7 @@ def test_a_folder_of_tables_alone_still_knows_its_items(alone, tmp_path):
 
 def test_all_text_from_data_is_escaped(tmp_path):
     folders.study(tmp_path, model=f"m{EVIL}", task=f"t{EVIL}", text=f"q{EVIL}")
-    page = to_html(read_run(tmp_path))
+    page = to_html(open_run(tmp_path))
     assert "<script>alert" not in page and "<img" not in page
     root = parse(page)
     assert len(root.all("script")) == 2, "the data and the page's own"
@@ -186,7 +188,7 @@ def test_all_text_from_data_is_escaped(tmp_path):
 
 
 def test_the_page_asks_for_nothing_and_runs_only_its_own_script(alone):
-    page = to_html(read_run(alone[0]))
+    page = to_html(open_run(alone[0]))
     root = parse(page)
     (policy,) = [m for m in root.all("meta") if "http-equiv" in m.attributes]
     assert policy.attributes["content"].startswith("default-src 'none'; style-src 'sha256-")
@@ -231,7 +233,7 @@ def test_what_was_found_made_and_typed_is_there(alone, tmp_path):
 
 def test_several_studies_have_a_card_and_a_row_each_and_are_corrected_together(tmp_path):
     folders.several(tmp_path, [("sw", "ar"), ("th", "en")], layers=4)
-    run = read_run(tmp_path)
+    run = open_run(tmp_path)
     root = parse(to_html(run))
     assert [part.pair for part in run.parts] == ["sw-ar", "th-en"]
     cards = root.all("article", class_="card")
@@ -276,7 +278,7 @@ def test_the_report_of_a_real_study(real):
     for layer, tables in shown.items():
         here = grid[grid.layer == int(layer)]
         assert [number(row[3]) for row in tables[0]["rows"]] == pytest.approx(here.gain.tolist(), abs=0.00051)
-    assert read_run(folder).parts[0].missing == []
+    assert open_run(folder).parts[0].missing == []
     items = pd.read_parquet(folder / "items.parquet")
     assert set(items.split) == {"dev", "test"}
     if result.headline.choice.layer is not None:
@@ -362,21 +364,21 @@ def test_a_patch_at_all_layers_at_once_is_no_cell(tmp_path):
 
 def test_a_wrong_folder_is_one_clear_line(tmp_path, alone):
     with pytest.raises(InputError, match="there is no folder"):
-        read_run(tmp_path / "nowhere")
+        open_run(tmp_path / "nowhere")
     with pytest.raises(InputError, match="holds no study"):
-        read_run(tmp_path)
+        open_run(tmp_path)
     folder = tmp_path / "run"
     shutil.copytree(alone[0], folder)
     pd.DataFrame({"x": [1]}).to_parquet(folder / "fit.parquet")
     with pytest.raises(InputError, match=r"fit\.parquet is not the table fit of a study: .*'layer'"):
-        read_run(folder)
+        open_run(folder)
     (folder / "fit.parquet").write_bytes(b"no table")
     with pytest.raises(StoreError, match=r"fit\.parquet is damaged"):
-        read_run(folder)
+        open_run(folder)
     (folder / "fit.parquet").unlink()
     (folder / "manifest.json").write_text(json.dumps([1]))
     with pytest.raises(StoreError, match=r"manifest\.json is damaged"):
-        read_run(folder)
+        open_run(folder)
 
 
 def test_32_layers_and_8_pairs_stay_under_6_megabytes(tmp_path):

@@ -37,7 +37,7 @@ def test_the_whole_sentence():
     )
     assert found == (
         "helps: patch layer 5 with ridge at 0.8: +0.31 [0.26, 0.36] of a gap of 0.62; "
-        "mean shift +0.12, identity 0.00; English −0.00 (non-inferior at 0.02)"
+        "mean shift +0.12, identity 0.00; English 0.00 (non-inferior at 0.02)"
     )
 
 

@@ -68,7 +68,7 @@ def test_another_model_is_refused(study, result):
 
 
 def test_several_studies_are_found_by_pair_and_corrected_together(several, study):
-    found, results = several
+    found, _ = several
     run = wb.open_run(found.folder)
     assert [part.pair for part in run.parts] == [f"{FAR}-{MAIN}", f"{NEAR}-{MAIN}"]
     assert len(run.verdicts) == 2 and run.verdicts.holm_p.notna().all()
@@ -78,11 +78,13 @@ def test_several_studies_are_found_by_pair_and_corrected_together(several, study
         run.study(study.model)
     with pytest.raises(InputError, match="no study of sw-en"):
         run.diagnosis(study.model, pairs=["sw-en"])
-    assert [s.pair for s in run.diagnosis(study.model, pairs=[f"{NEAR}-{MAIN}"]).studies] == [f"{NEAR}-{MAIN}"]
+    assert [s.pair for s in run.diagnosis(study.model, pairs=[f"{NEAR}-{MAIN}"]).studies] == [
+        f"{NEAR}-{MAIN}"
+    ]
 
 
 def test_a_study_inside_a_run_can_be_opened_by_its_own_folder(several):
-    found, results = several
+    found, _ = several
     run = wb.open_run(found.studies[1].folder)
     assert [part.pair for part in run.parts] == [f"{NEAR}-{MAIN}"] and run.root == found.folder
     assert set(run.tables["selection"].pair) == {f"{NEAR}-{MAIN}"}
@@ -90,11 +92,13 @@ def test_a_study_inside_a_run_can_be_opened_by_its_own_folder(several):
 
 
 def test_a_run_that_was_moved_is_the_same_run(several, study, tmp_path):
-    found, results = several
+    found, _ = several
     moved = tmp_path / "elsewhere"
     shutil.copytree(found.folder, moved)
     again = wb.open_run(moved).diagnosis(study.model)
-    assert [one.folder for one in again.studies] == [moved / s.folder.relative_to(found.folder) for s in found.studies]
+    assert [one.folder for one in again.studies] == [
+        moved / s.folder.relative_to(found.folder) for s in found.studies
+    ]
     tables = again.conclude(again.run())
     for name, table in wb.open_run(found.folder).tables.items():
         if name in tables:

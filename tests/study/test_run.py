@@ -80,7 +80,9 @@ def test_what_is_written_is_what_was_returned(study, result):
     page = result.paths["heatmap"].read_text()
     assert page.startswith("<!doctype html>") and study.settings.headline in page
     manifest = read_json(result.paths["manifest"])
-    assert manifest["n"] == result.n and set(manifest["files"]) >= {f"{name}.parquet" for name in result.tables}
+    assert manifest["n"] == result.n and set(manifest["files"]) >= {
+        f"{name}.parquet" for name in result.tables
+    }
     specified = read_json(study.folder / "specification.json")
     assert len(specified["model"]["weights_digest"]) == 64
     assert specified["settings"] == study.settings.to_json()

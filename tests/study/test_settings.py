@@ -39,9 +39,7 @@ def test_wrong_settings_are_refused(wrong, says):
 
 @pytest.mark.parametrize(("headline", "kind"), [("ridge", Ridge), ("least_squares", LeastSquares)])
 def test_a_control_wraps_the_headline(headline, kind):
-    settings = Settings(
-        aligners=(headline, "shuffled_pairs", "random_equal_norm"), headline=headline, seed=7
-    )
+    settings = Settings(aligners=(headline, "shuffled_pairs", "random_equal_norm"), headline=headline, seed=7)
     found = estimators(settings)
     assert list(found) == [headline, "shuffled_pairs", "random_equal_norm"]
     for name in settings.aligners[1:]:

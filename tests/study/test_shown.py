@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from workbench.align import LayerMaps, LeastSquares, Ridge, ShuffledPairs, fit_layers
-from workbench.cards import estimate
+from workbench.numbers import estimated
 from workbench.select import decide
 from workbench.study import Study
 
@@ -19,8 +19,8 @@ def test_a_result_shows_its_verdict_and_every_method_s_choice(result):
     assert result.sentence.split(":")[0] in shown and len(shown) < SMALL
     for outcome in result.outcomes:
         assert outcome.choice.aligner.replace("_", " ") in shown
-        assert estimate(outcome.gain) in shown
-    assert estimate(result.gap) in shown and str(result.paths["manifest"].parent) in shown
+        assert estimated(outcome.gain, 2) in shown
+    assert estimated(result.gap, 2) in shown and str(result.paths["manifest"].parent) in shown
     assert repr(result).startswith("StudyResult(") and "DataFrame" not in repr(result)
     assert len(repr(result)) < 400
 

@@ -4,6 +4,7 @@ import pandas as pd
 
 from workbench.claims.base import LEVEL, Case, Claim, Finding, Ground, undecided
 from workbench.claims.rule import Difference, Part, Ruling, difference, does_as_well, table_of
+from workbench.numbers import signed
 from workbench.select import choose, rows_of
 from workbench.sweep import CLEAN
 
@@ -36,9 +37,9 @@ def _judge(ground: Ground) -> Finding:
     same = sum(part.about["layer"] == part.about["chosen_layer"] for part in parts)
     words = "no correlation of the curves is known"
     if rho is not None and p is not None:
-        words = f"over layers CKA goes with the gain at ρ = {rho:+.2f} (p = {p:.2g}, circular shifts)"
+        words = f"over layers CKA goes with the gain at ρ = {signed(rho, 2)} (p = {p:.2g}, circular shifts)"
     sentence = (
-        f"{words.replace('-', '−')}; choosing the layer by CKA, less choosing by dev: {found}; "
+        f"{words}; choosing the layer by CKA, less choosing by dev: {found}; "
         f"the same layer in {same} of {len(parts)} pairs"
     )
     table = table_of(parts, "accuracy_by_cka", "accuracy_by_dev", ground.delta, does_as_well)

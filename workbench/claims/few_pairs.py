@@ -17,6 +17,7 @@ import torch
 from workbench.align import LayerMaps, LeastSquares, Ridge, fit_layers
 from workbench.claims.base import Case, Claim, Finding, Ground, Number, undecided
 from workbench.claims.rule import Part, alone, difference, does_as_well, table_of
+from workbench.numbers import signed
 from workbench.sweep import CLEAN, Branch
 
 FEW = 300
@@ -141,17 +142,13 @@ def worst(table: pd.DataFrame) -> dict[str, Number]:
 
 def in_words(low: Mapping[str, Number]) -> str:
     """Where the curve is lowest."""
-    words = f"held-out R² is lowest with {low['worst_r2_pairs']} pairs ({_signed(low['worst_r2'], 2)})"
+    words = f"held-out R² is lowest with {low['worst_r2_pairs']} pairs ({signed(low['worst_r2'], 2)})"
     if "dent" not in low:
         return words
     if float(low["dent"] or 0) >= 0:
         return f"{words}; no dent near n = d = {low['d_model']}"
-    dent = f"{low['dent_pairs']} pairs bring {_signed(low['dent'], 3)} to fewer"
+    dent = f"{low['dent_pairs']} pairs bring {signed(low['dent'])} to fewer"
     return f"{words}; dent near n = d = {low['d_model']}: {dent}"
-
-
-def _signed(value: Number, places: int) -> str:
-    return f"{float(value or 0):+.{places}f}".replace("-", "−")
 
 
 def _judge(ground: Ground, aligner: str) -> Finding:

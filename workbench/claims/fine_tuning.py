@@ -7,7 +7,7 @@ import pandas as pd
 from workbench.baselines import Baseline
 from workbench.baselines.fine_tuning import FINE_TUNED, FINE_TUNED_FEW
 from workbench.claims.base import LEVEL, Claim, Finding, Ground, Number, Verdict, undecided
-from workbench.claims.rule import shown
+from workbench.numbers import estimated
 from workbench.stats import Interval
 
 _KEPT = ["model", "task", "pair", "site", "layer", "method", "seed", "split", "chosen", "accuracy"]
@@ -42,7 +42,9 @@ def decided(rows: pd.DataFrame, delta: float) -> Finding:
     elif one.high < 0 or (-delta < one.low and one.high < delta):
         verdict = "not supported"
     said = ", ".join(dict.fromkeys(patched.method))
-    sentence = f"an intervention on top of fine-tuning, over fine-tuning alone: {shown(one)} ({said}); {none}"
+    sentence = (
+        f"an intervention on top of fine-tuning, over fine-tuning alone: {estimated(one)} ({said}); {none}"
+    )
     numbers: dict[str, Number] = {"estimate": one.estimate, "low": one.low, "high": one.high, "level": LEVEL}
     pairs = int(patched.pair.nunique())
     return Finding(verdict, sentence, numbers | {"pairs": pairs, "items": one.n}, table)

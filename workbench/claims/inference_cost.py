@@ -12,6 +12,7 @@ from scipy.stats import binom
 from workbench.claims.base import LEVEL, Case, Claim, Finding, Ground, Number, Verdict, undecided
 from workbench.intervene import Patch, applied
 from workbench.models import Batch, LanguageModel
+from workbench.numbers import between, signed
 from workbench.stats import Interval
 from workbench.sweep import Branch
 from workbench.sweep.naive import patches_of
@@ -115,7 +116,7 @@ def _patches(case: Case) -> dict[str, Branch]:
 
 
 def _percent(one: Interval) -> str:
-    return f"{100 * one.estimate:+.0f} % [{100 * one.low:.0f}, {100 * one.high:.0f}]".replace("-", "−")
+    return f"{signed(100 * one.estimate, 0)} % {between(100 * one.low, 100 * one.high, 0)}"
 
 
 CLAIMS = (

@@ -4,6 +4,7 @@ import pandas as pd
 
 from workbench.claims.base import Case, Claim, Finding, Ground, Number, undecided
 from workbench.claims.ranks import rank_test
+from workbench.numbers import signed
 
 SHARED = "share of tokens not shared"
 
@@ -22,7 +23,7 @@ def decided(table: pd.DataFrame, what: str, seed: int = 0) -> Finding:
     fits = rank_test(pairs.r2.tolist(), pairs.distance.tolist(), seed)
     sentence = f"share of the gap closed by distance ({what}): {found}"
     if fits is not None:
-        sentence += "; held-out R² at the layer: ρ = " + f"{fits.rho:+.2f}".replace("-", "−")
+        sentence += f"; held-out R² at the layer: ρ = {signed(fits.rho, 2)}"
     numbers: dict[str, Number] = {
         "estimate": found.rho,
         "pairs": found.n,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from workbench.claims.base import LEVEL
 from workbench.claims.rule import Ruling
+from workbench.numbers import signed
 from workbench.stats import average_ranks, rank_correlation
 
 FEWEST = 3
@@ -42,7 +43,7 @@ class RankTest:
         return Ruling("supported" if self.rho < 0 else "not supported", p)
 
     def __str__(self) -> str:
-        words = f"ρ = {self.rho:+.2f} over {self.n} pairs, p = {self.p:.2g}".replace("-", "−", 1)
+        words = f"ρ = {signed(self.rho, 2)} over {self.n} pairs, p = {self.p:.2g}"
         if not self.decides:
             words += f", where so many, with these ties, could have shown {self.smallest_p:.2g} at the least"
         return words

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.claims.base import LEVEL, Finding, Number, Verdict
+from workbench.numbers import estimated
 from workbench.select import paired_correct
 from workbench.stats import (
     Interval,
@@ -65,7 +66,7 @@ class Difference:
         }
 
     def __str__(self) -> str:
-        return shown(self.interval)
+        return estimated(self.interval)
 
 
 @dataclass(frozen=True)
@@ -163,15 +164,6 @@ def alone(table: pd.DataFrame) -> str:
         return ""
     counts = [(int((table.verdict == one).sum()), one) for one in get_args(Verdict)]
     return "; by pair: " + ", ".join(f"{count} {one}" for count, one in counts if count)
-
-
-def shown(one: Interval) -> str:
-    """A difference with its interval.
-
-    >>> shown(Interval(-0.05, -0.0925, -0.0075, 0.95, 100))
-    '−0.050 [−0.092, −0.007]'
-    """
-    return f"{one.estimate:+.3f} [{one.low:.3f}, {one.high:.3f}]".replace("-", "−")
 
 
 def _pooled(parts: Sequence[Part]) -> tuple[Floats, Floats, list[str] | None]:

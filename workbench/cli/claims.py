@@ -15,6 +15,7 @@ from workbench.cli.diagnose import Shown
 from workbench.cli.options import names, numbers
 from workbench.cli.runs import add_run_options, opened, use_threads
 from workbench.cli.show import caution, console, duration, table
+from workbench.numbers import interval, signed
 
 if TYPE_CHECKING:
     from workbench.claims import Ground
@@ -164,5 +165,5 @@ def _shown(found: Mapping[str, Any]) -> str:
     if found.get("estimate") is None:
         return ""
     if found.get("low") is None:
-        return f"ρ = {found['estimate']:+.2f}".replace("-", "−")
-    return f"{found['estimate']:+.3f} [{found['low']:.3f}, {found['high']:.3f}]".replace("-", "−")
+        return f"ρ = {signed(found['estimate'], 2)}"
+    return interval(found["estimate"], found["low"], found["high"])

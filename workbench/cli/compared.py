@@ -8,6 +8,7 @@ from rich.text import Text
 
 from workbench.cli.layers import print_dense
 from workbench.cli.show import console
+from workbench.numbers import interval, signed
 
 ROOM = 127
 """Columns of a terminal from which on costs and retention stand in the same table."""
@@ -48,7 +49,7 @@ _KEY = (
 def _gain(row: Mapping[Any, Any]) -> tuple[str, ...]:
     if row["method"] == "direct":
         return ("direct", "", f"{row['accuracy']:.3f}", "", "", "")
-    shown = f"{row['gain']:+.2f} [{row['gain_low']:.2f}, {row['gain_high']:.2f}]"
+    shown = interval(row["gain"], row["gain_low"], row["gain_high"], 2)
     verdict = row["holm_verdict"]
     return (
         row["method"],
@@ -66,8 +67,8 @@ def _cost(
     before = prepared.get(row["method"], 0.0)
     own, direct = seconds.get(row["method"]), seconds.get("direct")
     return (
-        _signed(row["over_own"]),
-        _signed(row["retention"]),
+        signed(row["over_own"], 2, none=""),
+        signed(row["retention"], 2, none=""),
         f"{row['item_tokens']:.0f}",
         _count(row["parameters"]),
         _count(row["pairs"]),
@@ -80,11 +81,7 @@ def _cost(
 def _control(row: Mapping[Any, Any], name: str) -> str:
     """What a control gains over asking directly, as the method beside it; of a combination too."""
     over = row[f"{name}_over"]
-    return "" if pd.isna(over) else _signed(row["gain"] - over)
-
-
-def _signed(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:+.2f}".replace("-0.00", "+0.00")
+    return "" if pd.isna(over) else signed(row["gain"] - over, 2)
 
 
 def _count(number: int) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from workbench.cli.findings import print_sentence, terminal_heatmap, with_interval
+from workbench.cli.findings import print_sentence, terminal_heatmap
 from workbench.cli.layers import print_dense
 from workbench.cli.show import console
+from workbench.numbers import estimated, plain, signed
 
 if TYPE_CHECKING:
     from workbench.study import StudyResult
@@ -72,9 +73,9 @@ def print_judged(results: Results) -> None:
                 f"{result.source} · {_task(result)}",
                 verdict.kind,
                 "none" if choice.layer is None else choice.layer,
-                with_interval(verdict.gain, "+", 2),
-                "" if result.gap is None else f"{result.gap.estimate:.2f}",
-                f"{max(controls, default=0.0):+.2f}",
+                estimated(verdict.gain, 2),
+                "" if result.gap is None else plain(result.gap.estimate, 2),
+                signed(max(controls, default=0.0), 2),
             )
         )
     columns = ("", "verdict", "layer", "gain [95 %]", "gap", "control")

@@ -18,7 +18,6 @@ from workbench.cli.findings import (
     print_found,
     print_report,
     print_together,
-    with_interval,
 )
 from workbench.cli.options import (
     add_model_options,
@@ -33,6 +32,7 @@ from workbench.cli.options import (
 from workbench.cli.runs import add_overwrite, threads_of, use_threads
 from workbench.cli.settings import add_settings, settings_of
 from workbench.cli.show import caution, console, duration, progress_bar
+from workbench.numbers import estimated
 from workbench.progress import Progress as Callback
 from workbench.progress import silent
 from workbench.store import write_bytes
@@ -226,6 +226,6 @@ def _print_examined(seen: "Examination") -> None:
 def _nothing_to_close(facts: "FirstFacts") -> str:
     assert facts.gap is not None
     return (
-        f"No gap to close is seen on dev: {with_interval(facts.gap, '+')}. Stopped before the long work; "
+        f"No gap to close is seen on dev: {estimated(facts.gap)}. Stopped before the long work; "
         "--anyway goes on."
     )

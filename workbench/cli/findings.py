@@ -8,12 +8,12 @@ from rich.text import Text
 
 from workbench.cli.layers import Row, number, print_dense, print_layers
 from workbench.cli.show import console, table
+from workbench.numbers import estimated, plain, signed
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from workbench.figures import Heatmap
-    from workbench.stats import Interval
     from workbench.study import FirstFacts, Study, StudyResult
 
 
@@ -33,10 +33,10 @@ def print_facts(study: "Study", facts: "FirstFacts") -> None:
         for row in facts.tokens.to_dict("records")
     ]
     console.print(table(("on the sentences fitted on", "tokens a sentence", "a word"), rows))
-    seen: list[tuple[str, str]] = [(f"accuracy in {study.source}", with_interval(facts.baseline))]
+    seen: list[tuple[str, str]] = [(f"accuracy in {study.source}", estimated(facts.baseline, sign=False))]
     if facts.ceiling is not None and facts.gap is not None:
-        seen.append((f"accuracy in {study.target}, same items", with_interval(facts.ceiling)))
-        seen.append(("gap", with_interval(facts.gap)))
+        seen.append((f"accuracy in {study.target}, same items", estimated(facts.ceiling, sign=False)))
+        seen.append(("gap", estimated(facts.gap, sign=False)))
     if facts.chance is not None:
         seen.append(("guessing", f"{facts.chance:.3f}"))
     seen.append(("gain that can be detected on test", f"{facts.detectable:.3f}"))
@@ -87,7 +87,7 @@ def terminal_heatmap(spec: "Heatmap") -> Text:
         for name, values in zip(spec.rows, spec.values, strict=True):
             out.append(f"{name:<{label}} ")
             for value in values[start : start + at_once]:
-                shown = "" if value is None else f"{value:+.{digits}f}"
+                shown = signed(value, digits, none="")
                 out.append(f"{shown:>{wide}}", style=_shade(value, spec.reach))
             out.append("\n")
     return out
@@ -109,7 +109,7 @@ def print_similarity(result: "StudyResult") -> None:
     fit, similarity = result.tables["fit"], result.tables["similarity"]
     sites = list(dict.fromkeys(similarity.site))
     ours = fit[fit.aligner == result.headline.choice.aligner].set_index("site").r2
-    cells = [f"{ours[site]:.2f}" if site in ours else "" for site in sites]
+    cells = [plain(ours[site], 2) if site in ours else "" for site in sites]
     rows: list[Row] = [((f"R² of {result.headline.choice.aligner}",), cells, ())]
     for name, some in similarity.groupby("measure", sort=False):
         values = some.set_index("site").value
@@ -153,8 +153,8 @@ def print_verdict(result: "StudyResult") -> None:
                 choice.intervention or "",
                 "none" if nothing else choice.layer,
                 "" if nothing else f"{choice.strength:g}",
-                with_interval(outcome.gain, "+", 2),
-                "" if over is None else with_interval(over, "+", 2),
+                estimated(outcome.gain, 2),
+                "" if over is None else estimated(over, 2),
             )
         )
     shown = len(columns) if console.width >= ROOM else -1  # the sentence below says whom it beats
@@ -190,16 +190,10 @@ def print_together(results: "Sequence[StudyResult]") -> None:
                 verdict.kind,
                 "none" if choice.layer is None else f"{choice.layer}",
                 "" if choice.layer is None else choice.aligner,
-                with_interval(verdict.gain, "+", 2),
-                "" if result.gap is None else f"{result.gap.estimate:.2f}",
+                estimated(verdict.gain, 2),
+                "" if result.gap is None else plain(result.gap.estimate, 2),
                 f"{verdict.adjusted_p:.3f}",
             )
         )
     columns = ("pair", "task", "verdict", "layer", "aligner", "gain on test", "gap", "p (Holm)")
     console.print(table(columns, rows, words=3))
-
-
-def with_interval(interval: "Interval", sign: str = "", places: int = 3) -> str:
-    """`+0.31 [0.24, 0.38]`."""
-    low, high = (f"{value:.{places}f}" for value in (interval.low, interval.high))
-    return f"{interval.estimate:{sign}.{places}f} [{low}, {high}]"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from workbench.cli.alignments import add_alignment_options, alignments, write_run
 from workbench.cli.layers import Row, number, print_dense, print_layers
-from workbench.cli.options import names, whole_numbers
+from workbench.cli.options import whole_numbers
 from workbench.cli.settings import add_settings, settings_of
 from workbench.cli.show import caution, console
 

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from workbench.cli.layers import print_dense
 from workbench.cli.show import console
+from workbench.numbers import interval, plain
 
 if TYPE_CHECKING:
     from workbench.generate import Generated
@@ -76,26 +77,20 @@ def _name(row: Mapping[Any, Any], source: str) -> str:
 
 
 def _language(row: Mapping[Any, Any]) -> tuple[str, ...]:
-    shares = (_number(row[f"{share}_share"]) for share in ("source", "other", "unclear"))
-    return (_bounds(row, "language_control", ""), _bounds(row, "control_gain", "+"), *shares)
+    shares = (plain(row[f"{share}_share"], 2, none="") for share in ("source", "other", "unclear"))
+    return (_bounds(row, "language_control"), _bounds(row, "control_gain", sign=True), *shares)
 
 
 def _repetition(
     row: Mapping[Any, Any], source: str, seconds: Mapping[str, float], clean: float | None
 ) -> tuple[str, ...]:
     own = seconds.get(_name(row, source))
-    more = _bounds(row, "repetition_change", "+")
-    return (_bounds(row, "repetition", ""), more, f"{own / clean:.2f} ×" if own and clean else "")
+    more = _bounds(row, "repetition_change", sign=True)
+    return (_bounds(row, "repetition"), more, f"{own / clean:.2f} ×" if own and clean else "")
 
 
-def _bounds(row: Mapping[Any, Any], name: str, sign: str) -> str:
-    if pd.isna(row[name]):
-        return ""
-    return f"{row[name]:{sign}.2f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
-
-
-def _number(value: Any) -> str:
-    return "" if pd.isna(value) else f"{value:.2f}"
+def _bounds(row: Mapping[Any, Any], name: str, sign: bool = False) -> str:
+    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"], 2, sign, none="")
 
 
 def _print_texts(table: pd.DataFrame, source: str) -> None:

@@ -6,6 +6,7 @@ from rich import box
 from rich.table import Table
 
 from workbench.cli.show import console
+from workbench.numbers import plain
 
 Row = tuple[Sequence[str], Sequence[str], Sequence[str]]
 """Words to the left, one cell for each site, words to the right."""
@@ -59,7 +60,7 @@ def _that_fit(
 
 def number(value: float, digits: int = 2) -> str:
     """A number for a table; empty where there is none."""
-    return "" if value != value else f"{value:.{digits}f}"
+    return plain(value, digits, none="")
 
 
 def site_name(site: str) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from workbench.cli.layers import Row, number, print_dense, print_layers, site_name
 from workbench.cli.show import console
+from workbench.numbers import interval, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +19,8 @@ def print_curves(pair: str, similarity: "pd.DataFrame") -> None:
     for metric in METRICS.values():
         some = similarity[similarity.measure == metric.name]
         best = _best(some, metric.higher_is_better)
-        interval = "" if math.isnan(best.low) else f" [{best.low:.2f}, {best.high:.2f}]"
-        last = ("", "") if math.isnan(best.value) else (f"{best.value:.2f}{interval}", site_name(best.site))
+        shown = interval(best.value, best.low, best.high, 2, sign=False)
+        last = ("", "") if math.isnan(best.value) else (shown, site_name(best.site))
         rows.append(((metric.name,), [number(v) for v in some.value], last))
     sites = list(dict.fromkeys(similarity.site))
     title = f"{pair}: {int(similarity.n.iloc[0])} held-out sentences"
@@ -106,14 +107,14 @@ def print_confounds(pair: str, confounds: "pd.DataFrame") -> None:
     """For each property of sentences, the measure that goes along with it most."""
     rows = []
     for name, own in confounds.groupby("confound", sort=False):
-        mean = f"{own['mean'].iloc[0]:.2f}"
+        mean = plain(own["mean"].iloc[0], 2)
         rho = own.rho.astype(float).fillna(0.0).abs().to_numpy()
         if own.rho.isna().all():
             rows.append((name, mean, "does not vary", "", ""))
             continue
         most = own.iloc[int(rho.argmax())]
-        interval = f" [{most.low:+.2f}, {most.high:+.2f}]" if most.low == most.low else ""
-        rows.append((name, mean, f"{most.rho:+.2f}{interval}", most.measure, site_name(most.site)))
+        shown = interval(most.rho, most.low, most.high, 2)
+        rows.append((name, mean, shown, most.measure, site_name(most.site)))
     heads = ("of the sentences", "mean", "largest ρ [95 %]", "with", "at")
     print_dense(f"{pair}: what measures go along with", heads, rows)
     if confounds.rho.notna().any():

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.cli.show import console, duration, progress_bar, table
+from workbench.numbers import estimated, signed
 
 if TYPE_CHECKING:
     from workbench.organism.properties import Property
     from workbench.organism.verify import Verification
-    from workbench.stats import Interval
 
 HELP = "small invented languages with a known truth, and a model of them"
 EXAMPLE = """workbench organism verify
@@ -202,7 +202,7 @@ def _peaks(options: argparse.Namespace) -> int:
     for pair, gains in found.gains.groupby("pair", sort=False):
         console.print(f"{pair}", style="bold")
         helping = ", ".join(str(layer) for layer in gains.layer[gains.helps]) or "none"
-        console.print(f"gain on dev items by layer: {'  '.join(f'{gain:+.2f}' for gain in gains.gain)}")
+        console.print(f"gain on dev items by layer: {'  '.join(signed(gain, 2) for gain in gains.gain)}")
         console.print(f"at least {NEARLY:.0%} of the best: layers {helping}")
         own = found.table[found.table.pair == pair]
         rows = [
@@ -237,7 +237,7 @@ def _languages(found: "Verification") -> object:
                 f"{language.order} {language.morphology}",
                 f"{language.resource:.2f}",
                 f"{found.shared_tokens[language.code]:.2f}",
-                *("" if cell is None else short(cell) for cell in cells),
+                *("" if cell is None else estimated(cell, 2, sign=False) for cell in cells),
             )
         )
     return table(("accuracy, unpatched", "grammar", "resource", "shared tokens", *tasks), rows, words=2)
@@ -246,16 +246,16 @@ def _languages(found: "Verification") -> object:
 def _ladders(found: "Verification") -> object:
     rows = []
     for language, study in found.studies.items():
-        rows.append((language, "unpatched", "", short(study.baseline), "", ""))
+        rows.append((language, "unpatched", "", estimated(study.baseline, 2, sign=False), "", ""))
         for outcome in (study.headline, *study.others):
             choice = outcome.choice
             where = "none" if choice.layer is None else f"{choice.layer} (α {choice.strength:g})"
             over = study.headline_over.get(choice.aligner)
             name = choice.aligner + ("*" if outcome.is_control else "")
             shown = (
-                short(outcome.accuracy),
-                short(outcome.gain, "+"),
-                "" if over is None else short(over, "+"),
+                estimated(outcome.accuracy, 2, sign=False),
+                estimated(outcome.gain, 2),
+                "" if over is None else estimated(over, 2),
             )
             rows.append(("", name, where, *shown))
         rows.append(
@@ -263,8 +263,8 @@ def _ladders(found: "Verification") -> object:
                 "",
                 f"{study.target}, unpatched",
                 "",
-                short(study.known_ceiling),
-                short(study.known_gap, "+"),
+                estimated(study.known_ceiling, 2, sign=False),
+                estimated(study.known_gap, 2),
                 "",
             )
         )
@@ -291,8 +291,3 @@ def _verdict(judged: "list[Property]") -> object:
     marks = {True: "holds", False: "FAILS", None: "·"}
     rows = [(one.name, marks[one.passed], one.found.replace("; ", "\n")) for one in judged]
     return table(("property", "", "measured"), rows, words=3)
-
-
-def short(interval: "Interval", sign: str = "") -> str:
-    """Estimate and interval in two digits."""
-    return f"{interval.estimate:{sign}.2f} [{interval.low:.2f}, {interval.high:.2f}]"

@@ -3,8 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from workbench.cli.findings import with_interval
 from workbench.cli.show import console, progress_bar, table
+from workbench.numbers import estimated, interval, signed
 
 if TYPE_CHECKING:
     from workbench.compare.incline import InclineReport, Reading
@@ -35,8 +35,8 @@ def verdicts(options: argparse.Namespace) -> int:
     rows = []
     for row in found.table.to_dict("records"):
         patched = "none" if pd.isna(row["layer"]) else row["layer"]
-        gain = f"{row['gain']:+.2f} [{row['gain_low']:.2f}, {row['gain_high']:.2f}]"
-        gap = "" if pd.isna(row["gap"]) else f"{row['gap']:+.2f}{'' if row['gap_low'] > 0 else ' (none)'}"
+        gain = interval(row["gain"], row["gain_low"], row["gain_high"], 2)
+        gap = "" if pd.isna(row["gap"]) else signed(row["gap"], 2) + ("" if row["gap_low"] > 0 else " (none)")
         dials = f"{row['read']:g}", f"{row['taught']:g}"
         rows.append(
             (
@@ -46,7 +46,7 @@ def verdicts(options: argparse.Namespace) -> int:
                 gap,
                 patched,
                 gain,
-                f"{row['best_control']:+.2f}",
+                signed(row["best_control"], 2),
                 row["verdict"],
             )
         )
@@ -95,23 +95,21 @@ def _print_incline(pair: str, found: "InclineReport") -> None:
             reading.name,
             "cascade" if reading.way.cascade else "clean run",
             reading.way.fit_on,
-            *(f"{gain:+.2f}" for gain in reading.dev.gain),
+            *(signed(gain, 2) for gain in reading.dev.gain),
         )
         for reading in readings
     ]
     columns = ("gain on dev by α", "patches", "fitted on", *(f"{alpha:g}" for alpha in strengths))
     console.print(table(columns, rows, words=3))
     console.print(table(("on test", "α", "gain", "on the target", "verdict"), map(_judged, readings)))
-    console.print(
-        f"paper − released, each at its best α of dev: {with_interval(found.difference, '+')} (95 %)"
-    )
+    console.print(f"paper − released, each at its best α of dev: {estimated(found.difference)} (95 %)")
 
 
 def _judged(reading: "Reading") -> tuple[str, str, str, str, str]:
     choice = reading.choice
     if choice.layer is None:
-        forced = f"(at the best α {with_interval(reading.forced, '+', 2)})"
+        forced = f"(at the best α {estimated(reading.forced, 2)})"
         return (reading.name, "none", forced, "", reading.verdict.headline)
-    kept = "" if reading.retention is None else with_interval(reading.retention, "+", 2)
-    gain = with_interval(reading.verdict.gain, "+", 2)
+    kept = "" if reading.retention is None else estimated(reading.retention, 2)
+    gain = estimated(reading.verdict.gain, 2)
     return (reading.name, f"{choice.strength:g}", gain, kept, reading.verdict.headline)

@@ -1,10 +1,7 @@
 """What single rows show: duplicates, copies, boilerplate, odd lengths, wrong scripts."""
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +9,7 @@ from workbench.doctor.base import Sentences
 from workbench.doctor.report import Finding, spans
 from workbench.languages import SCRIPTS
 from workbench.reading import normalised
+from workbench.scripts import letters_by_script, main_script
 
 _ODD_LENGTH = 7.0
 _REPEATS = 3
@@ -193,23 +191,13 @@ def script_of(sentence: str) -> str | None:
     >>> script_of("Habari ya asubuhi"), script_of("42 %"), script_of("Доброе утро")
     ('LATIN', None, 'CYRILLIC')
     """
-    letters = Counter(filter(None, map(_script_of_letter, sentence)))
-    if letters.total() < 4:
-        return None
-    script, held = letters.most_common(1)[0]
-    return script if held > letters.total() / 2 else None
+    letters, script = letters_by_script(sentence), main_script(sentence)
+    return script if letters.total() >= 4 and letters[script] > letters.total() / 2 else None
 
 
 def _share(sentence: str, scripts: set[str]) -> float:
-    letters = [script for script in map(_script_of_letter, sentence) if script]
-    return sum(script in scripts for script in letters) / max(len(letters), 1)
-
-
-@lru_cache(maxsize=1 << 16)
-def _script_of_letter(character: str) -> str | None:
-    if not character.isalpha():
-        return None
-    return re.split("[ -]", unicodedata.name(character, ""))[0] or None
+    letters = letters_by_script(sentence)
+    return sum(letters[script] for script in scripts) / max(letters.total(), 1)
 
 
 def _usual(language: str) -> list[str] | None:

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.figures.frames import NothingToShow, number, said, span
-from workbench.figures.spec_parts import interval_text
+from workbench.numbers import interval, signed
 
 FAMILIES = ("baseline", "recipe", "combination")
 """Kinds of methods, in the order of rows, colours and marks."""
@@ -54,14 +54,14 @@ def left_out(comparison: pd.DataFrame) -> str:
 
 def shown_gain(row: Any) -> tuple[str, ...]:
     """The lines that explain a method's mark or cell."""
-    gain = interval_text(number(row["gain"]), number(row["gain_low"]), number(row["gain_high"]), 3)
+    gain = interval(number(row["gain"]), number(row["gain_low"]), number(row["gain_high"]))
     verdict = row["holm_verdict"] if pd.notna(row["holm_verdict"]) else row["verdict"]
     lines = [f"{row['method']}: {row['title']}", f"{row['pair']}, {row['task']}: {row['chosen']}"]
     lines.append(f"gain {gain}" + (f", {verdict}" if pd.notna(verdict) else ""))
     for column, name in (("random", "random control"), ("shuffled", "shuffled pairs")):
         over, low, high = (number(row[f"{column}_over{end}"]) for end in ("", "_low", "_high"))
         if over is not None:
-            lines.append(f"over {name} {interval_text(over, low, high, 3)}")
+            lines.append(f"over {name} {interval(over, low, high)}")
     if number(row["retention"]) is not None:
-        lines.append(f"main language {row['retention']:+.3f}, at least {row['retention_low']:+.3f}")
+        lines.append(f"main language {signed(row['retention'])}, at least {signed(row['retention_low'])}")
     return tuple(lines)

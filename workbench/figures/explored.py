@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from workbench.figures.frames import EMBEDDING, layer_name, number, said, span
-from workbench.figures.spec_parts import Value, interval_text
+from workbench.figures.spec_parts import Value
 from workbench.figures.tables_in import Frames
+from workbench.numbers import between, interval, signed
 
 HATCHED = "Hatched corners: the simultaneous band over all branches includes 0. "
 FOOTER = "Dash: below 0. Exploration on dev: the best cell flatters itself."
@@ -121,7 +122,7 @@ def note(row: Any) -> tuple[str, ...]:
     return (
         f"{row.aligner}, {row.intervention}" + ("" if strength is None else f", α = {strength:g}"),
         f"{row.pair}, layer {layer_name(row.place)}",
-        f"gain on dev {interval_text(number(row.gain), number(row.low), number(row.high), 3)}",
-        f"simultaneous band [{row.band_low:+.3f}, {row.band_high:+.3f}], p = {row.p:.4f}",
-        f"mean margin {row.margin_gain:+.2f}, n = {row.n}",
+        f"gain on dev {interval(number(row.gain), number(row.low), number(row.high))}",
+        f"simultaneous band {between(row.band_low, row.band_high)}, p = {row.p:.4f}",
+        f"mean margin {signed(row.margin_gain, 2)}, n = {row.n}",
     )

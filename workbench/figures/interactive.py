@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from workbench.figures.look import DIVERGING
 from workbench.figures.spec import Heatmap
+from workbench.numbers import signed
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _WRAP = 110  # characters of a subtitle line
@@ -16,7 +17,7 @@ def draw_heatmap(spec: Heatmap) -> go.Figure:
     hover = [
         ["<br>".join(escape(line) for line in lines) or "not measured" for lines in row] for row in spec.notes
     ]
-    shown = [["" if v is None else f"{v:+.2f}" for v in row] for row in spec.values]
+    shown = [[signed(v, 2, none="") for v in row] for row in spec.values]
     heatmap = go.Heatmap(
         z=[list(row) for row in spec.values],
         # Text axes may hold two equal names, and read markup: places are numbers, names are labels.

@@ -1,13 +1,14 @@
 """Text on paper: how wide it is, where it breaks, and whether there is a font with its letters."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
 import matplotlib
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties, fontManager, get_font
+
+from workbench.scripts import script_of_letter
 
 BASE = "DejaVu Sans"
 """Comes with matplotlib, so that a figure is the same everywhere; others give only what it lacks."""
@@ -40,7 +41,7 @@ SHAPED = ("ARABIC", "HEBREW", "DEVANAGARI", "BENGALI", "TAMIL", "TELUGU", "KHMER
 
 def families(texts: Iterable[str]) -> list[str]:
     """The fonts to draw these texts with."""
-    needed = {_script(letter) for letter in _lacking(texts, [BASE])}
+    needed = {script_of_letter(letter) for letter in _lacking(texts, [BASE])}
     installed = set(fontManager.get_font_names())
     found = [
         next((font for font in FONTS.get(script, ()) if font in installed), "") for script in sorted(needed)
@@ -53,14 +54,14 @@ def missing_fonts(texts: Iterable[str]) -> list[str]:
     texts = list(texts)
     lacking: dict[str, set[str]] = {}
     for letter in _lacking(texts, families(texts)):
-        lacking.setdefault(_script(letter), set()).add(letter)
+        lacking.setdefault(script_of_letter(letter) or "unknown", set()).add(letter)
     lines = []
     for script, letters in sorted(lacking.items()):
         some = "".join(sorted(letters)[:5])
         font = f"install {FONTS[script][0]}" if script in FONTS else "install a font that has it"
         lines.append(f"no font for {script.capitalize()} ({some}), which is drawn as boxes: {font}")
     if matplotlib.__version_info__ < (3, 11):
-        seen = {_script(letter) for text in texts for letter in text if ord(letter) > 0x58F}
+        seen = {script_of_letter(letter) for text in texts for letter in text if ord(letter) > 0x58F}
         shaped = ", ".join(name.capitalize() for name in SHAPED if name in seen - set(lacking))
         if shaped:
             lines.append(f"{shaped}: letters are not joined by this matplotlib; 3.11 joins them")
@@ -78,11 +79,6 @@ def _lacking(texts: Iterable[str], fonts: list[str]) -> set[str]:
 @lru_cache(maxsize=64)
 def _letters_of(font: str) -> frozenset[int]:
     return frozenset(get_font(fontManager.findfont(FontProperties(family=font))).get_charmap())
-
-
-def _script(letter: str) -> str:
-    """The first word of a letter's Unicode name: its script, for letters."""
-    return unicodedata.name(letter, "unknown").partition(" ")[0]
 
 
 _GLUED = re.compile(r"\b(n|p|ρ|α) = ")

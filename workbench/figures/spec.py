@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from workbench.errors import InputError
+from workbench.numbers import estimated, percent, signed
 from workbench.stats import Interval, paired_interval, units_of
 
 _EXPLORATION = (
@@ -108,9 +109,9 @@ def _lines(row: str, layer: int, cells: dict, gains: dict, base: float) -> tuple
     return (
         row,
         f"layer {layer}",
-        f"gain {gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], {gain.level:.0%} interval",
+        f"gain {estimated(gain)}, {percent(gain.level)} interval",
         f"accuracy {base + gain.estimate:.3f}, unpatched {base:.3f}",
-        f"mean margin {cell.margin.mean():+.2f}",
+        f"mean margin {signed(cell.margin.mean(), 2)}",
         f"patch size ‖h′ − h‖ / ‖h‖: {cell.patch_size.mean():.2f}",
         f"{len(cell)} items",
     )

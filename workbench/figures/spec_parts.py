@@ -223,15 +223,6 @@ def short(value: Value, places: int = 2, sign: bool = True) -> str:
     return ("−" if value < 0 else "+" if sign else "") + digits.removeprefix("0")
 
 
-def interval_text(value: Value, low: Value, high: Value, places: int = 2) -> str:
-    """`+0.31 [0.24, 0.38]`, or the number alone."""
-    if value is None:
-        return ""
-    if low is None or high is None:
-        return f"{value:+.{places}f}"
-    return f"{value:+.{places}f} [{low:.{places}f}, {high:.{places}f}]"
-
-
 def thinned(count: int, room: float) -> int:
     """Label every how many-th of `count` places, where `room` labels fit: 1, 2, 5, 10, 20, 50.
 

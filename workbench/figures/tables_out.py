@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from workbench.figures.look import SCATTERED
 from workbench.figures.spec_parts import Cells, Panel, Plot, Series, Spec, Value
+from workbench.numbers import plain
 
 COLUMNS = 8
 """Wider tables go on below."""
@@ -165,10 +166,8 @@ def number(value: Value) -> str:
     >>> number(0.25), number(-30.0), number(None)
     ('0.250', '−30', '')
     """
-    if value is None:
-        return ""
-    text = f"{value:.0f}" if value == round(value) and abs(value) >= 1 else f"{value:.3f}"
-    return text.replace("-", "−")
+    whole = value is not None and value == round(value) and abs(value) >= 1
+    return plain(value, 0 if whole else 3, none="")
 
 
 def _split(block: Block) -> Iterator[Block]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from workbench.numbers import estimated
 from workbench.organism.config import LanguageConfig
 from workbench.organism.verify import LADDER_TASK, Verification
 from workbench.select import rows_of
@@ -81,19 +82,22 @@ def _numbers(interval: Interval) -> list[float]:
 def _knows(v: Verification) -> tuple[bool, str]:
     mine = {task: found[v.main] for task, found in v.accuracy.items() if v.main in found}
     known = [task for task, interval in mine.items() if interval.estimate >= KNOWN]
-    return len(known) >= 2, ", ".join(f"{task} {show(interval)}" for task, interval in mine.items())
+    return len(known) >= 2, ", ".join(f"{task} {estimated(one, sign=False)}" for task, one in mine.items())
 
 
 def _gap(v: Verification) -> tuple[bool, str]:
     gaps = {language: v.studies[language].known_gap for language in v.poorest}
-    told = "; ".join(f"{language} {show(gap)} below on {LADDER_TASK}" for language, gap in gaps.items())
+    told = "; ".join(
+        f"{language} {estimated(gap, sign=False)} below on {LADDER_TASK}" for language, gap in gaps.items()
+    )
     return all(gap.estimate >= GAP for gap in gaps.values()), told
 
 
 def _ordered(v: Verification) -> tuple[bool, str]:
     found = v.accuracy[LADDER_TASK]
+    told = {code: estimated(one, sign=False) for code, one in found.items()}
     wrong = [
-        f"{more.code} {show(found[more.code])} below {less.code} {show(found[less.code])}"
+        f"{more.code} {told[more.code]} below {less.code} {told[less.code]}"
         for more in v.config.languages
         for less in v.config.languages
         # Within the intervals: what overlaps is no disorder.
@@ -131,7 +135,7 @@ def _nulls(v: Verification) -> tuple[bool, str]:
         gains = {aligner: study.outcome(aligner).gain for aligner in NULLS}
         passed &= all(gain.estimate < NULL * study.known_gap.estimate for gain in gains.values())
         told.append(
-            f"{language} " + ", ".join(f"{aligner} {show(gain, '+')}" for aligner, gain in gains.items())
+            f"{language} " + ", ".join(f"{aligner} {estimated(gain)}" for aligner, gain in gains.items())
         )
     return passed, "; ".join(told)
 
@@ -143,7 +147,7 @@ def _beats(v: Verification) -> tuple[bool, str]:
         passed &= _better(study)
         over = {aligner: study.headline_over[aligner] for aligner in METHODS}
         told.append(
-            f"{language} " + ", ".join(f"over {aligner} {show(i, '+')}" for aligner, i in over.items())
+            f"{language} " + ", ".join(f"over {aligner} {estimated(i)}" for aligner, i in over.items())
         )
     return passed, "; ".join(told)
 
@@ -205,7 +209,7 @@ def _far_gain_less(v: Verification) -> tuple[None, str]:
 
 def _retention(v: Verification) -> tuple[None, str]:
     told = [
-        f"patch of {language} {show(study.retention, '+')}"
+        f"patch of {language} {estimated(study.retention)}"
         for language, study in v.studies.items()
         if study.retention is not None
     ]
@@ -226,11 +230,6 @@ _QUESTIONS: tuple[tuple[str, Callable[[Verification], tuple[bool | None, str]]],
     ("4 far ones less than near ones of equal resource", _far_gain_less),
     ("5 what the patch does to the main language", _retention),
 )
-
-
-def show(interval: Interval, sign: str = "") -> str:
-    """Estimate and interval for people."""
-    return f"{interval.estimate:{sign}.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
 def _poor(v: Verification) -> list[LanguageConfig]:
@@ -263,7 +262,7 @@ def _recovered(language: str, study: StudyResult) -> str:
 
 
 def _beyond(study: StudyResult) -> str:
-    return "unknown" if study.beyond_half is None else show(study.beyond_half, "+")
+    return "unknown" if study.beyond_half is None else estimated(study.beyond_half)
 
 
 def _share(study: StudyResult) -> float:
@@ -276,7 +275,7 @@ def _compared(v: Verification, pairs: list[tuple[str, str]]) -> str:
     for more, less in pairs:
         difference = paired_interval(_gains(v.studies[more]), _gains(v.studies[less]))
         judged = "yes" if difference.low > 0 else "not so" if difference.high < 0 else "not told apart"
-        told.append(f"{judged}: gain of {more} − {less} {show(difference, '+')}")
+        told.append(f"{judged}: gain of {more} − {less} {estimated(difference)}")
     return "; ".join(told) or "the world has no such languages to compare"
 
 

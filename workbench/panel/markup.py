@@ -4,11 +4,12 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.numbers import between, plain, signed
 from workbench.panel.explored import Explored
 from workbench.report.detail import details
 from workbench.report.examples import direction
 from workbench.report.markup import Child, Markup, raw, table, tag
-from workbench.report.words import between, count, language, plain, signed, words
+from workbench.report.words import count, language, words
 
 SHOWN = 5
 """Flipped items of each kind."""

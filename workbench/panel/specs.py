@@ -8,7 +8,8 @@ import pandas as pd
 from workbench.figures import Axis, Cells, Mark, Plot, Scale, Series, Spec
 from workbench.figures.explored import cells_of
 from workbench.figures.frames import layer_axis, limits, number, numbers, places, reach, span
-from workbench.figures.spec_parts import interval_text, short
+from workbench.figures.spec_parts import short
+from workbench.numbers import interval, percent
 from workbench.panel.explored import Explored
 from workbench.report.words import words
 
@@ -39,7 +40,7 @@ def measured(seen: Explored, measure: str) -> Spec:
     table = table.assign(place=places(table)).sort_values("place", kind="stable")
     found: list[Any] = list(table.itertuples())
     notes = [
-        (f"layer {row.place}", interval_text(number(row.value), number(row.low), number(row.high), 3))
+        (f"layer {row.place}", interval(number(row.value), number(row.low), number(row.high)))
         for row in found
     ]
     series = Series(
@@ -113,7 +114,7 @@ def plane(seen: Explored, layer: int, aligner: str) -> Spec | str:
     known = limits(numbers(points.x)), limits(numbers(points.y))
     shares = float(points.share_x.iloc[0]), float(points.share_y.iloc[0])
     axes = [
-        Axis(f"direction {i + 1} ({share:.0%})", range=ends)
+        Axis(f"direction {i + 1} ({percent(share)})", range=ends)
         for i, (share, ends) in enumerate(zip(shares, known, strict=True))
     ]
     source, name = str(seen.part.source), words(used.aligner.iloc[0])

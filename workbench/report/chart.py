@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from workbench.numbers import plain
 from workbench.report.markup import Markup, tag
-from workbench.report.words import plain
 
 _WIDTH, _HEIGHT = 300, 170
 _LEFT, _RIGHT, _TOP, _BOTTOM = 38, 10, 10, 32

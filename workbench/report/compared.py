@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.numbers import between, interval, number, plain, probability, signed
 from workbench.report.forest import Estimate, forest
 from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.words import between, count, number, plain, probability, records, signed, words
+from workbench.report.words import count, records, words
 from workbench.results import Run
 
 _FAMILIES = {"baseline": "asks otherwise, or trains", "recipe": "patches", "combination": "does both"}
@@ -118,7 +119,7 @@ def _named(one: dict[str, Any]) -> str:
 
 
 def _with_interval(one: dict[str, Any], name: str) -> str:
-    return f"{signed(one[name])} {between(one[f'{name}_low'], one[f'{name}_high'])}".strip()
+    return interval(one[name], one[f"{name}_low"], one[f"{name}_high"])
 
 
 def _picture(methods: list[dict[str, Any]]) -> Markup:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.numbers import between, number, plain, probability, signed
 from workbench.report.heatmap import with_rows
 from workbench.report.markup import Markup, raw, tag
 from workbench.report.scatter import clouds_at, shares_at
-from workbench.report.words import between, number, plain, probability, records, signed, words
+from workbench.report.words import records, words
 from workbench.results import Part
 
 Table = dict[str, Any]

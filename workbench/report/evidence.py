@@ -5,10 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.numbers import between, number, plain, probability, signed
 from workbench.report.chart import Line, interval_bar, panel
 from workbench.report.heatmap import at_one_strength
 from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.words import between, count, number, plain, probability, records, signed, words
+from workbench.report.words import count, records, words
 from workbench.results import Part
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from workbench.numbers import between, plain, signed
 from workbench.report.chart import Along, ticks
 from workbench.report.markup import Markup, tag
-from workbench.report.words import between, plain, signed
 
 _WIDTH, _NAMES, _RIGHT, _ROW, _TOP, _BELOW = 440, 178, 14, 19, 8, 34
 _LETTERS = 28

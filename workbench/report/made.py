@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from workbench.doctor.report import spelled
+from workbench.numbers import plain
 from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.words import count, language, plain, words
+from workbench.report.words import count, language, words
 from workbench.results import Part, Run
 from workbench.store import digest_json
 

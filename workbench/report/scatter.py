@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.numbers import percent, plain
 from workbench.report.markup import Markup, tag
-from workbench.report.words import language, number, plain
+from workbench.report.words import language
 from workbench.results import Part
 
 _SIDE, _EDGE = 260, 12
@@ -56,12 +57,8 @@ def shares_at(part: Part, layer: int) -> tuple[str, str]:
     """Names of the two axes, with their shares of the variance."""
     here = part.tables["pca"]
     one: Any = here[(here.layer == layer).fillna(False)].iloc[0]
-    return f"PC 1 ({_percent(one.share_x)})", f"PC 2 ({_percent(one.share_y)})"
-
-
-def _percent(share: Any) -> str:
-    known = number(share)
-    return "–" if known is None else f"{known:.0%}".replace("%", "\u00a0%")
+    x, y = (percent(share, space="\u00a0") for share in (one.share_x, one.share_y))
+    return f"PC 1 ({x})", f"PC 2 ({y})"
 
 
 def before_and_after(part: Part) -> Markup | None:

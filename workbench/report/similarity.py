@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from workbench.numbers import between, number
 from workbench.report.colours import shade
 from workbench.report.markup import Child, Markup, scrolling, tag
-from workbench.report.words import between, number, short, words
+from workbench.report.words import short, words
 from workbench.results import Part
 
 FIRST = ("cka_debiased", "cka")

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from workbench.report.words import between, count, listed, number, plain, signed, words
+from workbench.numbers import between, number, percent, plain, signed
+from workbench.report.words import count, listed, words
 
 
 def how_sure(selection: pd.DataFrame) -> list[str]:
@@ -38,7 +39,7 @@ def _stable(best: pd.Series) -> Iterator[str]:
         f"{count(int(best.gained), 'test item')} became right, {int(best.lost):,} wrong; "
         f"so many items could have shown a gain of {plain(best.detectable)}."
     )
-    agreement = f"{float(best.agreement):.0%}".replace("%", " %")
+    agreement = percent(best.agreement)
     yield (
         f"Chosen again without a fifth of dev: the same layer in {agreement} of the folds, gain "
         f"{signed(best.crossfit_gain)}, regret {plain(best.regret)}. Choosing alone brought "

@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.numbers import between, number, percent, probability, signed
 from workbench.report.markup import Child, Markup, table, tag
 from workbench.report.sure import how_sure
-from workbench.report.words import between, language, listed, number, plain, probability, signed, words
+from workbench.report.words import language, listed, words
 from workbench.results import Part, Run
 
 KINDS = {
@@ -62,7 +63,7 @@ def summary(run: Run) -> Markup:
                 "" if nothing else f"{best.strength:g}",
                 signed(best.gain),
                 between(best.gain_low, best.gain_high),
-                plain(None) if share is None else f"{share:.0%}".replace("%", "\u00a0%"),
+                percent(share, space="\u00a0"),
             ]
         )
     heads = ["pair and task", "verdict", "layer", "aligner", "strength α"]
@@ -115,13 +116,13 @@ def _equals(p: float) -> str:
 
 def _figures(part: Part, best: pd.Series) -> Iterator[Markup]:
     """The numbers that matter most, each with its interval."""
-    level = f"{float(best.level) if 'level' in best else 0.95:.0%} interval".replace("%", " %")
+    level = f"{percent(best.level if 'level' in best else 0.95)} interval"
     yield _figure(
         "gain on test", signed(best.gain), f"{between(best.gain_low, best.gain_high)}, {level}, n = {best.n}"
     )
     gap, share = part.verdict.get("gap"), part.verdict.get("share_of_gap")
     if gap:
-        closed = "" if share is None else f"; {share:.0%} of it closed".replace("%", " %")
+        closed = "" if share is None else f"; {percent(share)} of it closed"
         yield _figure("gap between the languages", signed(gap["estimate"]), _of(gap) + closed)
     nothing = pd.isna(best.layer)
     chosen = "none" if nothing else part.jointly or str(part.layer)

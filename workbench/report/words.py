@@ -1,41 +1,11 @@
-"""How the report writes numbers and names."""
+"""How the report writes names, and numbers in little room."""
 
 from typing import Any
 
 import pandas as pd
 
 from workbench.languages import is_language, name_of
-
-NONE = "–"
-"""What stands where there is no number."""
-
-
-def number(value: Any) -> float | None:
-    """A number of a table, or None where it is missing."""
-    return None if value is None or pd.isna(value) else float(value)
-
-
-def plain(value: Any, places: int = 3) -> str:
-    """So many digits after the point, with a true minus; never a minus before nothing but zeros.
-
-    >>> plain(0.5), plain(-0.0001), plain(None)
-    ('0.500', '0.000', '–')
-    """
-    given = number(value)
-    if given is None:
-        return NONE
-    shown = f"{given:.{places}f}"
-    return (shown.removeprefix("-") if not float(shown) else shown).replace("-", "−")
-
-
-def signed(value: Any, places: int = 3) -> str:
-    """The same with its sign.
-
-    >>> signed(0.5, 2), signed(-0.5, 2), signed(0.0)
-    ('+0.50', '−0.50', '0.000')
-    """
-    shown = plain(value, places)
-    return f"+{shown}" if (number(value) or 0) > 0 and float(shown) else shown
+from workbench.numbers import NONE, signed
 
 
 def short(value: Any) -> str:
@@ -50,29 +20,6 @@ def short(value: Any) -> str:
     if float(shown.replace("−", "-")) == 0:
         return "0"
     return shown.replace("0.", ".", 1) if "0." in shown[:3] else shown[:-1]
-
-
-def between(low: Any, high: Any, places: int = 3) -> str:
-    """An interval, empty where there is none.
-
-    >>> between(0.1, 0.25, 2)
-    '[0.10, 0.25]'
-    """
-    if number(low) is None or number(high) is None:
-        return ""
-    return f"[{plain(low, places)}, {plain(high, places)}]"
-
-
-def probability(value: Any) -> str:
-    """A p-value, three digits, never zero.
-
-    >>> probability(0.04), probability(1e-5)
-    ('0.040', '< 0.001')
-    """
-    given = number(value)
-    if given is None:
-        return NONE
-    return "< 0.001" if given < 0.001 else plain(given)
 
 
 def words(name: Any) -> str:

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from workbench.cards import card, estimate
+from workbench.cards import card
 from workbench.errors import InputError
+from workbench.numbers import estimated, percent
 from workbench.select.choice import Choice, check_split, paired_correct, rows_of
 from workbench.settings import Settings
 from workbench.stats import (
@@ -65,7 +66,7 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The verdict in words, with its numbers."""
-        shown = f"{self.gain.estimate:+.3f} [{self.gain.low:.3f}, {self.gain.high:.3f}]"
+        shown = estimated(self.gain)
         flipped = f"{self.gained} items became right, {self.lost} wrong"
         if self.kind == "equivalent":
             return f"no difference beyond ±{self.delta:g}: {shown} ({flipped})"
@@ -75,7 +76,7 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         facts = {
-            "gain on test": f"{estimate(self.gain, 3)}, {self.gain.level:.0%} interval, n = {self.gain.n}",
+            "gain on test": f"{estimated(self.gain)}, {percent(self.gain.level)} interval, n = {self.gain.n}",
             "flipped": f"{self.gained} became right, {self.lost} wrong",
             "p": f"{self.p:.3g}",
             "p, by Holm": None if self.adjusted_p is None else f"{self.adjusted_p:.3g}",

@@ -1,7 +1,6 @@
 """What sentences differ in anyway (length, fertility, tokens, script), and whether a measure follows it."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -14,6 +13,7 @@ from workbench.capture import Activations
 from workbench.errors import InputError
 from workbench.measure import METRICS, confounds
 from workbench.models import TokenReader
+from workbench.scripts import main_script
 from workbench.study.tables import Facts, measured_at
 from workbench.text import ParallelText
 
@@ -34,7 +34,7 @@ def text_properties(tokens: TokenReader, source: Sequence[str], target: Sequence
     words = torch.tensor([[len(re.findall(r"\S+", text)) for text in side] for side in (source, target)])
     per_word = n / words.clamp(min=1)
     shared = [len({*a} & {*b}) / max(1, len({*a})) for a, b in zip(here, there, strict=True)]
-    scripts = [script(a) == script(b) for a, b in zip(source, target, strict=True)]
+    scripts = [main_script(a) == main_script(b) for a, b in zip(source, target, strict=True)]
     return {
         "length": n[0],
         "length_ratio": (n[0] / n[1]).log().abs(),
@@ -42,16 +42,6 @@ def text_properties(tokens: TokenReader, source: Sequence[str], target: Sequence
         "shared_tokens": torch.tensor(shared, dtype=torch.float64),
         "same_script": torch.tensor(scripts, dtype=torch.float64),
     }
-
-
-def script(text: str) -> str:
-    """The script of most letters, by the first word of their Unicode names; empty without letters.
-
-    >>> script("Привет, world of привет")
-    'CYRILLIC'
-    """
-    names = [unicodedata.name(letter, "").split(" ")[0] for letter in text if letter.isalpha()]
-    return max(sorted(set(names)), key=names.count, default="")
 
 
 def confounds_table(

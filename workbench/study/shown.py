@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.cards import card, estimate
+from workbench.cards import card
+from workbench.numbers import estimated, percent
 
 if TYPE_CHECKING:
     from workbench.study.result import Outcome, StudyResult
@@ -53,11 +54,11 @@ def result_line(result: "StudyResult") -> str:
 def result_card(result: "StudyResult") -> str:
     """The verdict, each aligner's own choice with its gain, and where all lies."""
     n = result.n
-    level = f"{result.headline.gain.level:.0%}".replace("%", " %")
+    level = percent(result.headline.gain.level)
     facts = {
-        f"{result.source}, unpatched": estimate(result.baseline, sign=False),
-        f"{result.target}, the same items": result.ceiling and estimate(result.ceiling, sign=False),
-        "gap": result.gap and estimate(result.gap),
+        f"{result.source}, unpatched": estimated(result.baseline, 2, sign=False),
+        f"{result.target}, the same items": result.ceiling and estimated(result.ceiling, 2, sign=False),
+        "gap": result.gap and estimated(result.gap, 2),
         "measured on": f"{n['fit']:,} sentences fitted, {n['held_out']:,} held out, "
         f"{n['dev']:,} dev items, {n['test']:,} test items",
     }
@@ -78,8 +79,8 @@ def _row(outcome: "Outcome") -> tuple[object, ...]:
     where = "no patch" if choice.layer is None else choice.name.removeprefix(f"{choice.aligner} ")
     return (
         choice.aligner.replace("_", " ") + (" (control)" if outcome.is_control else ""),
-        estimate(outcome.gain),
-        estimate(outcome.accuracy, sign=False),
+        estimated(outcome.gain, 2),
+        estimated(outcome.accuracy, 2, sign=False),
         where.replace("_", " "),
         outcome.verdict.headline,
     )

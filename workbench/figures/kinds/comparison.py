@@ -10,6 +10,7 @@ from workbench.figures.frames import limits, number, numbers, parts
 from workbench.figures.kinds_shared import bar_axis
 from workbench.figures.spec_parts import Axis, Cells, Panel, Plot, Scale, Series, Spec, Value, short
 from workbench.figures.tables_in import Frames
+from workbench.numbers import signed
 
 PANELS = 4
 """Up to so many pairs and tasks have a panel each, with intervals; more are columns of coloured cells."""
@@ -104,7 +105,7 @@ def _control(column: str, slot: int, by: dict[str, dict[Any, Any]], places: dict
         look="estimates",
         role="control",
         slot=slot,
-        notes=tuple((f"{row['method']}, {CONTROLS[column]}", f"gain {row[column]:+.3f}") for row in rows),
+        notes=tuple((f"{row['method']}, {CONTROLS[column]}", f"gain {signed(row[column])}") for row in rows),
         hollow=(True,) * len(rows),
     )
 

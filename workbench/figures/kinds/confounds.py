@@ -3,8 +3,9 @@
 from typing import Any
 
 from workbench.figures.frames import NothingToShow, layer_name, number, parts, places, residual, said, span
-from workbench.figures.spec_parts import Cells, Scale, Spec, interval_text
+from workbench.figures.spec_parts import Cells, Scale, Spec
 from workbench.figures.tables_in import Frames
+from workbench.numbers import interval
 
 
 def spec(frames: Frames) -> Spec:
@@ -51,5 +52,5 @@ def _note(row: Any) -> tuple[str, ...]:
     """The lines that explain a cell."""
     if row is None:
         return ()
-    rho = interval_text(number(row.rho), number(row.low), number(row.high))
+    rho = interval(number(row.rho), number(row.low), number(row.high), 2)
     return (f"{row.measure}, layer {layer_name(row.place)}, {row.confound}", f"ρ {rho}, n = {row.n}")

@@ -7,6 +7,7 @@ from workbench.figures.frames import NothingToShow, limits, parts, said, span
 from workbench.figures.kinds_shared import bar_axis
 from workbench.figures.spec_parts import Axis, Plot, Series, Spec
 from workbench.figures.tables_in import Frames
+from workbench.numbers import signed
 from workbench.stats import paired_interval, units_of
 
 
@@ -33,7 +34,7 @@ def spec(frames: Frames) -> Spec:
         tuple(float(head[column]) / gap for head, gap in rows) for column in ("gain", "gain_low", "gain_high")
     )
     notes = tuple(
-        (f"{name}: gain {head.gain:+.3f} of a gap of {gap:.3f}",)
+        (f"{name}: gain {signed(head.gain)} of a gap of {gap:.3f}",)
         for name, (head, gap) in zip(names, rows, strict=True)
     )
     x = tuple(map(float, range(len(names))))

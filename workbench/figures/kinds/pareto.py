@@ -10,6 +10,7 @@ from workbench.figures.compared import FAMILIES, judged, left_out, order_of, sho
 from workbench.figures.frames import NothingToShow, limits, numbers, parts
 from workbench.figures.spec_parts import Axis, Plot, Series, Spec
 from workbench.figures.tables_in import Frames
+from workbench.numbers import signed
 
 PANELS = 2
 """Up to so many pairs and tasks have panels each; of more, points are means over all of them."""
@@ -142,7 +143,7 @@ def _note(row: dict[Any, Any], column: str) -> tuple[str, ...]:
     cost = f"{row[column]:,.0f} {COSTS[column]}"
     if "studies" in row:
         shown = f"shown in {row['helps']} of {row['studies']}"
-        return f"{row['method']}: {row['title']}", f"mean gain {row['gain']:+.3f}, {shown}", cost
+        return f"{row['method']}: {row['title']}", f"mean gain {signed(row['gain'])}, {shown}", cost
     return (*shown_gain(row), cost)
 
 

@@ -19,6 +19,7 @@ from workbench.figures.frames import (
 from workbench.figures.kinds_shared import some_of
 from workbench.figures.spec_parts import Axis, Plot, Series, Spec
 from workbench.figures.tables_in import Frames
+from workbench.numbers import percent
 
 LAYERS = 4
 """So many layers of a pair are shown, evenly spread, the chosen one among them."""
@@ -97,7 +98,7 @@ def _shown(found: Sequence[int], picked: Sequence[int], most: int) -> list[int]:
 def _pair_of_panels(title: str, rows: pd.DataFrame) -> list[Plot]:
     """Before: source and target. After: the mapped source states and target, in the same range."""
     x, y = (
-        Axis(f"PC {number} ({_percent(rows[f'share_{name}'].iloc[0])})", range=limits(numbers(rows[name])))
+        Axis(f"PC {number} ({percent(rows[f'share_{name}'].iloc[0])})", range=limits(numbers(rows[name])))
         for number, name in ((1, "x"), (2, "y"))
     )
     mapped = rows.mapped.astype(bool)
@@ -120,7 +121,3 @@ def _mean(rows: pd.DataFrame, slot: int) -> Series:
     x, y = ((float(rows[name].mean()),) for name in ("x", "y"))
     notes = ((f"mean of {NAMES[slot]}", f"n = {len(rows)}"),)
     return Series(NAMES[slot], x, y, look="mean", slot=slot, notes=notes)
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %")

@@ -20,6 +20,7 @@ from workbench.figures.frames import (
 )
 from workbench.figures.spec_parts import Axis, Plot, Series, Spec
 from workbench.figures.tables_in import Frames
+from workbench.numbers import signed
 
 
 def spec(frames: Frames) -> Spec:
@@ -86,4 +87,4 @@ def _rho(predictors: pd.DataFrame | None, named: dict[str, str]) -> str:
     rho, p = number(mine.rho.iloc[0]), number(mine.p.iloc[0])
     if rho is None:
         return ""
-    return f"ρ = {rho:+.2f}".replace("-", "−") + ("" if p is None else f", p = {p:.2g}")
+    return f"ρ = {signed(rho, 2)}" + ("" if p is None else f", p = {p:.2g}")

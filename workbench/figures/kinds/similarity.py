@@ -1,8 +1,9 @@
 """Where two languages are alike: one measure by pair and layer, whether or not anything was patched."""
 
 from workbench.figures.frames import NothingToShow, layer_name, number, parts, places, residual, said, span
-from workbench.figures.spec_parts import Cells, Scale, Spec, interval_text
+from workbench.figures.spec_parts import Cells, Scale, Spec
 from workbench.figures.tables_in import Frames
+from workbench.numbers import interval
 
 FIRST = ("cka_debiased", "cka")
 """The measure that is shown, or else the first in the table."""
@@ -37,7 +38,7 @@ def spec(frames: Frames) -> Spec:
                         if c is None
                         else (
                             f"{c.pair}, layer {layer_name(int(c.place))}",
-                            interval_text(number(c.value), number(c.low), number(c.high), 3),
+                            interval(number(c.value), number(c.low), number(c.high), 3, sign=False),
                         )
                         for c in line
                     )

@@ -1,0 +1,112 @@
+"""How numbers are written where people read them: true minus signs, and no sign before nothing but zeros.
+
+Missing numbers (None, NaN, NA) are `none`, a dash unless set.
+"""
+
+import math
+from typing import Any, Protocol
+
+NONE = "–"
+"""What stands where there is no number."""
+
+
+class Estimate(Protocol):
+    """A number with its interval."""
+
+    @property
+    def estimate(self) -> float:
+        """The number."""
+
+    @property
+    def low(self) -> float:
+        """Its interval's lower end."""
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+
+
+def number(value: Any) -> float | None:
+    """A number of a table, or None where it is missing.
+
+    >>> number(1), number(float("nan")), number(None)
+    (1.0, None, None)
+    """
+    try:
+        given = float(value)
+    except TypeError:  # None, and pandas' NA
+        return None
+    return None if math.isnan(given) else given
+
+
+def plain(value: Any, places: int = 3, none: str = NONE) -> str:
+    """So many digits after the point.
+
+    >>> plain(0.5), plain(-0.25, 2), plain(-0.0001), plain(None)
+    ('0.500', '−0.25', '0.000', '–')
+    """
+    given = number(value)
+    if given is None:
+        return none
+    shown = f"{given:.{places}f}"
+    return (shown if float(shown) else shown.removeprefix("-")).replace("-", "−")
+
+
+def signed(value: Any, places: int = 3, none: str = NONE) -> str:
+    """The same with its sign.
+
+    >>> signed(0.5, 2), signed(-0.5, 2), signed(0.0)
+    ('+0.50', '−0.50', '0.000')
+    """
+    shown = plain(value, places, none)
+    return f"+{shown}" if (number(value) or 0) > 0 and float(shown) else shown
+
+
+def between(low: Any, high: Any, places: int = 3) -> str:
+    """Both ends of an interval; empty where there is none.
+
+    >>> between(0.1, 0.25, 2), between(None, None)
+    ('[0.10, 0.25]', '')
+    """
+    if number(low) is None or number(high) is None:
+        return ""
+    return f"[{plain(low, places)}, {plain(high, places)}]"
+
+
+def interval(estimate: Any, low: Any, high: Any, places: int = 3, sign: bool = True, none: str = NONE) -> str:
+    """A number with its interval, or alone where there is none.
+
+    >>> interval(-0.25, -0.5, 0.125, 2), interval(0.5, None, None, 2, sign=False)
+    ('−0.25 [−0.50, 0.12]', '0.50')
+    """
+    if number(estimate) is None:
+        return none
+    shown = signed(estimate, places) if sign else plain(estimate, places)
+    return f"{shown} {between(low, high, places)}".rstrip()
+
+
+def estimated(found: Estimate | None, places: int = 3, sign: bool = True, none: str = NONE) -> str:
+    """An estimate with its interval."""
+    return none if found is None else interval(found.estimate, found.low, found.high, places, sign)
+
+
+def percent(share: Any, places: int = 0, space: str = " ", none: str = NONE) -> str:
+    """A share in percent; where lines may break, give a `space` at which they do not.
+
+    >>> percent(0.384), percent(-0.05, 1)
+    ('38 %', '−5.0 %')
+    """
+    given = number(share)
+    return none if given is None else f"{plain(100 * given, places)}{space}%"
+
+
+def probability(value: Any) -> str:
+    """A p-value, three digits, never zero.
+
+    >>> probability(0.04), probability(1e-5)
+    ('0.040', '< 0.001')
+    """
+    given = number(value)
+    if given is None:
+        return NONE
+    return "< 0.001" if given < 0.001 else plain(given)
