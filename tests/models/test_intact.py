@@ -367,6 +367,28 @@ class TestTokenizers:
         (folder / "tokenizer.json").write_text(json.dumps(facts))
         refused(folder, ".")
 
+    def test_a_template_with_an_unknown_token_is_refused(self, copied):
+        folder = copied("llama")
+        facts = json.loads((folder / "tokenizer.json").read_text())
+        facts["post_processor"]["special_tokens"] = {}
+        facts["post_processor"] = {"type": "Sequence", "processors": [facts["post_processor"]]}
+        (folder / "tokenizer.json").write_text(json.dumps(facts))
+        refused(folder, "tokenizer.json' is damaged: its template has '<s>'")
+
+    def test_one_that_panics_is_refused(self, copied):
+        folder = copied("llama")
+        facts = json.loads((folder / "tokenizer.json").read_text())
+        facts["model"]["continuing_subword_prefix"] = "long" * 100
+        (folder / "tokenizer.json").write_text(json.dumps(facts))
+        refused(folder, r"the tokenizer of '.*' is damaged \(.*copy it anew")
+
+    def test_one_that_is_random_is_refused(self, copied):
+        folder = copied("llama")
+        facts = json.loads((folder / "tokenizer.json").read_text())
+        facts["model"]["dropout"] = 0.1
+        (folder / "tokenizer.json").write_text(json.dumps(facts))
+        refused(folder, "at random")
+
     def test_a_folder_without_one_is_refused(self, copied):
         folder = copied("llama")
         for path in folder.glob("tokenizer*"):
