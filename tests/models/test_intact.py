@@ -265,7 +265,7 @@ def test_weights_that_lie_are_refused(copied, lie):
         ({"num_key_value_heads": 0}, "num_key_value_heads is 0"),
         ({"hidden_size": ...}, "has no hidden_size"),
         ({"hidden_size": 10**13}, "model"),
-        ({"vocab_size": 10**9}, "asks for 64,000,"),
+        ({"vocab_size": 10**9}, "asks for 64,000,0"),
         ({"vocab_size": 319}, "another shape"),
         ({"vocab_size": -1}, "vocab_size is -1"),
         ({"model_type": "no_such_model"}, "no_such_model"),

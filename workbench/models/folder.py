@@ -205,10 +205,10 @@ def _check_numbers(folder: Path, config: Any, numbers: int) -> None:
 
     with torch.device("meta"):  # shapes without memory
         causal = AutoModelForCausalLM.from_config(config)
-    asked = sum(weight.numel() for weight in causal.parameters())
+    asked = sum(made.numel() for made in (*causal.parameters(), *causal.buffers()))
     if asked > 2 * numbers + _TOO_MANY:
         raise ModelError(
-            f"{quoted(str(folder))}: the configuration asks for {asked:,} weights, but its files hold "
+            f"{quoted(str(folder))}: the configuration asks for {asked:,} numbers, but its files hold "
             f"{numbers:,}: take config.json and weights from the same model"
         )
 

@@ -186,7 +186,7 @@ def _boot(name: str, causal: Any, tokenizer: Any, dtype: torch.dtype) -> Any:
         return TransformerBridge.boot_transformers(name, hf_model=causal, tokenizer=tokenizer, dtype=dtype)
     except (ValueError, NotImplementedError, RuntimeError, AttributeError, KeyError) as error:
         raise ModelError(
-            f"TransformerLens cannot bridge {causal.config.model_type} ({name}): "
+            f"TransformerLens cannot bridge {causal.config.model_type} ({quoted(name)}): "
             f"{_first_line(error)}; `workbench models` lists what is known to work"
         ) from error
 
