@@ -265,7 +265,7 @@ def test_weights_that_lie_are_refused(copied, lie):
         ({"num_key_value_heads": 0}, "num_key_value_heads is 0"),
         ({"hidden_size": ...}, "has no hidden_size"),
         ({"hidden_size": 10**13}, "model"),
-        ({"vocab_size": 10**9}, "asks for 64,000,"),
+        ({"vocab_size": 10**9}, "asks for 64,000,0"),
         ({"vocab_size": 319}, "another shape"),
         ({"vocab_size": -1}, "vocab_size is -1"),
         ({"model_type": "no_such_model"}, "no_such_model"),
@@ -366,6 +366,28 @@ class TestTokenizers:
         facts["model"] |= {"type": kind, "vocab": [] if kind == "Unigram" else {}, "unk_token": "?"}
         (folder / "tokenizer.json").write_text(json.dumps(facts))
         refused(folder, ".")
+
+    def test_a_template_with_an_unknown_token_is_refused(self, copied):
+        folder = copied("llama")
+        facts = json.loads((folder / "tokenizer.json").read_text())
+        facts["post_processor"]["special_tokens"] = {}
+        facts["post_processor"] = {"type": "Sequence", "processors": [facts["post_processor"]]}
+        (folder / "tokenizer.json").write_text(json.dumps(facts))
+        refused(folder, "tokenizer.json' is damaged: its template has '<s>'")
+
+    def test_one_that_panics_is_refused(self, copied):
+        folder = copied("llama")
+        facts = json.loads((folder / "tokenizer.json").read_text())
+        facts["model"]["continuing_subword_prefix"] = "long" * 100
+        (folder / "tokenizer.json").write_text(json.dumps(facts))
+        refused(folder, r"the tokenizer of '.*' is damaged \(.*copy it anew")
+
+    def test_one_that_is_random_is_refused(self, copied):
+        folder = copied("llama")
+        facts = json.loads((folder / "tokenizer.json").read_text())
+        facts["model"]["dropout"] = 0.1
+        (folder / "tokenizer.json").write_text(json.dumps(facts))
+        refused(folder, "at random")
 
     def test_a_folder_without_one_is_refused(self, copied):
         folder = copied("llama")

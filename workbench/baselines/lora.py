@@ -36,7 +36,13 @@ from workbench.baselines.lora_training import (
 from workbench.bundled import MODELS, resolved
 from workbench.errors import InputError, StoreError
 from workbench.models import TokenReader
-from workbench.models.load import read_causal, read_config, reported_errors, short_name
+from workbench.models.load import (
+    read_causal,
+    read_config,
+    read_tokenizer,
+    reported_errors,
+    short_name,
+)
 from workbench.models.quiet import quietly
 from workbench.models.weights import weights_digest
 from workbench.progress import Progress, silent
@@ -139,15 +145,13 @@ def _check(examples: Sequence[Question], dtype: torch.dtype) -> None:
 
 def _load(name: str, revision: str | None, dtype: torch.dtype) -> _Base:
     """Without running any code of a model's own, from safetensors."""
-    from transformers import AutoTokenizer
-
     if not name:
         raise InputError("no model to fine-tune: give a hub name or the folder of a checkpoint")
     with reported_errors(name), quietly():
         config = read_config(name, revision=revision, trust_remote_code=False)
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+        reader = read_tokenizer(name, revision=revision, trust_remote_code=False)
         causal = read_causal(name, config, "eager", revision=revision, trust_remote_code=False, dtype=dtype)
-    return _Base(causal, tokenizer, TokenReader(tokenizer))
+    return _Base(causal, reader.tokenizer, reader)
 
 
 def _digest(base: _Base, rows: Sequence[Row], settings: LoraSettings) -> str:

@@ -80,6 +80,7 @@ def check_settings(folder: Path) -> dict[str, Any]:
     if "config.json" not in names:
         raise ModelError(f"{quoted(str(folder))} is not a model directory: {_without_config(names)}")
     found = {name: _read_object(folder / name) for name in _JSON if name in names}
+    _check_template(folder / "tokenizer.json", found.get("tokenizer.json", {}).get("post_processor"))
     config = found["config.json"]
     weights = config.get("transformers_weights", WEIGHTS)
     if weights != WEIGHTS:
@@ -117,6 +118,27 @@ def _read_object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelError(f"{where}: it holds a {type(value).__name__} where an object belongs: copy it anew")
     return value
+
+
+def _check_template(path: Path, processor: Any) -> None:
+    """Refuse a template with tokens it does not define, at which the tokenizers library panics."""
+    if not isinstance(processor, dict):
+        return
+    for inner in _listed(processor.get("processors")):
+        _check_template(path, inner)
+    known = processor.get("special_tokens") or {}
+    for piece in (*_listed(processor.get("single")), *_listed(processor.get("pair"))):
+        token = piece.get("SpecialToken") if isinstance(piece, dict) else None
+        name = token.get("id") if isinstance(token, dict) else None
+        if isinstance(name, str) and name not in known:
+            raise ModelError(
+                f"{quoted(str(path))} is damaged: its template has {quoted(name)}, which it does not define: "
+                "copy it anew"
+            )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def check_shape(folder: Path | None, raw: dict[str, Any], config: Any) -> None:
@@ -183,10 +205,10 @@ def _check_numbers(folder: Path, config: Any, numbers: int) -> None:
 
     with torch.device("meta"):  # shapes without memory
         causal = AutoModelForCausalLM.from_config(config)
-    asked = sum(weight.numel() for weight in causal.parameters())
+    asked = sum(made.numel() for made in (*causal.parameters(), *causal.buffers()))
     if asked > 2 * numbers + _TOO_MANY:
         raise ModelError(
-            f"{quoted(str(folder))}: the configuration asks for {asked:,} weights, but its files hold "
+            f"{quoted(str(folder))}: the configuration asks for {asked:,} numbers, but its files hold "
             f"{numbers:,}: take config.json and weights from the same model"
         )
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from workbench.errors import ModelError, SiteError
+from workbench.errors import ModelError, SiteError, quoted
 from workbench.models.base import Batch, Forked, Hook, LanguageModel, ModelInfo
 from workbench.models.tokens import TokenReader
 from workbench.types import Site
@@ -184,7 +184,7 @@ def build_hooked(name: str, causal: Any, tokenizer: Any, dtype: torch.dtype, dev
     cls = hooked_transformer_class()
     if not covered(name, causal.config):
         raise ModelError(
-            f"HookedTransformer does not cover {causal.config.model_type} ({name}); from local "
+            f"HookedTransformer does not cover {causal.config.model_type} ({quoted(name)}); from local "
             f"directories it covers {', '.join(BY_CONFIG)}, and others by hub name: "
             'use backend="bridge"'
         )

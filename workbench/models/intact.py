@@ -16,8 +16,9 @@ def check_weights(name: str, causal: Any, report: dict[str, Any]) -> None:
     `report` is the loading info of transformers, which fills what is missing at random. A tied head and
     buffers that the model computes itself are no faults.
     """
-    buffers = {key for key, _ in causal.named_buffers()}
-    missing = [key for key in report["missing_keys"] if not REBUILT.search(key)]
+    learned = dict(causal.named_parameters())
+    buffers = dict(causal.named_buffers())
+    missing = [key for key in report["missing_keys"] if key in learned or not REBUILT.search(key)]
     unexpected = [
         key
         for key in report["unexpected_keys"]

@@ -73,10 +73,8 @@ def load_model(
     with reported_errors(name), quietly():
         config = read_config(name, revision=revision, trust_remote_code=trust_remote_code)
         kind = _dtype(dtype, place, config)
-        tokenizer = AutoTokenizer.from_pretrained(
-            name, revision=revision, trust_remote_code=trust_remote_code
-        )
-        reader = TokenReader(tokenizer)
+        reader = read_tokenizer(name, revision=revision, trust_remote_code=trust_remote_code)
+        tokenizer = reader.tokenizer
         causal = read_causal(
             name,
             config,
@@ -188,7 +186,7 @@ def _boot(name: str, causal: Any, tokenizer: Any, dtype: torch.dtype) -> Any:
         return TransformerBridge.boot_transformers(name, hf_model=causal, tokenizer=tokenizer, dtype=dtype)
     except (ValueError, NotImplementedError, RuntimeError, AttributeError, KeyError) as error:
         raise ModelError(
-            f"TransformerLens cannot bridge {causal.config.model_type} ({name}): "
+            f"TransformerLens cannot bridge {causal.config.model_type} ({quoted(name)}): "
             f"{_first_line(error)}; `workbench models` lists what is known to work"
         ) from error
 
@@ -203,6 +201,22 @@ def read_config(name: str, *, revision: str | None, trust_remote_code: bool) -> 
     return config
 
 
+def read_tokenizer(name: str, *, revision: str | None, trust_remote_code: bool) -> TokenReader:
+    """The tokenizer of a model, seen to read a text."""
+    try:
+        return TokenReader(
+            AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)
+        )
+    except BaseException as error:
+        # The tokenizers library raises a bare Exception where a file is wrong, and where it did not expect
+        # what it finds, a panic, which is no Exception.
+        if type(error) is not Exception and type(error).__name__ != "PanicException":
+            raise
+        raise ModelError(
+            f"the tokenizer of {quoted(name)} is damaged ({_first_line(error)}): copy it anew"
+        ) from error
+
+
 def read_causal(name: str, config: Any, attn: str | None, **options: Any) -> Any:
     """The Hugging Face model, whole and from safetensors.
 
@@ -214,13 +228,14 @@ def read_causal(name: str, config: Any, attn: str | None, **options: Any) -> Any
     # A wrong shape is reported with the rest, where it would be an error that names nothing.
     options["ignore_mismatched_sizes"] = True
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             name, attn_implementation=attn or "sdpa", **options
         )
     except ValueError as error:
         if attn is not None or "attention implementation" not in str(error):
             raise
-        model, report = AutoModelForCausalLM.from_pretrained(name, attn_implementation="eager", **options)
+        loaded = AutoModelForCausalLM.from_pretrained(name, attn_implementation="eager", **options)
+    model, report = loaded
     check_weights(name, model, report)
     return model.eval()
 
@@ -361,6 +376,6 @@ def _first_line(error: BaseException) -> str:
     """The first line of a message, and the second where the first only announces it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1]).rstrip(".")
-    known = isinstance(error, (OSError, ValueError, ImportError, RuntimeError))
-    kind = "" if text and known else type(error).__name__ + (": " if text else "")
+    told = isinstance(error, (OSError, ValueError, ImportError, RuntimeError)) or type(error) is Exception
+    kind = "" if text and told else type(error).__name__ + (": " if text else "")
     return kind + quoted(text, 300)[1:-1]

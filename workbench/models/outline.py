@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from workbench.bundled import MODELS, resolved
 from workbench.errors import ModelError
-from workbench.models.load import read_config, reported_errors
+from workbench.models.load import read_config, read_tokenizer, reported_errors
 from workbench.models.tokens import TokenReader
 
 
@@ -59,9 +59,6 @@ def _first(config: Any, *names: str) -> int | None:
 def _tokens(name: str, revision: str | None, trust_remote_code: bool) -> TokenReader | None:
     try:
         with reported_errors(name):
-            tokenizer = AutoTokenizer.from_pretrained(
-                name, revision=revision, trust_remote_code=trust_remote_code
-            )
-            return TokenReader(tokenizer)
+            return read_tokenizer(name, revision=revision, trust_remote_code=trust_remote_code)
     except ModelError:
         return None

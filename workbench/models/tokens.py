@@ -40,6 +40,11 @@ class TokenReader:
         if not tokenizer("a", add_special_tokens=False)["input_ids"]:
             # Where its files are missing, a tokenizer may be made all the same: an empty one.
             raise ModelError("the tokenizer knows no letters: its files are missing or empty")
+        if getattr(getattr(getattr(tokenizer, "backend_tokenizer", None), "model", None), "dropout", None):
+            raise ModelError(
+                "the tokenizer leaves out merges at random (dropout), so a text has other tokens each time: "
+                'set "dropout" to null in tokenizer.json'
+            )
         self.prefix = _leading_tokens(tokenizer)
         self.special = frozenset(tokenizer.all_special_ids) | frozenset(self.prefix)
         pad = tokenizer.pad_token_id
