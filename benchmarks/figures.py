@@ -15,8 +15,9 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from made_tables import made, write
 
-from workbench.figures import FIGURES, read_run
+from workbench.figures import FIGURES, join_runs
 from workbench.figures.writing import write_figures
+from workbench.results import open_run
 
 LAYERS, PAIRS = 32, 8
 LIMIT = 30.0
@@ -27,7 +28,7 @@ def main() -> int:
     """Time every kind by itself and all together."""
     console, table = Console(), Table("kind", "seconds", "CPU seconds", "files", title=f"{LAYERS} × {PAIRS}")
     with tempfile.TemporaryDirectory() as folder:
-        run = read_run(write(Path(folder) / "run", made(LAYERS, PAIRS)))
+        run = join_runs(open_run(write(Path(folder) / "run", made(LAYERS, PAIRS))))
         write_figures(run, Path(folder) / "warm", formats=("png",), only="gap")  # fonts are looked up once
         seconds = processor = 0.0
         for kind in FIGURES:

@@ -1,18 +1,21 @@
 """Public names are there, whatever was imported before them."""
 
-import subprocess
 import sys
 
+import forked
 import pytest
 
-CALL = "import workbench as wb; {before}; assert callable(wb.capture), wb.capture; print(wb.capture)"
+
+def call_after(before):
+    assert "workbench" not in sys.modules
+    exec(f"import workbench as wb; {before}; assert callable(wb.capture), wb.capture")
 
 
 @pytest.mark.parametrize(
     "before", ["pass", "from workbench.capture import Activations", "from workbench.study import Study"]
 )
 def test_capture_can_be_called_after_any_import(before):
-    subprocess.run([sys.executable, "-c", CALL.format(before=before)], check=True, capture_output=True)
+    assert forked.run(call_after, before)[0]
 
 
 def test_every_public_name_is_found():

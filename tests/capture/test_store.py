@@ -3,12 +3,9 @@
 import json
 import logging
 import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 import torch
@@ -178,50 +175,26 @@ def test_an_interrupted_capture_goes_on_where_it_stopped(tmp_path, passes):
     assert rest.digest == whole.digest
 
 
-_CHILD = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-import torch
-torch.set_num_threads(1)
-from tiny_models import sentences
-from workbench.capture import capture
-from workbench.models import load_model
-from workbench.text import ParallelText
-text = ParallelText({{"en": sentences(300, 40, seed=5), "sw": sentences(300, 40, seed=6)}})
-model = load_model({model!r})
-Path({store!r}).mkdir(exist_ok=True)
-print("ready", flush=True)
-print(capture(model, text, store={store!r}, batch_tokens=128).digest)
-"""
-
-
-def run_child(store: Path, kill_after: float | None = None) -> tuple[str | None, float]:
-    """The digest a capture in its own process ends with (None if killed), and how long it took."""
-    tests = str(Path(__file__).parent.parent)
-    code = _CHILD.format(tests=tests, model=str(tiny_path("llama")), store=str(store))
-    command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        start = time.perf_counter()
-        if kill_after is not None:
-            time.sleep(kill_after)
-            child.send_signal(signal.SIGKILL)
-        rest = child.stdout.read().split()
-    return (rest[0] if child.returncode == 0 else None), time.perf_counter() - start
+def capture_into(store: Path, folder: Path) -> None:
+    """A capture that takes a while; its digest is left beside the store."""
+    text = ParallelText({"en": sentences(300, 40, seed=5), "sw": sentences(300, 40, seed=6)})
+    found = capture(load_model(folder), text, store=store, batch_tokens=128)
+    store.with_suffix(".digest").write_text(found.digest)
 
 
 def test_killed_at_any_point_a_capture_ends_in_the_same_result(tmp_path):
-    digest, took = run_child(tmp_path / "whole")
-    assert digest is not None and len(digest) == 64
+    model = tiny_path("llama")
+    ended, took = forked.run(capture_into, tmp_path / "whole", model)
+    digest = (tmp_path / "whole.digest").read_text()
+    assert ended and len(digest) == 64
     rng = random.Random(7)
     killed = 0
     for number in range(count(4, 20)):
         store = tmp_path / f"killed-{number}"
         for _ in range(rng.randint(1, 3)):  # up to three times over, at ever new points
-            killed += run_child(store, kill_after=rng.uniform(0, took))[0] is None
-        assert run_child(store)[0] == digest
+            killed += not forked.run(capture_into, store, model, kill_after=rng.uniform(0, took))[0]
+        assert forked.run(capture_into, store, model)[0]
+        assert store.with_suffix(".digest").read_text() == digest
     assert killed >= count(3, 15), "the kills came too late to mean anything"
 
 

@@ -2,42 +2,23 @@
 
 import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
+import forked
+import torch
 from counts import count
 from organism_models import FAR, MAIN, tiny_organism
 
-_START = """
-import sys, torch
-torch.set_num_threads(1)
 from workbench.cli import main
-import workbench.study, workbench.organism, transformers  # loaded before the clock starts
-print("ready", flush=True)
-sys.exit(main(sys.argv[1:]))
-"""
 
 
-def diagnose(out: Path, kill_after: float | None = None) -> tuple[bool, float]:
-    """Whether it came to its end, in a process of its own, and how long it took."""
-    folder = tiny_organism().folder
-    task = f"choices:{folder / 'tasks' / 'exact.tsv.gz'},choices:{folder / 'tasks' / 'two-choice.tsv.gz'}"
-    options = ["--text", folder / "parallel.tsv.gz", "--task", task, "--pair", f"{FAR}-{MAIN}"]
+def diagnose(out: Path, organism: Path) -> None:
+    """One pair, two tasks of a few items."""
+    torch.set_num_threads(1)
+    task = f"choices:{organism / 'tasks' / 'exact.tsv.gz'},choices:{organism / 'tasks' / 'two-choice.tsv.gz'}"
+    options = ["--text", organism / "parallel.tsv.gz", "--task", task, "--pair", f"{FAR}-{MAIN}"]
     options += ["--held-out", "0.4", "--quick", "--anyway", "--batch-size", "4", "--out", out]
-    command = [sys.executable, "-c", _START, "diagnose", folder, *options]
-    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"ready\n"
-        start = time.perf_counter()
-        if kill_after is not None:
-            time.sleep(kill_after)
-            child.send_signal(signal.SIGKILL)
-        _, errors = child.communicate()
-    assert child.returncode in (0, -signal.SIGKILL), errors.decode()
-    return child.returncode == 0, time.perf_counter() - start
+    assert main(["diagnose", *map(str, [organism, *options])]) == 0
 
 
 def results(folder: Path) -> dict[str, bytes]:
@@ -51,17 +32,18 @@ def results(folder: Path) -> dict[str, bytes]:
 
 
 def test_killed_at_any_point_it_ends_in_the_same_tables(tmp_path):
-    whole, took = diagnose(tmp_path / "whole")
+    organism = tiny_organism().folder
+    whole, took = forked.run(diagnose, tmp_path / "whole", organism)
     expected = results(tmp_path / "whole")
     assert whole and len([name for name in expected if name.endswith("sweep.parquet")]) == 3
     rng, killed = random.Random(11), 0
     while killed < count(1, 20):
         out = tmp_path / f"killed-{killed}"
-        ended, seconds = diagnose(out, kill_after=rng.uniform(0, took))
+        ended, seconds = forked.run(diagnose, out, organism, kill_after=rng.uniform(0, took))
         if ended:  # the kill came too late: the machine has less to do now than before
             took = min(took, seconds)
             shutil.rmtree(out)
             continue
         killed += 1
-        assert diagnose(out)[0]
+        assert forked.run(diagnose, out, organism)[0]
         assert results(out) == expected, f"kill {killed}"

@@ -97,6 +97,22 @@ def test_both_sets_are_dev_and_test_as_published(tmp_path):
     assert only.name == "xcopa-test" and len(only.all) == 6
 
 
+def test_a_set_that_a_language_lacks_is_left_out(tmp_path):
+    for language in ("et", "sw"):
+        write(tmp_path, language, eight())
+    write(tmp_path, "et", eight()[:6], part="test")
+    copa(tmp_path / "copa-dev.xml")
+    for asked in (None, ["sw", "en"], ["est", "swh"]):
+        task = read_task(f"xcopa:{tmp_path}", languages=asked)
+        assert task.name == "xcopa-val" and "test left out: no file of it for sw" in task.notes
+        assert [len(task.examples("sw", split)) for split in ("dev", "test")] == [4, 4]
+    both = read_task(f"xcopa:{tmp_path}", languages=["et"])
+    assert both.name == "xcopa" and not any("left out" in note for note in both.notes)
+    assert [len(both.examples("et", split)) for split in ("dev", "test")] == [8, 6]
+    (tmp_path / "val.et.jsonl").unlink()  # neither set is whole now: both are kept
+    assert [len(read_xcopa(tmp_path).examples("et", split)) for split in ("dev", "test")] == [0, 6]
+
+
 def test_seeds_deal_the_same_items_in_every_language(tmp_path):
     for language in ("et", "sw", "zh"):
         write(tmp_path, language, eight())
@@ -196,7 +212,7 @@ def test_where_there_is_nothing_the_message_says_what_is_looked_for(tmp_path):
 def test_the_published_files(shared_data):
     task = read_task(f"xcopa:{shared_data / 'xcopa'}")
     assert task.languages == ("en", *"et ht id it qu sw ta th tr vi zh".split())
-    assert "items mended: id 5, it 5, sw 6, th 52, tr 52" in task.notes[0]
+    assert "items mended: id 5, it 5, sw 6, th 52, tr 52" in " ".join(task.notes)
     dev, test = (task.examples("sw", split) for split in ("dev", "test"))
     assert (len(dev), len(test)) == (50, 50) and not {e.id for e in dev} & {e.id for e in test}
     for language in task.languages:
@@ -205,6 +221,16 @@ def test_the_published_files(shared_data):
     english = next(e for e in task.all if e.id == "val-0" and e.language == "en")
     assert english.prompt == "The man turned on the faucet so"
     assert english.choices[english.answer] == " Water flowed from the spout."
+
+
+def test_the_published_test_files(shared_data):
+    if not (shared_data / "xcopa" / "test.id.jsonl").is_file():
+        pytest.skip("no test files of XCOPA beside the repository")
+    task = read_task(f"xcopa:{shared_data / 'xcopa'}", languages=["id", "en"])
+    assert task.name == "xcopa"
+    for split, n in (("dev", 100), ("test", 500)):
+        items = task.examples("id", split)
+        assert len(items) == n and same_items(items, task.examples("en", split))
 
 
 def test_the_published_files_agree_without_english(shared_data, tmp_path):

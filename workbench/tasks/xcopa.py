@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.errors import InputError, TextError, quoted
+from workbench.languages import canonical
 from workbench.reading import read_lines, user_path
-from workbench.tasks.base import ChoiceTask, SplitName
+from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.copa import Connectors, CopaItem, Wording
 from workbench.tasks.prompts import Template, halves
 from workbench.tasks.records import by_language, find_files, number_in, one_of, read_objects, text_in
@@ -38,20 +39,19 @@ def read_xcopa(
     template: Template = Wording.template,
     choice: Template = Wording.choice,
     connectors: Connectors | None = None,
+    languages: Iterable[str] | None = None,
 ) -> ChoiceTask:
     """Read `val.<language>.jsonl` and `test.<language>.jsonl` from a folder, or by the beginning of names.
 
     `english` is COPA's XML file (or the folder of copa-dev.xml and copa-test.xml); without one, it is looked
     for in the folder and in a folder beside it whose name starts with `copa`. Validation items are dev
     and test items are test; with only one of the two, the seed cuts it into a dev and a test half, and the
-    task is called xcopa-val or xcopa-test.
+    task is called xcopa-val or xcopa-test. A set that some of `languages` lack is left out.
     """
-    files = find_files(path, _FILES, "xcopa")
     wording = Wording(template, choice, connectors)
-    parts = [part for part in _FIRST if any(match["split"] == part for _, match in files)]
-    examples, notes = [], []
-    for part in parts:
-        found = by_language([file for file in files if file[1]["split"] == part])
+    parts, notes = _parts(find_files(path, _FILES, "xcopa"), languages)
+    examples: list[Example] = []
+    for part, found in parts.items():
         sides = {language: _read(file, language, part) for language, file in found.items()}
         _check_whole(sides, found)
         if "en" not in sides:
@@ -68,8 +68,26 @@ def read_xcopa(
             notes.append(f"{part} cut into a dev and a test half with seed {seed}")
         for side in sides.values():
             examples += [item.example(wording, split_of[item.id]) for item in side.values()]
-    name = "xcopa" if len(parts) > 1 else f"xcopa-{parts[0]}"
+    name = "xcopa" if len(parts) > 1 else f"xcopa-{next(iter(parts))}"
     return ChoiceTask(name, tuple(examples), tuple(notes))
+
+
+def _parts(
+    files: list[tuple[Path, re.Match[str]]], languages: Iterable[str] | None
+) -> tuple[dict[str, dict[str, Path]], list[str]]:
+    """The files of val and test by language, without a set that a language (of all, or of these) lacks."""
+    named = {part: [file for file in files if file[1]["split"] == part] for part in _FIRST}
+    parts = {part: by_language(found) for part, found in named.items() if found}
+    has = {language for found in parts.values() for language in found}
+    # English comes from COPA, so XCOPA has no file of it.
+    asked = has if languages is None else has & set(map(canonical, languages))
+    lacking = {part: sorted(asked - found.keys() - {"en"}) for part, found in parts.items()}
+    whole = {part: found for part, found in parts.items() if not lacking[part]}
+    if not whole:
+        return parts, []
+    return whole, [
+        f"{part} left out: no file of it for {' '.join(lost)}" for part, lost in lacking.items() if lost
+    ]
 
 
 def _read(path: Path, language: str, part: str) -> Side:

@@ -1,0 +1,33 @@
+"""Processes that start at once and can be killed: forked from one that has loaded torch and what comes with it."""
+
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing import get_context
+from typing import Any
+
+_LOADED = ["torch", "transformers", "transformer_lens", "pandas", "pyarrow.parquet", "scipy.stats", "pytest"]
+"""The workbench is not among them: its import is a part of what is tried."""
+_context = get_context("forkserver")
+_context.set_forkserver_preload(_LOADED)
+
+
+def run(
+    function: Callable[..., None], *arguments: Any, kill_after: float | None = None
+) -> tuple[bool, float]:
+    """Whether a function came to its end in a process of its own, and the seconds it took."""
+    ready = _context.Event()
+    child = _context.Process(target=_begin, args=(ready, function, *arguments))
+    child.start()
+    assert ready.wait(120)
+    start = time.perf_counter()
+    child.join(kill_after)
+    child.kill()
+    child.join()
+    assert child.exitcode in (0, -signal.SIGKILL), f"it failed with exit code {child.exitcode}"
+    return child.exitcode == 0, time.perf_counter() - start
+
+
+def _begin(ready: Any, function: Callable[..., None], *arguments: Any) -> None:
+    ready.set()
+    function(*arguments)
