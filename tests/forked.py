@@ -1,4 +1,4 @@
-"""Processes that start at once and can be killed: forked from one that has loaded torch and what comes with it."""
+"""Processes that start at once and can be killed: forked from one that has loaded torch already."""
 
 import signal
 import time

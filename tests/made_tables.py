@@ -245,7 +245,8 @@ def comparison(pairs, few=False):
             if few and name not in FEW_COMPARED:
                 continue
             rows.append(
-                about(pair, name, split="test", task="lookup") | _compared(name, (place * 7 + at) % 19)
+                about(pair, name, split="test", who="method", task="lookup")
+                | _compared(name, (place * 7 + at) % 19)
             )
     counts = dict.fromkeys(("n", "parameters", "fit_tokens", "pairs", "labels", "translations"), "Int64")
     return frame(rows).astype({"holm_verdict": "string", "noninferior": "boolean"} | counts)

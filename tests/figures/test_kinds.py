@@ -11,7 +11,7 @@ import pytest
 from made_tables import made
 
 from workbench.align import CONTROLS as ALIGN_CONTROLS
-from workbench.errors import InputError
+from workbench.errors import InputError, StoreError
 from workbench.figures import FIGURES, NothingToShow, join_runs, make_spec, to_latex, to_markdown
 from workbench.figures.frames import CONTROLS
 from workbench.figures.tables_out import blocks
@@ -329,12 +329,12 @@ def test_cautions_of_a_run_stand_below_every_figure(tmp_path, frames):
 
 
 def test_a_folder_without_tables_and_a_damaged_table_are_named(tmp_path):
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="there is no folder"):
         join_runs(open_run(tmp_path / "none"))
-    with pytest.raises(InputError, match="holds no table of a run"):
+    with pytest.raises(InputError, match="holds no run"):
         join_runs(open_run(tmp_path))
     (tmp_path / "fit.parquet").write_bytes(b"not a table")
-    with pytest.raises(InputError, match=r"fit\.parquet cannot be read as a table"):
+    with pytest.raises(StoreError, match=r"fit\.parquet is damaged"):
         join_runs(open_run(tmp_path))
 
 

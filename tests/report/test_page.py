@@ -279,8 +279,7 @@ def test_the_report_of_a_real_study(real):
         here = grid[grid.layer == int(layer)]
         assert [number(row[3]) for row in tables[0]["rows"]] == pytest.approx(here.gain.tolist(), abs=0.00051)
     assert open_run(folder).parts[0].missing == []
-    items = pd.read_parquet(folder / "items.parquet")
-    assert set(items.split) == {"dev", "test"}
+    assert set(open_run(folder).parts[0].items.split) == {"dev", "test"}
     if result.headline.choice.layer is not None:
         assert f"{result.headline.verdict.gained:,} test item" in root.text
 
@@ -365,20 +364,20 @@ def test_a_patch_at_all_layers_at_once_is_no_cell(tmp_path):
 def test_a_wrong_folder_is_one_clear_line(tmp_path, alone):
     with pytest.raises(InputError, match="there is no folder"):
         open_run(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="holds no study"):
+    with pytest.raises(InputError, match="holds no run"):
         open_run(tmp_path)
     folder = tmp_path / "run"
     shutil.copytree(alone[0], folder)
     pd.DataFrame({"x": [1]}).to_parquet(folder / "fit.parquet")
     with pytest.raises(InputError, match=r"fit\.parquet is not the table fit of a study: .*'layer'"):
-        open_run(folder)
+        to_html(open_run(folder))
     (folder / "fit.parquet").write_bytes(b"no table")
     with pytest.raises(StoreError, match=r"fit\.parquet is damaged"):
-        open_run(folder)
+        to_html(open_run(folder))
     (folder / "fit.parquet").unlink()
     (folder / "manifest.json").write_text(json.dumps([1]))
     with pytest.raises(StoreError, match=r"manifest\.json is damaged"):
-        open_run(folder)
+        to_html(open_run(folder))
 
 
 def test_32_layers_and_8_pairs_stay_under_6_megabytes(tmp_path):

@@ -66,7 +66,7 @@ def test_a_site_with_nothing_to_compare_is_flagged_and_stops_nothing(study):
         for code, one in states.captured.items()
     }
     table = study.alignment.similarity_table(replace(states, captured=flat))
-    embed = table[table.site == "embed"].set_index("aligner")
+    embed = table[table.site == "embed"].set_index("measure")
     assert embed.value.isna()["cka"] and "equal" in embed.note["cka"]
     others = table[table.site != "embed"]
     assert others.value.notna().all() and (others.note == "").all() and len(rows) == others.n.iloc[0]

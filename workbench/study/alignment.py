@@ -42,6 +42,10 @@ class Alignment:
     settings: Settings = field(default_factory=Settings)
     progress: Progress = silent
 
+    def __post_init__(self) -> None:
+        # Which sentences are held out must not depend on what other languages say.
+        self.text = self.text.only([self.source, self.target])
+
     @property
     def pair(self) -> str:
         """Source and target, as tables name them."""

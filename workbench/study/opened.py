@@ -44,8 +44,8 @@ class Run(RunFolder):
         progress: Progress = silent,
     ) -> Study:
         """One study, by pair and task where there are several."""
-        part = self._part(pair, task)
         studies = self.diagnosis(model, progress=progress).studies
+        part = self._part(pair, task)
         return next(one for one in studies if (one.pair, one.task.name) == (part.pair, part.task))
 
     def diagnosis(

@@ -69,6 +69,7 @@ class Study:
     def __post_init__(self) -> None:
         self.folder = Path(self.folder)
         check_names(self.settings)
+        self.text = self.text.only([self.source, self.target])
         self.alignment = Alignment(
             self.model,
             self.text,

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from workbench.bundled import cautions
-from workbench.errors import InputError, StoreError
+from workbench.errors import InputError, StoreError, quoted
 from workbench.models import LanguageModel
 from workbench.results import COLUMNS, SPECIFICATION, VERSION, claim, is_ours, read_table, write_tables
 from workbench.settings import Settings
@@ -72,6 +72,9 @@ class Specification:
         """From what is at hand, with today's threads and versions."""
         languages = list(dict.fromkeys(code for pair in pairs for code in pair))
         kept = tuple(_at_hand(task, languages) for task in tasks)
+        for task in kept:
+            if Path(task.name).is_absolute() or ".." in Path(task.name).parts:
+                raise InputError(f"the name of a task is also that of a folder: {quoted(task.name)} is none")
         if len({task.name for task in kept}) < len(kept):
             raise InputError(f"two tasks have one name: {', '.join(task.name for task in kept)}")
         made = dict(_versions())
