@@ -161,7 +161,7 @@ def test_tables_keep_to_the_terminal_and_cut_no_name(capsys, given, tmp_path, mo
     ("arguments", "message"),
     [
         (("--grid", "cka_debised"), "did you mean 'cka_debiased'"),
-        (("--null", "-1"), "give 0 or more"),
+        (("--null", "-1"), "--null is -1: give a whole number of at least 0"),
         (("--task", "choices:nowhere.tsv"), "nowhere.tsv"),
         (("--task", "starter", "--pairs", f"{FAR}-{MAIN}"), f"no '{FAR}'"),
     ],
@@ -177,7 +177,7 @@ def test_what_cannot_be_measured_is_said_before_anything_is_run(capsys, given, t
     [
         (("--curve", "--sizes", "many"), "whole numbers"),
         (("--curve", "--sizes", "10,400"), "400 pairs: there are 24"),
-        (("--curve", "--draws", "0"), "0 draws"),
+        (("--curve", "--draws", "0"), "--draws is 0: give a whole number of at least 1"),
         (("--pairs", f"{FAR}-x-man"), "no pair"),
         (("--pairs", FAR), "no pair"),
         (("--target", "fr"), "not among the languages"),

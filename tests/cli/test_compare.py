@@ -17,7 +17,7 @@ from workbench.errors import InputError
         (["nowhere"], "nowhere is no study: nowhere/study.toml is missing"),
         (["organism", "--methods", "shots_won"], "unknown method 'shots_won': did you mean 'shots_own'?"),
         (["organism", "--shots", "0.5"], "--shots 0.5: give whole numbers from 1 up"),
-        (["organism", "--seeds", "0"], "--seeds must be at least 1, not 0"),
+        (["organism", "--seeds", "0"], "--seeds is 0: give a whole number of at least 1"),
         (["organism", "--templates", "{tmp}/t.txt"], "t.txt:2: 'Answer:' lacks {prompt}"),
         (["organism", "--translations", "{tmp}/none.tsv"], "none.tsv"),
         (["organism", "--on-top", "inkline_paper"], "did you mean 'incline_paper'?"),

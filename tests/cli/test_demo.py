@@ -35,7 +35,7 @@ def test_one_language_end_to_end_and_again(small, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--threads", "0"], "--threads must be at least 1, not 0"),
+        (["--threads", "0"], "--threads is 0: give a whole number"),
         (["--source", "x-main"], "x-main is the main language"),
         (["--source", "x-poor-fra"], "x-poor-far"),
     ],

@@ -16,7 +16,7 @@ from workbench.generate.table import COLUMNS, SUMMARY
             ["organism", "--methods", "class_bench"],
             "unknown method 'class_bench': did you mean 'clas_bench'?",
         ),
-        (["organism", "--tokens", "0"], "a text needs at least one token; 0 asked for"),
+        (["organism", "--tokens", "0"], "--tokens is 0: give a whole number of at least 1"),
         (["organism", "--prompts", "3"], "give 4 at least, not 3"),
         (["organism", "--pairs", "x-rich-far"], "no pair 'x-rich-far'"),
         (

@@ -68,13 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure and print the curves."""
-    from workbench.errors import InputError
     from workbench.measure import METRICS
     from workbench.study.similarity import named_metric
     from workbench.tasks import read_task
 
-    if options.null < 0 or options.blocks < 0:
-        raise InputError("--null and --blocks are numbers of draws and blocks: give 0 or more")
     if options.grid is not None:
         named_metric(options.grid)
     task = None if options.task is None else read_task(options.task, splits=["dev"])

@@ -277,10 +277,13 @@ def whole_numbers(value: str, option: str) -> tuple[int, ...]:
     """`1,2` → (1, 2), each at least 1."""
     from workbench.errors import InputError
 
-    found = numbers(value, option)
-    if not found or not all(n >= 1 and n == int(n) for n in found):
-        raise InputError(f"{option} {value}: give whole numbers from 1 up")
-    return tuple(map(int, found))
+    try:
+        found = [int(part) for part in names(value) or []]
+    except ValueError:
+        found = []
+    if not found or not all(1 <= n <= _LARGEST for n in found):
+        raise InputError(f"{option} {value}: give whole numbers from 1 up, such as 1,2")
+    return tuple(found)
 
 
 def site_names(options: argparse.Namespace) -> Any:
