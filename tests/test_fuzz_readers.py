@@ -42,7 +42,7 @@ TOKENS = [
         b"\n",
         b"\r\n",
         b"\t",
-        b"\t" * 20_000,
+        b"\t" * 50_000,
         b'"',
         b"'",
         b"\\",
@@ -399,8 +399,8 @@ def test_a_bomb_is_not_unpacked(
 
 
 def test_a_file_that_is_too_large_or_too_wide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wide = "\t".join(["sw", "en", *(f"c{i}" for i in range(1_000_000))])
-    for name in ("t.tsv", "quiz.tsv", "t.csv"):
+    for name, n in (("t.tsv", 1_000_000), ("quiz.tsv", 20_000), ("t.csv", 20_000)):
+        wide = "\t".join(["sw", "en", *(f"c{i}" for i in range(n))])
         (tmp_path / name).write_text(wide.replace("\t", "," if name.endswith("csv") else "\t"))
         with pytest.raises(TextError, match="a table has at most 10000 columns"):
             read_choices(tmp_path / name) if name == "quiz.tsv" else read(tmp_path / name)
@@ -418,7 +418,7 @@ def test_a_file_that_is_too_large_or_too_wide(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        ('[template]\nsw = ["a", "b"]', "the template for 'sw' is"),
+        ('[template]\nsw = ["a", "b"]\nen = ["a"]', "the template for 'en' is"),
         ('[seed]\nsw = "1"', "no option 'seed'"),
         ("x = " + "[" * 3000, "is not TOML"),
         ("x = " + HUGE, "is not TOML"),
