@@ -8,6 +8,8 @@ from typing import Any
 
 from workbench.baselines.translations import read_translations
 from workbench.claims.scale import read_scale
+from workbench.doctor import Report, check_fields, is_benchmark
+from workbench.reading import files_in, user_path
 from workbench.tasks import TASKS
 from workbench.tasks.prompts import read_prompts
 from workbench.tasks.sib200 import TOPICS
@@ -72,6 +74,12 @@ def _xcopa() -> list[dict[str, object]]:
         }
         for i in range(N)
     ]
+
+
+def _doctor(path: str | Path) -> Report:
+    folder = user_path(path)
+    inside = files_in(folder) if folder.is_dir() else [folder]
+    return check_fields([file for file in inside if is_benchmark(file)])
 
 
 def _xquad(code: str) -> str:
@@ -291,11 +299,12 @@ TASK_FILES: dict[str, Small] = {
 """The formats of `workbench.tasks.read_task`."""
 
 OTHERS: dict[str, Small] = {
+    "doctor": Small(
+        {**{f"val.{code}.jsonl": jsonl(_xcopa()) for code in ("sw", "et", "tr")}, "copa-dev.xml": _copa(401)},
+        _doctor,
+    ),
     "prompts": Small(
-        {
-            "p.toml": '[template]\nsw = "Swali: {question}"\nen = "Q: {question}"\n'
-            '[words]\nsw = ["La", "Ndiyo"]\n'
-        },
+        {"p.toml": '[template]\nsw = "Swali: {question}"\nen = "Q:"\n[words]\nsw = ["La", "Ndiyo"]\n'},
         read_prompts,
         "p.toml",
     ),

@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ TOKENS = [
         b"\n",
         b"\r\n",
         b"\t",
-        b"\t" * 20_000,
+        b"\t" * 50_000,
         b'"',
         b"'",
         b"\\",
@@ -276,8 +277,8 @@ def encoded(small: Small) -> Files:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    datasets = pytest.importorskip("datasets")
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    if find_spec("datasets"):
+        monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
 
 
 def test_every_format_is_here() -> None:
@@ -287,6 +288,8 @@ def test_every_format_is_here() -> None:
 
 def fuzz(name: str, folder: Path, rounds: int, seed: int = 0) -> None:
     small = SMALL[name]
+    if name in SLOW:
+        pytest.importorskip("datasets", reason="the library datasets is not installed")
     assert small.read(lay(folder, encoded(small)) / small.path)  # what is whole is read
     for number in range(rounds):
         files = mutated(encoded(small), random.Random(f"{name} {seed} {number}"))
@@ -370,10 +373,10 @@ def test_what_is_no_file_in_place_of_one(name: str, tmp_path: Path) -> None:
                 os.mkfifo(target)
             elif kind == "socket":
                 listener = socket.socket(socket.AF_UNIX)
-                monkey = os.getcwd()
+                before = os.getcwd()
                 os.chdir(target.parent)  # an address may have about a hundred bytes
                 listener.bind(target.name)
-                os.chdir(monkey)
+                os.chdir(before)
             elif kind == "folder":
                 target.mkdir()
             else:
@@ -399,8 +402,8 @@ def test_a_bomb_is_not_unpacked(
 
 
 def test_a_file_that_is_too_large_or_too_wide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wide = "\t".join(["sw", "en", *(f"c{i}" for i in range(1_000_000))])
-    for name in ("t.tsv", "quiz.tsv", "t.csv"):
+    for name, n in (("t.tsv", 1_000_000), ("quiz.tsv", 20_000), ("t.csv", 20_000)):
+        wide = "\t".join(["sw", "en", *(f"c{i}" for i in range(n))])
         (tmp_path / name).write_text(wide.replace("\t", "," if name.endswith("csv") else "\t"))
         with pytest.raises(TextError, match="a table has at most 10000 columns"):
             read_choices(tmp_path / name) if name == "quiz.tsv" else read(tmp_path / name)
@@ -418,7 +421,7 @@ def test_a_file_that_is_too_large_or_too_wide(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        ('[template]\nsw = ["a", "b"]', "the template for 'sw' is"),
+        ('[template]\nsw = ["a", "b"]\nen = ["a"]', "the template for 'en' is"),
         ('[seed]\nsw = "1"', "no option 'seed'"),
         ("x = " + "[" * 3000, "is not TOML"),
         ("x = " + HUGE, "is not TOML"),

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import unicodedata
+import xml.etree.ElementTree as ElementTree
 import zlib
 from collections.abc import Iterator
 from itertools import islice
@@ -169,6 +170,21 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             if not isinstance(record, dict):
                 raise TextError("is not a JSON object: write one object a line", path, number)
             yield number, record
+
+
+def copa_items(path: Path) -> list[tuple[int, ElementTree.Element]]:
+    """Read COPA's XML: each item with the number of its line. Entities of its own are not expanded."""
+    text = "\n".join(read_lines(path))
+    if "<!ENTITY" in text:  # one could stand for gigabytes
+        raise TextError("declares an entity, which is not read: it is not COPA", path)
+    try:
+        found = list(ElementTree.fromstring(text).iter("item"))
+    except ElementTree.ParseError as error:
+        raise TextError(f"is not XML ({error}): fetch it again", path, error.position[0]) from error
+    lines = [number for number, line in enumerate(text.split("\n"), 1) if "<item" in line]
+    if not found or len(lines) != len(found):
+        raise TextError("is not COPA: its items are <item id= asks-for= most-plausible-alternative=>", path)
+    return list(zip(lines, found, strict=True))
 
 
 def canonical_in(path: Path, code: str, line: int | None = None) -> str:

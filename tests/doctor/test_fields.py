@@ -84,3 +84,20 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert {"overlap", "shift"} <= set(kinds)
     assert run(tmp_path / "bad", "--against", "starter") == 1
     assert "shift" in capsys.readouterr().out
+
+
+def test_a_field_that_the_reference_lacks_is_left_to_the_majority(tmp_path: Path) -> None:
+    files = [write(tmp_path, code, ["cause"] * 20, [0] * 20) for code in ("sw", "et", "tr")]
+    english = tmp_path / "val.en.jsonl"
+    english.write_text("".join(json.dumps({"idx": i, "label": 0}) + "\n" for i in range(20)))
+    write(tmp_path, "tr", ["cause"] * 19 + ["effect"], [0] * 20)
+    [found] = check_fields([*files, english]).alarms
+    assert (found.languages, found.rows) == (("tr",), [19]) and "question" in found.evidence
+
+
+@pytest.mark.parametrize("ids", [[[1]], [{}], [1.5]])
+def test_an_item_without_a_proper_name_is_named(tmp_path: Path, ids: list[object]) -> None:
+    path = tmp_path / "val.sw.jsonl"
+    path.write_text("".join(json.dumps({"idx": i, "label": 0}) + "\n" for i in ids))
+    with pytest.raises(InputError, match=r"val\.sw\.jsonl:1: 'idx' is .*not a text or a number"):
+        check_fields([path, path])

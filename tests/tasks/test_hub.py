@@ -1,6 +1,7 @@
 """The same benchmarks by way of `datasets`: local copies of data sets give what the makers' files give."""
 
 import json
+import os
 
 import pytest
 
@@ -129,6 +130,28 @@ def test_rows_become_their_makers_files(tmp_path, name):
         assert task.all[0].group == task.all[2].group != task.all[3].group
     if name == "pawsx":
         assert task.all[1].prompt == '"A 1", right?' and task.all[1].choices[0] == " No, B b."
+
+
+@pytest.mark.parametrize("name", [*ROWS, "xquad", "mkqa", "belebele"])
+@pytest.mark.parametrize("row", [{"x": 1}, {"answers": [1], "question": 1, "context": 1, "label": "x"}])
+def test_rows_of_another_data_set_are_refused(tmp_path, name, row):
+    source = HUB[name]
+    codes = [source.together] if source.together else (source.codes or "swh_Latn eng_Latn").split()
+    copy_of(
+        tmp_path / "copy", dict.fromkeys(codes, dict.fromkeys(source.files, [row] * 2)), source.prefix + "{}"
+    )
+    with pytest.raises(InputError) as error:
+        read_task(f"hub:{name}:{tmp_path / 'copy'}")
+    assert str(tmp_path / "copy") in str(error.value)
+
+
+def test_a_pipe_in_a_copy_is_not_waited_for(tmp_path):
+    copy_of(tmp_path / "copy", {"en": {"test": ROWS["mgsm"]}})
+    file = tmp_path / "copy" / "en" / "test.jsonl"
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(InputError, match="it is a pipe"):
+        read_task(f"hub:mgsm:{tmp_path / 'copy'}")
 
 
 def test_xquad_is_put_together_again(tmp_path, shared_data):

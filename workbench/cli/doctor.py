@@ -61,12 +61,13 @@ def run(options: argparse.Namespace) -> int:
 def _sorted(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
     """Parallel texts, each once, and the files of a benchmark (also those of a folder)."""
     from workbench.doctor import is_benchmark
+    from workbench.reading import files_in, user_path
 
     texts: dict[str, None] = {}
     benchmarks: list[Path] = []
     for name in options.files:
-        path = Path(name).expanduser()
-        inside = sorted(path.iterdir()) if path.is_dir() else [path]
+        path = user_path(name)
+        inside = files_in(path) if path.is_dir() else [path]
         found = [] if options.format else [file for file in inside if is_benchmark(file)]
         # A folder of parallel text may hold tables besides; a benchmark has a file for each language.
         if found and (not path.is_dir() or len(found) > 1):

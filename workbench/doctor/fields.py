@@ -2,16 +2,23 @@
 
 import json
 import re
-import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.doctor.report import Finding, Report, spans
-from workbench.errors import InputError, TextError
+from workbench.errors import InputError, TextError, quoted
 from workbench.languages import canonical, is_language
-from workbench.reading import language_of, plain_name, read_lines
+from workbench.reading import (
+    copa_items,
+    json_lines,
+    language_of,
+    parse_json,
+    plain_name,
+    read_cells,
+    read_lines,
+)
 
 _KEYS = ("idx", "id", "qid", "pairID", "guid")
 _OF_ONE_LANGUAGE = ("changed", "language", "lang")
@@ -53,7 +60,8 @@ def check_fields(files: Iterable[str | Path | Items], reference: str | None = "e
     for field in dict.fromkeys(name for side in sides for name in side.fields):
         having = [side for side in sides if field in side.fields]
         if len(having) > 1 and field not in _OF_ONE_LANGUAGE and _comparable(having, field):
-            found += _compared(having, field, reference if leader is not None else None)
+            judge = leader.language if leader is not None and field in leader.fields else None
+            found += _compared(having, field, judge)
     ids = dict.fromkeys(name for side in sides if side.language != reference for name in side.ids)
     for side in sides:
         held = set(side.ids)
@@ -75,8 +83,8 @@ def is_benchmark(path: Path) -> bool:
         cells = first.split("\t")
         return len(cells) > 1 and not any(map(language_of, cells)) and not _is_verse(cells[0])
     try:
-        record = json.loads(first)
-    except ValueError:
+        record = parse_json(first, path, 1)
+    except TextError:
         return False
     keys = record if isinstance(record, dict) else {}
     return "translation" not in keys and sum(language_of(key) is not None for key in keys) < 2
@@ -92,14 +100,14 @@ def read_items(path: str | Path) -> Items:
     if language is None:
         raise InputError(f"{path}: its name tells no language: call it such as val.sw.jsonl")
     if name.endswith(".tsv"):
-        rows = [(number, line.split("\t")) for number, line in enumerate(read_lines(path), 1) if line]
+        rows = [(number, cells) for number, cells in read_cells(path) if cells != [""]]
         width = max((len(cells) for _, cells in rows), default=0)
         records = [
             (number, {f"column {i + 1}": cells[i] if i < len(cells) else "" for i in range(width)})
             for number, cells in rows
         ]
     else:
-        records = [(n, _object(path, n, line)) for n, line in enumerate(read_lines(path), 1) if line.strip()]
+        records = list(json_lines(path))
     return _items(language, path, records)
 
 
@@ -107,9 +115,12 @@ def _items(language: str, path: Path, records: Sequence[tuple[int, dict]]) -> It
     names = dict.fromkeys(name for _, record in records for name in record)
     key = next((name for name in _KEYS if name in names), None)
     ids = tuple(i if key is None else record.get(key, "") for i, (_, record) in enumerate(records))
+    for i, (line, _) in zip(ids, records, strict=True):
+        if not isinstance(i, int | str):
+            raise TextError(f"{key!r} is {quoted(i)}, not a text or a number: mend the item", path, line)
     if len(set(ids)) < len(ids):
         twice = Counter(ids).most_common(1)[0][0]
-        raise TextError(f"item {twice!r} is there twice: keep one", path)
+        raise TextError(f"item {quoted(twice)} is there twice: keep one", path)
     fields = {
         name: tuple(_spelled(record.get(name)) for _, record in records) for name in names if name != key
     }
@@ -117,26 +128,15 @@ def _items(language: str, path: Path, records: Sequence[tuple[int, dict]]) -> It
 
 
 def _read_copa(path: Path) -> Items:
-    text = "\n".join(read_lines(path))
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
-        raise TextError(f"is not XML ({error}): fetch it again", path, error.position[0]) from error
-    items = list(root.iter("item"))
-    lines = [number for number, line in enumerate(text.split("\n"), 1) if "<item" in line]
-    if not items or len(lines) != len(items):
-        raise TextError("is not COPA: its items are <item id= asks-for= most-plausible-alternative=>", path)
-    records = [
-        (
-            line,
-            {
-                "idx": int(item.get("id", "0")),
-                "question": item.get("asks-for", ""),
-                "label": int(item.get("most-plausible-alternative", "0")) - 1,
-            },
-        )
-        for line, item in zip(lines, items, strict=True)
-    ]
+    records = []
+    for line, item in copa_items(path):
+        numbers = {name: item.get(name, "0") for name in ("id", "most-plausible-alternative")}
+        for name, value in numbers.items():
+            if not re.fullmatch(r"\d{1,9}", value, re.ASCII):
+                raise TextError(f"{name!r} is {quoted(value)}, not a number: mend the item", path, line)
+        index, right = map(int, numbers.values())
+        record = {"idx": index, "question": item.get("asks-for", ""), "label": right - 1}
+        records.append((line, record))
     return _items(_language(path) or "en", path, records)
 
 
@@ -148,8 +148,7 @@ def _renumbered(leader: Items, others: Sequence[Items]) -> Items:
     wanted = set(others[0].ids)
     if wanted <= set(leader.ids) and len(leader) == len(wanted):
         return leader
-    numbers = [i for i in (*leader.ids, *wanted) if isinstance(i, int)]
-    if len(numbers) < len(leader) + len(wanted):
+    if not wanted or not all(isinstance(i, int) for side in (leader, *others) for i in side.ids):
         return leader
     shared = [name for name in leader.fields if any(name in other.fields for other in others)]
     at = {i: row for row, i in enumerate(leader.ids)}
@@ -223,16 +222,6 @@ def _majority(values: Sequence[dict[int | str, str]]) -> dict[int | str, str | N
     return out
 
 
-def _object(path: Path, number: int, line: str) -> dict:
-    try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise TextError(f"is not JSON ({error}): write one object a line", path, number) from error
-    if not isinstance(record, dict):
-        raise TextError("is not a JSON object: write one object a line", path, number)
-    return record
-
-
 def _language(path: Path) -> str | None:
     stem = plain_name(path).rpartition(".")[0]
     parts = [part for part in re.split(r"[._]", stem) for part in (part, *part.split("-"))]
@@ -244,7 +233,7 @@ def _is_verse(cell: str) -> bool:
 
 
 def _is_number(value: str) -> bool:
-    return re.fullmatch(r"[-+]?[\d.,\s]*\d[\d.,\s]*%?", value) is not None
+    return bool(re.fullmatch(r"[-+]?[\d.,\s]+%?", value)) and any(map(str.isdecimal, value))
 
 
 def _spelled(value: object) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from workbench.errors import InputError, quoted
 from workbench.languages import canonical, is_language, name_of
-from workbench.reading import files_in, user_path
+from workbench.reading import files_in, open_bytes, user_path
 from workbench.tasks.base import AnswerTask, ChoiceTask
 from workbench.tasks.records import Record
 
@@ -199,6 +199,9 @@ def read_hub(
     else:
         place = source.name if path is None else str(user_path(path))
         at = None if path is not None else revision or source.revision
+        for file in files_in(Path(place), deep=True) if path is not None and Path(place).is_dir() else ():
+            if file.suffix in (".parquet", ".jsonl", ".json", ".csv"):
+                open_bytes(file).close()  # the library would wait for the other end of a pipe
         with tempfile.TemporaryDirectory(prefix="workbench-hub-") as temporary:
             folder = Path(temporary) / "files"
             _write_files(source, place, at, None if wanted is None else set(wanted), folder)
@@ -225,7 +228,7 @@ def _write_files(
             for split, file in source.files.items():
                 rows = _rows(source, place, revision, code, split, by_folders)
                 name = "" if source.together else name_of(language)
-                _write(rows, source, folder / file.format(code=code, name=name))
+                _write(rows, source, folder / file.format(code=code, name=name), place)
             written += 1
     if not written:
         raise InputError(f"{place} has none of the languages {', '.join(sorted(wanted or ()))}")
@@ -332,14 +335,18 @@ def _rows(
     )
     try:
         return [source.record(row, code, number) for number, row in enumerate(table, 1)]
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise InputError(f"{place} ({config}, {split}) is not {source.name}: it lacks {error}") from error
 
 
-def _write(rows: list[Record], source: HubSource, target: Path) -> None:
+def _write(rows: list[Record], source: HubSource, target: Path, place: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.whole is not None:
-        target.write_text(source.whole(rows), encoding="utf-8")
+        try:
+            text = source.whole(rows)
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{place} ({target.name}) is not {source.name}: it lacks {error}") from error
+        target.write_text(text, encoding="utf-8")
         return
     lines = _table(rows, source) if target.suffix == ".tsv" else list(map(_line, rows))
     more = target.exists()  # a table of all languages

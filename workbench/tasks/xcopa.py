@@ -6,7 +6,6 @@ it, else from what most of the other languages say.
 """
 
 import re
-import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from workbench.errors import InputError, TextError, quoted
 from workbench.languages import canonical
-from workbench.reading import read_lines, user_path
+from workbench.reading import copa_items, user_path
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.copa import Connectors, CopaItem, Wording
 from workbench.tasks.prompts import Template, halves
@@ -150,19 +149,8 @@ def _copa_files(path: Path, english: str | Path | None) -> Iterable[Path]:
 
 
 def _read_copa(path: Path) -> dict[int, CopaItem]:
-    text = "\n".join(read_lines(path))
-    if "<!ENTITY" in text:  # one could stand for gigabytes
-        raise TextError("declares an entity, which is not read: it is not COPA", path)
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
-        raise TextError(f"is not XML ({error}): fetch it again", path, error.position[0]) from error
-    lines = [number for number, line in enumerate(text.split("\n"), 1) if "<item" in line]
-    found = list(root.iter("item"))
-    if not found or len(lines) != len(found):
-        raise TextError("is not COPA: its items are <item id= asks-for= most-plausible-alternative=>", path)
     items = {}
-    for line, item in zip(lines, found, strict=True):
+    for line, item in copa_items(path):
         record = {**item.attrib, **{child.tag: child.text or "" for child in item}}
         question = one_of(record, "asks-for", _QUESTIONS, path, line)
         right = one_of(record, "most-plausible-alternative", ("1", "2"), path, line)

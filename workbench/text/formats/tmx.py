@@ -10,7 +10,7 @@ from workbench.text.raw import Raw, Request, Side
 
 # Inside a segment these hold formatting codes of the program the text came from, not text.
 _CODES = {"bpt", "ept", "ph", "it", "ut"}
-_LINE_END = re.compile(r"[ \t\r]*\n[ \t\r\n]*")
+_LINE_END = re.compile(r"(?<![ \t\r])[ \t\r]*\n[ \t\r\n]*")  # the first part keeps the search linear
 
 
 def is_tmx(path: Path) -> bool:
