@@ -1,4 +1,4 @@
-"""Processes that start at once and can be killed: forked from one that has loaded torch already."""
+"""Processes that start at once and can be killed: forked from one that has loaded torch."""
 
 import signal
 import time
@@ -7,6 +7,7 @@ from multiprocessing import get_context
 from typing import Any
 
 _LOADED = ["torch", "transformers", "transformer_lens", "pandas", "pyarrow.parquet", "scipy.stats", "pytest"]
+_LOADED += ["matplotlib.pyplot", "matplotlib_inline.backend_inline", "IPython", "sklearn.cross_decomposition"]
 """The workbench is not among them: its import is a part of what is tried."""
 _context = get_context("forkserver")
 _context.set_forkserver_preload(_LOADED)

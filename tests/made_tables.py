@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from workbench.results import COLUMNS
+
 METHODS = {"ridge": False, "mean_shift": False, "shuffled_pairs": True}
 MEASURES = ("cka", "retrieval", "procrustes")
 
@@ -308,8 +310,9 @@ def made(layers=6, pairs=1):
 
 
 def write(folder, frames):
-    """The same as a folder of a run."""
+    """The same as a folder of a run; columns that no figure shows are empty."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in frames.items():
-        table.to_parquet(folder / f"{name}.parquet", index=False)
+        empty = {column: None for column in COLUMNS[name] if column not in table}
+        table.assign(**empty).to_parquet(folder / f"{name}.parquet", index=False)
     return folder

@@ -1,12 +1,14 @@
 """Claims on the organism with few items, through the command line: verdicts, tables, the same again."""
 
 import json
+from functools import partial
 
 import pandas as pd
 import pytest
+from counts import count
 from organism_models import FAR, MAIN, NEAR, tiny_organism
 
-from workbench.claims import CLAIMS
+from workbench.claims import CLAIMS, inference_cost
 from workbench.cli import main
 from workbench.select import paired_correct
 from workbench.stats import paired_interval
@@ -15,6 +17,15 @@ SMALL = ("--dev", "50", "--test", "100", "--prompts", "400", "--pairs", "x-poor-
 COST = "costs_about_12_percent"
 ONLY = ("mid_to_high_layers", "low_resource_gains_most", COST, "cka_predicts", "scrambled_does_as_well")
 COMMAND = ("claims", "organism", *SMALL, "--only", ",".join(ONLY), "--out")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def timed_a_few_times():
+    """A slowdown that nobody reads needs no sixty repeats."""
+    with pytest.MonkeyPatch.context() as patch:
+        few = count(inference_cost.FEWEST, inference_cost.REPEATS)
+        patch.setattr(inference_cost, "in_turn", partial(inference_cost.in_turn, repeats=few))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from workbench.cli import demo, main
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(demo, "ITEMS", {"dev": 60, "test": 80})
-    monkeypatch.setattr(demo, "PROMPTS", 250)
+    monkeypatch.setattr(demo, "ITEMS", {"dev": 30, "test": 50})
+    monkeypatch.setattr(demo, "PROMPTS", 150)
     monkeypatch.setattr(demo, "FIGURES", ("layers", "gap"))
 
 

@@ -4,12 +4,14 @@ import json
 import tomllib
 
 import pandas as pd
+from counts import FULL
 from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
 from workbench.cli import main
 from workbench.numbers import signed
 from workbench.organism import WorldConfig
 from workbench.organism.config_file import write_config
+from workbench.organism.items import TASKS
 
 
 def run(capsys, *arguments):
@@ -75,10 +77,13 @@ def test_verify_says_what_it_cannot_read(capsys, tmp_path):
 
 def test_verdicts_and_incline_print_what_they_write(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "160")
+    # That every task has its verdict is held elsewhere, in organism/test_verdicts.py.
+    tasks = TASKS if FULL else {name: TASKS[name] for name in ("exact", "translation")}
+    monkeypatch.setattr("workbench.organism.verdicts.TASKS", tasks)
     common = (tiny_organism().folder, "--prompts", 40, "--dev", 12, "--items", 12)
     code, out, _ = run(capsys, "organism", "verdicts", *common, "--out", tmp_path / "verdicts")
     table = pd.read_parquet(tmp_path / "verdicts" / "verdicts.parquet")
-    assert code == 0 and len(table) == 8 and out.count(f"{FAR}-{MAIN}") == 4
+    assert code == 0 and len(table) == 2 * len(tasks) and out.count(f"{FAR}-{MAIN}") == len(tasks)
     arguments = (*common, "--source", FAR, "--out", tmp_path / "incline")
     code, out, _ = run(capsys, "organism", "incline", *arguments)
     curves = pd.read_parquet(tmp_path / "incline" / "incline.parquet")

@@ -1,21 +1,25 @@
 """A comparison chooses on dev, judges on test, and holds every method against the same items."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from baselines.conftest import study_of
 from compare.conftest import METHODS
+from organism_models import FAR, MAIN, tiny_organism
 
-from workbench.baselines import BASELINES
+from workbench.baselines import BASELINES, organism_wording
 from workbench.compare import Plan, compare, with_holm
 from workbench.compare import run as comparing
 from workbench.compare.ask import Asked
 from workbench.compare.patch import try_on_dev
 from workbench.errors import InputError
+from workbench.models import load_model
 from workbench.recipes import RECIPES
 from workbench.stats import holm
+from workbench.study import Study
 from workbench.sweep import sweep_naive
 
 
@@ -109,6 +113,7 @@ def test_choices_are_frozen_with_their_digest(compared):
     assert len(record["digest"]) == 64
 
 
+@pytest.mark.full
 def test_the_same_seed_gives_the_same_table_to_the_bit(organism, organism_model, tmp_path, wording, compared):
     again = compare(
         study_of(organism, organism_model, tmp_path, "exact"),
@@ -116,6 +121,18 @@ def test_the_same_seed_gives_the_same_table_to_the_bit(organism, organism_model,
         Plan.of(METHODS, on_top=("incline_single",)),
     )
     pd.testing.assert_frame_equal(again.table, compared.table, check_exact=True)
+
+
+def test_the_same_seed_gives_the_same_table_of_a_tiny_model(tmp_path):
+    organism = tiny_organism()
+    wording = replace(organism_wording(organism.config), shots=(1,), seeds=2)
+    plan, text, task = Plan.of(METHODS, on_top=("incline_single",)), organism.text(), organism.task("exact")
+    one, again = (
+        compare(Study(load_model(organism.folder), text, task, FAR, MAIN, folder), wording, plan)
+        for folder in (tmp_path / "one", tmp_path / "again")
+    )
+    assert set(METHODS) <= set(one.table.method)
+    pd.testing.assert_frame_equal(again.table, one.table, check_exact=True)
 
 
 def test_holm_is_over_all_methods_but_what_gains_are_held_against(compared):

@@ -62,6 +62,7 @@ def test_the_model_in_the_folder_is_left_alone(tmp_path):
     assert (tmp_path / "model.safetensors").read_bytes() == b"weights"
 
 
+@pytest.mark.full  # those that ship are weighed by test_shipped.py
 def test_files_of_the_default_world_are_small(tmp_path):
     write_files(WorldConfig(), tmp_path)
     sizes = {name: (tmp_path / name).stat().st_size for name in files(tmp_path)}

@@ -141,4 +141,4 @@ def test_what_a_comparison_keeps_beside_a_study_is_no_study(tmp_path):
 def test_another_table_under_this_name_is_refused(copied):
     pd.DataFrame({"x": [1]}).to_parquet(copied / "comparison.parquet")
     with pytest.raises(InputError, match=r"comparison\.parquet is not the table comparison"):
-        open_run(copied)
+        to_html(open_run(copied))

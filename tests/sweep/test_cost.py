@@ -17,9 +17,15 @@ def examples(choices):
     return [Example(f"{i}", p, choices, 0, "en", "dev") for i, p in enumerate(prompts)]
 
 
-@pytest.mark.parametrize("choices", [(" a", " b"), (" one two three", " four")])
-@pytest.mark.parametrize("n_branches", [1, 7, 300])
-def test_the_tokens_are_those_that_are_run(monkeypatch, choices, n_branches):
+SHORT, LONG = (" a", " b"), (" one two three", " four")
+FULL_ONLY = pytest.param(300, LONG, marks=pytest.mark.full)
+
+
+@pytest.mark.parametrize(
+    ("n_branches", "choices"),
+    [(1, SHORT), (7, SHORT), (300, SHORT), (1, LONG), (7, LONG), FULL_ONLY],
+)
+def test_the_tokens_are_those_that_are_run(monkeypatch, n_branches, choices):
     model, ran = tiny("llama"), []
     untouched = model.run_tree
 
