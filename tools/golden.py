@@ -247,6 +247,8 @@ def compare(name: str, before: Any, after: Any, allowed: Mapping[str, Any]) -> I
                 if where not in allowed["tables"]:
                     yield f"{where} is gone"
                 continue
+            if any(rule["case"] == name and rule["table"] == table for rule in allowed["rows"]):
+                continue
             rules = [
                 rule
                 for rule in allowed["columns"]

@@ -1,20 +1,23 @@
 """`compare`: what it refuses, which studies it takes, and what it prints."""
 
-import argparse
-
 import pandas as pd
 import pytest
+from organism_models import FAR, MAIN, tiny_organism
 
 from workbench.cli import compared, main
-from workbench.cli.compare import ORGANISM, draw, named_pairs, options_of_study
+from workbench.cli.compare import draw
+from workbench.cli.runs import named_pairs
 from workbench.compare.table import COLUMNS
 from workbench.errors import InputError
+from workbench.models import load_model
+from workbench.results import open_run
+from workbench.study import Settings, diagnose
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "nowhere is no study: nowhere/study.toml is missing"),
+        (["nowhere"], "there is no folder nowhere"),
         (["organism", "--methods", "shots_won"], "unknown method 'shots_won': did you mean 'shots_own'?"),
         (["organism", "--shots", "0.5"], "--shots 0.5: give whole numbers from 1 up"),
         (["organism", "--seeds", "0"], "--seeds is 0: give a whole number of at least 1"),
@@ -31,35 +34,26 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, cap
     assert message in error and error.count("\n") == 1
 
 
-def options(study, **given):
-    return argparse.Namespace(study=study, **{"pairs": None, "out": None, "threads": None, **given})
+def test_pairs_are_chosen_among_those_of_the_run():
+    assert named_pairs(None, ["sw-en", "yo-en"]) is None
+    assert named_pairs("yo-en", ["sw-en", "yo-en"]) == ["yo-en"]
+    with pytest.raises(InputError, match="no study of it, but sw-en, yo-en"):
+        named_pairs("en-yo", ["sw-en", "yo-en", "sw-en"])
 
 
-def test_the_options_are_those_of_the_study(tmp_path):
-    (tmp_path / "study.toml").write_text('model = "organism"\ntask = "inference"\ndev = 50\nseed = 7\n')
-    asked = options_of_study(options(str(tmp_path)))
-    assert (asked.task, asked.dev, asked.seed, asked.out) == ("inference", 50, 7, tmp_path)
-    own = options_of_study(options("organism", pairs="x-rich-far-x-main", out=tmp_path))
-    assert (own.task, own.test, own.pairs) == ("exact", ORGANISM["test"], "x-rich-far-x-main")
-
-
-class Diagnosis:
-    folder = "runs/some"
-
-    class Study:
-        def __init__(self, source):
-            self.source, self.target = source, "en"
-
-    def __init__(self, *sources):
-        self.studies = tuple(map(self.Study, sources))
-
-
-def test_pairs_are_chosen_among_those_studied():
-    diagnosis = Diagnosis("sw", "yo")
-    assert named_pairs(None, diagnosis) == list(diagnosis.studies)
-    assert [study.source for study in named_pairs("yo-en", diagnosis)] == ["yo"]
-    with pytest.raises(InputError, match="runs/some has no study of it"):
-        named_pairs("en-yo", diagnosis)
+def test_a_run_begun_in_python_is_compared_and_may_have_been_moved(tmp_path, capsys):
+    organism = tiny_organism()
+    model, task = load_model(organism.folder), organism.task("exact")
+    settings = Settings(aligners=("ridge",), interventions=("replace",), strengths=(1.0,), held_out=0.5)
+    diagnose(model, organism.text(), [task], [(FAR, MAIN)], tmp_path / "begun", settings).run()
+    (tmp_path / "begun").rename(tmp_path / "moved")
+    command = ["compare", str(tmp_path / "moved"), "--methods", "mean_difference", "--combine", ""]
+    assert main(command) == 0
+    found = open_run(tmp_path / "moved").tables["comparison"]
+    assert found.method.tolist() == ["direct", "mean_difference"] and set(found.pair) == {f"{FAR}-{MAIN}"}
+    capsys.readouterr()
+    (tmp_path / "moved" / "comparison.parquet").write_bytes(b"mine")
+    assert main(command) == 2 and "comparison.parquet is there already" in capsys.readouterr().err
 
 
 def table():

@@ -1,12 +1,11 @@
 """`diagnose`: from a model, sentences and a task to a verdict; early facts, several pairs, a file."""
 
-import json
-
 import pandas as pd
 import pytest
 from organism_models import FAR, MAIN, NEAR, tiny_organism
 
 from workbench.cli import main
+from workbench.store import read_json
 from workbench.study import load_patch
 
 PAIR = f"{FAR}-{MAIN}"
@@ -44,9 +43,9 @@ def done(given, tmp_path_factory):
 def test_it_ends_in_tables_a_heatmap_and_a_manifest(done):
     assert {f"{name}.parquet" for name in TABLES} <= {path.name for path in done.iterdir()}
     assert (done / "heatmap.html").read_text().startswith("<!doctype html>")
-    manifest = json.loads((done / "manifest.json").read_text())
-    assert manifest["pair"] == PAIR and manifest["facts"]["n_dev"] == 16
-    assert manifest["left_out"]["left_out"] == [] and "seconds" not in manifest
+    manifest, specified = (read_json(done / f"{name}.json") for name in ("manifest", "specification"))
+    assert manifest["pair"] == PAIR and manifest["facts"]["n_dev"] == 16 and "seconds" not in manifest
+    assert specified["left_out"]["left_out"] == [] and specified["pairs"] == [[FAR, MAIN]]
 
 
 def test_quick_is_three_methods_at_three_strengths(done):
@@ -97,8 +96,12 @@ def test_maps_can_be_fitted_on_prompts_of_the_task(capsys, given, tmp_path):
     arguments = [*given, "--pair", PAIR, "--quick", "--anyway", "--fit-on", "prompts", "--out", tmp_path]
     code, out, _ = run(capsys, *arguments)
     assert code == 0 and "Doctor" not in out
-    manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert manifest["left_out"] is None and manifest["n"]["fit"] + manifest["n"]["held_out"] == 40
+    manifest, specified = (read_json(tmp_path / f"{name}.json") for name in ("manifest", "specification"))
+    assert (
+        specified["left_out"] is None
+        and specified["text"] is None
+        and manifest["n"]["fit"] + manifest["n"]["held_out"] == 40
+    )
 
 
 def test_what_was_chosen_can_be_loaded_again(done):

@@ -48,7 +48,7 @@ def files_in(folder):
 
 def test_every_kind_is_written_with_its_tables_and_a_manifest(run_folder, tmp_path, capsys):
     code, out, err = run(capsys, run_folder, "--format", "png")
-    assert (code, err) == (0, "") and "15 figures" in out and "figures/study" in out
+    assert (code, err) == (0, "") and "16 figures" in out and "figures/study" in out
     written = files_in(tmp_path / "figures" / "study")
     for kind in ("layers", "gap", "lens"):
         assert {f"{kind}.png", f"{kind}.tex", f"{kind}.md", f"{kind}.json"} <= set(written)
@@ -103,8 +103,8 @@ def test_what_the_tables_lack_is_said(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere"], "is no folder"),
-        (["."], "holds no table of a run"),
+        (["nowhere"], "there is no folder"),
+        (["."], "holds no run"),
         ([], "name a folder of a run"),
         (["RUN", "--only", "layrs"], "did you mean 'layers'"),
         (["RUN", "--only", "grid"], "needs the table grid"),

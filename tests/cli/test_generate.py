@@ -6,12 +6,14 @@ from organism_models import FAR, MAIN, tiny_organism
 
 from workbench.cli import generated, main
 from workbench.generate.table import COLUMNS, SUMMARY
+from workbench.models import load_model
+from workbench.study import Settings, diagnose
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "nowhere is no study: nowhere/study.toml is missing"),
+        (["nowhere"], "there is no folder nowhere"),
         (
             ["organism", "--methods", "class_bench"],
             "unknown method 'class_bench': did you mean 'clas_bench'?",
@@ -34,10 +36,9 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, cap
 @pytest.mark.parametrize("width", [80, 130])
 def test_a_study_is_generated_with_and_written(tmp_path, capsys, monkeypatch, width):
     organism = tiny_organism()
-    (tmp_path / "study.toml").write_text(
-        f'model = "{organism.folder}"\ntext = "{organism.folder}/parallel.tsv.gz"\n'
-        f'task = "{organism.folder}/tasks/exact.tsv.gz"\npairs = "{FAR}-{MAIN}"\nheld_out = 0.5\n'
-    )
+    model, task = load_model(organism.folder), organism.task("exact")
+    # Begun and no more: there is no choice of the study's own to generate with.
+    diagnose(model, organism.text(), [task], [(FAR, MAIN)], tmp_path, Settings(held_out=0.5))
     monkeypatch.setattr(generated.console, "_width", width)
     words = ["generate", str(tmp_path), "--tokens", "6", "--prompts", "8", "--threads", "1"]
     assert main(words) == 0

@@ -21,7 +21,7 @@ def test_the_page_can_lie_elsewhere(capsys, tmp_path):
 
 def test_a_wrong_folder_is_one_line_and_exit_code_2(capsys, tmp_path):
     (tmp_path / "empty").mkdir()
-    for name, said in (("empty", "holds no study"), ("nowhere", "there is no folder")):
+    for name, said in (("empty", "holds no run"), ("nowhere", "there is no folder")):
         assert main(["report", str(tmp_path / name)]) == 2
         out, err = capsys.readouterr()
         assert out == "" and said in err and err.count("\n") == 1

@@ -57,7 +57,7 @@ def test_controls_are_other_patches(study, tried):
 def test_the_chosen_branch_is_the_one_that_is_judged(study, tried):
     some, _, _ = tried
     by_name = {one.name: one for one in some}
-    entry = next(e for e in judge_on_test(study, some) if e.aligner == "incline_single")
+    entry = next(e for e in judge_on_test(study, some) if e.method == "incline_single")
     own = by_name["incline_single"]
     assert own.branch.columns.items() >= own.choice.where.items()
     control = by_name["incline_single~shuffled"].branch
@@ -74,7 +74,7 @@ def test_the_chosen_branch_is_the_one_that_is_judged(study, tried):
 
 def test_what_a_recipe_needed_is_counted(study, tried):
     some, _, _ = tried
-    single, mean = (next(e for e in judge_on_test(study, some) if e.aligner == name) for name in TWO)
+    single, mean = (next(e for e in judge_on_test(study, some) if e.method == name) for name in TWO)
     d_model, rows = study.model.info.d_model, study.alignment.split.fit
     sides = [study.text[code][int(row)] for code in (study.source, study.target) for row in rows]
     assert single.cost.parameters == d_model**2

@@ -17,7 +17,7 @@ PLAN = Plan(tokens=10, prompts=10)
 
 def tiny_study(folder, model=None, **settings):
     organism = tiny_organism()
-    given = {"held_out": 0.5, "batch_size": 4, **settings}
+    given = {"headline": "ridge", "held_out": 0.5, "batch_size": 4, **settings}
     model = model or load_model(organism.folder)
     return Study(model, organism.text(), organism.task("exact"), FAR, MAIN, folder, Settings(**given))
 

@@ -51,7 +51,7 @@ def with_dev_rows(folder):
 def grid(source, target):
     """A grid whose value says where it stands: 0.1 × layer + 0.01 × other layer, 0.5 more within."""
     rows = [
-        {"model": "tiny", "pair": f"{source}-{target}", "seed": 0, "aligner": "cka_debiased"}
+        {"model": "tiny", "pair": f"{source}-{target}", "seed": 0, "measure": "cka_debiased"}
         | {"split": "held_out", "site": f"resid_post.{i}", "layer": i, "language": one}
         | {"other_site": f"resid_post.{j}", "other_layer": j, "other_language": other}
         | {"value": 0.1 * i + 0.01 * j + 0.5 * (one == other), "n": 30, "note": ""}

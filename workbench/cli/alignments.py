@@ -1,7 +1,7 @@
 """What `fit` and `measure` share: model, text and pairs become alignments, tables go to one folder."""
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,12 +36,15 @@ def add_alignment_options(parser: argparse.ArgumentParser, out: str) -> None:
 
 
 def alignments(
-    options: argparse.Namespace, settings: Settings, task: "ChoiceTask | AnswerTask | None" = None
+    options: argparse.Namespace,
+    settings: Settings,
+    task: "ChoiceTask | AnswerTask | None" = None,
+    check: "Callable[[Alignment], None]" = lambda _: None,
 ) -> "Iterator[Alignment]":
     """One alignment per pair; the states of a language are captured once for all of them.
 
-    What the run is made of is written before any work. A task must have dev items in every source language:
-    said before anything is run.
+    What the run is made of is written before any work, and what `check` refuses is said before that. A task
+    must have dev items in every source language.
     """
     from workbench.study import Alignment, Specification
 
@@ -52,10 +55,13 @@ def alignments(
     model = load(options)
     text = with_room(options, model, text)
     spoken = text.only(dict.fromkeys(code for pair in pairs for code in pair))
+    made = [Alignment(model, text, *pair, options.out / "store", settings) for pair in pairs]
+    for alignment in made:
+        check(alignment)
     Specification.of(model, settings, pairs, text=spoken).begin(options.out, options.overwrite)
-    for source, target in pairs:
-        with progress_bar() as progress:
-            yield Alignment(model, text, source, target, options.out / "store", settings, progress)
+    for alignment in made:
+        with progress_bar() as alignment.progress:
+            yield alignment
 
 
 def write_run(tables: "Mapping[str, Sequence[pd.DataFrame]]", folder: Path) -> None:

@@ -16,6 +16,8 @@ from workbench.cli.show import caution, console
 if TYPE_CHECKING:
     import pandas as pd
 
+    from workbench.study import Alignment
+
 HELP = "maps per layer, beside controls, and their held-out fit"
 EXAMPLE = "workbench fit bigscience/bloomz-560m --text ntrex128 --pairs sw-en,de-en --out runs/fit"
 
@@ -47,9 +49,12 @@ def run(options: argparse.Namespace) -> int:
     settings = check_names(settings_of(options))
     sizes = _sizes(options)
     tables: dict[str, list[pd.DataFrame]] = {"fit": [], "pca": []}
-    for alignment in alignments(options, settings):
-        if options.curve:  # what is wrong with it is said before anything is run
+
+    def check(alignment: "Alignment") -> None:
+        if options.curve:
             check_curve(len(alignment.split.fit), sizes, options.draws)
+
+    for alignment in alignments(options, settings, check=check):
         states = alignment.capture()
         maps = alignment.fit(states)
         fit = alignment.fit_table(maps, states)

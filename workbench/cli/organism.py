@@ -183,10 +183,10 @@ def _verify(options: argparse.Namespace) -> int:
 def _peaks(options: argparse.Namespace) -> int:
     import torch
 
-    from workbench.cli.alignments import write_table
     from workbench.models import load_model
     from workbench.organism import shipped
     from workbench.organism.peaks import MAPS, NEARLY, peaks
+    from workbench.results import write_table
 
     organism = shipped(options.folder)
     torch.set_num_threads(options.threads)
@@ -220,9 +220,9 @@ def _peaks(options: argparse.Namespace) -> int:
         # Words, not names: a narrow terminal breaks a heading at its spaces.
         maps = ("unmapped", *(m.replace("_", " ") for m in MAPS.aligners if m != "identity"))
         console.print(table(("measure", "peak", "helps there", *maps), rows))
-    write_table([found.curves], options.out / "curves.parquet")
-    write_table([found.gains], options.out / "gains.parquet")
-    write_table([found.table], options.out / "peaks.parquet")
+    write_table(found.curves, options.out / "curves.parquet")
+    write_table(found.gains, options.out / "gains.parquet")
+    write_table(found.table, options.out / "peaks.parquet")
     return 0
 
 

@@ -15,10 +15,10 @@ def verdicts(options: argparse.Namespace) -> int:
     import pandas as pd
     import torch
 
-    from workbench.cli.alignments import write_table
     from workbench.models import load_model
     from workbench.organism import shipped
     from workbench.organism.verdicts import verdicts as judged
+    from workbench.results import write_table
 
     torch.set_num_threads(options.threads)
     organism = shipped(options.folder)
@@ -57,18 +57,19 @@ def verdicts(options: argparse.Namespace) -> int:
         "control: what the best control gains. Verdicts are corrected for being several (Holm).",
         style="dim",
     )
-    write_table([found.table], options.out / "verdicts.parquet")
+    write_table(found.table, options.out / "verdicts.parquet")
     return 0
 
 
 def incline(options: argparse.Namespace) -> int:
     """INCLINE as its paper defines it and as its released code behaves, on one language."""
+    import pandas as pd
     import torch
 
-    from workbench.cli.alignments import write_table
     from workbench.compare.incline import incline as compared
     from workbench.models import load_model
     from workbench.organism import shipped
+    from workbench.results import write_table
     from workbench.study import Study
 
     torch.set_num_threads(options.threads)
@@ -82,7 +83,7 @@ def incline(options: argparse.Namespace) -> int:
         found = compared(study)
     _print_incline(study.pair, found)
     dev = [reading.dev.assign(reading=name) for name, reading in found.readings.items()]
-    write_table(dev, options.out / "incline.parquet")
+    write_table(pd.concat(dev, ignore_index=True), options.out / "incline.parquet")
     return 0
 
 

@@ -67,7 +67,7 @@ class Verification:
     def curve(self, language: str, metric: str) -> pd.Series:
         """A similarity to the main language from the embedding through every layer, by site."""
         table = self.studies[language].tables["similarity"]
-        curve: pd.Series = table[table.aligner == metric].set_index("site").value
+        curve: pd.Series = table[table.measure == metric].set_index("site").value
         return curve
 
 

@@ -30,7 +30,6 @@ from workbench.text import ParallelText
 log = logging.getLogger(__name__)
 
 PACKAGES = ("alignment-workbench", "torch", "transformers", "transformer-lens", "numpy", "pandas", "plotly")
-TASKLESS = ("text", *(name for name in COLUMNS if name not in ("items", "comparison", "claims")))
 NAMES = (
     *(f"{name}.parquet" for name in ("text", *COLUMNS)),
     *("specification.json", "manifest.json", "choices.json", "verdict.json", "timings.json", "claims.json"),
@@ -98,8 +97,8 @@ class Specification:
     def begin(self, folder: Path, overwrite: bool = False) -> None:
         """Write it into the run's folder, before any work; the same run that was stopped goes on there.
 
-        Another run's folder is refused, and so is one with files of somebody else, unless they are to be
-        overwritten.
+        A folder with results of another run is refused, and so is one with files of somebody else, unless
+        they are to be overwritten.
         """
         path, mine = folder / SPECIFICATION, self.to_json()
         places = [folder, *(self.folder_of(folder, pair, task.name) for pair, task in self.studies)]
@@ -108,12 +107,12 @@ class Specification:
             if before is not None and _question(before) == _question(mine) and self._files_are_whole(folder):
                 return
             if before is not None and _question(before) != _question(mine):
-                if not overwrite:
+                places += [folder / one["folder"] for one in before.get("studies", [])]
+                if _has_results(places) and not overwrite:
                     raise InputError(
                         f"{folder} holds another run ({_difference(before, mine)}): give another folder with "
                         "--out, or --overwrite to replace it"
                     )
-                places += [folder / one["folder"] for one in before.get("studies", [])]
                 _clear(places)
         for place in dict.fromkeys(places):
             claim(place, NAMES, overwrite)
@@ -329,6 +328,14 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 def _names(listed: Sequence[Any]) -> str:
     words = [one["name"] if isinstance(one, dict) and "name" in one else "-".join(one) for one in listed]
     return ", ".join(words)[:80]
+
+
+def _has_results(places: Sequence[Path]) -> bool:
+    """Whether a run went any further than to say what it is made of."""
+    return any((place / name).exists() for place in places for name in NAMES if name not in _BEGUN)
+
+
+_BEGUN = (SPECIFICATION, "manifest.json", "text.parquet", "items.parquet", "study.toml", "command.txt")
 
 
 def _clear(places: Sequence[Path]) -> None:
