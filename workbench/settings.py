@@ -91,7 +91,8 @@ class Settings:
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The settings that `to_json` gave."""
         try:
-            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+            given: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+            return cls(**given)
         except TypeError as error:
             raise InputError(f"these are no settings of a study: {error}") from error
 

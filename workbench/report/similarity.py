@@ -1,13 +1,14 @@
 """How alike the languages are, pair by layer: the map of a run, whether or not anything was patched."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
 from workbench.numbers import between, number
 from workbench.report.colours import shade
 from workbench.report.markup import Child, Markup, scrolling, tag
-from workbench.report.words import short, words
+from workbench.report.words import records, short, words
 from workbench.results import Part
 
 FIRST = ("cka_debiased", "cka")
@@ -43,8 +44,8 @@ def _map(mine: pd.DataFrame, column: str, title: str, name: str) -> Markup:
     heads = [tag("th", "pair", scope="col"), *(tag("th", _site(site), scope="col") for site in sites)]
     body = []
     for pair, rows in mine.groupby("pair", sort=False):
-        at = rows.drop_duplicates("site").set_index("site")
-        cells = [_cell(at.loc[site] if site in at.index else None, column, reach) for site in sites]
+        at = {str(row["site"]): row for row in records(rows.drop_duplicates("site"))}
+        cells = [_cell(at.get(site), column, reach) for site in sites]
         body.append(tag("tr", tag("th", str(pair), scope="row"), *cells))
     over = tag("tr", tag("td"), tag("th", "layer", colspan=len(sites), scope="colgroup"))
     table = tag(
@@ -65,7 +66,7 @@ def _count(mine: pd.DataFrame) -> str:
     return f"n = {', '.join(str(int(n)) for n in dict.fromkeys(counts))}; “emb” is the embedding."
 
 
-def _cell(row: pd.Series | None, column: str, reach: float) -> Markup:
+def _cell(row: dict[str, Any] | None, column: str, reach: float) -> Markup:
     if row is None:
         return tag("td", tag("span", "not measured", class_="unseen"))
     value = number(row[column])

@@ -1,5 +1,8 @@
 """Where two languages are alike: one measure by pair and layer, whether or not anything was patched."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from workbench.figures.frames import NothingToShow, layer_name, number, parts, places, residual, said, span
 from workbench.figures.spec_parts import Cells, Scale, Spec
 from workbench.figures.tables_in import Frames
@@ -22,28 +25,19 @@ def spec(frames: Frames) -> Spec:
     for title, _, mine in parts(table, ["model"]):
         rows = list(dict.fromkeys(map(str, mine.pair)))
         columns = sorted(set(mine.place))
-        found = {(str(row.pair), int(row.place)): row for row in mine.itertuples()}
+        found = {(str(row["pair"]), row["place"]): row for row in mine.to_dict("records")}
         cells = [[found.get((row, column)) for column in columns] for row in rows]
         panels.append(
             Cells(
                 title=title,
                 rows=tuple(rows),
                 columns=tuple(map(layer_name, columns)),
-                values=tuple(tuple(None if c is None else number(c.value) for c in line) for line in cells),
+                values=tuple(
+                    tuple(None if c is None else number(c["value"]) for c in line) for line in cells
+                ),
                 row_title="pair",
                 column_title="layer",
-                notes=tuple(
-                    tuple(
-                        ()
-                        if c is None
-                        else (
-                            f"{c.pair}, layer {layer_name(int(c.place))}",
-                            interval(number(c.value), number(c.low), number(c.high), 3, sign=False),
-                        )
-                        for c in line
-                    )
-                    for line in cells
-                ),
+                notes=tuple(tuple(() if c is None else _note(c) for c in line) for line in cells),
             )
         )
     same = said(table, ["model"])
@@ -55,3 +49,8 @@ def spec(frames: Frames) -> Spec:
         panels=tuple(panels),
         scale=Scale(measure, min(0.0, float(table.value.min())), high, diverging=False),
     )
+
+
+def _note(cell: Mapping[Any, Any]) -> tuple[str, ...]:
+    ends = (number(cell[name]) for name in ("value", "low", "high"))
+    return (f"{cell['pair']}, layer {layer_name(cell['place'])}", interval(*ends, 3, sign=False))
