@@ -9,7 +9,7 @@ INSTALL := install --quiet --disable-pip-version-check
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-tl4 check lab gallery bench lock clean
+.PHONY: help demo test test-all test-tl4 nightly check lab gallery bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,8 +17,8 @@ help: ## list the commands
 demo: $(VENV)/.installed ## install and run the demonstration
 	@$(BIN)/workbench demo
 
-# Whole runs go on two processes, each file in one of them.
-TWO := -n 2 --dist loadfile
+# Whole runs go on two processes, each file in one of them, in the order of tests/conftest.py.
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.installed ## install and run the tests
 	@$(BIN)/python -m pytest $(or $(ARGS),$(TWO))
@@ -31,6 +31,12 @@ APART := $(addprefix --ignore=tests/,stats select text doctor figures report pan
 
 test-tl4: $(TL4)/.installed ## the tests of what meets TransformerLens, on version 4
 	@$(TL4)/bin/python -m pytest $(or $(ARGS),$(TWO) $(APART))
+
+nightly: $(VENV)/.installed $(TL4)/.installed ## the tests with full counts, on both versions of TransformerLens
+	@status=0; \
+		WORKBENCH_FULL=1 $(BIN)/python -m pytest $(TWO) || status=1; \
+		WORKBENCH_FULL=1 $(TL4)/bin/python -m pytest $(TWO) $(APART) || status=1; \
+		exit $$status
 
 check: $(VENV)/.installed ## style, types and the laws of the architecture
 	@$(BIN)/ruff check

@@ -24,11 +24,15 @@ each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 FEWER = {
-    "01-first-look": {"dev=300, test=1000": "dev=60, test=100", "dev=100, test=200": "dev=40, test=60"},
+    "01-first-look": {
+        "range(600)": "range(250)",
+        "dev=300, test=1000": "dev=50, test=80",
+        "dev=100, test=200": "dev=30, test=40",
+    },
     "02-diagnose-your-own": {"dev=100, test=200": "dev=60, test=80"},
     "03-is-it-real": {"dev=100, test=200": "dev=60, test=80"},
     "04-paper-figures": {"dev=100, test=200": "dev=60, test=80"},
-    "06-claims": {"dev=100, test=250": "dev=40, test=120"},
+    "06-claims": {"dev=100, test=250": "dev=40, test=100, prompts=600"},
 }
 """Of what a notebook works on, as much as shows that it runs."""
 

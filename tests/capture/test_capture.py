@@ -1,5 +1,7 @@
 """Captured states against Hugging Face's own, whatever the batches, padding and order."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -22,18 +24,24 @@ CUTS = [
 ]
 
 
+@cache
+def hugging_face(source, attention):
+    """The Hugging Face model, loaded once."""
+    return hf.AutoModelForCausalLM.from_pretrained(source, attn_implementation=attention).eval()
+
+
+@cache
 def hidden_states(model, text):
     """`[layer pos d_model]` of one sentence, from the Hugging Face model alone."""
-    causal = hf.AutoModelForCausalLM.from_pretrained(
-        model.info.source, attn_implementation=model.info.attention or "eager"
-    ).eval()
+    causal = hugging_face(model.info.source, model.info.attention or "eager")
     blocks = next(m for m in causal.modules() if isinstance(m, torch.nn.ModuleList))
     ids = model.tokens.encode([text])[0]
     top = {}
     # The last of Hugging Face's hidden states is after the final norm: take the block's own output.
-    blocks[-1].register_forward_hook(lambda m, a, out: top.update(h=out))
+    handle = blocks[-1].register_forward_hook(lambda m, a, out: top.update(h=out))
     with torch.inference_mode():
         states = causal(torch.tensor([ids]), output_hidden_states=True).hidden_states
+    handle.remove()
     last = top["h"][0] if isinstance(top["h"], tuple) else top["h"]
     return torch.cat([*states[1:-1], last])
 

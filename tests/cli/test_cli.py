@@ -164,7 +164,7 @@ def test_ctrl_c_is_said_in_a_line(capsys, monkeypatch, text_file):
 
 
 def test_a_reader_that_leaves_early_is_no_error():
-    code = "import sys; from workbench.cli import main; sys.exit(main(['models']))"
+    code = "import sys; from workbench.cli import main; sys.exit(main(['data']))"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ
     ) as child:

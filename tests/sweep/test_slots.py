@@ -19,8 +19,16 @@ from workbench.types import Site
 JOINT_WAYS = ("cascade", "from_clean")
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("kind", ["single", "multi", "mixed"])
+KINDS = ("single", "multi", "mixed")
+ONE_OF_THREE = [
+    pytest.param(architecture, kind, marks=[pytest.mark.full] if (i + j) % 3 else [])
+    for i, architecture in enumerate(ARCHITECTURES)
+    for j, kind in enumerate(KINDS)
+]
+"""Every architecture with one kind of choices, and in full with all."""
+
+
+@pytest.mark.parametrize(("architecture", "kind"), ONE_OF_THREE)
 def test_slots_give_the_table_of_naive(architecture, kind):
     model, examples = tiny_of(architecture), items(kind)
     branches = grid(model)

@@ -46,8 +46,16 @@ def everywhere(model):
     return [*formulas, *within, mixed, *joint_grid(model)]
 
 
-@pytest.mark.parametrize(("architecture", "backend"), CELLS)
-@pytest.mark.parametrize(("kind", "sides"), [("single", ("right", "left")), ("multi", ("left", "right"))])
+KINDS = [("single", ("right", "left")), ("multi", ("left", "right"))]
+EVERY_OTHER = [
+    pytest.param(*cell, *kind, marks=[pytest.mark.full] if (i + j) % 2 else [])
+    for i, cell in enumerate(CELLS)
+    for j, kind in enumerate(KINDS)
+]
+"""Every cell with one kind of choices, and in full with both."""
+
+
+@pytest.mark.parametrize(("architecture", "backend", "kind", "sides"), EVERY_OTHER)
 def test_suffixes_give_the_table_of_naive(architecture, backend, kind, sides):
     model, examples = tiny_of(architecture, backend), items(kind)
     branches = everywhere(model)
