@@ -52,5 +52,5 @@ def spec(frames: Frames) -> Spec:
 
 
 def _note(cell: Mapping[Any, Any]) -> tuple[str, ...]:
-    ends = (number(cell[name]) for name in ("value", "low", "high"))
-    return (f"{cell['pair']}, layer {layer_name(cell['place'])}", interval(*ends, 3, sign=False))
+    value, low, high = (number(cell[name]) for name in ("value", "low", "high"))
+    return (f"{cell['pair']}, layer {layer_name(cell['place'])}", interval(value, low, high, sign=False))
