@@ -5,8 +5,11 @@ import pytest
 from organism_models import FAR, MAIN, NEAR, tiny_organism
 
 from workbench.cli import main
+from workbench.errors import InputError
 from workbench.measure import METRICS
 from workbench.numbers import interval, plain
+from workbench.results import open_run
+from workbench.study import open_run as open_study
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +63,25 @@ def test_rows_too_long_for_the_model_are_left_out_when_asked(capsys, given, tmp_
     assert code == 2 and "--drop-long" in err
     code, out, _ = run(capsys, *arguments, "--drop-long", "--held-out", "0.4")
     assert code == 0 and "23 sentences fitted, 16 held out" in out, "one of 40 left out"
+
+
+@pytest.mark.parametrize("command", ["fit", "measure"])
+def test_a_run_without_a_task_has_a_page_with_a_map_of_pairs_and_layers(capsys, given, tmp_path, command):
+    pairs = f"{FAR}-{MAIN},{NEAR}-{MAIN}"
+    code, out, _ = run(capsys, command, *given, "--pairs", pairs, "--out", tmp_path)
+    assert code == 0 and "report.html" in out
+    opened = open_run(tmp_path)
+    assert [part.pair for part in opened.parts] == pairs.split(",")
+    assert opened.specification["studies"] == [] and opened.tables.manifest["files"]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Similarity by pair and layer" in page and "Verdict" not in page
+    assert page.count(f">{FAR}-{MAIN}</th>") >= 1 and page.count(f">{NEAR}-{MAIN}</th>") >= 1
+    with pytest.raises(InputError, match="without a task"):
+        open_study(tmp_path).diagnosis()
+    code, _, err = run(capsys, command, *given, "--pairs", f"{FAR}-{MAIN}", "--out", tmp_path)
+    assert code == 2 and "holds another run (pairs" in err
+    code, _, err = run(capsys, command, *given, "--pairs", f"{FAR}-{MAIN}", "--out", tmp_path, "--overwrite")
+    assert code == 0 and [part.pair for part in open_run(tmp_path).parts] == [f"{FAR}-{MAIN}"]
 
 
 def test_measure_gives_every_value_an_interval(capsys, given, tmp_path):

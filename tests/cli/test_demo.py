@@ -3,6 +3,7 @@
 import pytest
 
 from workbench.cli import demo, main
+from workbench.results import open_run
 
 
 @pytest.fixture
@@ -30,6 +31,14 @@ def test_one_language_end_to_end_and_again(small, tmp_path, capsys):
     tables = {path.name: path.read_bytes() for path in (tmp_path / "demo").glob("*.parquet")}
     assert main(command) == 0
     assert {path.name: path.read_bytes() for path in (tmp_path / "demo").glob("*.parquet")} == tables
+    # Every command on a run takes the demo's folder, wherever it lies.
+    moved = str((tmp_path / "demo").rename(tmp_path / "moved"))
+    assert main(["report", moved]) == 0
+    assert main(["figures", moved, "--only", "gap", "--format", "png", "--out", str(tmp_path / "f")]) == 0
+    assert main(["compare", moved, "--methods", "mean_difference", "--combine", ""]) == 0
+    assert main(["claims", moved, "--only", "scrambled_does_as_well"]) == 0
+    assert main(["generate", moved, "--methods", "study", "--tokens", "4", "--prompts", "4"]) == 0
+    assert set(open_run(moved).tables) >= {"comparison", "claims", "generation", "selection"}
 
 
 @pytest.mark.parametrize(

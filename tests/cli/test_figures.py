@@ -120,3 +120,17 @@ def test_what_can_be_mended_is_one_line_and_code_2(arguments, said, tmp_path, ca
     code, out, err = run(capsys, *(folder if word == "RUN" else word for word in arguments))
     assert code == 2 and said in err and err.count("\n") == 1 and out == ""
     assert not (tmp_path / "figures").exists()
+
+
+def test_a_figure_of_somebody_else_is_named_and_left_as_it_is(run_folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["figures", str(run_folder), "--only", "layers", "--format", "png", "--out", str(out)]
+    out.mkdir()
+    (out / "layers.png").write_bytes(b"mine")
+    assert main(command) == 2
+    assert "layers.png is there already" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["layers.png"]
+    assert (out / "layers.png").read_bytes() == b"mine"
+    assert main([*command, "--overwrite"]) == 0 and main(command) == 0, "ours are drawn again"
+    (out / "layers.tex").write_text("edited by hand")
+    assert main(command) == 2 and (out / "layers.tex").read_text() == "edited by hand"

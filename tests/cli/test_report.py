@@ -25,3 +25,13 @@ def test_a_wrong_folder_is_one_line_and_exit_code_2(capsys, tmp_path):
         assert main(["report", str(tmp_path / name)]) == 2
         out, err = capsys.readouterr()
         assert out == "" and said in err and err.count("\n") == 1
+
+
+def test_a_page_of_somebody_else_is_named_and_left_as_it_is(capsys, tmp_path):
+    folders.study(tmp_path / "run")
+    page = tmp_path / "page.html"
+    page.write_text("<p>mine</p>")
+    command = ["report", str(tmp_path / "run"), "--out", str(page)]
+    assert main(command) == 2 and "page.html is there already" in capsys.readouterr().err
+    assert page.read_text() == "<p>mine</p>"
+    assert main([*command, "--overwrite"]) == 0 and main(command) == 0, "one of ours is written anew"

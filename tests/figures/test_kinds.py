@@ -97,6 +97,15 @@ def test_methods_stand_above_the_line_and_controls_below(frames):
         assert panel.values[row][1] == the(frames["exploration"], **wanted, intervention="add_mapped")["gain"]
 
 
+def test_similarity_holds_the_measure_of_every_pair_and_layer(frames):
+    (panel,) = make_spec("similarity", frames).panels
+    assert panel.rows == tuple(made_tables.names_of(3)) and panel.columns[0] == "emb"
+    wanted = the(frames["similarity"], pair="lang01-en", measure="cka", layer=3)["value"]
+    assert panel.values[1][panel.columns.index("3")] == pytest.approx(wanted)
+    one = frames["similarity"].assign(measure=lambda t: t.measure.replace("retrieval", "cka_debiased"))
+    assert make_spec("similarity", {"similarity": one}).scale.title == "cka_debiased"
+
+
 def test_alignment_has_a_curve_with_its_interval_for_each_pair(frames):
     spec = make_spec("alignment", frames)
     assert [panel.title for panel in spec.panels] == list(made_tables.MEASURES)

@@ -7,6 +7,8 @@ the digests of the tables. Built again from the same tables, they are the same b
 import argparse
 from pathlib import Path
 
+from workbench.cli.runs import add_overwrite
+
 HELP = "draw a run's figures for paper: PDF, SVG, PNG, LaTeX and Markdown tables"
 EXAMPLE = """workbench figures runs/demo --preset acl
   workbench figures runs/bloomz runs/measured --only alignment --format pdf"""
@@ -37,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dpi", type=int, help="of PNG files (default: the preset's; of the gallery: 130)")
     parser.add_argument("--only", metavar="KIND", help="one kind; without it, all that the tables allow")
     parser.add_argument("--out", type=Path, help="folder (default: figures/NAME_OF_RUN)")
+    add_overwrite(parser)
     parser.add_argument(
         "--gallery",
         action="store_true",
@@ -74,7 +77,15 @@ def run(options: argparse.Namespace) -> int:
     dpi = 130 if options.gallery and options.dpi is None else options.dpi
     with progress_bar() as progress:
         written = write_figures(
-            tables, folder, options.preset, formats, options.only, " ".join(command), progress, dpi
+            tables,
+            folder,
+            options.preset,
+            formats,
+            options.only,
+            " ".join(command),
+            progress,
+            dpi,
+            options.overwrite or options.gallery,
         )
     for kind, reason in written.left_out.items():
         console.print(f"left out  {kind}: {reason}", style="dim", soft_wrap=True)

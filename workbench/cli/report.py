@@ -1,11 +1,12 @@
 """Write the report on a study: one HTML file with the verdict first, which works offline.
 
-RUN is the folder that `workbench diagnose` or `workbench demo` wrote, of one study or of several.
+RUN is the folder of a run: of one study or several, or of sentences alone (`workbench fit`, `measure`).
 """
 
 import argparse
 from pathlib import Path
 
+from workbench.cli.runs import add_overwrite
 from workbench.cli.show import console, size
 
 HELP = "one HTML page of a study: verdict, layers, evidence, items"
@@ -14,14 +15,15 @@ EXAMPLE = "workbench report runs/diagnose"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a study")
+    parser.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a run")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: RUN/report.html")
+    add_overwrite(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write it, say where it lies."""
     from workbench.report import write_report
 
-    path = write_report(options.run_folder, options.out)
+    path = write_report(options.run_folder, options.out, options.overwrite)
     console.print(f"report  {path}  ({size(path.stat().st_size)})", soft_wrap=True, markup=False)
     return 0

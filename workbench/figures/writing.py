@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError
+from workbench.errors import InputError, StoreError
 from workbench.figures.frames import NothingToShow
 from workbench.figures.kinds import FIGURES, find_kind, make_spec
 from workbench.figures.paper import FORMATS, draw_paper, save_paper
@@ -17,7 +17,7 @@ from workbench.figures.spec_parts import Spec
 from workbench.figures.tables_in import RunTables
 from workbench.figures.tables_out import to_latex, to_markdown
 from workbench.progress import Progress, silent
-from workbench.store import digest_bytes, write_bytes, write_json
+from workbench.store import digest_bytes, digest_file, read_json, write_bytes, write_json
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,14 @@ def write_figures(
     command: str = "",
     progress: Progress = silent,
     dpi: int | None = None,
+    overwrite: bool = False,
 ) -> Written:
     """Every kind that the tables allow into `folder`; the same bytes from the same tables.
 
     `only` names one kind, which then must be there, or several, of which those are drawn that can be.
 
-    `dpi` is of PNG files, where it is not to be the preset's.
+    `dpi` is of PNG files, where it is not to be the preset's. A file in the folder that no manifest of a
+    figure lists as it is was not written here, and is refused unless it is to be overwritten.
     """
     style = find_preset(preset)
     if dpi is not None:
@@ -70,7 +72,7 @@ def write_figures(
             left_out[kind] = str(reason)
             continue
         fonts |= dict.fromkeys(missing_fonts(spec.texts()))
-        files += _write(spec, run, folder, style, formats, command)
+        files += _write(spec, run, folder, style, formats, command, overwrite)
     progress("figures", len(kinds), len(kinds))
     if not files:
         raise InputError(f"{run.name} has the tables of no figure: {'; '.join(left_out.values())}")
@@ -78,7 +80,13 @@ def write_figures(
 
 
 def _write(
-    spec: Spec, run: RunTables, folder: Path, style: Preset, formats: Sequence[str], command: str
+    spec: Spec,
+    run: RunTables,
+    folder: Path,
+    style: Preset,
+    formats: Sequence[str],
+    command: str,
+    overwrite: bool,
 ) -> list[Path]:
     made: dict[str, bytes] = {
         f"{spec.kind}.tex": to_latex(spec).encode(),
@@ -100,7 +108,29 @@ def _write(
             name: version(name) for name in ("alignment-workbench", "matplotlib", "pandas", "numpy")
         },
     }
+    if not overwrite:
+        _refuse_foreign(folder, spec.kind, list(made))
+    # First what the files will be: those of a drawing that was stopped are known by it.
+    write_json(folder / f"{spec.kind}.json", manifest)
     for name, data in made.items():
         write_bytes(folder / name, data)
-    write_json(folder / f"{spec.kind}.json", manifest)
     return [*(folder / name for name in made), folder / f"{spec.kind}.json"]
+
+
+def _refuse_foreign(folder: Path, kind: str, names: Sequence[str]) -> None:
+    """Refuse to replace what is not a figure of ours as it was written."""
+    path, listed = folder / f"{kind}.json", {}
+    if path.exists():
+        try:
+            listed = read_json(path, digest="optional").get("files", {})
+        except StoreError:
+            listed = {}
+        if not listed:
+            names = [path.name, *names]
+    for name in names:
+        file = folder / name
+        if file.exists() and (not file.is_file() or digest_file(file) != listed.get(name)):
+            raise InputError(
+                f"{file} is there already and is not a figure as `workbench figures` wrote it: give another "
+                "folder with --out, or --overwrite to replace it"
+            )

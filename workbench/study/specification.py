@@ -313,20 +313,23 @@ def _question(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """The first thing in which two specifications differ, in words."""
-    for name in ("model", "settings", "text"):
+    for name in ("pairs", "tasks"):
+        there, here = (_names(one.get(name, [])) for one in (before, now))
+        if there != here:
+            return f"{name}: {there or 'none'} there, {here or 'none'} now"
+    for name in ("model", "settings"):
         old, new = before.get(name) or {}, now.get(name) or {}
         for key in {**old, **new}:
             if old.get(key) != new.get(key):
                 return f"{name}, {key}: {str(old.get(key))[:60]} there, {str(new.get(key))[:60]} now"
-    for name in ("pairs", "tasks", "studies"):
-        if before.get(name) != now.get(name):
-            there, here = (_names(one.get(name, [])) for one in (before, now))
-            return f"{name}: {there} there, {here} now" if there != here else f"other items of {name}"
-    return "another version of its files"
+    if before.get("text") != now.get("text"):
+        there, here = ((one.get("text") or {}).get("rows", "no") for one in (before, now))
+        return f"other sentences: {there} rows there, {here} now"
+    return "other items" if before.get("tasks") != now.get("tasks") else "another version of its files"
 
 
 def _names(listed: Sequence[Any]) -> str:
-    words = [one["name"] if isinstance(one, dict) and "name" in one else "-".join(one) for one in listed]
+    words = [one["name"] if isinstance(one, dict) else "-".join(one) for one in listed]
     return ", ".join(words)[:80]
 
 
