@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from organism_models import FAR, MAIN, NEAR
+from organism_models import FAR, MAIN, NEAR, tiny_organism
 
 from workbench.errors import InputError, StoreError
 from workbench.results import read_table
-from workbench.store import read_json
+from workbench.store import read_json, write_json
 from workbench.study import Settings, Specification, diagnose
 from workbench.tasks import AnswerExample, AnswerTask, with_shots
 from workbench.text import ParallelText
@@ -73,12 +73,10 @@ def test_the_same_run_goes_on_and_its_bytes_stay(begun):
         ({"source": NEAR}, "pairs: .* there, .* now"),
     ],
 )
-def test_another_run_is_refused_unless_it_is_to_be_overwritten(begun, study, change, says, tmp_path):
-    import organism_models
-
+def test_results_of_another_run_are_refused_unless_they_are_to_be_overwritten(begun, change, says):
     (begun.folder / "mine.txt").write_text("mine")
-    organism = organism_models.tiny_organism()
-    other = replace(begun, text=organism.text(), **change)
+    write_json(begun.folder / "choices.json", {"about": {}, "choices": {}})
+    other = replace(begun, text=tiny_organism().text(), **change)
     before = (begun.folder / "specification.json").read_bytes()
     with pytest.raises(InputError, match=f"holds another run .*{says}"):
         other.begin()
@@ -86,6 +84,12 @@ def test_another_run_is_refused_unless_it_is_to_be_overwritten(begun, study, cha
     replace(other, overwrite=True).begin()
     assert read_json(begun.folder / "specification.json")["pairs"] == [[other.source, MAIN]]
     assert (begun.folder / "mine.txt").read_text() == "mine"
+    assert not (begun.folder / "choices.json").exists(), "what another run chose is gone with it"
+
+
+def test_a_run_that_found_nothing_yet_gives_way_to_another(begun):
+    replace(begun, settings=Settings(strengths=(0.5,))).begin()
+    assert Specification.read(begun.folder).settings.strengths == (0.5,)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "study.toml", "selection.parquet", "report.html"])
@@ -110,9 +114,7 @@ def test_what_is_damaged_is_refused_and_written_anew_by_the_same_run(begun, name
 
 
 def test_a_diagnosis_keeps_languages_beyond_its_pairs_for_telling_them_apart(study, tmp_path):
-    import organism_models
-
-    text = organism_models.tiny_organism().text()
+    text = tiny_organism().text()
     found = diagnose(study.model, text, [study.task], [(FAR, MAIN)], tmp_path)
     kept = Specification.read(tmp_path)
     assert set(kept.text.languages) == set(text.languages) and found.studies[0].text.languages == (FAR, MAIN)

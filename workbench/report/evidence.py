@@ -57,12 +57,15 @@ def curves(part: Part) -> Markup | None:
     if not sites:
         return None
     names = [_site(site) for site in sites]
-    mark = next((i for i, site in enumerate(sites) if _layer(site) == part.layer), None)
+    places = {_layer(site): i for i, site in enumerate(sites)}
+    mark = None if part.layer is None else places.get(part.layer)
     panels = [panel(title, names, lines, mark) for title, lines in _panels(part, sites)]
     chosen = "" if mark is None else "The upright line is the layer chosen on dev. "
+    gain = ", but the gain on dev items" if part.finished else ""
+    band = ", of the gain the simultaneous band" if part.finished else ""
     note = (
-        f"{chosen}Measured on held-out sentences, but the gain on dev items. Shaded: 95 % intervals where "
-        "there are any, of the gain the simultaneous band. “emb” is the embedding."
+        f"{chosen}Measured on held-out sentences{gain}. Shaded: 95 % intervals where there are any{band}. "
+        "“emb” is the embedding."
     )
     return tag("div", tag("p", note, class_="muted"), tag("div", *panels, class_="panels"))
 

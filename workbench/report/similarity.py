@@ -70,7 +70,7 @@ def _cell(row: dict[str, Any] | None, column: str, reach: float) -> Markup:
     if row is None:
         return tag("td", tag("span", "not measured", class_="unseen"))
     value = number(row[column])
-    shown: list[Child] = [short(value)]
+    shown: list[Child] = [short(value).removeprefix("+")]
     about = between(row["low"], row["high"]) if "low" in row else ""
     shade_of = shade(None if value is None else max(value, -1.0), reach)
     return tag("td", *shown, class_=shade_of, title=f"95 % interval {about}" if about else None)
