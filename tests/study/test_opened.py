@@ -1,16 +1,19 @@
 """A run is opened from its folder, wherever it was begun and wherever it lies now."""
 
+import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from organism_models import FAR, MAIN, NEAR, tiny_organism
+from counts import count
+from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
 import workbench as wb
-from workbench.errors import InputError, StoreError
+from workbench.errors import InputError, StoreError, WorkbenchError
 from workbench.figures import join_runs, make_spec
+from workbench.organism import train_organism
 from workbench.report import write_report
 from workbench.results import Run as RunFolder
 from workbench.results import open_run as open_folder
@@ -58,10 +61,6 @@ def test_a_study_goes_on_with_its_own_model_or_a_given_one(study, result):
 def test_another_model_is_refused(study, result):
     other = tiny_organism().folder.parent / "other"
     if not other.exists():
-        from organism_models import TINY
-
-        from workbench.organism import train_organism
-
         train_organism(replace(TINY, training=replace(TINY.training, steps=7)), other)
     with pytest.raises(InputError, match="give that model"):
         wb.open_run(study.folder).study(wb.load_model(other))
@@ -124,6 +123,33 @@ def test_one_flipped_bit_in_a_table_is_named(several, tmp_path, name):
     path.write_bytes(bytes(data))
     with pytest.raises(StoreError, match=f"{name}.parquet is damaged"):
         wb.open_run(tmp_path / "run").tables[name]
+
+
+def everything(folder):
+    """All that a run's folder holds, read."""
+    run = wb.open_run(folder)
+    made_of, tables = run.read_specification(), dict(run.tables)
+    parts = [(dict(p.tables), p.records, p.manifest, p.items, p.test_rows) for p in run.parts]
+    choices = [run.choices(part.pair, part.task) for part in run.parts]
+    patches = [run.patch(p.pair, p.task) for p in run.parts if (p.folder / "patch.safetensors").exists()]
+    return made_of, tables, parts, choices, patches
+
+
+def test_no_flipped_bit_of_a_finished_run_is_read_as_other_data(several, tmp_path):
+    shutil.copytree(several[0].folder, tmp_path / "run", ignore=shutil.ignore_patterns("store", "shards"))
+    assert everything(tmp_path / "run")
+    kinds = (".json", ".parquet", ".safetensors")
+    files = [path for path in sorted((tmp_path / "run").rglob("*")) if path.suffix in kinds]
+    draw = random.Random(0)
+    for number in range(count(60, 1000)):
+        path = files[number % len(files)]
+        whole = path.read_bytes()
+        at, bit = draw.randrange(len(whole)), 1 << draw.randrange(8)
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
+        with pytest.raises(WorkbenchError) as caught:
+            everything(tmp_path / "run")
+        assert path.name in str(caught.value), f"{path.name} at {at}: {caught.value}"
+        path.write_bytes(whole)
 
 
 def test_a_table_that_the_manifest_does_not_list_is_named(several, tmp_path):

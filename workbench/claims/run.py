@@ -13,7 +13,7 @@ from workbench.claims.rule import with_holm
 from workbench.claims.scale import Scale
 from workbench.errors import InputError, did_you_mean
 from workbench.progress import Progress, silent
-from workbench.results import write_table
+from workbench.results import read_table, write_table
 from workbench.store import write_json
 from workbench.study import StudyResult
 from workbench.study.diagnosis import Diagnosis, predictors_of
@@ -59,7 +59,7 @@ def ground_of(
         settings.delta,
         settings.seed,
         predictors_of(results, settings.seed),
-        pd.read_parquet(compared) if compared.is_file() else None,
+        read_table(compared) if compared.is_file() else None,
         resources,
         distances,
         band,
