@@ -58,7 +58,7 @@ def study(language, gap, gain, layer=4, gains=None, over=None, curves=None, rete
     gains = dict.fromkeys((*NULLS, *METHODS), 0.0) | (gains or {})
     similar = {"retrieval": INSIDE, "cka_debiased": INSIDE} | (curves or {})
     sites = ["embed", *(f"resid_post.{i}" for i in range(LAYERS))]
-    similarity = [pd.DataFrame({"aligner": m, "site": sites, "value": v}) for m, v in similar.items()]
+    similarity = [pd.DataFrame({"measure": m, "site": sites, "value": v}) for m, v in similar.items()]
     sweep = [rows(language, CLEAN, 0.4)]
     if layer is not None:
         sweep.append(rows(language, "ridge", 0.4 + gain, layer))

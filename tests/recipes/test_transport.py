@@ -44,7 +44,7 @@ def test_a_state_far_from_all_others_is_carried_too(monkeypatch):
     X, Y = two_sets()
     X[0] *= 60
     asked, plain = [], ot.sinkhorn
-    monkeypatch.setattr(ot, "sinkhorn", lambda *a, **k: asked.append(k["aligner"]) or plain(*a, **k))
+    monkeypatch.setattr(ot, "sinkhorn", lambda *a, **k: asked.append(k["method"]) or plain(*a, **k))
     assert transported(X, Y).isfinite().all() and asked == ["sinkhorn", "sinkhorn_log"]
     asked.clear()
     X, Y = two_sets()

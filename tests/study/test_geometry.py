@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from organism_models import NEAR
+from organism_models import NEAR, tiny_organism
 
 from workbench.measure import GEOMETRY
 from workbench.study.geometry import own_tokens
@@ -24,11 +24,12 @@ def test_each_language_and_the_pair_have_their_rows_at_every_site(study, table):
 
 def test_own_tokens_are_those_the_other_language_never_uses(study):
     languages = (NEAR, study.target)
-    own = own_tokens(study.model, study.text, languages)
+    text = tiny_organism().text()
+    own = own_tokens(study.model, text, languages)
     used = [
         {
             i
-            for ids in study.model.tokens.encode(list(study.text[code]))
+            for ids in study.model.tokens.encode(list(text[code]))
             for i in ids[len(study.model.tokens.prefix) :]
         }
         for code in languages
