@@ -1,6 +1,6 @@
-"""Write the report on a study: one HTML file with the verdict first, which works offline.
+"""Write the report on a run: one HTML file with the verdict first, which works offline.
 
-RUN is the folder that `workbench diagnose` or `workbench demo` wrote, of one study or of several.
+RUN is the folder of a run: of one study or several, or of `workbench fit` or `measure`.
 """
 
 import argparse
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from workbench.cli.show import console, size
 
-HELP = "one HTML page of a study: verdict, layers, evidence, items"
+HELP = "one HTML page of a run: verdict, layers, evidence, items"
 EXAMPLE = "workbench report runs/diagnose"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a study")
+    parser.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a run")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: RUN/report.html")
 
 
