@@ -38,7 +38,9 @@ def test_the_table_holds_rank_correlations_over_held_out_sentences(study):
         (str(site), measure): 5 for site in states.sites for measure in METRICS
     }
     x, y = (states.at("resid_post.1", code)[rows] for code in (alignment.source, alignment.target))
-    sides = ([study.text[code][int(row)] for row in rows] for code in (alignment.source, alignment.target))
+    sides = (
+        [alignment.text[code][int(row)] for row in rows] for code in (alignment.source, alignment.target)
+    )
     properties = text_properties(study.model.tokens, *sides)
     found = table[table.site == "resid_post.1"].set_index(["measure", "confound"])
     for measure, metric in METRICS.items():

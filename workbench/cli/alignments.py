@@ -15,7 +15,7 @@ from workbench.cli.options import (
     read_text,
     with_room,
 )
-from workbench.cli.runs import add_overwrite
+from workbench.cli.runs import add_overwrite, add_threads, threads_of, use_threads
 from workbench.cli.show import console, progress_bar
 from workbench.settings import Settings
 
@@ -32,6 +32,7 @@ def add_alignment_options(parser: argparse.ArgumentParser, out: str) -> None:
     add_text_options(parser)
     add_pair_options(parser)
     parser.add_argument("--out", type=Path, default=Path(out), help=f"folder (default: {out})")
+    add_threads(parser)
     add_overwrite(parser)
 
 
@@ -53,6 +54,7 @@ def alignments(
     if task is not None:
         task.only([source for source, _ in pairs], ["dev"])
     model = load(options)
+    use_threads(threads_of(options, model))
     text = with_room(options, model, text)
     spoken = text.only(dict.fromkeys(code for pair in pairs for code in pair))
     made = [Alignment(model, text, *pair, options.out / "store", settings) for pair in pairs]

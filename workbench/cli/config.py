@@ -9,7 +9,7 @@ from typing import Any
 from workbench.cli.options import check_options
 from workbench.errors import InputError, did_you_mean
 
-_NOT_IN_FILES = ("help", "debug", "config")
+_NOT_IN_FILES = ("help", "debug", "config", "overwrite")
 
 
 def configurable(parser: argparse.ArgumentParser) -> None:

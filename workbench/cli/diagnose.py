@@ -29,7 +29,7 @@ from workbench.cli.options import (
     read_text,
     with_room,
 )
-from workbench.cli.runs import add_overwrite, threads_of, use_threads
+from workbench.cli.runs import add_overwrite, add_threads, threads_of, use_threads
 from workbench.cli.settings import add_settings, settings_of
 from workbench.cli.show import caution, console, duration, progress_bar
 from workbench.numbers import estimated
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_sweep_options(parser)
     parser.add_argument("--anyway", action="store_true", help="go on where there is no gap to close")
     parser.add_argument("--out", type=Path, default=Path("runs/diagnose"), help="default: runs/diagnose")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: one for a small model, else all)")
+    add_threads(parser)
     add_overwrite(parser)
     configurable(parser)
 

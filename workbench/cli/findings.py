@@ -8,7 +8,7 @@ from rich.text import Text
 
 from workbench.cli.layers import Row, number, print_dense, print_layers
 from workbench.cli.show import console, table
-from workbench.numbers import estimated, plain, signed
+from workbench.numbers import estimated, percent, plain, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,7 +169,7 @@ def print_sentence(result: "StudyResult", sentence: str) -> None:
 
     console.print(Text(sentence, style="bold"))
     if result.share_of_gap is not None:
-        console.print(f"{result.share_of_gap:.0%} of the gap is closed.")
+        console.print(f"{percent(result.share_of_gap)} of the gap is closed.")
     for line in how_sure(result.tables["selection"]):
         console.print(line)
     console.print()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.cli.show import console, duration, progress_bar, table
-from workbench.numbers import estimated, signed
+from workbench.numbers import estimated, percent, signed
 
 if TYPE_CHECKING:
     from workbench.organism.properties import Property
@@ -203,7 +203,7 @@ def _peaks(options: argparse.Namespace) -> int:
         console.print(f"{pair}", style="bold")
         helping = ", ".join(str(layer) for layer in gains.layer[gains.helps]) or "none"
         console.print(f"gain on dev items by layer: {'  '.join(signed(gain, 2) for gain in gains.gain)}")
-        console.print(f"at least {NEARLY:.0%} of the best: layers {helping}")
+        console.print(f"at least {percent(NEARLY)} of the best: layers {helping}")
         own = found.table[found.table.pair == pair]
         rows = [
             (

@@ -28,6 +28,11 @@ def add_run_options(parser: argparse.ArgumentParser, out: str) -> None:
     add_overwrite(parser)
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """How many threads compute."""
+    parser.add_argument("--threads", type=int, help="CPU threads (default: one for a small model, else all)")
+
+
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
     """Whether files of somebody else, or of another run, may be replaced."""
     parser.add_argument(
