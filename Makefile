@@ -43,6 +43,7 @@ check: $(VENV)/.installed ## style, types and the laws of the architecture
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest --quiet tests/test_architecture.py
+	@$(BIN)/python tests/architecture.py
 
 lab: $(VENV)/.installed ## JupyterLab on notebooks/
 	@$(BIN)/workbench lab $(ARGS)

@@ -42,10 +42,8 @@ from sweep import LAYERS, WIDTH, make_model
 
 from workbench.align import LeastSquares
 from workbench.errors import ModelError
-from workbench.generate.identity import UNCLEAR, LanguageIdentifier, cut
-from workbench.generate.judge import Judge
-from workbench.generate.prompts import beginnings
-from workbench.generate.speak import speak
+from workbench.generate.judge import UNCLEAR, Judge, LanguageIdentifier, cut
+from workbench.generate.texts import beginnings, speak
 from workbench.intervene import INTERVENTIONS, Patch, applied
 from workbench.models import LanguageModel, load_model
 from workbench.models.tiny import VOCABULARY

@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from workbench.measure import METRICS, debiased_linear_cka
-from workbench.measure.grid import grid
-from workbench.measure.permutation import permutation_null
+from workbench.measure.chance import permutation_null
+from workbench.measure.cka import grid
 
 LAYERS, SENTENCES, WIDTH = 33, 1000, 4096
 PROMISED = 20.0

@@ -4,13 +4,10 @@
     pure     stats, align, measure and the formulas of intervene see tensors only
     heavy    transformer_lens only in models; plotting only in figures and report; no torch in figures
     output   only the command line prints, parses arguments and exits
-    plugins  plug-ins of one room never import each other
-    size     no file above 400 lines, no function above 60
+    size     no file above 500 lines, no function above 60
 
-A *room* is a file or folder directly under the package. A *plug-in* is a file of a plug-in room that a
-registry of that room names: a public ALL_CAPS dict in an `__init__.py` or a `registry.py`
-with a value imported from that file. All other files of the room, and always its `base.py`, are shared:
-open to every plug-in.
+A *room* is a file or folder directly under the package. Run as a script, it lists the small files: those
+below 60 lines that hold code, for a subject cut into slices is as hard to read as an endless file.
 """
 
 import ast
@@ -18,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from source import PACKAGE, Module, Source, imported, room_of, within
+from source import PACKAGE, Module, Source, room_of, within
 
 ROOMS = (
     "errors",
@@ -61,8 +58,6 @@ ROOMS = (
 """The rooms in import order: a room may import the rooms above it, never those below."""
 
 PURE_ROOMS = ("stats", "align", "measure", "intervene")
-PLUGIN_ROOMS = ("text", "align", "measure", "intervene", "tasks", "baselines", "recipes", "claims")
-REGISTRY_FILES = ("__init__", "registry")
 
 PLOTTING = ("plotly", "matplotlib", "seaborn", "kaleido")
 BRINGS_TORCH = ("torch", "transformer_lens", "transformers", "accelerate", "safetensors.torch")
@@ -76,7 +71,8 @@ DRAWING = {"progress": ("tqdm",)}  # the callback that draws a bar, for whoever 
 TALKING_CALLS = ("breakpoint", "exit", "input", "quit")
 TALKING_ATTRIBUTES = ("argv", "exit", "stderr", "stdout")
 
-MAX_FILE_LINES = 400
+MAX_FILE_LINES = 500
+SMALL_FILE_LINES = 60
 MAX_FUNCTION_LINES = 60
 
 
@@ -96,8 +92,17 @@ class Violation:
 def check(root: Path) -> list[Violation]:
     """Every broken law of the package under `root`, in order of file and line."""
     source = Source(root)
-    laws = (_listed, _order, _cycles, _pure, _heavy, _torch_free, _output, _plugins, _size)
+    laws = (_listed, _order, _cycles, _pure, _heavy, _torch_free, _output, _size)
     return sorted({violation for law in laws for violation in law(source)})
+
+
+def small_files(root: Path) -> list[tuple[str, int]]:
+    """The files that hold code in fewer than 60 lines, and their lines; `__init__.py` is a list of names."""
+    return [
+        (module.path, count)
+        for module in Source(root).modules.values()
+        if module.stem != "__init__" and (count := len(module.text.splitlines())) < SMALL_FILE_LINES
+    ]
 
 
 def _broken(module: Module, law: str, line: int, message: str) -> Violation:
@@ -290,51 +295,6 @@ def _talks(module: Module, line: int, what: str) -> Violation:
     )
 
 
-def _plugins(source: Source) -> Iterator[Violation]:
-    for room in PLUGIN_ROOMS:
-        mine = {name for name, module in source.modules.items() if module.room == room}
-        registries = {name for name in mine if source.modules[name].stem in REGISTRY_FILES}
-        plugins = {found for name in registries for found in _registered(source, name)}
-        for name in sorted(plugins):
-            chain = source.path_between(name, plugins - {name}, mine - plugins - registries)
-            if chain:
-                line = next(found.line for found in source.edges(name) if found.target == chain[1])
-                yield _broken(
-                    source.modules[name],
-                    "plugins",
-                    line,
-                    f"plug-in reaches its sibling plug-in, {' → '.join(chain)}: each must be removable "
-                    "alone; move what both need to a shared file of the room",
-                )
-
-
-def _registered(source: Source, name: str) -> Iterator[str]:
-    """The files of the room that the registries of a module name."""
-    module = source.modules[name]
-    named = _named_in_registries(module.tree)
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            base, _ = next(imported(node, module))
-            for alias in node.names:
-                target = source.modules.get(source.target(base, alias.name))
-                if (alias.asname or alias.name) not in named or target is None:
-                    continue
-                if target.room == module.room and target.stem not in ("base", *REGISTRY_FILES):
-                    yield target.name
-
-
-def _named_in_registries(tree: ast.Module) -> set[str]:
-    """The names used in the values of public ALL_CAPS dicts of a module."""
-    named = set()
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        names = [target.id for target in targets if isinstance(target, ast.Name)]
-        value = getattr(node, "value", None)
-        if value is not None and any(name.isupper() and name[0] != "_" for name in names):
-            named |= {part.id for part in ast.walk(value) if isinstance(part, ast.Name)}
-    return named
-
-
 def _size(source: Source) -> Iterator[Violation]:
     for module in source.modules.values():
         count = len(module.text.splitlines())
@@ -356,3 +316,8 @@ def _size(source: Source) -> Iterator[Violation]:
                         f"{node.name} has {length} lines, above {MAX_FUNCTION_LINES}: "
                         "it does more than one thing; name its steps",
                     )
+
+
+if __name__ == "__main__":
+    for path, count in small_files(Path(__file__).parent.parent):
+        print(f"{path}: {count} lines; does it belong to a larger subject?")

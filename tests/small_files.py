@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.baselines.translations import read_translations
-from workbench.claims.scale import read_scale
+from workbench.baselines.translate_test import read_translations
+from workbench.claims.base import read_scale
 from workbench.doctor import Report, check_fields, is_benchmark
 from workbench.reading import files_in, user_path
 from workbench.tasks import TASKS

@@ -97,7 +97,7 @@ class Source:
 def room_of(name: str) -> str:
     """The room of a module of the package; empty for anything else.
 
-    >>> room_of("workbench.align.ridge"), room_of("workbench"), room_of("torch.nn")
+    >>> room_of("workbench.align.linear"), room_of("workbench"), room_of("torch.nn")
     ('align', '', '')
     """
     head, _, rest = name.partition(".")

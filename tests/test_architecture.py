@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from architecture import MAX_FILE_LINES, MAX_FUNCTION_LINES, check
+from architecture import MAX_FILE_LINES, MAX_FUNCTION_LINES, SMALL_FILE_LINES, check, small_files
 
 REPO = Path(__file__).parent.parent
 
-# A small tree that keeps every law. `align` holds two plug-ins and a shared file.
+# A small tree that keeps every law. `align` holds two aligners and a shared file.
 LAWFUL = {
     "__init__.py": '_HOMES = {"fit": "workbench.align"}\n',
     "errors.py": "class WorkbenchError(Exception): ...\n",
@@ -62,13 +62,6 @@ PLANTED = [
     ("output", "capture.py", "import sys\nsys.exit(2)\n", "uses sys.exit"),
     ("output", "capture.py", "from sys import exit\n", "imports sys.exit"),
     ("output", "capture.py", "raise SystemExit(2)\n", "raises SystemExit"),
-    ("plugins", "align/ridge.py", "from workbench.align.procrustes import Procrustes as Ridge\n", "sibling"),
-    (
-        "plugins",
-        "align/ridge.py",
-        "class Ridge:\n    def f(self):\n        from . import procrustes\n",
-        "sib",
-    ),
     ("size", "capture.py", "pass\n" * (MAX_FILE_LINES + 1), "split it"),
     ("size", "capture.py", "def f():\n" + "    pass\n" * MAX_FUNCTION_LINES, "name its steps"),
 ]
@@ -110,26 +103,11 @@ def test_an_import_cycle_is_caught_once(tmp_path: Path) -> None:
     assert "workbench.align.ridge → workbench.align.solvers → workbench.align.ridge" in cycles[0].message
 
 
-def test_a_plugin_does_not_reach_its_sibling_through_a_shared_file(tmp_path: Path) -> None:
-    bridge = {"align/solvers.py": "from workbench.align.procrustes import Procrustes as solve\n"}
-    apart = {"align/procrustes.py": "class Procrustes: ...\n"}
-    caught = check(plant(tmp_path, LAWFUL | bridge | apart))
-    assert [(violation.law, violation.path) for violation in caught] == [
-        ("plugins", "workbench/align/ridge.py")
-    ]
-
-
-def test_the_base_of_a_room_is_no_plugin(tmp_path: Path) -> None:
-    files = {
-        "measure/__init__.py": (
-            "from workbench.measure.base import Metric\n"
-            "from workbench.measure.cka import cka\n"
-            'METRICS: dict[str, Metric] = {m.name: m for m in (Metric("cka", cka),)}\n'
-        ),
-        "measure/base.py": "class Metric: ...\n",
-        "measure/cka.py": "from workbench.measure.base import Metric\ncka = None\n",
-    }
-    assert check(plant(tmp_path, LAWFUL | files)) == []
+def test_small_files_that_hold_code_are_listed(tmp_path: Path) -> None:
+    files = {"capture.py": "pass\n" * SMALL_FILE_LINES, "types.py": "pass\n" * (SMALL_FILE_LINES - 1)}
+    listed = dict(small_files(plant(tmp_path, LAWFUL | files)))
+    assert listed["workbench/types.py"] == SMALL_FILE_LINES - 1
+    assert "workbench/capture.py" not in listed and "workbench/align/__init__.py" not in listed
 
 
 def test_imports_for_type_checking_still_point_up(tmp_path: Path) -> None:

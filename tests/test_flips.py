@@ -17,11 +17,11 @@ from workbench.align import Aligner, LayerMaps
 from workbench.baselines import lora
 from workbench.capture import capture
 from workbench.errors import WorkbenchError
-from workbench.generate.speak import speak
-from workbench.organism.checkpoint import load_checkpoint, save_checkpoint
+from workbench.generate.texts import speak
+from workbench.organism.files import load_checkpoint, save_checkpoint
 from workbench.select import Choice, freeze, thaw
 from workbench.study import load_patch, save_patch
-from workbench.study.maps import load_maps, save_maps
+from workbench.study.saved import load_maps, save_maps
 from workbench.sweep import sweep
 from workbench.tasks import AnswerExample
 from workbench.text import ParallelText

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from workbench.align import Affine, LeastSquares, LowRank, Ridge, solve_least_squares
-from workbench.align.solvers import LeastSquaresSystem
-from workbench.align.spectrum import SAFE, centered, leading, spectrum
+from workbench.align.solvers import SAFE, LeastSquaresSystem, centered, leading, spectrum
 from workbench.errors import InputError
 
 

@@ -16,7 +16,7 @@ from workbench.align import (
     r_squared,
 )
 from workbench.align.base import fresh
-from workbench.align.shuffled import derangement
+from workbench.align.controls import derangement
 from workbench.errors import InputError
 
 EVERY = {name: make() for name, make in ALIGNERS.items()} | {

@@ -12,7 +12,7 @@ from workbench.align import (
     Ridge,
     r_squared,
 )
-from workbench.align.random_rotation import random_orthogonal
+from workbench.align.controls import random_orthogonal
 from workbench.errors import InputError
 
 RANDOM = {

@@ -5,7 +5,7 @@ import pytest
 from claims.planted import ground, linear_case
 
 from workbench.claims import CLAIMS
-from workbench.claims.few_pairs import curve, drawn, mean_over_draws, sizes, worst
+from workbench.claims.maps import curve, drawn, mean_over_draws, sizes, worst
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from claims.planted import LinearStudy
 from sklearn.cluster import KMeans
 
 from workbench.align import LeastSquares, export, r_squared, restore
-from workbench.claims.piecewise import Piecewise, k_means
+from workbench.claims.maps import Piecewise, k_means
 
 
 def test_it_recovers_two_regimes_where_one_matrix_cannot():

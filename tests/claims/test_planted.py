@@ -6,11 +6,11 @@ import pytest
 from claims.planted import WrittenCase, ground
 
 from workbench.claims import CLAIMS
-from workbench.claims.depth import best_of, in_band
-from workbench.claims.inference_cost import decided as cost_decided
-from workbench.claims.inference_cost import slowdown
-from workbench.claims.morphology import decided as morphology_decided
-from workbench.claims.resource import decided as resource_decided
+from workbench.claims.languages import decided as morphology_decided
+from workbench.claims.languages import decided as resource_decided
+from workbench.claims.layers import best_of, in_band
+from workbench.claims.methods import decided as cost_decided
+from workbench.claims.methods import slowdown
 
 TRUE, FALSE, UNKNOWN = "supported", "not supported", "not decidable"
 LOW_BEST, BAND_BEST = [0.3, 0.7, 0.8, 0.7, 0.5, 0.4, 0.3, 0.3], [0.3, 0.3, 0.4, 0.5, 0.7, 0.8, 0.5, 0.3]

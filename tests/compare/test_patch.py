@@ -10,8 +10,7 @@ from workbench.baselines import BASELINES
 from workbench.compare import Plan
 from workbench.compare import run as comparing
 from workbench.compare.ask import ask_on_dev
-from workbench.compare.combine import combine
-from workbench.compare.patch import Tried, judge_on_test, try_on_dev
+from workbench.compare.patch import Tried, combine, judge_on_test, try_on_dev
 from workbench.errors import InputError
 from workbench.recipes import RECIPES, Ingredients, Recipe, single_layers
 from workbench.select import choose

@@ -6,7 +6,7 @@ from sklearn.metrics import accuracy_score
 
 from workbench.errors import InputError
 from workbench.generate import LanguageIdentifier
-from workbench.generate.identity import CONFIDENCE, UNCLEAR, Trial, cut
+from workbench.generate.judge import CONFIDENCE, UNCLEAR, Trial, cut
 from workbench.stats import wilson_interval
 from workbench.text import read
 

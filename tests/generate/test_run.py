@@ -11,8 +11,8 @@ from organism_models import FAR, MAIN
 from workbench.errors import InputError
 from workbench.generate import Plan, generate
 from workbench.generate import speak as room
-from workbench.generate.repetition import repetition
-from workbench.generate.speak import speak
+from workbench.generate.judge import repetition
+from workbench.generate.texts import speak
 from workbench.generate.variants import Score, best, harmonic
 from workbench.recipes import RECIPES, Ingredients
 from workbench.select import Choice, freeze

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from workbench.generate import speak as room
-from workbench.generate.prompts import begin, beginnings
-from workbench.generate.speak import speak
+from workbench.generate.texts import begin, beginnings, speak
 from workbench.intervene import applied
 from workbench.recipes import RECIPES, Ingredients, turned
 from workbench.stats import paired_interval

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from workbench.errors import InputError
-from workbench.measure.cca import pwcca, svcca
+from workbench.measure.subspaces import pwcca, svcca
 
 
 def draw(*shape, seed=0):

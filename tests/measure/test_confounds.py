@@ -6,7 +6,7 @@ import torch
 from scipy.stats import spearmanr
 
 from workbench.measure import METRICS, MORE_METRICS
-from workbench.measure.confounds import confounds, rank_interval
+from workbench.measure.chance import confounds, rank_interval
 
 ALL = METRICS | MORE_METRICS
 

@@ -6,8 +6,14 @@ import torch
 from sklearn.metrics.pairwise import cosine_similarity
 
 from workbench.errors import InputError
-from workbench.measure.geometry import anisotropy, effective_rank, mean_distance, mean_share, norm_profile
-from workbench.measure.probe import language_probe
+from workbench.measure.geometry import (
+    anisotropy,
+    effective_rank,
+    language_probe,
+    mean_distance,
+    mean_share,
+    norm_profile,
+)
 
 
 def draw(*shape, seed=0):

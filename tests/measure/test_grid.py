@@ -9,10 +9,9 @@ import torch
 from workbench.errors import InputError
 from workbench.measure import METRICS, debiased_linear_cka, kernels, linear_cka, retrieval
 from workbench.measure.base import Metric
-from workbench.measure.grid import grid
-from workbench.measure.permutation import permutation_null
-from workbench.measure.procrustes import procrustes_distance
-from workbench.measure.rbf_cka import rbf_cka
+from workbench.measure.chance import permutation_null
+from workbench.measure.cka import grid, rbf_cka
+from workbench.measure.subspaces import procrustes_distance
 
 FAST = [linear_cka, debiased_linear_cka, rbf_cka]
 
@@ -41,7 +40,7 @@ def test_a_grid_equals_a_loop_over_pairs(metric):
 @pytest.mark.parametrize("within", [True, False])
 def test_little_memory_takes_turns(monkeypatch, within):
     source, target = layers()
-    monkeypatch.setattr(import_module("workbench.measure.grid"), "GRAM_BYTES", 2 * 8 * 30 * 30)
+    monkeypatch.setattr(import_module("workbench.measure.cka"), "GRAM_BYTES", 2 * 8 * 30 * 30)
     others = source if within else target
     found = grid(debiased_linear_cka, source, None if within else target)
     assert torch.allclose(found, loop(debiased_linear_cka, source, others), atol=1e-12)

@@ -6,9 +6,7 @@ import torch
 
 from workbench.errors import InputError
 from workbench.measure import debiased_linear_cka, linear_cka
-from workbench.measure.gram import inner_products, squared_distances
-from workbench.measure.minibatch_cka import MinibatchCKA
-from workbench.measure.rbf_cka import rbf_cka
+from workbench.measure.cka import MinibatchCKA, inner_products, rbf_cka, squared_distances
 
 
 def draw(*shape, seed=0):

@@ -6,7 +6,7 @@ import torch
 from sklearn.covariance import ledoit_wolf_shrinkage
 
 from workbench.errors import InputError
-from workbench.measure.mismatch import mismatch
+from workbench.measure.fit import mismatch
 
 
 def draw(*shape, seed=0):

@@ -7,9 +7,9 @@ from scipy.spatial.distance import pdist
 from scipy.stats import rankdata, spearmanr
 
 from workbench.errors import InputError
-from workbench.measure.confounds import confounds
-from workbench.measure.ranks import ranks, spearman
-from workbench.measure.rsa import rsa
+from workbench.measure.chance import confounds
+from workbench.measure.ranking import ranks, spearman
+from workbench.measure.subspaces import rsa
 
 
 def draw(*shape, seed=0):

@@ -11,9 +11,8 @@ from workbench import bundled
 from workbench.errors import InputError
 from workbench.models import load_model
 from workbench.organism.config import WorldConfig
-from workbench.organism.files import TEXT, TRUTH, read_card, task_file, write_files
+from workbench.organism.files import TEXT, TRUTH, read_card, shipped, task_file, write_files
 from workbench.organism.items import TASKS, Items
-from workbench.organism.shipped import shipped
 from workbench.store import read_json, write_json
 from workbench.sweep import sweep_naive
 

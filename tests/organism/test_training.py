@@ -11,8 +11,7 @@ from workbench.models import load_model
 from workbench.organism.config import TrainingConfig, WorldConfig
 from workbench.organism.corpus import Corpus
 from workbench.organism.items import Items
-from workbench.organism.tokenizer import train_tokenizer
-from workbench.organism.training import batches, train_organism
+from workbench.organism.training import batches, train_organism, train_tokenizer
 
 TINY = WorldConfig(
     training=TrainingConfig(layers=2, width=16, heads=2, hidden=16, steps=6, batch=12, warmup=2)

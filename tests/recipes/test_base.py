@@ -10,7 +10,7 @@ from workbench.align import Given, MeanShift, restore
 from workbench.align import export as exported
 from workbench.recipes import RECIPES, Ingredients, turned
 from workbench.recipes.base import margin_gains, single_layers
-from workbench.recipes.training import Training
+from workbench.recipes.learned import Training
 from workbench.sweep import Branch, sweep
 from workbench.sweep.shards import plan_facts
 from workbench.types import Site
@@ -85,7 +85,7 @@ def test_the_random_control_moves_every_state_as_far(given, name):
 @pytest.mark.parametrize("name", sorted(set(RECIPES) - {"optimal_transport"}))
 def test_every_recipe_keeps_to_its_word(name, given, study, monkeypatch):
     """Few enough branches, each another, whose maps have a digest; the control is as good a branch."""
-    monkeypatch.setattr("workbench.recipes.lape.SHARE", 0.05)
+    monkeypatch.setattr("workbench.recipes.neurons.SHARE", 0.05)
     monkeypatch.setattr("workbench.recipes.learned.TRAINING", Training(steps=2, batch=8))
     branches = [replace(branch, aligner="m") for branch in RECIPES[name].branches(given)]
     assert 0 < len(branches) <= 150

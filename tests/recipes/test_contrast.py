@@ -7,8 +7,8 @@ from tiny_models import HAS_HOOKED, tiny_path
 from workbench.errors import NotApplicable
 from workbench.models import load_model
 from workbench.recipes import RECIPES, Ingredients
-from workbench.recipes.iti import heads_of, probe_accuracies
-from workbench.recipes.reading import Contrast
+from workbench.recipes.neurons import Contrast
+from workbench.recipes.vectors import heads_of, probe_accuracies
 from workbench.study import Study
 
 
@@ -45,7 +45,7 @@ def test_one_item_is_not_enough_to_choose_heads_by():
 @pytest.mark.skipif(not HAS_HOOKED, reason="this TransformerLens has no HookedTransformer")
 @pytest.mark.parametrize("name", ["caa", "iti", "lape"])
 def test_both_backends_give_the_same_maps(name, given, tmp_path, monkeypatch):
-    monkeypatch.setattr("workbench.recipes.lape.SHARE", 0.05)
+    monkeypatch.setattr("workbench.recipes.neurons.SHARE", 0.05)
     study = given.study
     model = load_model(tiny_path("llama"), backend="hooked")
     assert heads_of(model) == heads_of(study.model) == 4

@@ -43,7 +43,7 @@ def telling(branches):
 def test_a_recipe_does_what_its_formula_says(name, given, plain, pairs, study, monkeypatch):
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])
-    monkeypatch.setattr("workbench.recipes.lape.SHARE", LAPE_SHARE)
+    monkeypatch.setattr("workbench.recipes.neurons.SHARE", LAPE_SHARE)
     examples = study.items("sw", "dev")[:2]
     branches = telling(RECIPES[name].branches(given))
     assert {branch.positions for branch in branches} == {POSITIONS.get(name, "last")}

@@ -5,7 +5,7 @@ import torch
 
 from workbench.align import Ridge
 from workbench.recipes import RECIPES
-from workbench.recipes.kl_calibrated import SENTENCES, TARGETS, TRIED, output_shifts, strength_for
+from workbench.recipes.nonlinear import SENTENCES, TARGETS, TRIED, output_shifts, strength_for
 
 
 def mean_shift(plain, sentences, layer, map, strength):

@@ -10,8 +10,7 @@ from tiny_models import HAS_HOOKED, tiny_path
 from workbench.errors import NotApplicable
 from workbench.recipes import RECIPES, Ingredients
 from workbench.recipes.base import single_layers
-from workbench.recipes.learned import read_labelled, towards_answers, towards_states
-from workbench.recipes.training import Training
+from workbench.recipes.learned import Training, read_labelled, towards_answers, towards_states
 from workbench.sweep import sweep
 from workbench.tasks import AnswerExample, AnswerTask, ChoiceTask
 

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from workbench.measure import METRICS
 from workbench.scripts import main_script
-from workbench.study.confounds import text_properties
+from workbench.study.similarity import text_properties
 
 
 def test_properties_are_what_the_tokens_say(study):

@@ -5,7 +5,7 @@ import torch
 from organism_models import NEAR, tiny_organism
 
 from workbench.measure import GEOMETRY
-from workbench.study.geometry import own_tokens
+from workbench.study.similarity import own_tokens
 from workbench.types import Site
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from workbench.errors import InputError, StoreError
-from workbench.study.maps import load_maps, save_maps
+from workbench.study.saved import load_maps, save_maps
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from workbench.study.pca import pca_table, some_rows
+from workbench.study.tables import pca_table, some_rows
 from workbench.types import Site
 
 

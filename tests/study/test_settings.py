@@ -5,7 +5,7 @@ import json
 import pytest
 
 from workbench.align import Ridge
-from workbench.align.least_squares import LeastSquares
+from workbench.align.linear import LeastSquares
 from workbench.errors import InputError
 from workbench.study import Settings
 from workbench.study.estimators import check_names, estimators

@@ -10,8 +10,7 @@ from tiny_models import tiny as tiny_of
 from workbench.errors import InputError
 from workbench.intervene import applied
 from workbench.sweep import Branch, sweep
-from workbench.sweep.answers import Generation
-from workbench.sweep.naive import patches_of
+from workbench.sweep.naive import Generation, patches_of
 from workbench.tasks import AnswerExample, Example
 from workbench.types import Site
 

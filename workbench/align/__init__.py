@@ -1,35 +1,39 @@
 """Aligners: maps from one language's states to another's, and controls under the same contract."""
 
-from workbench.align.adaptive import Adaptive
 from workbench.align.affine import Affine
 from workbench.align.base import Aligner, Regressor
-from workbench.align.cca import CCA
-from workbench.align.discriminant import discriminant_directions
+from workbench.align.controls import (
+    Identity,
+    RandomEqualNorm,
+    RandomRotation,
+    ShuffledPairs,
+    Turned,
+    WrongLanguage,
+)
 from workbench.align.export import export, restore
-from workbench.align.facts import FitFacts, fit_facts
-from workbench.align.given import Given
 from workbench.align.grid import MapGrid, fit_grid, score_grid
-from workbench.align.identity import Identity
-from workbench.align.kernel_ridge import KernelRidge
-from workbench.align.layers import LayerMaps, fit_layers
-from workbench.align.least_squares import LeastSquares
-from workbench.align.low_rank import LowRank
-from workbench.align.masked import Masked
-from workbench.align.mean_shift import MeanShift
-from workbench.align.procrustes import Procrustes
-from workbench.align.random_equal_norm import RandomEqualNorm
-from workbench.align.random_rotation import RandomRotation
-from workbench.align.refit import CurvePoint, Refits, Spread, learning_curve, refit
-from workbench.align.residual_mlp import ResidualMLP
-from workbench.align.ridge import Ridge
-from workbench.align.self_learning import SelfLearning
-from workbench.align.shortcut import ShortcutEntry, ShortcutExit
-from workbench.align.shuffled import ShuffledPairs
-from workbench.align.solvers import r_squared, solve_least_squares, solve_ridge
-from workbench.align.svcca import SVCCA
-from workbench.align.turned import Turned
-from workbench.align.whitened import Whitened
-from workbench.align.wrong_language import WrongLanguage
+from workbench.align.layers import (
+    CurvePoint,
+    FitFacts,
+    LayerMaps,
+    Refits,
+    Spread,
+    fit_facts,
+    fit_layers,
+    learning_curve,
+    refit,
+)
+from workbench.align.linear import Given, LeastSquares, LowRank, Masked, MeanShift, Ridge
+from workbench.align.nonlinear import (
+    Adaptive,
+    KernelRidge,
+    ResidualMLP,
+    SelfLearning,
+    ShortcutEntry,
+    ShortcutExit,
+)
+from workbench.align.shared_space import CCA, SVCCA, Procrustes, Whitened
+from workbench.align.solvers import discriminant_directions, r_squared, solve_least_squares, solve_ridge
 
 ALIGNERS: dict[str, type] = {
     "ridge": Ridge,

@@ -1,14 +1,110 @@
-"""The maths under least squares and ridge: matrices in, matrices out, in float64."""
+"""The linear algebra of the maps: spectra, least squares, ridge and its leave-one-out errors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.align.spectrum import Spectrum, centered, row_mean, spectrum
 from workbench.errors import InputError
+
+# Singular values of many rows or many columns, by the cheapest way that is exact enough.
+
+
+SAFE = 1e-8
+"""Squared singular values down to this share of the largest are taken from the Gram matrix.
+
+Squaring leaves the smallest of them about 8 digits, more than states captured in float32 have of it.
+"""
+TINY = 1e-16
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """X = U S Vᵀ over the directions that count, the largest first."""
+
+    U: Float[Tensor, "sent rank"]
+    S: Float[Tensor, " rank"]
+    V: Float[Tensor, "d rank"]
+    complete: bool
+    """Whether U spans all rows (all that sum to 0, when centred): nothing of any Y is then left out."""
+
+    def head(self, k: int) -> "Spectrum":
+        """The k largest directions."""
+        return Spectrum(self.U[:, :k], self.S[:k], self.V[:, :k], self.complete and k >= len(self.S))
+
+
+def spectrum(
+    X: Float[Tensor, "sent d"], centered: bool = False, floor: float = 0.0, rtol: float | None = None
+) -> Spectrum:
+    """U, S and V of a float64 matrix; `centered` says that its columns sum to 0.
+
+    From the eigenvectors of X Xᵀ or Xᵀ X, whichever is smaller, as long as no squared singular value is
+    below `SAFE` of the largest; else from LAPACK's SVD, without the values up to `rtol` times the largest
+    (max(sent, d) · ε by default, as numpy has it). Who only ever uses S² + λ with λ ≥ `floor` says so: with
+    fewer rows than columns small values then need no SVD, since next to λ they have digits enough. None
+    is dropped in that case, and U S Vᵀ and S are right while V's columns of tiny S may be shorter than 1.
+    """
+    rows = _reflect(X)[1:] if centered else X
+    wide = rows.shape[0] < rows.shape[1]
+    if 0 in rows.shape or not rows.any():
+        return Spectrum(X.new_zeros(len(X), 0), X.new_zeros(0), X.new_zeros(X.shape[1], 0), complete=False)
+    gram = rows @ rows.mT if wide else rows.mT @ rows
+    squares, vectors = torch.linalg.eigh(gram)
+    squares, vectors = squares.flip(0), vectors.flip(1)
+    if squares[-1] > max(SAFE, rtol**2 if rtol else 0) * squares[0] or (wide and floor > SAFE * squares[0]):
+        S = squares.clamp(min=TINY * squares[0]).sqrt()
+        U, V = (vectors, rows.mT @ (vectors / S)) if wide else (rows @ (vectors / S), vectors)
+    else:
+        U, S, Vh = torch.linalg.svd(rows, full_matrices=False)
+        tolerance = max(X.shape) * torch.finfo(X.dtype).eps if rtol is None else rtol
+        rank = int((tolerance * S[0] < S).sum())
+        U, S, V = U[:, :rank], S[:rank], Vh[:rank].mT
+    complete = len(S) == len(rows)
+    if centered:
+        U = _reflect(torch.cat([U.new_zeros(1, len(S)), U]))
+    return Spectrum(U, S, V, complete)
+
+
+def leading(C: Float[Tensor, "m d"], k: int) -> Float[Tensor, "d k"]:
+    """The right singular vectors of the k largest singular values (fewer, where C has a lower rank)."""
+    if C.shape[0] < C.shape[1]:
+        squares, vectors = torch.linalg.eigh(C @ C.mT)
+        count = _above(squares, k, C)
+        # Householder makes them orthonormal to the last digit, also those of small singular values.
+        return torch.linalg.qr(C.mT @ vectors.flip(1)[:, :count])[0]
+    squares, vectors = torch.linalg.eigh(C.mT @ C)
+    return vectors.flip(1)[:, : _above(squares, k, C)]
+
+
+def _above(squares: Tensor, k: int, C: Tensor) -> int:
+    tolerance = max(C.shape) * torch.finfo(C.dtype).eps * squares.max() if len(squares) else 0
+    return min(k, int((squares > tolerance).sum()))
+
+
+def _reflect(rows: Float[Tensor, "sent k"]) -> Float[Tensor, "sent k"]:
+    """Swap the directions (1, …, 1)/√n and (1, 0, …): what sums to 0 then has nothing in its first row."""
+    axis = rows.new_full((len(rows),), len(rows) ** -0.5)
+    axis[0] -= 1
+    length = axis.square().sum()
+    return rows - axis[:, None] * (2 / length * (axis @ rows)) if length > 0 else rows
+
+
+def row_mean(X: Float[Tensor, "sent d"]) -> Float[Tensor, " d"]:
+    """x̄, exactly the row where all rows are equal."""
+    return X[0] + (X - X[0]).mean(0)
+
+
+def centered(X: Float[Tensor, "sent d"]) -> Float[Tensor, "sent d"]:
+    """X − x̄, exactly 0 where all rows are equal: rounding would else look like variation."""
+    X = X - X[0]
+    return X - X.mean(0)
+
+
+# The maths under least squares and ridge: matrices in, matrices out, in float64.
+
 
 PENALTIES = (1e-4, 3.16e-4, 1e-3, 3.16e-3, 1e-2, 3.16e-2, 0.1, 0.316, 1.0, 3.16, 10.0, 31.6, 100.0)
 """Strengths relative to the mean squared singular value of X, two per decade."""
@@ -227,3 +323,74 @@ def r_squared(Y: Float[Tensor, "sent d"], predicted: Float[Tensor, "sent d"]) ->
     Y, predicted = Y.double(), predicted.double()
     total = (Y - Y.mean(0)).square().sum()
     return float(1 - (Y - predicted).square().sum() / total) if total > 0 else float("nan")
+
+
+# Canonical directions of two centred matrices: what CCA, SVCCA and whitening share.
+
+
+@dataclass(frozen=True, eq=False)
+class Canonical:
+    """`left` takes a centred source row to canonical coordinates, `right` those to a centred target row."""
+
+    left: Float[Tensor, "d_source k"]
+    correlations: Float[Tensor, " k"]
+    right: Float[Tensor, "k d_target"]
+
+
+def canonical(x: Spectrum, y: Spectrum, k: int, x_lambda: float = 0.0, y_lambda: float = 0.0) -> Canonical:
+    """The k leading canonical directions, the strongest first.
+
+    With the whitened X_w = X V_x (S_x² + λ_x)^(−½) and Y_w alike, X_wᵀ Y_w = P diag(ρ) Qᵀ. Then left =
+    V_x (S_x² + λ_x)^(−½) P and right = Qᵀ (S_y² + λ_y)^(½) V_yᵀ, so that left · diag(ρ) · right over all
+    directions is the ridge solution of strength λ_x, whatever λ_y.
+    """
+    x_size, y_size = (x.S.square() + x_lambda).sqrt(), (y.S.square() + y_lambda).sqrt()
+    core = (x.S / x_size)[:, None] * (x.U.mT @ y.U) * (y.S / y_size)
+    P, rho, Qh = torch.linalg.svd(core, full_matrices=False)
+    count = min(k, int((rho > max(core.shape) * torch.finfo(rho.dtype).eps).sum()))
+    return Canonical((x.V / x_size) @ P[:, :count], rho[:count].clamp(max=1), (Qh[:count] * y_size) @ y.V.mT)
+
+
+def relative(penalty: float, X: Float[Tensor, "sent d"]) -> float:
+    """λ of a strength in units of ‖X‖² / min(sent, d)."""
+    return float(penalty * X.square().sum() / min(X.shape))
+
+
+def check_penalty(penalty: float) -> None:
+    """Refuse a strength that is none."""
+    number = isinstance(penalty, int | float) and not isinstance(penalty, bool)
+    if not number or not isfinite(penalty) or penalty <= 0:
+        raise InputError(f"penalty must be a number above 0, but {penalty!r} was given")
+
+
+def check_count(name: str, count: int) -> None:
+    """Refuse a number of directions that is none."""
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise InputError(f"{name} must be a whole number, at least 1, but {count!r} was given")
+
+
+# The directions that tell groups of states apart best: linear discriminant analysis.
+
+
+RANK = 1e-4
+"""Directions in which groups spread less than this share of the most are left out: little is known there."""
+
+
+def discriminant_directions(groups: Sequence[Float[Tensor, "_ d"]]) -> Float[Tensor, "d k"]:
+    """S, at most one direction fewer than groups, with S = argmax tr((Sᵀ W S)⁻¹ Sᵀ B S).
+
+    W is the scatter within groups and B that between their means, each group as weighty as it has rows.
+    """
+    if len(groups) < 2:
+        raise InputError(f"directions that tell groups apart need two groups; {len(groups)} given")
+    rows = [group.double() for group in groups]
+    means = torch.stack([group.mean(0) for group in rows])
+    counts = torch.tensor([len(group) for group in rows], dtype=torch.float64, device=means.device)
+    within = torch.cat([group - mean for group, mean in zip(rows, means, strict=True)])
+    _, D, Vh = torch.linalg.svd(within / (counts.sum() - len(rows)).sqrt(), full_matrices=False)
+    known = RANK * D[:1] < D
+    whiten = Vh[known].mT / D[known]
+    overall = (counts[:, None] * means).sum(0) / counts.sum()
+    between = counts.sqrt()[:, None] * (means - overall) @ whiten
+    _, E, Qh = torch.linalg.svd(between, full_matrices=False)
+    return whiten @ Qh[(RANK * E[:1] < E).nonzero()[:, 0][: len(rows) - 1]].mT

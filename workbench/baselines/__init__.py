@@ -1,15 +1,24 @@
 """Baselines: other ways of closing a language gap, to see what patching is worth against them."""
 
+from workbench.baselines.asking import (
+    CEILING,
+    DIRECT,
+    PROMPT_SEARCH,
+    PROMPT_TRANSLATION,
+    SHOTS_MAIN,
+    SHOTS_MIXED,
+    SHOTS_OWN,
+    TRANSFER_PROTOTYPE,
+    organism_wording,
+)
 from workbench.baselines.base import Baseline, Cost, Variant, Wording
-from workbench.baselines.ceiling import CEILING
-from workbench.baselines.direct import DIRECT
-from workbench.baselines.fine_tuning import FINE_TUNED, FINE_TUNED_FEW, TRANSFER_LORA
-from workbench.baselines.in_context import SHOTS_MAIN, SHOTS_MIXED, SHOTS_OWN
-from workbench.baselines.organism import organism_wording
-from workbench.baselines.prompts import PROMPT_SEARCH, PROMPT_TRANSLATION
-from workbench.baselines.transfer import TRANSFER_PROTOTYPE
-from workbench.baselines.translate_test import TRANSLATE_ORACLE, TRANSLATE_SELF, TRANSLATE_TABLE
-from workbench.baselines.translations import read_translations
+from workbench.baselines.lora import FINE_TUNED, FINE_TUNED_FEW, TRANSFER_LORA
+from workbench.baselines.translate_test import (
+    TRANSLATE_ORACLE,
+    TRANSLATE_SELF,
+    TRANSLATE_TABLE,
+    read_translations,
+)
 
 BASELINES: dict[str, Baseline] = {
     "direct": DIRECT,

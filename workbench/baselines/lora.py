@@ -1,14 +1,4 @@
-"""Supervised fine-tuning by LoRA: from a checkpoint and fit items to a checkpoint that any backend opens.
-
-The adapter is trained in float32 and merged into the weights, so that what is tuned is a model like any
-other: it can be captured, swept and intervened on. Beside the merged model lies the adapter alone, in
-peft's format. Everything is safetensors and JSON.
-
-The seed gives the weights to the bit on the same machine and number of threads: order, first weights and
-dropout follow from it, and attention is computed plainly (`eager`), for the backward pass of fused kernels
-adds in any order on a GPU. Training takes minutes, so what was interrupted starts anew; nothing is under the
-folder's name before all of it is.
-"""
+"""Fine-tuning with LoRA as a baseline: adapters, which items they learn from, and where they are kept."""
 
 import json
 import os
@@ -16,6 +6,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from workbench.baselines.base import Baseline, Cost, Variant, Wording, task_of
 from workbench.baselines.lora_training import (
     LoraSettings,
     Question,
@@ -34,8 +26,8 @@ from workbench.baselines.lora_training import (
     with_adapter,
 )
 from workbench.bundled import MODELS, resolved
-from workbench.errors import InputError, StoreError
-from workbench.models import TokenReader
+from workbench.errors import InputError, NotApplicable, StoreError, WorkbenchError
+from workbench.models import TokenReader, load_model
 from workbench.models.load import (
     read_causal,
     read_config,
@@ -47,8 +39,19 @@ from workbench.models.quiet import quietly
 from workbench.models.weights import weights_digest
 from workbench.progress import Progress, silent
 from workbench.store import digest_file, digest_json, json_bytes, read_json, write_bytes, write_json
+from workbench.study import Study
 
-__all__ = ["ADAPTER", "LoraSettings", "Tuned", "fine_tune"]
+# Supervised fine-tuning by LoRA: from a checkpoint and fit items to a checkpoint that any backend opens.
+#
+# The adapter is trained in float32 and merged into the weights, so that what is tuned is a model like any
+# other: it can be captured, swept and intervened on. Beside the merged model lies the adapter alone, in
+# peft's format. Everything is safetensors and JSON.
+#
+# The seed gives the weights to the bit on the same machine and number of threads: order, first weights
+# and dropout follow from it, and attention is computed plainly (`eager`), for the backward pass of fused
+# kernels adds in any order on a GPU. Training takes minutes, so what was interrupted starts anew; nothing is
+# under the folder's name before all of it is.
+
 
 ADAPTER = "adapter"
 """The folder of the adapter, within that of the merged model."""
@@ -229,3 +232,58 @@ def _save_adapter(tuned: Any, folder: Path, source: str) -> None:
     weights = get_peft_model_state_dict(tuned, save_embedding_layers=False)
     tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+
+
+# Supervised fine-tuning by LoRA: on labels of the language itself, or of the main one (transfer).
+
+
+FEW = 50
+"""Labels that one person can write in an hour or two."""
+
+
+def _tuned(study: Study, wording: Wording, on: str, most: int | None = None) -> list[Variant]:
+    task, language = task_of(study), study.source if on == "own" else study.target
+    examples = task.examples(language, "fit")[:most] if language in task.languages else ()
+    if not examples:
+        raise NotApplicable(f"{task.name} has no fit items in {language} to train on")
+    info, seed = study.model.info, study.settings.seed
+    dtype = info.dtype.removeprefix("torch.")
+    try:
+        tuned = fine_tune(
+            info.source,
+            examples,
+            study.folder / "compare" / "tuned" / f"{task.name}-{language}-{len(examples)}-seed{seed}",
+            LoraSettings(seed=seed),
+            study.progress,
+            revision=info.revision,
+            device=info.device,
+        )
+    except WorkbenchError as error:  # a model that was wrapped may lie nowhere
+        raise NotApplicable(f"it cannot be trained: {error}") from error
+    # The merged model is kept in float32; it is asked as the study's own model is.
+    model = load_model(tuned.folder, backend=info.backend, device=info.device, dtype=dtype)
+    cost = Cost(parameters=tuned.trained_parameters, fit_tokens=tuned.forward_tokens, labels=tuned.examples)
+    return [Variant(f"{tuned.examples} items in {language}", task, model, cost)]
+
+
+FINE_TUNED = Baseline(
+    "lora",
+    "fine-tuning (LoRA) on its own labels",
+    "a LoRA adapter trained on solved items of the language, merged",
+    partial(_tuned, on="own"),
+    needs_training=True,
+)
+FINE_TUNED_FEW = Baseline(
+    "lora_few",
+    f"fine-tuning (LoRA) on {FEW} of its own labels",
+    "the same with few labels, where patching on top has something left to close",
+    partial(_tuned, on="own", most=FEW),
+    needs_training=True,
+)
+TRANSFER_LORA = Baseline(
+    "lora_transfer",
+    "cross-lingual transfer (LoRA)",
+    "a LoRA adapter trained on solved items of the main language, asked in the other",
+    partial(_tuned, on="main"),
+    needs_training=True,
+)

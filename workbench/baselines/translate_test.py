@@ -1,8 +1,9 @@
-"""Translate, then answer: by a table of translations from outside, or by the model itself."""
+"""Baselines that answer a translation of the item, and tables of translations."""
 
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from workbench.baselines.base import (
@@ -15,9 +16,14 @@ from workbench.baselines.base import (
     task_of,
     with_items,
 )
-from workbench.errors import NotApplicable, StoreError
+from workbench.errors import NotApplicable, StoreError, TextError, quoted
+from workbench.reading import user_path
 from workbench.store import digest_json, read_json, write_json
 from workbench.study import Study
+from workbench.tasks.records import read_objects, read_table, text_in
+
+# Translate, then answer: by a table of translations from outside, or by the model itself.
+
 
 log = logging.getLogger(__name__)
 
@@ -119,3 +125,31 @@ TRANSLATE_SELF = Baseline(
     "the model translates the item greedily, and answers its own translation",
     _by_itself,
 )
+
+
+# Translations from outside, as a table: what `translate_table` asks instead of the items.
+
+
+def read_translations(path: str | Path) -> dict[str, str]:
+    """The main-language prompt of each item by its id: `.tsv` or `.jsonl` with the columns id and prompt."""
+    path = user_path(path)
+    if path.name.lower().endswith(".jsonl"):
+        rows = [
+            (line, text_in(record, "id", path, line), text_in(record, "prompt", path, line))
+            for line, record in read_objects(path)
+        ]
+    else:
+        rows = [
+            (line, row["id"], row["prompt"])
+            for line, row in read_table(path, ("id", "prompt"), "a table of translations")
+        ]
+    found: dict[str, str] = {}
+    for line, name, prompt in rows:
+        if name in found:
+            raise TextError(f"item {quoted(name)} is translated twice: keep one", path, line)
+        if not prompt.strip():
+            raise TextError(
+                f"the translation of {quoted(name)} is empty: fill it in, or leave out the row", path, line
+            )
+        found[name] = prompt
+    return found

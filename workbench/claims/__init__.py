@@ -1,32 +1,26 @@
 """The published claims as hypotheses, tested on any model that was diagnosed, by rules fixed beforehand."""
 
-from workbench.claims import (
-    cka,
-    depth,
-    few_pairs,
-    fine_tuning,
-    inference_cost,
-    morphology,
-    one_matrix,
-    resource,
-    scrambled,
+from workbench.claims.base import Case, Claim, Finding, Ground, Scale, read_scale, world_scales
+from workbench.claims.languages import (
+    CLAIMS_OF_MORPHOLOGY,
+    CLAIMS_OF_RESOURCE,
 )
-from workbench.claims.base import Case, Claim, Finding, Ground
-from workbench.claims.piecewise import Piecewise
-from workbench.claims.scale import Scale, read_scale, world_scales
+from workbench.claims.layers import CLAIMS_OF_CKA, CLAIMS_OF_DEPTH, CLAIMS_OF_SCRAMBLED
+from workbench.claims.maps import CLAIMS_OF_FEW_PAIRS, CLAIMS_OF_ONE_MATRIX, Piecewise
+from workbench.claims.methods import CLAIMS_OF_FINE_TUNING, CLAIMS_OF_INFERENCE_COST
 
 CLAIMS: dict[str, Claim] = {
     claim.name: claim
     for claim in (
-        *depth.CLAIMS,
-        *resource.CLAIMS,
-        *few_pairs.CLAIMS,
-        *morphology.CLAIMS,
-        *one_matrix.CLAIMS,
-        *inference_cost.CLAIMS,
-        *fine_tuning.CLAIMS,
-        *cka.CLAIMS,
-        *scrambled.CLAIMS,
+        *CLAIMS_OF_DEPTH,
+        *CLAIMS_OF_RESOURCE,
+        *CLAIMS_OF_FEW_PAIRS,
+        *CLAIMS_OF_MORPHOLOGY,
+        *CLAIMS_OF_ONE_MATRIX,
+        *CLAIMS_OF_INFERENCE_COST,
+        *CLAIMS_OF_FINE_TUNING,
+        *CLAIMS_OF_CKA,
+        *CLAIMS_OF_SCRAMBLED,
     )
 }
 """Claims by the name that tables and the command line use."""

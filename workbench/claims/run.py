@@ -1,4 +1,4 @@
-"""Claims tested together on one ground, corrected for being several, and written down."""
+"""Claims tested together on the studies of a run, corrected for being several, and written down."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +8,20 @@ from typing import Any
 import pandas as pd
 
 from workbench.claims import CLAIMS
-from workbench.claims.base import BAND, Case, Claim, Finding, Ground
+from workbench.claims.base import BAND, Case, Claim, Finding, Ground, Scale, world_scales
 from workbench.claims.rule import with_holm
-from workbench.claims.scale import Scale
 from workbench.errors import InputError, did_you_mean
+from workbench.models import LanguageModel
+from workbench.organism.files import Shipped
+from workbench.organism.verdicts import SETTINGS
 from workbench.progress import Progress, silent
 from workbench.results import read_table, write_table
 from workbench.store import write_json
-from workbench.study import StudyResult
+from workbench.study import StudyResult, diagnose
 from workbench.study.diagnosis import Diagnosis, predictors_of
+
+# Claims tested together on one ground, corrected for being several, and written down.
+
 
 COLUMNS: dict[str, str] = {
     **dict.fromkeys(("model", "pair", "site", "aligner"), "string"),
@@ -153,3 +158,48 @@ def _as_json(claim: Claim, finding: Finding) -> dict[str, Any]:
 def _timed(claim: Claim, finding: Finding) -> dict[str, Any]:
     rows = [] if finding.table is None else finding.table.to_dict("records")
     return _as_json(claim, finding) | {"runs": rows}
+
+
+# The ground of the organism by itself: all its languages into the main one, on one task.
+
+
+TASK = "exact"
+
+
+def organism_ground(
+    model: LanguageModel,
+    organism: Shipped,
+    folder: Path,
+    *,
+    pairs: Sequence[tuple[str, str]] | None = None,
+    dev: int = 300,
+    test: int = 1000,
+    prompts: int = 1000,
+    progress: Progress = silent,
+    overwrite: bool = False,
+    band: tuple[float, float] = BAND,
+    resources: Scale | None = None,
+    distances: Scale | None = None,
+) -> Ground:
+    """Diagnose each language into the main one, as `workbench organism verdicts` does on more sentences."""
+    main, *others = organism.config.languages
+    text = organism.text()
+    diagnosis = diagnose(
+        model,
+        text.select(range(min(prompts, len(text)))),
+        [organism.task(TASK).first(dev=dev, test=test)],
+        pairs or [(language.code, main.code) for language in others],
+        folder,
+        SETTINGS,
+        progress,
+        overwrite,
+    )
+    known = world_scales(organism.config)
+    return ground_of(
+        diagnosis,
+        diagnosis.run(),
+        resources=resources or known[0],
+        distances=distances or known[1],
+        band=band,
+        compare=f"workbench compare organism --out {folder}",
+    )

@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _organism(options: argparse.Namespace, known: dict[str, Any], shown: Shown) -> "Ground":
-    from workbench.claims.organism import organism_ground
+    from workbench.claims.run import organism_ground
     from workbench.cli.options import read_pairs
     from workbench.models import load_model
     from workbench.organism import shipped

@@ -1,4 +1,4 @@
-"""Recipes: all branches swept on dev in one go, with their controls; the chosen ones judged on test."""
+"""Recipes in a comparison: swept on dev with controls, judged on test, alone and on top of a baseline."""
 
 import time
 from collections.abc import Sequence
@@ -8,13 +8,16 @@ import pandas as pd
 
 from workbench.align import export
 from workbench.baselines.base import Cost
-from workbench.compare.ask import compare_folder
+from workbench.compare.ask import Asked, compare_folder
 from workbench.compare.entry import Entry, Skipped
 from workbench.errors import InputError, NotApplicable
 from workbench.recipes import Ingredients, Recipe, turned
 from workbench.select import Choice, choose, rows_of
 from workbench.study import Study
 from workbench.sweep import CLEAN, Branch
+
+# Recipes: all branches swept on dev in one go, with their controls; the chosen ones judged on test.
+
 
 RANDOM, SHUFFLED = "random", "shuffled"
 """Controls of a recipe: steps as long in random directions; fitted on pairs that are none."""
@@ -162,3 +165,35 @@ def _numbers(map: object) -> int:
         return sum(tensor.numel() for tensor in export(map)[1].values())
     except InputError:
         return 0
+
+
+# What combines with what: a recipe on top of a baseline that changed the prompt or the model.
+
+
+def combine(asked: Asked, recipes: Sequence[Recipe]) -> tuple[list[Entry], list[Skipped]]:
+    """The recipes fitted, chosen and judged anew where the baseline's variant is the starting point.
+
+    What they gain is counted over that baseline: does patching still help after it?
+    """
+    tried, _, skipped = try_on_dev(asked.study, recipes)
+    name, title = asked.baseline.name, asked.baseline.title
+    entries = judge_on_test(asked.study, tried)
+    for entry in entries:
+        entry.method, entry.title = f"{name}+{entry.method}", f"{title} + {entry.title}"
+        entry.family, entry.over = "combination", asked.test
+        if entry.on_target is None:
+            entry.on_target = asked.test_there  # without a patch, what the baseline alone does there
+        entry.cost = _sum(asked.variant.cost, entry.cost)
+    renamed = [Skipped(f"{name}+{s.method}", f"{title} + {s.title}", "combination", s.why) for s in skipped]
+    return entries, renamed
+
+
+def _sum(one: Cost, other: Cost) -> Cost:
+    return Cost(
+        parameters=one.parameters + other.parameters,
+        fit_tokens=one.fit_tokens + other.fit_tokens,
+        pairs=one.pairs + other.pairs,
+        labels=one.labels + other.labels,
+        translations=one.translations + other.translations,
+        item_tokens=one.item_tokens,
+    )

@@ -9,10 +9,8 @@ import pandas as pd
 
 from workbench.baselines import BASELINES, Baseline, Wording
 from workbench.compare.ask import Asked, ask_on_dev, ask_on_test, compare_folder
-from workbench.compare.combine import combine
-from workbench.compare.cost import seconds_per_item, tokens_per_item
-from workbench.compare.entry import Entry, Skipped
-from workbench.compare.patch import Tried, judge_on_test, try_on_dev
+from workbench.compare.entry import Entry, Skipped, seconds_per_item, tokens_per_item
+from workbench.compare.patch import Tried, combine, judge_on_test, try_on_dev
 from workbench.compare.table import comparison_table
 from workbench.errors import InputError, NotApplicable, StoreError, did_you_mean
 from workbench.recipes import RECIPES, Recipe

@@ -8,11 +8,9 @@ from typing import Any
 import pandas as pd
 
 from workbench.errors import InputError, NotApplicable, did_you_mean
-from workbench.generate.identity import SHORTEST, LanguageIdentifier, Trial
-from workbench.generate.judge import Judge
-from workbench.generate.prompts import Beginnings, beginnings, longest
-from workbench.generate.speak import batches, speak
+from workbench.generate.judge import SHORTEST, Judge, LanguageIdentifier, Trial
 from workbench.generate.table import generation_rows, summary_table
+from workbench.generate.texts import Beginnings, batches, beginnings, longest, speak
 from workbench.generate.variants import (
     RANDOM,
     Score,

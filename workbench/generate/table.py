@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.generate.identity import UNCLEAR, Trial
+from workbench.generate.judge import UNCLEAR, Trial
 from workbench.generate.variants import RANDOM, Variant, harmonic
 from workbench.select.verdict import LEVEL
 from workbench.stats import Interval, accuracy, mean_interval, paired_interval, units_of

@@ -1,15 +1,21 @@
 """Interventions: formulas for a new state, and the hooks that put it in its place."""
 
-from workbench.intervene.add_mapped import AddMapped
-from workbench.intervene.add_vector import AddVector
 from workbench.intervene.apply import Patch, Placement, PositionPatch, applied, as_hooks
-from workbench.intervene.base import Intervention, Map, patch_size
-from workbench.intervene.incline import INCLINE, Incline
-from workbench.intervene.interpolate import Interpolate
-from workbench.intervene.norm_kept import NormKept
-from workbench.intervene.project_out import ProjectOut, language_subspace
-from workbench.intervene.replace import Replace
-from workbench.intervene.shift import Shift
+from workbench.intervene.formulas import (
+    INCLINE,
+    AddMapped,
+    AddVector,
+    Incline,
+    Interpolate,
+    Intervention,
+    Map,
+    NormKept,
+    ProjectOut,
+    Replace,
+    Shift,
+    language_subspace,
+    patch_size,
+)
 
 INTERVENTIONS: dict[str, Intervention] = {
     "replace": Replace(),

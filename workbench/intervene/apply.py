@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from workbench.errors import InputError, did_you_mean
-from workbench.intervene.base import Intervention, Map, patch_size
+from workbench.intervene.formulas import Intervention, Map, patch_size
 from workbench.models import Batch, Hook, LanguageModel
 from workbench.models.base import firing
 from workbench.types import POSITIONS, Positions, Site

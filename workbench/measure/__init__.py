@@ -5,36 +5,43 @@ sentences are few. `GEOMETRY` tells of one language's states, or of two that nee
 """
 
 from workbench.measure.base import Geometry, Metric
-from workbench.measure.cca import pwcca, pwcca_shares, svcca, svcca_shares
+from workbench.measure.chance import Confound, PermutationNull, confounds, permutation_null
 from workbench.measure.cka import (
+    MinibatchCKA,
     debiased_linear_cka,
     debiased_linear_cka_shares,
+    grid,
     linear_cka,
     linear_cka_shares,
+    rbf_cka,
+    rbf_cka_shares,
 )
-from workbench.measure.confounds import Confound, confounds
-from workbench.measure.feed_forward import flatness, neuron_rank_correlation, sparsity
-from workbench.measure.fit import FitQuality, caution, fit_quality
+from workbench.measure.fit import FitQuality, Mismatch, caution, fit_quality, mismatch
 from workbench.measure.geometry import (
     NormProfile,
+    Plane,
+    Probe,
     anisotropy,
     effective_rank,
+    joint_plane,
+    language_probe,
     mean_distance,
     mean_share,
     median_norm,
     norm_profile,
+    probe_accuracy,
     top_dimension_share,
 )
-from workbench.measure.grid import grid
-from workbench.measure.lens import LensReading, entropy, language_share, lens, read_lens
-from workbench.measure.mexa import mexa, mexa_scores
-from workbench.measure.minibatch_cka import MinibatchCKA
-from workbench.measure.mismatch import Mismatch, mismatch
-from workbench.measure.mutual_knn import mutual_knn, mutual_knn_scores
-from workbench.measure.pca import Plane, joint_plane
-from workbench.measure.permutation import PermutationNull, permutation_null
-from workbench.measure.probe import Probe, language_probe, probe_accuracy
-from workbench.measure.procrustes import procrustes_distance, procrustes_shares
+from workbench.measure.lens import (
+    LensReading,
+    entropy,
+    flatness,
+    language_share,
+    lens,
+    neuron_rank_correlation,
+    read_lens,
+    sparsity,
+)
 from workbench.measure.ranking import (
     csls,
     csls_scores,
@@ -44,14 +51,26 @@ from workbench.measure.ranking import (
     query_scores,
     retrieval_hits,
 )
-from workbench.measure.rbf_cka import rbf_cka, rbf_cka_shares
 from workbench.measure.retrieval import (
     centered_retrieval,
     centered_retrieval_scores,
+    mexa,
+    mexa_scores,
+    mutual_knn,
+    mutual_knn_scores,
     retrieval,
     retrieval_scores,
 )
-from workbench.measure.rsa import rsa, rsa_shares
+from workbench.measure.subspaces import (
+    procrustes_distance,
+    procrustes_shares,
+    pwcca,
+    pwcca_shares,
+    rsa,
+    rsa_shares,
+    svcca,
+    svcca_shares,
+)
 
 METRICS: dict[str, Metric] = {
     metric.name: metric

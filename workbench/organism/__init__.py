@@ -2,10 +2,9 @@
 
 from workbench.organism.config import LanguageConfig, TrainingConfig, WorldConfig, explain
 from workbench.organism.corpus import Corpus
-from workbench.organism.files import write_files
+from workbench.organism.files import Shipped, shipped, write_files
 from workbench.organism.items import TASKS, Items
 from workbench.organism.language import Language, build_languages, shared_tokens
-from workbench.organism.shipped import Shipped, shipped
 from workbench.organism.training import Trained, train_organism
 from workbench.organism.world import World
 

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from workbench.errors import InputError
 from workbench.organism.config import WorldConfig
-from workbench.organism.language import Language, build_languages
-from workbench.organism.wording import (
+from workbench.organism.language import (
+    Language,
+    build_languages,
     in_context,
     inference_prompt,
     item_prompt,

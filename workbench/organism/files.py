@@ -1,18 +1,31 @@
-"""What lies beside a trained model, for people and for programs that never saw its config.
+"""The organism's files: what ships, what training leaves, checkpoints."""
 
-parallel.tsv.gz        the same sentences in every language, one column each, for `workbench.text.read`
-tasks/<name>.tsv.gz    every task in every language, for `workbench.tasks.read_choices`
-truth.json             the ground truth, with the correct map of words
-"""
-
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from workbench.bundled import MODELS, bundled
+from workbench.errors import InputError, StoreError, did_you_mean
 from workbench.organism.config import WorldConfig
 from workbench.organism.items import TASKS, Items
-from workbench.store import digest_json, read_json, write_json
-from workbench.tasks import write_choices
+from workbench.store import digest_file, digest_json, read_json, write_bytes, write_json
+from workbench.tasks import ChoiceTask, read_choices, write_choices
 from workbench.tasks.table import write_rows
+from workbench.text import ParallelText, read
+
+# What lies beside a trained model, for people and for programs that never saw its config.
+#
+# parallel.tsv.gz        the same sentences in every language, one column each, for `workbench.text.read`
+# tasks/<name>.tsv.gz    every task in every language, for `workbench.tasks.read_choices`
+# truth.json             the ground truth, with the correct map of words
+
 
 TEXT = "parallel.tsv.gz"
 TRUTH = "truth.json"
@@ -57,3 +70,117 @@ def _truth(items: Items) -> dict[str, Any]:
             concepts = known["concept"].items()
             known["main_word"] = {form: items.main.words[lexeme] for form, lexeme in concepts}
     return truth | {"about": ABOUT}
+
+
+# The organism that comes with the project: found, read and never written to.
+
+
+_CARD_SHIPPED = "organism.json"
+_REMEDY = "train it again (workbench organism train), or install or clone the project anew"
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A trained organism on disk, and what lies beside it."""
+
+    folder: Path
+    """Of the model, in Hugging Face format."""
+    config: WorldConfig
+    """All dials it was made with."""
+
+    def text(self) -> ParallelText:
+        """The same sentences in every language, of facts that no task asks in dev or test."""
+        return read(self.folder / TEXT)
+
+    def task(self, name: str) -> ChoiceTask:
+        """A task by its name, in every language and split."""
+        if name not in TASKS:
+            raise InputError(f"unknown task {name!r} of the organism: {did_you_mean(name, TASKS)}")
+        return read_choices(self.folder / task_file(name), f"organism-{name}")
+
+    def truth(self) -> dict[str, Any]:
+        """The ground truth, with the correct map of words."""
+        return _read(self.folder / TRUTH, partial(read_json, digest="optional"))  # the shipped one has none
+
+
+def shipped(folder: Path | None = None) -> Shipped:
+    """The organism that comes with the project, or the one that a training run left in a folder."""
+    folder = bundled(MODELS["organism"]) if folder is None else Path(folder).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"no folder {folder}: give that of a trained organism, or none for the shipped one")
+    for name in (_CARD_SHIPPED, TEXT, TRUTH, *map(task_file, TASKS)):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder / name} is missing: {_REMEDY}")
+    return Shipped(folder, _read_config(folder / _CARD_SHIPPED))
+
+
+def _read_config(path: Path) -> WorldConfig:
+    dials = _read(path, read_card).get("config")
+    if not isinstance(dials, Mapping):
+        raise InputError(f"{path} holds no dials under 'config': {_REMEDY}")
+    try:
+        return WorldConfig.from_json(dials)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _read(path: Path, reader: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return reader(path)
+    except StoreError as error:
+        raise InputError(f"{path} is damaged or cannot be read: {_REMEDY}") from error
+
+
+# Where training stands: weights and optimiser state as safetensors, the step as JSON, nothing pickled.
+#
+# The tensors are written under a name of their own step before the JSON points at them, so that a
+# checkpoint is either the one before or the one after, never half of each.
+
+
+_CARD_CHECKPOINT = "checkpoint.json"
+_STATES = ("exp_avg", "exp_avg_sq", "step")
+
+
+def save_checkpoint(
+    folder: Path, digest: str, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Write where training stands, and drop what was written before."""
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in model.named_parameters():
+        tensors[f"weight/{name}"] = parameter.detach().contiguous()
+        for state in _STATES:
+            tensors[f"{state}/{name}"] = optimizer.state[parameter][state].contiguous()
+    path = folder / f"step-{step}.safetensors"
+    write_bytes(path, save(tensors))
+    card = {"config": digest, "step": step, "file": path.name, "sha256": digest_file(path)}
+    write_json(folder / _CARD_CHECKPOINT, card)
+    for old in folder.glob("step-*.safetensors"):
+        if old != path:
+            old.unlink()
+
+
+def load_checkpoint(
+    folder: Path, digest: str, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> int:
+    """Put model and optimiser where training stands, and return the steps done: 0 without a checkpoint."""
+    if not (folder / _CARD_CHECKPOINT).exists():
+        return 0
+    card = read_json(folder / _CARD_CHECKPOINT)
+    if card.get("config") != digest:
+        raise InputError(f"{folder} is a checkpoint of other dials: delete it, or train to another folder")
+    path = folder / str(card.get("file"))
+    if not path.is_file() or digest_file(path) != card.get("sha256"):
+        raise StoreError(f"{path} is damaged or missing: delete {folder} and train anew")
+    try:
+        tensors = load(path.read_bytes())
+        _restore(tensors, model, optimizer)
+    except (SafetensorError, KeyError) as error:
+        raise StoreError(f"{path} is no checkpoint of this model: delete {folder} and train anew") from error
+    return int(card["step"])
+
+
+def _restore(tensors: dict[str, Tensor], model: Any, optimizer: torch.optim.Optimizer) -> None:
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[f"weight/{name}"])
+            optimizer.state[parameter] = {state: tensors[f"{state}/{name}"] for state in _STATES}

@@ -15,8 +15,16 @@ import numpy as np
 
 from workbench.errors import InputError, did_you_mean
 from workbench.organism.config import WorldConfig
-from workbench.organism.language import Language, build_languages, pieces, sentences, shared_tokens
-from workbench.organism.wording import inference_prompt, item_prompt, translation_prompt
+from workbench.organism.language import (
+    Language,
+    build_languages,
+    inference_prompt,
+    item_prompt,
+    pieces,
+    sentences,
+    shared_tokens,
+    translation_prompt,
+)
 from workbench.organism.world import LABELS, Facts, FactSplit, World
 from workbench.tasks import ChoiceTask, Example, SplitName
 from workbench.text import ParallelText

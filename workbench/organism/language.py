@@ -1,14 +1,4 @@
-"""The languages: a word for every concept, and sentences in an order and a morphology of their own.
-
-A word is written as syllables of two letters, which are its tokens and mean nothing alone. No two
-languages share a syllable, so tokens are shared by cognates (and names) only:
-
-    cognate, main script    the main word itself
-    cognate, own script     the main word spelled in the language's own letters: alike, but no token shared
-    any other word          syllables of the language's own
-
-Lexemes are numbered: concepts first (0 … concepts − 1), then relations.
-"""
+"""The languages: words, an order and a morphology of their own, and facts put into their text."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -17,8 +7,20 @@ from itertools import product
 import numpy as np
 
 from workbench.errors import InputError
-from workbench.organism.config import LanguageConfig, WorldConfig
+from workbench.organism.config import LanguageConfig, LastToken, WorldConfig
 from workbench.organism.world import Facts
+
+# The languages: a word for every concept, and sentences in an order and a morphology of their own.
+#
+# A word is written as syllables of two letters, which are its tokens and mean nothing alone. No two
+# languages share a syllable, so tokens are shared by cognates (and names) only:
+#
+# cognate, main script    the main word itself
+# cognate, own script     the main word spelled in the language's own letters: alike, but no token shared
+# any other word          syllables of the language's own
+#
+# Lexemes are numbered: concepts first (0 … concepts − 1), then relations.
+
 
 # Consonants and vowels; accents make room for many languages in the main script.
 _MAIN, _ACCENTED = ("bcdfghjklmnpqrstvwxz", "aeiou"), ("bcdfghjklmnpqrstvwxz", "áéíóúàèìòùäëïöü")
@@ -205,3 +207,51 @@ def _subjects(
         fused.append(other if form in taken else form)
         taken.add(fused[-1])
     return fused, ""
+
+
+# How facts are put into text: the same for what is trained on and for what is asked.
+#
+# statement     first relation second .
+# item          first relation second [?] Name
+# inference     ¿ first relation second [?] Yes|Maybe|No
+# translation   first relation second <x-other> its sentence in x-other
+# in context    items, with a full stop between them
+
+
+STOP, MARK, ASKED = ".", "?", "¿"
+
+
+def item_prompt(words: Sequence[str], last_token: LastToken) -> str:
+    """What stands before an answer."""
+    return " ".join([*words, MARK] if last_token == "mark" else words)
+
+
+def inference_prompt(words: Sequence[str], last_token: LastToken) -> str:
+    """What stands before a label: the sign that truth is asked for, and the sentence."""
+    return f"{ASKED} {item_prompt(words, last_token)}"
+
+
+def translation_prompt(words: Sequence[str], target: str) -> str:
+    """What stands before a translation: the sentence and the language that is wanted."""
+    return " ".join([*words, tag(target)])
+
+
+def statement(words: Sequence[str]) -> str:
+    """A sentence that is true."""
+    return " ".join([*words, STOP])
+
+
+def in_context(items: Iterable[str]) -> str:
+    """Whole items one after the other; the last may lack its answer."""
+    return f" {STOP} ".join(items)
+
+
+def tag(code: str) -> str:
+    """The one token that asks for a language."""
+    return f"<{code}>"
+
+
+def switched(main: Language, other: Language, fact: Sequence[int], parts: Iterable[str]) -> list[str]:
+    """A main sentence with the words of the given parts (S, V, O) in another language."""
+    foreign = set(parts)
+    return [(other if part in foreign else main).form(fact, part) for part in main.config.order]

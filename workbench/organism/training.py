@@ -1,12 +1,9 @@
-"""Training the model of a world: next-token prediction on its documents, resumable to the bit.
-
-Documents of a step follow from seed and step, so a checkpoint is weights, optimiser state and the
-number of steps done: training that was interrupted ends with the same weights as training that was not.
-"""
+"""Training the organism: its tokenizer and its steps."""
 
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +13,58 @@ from torch import Tensor
 
 from workbench.errors import InputError, StoreError
 from workbench.models.quiet import quietly
-from workbench.organism.checkpoint import load_checkpoint, save_checkpoint
 from workbench.organism.config import TrainingConfig, WorldConfig
 from workbench.organism.corpus import Corpus
-from workbench.organism.files import read_card
+from workbench.organism.files import load_checkpoint, read_card, save_checkpoint
 from workbench.organism.threads import threads as computing_on
-from workbench.organism.tokenizer import train_tokenizer
 from workbench.progress import Progress, silent
 from workbench.store import digest_file, digest_json, write_json
+
+# The tokenizer: words are cut into syllables, and which syllables there are is learned from text.
+#
+# A word is letters in pairs, its first marked `▁`; names, tags (`<x-main>`) and marks are whole:
+#
+# "bamu Ada ?"  →  <s> ▁ba mu ▁Ada ▁?
+
+
+_PIECE = r"▁?<[^>]+>|▁?\p{Lu}\p{Ll}*|▁?\p{L}{2}|▁?[^\p{L}▁]"
+
+
+def train_tokenizer(texts: Iterable[str], length: int) -> Any:
+    """A fast tokenizer of all pieces that occur in the texts; `length` is the model's context."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordLevel(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always"),
+            pre_tokenizers.Split(Regex(_PIECE), behavior="isolated"),
+        ]
+    )
+    tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
+    special = ["<pad>", "<unk>", "<s>"]
+    tokenizer.train_from_iterator(
+        texts, trainers.WordLevelTrainer(special_tokens=special, show_progress=False)
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", special.index("<s>"))]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        model_max_length=length,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+# Training the model of a world: next-token prediction on its documents, resumable to the bit.
+#
+# Documents of a step follow from seed and step, so a checkpoint is weights, optimiser state and the
+# number of steps done: training that was interrupted ends with the same weights as training that was not.
+
 
 CONTEXT = 64
 """Longest text the model reads, in tokens."""

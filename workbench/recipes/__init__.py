@@ -1,42 +1,41 @@
 """Recipes: interventions of the literature in a few lines over align, intervene and sweep."""
 
-from workbench.recipes import (
-    caa,
-    cc_tuning,
-    embedding,
-    incline,
-    iti,
-    kl_calibrated,
-    language_vectors,
-    lape,
-    learned,
-    mean_difference,
-    nonlinear,
-    procrustes,
-    shifcon,
-    shortcut,
-    unpaired,
-)
+from workbench.recipes import learned, neurons
 from workbench.recipes.base import Ingredients, Recipe, all_layers, single_layers, turned
+from workbench.recipes.maps import (
+    RECIPES_OF_EMBEDDING,
+    RECIPES_OF_INCLINE,
+    RECIPES_OF_PROCRUSTES,
+    RECIPES_OF_SHIFCON,
+    RECIPES_OF_SHORTCUT,
+)
+from workbench.recipes.nonlinear import RECIPES_OF_KL_CALIBRATED, RECIPES_OF_NONLINEAR, RECIPES_OF_UNPAIRED
+from workbench.recipes.vectors import (
+    RECIPES_OF_CAA,
+    RECIPES_OF_CC_TUNING,
+    RECIPES_OF_ITI,
+    RECIPES_OF_LANGUAGE_VECTORS,
+    RECIPES_OF_MEAN_DIFFERENCE,
+)
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        *incline.RECIPES,
-        *mean_difference.RECIPES,
+        *RECIPES_OF_INCLINE,
+        *RECIPES_OF_MEAN_DIFFERENCE,
         *learned.RECIPES,
-        *shifcon.RECIPES,
-        *procrustes.RECIPES,
-        *caa.RECIPES,
-        *iti.RECIPES,
-        *cc_tuning.RECIPES,
-        *language_vectors.RECIPES,
-        *shortcut.RECIPES,
-        *lape.RECIPES,
-        *embedding.RECIPES,
-        *nonlinear.RECIPES,
-        *kl_calibrated.RECIPES,
-        *unpaired.RECIPES,
+        *RECIPES_OF_SHIFCON,
+        *RECIPES_OF_PROCRUSTES,
+        *RECIPES_OF_CAA,
+        *RECIPES_OF_ITI,
+        *RECIPES_OF_CC_TUNING,
+        *RECIPES_OF_LANGUAGE_VECTORS,
+        *RECIPES_OF_SHORTCUT,
+        *neurons.RECIPES,
+        *RECIPES_OF_EMBEDDING,
+        *RECIPES_OF_NONLINEAR,
+        *RECIPES_OF_KL_CALIBRATED,
+        *RECIPES_OF_UNPAIRED,
     )
 }
 """Recipes by the name that tables and the command line use."""

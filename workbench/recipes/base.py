@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench.align import Aligner, LayerMaps, Turned, fit_layers
-from workbench.align.shuffled import derangement
+from workbench.align.controls import derangement
 from workbench.capture import Activations, capture
 from workbench.errors import NotApplicable
 from workbench.study import Study

@@ -1,5 +1,6 @@
 """From a grid on dev to one branch, judged once on test, and a verdict in a sentence."""
 
+from workbench.select.checks import FITS, CrossFit, Refits, crossfit, freeze, refit_spread, thaw
 from workbench.select.choice import (
     NOTHING,
     Choice,
@@ -10,12 +11,8 @@ from workbench.select.choice import (
     paired_correct,
     rows_of,
 )
-from workbench.select.crossfit import CrossFit, crossfit
 from workbench.select.explore import EXPLORATORY, explore
-from workbench.select.frozen import freeze, thaw
 from workbench.select.predictors import predicts
-from workbench.select.refits import FITS, Refits, refit_spread
-from workbench.select.sentence import verdict_sentence
 from workbench.select.verdict import (
     DELTA,
     MARGIN,
@@ -25,6 +22,7 @@ from workbench.select.verdict import (
     holm_kinds,
     holm_verdicts,
     retained,
+    verdict_sentence,
 )
 
 __all__ = [

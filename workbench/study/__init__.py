@@ -3,8 +3,7 @@
 from workbench.settings import Settings
 from workbench.study.alignment import Alignment
 from workbench.study.diagnosis import Diagnosis, diagnose
-from workbench.study.evidence import model_evidence
-from workbench.study.examination import Examination, examine
+from workbench.study.examination import Examination, examine, model_evidence
 from workbench.study.facts import FirstFacts
 from workbench.study.opened import Run, open_run
 from workbench.study.result import Outcome, StudyResult

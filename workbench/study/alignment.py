@@ -13,15 +13,17 @@ from workbench.errors import InputError
 from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
 from workbench.settings import Settings
-from workbench.study.confounds import confounds_table
-from workbench.study.curve import DRAWS, curve_table
 from workbench.study.estimators import estimators, first_aligner
 from workbench.study.feed_forward import feed_forward_sites, feed_forward_table
-from workbench.study.geometry import geometry_table, lens_table
-from workbench.study.mismatch import mismatch_table
-from workbench.study.pca import pca_table
-from workbench.study.similarity import grid_table, null_table, similarity_table
-from workbench.study.tables import Facts, fit_table
+from workbench.study.similarity import (
+    confounds_table,
+    geometry_table,
+    grid_table,
+    lens_table,
+    null_table,
+    similarity_table,
+)
+from workbench.study.tables import DRAWS, Facts, curve_table, fit_table, mismatch_table, pca_table
 from workbench.tasks import AnswerTask, Task
 from workbench.text import ParallelText, Split
 from workbench.types import Component, Site

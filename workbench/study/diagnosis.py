@@ -13,8 +13,7 @@ from workbench.results import write_tables
 from workbench.select import Verdict, holm_verdicts
 from workbench.settings import Settings
 from workbench.study.estimators import check_names
-from workbench.study.examination import AnyTask, Examination, examine
-from workbench.study.prompts import prompts_text
+from workbench.study.examination import AnyTask, Examination, examine, prompts_text
 from workbench.study.result import StudyResult
 from workbench.study.run import Study
 from workbench.study.specification import Specification

@@ -1,16 +1,28 @@
-"""Before a study: what the doctor finds in its sentences, and the rows that are left out for it."""
+"""What a study is fitted on: sentences that the doctor has seen, or the prompts of a task."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import torch
+
+from workbench.capture import capture, fitting
 from workbench.doctor import Finding, Report
+from workbench.doctor.association import Array, banded
+from workbench.doctor.checking import Pair, reference_of
+from workbench.doctor.evidence import REACH
 from workbench.doctor.overlap import bare
 from workbench.doctor.report import spans, spelled
 from workbench.errors import InputError
+from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
-from workbench.tasks import AnswerExample, AnswerTask, Example, Task
+from workbench.tasks import AnswerExample, AnswerTask, Example, Task, same_items
 from workbench.text import ParallelText
+from workbench.types import Site
+
+# Before a study: what the doctor finds in its sentences, and the rows that are left out for it.
+
 
 AnyTask = Task | AnswerTask
 
@@ -106,3 +118,55 @@ def _in_items(text: ParallelText, task: AnyTask) -> Iterable[Finding]:
 
 def _parts(item: Example | AnswerExample) -> Sequence[str]:
     return (item.prompt, *(item.choices if isinstance(item, Example) else item.answers))
+
+
+# Maps fitted on the task's own prompts: the same items in two languages, as parallel text.
+
+
+def prompts_text(task: AnyTask, languages: tuple[str, str]) -> ParallelText:
+    """The prompts of the task's `fit` items, row by row the same item; items of dev and test are not in it.
+
+    A map is applied at the last token of a prompt: fitted there, it has nothing to bridge from the ends of
+    plain sentences.
+    """
+    source, target = languages
+    items: list[tuple[Any, ...]] = [task.examples(code, "fit") for code in languages]
+    if not items[0] or not same_items(items[0], items[1]):
+        raise InputError(
+            f"{task.name} has {len(items[0])} fit items in {source} and {len(items[1])} in {target}: to fit "
+            "on prompts it needs the same ones in both; fit on sentences instead (--fit-on sentences)"
+        )
+    groups = [item.group or item.id for item in items[0]]
+    sides = {code: tuple(item.prompt for item in side) for code, side in zip(languages, items, strict=True)}
+    return ParallelText(sides, groups=tuple(groups), sources=(f"{task.name} prompts",))
+
+
+# A model's own view of which rows go together: one more matrix of evidence.
+
+
+def model_evidence(
+    model: LanguageModel, text: ParallelText, layer: int | None = None, progress: Progress = silent
+) -> dict[Pair, Array]:
+    """cos(x_i − x̄, y_{i+d} − ȳ) of mean-pooled states in mid-model, for each language and the reference.
+
+    The middle is where sentences of languages that a model knows lie nearest to their translations; of a
+    language it does not know the cosines say nothing, and the doctor learns to give them no weight.
+    """
+    if len(fitting(model, text)) < len(text):
+        raise InputError("some rows are too long for the model: leave them out, or check without --model")
+    site = Site(model.info.n_layers // 2 if layer is None else layer)
+    states = capture(model, text, sites=site, pool="mean", store=None, progress=progress)
+    reference = reference_of(text)
+    sides = {}
+    for language in text.languages:
+        rows = states.at(site, language).float()
+        sides[language] = torch.nn.functional.normalize(rows - rows.mean(0), dim=1).numpy()
+    return {
+        (reference, language): _cosines(sides[reference], sides[language])
+        for language in text.languages
+        if language != reference
+    }
+
+
+def _cosines(x: Array, y: Array) -> Array:
+    return banded(lambda i, j: np.einsum("nd,nd->n", x[i], y[j]), len(x), REACH)

@@ -1,7 +1,9 @@
-"""How alike two languages' states are: each measure with its interval, beside chance, and layer by layer."""
+"""Tables on the states of two languages: similarity, chance, confounds, geometry, neurons."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -10,10 +12,25 @@ from torch import Tensor
 
 from workbench.capture import Activations
 from workbench.errors import InputError, did_you_mean
-from workbench.measure import METRICS, MORE_METRICS, Metric, grid, permutation_null
+from workbench.measure import (
+    GEOMETRY,
+    METRICS,
+    MORE_METRICS,
+    Metric,
+    confounds,
+    grid,
+    permutation_null,
+    read_lens,
+)
+from workbench.models import LanguageModel, TokenReader
 from workbench.progress import Progress, silent
+from workbench.scripts import main_script
 from workbench.stats import Interval, accuracy, jackknife_interval, mean_interval
 from workbench.study.tables import Facts, measured_at
+from workbench.text import ParallelText
+
+# How alike two languages' states are: each measure with its interval, beside chance, and layer by layer.
+
 
 Groups = Sequence[str] | None
 """The document of each held-out sentence, where the text tells."""
@@ -180,3 +197,152 @@ def named_metric(name: str) -> Metric:
     if name not in known:
         raise InputError(f"unknown measure {name!r}: {did_you_mean(name, known)}")
     return known[name]
+
+
+# What sentences differ in anyway (length, fertility, tokens, script), and whether a measure follows it.
+
+
+def text_properties(tokens: TokenReader, source: Sequence[str], target: Sequence[str]) -> dict[str, Tensor]:
+    """Numbers per sentence pair that are known before any state is looked at.
+
+    length         tokens of the source
+    length_ratio   |ln(source tokens / target tokens)|
+    fertility      tokens per word of the source, over that of the target
+    shared_tokens  share of the source's different tokens that the target has too
+    same_script    1 where most letters of both are of one script
+    """
+    here, there = (
+        [ids[len(tokens.prefix) :] for ids in tokens.encode(list(side))] for side in (source, target)
+    )
+    n = torch.tensor([[len(ids) for ids in side] for side in (here, there)]).clamp(min=1).double()
+    words = torch.tensor([[len(re.findall(r"\S+", text)) for text in side] for side in (source, target)])
+    per_word = n / words.clamp(min=1)
+    shared = [len({*a} & {*b}) / max(1, len({*a})) for a, b in zip(here, there, strict=True)]
+    scripts = [main_script(a) == main_script(b) for a, b in zip(source, target, strict=True)]
+    return {
+        "length": n[0],
+        "length_ratio": (n[0] / n[1]).log().abs(),
+        "fertility": per_word[0] / per_word[1],
+        "shared_tokens": torch.tensor(shared, dtype=torch.float64),
+        "same_script": torch.tensor(scripts, dtype=torch.float64),
+    }
+
+
+def confounds_table(
+    facts: Facts,
+    tokens: TokenReader,
+    text: ParallelText,
+    states: Activations,
+    source: str,
+    target: str,
+    rows: Any,
+) -> pd.DataFrame:
+    """Rank correlation, over held-out sentences, of what each adds to a measure with what it is like anyway.
+
+    What it adds is turned so that more is better, also of a measure of which less is.
+    """
+    sides = ([text[code][int(row)] for row in rows] for code in (source, target))
+    properties = text_properties(tokens, *sides)
+    table = []
+    for site in states.sites:
+        x, y = states.at(site, source)[rows], states.at(site, target)[rows]
+        scores, notes = _scores(x, y)
+        found = {(one.measure, one.confound): one for one in confounds(scores, properties)} if scores else {}
+        for measure, confound in product(METRICS, properties):
+            one = found.get((measure, confound))
+            numbers = {
+                "confound": confound,
+                "rho": one and one.rho,
+                "low": one and one.low,
+                "high": one and one.high,
+                "mean": float(properties[confound].mean()),
+                "n": len(rows),
+                "note": notes[measure] or ("one of the two is constant" if one and one.constant else ""),
+            }
+            table.append(facts | measured_at(site, measure, "held_out") | numbers)
+    kinds = dict.fromkeys(("rho", "low", "high"), "Float64")
+    return pd.DataFrame(table).astype({"layer": "Int64"} | kinds)
+
+
+def _scores(x: Tensor, y: Tensor) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """What each sentence adds to each measure, more being better; or why that cannot be told."""
+    scores, notes = {}, {}
+    for name, metric in METRICS.items():
+        notes[name] = ""
+        try:
+            parts = metric.by_sentence(x, y).cpu()
+            scores[name] = parts if metric.higher_is_better else -parts
+        except InputError as error:
+            notes[name] = str(error)
+    return scores, notes
+
+
+# Where each language's states lie, and what the model would say of them if it ended there.
+
+
+def geometry_table(facts: Facts, states: Activations, source: str, target: str, rows: Any) -> pd.DataFrame:
+    """Every geometry at the embedding and at each layer: of each language, or of the pair."""
+    table = []
+    for site in states.sites:
+        x, y = states.at(site, source)[rows], states.at(site, target)[rows]
+        for name, geometry in GEOMETRY.items():
+            whose = {source: (x,), target: (y,)} if geometry.languages == 1 else {None: (x, y)}
+            for language, given in whose.items():
+                value, note = float("nan"), ""
+                try:
+                    value = geometry(*given)
+                except InputError as error:
+                    note = str(error)
+                numbers = {"language": language, "value": value, "n": len(rows), "note": note}
+                table.append(facts | measured_at(site, name, "held_out") | numbers)
+    return pd.DataFrame(table).astype({"layer": "Int64", "language": "string"})
+
+
+def lens_table(
+    facts: Facts,
+    model: LanguageModel,
+    text: ParallelText,
+    states: Activations,
+    languages: Sequence[str],
+    rows: Any,
+) -> pd.DataFrame:
+    """The logit lens at each layer: entropy, and the share of probability on each language's own tokens.
+
+    A language's own tokens are those that occur in its sentences and in none of the other's, so that
+    shares are a lower bound and shared words count for neither.
+    """
+    own = own_tokens(model, text, languages).to(model.device)
+    # A language all of whose tokens the other has too has no share to read.
+    note = "" if own.any(1).all() else "a language has no token that is its own alone"
+    table = []
+    for site in states.sites:
+        for language in languages:
+            values = dict.fromkeys(("lens_entropy", "lens_share_own", "lens_share_other"), float("nan"))
+            if not note:
+                h = states.at(site, language)[rows].to(model.device)
+                values = _read(model, h, own, list(languages).index(language))
+            for name, value in values.items():
+                numbers = {"language": language, "value": value, "n": len(rows), "note": note}
+                table.append(facts | measured_at(site, name, "held_out") | numbers)
+    return pd.DataFrame(table).astype({"layer": "Int64", "language": "string"})
+
+
+@torch.no_grad()
+def _read(model: LanguageModel, h: Tensor, own: Tensor, mine: int) -> dict[str, float]:
+    found = read_lens(h, model.final_norm, model.unembed, own)
+    shares = found.share.mean(1)
+    return {
+        "lens_entropy": float(found.entropy.mean()),
+        "lens_share_own": float(shares[mine]),
+        "lens_share_other": float(shares.sum() - shares[mine]),
+    }
+
+
+def own_tokens(model: LanguageModel, text: ParallelText, languages: Sequence[str]) -> Tensor:
+    """[language, vocabulary]: the tokens that only this one of the languages uses in the text."""
+    size = model.unembed(torch.zeros(1, model.info.d_model, device=model.device)).shape[-1]
+    used = torch.zeros(len(languages), size, dtype=torch.bool)
+    for row, language in enumerate(languages):
+        for ids in model.tokens.encode(list(text[language])):
+            used[row, ids[len(model.tokens.prefix) :]] = True
+    return used & (used.sum(0) == 1)

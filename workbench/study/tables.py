@@ -1,15 +1,25 @@
-"""The tables of a study, one row schema each; docs/tables.md says what every column means."""
+"""The tables of a study: fit, selection, predictors, and where each row stands."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import pandas as pd
+import torch
+from torch import Tensor
 
-from workbench.align import CONTROLS, LayerMaps, fit_facts
-from workbench.measure import METRICS, caution, fit_quality
+from workbench.align import CONTROLS, LayerMaps, fit_facts, learning_curve
+from workbench.capture import Activations
+from workbench.errors import InputError
+from workbench.measure import METRICS, caution, fit_quality, joint_plane, mismatch
+from workbench.progress import Progress, silent
 from workbench.select import predicts
 from workbench.study.result import Judgement, Outcome
 from workbench.text import Split
-from workbench.types import Site
+from workbench.types import Component, Site
+
+# The tables of a study, one row schema each; docs/tables.md says what every column means.
+
 
 Facts = dict[str, Any]
 """The columns every table carries: model, pair and seed."""
@@ -133,3 +143,148 @@ def measured_at(site: Site, measure: str, split: str) -> dict[str, Any]:
 def _at(site: Site) -> dict[str, Any]:
     """The embedding has no layer."""
     return {"site": str(site), "layer": None if site.component == "embed" else site.layer}
+
+
+# How far the states a map will be applied to lie from those it was fitted on, layer by layer.
+
+
+def mismatch_table(
+    facts: Facts,
+    task: str,
+    sentences: Activations,
+    prompts: Activations,
+    language: str,
+    fitted: Any,
+    held_out: Any,
+) -> pd.DataFrame:
+    """States at the ends of a task's prompts against the sentence ends that maps are fitted on.
+
+    `ratio_held_out` is the same of other sentences' ends: what the ratio is where there is no mismatch.
+    """
+    rows = []
+    for site in sentences.sites:
+        ends, asked = sentences.at(site, language), prompts.at(site, language)
+        numbers = dict.fromkeys(("ratio", "shift", "outside", "outside_expected", "shrinkage"), float("nan"))
+        reference, note = float("nan"), ""
+        try:
+            numbers = vars(mismatch(ends[fitted], asked))
+            reference = mismatch(ends[fitted], ends[held_out]).ratio
+        except InputError as error:
+            note = str(error)
+        counts = {"ratio_held_out": reference, "n_fit": len(fitted), "n": len(asked), "note": note}
+        rows.append(facts | measured_at(site, "mismatch", "dev") | {"task": task} | numbers | counts)
+    return pd.DataFrame(rows).astype({"layer": "Int64"})
+
+
+# How many sentence pairs a map needs: held-out fit over the number of pairs, for several draws of them.
+
+
+FEWEST = 10
+"""Pairs in the smallest set that is tried unasked."""
+DRAWS = 5
+
+
+def curve_sizes(n: int) -> list[int]:
+    """n, its half, its quarter … down to 10 pairs, five sizes at most; the smallest first."""
+    sizes = [n >> times for times in range(5)]
+    return [size for size in reversed(sizes) if size >= FEWEST] or [n]
+
+
+def check_curve(n: int, sizes: Sequence[int] | None, draws: int) -> None:
+    """Refuse more pairs than there are to fit on, and no draw at all."""
+    wrong = [size for size in sizes or [] if not 1 <= size <= n]
+    if wrong or draws < 1:
+        what = f"{wrong[0]} pairs" if wrong else f"{draws} draws"
+        raise InputError(f"no learning curve of {what}: there are {n} pairs to fit on, and one draw at least")
+
+
+def curve_table(
+    facts: Facts,
+    estimators: Mapping[str, Any],
+    source: Tensor,
+    target: Tensor,
+    split: Split,
+    sizes: Sequence[int] | None = None,
+    draws: int = DRAWS,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Held-out R² of each aligner that is no control, for each number of pairs, layer and draw."""
+    check_curve(len(split.fit), sizes, draws)
+    sizes = sorted(set(sizes)) if sizes else curve_sizes(len(split.fit))
+    fitted = {name: one for name, one in estimators.items() if name not in CONTROLS}
+    if not fitted:
+        raise InputError("a learning curve needs an aligner that is no control, such as ridge")
+    rows = []
+    for done, (name, size) in enumerate(product(fitted, sizes)):
+        # One seed, so that every aligner and size sees the same draws.
+        points = learning_curve(
+            fitted[name], source, target, split.fit, split.test, [size], draws, facts["seed"]
+        )
+        for point in points:
+            numbers = {"n_fit": point.n, "draw": point.draw, "r2": point.r2}
+            about = {"n_held_out": len(split.test), "d_model": source.shape[-1]}
+            rows.append(facts | fitted_at(Site(point.layer), name, "held_out") | numbers | about)
+        progress(f"curve {facts['pair']}", done + 1, len(fitted) * len(sizes))
+    return pd.DataFrame(rows).astype({"layer": "Int64"})
+
+
+# Where sentences lie before and after a map, in the plane in which the two languages' states spread most.
+
+
+SENTENCES = 100
+"""So many of the held-out sentences at most, the same ones at every layer."""
+NAN = float("nan")
+
+
+def pca_table(
+    facts: Facts,
+    states: Activations,
+    languages: tuple[str, str],
+    rows: Any,
+    aligner: str,
+    maps: LayerMaps,
+    component: Component,
+    most: int = SENTENCES,
+) -> pd.DataFrame:
+    """Places of source, target and mapped source states in their joint plane, at each layer that has a map.
+
+    The plane is that of the states before the map, and mapped ones are projected into it, so that before
+    and after can be compared. The means of the languages are those of the points.
+    """
+    drawn = some_rows(rows, most, facts["seed"])
+    table: list[dict[str, Any]] = []
+    for layer in range(len(maps)):
+        site = Site(layer, component)
+        x, y = (states.at(site, language)[drawn] for language in languages)
+        about = facts | fitted_at(site, aligner, "held_out") | {"n": len(drawn)}
+        table += [about | point for point in _points(languages, x, y, maps, layer, drawn)]
+    return pd.DataFrame(table).astype({"layer": "Int64", "sentence": "Int64", "language": "string"})
+
+
+def _points(
+    languages: tuple[str, str], x: Tensor, y: Tensor, maps: LayerMaps, layer: int, drawn: Tensor
+) -> Iterator[dict[str, Any]]:
+    """One row for each state; where there is no plane, one for each cloud that says why."""
+    source, target = languages
+    kinds = ((source, False), (target, False), (source, True))
+    try:
+        plane = joint_plane(x, y)
+    except InputError as error:
+        nothing = {"sentence": None} | dict.fromkeys(("x", "y", "share_x", "share_y"), NAN)
+        for language, mapped in kinds:
+            yield {"language": language, "mapped": mapped} | nothing | {"note": str(error)}
+        return
+    share_x, share_y = plane.shares
+    for (language, mapped), cloud in zip(kinds, (x, y, maps.transform(layer, x)), strict=True):
+        for sentence, (across, up) in zip(drawn.tolist(), plane.project(cloud).tolist(), strict=True):
+            where = {"sentence": sentence, "x": across, "y": up, "share_x": share_x, "share_y": share_y}
+            yield {"language": language, "mapped": mapped} | where | {"note": ""}
+
+
+def some_rows(rows: Any, most: int, seed: int) -> Tensor:
+    """At most so many of the rows, drawn by the seed, in order."""
+    index = torch.as_tensor(rows)
+    if len(index) <= most:
+        return index
+    drawn = torch.randperm(len(index), generator=torch.Generator().manual_seed(seed))[:most]
+    return index[drawn.sort().values]

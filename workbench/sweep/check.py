@@ -9,8 +9,7 @@ import torch
 from workbench.models import LanguageModel
 from workbench.sweep.naive import naive_scores
 from workbench.sweep.plan import Branch
-from workbench.sweep.rows import Scores, margin
-from workbench.sweep.score import Reading, classes_of, last_states
+from workbench.sweep.score import Reading, Scores, classes_of, last_states, margin
 from workbench.sweep.slots import slot_scores
 from workbench.sweep.suffix import suffix_scores
 

@@ -10,13 +10,11 @@ import torch
 from workbench.errors import InputError
 from workbench.models import LanguageModel
 from workbench.progress import Progress, silent
-from workbench.sweep.answers import Generation, Question, answer_columns, read_questions
 from workbench.sweep.check import FAST, check_fast
 from workbench.sweep.classes import Classes
-from workbench.sweep.naive import naive_scores
+from workbench.sweep.naive import Generation, Question, answer_columns, naive_scores, read_questions
 from workbench.sweep.plan import COLUMNS, Branch
-from workbench.sweep.rows import Columns, Scores, choice_rows, rows, table_of
-from workbench.sweep.score import Reading, read_examples
+from workbench.sweep.score import Columns, Reading, Scores, choice_rows, read_examples, rows, table_of
 from workbench.sweep.shards import Shard, Shelf, plan_facts, plan_shards
 from workbench.sweep.slots import Limits, run_slots, slots_can
 from workbench.sweep.suffix import run_suffix, suffix_can

@@ -20,7 +20,7 @@ from workbench.align.export import export
 from workbench.errors import InputError, StoreError
 from workbench.models import LanguageModel
 from workbench.store import digest_bytes, digest_json, read_bytes, read_json, write_bytes, write_json
-from workbench.sweep.answers import Question
+from workbench.sweep.naive import Question
 from workbench.sweep.plan import Branch
 from workbench.sweep.score import Reading
 from workbench.sweep.slots import Limits, slot_runs

@@ -28,8 +28,7 @@ from workbench.models import Hook, LanguageModel, TokenTree
 from workbench.models.support import support_table
 from workbench.progress import Progress, silent
 from workbench.sweep.plan import Branch
-from workbench.sweep.rows import Scores, choice_rows, table_of
-from workbench.sweep.score import LOGITS, Reading, read_examples
+from workbench.sweep.score import LOGITS, Reading, Scores, choice_rows, read_examples, table_of
 from workbench.tasks import Example
 from workbench.types import Site
 

@@ -25,8 +25,16 @@ from workbench.progress import Progress, silent
 from workbench.sweep.forked import ForkedRows, forks
 from workbench.sweep.naive import mean_size, patches_of
 from workbench.sweep.plan import Branch
-from workbench.sweep.rows import Scores, choice_rows, table_of
-from workbench.sweep.score import Reading, all_single, classes_of, log_likelihoods, read_examples
+from workbench.sweep.score import (
+    Reading,
+    Scores,
+    all_single,
+    choice_rows,
+    classes_of,
+    log_likelihoods,
+    read_examples,
+    table_of,
+)
 from workbench.sweep.slots import Limits, Pack, block_size, too_long, trees_tried
 from workbench.tasks import Example
 from workbench.types import Site

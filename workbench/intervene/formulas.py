@@ -1,0 +1,293 @@
+"""Formulas of interventions: the new state from the state, a fitted map and a strength."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from workbench.errors import InputError
+from workbench.types import Positions
+
+# What an intervention is: a formula for the new state, from the state and a fitted map.
+
+
+Map = Callable[[Tensor], Tensor]
+"""h ↦ W h (+ b), on rows: the `transform` of a fitted aligner."""
+
+
+@runtime_checkable
+class Intervention(Protocol):
+    """h, map, α → h′, row by row."""
+
+    uses_strength: bool
+    """Whether α means anything to the formula; where it does not, only α = 1 is taken."""
+
+    def __call__(
+        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float
+    ) -> Float[Tensor, "batch d_model"]:
+        """The new states."""
+
+
+def patch_size(
+    before: Float[Tensor, "batch d_model"], after: Float[Tensor, "batch d_model"]
+) -> Float[Tensor, " batch"]:
+    """‖h′ − h‖ / ‖h‖ for each row: how far the patch moved the state."""
+    before, after = before.double(), after.double()
+    tiny = torch.finfo(torch.float64).tiny
+    return (after - before).norm(dim=-1) / before.norm(dim=-1).clamp(min=tiny)
+
+
+def moved(
+    h: Float[Tensor, "batch d_model"], vector: Float[Tensor, " d_model"], strength: float
+) -> Float[Tensor, "batch d_model"]:
+    """h + α v, in the states' precision; at α = 0 the states as they are, to the bit."""
+    if len(vector) != h.shape[-1]:
+        raise InputError(f"a vector of width {len(vector)} does not fit states of width {h.shape[-1]}")
+    if strength == 0:
+        return h  # h + 0·v would turn −0 into 0
+    return (h + strength * vector.to(h.device)).to(h.dtype)
+
+
+# The mapped state in place of the state.
+
+
+class Replace:
+    """h′ = W h (+ b). A widely copied reading of INCLINE; its paper adds instead."""
+
+    uses_strength = False
+
+    def __call__(
+        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float = 1.0
+    ) -> Float[Tensor, "batch d_model"]:
+        """The mapped states."""
+        if strength != 1:
+            raise InputError(
+                f"replace knows no strength, but {strength:g} was given: leave it at 1, or use interpolate"
+            )
+        return map(h)
+
+
+# The mapped state on top of the state: what the INCLINE paper does.
+
+
+class AddMapped:
+    """h′ = h + α (W h (+ b)). At α = 0 the state is returned as it is, to the bit."""
+
+    uses_strength = True
+
+    def __call__(
+        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float = 1.0
+    ) -> Float[Tensor, "batch d_model"]:
+        """The states, moved by α times their images."""
+        if strength == 0:
+            return h  # h + 0·Wh would turn −0 into 0, and infinity in Wh into NaN
+        return h + strength * map(h)
+
+
+# Part of the way from the state to the mapped state.
+
+
+class Interpolate:
+    """h′ = (1 − α) h + α (W h (+ b)). At α = 0 that is the state, at α = 1 its image, to the bit.
+
+    `Replace` with a strength: where the map changes nothing, neither does this, whatever α. Below 0 and
+    above 1 it goes on along the same line.
+    """
+
+    uses_strength = True
+
+    def __call__(
+        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float = 1.0
+    ) -> Float[Tensor, "batch d_model"]:
+        """The states, moved by the share α towards their images."""
+        if strength == 0:
+            return h  # 0·Wh would turn −0 into 0, and infinity in Wh into NaN
+        if strength == 1:
+            return map(h)  # and so would 0·h
+        return (1 - strength) * h + strength * map(h)
+
+
+# One vector on top of every state: steering by a difference of means.
+
+
+class AddVector:
+    """h′ = h + α v, with v a vector given here, or else the step that the map takes: v = W h (+ b) − h.
+
+    With a mean-shift map that step is the difference of the languages' means, the same for every state.
+    With any other map it differs from state to state, and the formula is `Interpolate` in other words.
+    """
+
+    uses_strength = True
+
+    def __init__(self, vector: Float[Tensor, " d_model"] | None = None):
+        if vector is not None and (vector.ndim != 1 or not torch.isfinite(vector).all()):
+            raise InputError(f"not a vector of finite numbers: shape {tuple(vector.shape)}")
+        self.vector = vector
+
+    def __call__(
+        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float = 1.0
+    ) -> Float[Tensor, "batch d_model"]:
+        """The states, moved by α times the vector."""
+        if self.vector is not None:
+            return moved(h, self.vector, strength)
+        if strength == 0:
+            return h  # as for every formula with a strength: the same bits
+        return h + strength * (map(h) - h)
+
+
+# Any formula, with the length of the state kept.
+
+
+class NormKept:
+    """h″ = h′ · ‖h‖ / ‖h′‖, with h′ from another formula: only its direction is taken.
+
+    What this changes beside the formula alone is owed to the length of the new state. Where h′ = 0 there
+    is no direction, and it stays 0.
+    """
+
+    def __init__(self, inner: Intervention):
+        self.inner, self.uses_strength = inner, inner.uses_strength
+
+    def __call__(
+        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float = 1.0
+    ) -> Float[Tensor, "batch d_model"]:
+        """The inner formula's states, each as long as the state it replaces."""
+        after = self.inner(h, map, strength)
+        if self.uses_strength and strength == 0:
+            return after  # it is h, and ‖h‖ / ‖h‖ need not be 1 to the bit
+        wide = after.double()  # squares of large half-precision states would overflow
+        tiny = torch.finfo(torch.float64).tiny
+        length = wide.norm(dim=-1, keepdim=True).clamp(min=tiny)
+        return (wide * (h.double().norm(dim=-1, keepdim=True) / length)).to(after.dtype)
+
+
+# From one language's place to another's, and back again at a later layer.
+
+
+class Shift:
+    """h′ = h − v_src + v_tgt, and back: h = h′ − v_tgt + v_src.
+
+    Each way is a formula (with α: the share of the way; the map is not used). Put `forward_formula` at one
+    layer and `inverse` at a later one: the layers between read the state as if it were the target
+    language's, and what the shift alone brought with it is taken off again, whatever they added. With
+    the means of the later layer the way back is that layer's own: `Shift(later_src, later_tgt).inverse`.
+    """
+
+    def __init__(self, source: Float[Tensor, " d_model"], target: Float[Tensor, " d_model"]):
+        if source.shape != target.shape or source.ndim != 1:
+            raise InputError(
+                f"a shift needs two vectors of one width: {tuple(source.shape)}, {tuple(target.shape)}"
+            )
+        step = target.double() - source.double()
+        # In float64: there and back again differs from nothing by the rounding of the states alone.
+        self.forward_formula: Intervention = _Step(step)
+        self.inverse: Intervention = _Step(-step)
+
+
+class _Step:
+    uses_strength = True
+
+    def __init__(self, step: Float[Tensor, " d_model"]):
+        self.step = step
+
+    def __call__(
+        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float = 1.0
+    ) -> Float[Tensor, "batch d_model"]:
+        return moved(h, self.step, strength)
+
+
+# The state without the part in which languages differ.
+
+
+class ProjectOut:
+    """h′ = h − α P (h − c), with P = B Bᵀ the projector onto a subspace and c a centre (0 if not given).
+
+    At α = 1 every state has the centre's part in the subspace, so that doing it twice changes nothing
+    more. The map is not used.
+    """
+
+    uses_strength = True
+
+    def __init__(self, basis: Float[Tensor, "d_model k"], centre: Float[Tensor, " d_model"] | None = None):
+        if basis.ndim != 2 or basis.shape[0] < basis.shape[1] or basis.shape[1] == 0:
+            raise InputError(f"a basis is [d_model k], k ≤ d_model: {tuple(basis.shape)} given")
+        self.basis = basis.double()
+        error = self.basis.mT @ self.basis - torch.eye(basis.shape[1], device=basis.device)
+        if not error.abs().max() < 1e-5:  # so that NaN is refused as well
+            raise InputError("the basis is not orthonormal: take it from language_subspace, or from a QR")
+        self.centre = torch.zeros_like(self.basis[:, 0]) if centre is None else centre.double()
+        if self.centre.shape != self.basis.shape[:1]:
+            raise InputError(f"a centre {tuple(centre.shape)} for a basis {tuple(basis.shape)}")  # type: ignore[union-attr]
+
+    def __call__(
+        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float = 1.0
+    ) -> Float[Tensor, "batch d_model"]:
+        """The states, with the share α of the subspace taken out."""
+        if strength == 0:
+            return h
+        if h.shape[-1] != len(self.basis):
+            raise InputError(f"a basis of width {len(self.basis)} does not fit states of {h.shape[-1]}")
+        basis, centre = self.basis.to(h.device), self.centre.to(h.device)
+        wide = h.double()
+        return (wide - strength * ((wide - centre) @ basis) @ basis.mT).to(h.dtype)
+
+
+def language_subspace(
+    states: Sequence[Float[Tensor, "_ d_model"]], k: int
+) -> tuple[Float[Tensor, "d_model k"], Float[Tensor, " d_model"]]:
+    """B and c: the first k directions in which the languages' means lie apart, and the means' mean.
+
+    Means of L languages, centred, span L − 1 directions at most; each language counts the same, however
+    many states it has.
+    """
+    if not 1 <= k < len(states):
+        raise InputError(f"{len(states)} languages differ in 1 … {len(states) - 1} directions, not in {k}")
+    means = torch.stack([rows.double().mean(0) for rows in states])
+    centre = means.mean(0)
+    _, S, Vh = torch.linalg.svd(means - centre, full_matrices=False)
+    # A direction of length 0 would be an arbitrary one.
+    if not S[k - 1] > 1e-10 * means.norm():
+        raise InputError(f"the languages' means differ in fewer than {k} directions: ask for a smaller k")
+    return Vh[:k].mT.contiguous(), centre
+
+
+# INCLINE (arXiv 2410.12462), as its paper defines it and as its released code behaves.
+
+
+@dataclass(frozen=True)
+class Incline:
+    """One reading of the method; both patch h + α W h at every layer's output, W fitted layer by layer.
+
+    How to run one, given a fitted map for each site:
+
+        patches = [
+            Patch(site, INTERVENTIONS[way.formula], map, alpha, way.positions) for site, map in maps.items()
+        ]
+        with applied(model, patches, batch, from_clean=not way.cascade):
+            logits = model.run(batch)
+    """
+
+    formula: str
+    """A name in `INTERVENTIONS`."""
+    positions: Positions
+    cascade: bool
+    """Whether a layer's patch sees what the patches below it did, or the states of a clean run."""
+    centre: bool
+    """Whether W is fitted on centred states, with a bias."""
+    fit_on: Literal["last", "mean"]
+    """The state of a sentence that W is fitted on: at its last token, or the mean over its tokens."""
+
+
+INCLINE = {
+    "paper": Incline("add_mapped", "last", cascade=True, centre=False, fit_on="last"),
+    "released": Incline("add_mapped", "last", cascade=False, centre=False, fit_on="mean"),
+}
+"""The two configurations.
+
+Left out of `released`, as they are mistakes of a study and not of a method: α is chosen on the test file,
+copies of English are mixed into the pairs, and the right answer is fed in while scoring. Its script for
+Llama flips the sign, which is a negative α here. Both take α from [−1, 1].
+"""

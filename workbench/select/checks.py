@@ -1,0 +1,186 @@
+"""How far a choice is to be believed: cross-fitting on dev, refits of the map, choices frozen before test."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workbench.errors import InputError
+from workbench.select.choice import (
+    Choice,
+    branch_rows,
+    check_split,
+    choose,
+    choose_from,
+    grid_for,
+    paired_correct,
+)
+from workbench.select.grid import Floats, Grid
+from workbench.settings import FITS
+from workbench.store import read_json, write_json
+from workbench.sweep import CLEAN
+
+# How much of the gain on dev is owed to choosing there, and how sure the choice is.
+
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """Choices made without a fold of dev, each scored on the fold it has not seen."""
+
+    choice: Choice
+    """On all of dev."""
+    gain: float
+    """Accuracy over the unpatched run, out of fold: dev's estimate without the flattery of choosing."""
+    optimism: float
+    """Dev gain of the choice less `gain`: what choosing on the very items reported would have added."""
+    layers: dict[int | None, int]
+    """How often each layer was chosen; None is doing nothing."""
+    regret: float = NAN
+    """Accuracy given up against the branch that was the most accurate one, out of fold (see `crossfit`)."""
+    regret_at_most: float = NAN
+    """The same against the best branch in hindsight on all of dev, whose accuracy flatters it."""
+    branches: dict[str, int] = field(default_factory=dict)
+    """How often each branch was chosen, by `Choice.name`."""
+
+    @property
+    def agreement(self) -> float:
+        """Share of folds that chose the layer which all of dev chooses."""
+        return self.layers.get(self.choice.layer, 0) / sum(self.layers.values())
+
+    @property
+    def same_branch(self) -> float:
+        """Share of folds that chose the very branch which all of dev chooses."""
+        return self.branches.get(self.choice.name, 0) / max(sum(self.branches.values()), 1)
+
+
+def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -> CrossFit:
+    """Choose `folds` times on dev without one fold, and score that fold; groups stay whole.
+
+    Regret is what the choice gives up against the best branch. Which branch that is, is not known, and to
+    look it up on the items that score it flatters it: the best of many null branches is above the rest by
+    chance alone. So here it is found as the choice is, without the fold: of all branches and doing nothing,
+    the one right most often there (where several tie, their mean). On the fold both are scored, and the
+    regret is the difference, averaged over the items. No item counts both for finding and for scoring, so no
+    chance is counted as skill; but what is best without the fold may be second best in truth, so in
+    expectation this is at most the true regret. It can be negative: margins may find better branches than
+    counting right items. `regret_at_most` looks the best up on all of dev and is, in expectation, no less
+    than the true regret. Where the two are far apart, dev has too few items to say what was given up.
+    """
+    chosen, grid = choose(table, aligner), grid_for(table, aligner)
+    count = int(grid.units.max()) + 1
+    if not 2 <= folds <= count:
+        raise InputError(f"{folds} folds of {count} items or groups: give 2 … {count}")
+    names = np.sort(grid.unit_names)
+    order = np.random.default_rng(seed).permutation(count)
+    fold_of = dict(zip(names[order], np.arange(count) % folds, strict=True))
+    fold = np.array([fold_of[name] for name in grid.unit_names])[grid.units]
+    gain = best = 0.0
+    layers, branches = Counter[int | None](), Counter[str]()
+    for held in range(folds):
+        inside, outside = grid.take(fold != held), grid.take(fold == held)
+        choice = choose_from(inside)
+        layers[choice.layer] += 1
+        branches[choice.name] += 1
+        gain += float(_gains(outside)[_index(grid, choice)].sum())
+        best += float(_gains(outside)[_best(_gains(inside).sum(1))].mean(0).sum())
+    gain, best = gain / len(fold), best / len(fold)
+    hindsight = float(_gains(grid).mean(1).max())
+    return CrossFit(
+        choice=chosen,
+        gain=gain,
+        optimism=chosen.accuracy_gain - gain,
+        layers=dict(layers),
+        regret=best - gain,
+        regret_at_most=hindsight - gain,
+        branches=dict(branches),
+    )
+
+
+def _gains(grid: Grid) -> Floats:
+    """Branch × item, with doing nothing as the last branch."""
+    return np.vstack([grid.accuracy_gain.T, np.zeros(len(grid.clean))])
+
+
+def _best(totals: Floats) -> NDArray[np.bool_]:
+    return np.asarray(totals == totals.max(), dtype=bool)
+
+
+def _index(grid: Grid, choice: Choice) -> int:
+    """Where `_gains` has a choice."""
+    if choice.layer is None:
+        return -1
+    return next(j for j in range(len(grid.branches)) if choice.where == grid.where(j))
+
+
+# How much the gain of a chosen branch varies with the pairs that its map was fitted on.
+
+
+@dataclass(frozen=True)
+class Refits:
+    """Gains in accuracy of maps fitted on other draws of the pairs, on the same test items."""
+
+    itself: float
+    """Gain of the map that was chosen and judged."""
+    mean: float
+    """Over all fits, it among them."""
+    sd: float
+    """Between fits, n − 1 in the denominator."""
+    smallest: float
+    largest: float
+    n: int
+    """Number of fits."""
+
+
+def refit_spread(table: pd.DataFrame, choice: Choice) -> Refits | None:
+    """The gains of the chosen branch and of its refits, which differ from it in their seed alone.
+
+    The lowest seed is the map itself. All fits are scored on the same items, so that their spread is that of
+    the fits and holds no chance of other items; the gain's interval is about items and holds nothing of the
+    fits. None where nothing was chosen: then there is no map to refit.
+    """
+    check_split(table, "test")
+    if choice.layer is None:
+        return None
+    rows, clean = branch_rows(table, choice, but=("seed",)), table[table.aligner == CLEAN]
+    seeds = sorted(int(seed) for seed in rows.seed.dropna().unique())
+    if len(seeds) < FITS:
+        raise InputError(
+            f"the test sweep holds {len(seeds)} fits of {choice.name}, and their spread needs {FITS}: "
+            f"sweep refits of the chosen branch, seeds {seeds[0] if seeds else 0} and up"
+        )
+    gains = []
+    for seed in seeds:
+        after, before, _ = paired_correct(rows[rows.seed == seed], clean)
+        gains.append(float((after - before).mean()))
+    return Refits(
+        itself=gains[0],
+        mean=float(np.mean(gains)),
+        sd=float(np.std(gains, ddof=1)),
+        smallest=min(gains),
+        largest=max(gains),
+        n=len(gains),
+    )
+
+
+# Choices on disk before any test item is scored, so that what is reported was fixed beforehand.
+
+
+def freeze(choices: Mapping[str, Choice], path: Path, about: Mapping[str, Any]) -> str:
+    """Write the choices with what they were made from; returns the digest of all of it."""
+    record = {"about": dict(about), "choices": {name: asdict(choice) for name, choice in choices.items()}}
+    return write_json(path, record)
+
+
+def thaw(path: Path) -> dict[str, Choice]:
+    """Read frozen choices; refused where they are not what was frozen."""
+    if not path.exists():
+        raise InputError(f"no frozen choices at {path}: choose on dev first")
+    return {name: Choice(**values) for name, values in read_json(path)["choices"].items()}
