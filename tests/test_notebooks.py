@@ -73,10 +73,10 @@ def run_cells(cells: list[str], folder: Path) -> None:
     os.chdir(folder)
     from IPython.core.interactiveshell import InteractiveShell
 
-    from workbench.claims import inference_cost
+    from workbench.claims import methods
 
     # A median of sixty runs is for a number that somebody reads.
-    inference_cost.in_turn = partial(inference_cost.in_turn, repeats=inference_cost.FEWEST)
+    methods.in_turn = partial(methods.in_turn, repeats=methods.FEWEST)
     shell = InteractiveShell.instance()
     for cell in cells:
         shell.run_cell(cell, store_history=True).raise_error()

@@ -6,10 +6,10 @@ import pytest
 from claims.planted import WrittenCase, ground
 
 from workbench.claims import CLAIMS
-from workbench.claims.languages import decided as morphology_decided
-from workbench.claims.languages import decided as resource_decided
+from workbench.claims.languages import decided_morphology
+from workbench.claims.languages import decided_resource
 from workbench.claims.layers import best_of, in_band
-from workbench.claims.methods import decided as cost_decided
+from workbench.claims.methods import decided_inference_cost
 from workbench.claims.methods import slowdown
 
 TRUE, FALSE, UNKNOWN = "supported", "not supported", "not decidable"
@@ -93,26 +93,26 @@ ORDERS = [
 
 @pytest.mark.parametrize(("gains", "verdict"), ORDERS)
 def test_low_resource_gains_most(gains, verdict):
-    found = resource_decided(by_pair(gain=gains, resource=[1.0, 2, 3, 4, 5, 6]), "share read")
+    found = decided_resource(by_pair(gain=gains, resource=[1.0, 2, 3, 4, 5, 6]), "share read")
     assert found.verdict == verdict and "share read" in found.sentence
 
 
 @pytest.mark.parametrize(("shares", "verdict"), ORDERS)
 def test_distant_morphology(shares, verdict):
-    found = morphology_decided(by_pair(share_of_gap=shares, distance=[0.0, 1, 2, 3, 4, 5]), "distance")
+    found = decided_morphology(by_pair(share_of_gap=shares, distance=[0.0, 1, 2, 3, 4, 5]), "distance")
     assert found.verdict == verdict
 
 
 def test_pairs_without_a_gap_say_nothing_of_its_share():
     shares = pd.array([0.6, 0.5, 0.4, 0.3, 0.2, None], dtype="Float64")
-    found = morphology_decided(by_pair(share_of_gap=shares, distance=[0.0, 1, 2, 3, 4, 5]), "distance")
+    found = decided_morphology(by_pair(share_of_gap=shares, distance=[0.0, 1, 2, 3, 4, 5]), "distance")
     assert found.numbers["pairs"] == 5 and found.verdict == TRUE
 
 
 def test_several_tasks_of_a_pair_are_one_pair():
     table = by_pair(gain=ORDERS[0][0], resource=[1.0, 2, 3, 4, 5, 6])
     twice = pd.concat([table, table.assign(gain=table.gain + 0.1)])
-    assert resource_decided(twice, "x").numbers == resource_decided(table, "x").numbers
+    assert decided_resource(twice, "x").numbers == decided_resource(table, "x").numbers
 
 
 # Scrambled pairs ---------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def test_costs_about_12_percent(factor, noise, verdict):
     # Whatever else slows the machine slows a clean run and the patched one after it alike.
     clean = 0.01 * np.exp(rng.standard_normal(30))
     found = slowdown(clean, clean * factor * np.exp(noise * rng.standard_normal(30)))
-    assert cost_decided(found) == verdict
+    assert decided_inference_cost(found) == verdict
     if noise == 0.01:
         assert found.low < factor - 1 < found.high and found.high - found.low < 0.02
 

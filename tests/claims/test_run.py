@@ -8,7 +8,7 @@ import pytest
 from counts import count
 from organism_models import FAR, MAIN, NEAR, tiny_organism
 
-from workbench.claims import CLAIMS, inference_cost
+from workbench.claims import CLAIMS, methods
 from workbench.cli import main
 from workbench.select import paired_correct
 from workbench.stats import paired_interval
@@ -23,8 +23,8 @@ COMMAND = ("claims", "organism", *SMALL, "--only", ",".join(ONLY), "--out")
 def timed_a_few_times():
     """A slowdown that nobody reads needs no sixty repeats."""
     with pytest.MonkeyPatch.context() as patch:
-        few = count(inference_cost.FEWEST, inference_cost.REPEATS)
-        patch.setattr(inference_cost, "in_turn", partial(inference_cost.in_turn, repeats=few))
+        few = count(methods.FEWEST, inference_cost.REPEATS)
+        patch.setattr(methods, "in_turn", partial(methods.in_turn, repeats=few))
         yield
 
 

@@ -10,7 +10,7 @@ from organism_models import FAR, MAIN
 
 from workbench.errors import InputError
 from workbench.generate import Plan, generate
-from workbench.generate import speak as room
+from workbench.generate import texts as room
 from workbench.generate.judge import repetition
 from workbench.generate.texts import speak
 from workbench.generate.variants import Score, best, harmonic

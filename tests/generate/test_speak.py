@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from workbench.generate import speak as room
+from workbench.generate import texts as room
 from workbench.generate.texts import begin, beginnings, speak
 from workbench.intervene import applied
 from workbench.recipes import RECIPES, Ingredients, turned

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from workbench.errors import InputError
-from workbench.measure import METRICS, debiased_linear_cka, kernels, linear_cka, retrieval
+from workbench.measure import METRICS, cka, debiased_linear_cka, linear_cka, retrieval
 from workbench.measure.base import Metric
 from workbench.measure.chance import permutation_null
 from workbench.measure.cka import grid, rbf_cka
@@ -48,9 +48,9 @@ def test_little_memory_takes_turns(monkeypatch, within):
 
 def test_each_gram_matrix_is_computed_once(monkeypatch):
     seen, ticks = [], []
-    center = kernels._KERNELS[debiased_linear_cka][0]
+    center = cka._KERNELS[debiased_linear_cka][0]
     spy = {debiased_linear_cka: (lambda X: seen.append(X) or center(X), 4)}
-    monkeypatch.setattr(kernels, "_KERNELS", spy)
+    monkeypatch.setattr(cka, "_KERNELS", spy)
     source, target = layers()
     grid(debiased_linear_cka, source, target, progress=lambda *tick: ticks.append(tick))
     assert len(seen) == len(source) + len(target)

@@ -10,7 +10,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from workbench.errors import InputError
 from workbench.measure import neighbours
 from workbench.measure.ranking import csls, mrr, precision_at_1, query_scores, retrieval_hits
-from workbench.measure.retrieval import mexa, mutual_knn
+from workbench.measure.neighbours import mexa, mutual_knn
 
 SIZES = [(2, 3), (30, 5), (25, 60)]
 
@@ -43,7 +43,7 @@ def reference_ranks(score):
 @pytest.fixture(autouse=True, params=[7, 1024])
 def block(request, monkeypatch):
     monkeypatch.setattr(neighbours, "BLOCK", request.param)
-    monkeypatch.setattr(import_module("workbench.measure.retrieval"), "BLOCK", request.param)
+    monkeypatch.setattr(import_module("workbench.measure.neighbours"), "BLOCK", request.param)
 
 
 @pytest.mark.parametrize("by", ["cosine", "csls"])

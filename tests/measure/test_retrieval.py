@@ -7,7 +7,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from workbench.errors import InputError
 from workbench.measure import METRICS, centered_retrieval, retrieval
-from workbench.measure.retrieval import BLOCK
+from workbench.measure.neighbours import BLOCK
 
 BOTH = [retrieval, centered_retrieval]
 

@@ -51,7 +51,7 @@ from workbench.measure.ranking import (
     query_scores,
     retrieval_hits,
 )
-from workbench.measure.retrieval import (
+from workbench.measure.neighbours import (
     centered_retrieval,
     centered_retrieval_scores,
     mexa,

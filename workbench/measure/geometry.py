@@ -11,7 +11,7 @@ from torch import Tensor
 from workbench.align.solvers import centered, row_mean
 from workbench.errors import InputError
 from workbench.measure.cka import Rows, scaled
-from workbench.measure.retrieval import unit
+from workbench.measure.neighbours import unit
 
 # The shape of a cloud of states, and how far two languages' clouds lie apart. Rows need not be matched.
 

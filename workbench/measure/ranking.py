@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from workbench.errors import InputError
-from workbench.measure.retrieval import Rows, check_pairs, standings
+from workbench.measure.neighbours import Rows, check_pairs, standings
 
 # Shared by what correlates ranks: Spearman's coefficient of many values at once.
 

@@ -10,7 +10,7 @@ from workbench.errors import InputError
 from workbench.measure.base import check_rows, check_variation
 from workbench.measure.cka import Rows, condensed, inner_products, scaled, squared_distances
 from workbench.measure.ranking import spearman, unit_ranks
-from workbench.measure.retrieval import unit
+from workbench.measure.neighbours import unit
 
 # Canonical correlations: which directions of two sets of states carry the same signal, however mixed.
 
