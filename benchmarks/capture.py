@@ -31,10 +31,10 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from workbench.capture import capture
-from workbench.capture.batches import plan_batches
 from workbench.models import LanguageModel, load_model
 from workbench.models.tiny import VOCABULARY, make_tiny_tokenizer
+from workbench.states import capture
+from workbench.states.batches import plan_batches
 from workbench.text import ParallelText
 
 SENTENCES, SHORTEST, LONGEST = 512, 5, 120

@@ -41,18 +41,18 @@ from rich.table import Table
 from sweep import LAYERS, WIDTH, make_model
 
 from workbench.align import LeastSquares
-from workbench.errors import ModelError
-from workbench.generate.judge import UNCLEAR, Judge, LanguageIdentifier, cut
-from workbench.generate.texts import beginnings, speak
+from workbench.analyses.generate.judge import UNCLEAR, Judge, LanguageIdentifier, cut
+from workbench.analyses.generate.texts import beginnings, speak
+from workbench.core.errors import ModelError
+from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS, Patch, applied
+from workbench.methods.recipes import RECIPES, Ingredients, turned
 from workbench.models import LanguageModel, load_model
 from workbench.models.tiny import VOCABULARY
 from workbench.organism import shipped
-from workbench.recipes import RECIPES, Ingredients, turned
 from workbench.study import Settings, Study
-from workbench.sweep import Branch
+from workbench.sweeps import Branch
 from workbench.text import read
-from workbench.types import Site
 
 PROMPT, TOKENS, BATCHES = 32, 200, (1, 8)
 MOST, WARM = 1.15, 8

@@ -20,9 +20,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from workbench.measure import METRICS, debiased_linear_cka
-from workbench.measure.chance import permutation_null
-from workbench.measure.cka import grid
+from workbench.measures import METRICS, debiased_linear_cka
+from workbench.measures.chance import permutation_null
+from workbench.measures.cka import grid
 
 LAYERS, SENTENCES, WIDTH = 33, 1000, 4096
 PROMISED = 20.0

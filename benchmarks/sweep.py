@@ -32,17 +32,17 @@ from rich.console import Console
 from rich.table import Table
 
 from workbench.align import LeastSquares
-from workbench.errors import ModelError
+from workbench.core.errors import ModelError
+from workbench.core.types import Site
 from workbench.intervene import Positions
 from workbench.models import LanguageModel, load_model
 from workbench.models.tiny import VOCABULARY, make_tiny_tokenizer
-from workbench.sweep import Branch
-from workbench.sweep.naive import naive_scores
-from workbench.sweep.score import Reading
-from workbench.sweep.slots import slot_scores
-from workbench.sweep.suffix import suffix_scores
+from workbench.sweeps import Branch
+from workbench.sweeps.naive import naive_scores
+from workbench.sweeps.score import Reading
+from workbench.sweeps.slots import slot_scores
+from workbench.sweeps.suffix import suffix_scores
 from workbench.tasks import Example
-from workbench.types import Site
 
 ALL = "12 branches, all positions"
 LAYERS, WIDTH, PROMPTS, TOKENS, LONG_CHOICE = 12, 512, 16, 96, 8

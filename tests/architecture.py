@@ -1,7 +1,7 @@
 """Reads the package as source, imports nothing, and finds where it breaks the laws of the house.
 
     order    imports point up the list of rooms; no cycles; nothing inside imports the root package
-    pure     stats, align, measure and the formulas of intervene see tensors only
+    pure     stats, align, measures and the formulas of intervene see tensors only
     heavy    transformer_lens only in models; plotting only in figures and report; no torch in figures
     output   only the command line prints, parses arguments and exits
     size     no file above 500 lines, no function above 60
@@ -18,56 +18,42 @@ from pathlib import Path
 from source import PACKAGE, Module, Source, room_of, within
 
 ROOMS = (
-    "errors",
-    "types",
-    "numbers",
-    "settings",
-    "progress",
-    "cards",
+    "core",
     "stats",
-    "store",
     "results",
-    "bundled",
-    "languages",
-    "scripts",
-    "reading",
-    "doctor",
+    "checks",
     "text",
     "models",
-    "capture",
+    "states",
     "align",
-    "measure",
+    "measures",
     "intervene",
     "tasks",
-    "catalogue",
-    "sweep",
+    "sweeps",
     "select",
     "figures",
     "report",
     "panel",
     "study",
     "organism",
-    "baselines",
-    "recipes",
-    "compare",
-    "generate",
-    "claims",
+    "methods",
+    "analyses",
     "cluster",
     "cli",
 )
 """The rooms in import order: a room may import the rooms above it, never those below."""
 
-PURE_ROOMS = ("stats", "align", "measure", "intervene")
+PURE_ROOMS = ("stats", "align", "measures", "intervene")
 
 PLOTTING = ("plotly", "matplotlib", "seaborn", "kaleido")
 BRINGS_TORCH = ("torch", "transformer_lens", "transformers", "accelerate", "safetensors.torch")
 NOT_TENSORS = (
     *("transformer_lens", "transformers", "tokenizers", "datasets", "huggingface_hub"),
     *("safetensors", "pyarrow", "pathlib", *PLOTTING),
-    *(f"{PACKAGE}.{room}" for room in ("store", "text", "models", "capture")),
+    *(f"{PACKAGE}.{room}" for room in ("core.store", "text", "models", "states")),
 )
 TALKING = ("argparse", "click", "getopt", "optparse", "rich", "tqdm", "typer")
-DRAWING = {"progress": ("tqdm",)}  # the callback that draws a bar, for whoever passes it
+DRAWING = {f"{PACKAGE}.core.progress": ("tqdm",)}  # the callback that draws a bar, for whoever passes it
 TALKING_CALLS = ("breakpoint", "exit", "input", "quit")
 TALKING_ATTRIBUTES = ("argv", "exit", "stderr", "stdout")
 
@@ -272,7 +258,7 @@ def _output(source: Source) -> Iterator[Violation]:
             continue
         for found in source.imports[name]:
             talking = within(found.target, *TALKING, *(f"sys.{word}" for word in TALKING_ATTRIBUTES))
-            if talking and not within(found.target, *DRAWING.get(module.room, ())):
+            if talking and not within(found.target, *DRAWING.get(module.name, ())):
                 yield _talks(module, found.line, f"imports {found.target}")
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Name) and node.id == "print" and isinstance(node.ctx, ast.Load):

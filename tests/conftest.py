@@ -26,13 +26,13 @@ LONGEST = (
     "test_notebooks.py",
     "cli/test_diagnose_killed.py",
     "cli/test_demo.py",
-    "claims/test_run.py",
+    "analyses/claims/test_run.py",
     "panel/test_lab.py",
-    "capture/test_store.py",
+    "states/test_store.py",
     "organism/test_verdicts.py",
-    "doctor/test_alignment.py",
-    "compare/",
-    "sweep/",
+    "checks/test_alignment.py",
+    "methods/compare/",
+    "sweeps/",
 )
 """Files that take long, begun first: of two processes none is left with one of them at the end."""
 

@@ -15,7 +15,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from workbench.align.solvers import PENALTIES
-from workbench.recipes.nonlinear import BLUR
+from workbench.methods.recipes.nonlinear import BLUR
 
 
 def where(branch):

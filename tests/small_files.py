@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.baselines.translate_test import read_translations
-from workbench.claims.base import read_scale
-from workbench.doctor import Report, check_fields, is_benchmark
-from workbench.reading import files_in, user_path
+from workbench.analyses.claims.base import read_scale
+from workbench.checks import Report, check_fields, is_benchmark
+from workbench.core.reading import files_in, user_path
+from workbench.methods.baselines.translate_test import read_translations
 from workbench.tasks import TASKS
 from workbench.tasks.prompts import read_prompts
 from workbench.tasks.sib200 import TOPICS

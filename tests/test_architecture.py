@@ -12,10 +12,10 @@ REPO = Path(__file__).parent.parent
 # A small tree that keeps every law. `align` holds two aligners and a shared file.
 LAWFUL = {
     "__init__.py": '_HOMES = {"fit": "workbench.align"}\n',
-    "errors.py": "class WorkbenchError(Exception): ...\n",
-    "types.py": "from workbench.errors import WorkbenchError\n",
+    "core/errors.py": "class WorkbenchError(Exception): ...\n",
+    "core/types.py": "from workbench.core.errors import WorkbenchError\n",
     "stats.py": "import numpy\n",
-    "store.py": "from pathlib import Path\n",
+    "core/store.py": "from pathlib import Path\n",
     "models/__init__.py": "import transformer_lens\n",
     "align/__init__.py": (
         "from workbench.align.ridge import Ridge\n"
@@ -26,44 +26,49 @@ LAWFUL = {
     "align/solvers.py": "import torch\nsolve = None\n",
     "align/ridge.py": "from workbench.align.solvers import solve\nclass Ridge: ...\n",
     "align/procrustes.py": "from workbench.align.solvers import solve\nclass Procrustes: ...\n",
-    "measure/__init__.py": "import torch\n",
+    "measures/__init__.py": "import torch\n",
     "intervene/__init__.py": "from workbench.intervene.apply import place\n",
     "intervene/apply.py": "from workbench.models import transformer_lens\nplace = None\n",
-    "figures/__init__.py": "import plotly\nfrom workbench.types import WorkbenchError\n",
+    "figures/__init__.py": "import plotly\nfrom workbench.core.types import WorkbenchError\n",
     "cli/__init__.py": "import argparse\nimport sys\nprint(sys.argv)\nsys.exit(0)\n",
 }
 
 # (law, file, its content, what the message says); the violation is in that file.
 PLANTED = [
-    ("order", "types.py", "from workbench.models import transformer_lens\n", "a room below it"),
-    ("order", "types.py", "def f():\n    import workbench.models\n", "a room below it"),
-    ("order", "types.py", "from importlib import import_module\nimport_module('workbench.cli')\n", "below"),
+    ("order", "core/types.py", "from workbench.models import transformer_lens\n", "a room below it"),
+    ("order", "core/types.py", "def f():\n    import workbench.models\n", "a room below it"),
+    (
+        "order",
+        "core/types.py",
+        "from importlib import import_module\nimport_module('workbench.cli')\n",
+        "below",
+    ),
     ("order", "models/__init__.py", "from ..align import ALIGNERS\n", "a room below it"),
     ("order", "stats.py", "import workbench\n", "imports the root package"),
-    ("order", "cli/__init__.py", "from workbench import errors\n", "imports the root package"),
-    ("order", "__init__.py", "from workbench.errors import WorkbenchError\n", "must load nothing"),
+    ("order", "cli/__init__.py", "from workbench import core\n", "imports the root package"),
+    ("order", "__init__.py", "from workbench.core.errors import WorkbenchError\n", "must load nothing"),
     ("order", "lounge/__init__.py", "\n", "add it to ROOMS"),
     ("pure", "stats.py", "import transformers\n", "sees tensors only"),
-    ("pure", "align/solvers.py", "import torch\nfrom workbench.store import Path\n", "tensors only"),
-    ("pure", "measure/lens.py", "from workbench.models import load_model\n", "tensors only"),
-    ("pure", "measure/lens.py", "open('states')\n", "opens a file"),
+    ("pure", "align/solvers.py", "import torch\nfrom workbench.core.store import Path\n", "tensors only"),
+    ("pure", "measures/lens.py", "from workbench.models import load_model\n", "tensors only"),
+    ("pure", "measures/lens.py", "open('states')\n", "opens a file"),
     ("pure", "intervene/add.py", "import tokenizers\n", "tensors only"),
     ("pure", "intervene/add.py", "from workbench.intervene.apply import place\n", "tensors only"),
-    ("heavy", "capture.py", "import transformer_lens.hook_points\n", "only models may"),
+    ("heavy", "states/run.py", "import transformer_lens.hook_points\n", "only models may"),
     ("heavy", "cli/__init__.py", "def f():\n    import transformer_lens\n", "only models may"),
-    ("heavy", "doctor/__init__.py", "from matplotlib import pyplot\n", "only figures and report may"),
+    ("heavy", "checks/__init__.py", "from matplotlib import pyplot\n", "only figures and report may"),
     ("heavy", "figures/heat.py", "def f():\n    import torch\n", "without torch"),
-    ("heavy", "figures/heat.py", "from workbench.measure import cka\n", "importing it loads torch"),
+    ("heavy", "figures/heat.py", "from workbench.measures import cka\n", "importing it loads torch"),
     ("heavy", "figures/heat.py", "from workbench.align.ridge import Ridge\n", "importing it loads torch"),
-    ("output", "capture.py", "print('captured')\n", "prints"),
-    ("output", "capture.py", "def f(progress=print): ...\n", "prints"),
-    ("output", "capture.py", "import argparse\n", "imports argparse"),
-    ("output", "capture.py", "from rich.console import Console\n", "imports rich"),
-    ("output", "capture.py", "import sys\nsys.exit(2)\n", "uses sys.exit"),
-    ("output", "capture.py", "from sys import exit\n", "imports sys.exit"),
-    ("output", "capture.py", "raise SystemExit(2)\n", "raises SystemExit"),
-    ("size", "capture.py", "pass\n" * (MAX_FILE_LINES + 1), "split it"),
-    ("size", "capture.py", "def f():\n" + "    pass\n" * MAX_FUNCTION_LINES, "name its steps"),
+    ("output", "states/run.py", "print('captured')\n", "prints"),
+    ("output", "states/run.py", "def f(progress=print): ...\n", "prints"),
+    ("output", "states/run.py", "import argparse\n", "imports argparse"),
+    ("output", "states/run.py", "from rich.console import Console\n", "imports rich"),
+    ("output", "states/run.py", "import sys\nsys.exit(2)\n", "uses sys.exit"),
+    ("output", "states/run.py", "from sys import exit\n", "imports sys.exit"),
+    ("output", "states/run.py", "raise SystemExit(2)\n", "raises SystemExit"),
+    ("size", "states/run.py", "pass\n" * (MAX_FILE_LINES + 1), "split it"),
+    ("size", "states/run.py", "def f():\n" + "    pass\n" * MAX_FUNCTION_LINES, "name its steps"),
 ]
 
 
@@ -104,15 +109,15 @@ def test_an_import_cycle_is_caught_once(tmp_path: Path) -> None:
 
 
 def test_small_files_that_hold_code_are_listed(tmp_path: Path) -> None:
-    files = {"capture.py": "pass\n" * SMALL_FILE_LINES, "types.py": "pass\n" * (SMALL_FILE_LINES - 1)}
+    files = {"states/run.py": "pass\n" * SMALL_FILE_LINES, "core/types.py": "pass\n" * (SMALL_FILE_LINES - 1)}
     listed = dict(small_files(plant(tmp_path, LAWFUL | files)))
-    assert listed["workbench/types.py"] == SMALL_FILE_LINES - 1
-    assert "workbench/capture.py" not in listed and "workbench/align/__init__.py" not in listed
+    assert listed["workbench/core/types.py"] == SMALL_FILE_LINES - 1
+    assert "workbench/states/run.py" not in listed and "workbench/align/__init__.py" not in listed
 
 
 def test_imports_for_type_checking_still_point_up(tmp_path: Path) -> None:
     text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from workbench.models import Model\n"
-    caught = check(plant(tmp_path, LAWFUL | {"types.py": text}))
+    caught = check(plant(tmp_path, LAWFUL | {"core/types.py": text}))
     assert [(violation.law, violation.line) for violation in caught] == [("order", 3)]
 
 

@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 
 from workbench.align import ALIGNERS, CONTROLS
-from workbench.doctor.report import Kind
-from workbench.measure import GEOMETRY, METRICS, MORE_METRICS
+from workbench.checks.report import Kind
+from workbench.measures import GEOMETRY, METRICS, MORE_METRICS
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 import torch
 from counts import count
-from sweeps import TASK, a_map, grid, items
+from sweep_grids import TASK, a_map, grid, items
 from tiny_models import sentences, tiny, tiny_path
 
 from workbench.align import Aligner, LayerMaps
-from workbench.baselines import lora
-from workbench.capture import capture
-from workbench.errors import WorkbenchError
-from workbench.generate.texts import speak
+from workbench.analyses.generate.texts import speak
+from workbench.core.errors import WorkbenchError
+from workbench.methods.baselines import lora
 from workbench.organism.files import load_checkpoint, save_checkpoint
 from workbench.select import Choice, freeze, thaw
+from workbench.states import capture
 from workbench.study import load_patch, save_patch
 from workbench.study.saved import load_maps, save_maps
-from workbench.sweep import sweep
+from workbench.sweeps import sweep
 from workbench.tasks import AnswerExample
 from workbench.text import ParallelText
 

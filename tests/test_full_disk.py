@@ -9,9 +9,9 @@ import pytest
 import torch
 from tiny_models import sentences, tiny
 
-from workbench.capture import capture
-from workbench.errors import StoreError
-from workbench.store import read_bytes, write_bytes, write_json
+from workbench.core.errors import StoreError
+from workbench.core.store import read_bytes, write_bytes, write_json
+from workbench.states import capture
 from workbench.text import ParallelText
 
 TEXT = ParallelText({"en": sentences(100)})

@@ -19,10 +19,10 @@ import pytest
 from counts import count
 from small_files import OTHERS, TASK_FILES, TEXTS, Small
 
-from workbench import reading
-from workbench.catalogue import File, fetch
-from workbench.errors import InputError, TextError, WorkbenchError, quoted
+from workbench.core import reading
+from workbench.core.errors import InputError, TextError, WorkbenchError, quoted
 from workbench.tasks import TASKS, read_choices, read_task
+from workbench.tasks.catalogue import File, fetch
 from workbench.tasks.xcopa import read_xcopa
 from workbench.text import read
 from workbench.text.registry import READERS

@@ -73,7 +73,7 @@ def run_cells(cells: list[str], folder: Path) -> None:
     os.chdir(folder)
     from IPython.core.interactiveshell import InteractiveShell
 
-    from workbench.claims import methods
+    from workbench.analyses.claims import methods
 
     # A median of sixty runs is for a number that somebody reads.
     methods.in_turn = partial(methods.in_turn, repeats=methods.FEWEST)

@@ -4,6 +4,7 @@ import sys
 
 import forked
 import pytest
+from architecture import ROOMS
 
 
 def call_after(before):
@@ -12,7 +13,7 @@ def call_after(before):
 
 
 @pytest.mark.parametrize(
-    "before", ["pass", "from workbench.capture import Activations", "from workbench.study import Study"]
+    "before", ["pass", "from workbench.states import Activations", "from workbench.study import Study"]
 )
 def test_capture_can_be_called_after_any_import(before):
     assert forked.run(call_after, before)[0]
@@ -27,8 +28,7 @@ def test_every_public_name_is_found():
         wb.captured  # noqa: B018
 
 
-def test_the_room_called_is_its_function():
-    import workbench.capture as room
+def test_no_room_is_called_like_a_public_name():
+    import workbench as wb
 
-    with pytest.raises(TypeError, match=r"capture\(\) missing"):
-        room()
+    assert not set(ROOMS) & set(wb.__all__)

@@ -16,7 +16,7 @@ RULES, VERDICTS = (f"<!-- {what}: written by tools/claims_table.py -->" for what
 
 def rules() -> str:
     """Every claim with its rule, as Markdown."""
-    from workbench.claims import CLAIMS
+    from workbench.analyses.claims import CLAIMS
 
     heads = ("name", "claim", "rule", "reference")
     rows = [(f"`{one.name}`", one.statement, one.rule, one.reference) for one in CLAIMS.values()]
@@ -25,8 +25,8 @@ def rules() -> str:
 
 def verdicts(folder: Path) -> str:
     """What a run found of every claim, as Markdown."""
-    from workbench.claims import CLAIMS
-    from workbench.store import read_json
+    from workbench.analyses.claims import CLAIMS
+    from workbench.core.store import read_json
 
     found: dict[str, Any] = read_json(folder / "claims.json") | _verdicts_of(
         read_json(folder / "claims" / "timings.json")

@@ -176,7 +176,7 @@ def _plain(value: Any) -> Any:
 
 def figures(folder: Path) -> dict[str, Any]:
     """Each figure's description: titles, names and numbers, without the notes on single cells."""
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
     from workbench.figures import FIGURES, NothingToShow, join_runs, make_spec
     from workbench.results import open_run
 

@@ -8,7 +8,7 @@ BEGIN, END = "<!-- written by tools/recipe_table.py -->", "<!-- end of the table
 
 def table() -> str:
     """The table, as Markdown."""
-    from workbench.recipes import RECIPES
+    from workbench.methods.recipes import RECIPES
 
     heads = ("name", "formula", "reference", "faithful", "differs")
     lines = [_row(heads), _row(["---"] * len(heads))]

@@ -19,11 +19,11 @@ __version__ = "0.2.0"
 # Public names and the room that holds each. They are imported on first use, so that
 # `workbench --help` and the figures (which need no torch) start at once.
 _HOMES = {
-    "Activations": "workbench.capture",
+    "Activations": "workbench.states",
     "ParallelText": "workbench.text",
-    "Site": "workbench.types",
-    "WorkbenchError": "workbench.errors",
-    "capture": "workbench.capture",
+    "Site": "workbench.core.types",
+    "WorkbenchError": "workbench.core.errors",
+    "capture": "workbench.states",
     "load_model": "workbench.models",
     "open_run": "workbench.study",
     "read": "workbench.text",
@@ -44,12 +44,12 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from workbench.capture import Activations, capture
-    from workbench.errors import WorkbenchError
+    from workbench.core.errors import WorkbenchError
+    from workbench.core.types import Site
     from workbench.models import load_model, wrap
+    from workbench.states import Activations, capture
     from workbench.study import open_run
     from workbench.text import ParallelText, read
-    from workbench.types import Site
 
 
 def __getattr__(name: str) -> object:

@@ -5,7 +5,7 @@ import torch
 
 from workbench.align import Affine, LeastSquares, LowRank, Ridge, solve_least_squares
 from workbench.align.solvers import SAFE, LeastSquaresSystem, centered, leading, spectrum
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 
 def draw(*shape, seed=0):

@@ -17,7 +17,7 @@ from workbench.align import (
 )
 from workbench.align.base import fresh
 from workbench.align.controls import derangement
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 EVERY = {name: make() for name, make in ALIGNERS.items()} | {
     "least_squares_centered": LeastSquares(center=True),

@@ -16,7 +16,7 @@ from workbench.align import (
     restore,
 )
 from workbench.align.base import fresh
-from workbench.errors import InputError, WorkbenchError
+from workbench.core.errors import InputError, WorkbenchError
 
 EVERY = {name: make() for name, make in ALIGNERS.items()} | {
     name: make(**({"aligner": Ridge()} if name in ("shuffled_pairs", "random_equal_norm") else {}))

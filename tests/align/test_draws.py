@@ -20,7 +20,7 @@ from workbench.align import (
     refit,
     score_grid,
 )
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 
 def draw(*shape, seed=0):

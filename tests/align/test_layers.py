@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from workbench.align import LeastSquares, fit_layers
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 
 def states(seed=0):

@@ -20,7 +20,7 @@ from workbench.align import (
     r_squared,
     restore,
 )
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 
 def normal(*shape, seed=0):

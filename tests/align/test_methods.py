@@ -19,7 +19,7 @@ from workbench.align import (
     fit_layers,
     r_squared,
 )
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 LITTLE = 1e-8
 

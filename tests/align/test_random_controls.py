@@ -13,7 +13,7 @@ from workbench.align import (
     r_squared,
 )
 from workbench.align.controls import random_orthogonal
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 RANDOM = {
     "random_rotation": RandomRotation,

@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge as TheirRidge
 
 from workbench.align import ALIGNERS, LeastSquares, Ridge, r_squared, solve_ridge
 from workbench.align.linear import PENALTIES
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 SHAPES = [(40, 6, 6), (40, 6, 3), (40, 6, 50), (9, 30, 30), (9, 30, 4), (6, 6, 6), (2, 3, 3)]
 

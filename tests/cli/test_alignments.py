@@ -5,9 +5,9 @@ import pytest
 from organism_models import FAR, MAIN, NEAR, tiny_organism
 
 from workbench.cli import main
-from workbench.errors import InputError
-from workbench.measure import METRICS
-from workbench.numbers import interval, plain
+from workbench.core.errors import InputError
+from workbench.core.numbers import interval, plain
+from workbench.measures import METRICS
 from workbench.results import open_run
 from workbench.study import open_run as open_study
 

@@ -145,7 +145,7 @@ def test_an_error_in_a_file_names_file_and_line(capsys, tmp_path):
 
 
 def test_debug_shows_where_an_error_came_from(text_file):
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
 
     for arguments in (["--debug", "capture"], ["capture", "--debug"]):
         with pytest.raises(InputError):

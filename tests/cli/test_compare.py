@@ -7,8 +7,8 @@ from organism_models import FAR, MAIN, tiny_organism
 from workbench.cli import compared, main
 from workbench.cli.compare import draw
 from workbench.cli.runs import named_pairs
-from workbench.compare.table import COLUMNS
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.methods.compare.table import COLUMNS
 from workbench.models import load_model
 from workbench.results import open_run
 from workbench.study import Settings, diagnose

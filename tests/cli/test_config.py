@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from workbench.cli.config import as_toml, configurable, configured
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 
 def parse(*argv: str) -> argparse.Namespace:

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from workbench.catalogue import catalogue, find
 from workbench.cli import main
 from workbench.cli.show import console
+from workbench.tasks.catalogue import catalogue, find
 
 
 @pytest.fixture(params=[80, 120])
@@ -57,7 +57,7 @@ def test_json_holds_the_same(capsys, tmp_path):
 def test_fetching_without_a_network_is_one_line_and_code_2(capsys, tmp_path, monkeypatch):
     import urllib.error
 
-    from workbench.catalogue import fetch as fetching
+    from workbench.tasks.catalogue import fetch as fetching
 
     def unplugged(url):
         raise urllib.error.URLError("no route")

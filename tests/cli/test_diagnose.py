@@ -5,7 +5,7 @@ import pytest
 from organism_models import FAR, MAIN, NEAR, tiny_organism
 
 from workbench.cli import main
-from workbench.store import read_json
+from workbench.core.store import read_json
 from workbench.study import load_patch
 
 PAIR = f"{FAR}-{MAIN}"

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from organism_models import FAR, MAIN, tiny_organism
 
+from workbench.analyses.generate.table import COLUMNS, SUMMARY
 from workbench.cli import generated, main
-from workbench.generate.table import COLUMNS, SUMMARY
 from workbench.models import load_model
 from workbench.study import Settings, diagnose
 

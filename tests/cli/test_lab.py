@@ -3,7 +3,7 @@
 import pytest
 
 from workbench.cli import lab, main
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from counts import FULL
 from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
 from workbench.cli import main
-from workbench.numbers import signed
+from workbench.core.numbers import signed
 from workbench.organism import WorldConfig
 from workbench.organism.config_file import write_config
 from workbench.organism.items import TASKS

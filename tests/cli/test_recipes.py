@@ -3,7 +3,7 @@
 import pytest
 
 from workbench.cli import main
-from workbench.recipes import RECIPES
+from workbench.methods.recipes import RECIPES
 
 
 def words(text):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.figures import draw_heatmap, gain_heatmap, to_page
 from workbench.stats import paired_interval
 

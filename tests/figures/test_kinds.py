@@ -11,7 +11,7 @@ import pytest
 from made_tables import made
 
 from workbench.align import CONTROLS as ALIGN_CONTROLS
-from workbench.errors import InputError, StoreError
+from workbench.core.errors import InputError, StoreError
 from workbench.figures import FIGURES, NothingToShow, join_runs, make_spec, to_latex, to_markdown
 from workbench.figures.frames import CONTROLS
 from workbench.figures.tables_out import blocks

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from made_tables import made
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.figures import FIGURES, Cells, Scale, Spec, make_spec
 from workbench.figures.paper import draw_paper, save_paper
 from workbench.figures.paper_text import Ruler, missing_fonts

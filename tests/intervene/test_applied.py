@@ -4,9 +4,9 @@ import pytest
 import torch
 from tiny_models import CELLS, HAS_HOOKED, sentences, tiny
 
-from workbench.errors import HookError, InputError, SiteError
+from workbench.core.errors import HookError, InputError, SiteError
+from workbench.core.types import Site
 from workbench.intervene import INCLINE, INTERVENTIONS, AddVector, Patch, applied, as_hooks
-from workbench.types import Site
 
 PAIRS = [(name, "bridge") for name in ("llama", "gpt2")]
 PAIRS += [(name, "hooked") for name in ("llama", "gpt2")] if HAS_HOOKED else []

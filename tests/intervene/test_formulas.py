@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from workbench.align import MeanShift
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.intervene import (
     INCLINE,
     INTERVENTIONS,

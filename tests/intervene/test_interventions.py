@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.intervene import INTERVENTIONS, Intervention, PositionPatch, patch_size
 
 

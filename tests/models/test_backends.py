@@ -6,9 +6,9 @@ import transformers as hf
 from tiny_models import CELLS, HAS_HOOKED, REFUSED, sentences, tiny, tiny_path
 from torch import Tensor
 
-from workbench.errors import HookError, InputError, ModelError, SiteError
+from workbench.core.errors import HookError, InputError, ModelError, SiteError
+from workbench.core.types import COMPONENTS, Site
 from workbench.models import TokenTree, load_model
-from workbench.types import COMPONENTS, Site
 
 
 @pytest.fixture(params=CELLS, ids="-".join)

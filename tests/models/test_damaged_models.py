@@ -20,7 +20,7 @@ import torch
 from counts import count
 from tiny_models import CELLS, sentences, tiny_path
 
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 from workbench.models import load_model
 
 FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")

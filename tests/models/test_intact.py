@@ -13,7 +13,7 @@ from counts import count
 from safetensors.torch import load_file, save_file
 from tiny_models import CELLS, HAS_HOOKED, sentences, tiny, tiny_path
 
-from workbench.errors import ModelError, quoted
+from workbench.core.errors import ModelError, quoted
 from workbench.models import load_model
 from workbench.models.load import read_causal, read_config
 from workbench.models.outline import outline

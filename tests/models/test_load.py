@@ -9,11 +9,11 @@ import torch
 import transformers as hf
 from tiny_models import HAS_HOOKED, sentences, tiny, tiny_path
 
-from workbench.errors import ModelError
+from workbench.core.errors import ModelError
+from workbench.core.types import Site
 from workbench.models import load as load_room
 from workbench.models import load_model, wrap
 from workbench.models.outline import outline
-from workbench.types import Site
 
 
 def state(module):

@@ -5,7 +5,7 @@ import torch
 from tiny_models import sentences, tiny, tiny_path
 from transformers import AutoTokenizer
 
-from workbench.errors import InputError, ModelError
+from workbench.core.errors import InputError, ModelError
 from workbench.models import TokenReader, load_model
 from workbench.models.tiny import make_tiny_tokenizer
 

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.organism.config import LanguageConfig, TrainingConfig, WorldConfig, explain
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.organism.config import LanguageConfig, TrainingConfig, WorldConfig, explain
 from workbench.organism.config_file import read_config, to_toml, write_config
 from workbench.organism.files import read_card

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.organism.config import LanguageConfig, WorldConfig
 from workbench.organism.corpus import Corpus
 from workbench.organism.world import LABELS, NAMES

@@ -2,10 +2,10 @@
 
 import pytest
 
+from workbench.core.store import digest_file, read_json
 from workbench.organism.config import LanguageConfig, WorldConfig
 from workbench.organism.files import TEXT, TRUTH, task_file, write_files
 from workbench.organism.items import TASKS, Items
-from workbench.store import digest_file, read_json
 from workbench.tasks import read_choices
 from workbench.text import read
 

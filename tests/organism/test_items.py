@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.organism.config import WorldConfig
 from workbench.organism.items import TASKS, Items
 from workbench.organism.world import LABELS

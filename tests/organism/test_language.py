@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.organism.config import LanguageConfig, WorldConfig
 from workbench.organism.language import build_languages, pieces, sentences, shared_tokens
 from workbench.organism.world import World

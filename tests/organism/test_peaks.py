@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
-from workbench.measure import METRICS
+from workbench.measures import METRICS
 from workbench.models import load_model
 from workbench.organism.peaks import MAPS, NEARLY, _table, peaks
 

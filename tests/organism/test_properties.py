@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from workbench.align import CONTROLS
-from workbench.numbers import signed
+from workbench.core.numbers import signed
 from workbench.organism.config import LanguageConfig, WorldConfig
 from workbench.organism.items import TASKS
 from workbench.organism.properties import METHODS, NULLS, properties
@@ -14,7 +14,7 @@ from workbench.organism.verify import Verification
 from workbench.select import Choice, CrossFit, Verdict
 from workbench.stats import Interval
 from workbench.study import Outcome, StudyResult
-from workbench.sweep import CLEAN
+from workbench.sweeps import CLEAN
 
 MAIN, RICH_FAR, NEAR, FAR, FUSED = "x-main", "x-rich-far", "x-poor-near", "x-poor-far", "x-poor-fused"
 LAYERS, N = 8, 40

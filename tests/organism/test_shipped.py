@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from workbench import bundled
-from workbench.errors import InputError
+from workbench.core import bundled
+from workbench.core.errors import InputError
+from workbench.core.store import read_json, write_json
 from workbench.models import load_model
 from workbench.organism.config import WorldConfig
 from workbench.organism.files import TEXT, TRUTH, read_card, shipped, task_file, write_files
 from workbench.organism.items import TASKS, Items
-from workbench.store import read_json, write_json
-from workbench.sweep import sweep_naive
+from workbench.sweeps import sweep_naive
 
 DATA = Path(__file__).parents[2] / "data" / "organism"
 CONFIG = WorldConfig(concepts=8, relations=4, fit=20, dev=12, test=16)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from workbench.errors import InputError, StoreError
+from workbench.core.errors import InputError, StoreError
 from workbench.models import load_model
 from workbench.organism.config import TrainingConfig, WorldConfig
 from workbench.organism.corpus import Corpus

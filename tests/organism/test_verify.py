@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
-from workbench.errors import InputError
-from workbench.measure import METRICS
+from workbench.core.errors import InputError
+from workbench.measures import METRICS
 from workbench.models import load_model
 from workbench.organism import verify as room
 from workbench.organism.config import LanguageConfig
 from workbench.organism.items import TASKS, Items
 from workbench.organism.verify import LADDER, Verification, verify
-from workbench.sweep import CLEAN
+from workbench.sweeps import CLEAN
 
 COUNT, PROMPTS = 12, 10
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.organism.config import WorldConfig
 from workbench.organism.world import World
 

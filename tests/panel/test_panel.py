@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from report import folders
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.panel import explore, markup, read_explored, specs
 
 ipywidgets = pytest.importorskip("ipywidgets")

@@ -8,7 +8,7 @@ import pytest
 from report import folders
 from report.reading import number, parse
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.report import to_html
 from workbench.results import open_run
 

@@ -12,11 +12,11 @@ import pytest
 from report import folders
 from report.reading import details, number, parse
 
-from workbench.errors import InputError, StoreError
+from workbench.core.errors import InputError, StoreError
+from workbench.core.store import digest_json
 from workbench.report import to_html, write_report
 from workbench.results import open_run
 from workbench.stats import holm
-from workbench.store import digest_json
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 

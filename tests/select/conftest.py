@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.sweep import COLUMNS
+from workbench.sweeps import COLUMNS
 
 PLACE = {"intervention": "replace", "positions": "last", "joint": "one", "strength": 1.0, "seed": 0}
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.select.grid import grid_of, smoothing, standard_errors
 
 

@@ -6,7 +6,7 @@ import pytest
 from counts import count
 from scipy import stats as scipy_stats
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.select import predicts
 from workbench.select.predictors import rank_interval
 from workbench.stats import average_ranks, circular_shift_test

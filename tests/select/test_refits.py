@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.select import Choice, choose, refit_spread
 
 N = 50

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.select import choose, rows_of
 
 N = 400

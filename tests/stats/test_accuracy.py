@@ -5,7 +5,7 @@ import pytest
 from counts import count
 from scipy.stats import binomtest, norm
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import accuracy, wilson_interval
 
 WHICH = np.repeat(np.arange(24), 10)

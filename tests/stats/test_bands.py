@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from counts import count
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import max_t_band, sign_flip_test
 
 

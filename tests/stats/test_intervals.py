@@ -7,7 +7,7 @@ import pytest
 from counts import FULL, count
 from scipy import stats as scipy_stats
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import (
     effective_items,
     mean_interval,

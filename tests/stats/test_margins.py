@@ -5,7 +5,7 @@ import pytest
 from counts import count
 from scipy import stats as scipy_stats
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import equivalence, noninferiority, tango_interval
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import benjamini_hochberg, holm, holm_rejections
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize
 from scipy import stats as scipy_stats
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import mcnemar_exact, tango_interval
 from workbench.stats.paired import score
 

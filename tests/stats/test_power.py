@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import DISCORDANCE, detectable_effect, paired_interval, tango_interval
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from counts import count
 
-from workbench.errors import InputError
-from workbench.measure import debiased_linear_cka
+from workbench.core.errors import InputError
+from workbench.measures import debiased_linear_cka
 from workbench.stats import jackknife_interval, mean_interval, subsample_interval
 
 STATISTICS = {

@@ -5,10 +5,10 @@ import pytest
 import torch
 from organism_models import FAR, MAIN, tiny_organism
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.models import load_model
 from workbench.study import Settings, Study
-from workbench.sweep import CLEAN
+from workbench.sweeps import CLEAN
 
 BY = Settings(
     headline="ridge", choices_by="prototype", interventions=("replace",), strengths=(1.0,), refits=0

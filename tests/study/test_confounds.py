@@ -8,8 +8,8 @@ import torch
 from organism_models import NEAR, tiny_organism
 from scipy.stats import spearmanr
 
-from workbench.measure import METRICS
-from workbench.scripts import main_script
+from workbench.core.scripts import main_script
+from workbench.measures import METRICS
 from workbench.study.similarity import text_properties
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from workbench.align import CONTROLS, Ridge, fit_layers, learning_curve
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.study import Settings
 from workbench.study.alignment import COMPONENT
 from workbench.study.tables import curve_sizes

@@ -3,7 +3,7 @@
 import pytest
 from organism_models import FAR, MAIN, tiny_organism
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.organism import shipped
 from workbench.study import examine
 from workbench.tasks import ChoiceTask, Example

@@ -5,7 +5,7 @@ import pytest
 
 from workbench.stats import accuracy
 from workbench.study.facts import first_facts
-from workbench.sweep import CLEAN
+from workbench.sweeps import CLEAN
 
 TOKENS = pd.DataFrame({"language": ["sw", "en"], "sentences": 2, "tokens": [9, 6]})
 

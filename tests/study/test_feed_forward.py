@@ -9,11 +9,11 @@ import transformers as hf
 from scipy.stats import entropy, spearmanr
 from scipy.stats import t as student
 
-from workbench.capture import capture
-from workbench.errors import SiteError
+from workbench.core.errors import SiteError
+from workbench.core.types import Site
 from workbench.models import load_model
+from workbench.states import capture
 from workbench.study.feed_forward import feed_forward_table
-from workbench.types import Site
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import pytest
 import torch
 from organism_models import NEAR, tiny_organism
 
-from workbench.measure import GEOMETRY
+from workbench.core.types import Site
+from workbench.measures import GEOMETRY
 from workbench.study.similarity import own_tokens
-from workbench.types import Site
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from workbench.errors import InputError, StoreError
+from workbench.core.errors import InputError, StoreError
 from workbench.study.saved import load_maps, save_maps
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from workbench.errors import InputError
-from workbench.measure import mismatch
+from workbench.core.errors import InputError
+from workbench.core.types import Site
+from workbench.measures import mismatch
 from workbench.tasks import ChoiceTask
-from workbench.types import Site
 
 
 def last_states(model, text, layer):

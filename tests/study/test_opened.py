@@ -11,7 +11,7 @@ from counts import count
 from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
 import workbench as wb
-from workbench.errors import InputError, StoreError, WorkbenchError
+from workbench.core.errors import InputError, StoreError, WorkbenchError
 from workbench.figures import join_runs, make_spec
 from workbench.organism import train_organism
 from workbench.report import write_report

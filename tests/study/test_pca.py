@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
+from workbench.core.types import Site
 from workbench.study.tables import pca_table, some_rows
-from workbench.types import Site
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from workbench.select import Choice, CrossFit
 from workbench.stats import paired_interval
 from workbench.study import Settings
 from workbench.study.result import judge
-from workbench.sweep import CLEAN
+from workbench.sweeps import CLEAN
 
 RIDGE = Choice("ridge", "replace", 1, 1.0, 0.5, 0.5)
 NONE = Choice("ridge", None, None, None, 0.0, 0.0)

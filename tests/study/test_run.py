@@ -5,13 +5,13 @@ import pytest
 from organism_models import FAR, MAIN
 
 from workbench.align import CONTROLS
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.core.store import read_json
 from workbench.models import load_model
 from workbench.organism import shipped
 from workbench.select import Choice, thaw
-from workbench.store import read_json
 from workbench.study import Settings, Study
-from workbench.sweep import CLEAN
+from workbench.sweeps import CLEAN
 from workbench.tasks import ChoiceTask
 
 

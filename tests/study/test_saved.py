@@ -8,11 +8,11 @@ from organism_models import FAR
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from workbench.errors import InputError, StoreError
+from workbench.core.errors import InputError, StoreError
+from workbench.core.types import Site
 from workbench.intervene import applied
 from workbench.study import load_patch, save_patch
-from workbench.sweep import Branch
-from workbench.types import Site
+from workbench.sweeps import Branch
 
 CARD = {"model": "tiny", "pair": "x-a-x-b", "test": {"gain": 0.25}}
 

@@ -6,7 +6,7 @@ import pytest
 
 from workbench.align import Ridge
 from workbench.align.linear import LeastSquares
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.study import Settings
 from workbench.study.estimators import check_names, estimators
 

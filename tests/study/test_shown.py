@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from workbench.align import LayerMaps, LeastSquares, Ridge, ShuffledPairs, fit_layers
-from workbench.numbers import estimated
+from workbench.core.numbers import estimated
 from workbench.select import decide
 from workbench.study import Study
 

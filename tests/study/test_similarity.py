@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.errors import InputError
-from workbench.measure import METRICS, debiased_linear_cka, permutation_null
+from workbench.core.errors import InputError
+from workbench.measures import METRICS, debiased_linear_cka, permutation_null
 from workbench.stats import accuracy, jackknife_interval, mean_interval, wilson_interval
 from workbench.study import similarity
 from workbench.text import ParallelText

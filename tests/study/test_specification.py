@@ -7,9 +7,9 @@ import pytest
 import torch
 from organism_models import FAR, MAIN, NEAR, tiny_organism
 
-from workbench.errors import InputError, StoreError
+from workbench.core.errors import InputError, StoreError
+from workbench.core.store import read_json, write_json
 from workbench.results import read_table
-from workbench.store import read_json, write_json
 from workbench.study import Settings, Specification, diagnose
 from workbench.tasks import AnswerExample, AnswerTask, with_shots
 from workbench.text import ParallelText

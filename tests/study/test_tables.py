@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from workbench.measure import METRICS
+from workbench.measures import METRICS
 from workbench.results import COLUMNS
 from workbench.results.schema import check_columns
 from workbench.study import Settings

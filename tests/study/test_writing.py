@@ -4,8 +4,8 @@ import json
 
 from organism_models import FAR, MAIN
 
+from workbench.core.store import read_json
 from workbench.results import read_table
-from workbench.store import read_json
 from workbench.study.specification import items_table
 from workbench.study.writing import verdict_json
 from workbench.tasks import AnswerExample, AnswerTask

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.tasks import AnswerExample, AnswerTask, read_answers, read_task, same_items
 from workbench.tasks.mgsm import read_mgsm
 from workbench.tasks.xquad import read_xquad

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.tasks import ChoiceTask, Example, Task, same_items
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.tasks import AnswerTask, ChoiceTask, read_task, same_items
 from workbench.tasks.mkqa import read_mkqa
 from workbench.tasks.msvamp import read_msvamp

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.tasks import HUB, TASKS, read_task, same_items
 
 datasets = pytest.importorskip("datasets", reason="the library datasets is not installed")

@@ -6,8 +6,8 @@ import pytest
 from tiny_models import tiny_path
 from transformers import AutoTokenizer
 
-from workbench.errors import InputError
-from workbench.languages import canonical
+from workbench.core.errors import InputError
+from workbench.core.languages import canonical
 from workbench.tasks import NATIVE, TASKS, read_task, with_chat, with_shots
 from workbench.tasks.prompts import parts_or_halves, words_for
 

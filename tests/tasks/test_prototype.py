@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestCentroid
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.tasks import prototypes
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.tasks.scoring import (
     SCORERS,
     answer_number,

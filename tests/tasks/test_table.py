@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.tasks import ChoiceTask, Example, read_choices, write_choices
 from workbench.tasks.table import write_rows
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.tasks import read_task, same_items
 from workbench.tasks.belebele import read_belebele
 from workbench.tasks.xnli import read_xnli

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.tasks import read_task, same_items
 from workbench.tasks.xcopa import read_xcopa
 

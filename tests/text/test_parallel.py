@@ -6,8 +6,8 @@ import pickle  # workers on other machines are sent texts this way
 import numpy as np
 import pytest
 
-from workbench.doctor import check
-from workbench.errors import InputError
+from workbench.checks import check
+from workbench.core.errors import InputError
 from workbench.text import ParallelText
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.text import read
 
 datasets = pytest.importorskip("datasets")

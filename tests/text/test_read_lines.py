@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.errors import InputError, TextError
+from workbench.core.errors import InputError, TextError
 from workbench.text import ParallelText, read
 
 SW, EN = "moja\nmbili\ntatu\n", "one\ntwo\nthree\n"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.errors import InputError, TextError
+from workbench.core.errors import InputError, TextError
 from workbench.text import read
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from workbench.errors import InputError, TextError
-from workbench.reading import normalised
+from workbench.core.errors import InputError, TextError
+from workbench.core.reading import normalised
 from workbench.text import ParallelText, read
 
 

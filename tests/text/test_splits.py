@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.errors import InputError
-from workbench.reading import normalised
+from workbench.core.errors import InputError
+from workbench.core.reading import normalised
 from workbench.text import ParallelText, Split
 from workbench.text.splits import clusters
 

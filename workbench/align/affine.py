@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench.align.base import Params, check_fitted, check_rows
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workbench.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, did_you_mean
 
 
 @runtime_checkable

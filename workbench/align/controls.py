@@ -10,7 +10,7 @@ from torch import Tensor
 from workbench.align.affine import Affine, LinearAligner
 from workbench.align.base import Aligner, Params, check_fitted, check_pairs, check_rows, fresh
 from workbench.align.solvers import centered, row_mean
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 # The map that changes nothing: a null.
 

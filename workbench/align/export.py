@@ -13,7 +13,7 @@ from torch import Tensor
 
 from workbench.align.affine import Affine
 from workbench.align.base import Params
-from workbench.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, did_you_mean
 
 Record = dict[str, Any]
 """Strict JSON: text, numbers (finite ones), true, false, null, lists and objects."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from workbench.align.base import Aligner, fresh
 from workbench.align.layers import Rows, at_layer, check_states
 from workbench.align.solvers import r_squared
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)

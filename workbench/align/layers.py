@@ -12,8 +12,8 @@ from torch import Tensor
 
 from workbench.align.base import Aligner, fresh
 from workbench.align.solvers import r_squared
-from workbench.cards import card, spread
-from workbench.errors import InputError
+from workbench.core.cards import card, spread
+from workbench.core.errors import InputError
 
 # What a fitted aligner says of its own fit: how far to trust it before any row is mapped.
 

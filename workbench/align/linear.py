@@ -20,7 +20,7 @@ from workbench.align.solvers import (
     row_mean,
     solve_least_squares,
 )
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 # Unregularised least squares: the estimator of INCLINE.
 

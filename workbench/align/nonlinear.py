@@ -12,7 +12,7 @@ from workbench.align.base import Aligner, Params, check_fitted, check_pairs, che
 from workbench.align.linear import Ridge
 from workbench.align.shared_space import Procrustes
 from workbench.align.solvers import PENALTIES
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 # Ridge regression in the space of a Gaussian kernel, with Nyström's landmarks: smooth, but not linear.
 

@@ -18,7 +18,7 @@ from workbench.align.solvers import (
     row_mean,
     spectrum,
 )
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 # The nearest rotation: distances between sentences stay as they are.
 

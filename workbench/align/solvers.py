@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 # Singular values of many rows or many columns, by the cheapest way that is exact enough.
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from io import TextIOWrapper
 from typing import NoReturn
 
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 
 # Name → the module that holds it; loaded only when it is the one asked for or all help is wanted.
 COMMANDS = {

@@ -17,7 +17,7 @@ from workbench.cli.options import (
 )
 from workbench.cli.runs import add_overwrite, add_threads, threads_of, use_threads
 from workbench.cli.show import console, progress_bar
-from workbench.settings import Settings
+from workbench.core.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd

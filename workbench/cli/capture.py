@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Capture, then say what was captured and where it is."""
-    from workbench.capture import capture, default_store
+    from workbench.states import capture, default_store
 
     text = read_text(options)
     model = load(options)

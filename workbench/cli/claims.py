@@ -15,11 +15,11 @@ from workbench.cli.diagnose import Shown
 from workbench.cli.options import names, numbers
 from workbench.cli.runs import add_run_options, opened, use_threads
 from workbench.cli.show import caution, console, duration, table
-from workbench.numbers import interval, signed
+from workbench.core.numbers import interval, signed
 
 if TYPE_CHECKING:
-    from workbench.claims import Ground
-    from workbench.claims.run import Tested
+    from workbench.analyses.claims import Ground
+    from workbench.analyses.claims.run import Tested
 
 HELP = "test what is widely claimed on a study's model"
 EXAMPLE = """workbench claims organism
@@ -57,8 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Find the ground, test the claims, print and write what was found."""
-    from workbench.bundled import MODELS
-    from workbench.claims.run import known_claims, run_claims
+    from workbench.analyses.claims.run import known_claims, run_claims
+    from workbench.core.bundled import MODELS
 
     start, shown = time.perf_counter(), Shown()
     only = names(options.only)
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _organism(options: argparse.Namespace, known: dict[str, Any], shown: Shown) -> "Ground":
-    from workbench.claims.run import organism_ground
+    from workbench.analyses.claims.run import organism_ground
     from workbench.cli.options import read_pairs
     from workbench.models import load_model
     from workbench.organism import shipped
@@ -100,9 +100,9 @@ def _organism(options: argparse.Namespace, known: dict[str, Any], shown: Shown) 
 
 def _of_folder(options: argparse.Namespace, known: dict[str, Any], shown: Shown) -> "Ground":
     """The studies of a run that have a verdict."""
-    from workbench.bundled import MODELS
-    from workbench.claims import world_scales
-    from workbench.claims.run import ground_of
+    from workbench.analyses.claims import world_scales
+    from workbench.analyses.claims.run import ground_of
+    from workbench.core.bundled import MODELS
     from workbench.organism import shipped
 
     diagnosis = opened(options, shown)
@@ -122,8 +122,8 @@ def _of_folder(options: argparse.Namespace, known: dict[str, Any], shown: Shown)
 
 def _known(options: argparse.Namespace) -> dict[str, Any]:
     """What the options say is known of languages, and the band."""
-    from workbench.claims import read_scale
-    from workbench.errors import InputError
+    from workbench.analyses.claims import read_scale
+    from workbench.core.errors import InputError
 
     band = numbers(options.band, "--band")
     if len(band) != 2 or not 0 <= band[0] < band[1] <= 1:
@@ -136,7 +136,7 @@ def _known(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _print(tested: "Tested") -> None:
-    from workbench.claims import CLAIMS
+    from workbench.analyses.claims import CLAIMS
 
     rows = []
     for name, finding in tested.findings.items():

@@ -19,9 +19,9 @@ from workbench.cli.runs import add_run_options, opened, organism_studies
 from workbench.cli.show import caution, console, duration
 
 if TYPE_CHECKING:
-    from workbench.baselines import Wording
-    from workbench.compare import Plan
-    from workbench.progress import Progress
+    from workbench.core.progress import Progress
+    from workbench.methods.baselines import Wording
+    from workbench.methods.compare import Plan
     from workbench.study import Diagnosis
 
 HELP = "every method of the literature side by side on a study's task"
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     """Compare in every study of the folder, print one table for each, write all of them as one."""
     import pandas as pd
 
-    from workbench.compare import compare, with_holm
+    from workbench.methods.compare import compare, with_holm
     from workbench.results import claim, write_table
 
     start, shown = time.perf_counter(), Shown()
@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _studies(options: argparse.Namespace, progress: "Progress") -> "Diagnosis":
-    from workbench.bundled import MODELS
+    from workbench.core.bundled import MODELS
 
     if options.study not in MODELS:
         return opened(options, progress)
@@ -123,7 +123,7 @@ def draw(folder: Path) -> None:
 
 
 def _plan(options: argparse.Namespace) -> "Plan":
-    from workbench.compare import COMBINED, Plan
+    from workbench.methods.compare import COMBINED, Plan
 
     combined = tuple(names(options.combine) or ()) if options.combine is not None else COMBINED
     return Plan.of(
@@ -137,10 +137,10 @@ def _plan(options: argparse.Namespace) -> "Plan":
 def _wording(options: argparse.Namespace) -> "Wording":
     from dataclasses import replace
 
-    from workbench.baselines import Wording, organism_wording, read_translations
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
+    from workbench.core.reading import read_lines
+    from workbench.methods.baselines import Wording, organism_wording, read_translations
     from workbench.organism import shipped
-    from workbench.reading import read_lines
 
     wording = organism_wording(shipped().config) if _about_the_organism(options) else Wording()
     if options.shots is not None:
@@ -160,7 +160,7 @@ def _wording(options: argparse.Namespace) -> "Wording":
 
 def _about_the_organism(options: argparse.Namespace) -> bool:
     """Whether the words are to be those of the invented languages."""
-    from workbench.bundled import MODELS
+    from workbench.core.bundled import MODELS
     from workbench.results import open_run
 
     if options.study in MODELS:

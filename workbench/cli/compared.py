@@ -8,7 +8,7 @@ from rich.text import Text
 
 from workbench.cli.layers import print_dense
 from workbench.cli.show import console
-from workbench.numbers import interval, signed
+from workbench.core.numbers import interval, signed
 
 ROOM = 127
 """Columns of a terminal from which on costs and retention stand in the same table."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.cli.options import check_options
-from workbench.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, did_you_mean
 
 _NOT_IN_FILES = ("help", "debug", "config", "overwrite")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from workbench.cli.show import console, progress_bar, size
 
 if TYPE_CHECKING:
-    from workbench.catalogue import Entry
+    from workbench.tasks.catalogue import Entry
 
 HELP = "corpora and benchmarks: licences, where to get them, how to read them"
 EXAMPLE = """workbench data
@@ -29,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the list, an entry, or what was fetched."""
-    from workbench.catalogue import catalogue, find
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
+    from workbench.tasks.catalogue import catalogue, find
 
     if options.name is None:
         if options.fetch or options.to:
@@ -111,9 +111,9 @@ def _print_rest(entry: "Entry", folder: Path) -> None:
 
 
 def _fetch(entry: "Entry", folder: Path) -> None:
-    from workbench.catalogue import fetch
     from workbench.cli.show import errors
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
+    from workbench.tasks.catalogue import fetch
 
     if not entry.files:
         raise InputError(f"{entry.name} is not fetched: workbench data {entry.name} tells what to do by hand")

@@ -16,10 +16,10 @@ from workbench.cli.demonstrated import print_gaps, print_grid, print_judged, pri
 from workbench.cli.findings import print_report
 from workbench.cli.runs import add_overwrite, use_threads
 from workbench.cli.show import caution, console, duration, progress_bar
-from workbench.store import write_bytes
+from workbench.core.store import write_bytes
 
 if TYPE_CHECKING:
-    from workbench.progress import Progress
+    from workbench.core.progress import Progress
     from workbench.study import Diagnosis, StudyResult
 
 HELP = "the whole path on the model that ships, in about a minute"
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _sources(config: Any, wanted: str | None) -> list[str]:
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
 
     main = config.main.code
     if wanted is None:

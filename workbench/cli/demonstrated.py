@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from workbench.cli.findings import print_sentence, terminal_heatmap
 from workbench.cli.layers import print_dense
 from workbench.cli.show import console
-from workbench.numbers import estimated, plain, signed
+from workbench.core.numbers import estimated, plain, signed
 
 if TYPE_CHECKING:
     from workbench.study import StudyResult

@@ -32,10 +32,10 @@ from workbench.cli.options import (
 from workbench.cli.runs import add_overwrite, add_threads, threads_of, use_threads
 from workbench.cli.settings import add_settings, settings_of
 from workbench.cli.show import caution, console, duration, progress_bar
-from workbench.numbers import estimated
-from workbench.progress import Progress as Callback
-from workbench.progress import silent
-from workbench.store import write_bytes
+from workbench.core.numbers import estimated
+from workbench.core.progress import Progress as Callback
+from workbench.core.progress import silent
+from workbench.core.store import write_bytes
 
 if TYPE_CHECKING:
     from workbench.study import Diagnosis, Examination, FirstFacts
@@ -170,8 +170,8 @@ def set_up(options: argparse.Namespace, progress: Callback) -> "Diagnosis":
 
 def _tasks(options: argparse.Namespace, languages: list[str] | None) -> "list[Any]":
     """The tasks the options name, in the languages of the pairs as far as they are asked in them."""
-    from workbench.bundled import MODELS
-    from workbench.errors import InputError
+    from workbench.core.bundled import MODELS
+    from workbench.core.errors import InputError
     from workbench.organism import shipped
     from workbench.organism.items import TASKS
 
@@ -187,7 +187,7 @@ def _tasks(options: argparse.Namespace, languages: list[str] | None) -> "list[An
 
 
 def _read(name: str, languages: list[str] | None, prompts: str) -> Any:
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
     from workbench.tasks import read_task
 
     if languages is not None:

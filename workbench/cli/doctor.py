@@ -16,8 +16,8 @@ from workbench.cli.options import names
 from workbench.cli.show import console, progress_bar, table
 
 if TYPE_CHECKING:
-    from workbench.doctor import Report
-    from workbench.progress import Progress as Callback
+    from workbench.checks import Report
+    from workbench.core.progress import Progress as Callback
 
 HELP = "what is wrong with parallel data, with rows and repairs"
 EXAMPLE = "workbench doctor tatoeba.swh-eng --against benchmark.tsv"
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check each text, print what was found."""
-    from workbench.doctor import check_fields
+    from workbench.checks import check_fields
 
     texts, benchmarks = _sorted(options)
     reports = [check_fields(benchmarks)] if benchmarks else []
@@ -60,8 +60,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _sorted(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
     """Parallel texts, each once, and the files of a benchmark (also those of a folder)."""
-    from workbench.doctor import is_benchmark
-    from workbench.reading import files_in, user_path
+    from workbench.checks import is_benchmark
+    from workbench.core.reading import files_in, user_path
 
     texts: dict[str, None] = {}
     benchmarks: list[Path] = []
@@ -78,7 +78,7 @@ def _sorted(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
 
 
 def _checked(name: str, options: argparse.Namespace, progress: "Callback") -> "Report":
-    from workbench.doctor import overlap
+    from workbench.checks import overlap
     from workbench.models import load_model
     from workbench.study import model_evidence
     from workbench.text import read
@@ -100,7 +100,7 @@ def _checked(name: str, options: argparse.Namespace, progress: "Callback") -> "R
 
 
 def _print(report: "Report") -> None:
-    from workbench.doctor.report import spelled
+    from workbench.checks.report import spelled
 
     console.print(Text(report.name, style="bold"))
     if not report.findings:

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Read, draw, write, say where."""
     from workbench.cli.show import console, progress_bar
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
     from workbench.figures.kinds import find_kind
     from workbench.figures.paper import FORMATS
     from workbench.figures.presets import preset
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
 def _gallery() -> list[Path]:
     """The folders of the runs that the gallery shows, made where they are not there."""
     from workbench.cli import main
-    from workbench.errors import WorkbenchError
+    from workbench.core.errors import WorkbenchError
 
     folders = []
     for command, arguments in GALLERY.items():

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from workbench.cli.layers import Row, number, print_dense, print_layers
 from workbench.cli.show import console, table
-from workbench.numbers import estimated, percent, plain, signed
+from workbench.core.numbers import estimated, percent, plain, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ def print_found(result: "StudyResult") -> None:
 
 def _shortened(dev: "pd.DataFrame", result: "StudyResult") -> "pd.DataFrame":
     """Each aligner and formula at one strength: the chosen one, or else the largest."""
-    from workbench.sweep import CLEAN
+    from workbench.sweeps import CLEAN
 
     dev = dev[dev.joint.fillna("one") == "one"]
     chosen = {(o.choice.aligner, o.choice.intervention): o.choice.strength for o in result.outcomes}

@@ -22,7 +22,7 @@ from workbench.cli.runs import add_run_options, opened, organism_studies
 from workbench.cli.show import caution, console, duration
 
 if TYPE_CHECKING:
-    from workbench.generate import Plan
+    from workbench.analyses.generate import Plan
 
 HELP = "what a model writes under a patch: its language, and how much it repeats itself"
 EXAMPLE = """workbench generate organism
@@ -53,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
     """Generate in every study of the folder, print one table for each, write all of them as one."""
     import pandas as pd
 
-    from workbench.bundled import MODELS
-    from workbench.generate import generate
+    from workbench.analyses.generate import generate
+    from workbench.core.bundled import MODELS
     from workbench.results import claim, write_table
 
     start, shown = time.perf_counter(), Shown()
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> "Plan":
-    from workbench.generate import Plan
+    from workbench.analyses.generate import Plan
 
     methods = names(options.methods)
     chosen = {} if methods is None else {"methods": tuple(methods)}

@@ -8,10 +8,10 @@ from rich.text import Text
 
 from workbench.cli.layers import print_dense
 from workbench.cli.show import console
-from workbench.numbers import interval, plain
+from workbench.core.numbers import interval, plain
 
 if TYPE_CHECKING:
-    from workbench.generate import Generated
+    from workbench.analyses.generate import Generated
 
 SHOWN = 2
 """Prompts whose texts are shown."""

@@ -8,7 +8,7 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 HELP = "JupyterLab on the notebooks"
 EXAMPLE = "workbench lab --notebooks notebooks"

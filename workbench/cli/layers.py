@@ -6,7 +6,7 @@ from rich import box
 from rich.table import Table
 
 from workbench.cli.show import console
-from workbench.numbers import plain
+from workbench.core.numbers import plain
 
 Row = tuple[Sequence[str], Sequence[str], Sequence[str]]
 """Words to the left, one cell for each site, words to the right."""

@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure and print the curves."""
-    from workbench.measure import METRICS
+    from workbench.measures import METRICS
     from workbench.study.similarity import named_metric
     from workbench.tasks import read_task
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from workbench.cli.layers import Row, number, print_dense, print_layers, site_name
 from workbench.cli.show import console
-from workbench.numbers import interval, plain
+from workbench.core.numbers import interval, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def print_curves(pair: str, similarity: "pd.DataFrame") -> None:
     """Each measure over the layers, and its best value with where it is."""
-    from workbench.measure import METRICS
+    from workbench.measures import METRICS
 
     rows: list[Row] = []
     for metric in METRICS.values():
@@ -29,7 +29,7 @@ def print_curves(pair: str, similarity: "pd.DataFrame") -> None:
 
 def print_null(pair: str, null: "pd.DataFrame") -> None:
     """Each measure where it is best, beside the same of sentences paired at random."""
-    from workbench.measure import METRICS
+    from workbench.measures import METRICS
 
     rows = []
     for metric in METRICS.values():

@@ -51,7 +51,7 @@ def check_options(options: argparse.Namespace) -> None:
 
 
 def _check_number(name: str, value: float) -> None:
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
 
     option = f"--{name.replace('_', '-')}"
     if name in _WHOLE:
@@ -68,7 +68,7 @@ def _check_number(name: str, value: float) -> None:
 
 
 def _check_text(name: str, value: str) -> None:
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
 
     if "\0" in value:
         raise InputError(f"--{name.replace('_', '-')} {value!r}: it holds a NUL character")
@@ -82,7 +82,7 @@ def _check_text(name: str, value: str) -> None:
 
 def _check_place(folder: Path, out: Path) -> None:
     """Refuse a folder that cannot be made; one that could be is not made yet."""
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
 
     missing, here = None, folder.absolute()
     try:
@@ -170,7 +170,7 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
 
 def read_pairs(options: argparse.Namespace, languages: Sequence[str]) -> list[tuple[str, str]]:
     """The pairs the options name, among the languages of a text."""
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
     from workbench.text import canonical
 
     if options.pairs is None:
@@ -185,7 +185,7 @@ def read_pairs(options: argparse.Namespace, languages: Sequence[str]) -> list[tu
 
 def _pair(name: str, languages: Sequence[str]) -> tuple[str, str]:
     """`sw-en` → (sw, en); codes may hold a hyphen themselves, so the one between them is looked for."""
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
 
     parts = name.split("-")
     for i in range(1, len(parts)):
@@ -197,7 +197,7 @@ def _pair(name: str, languages: Sequence[str]) -> tuple[str, str]:
 
 def _among(code: str, languages: Sequence[str]) -> str | None:
     """The language as the text calls it; None where it is none of the text's, or no language at all."""
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
     from workbench.text import canonical
 
     try:
@@ -230,8 +230,8 @@ def load(options: argparse.Namespace) -> "LanguageModel":
 
 def read_text(options: argparse.Namespace) -> "ParallelText":
     """The parallel text the options name."""
-    from workbench.bundled import MODELS, TEXTS
-    from workbench.errors import InputError
+    from workbench.core.bundled import MODELS, TEXTS
+    from workbench.core.errors import InputError
     from workbench.text import read
 
     # Text of invented languages tells another model nothing, so only the organism has it by default.
@@ -255,14 +255,14 @@ def with_room(
     options: argparse.Namespace, model: "LanguageModel", text: "ParallelText", template: str | None = None
 ) -> "ParallelText":
     """With --drop-long, the rows that the model has room for; else the text, which may then be refused."""
-    from workbench.capture import fitting
+    from workbench.states import fitting
 
     return fitting(model, text, template) if options.drop_long else text
 
 
 def numbers(value: str, option: str) -> list[float]:
     """`0.5,1` → [0.5, 1.0]."""
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
 
     try:
         found = [float(part) for part in names(value) or []]
@@ -275,7 +275,7 @@ def numbers(value: str, option: str) -> list[float]:
 
 def whole_numbers(value: str, option: str) -> tuple[int, ...]:
     """`1,2` → (1, 2), each at least 1."""
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
 
     try:
         found = [int(part) for part in names(value) or []]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.cli.show import console, duration, progress_bar, table
-from workbench.numbers import estimated, percent, signed
+from workbench.core.numbers import estimated, percent, signed
 
 if TYPE_CHECKING:
     from workbench.organism.properties import Property
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
     from workbench.organism import WorldConfig
     from workbench.organism.config_file import write_config
 
@@ -145,11 +145,11 @@ def _train(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     import torch
 
+    from workbench.core.store import write_json
     from workbench.models import load_model
     from workbench.organism import shipped
     from workbench.organism.properties import properties, summary
     from workbench.organism.verify import verify
-    from workbench.store import write_json
 
     start = time.perf_counter()
     organism = shipped(options.folder)

@@ -4,10 +4,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from workbench.cli.show import console, progress_bar, table
-from workbench.numbers import estimated, interval, signed
+from workbench.core.numbers import estimated, interval, signed
 
 if TYPE_CHECKING:
-    from workbench.compare.incline import InclineReport, Reading
+    from workbench.methods.compare.incline import InclineReport, Reading
 
 
 def verdicts(options: argparse.Namespace) -> int:
@@ -66,7 +66,7 @@ def incline(options: argparse.Namespace) -> int:
     import pandas as pd
     import torch
 
-    from workbench.compare.incline import incline as compared
+    from workbench.methods.compare.incline import incline as compared
     from workbench.models import load_model
     from workbench.organism import shipped
     from workbench.results import write_table

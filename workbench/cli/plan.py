@@ -19,12 +19,12 @@ from workbench.cli.options import (
     site_names,
 )
 from workbench.cli.show import console, duration, size
-from workbench.errors import ModelError
+from workbench.core.errors import ModelError
 
 if TYPE_CHECKING:
-    from workbench.capture.plan import CapturePlan
     from workbench.models import LanguageModel
     from workbench.models.outline import Outline
+    from workbench.states.plan import CapturePlan
     from workbench.text import ParallelText
 
     Line = tuple[str, str]
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
 def _capture_plan(
     options: argparse.Namespace, shape: "Outline", text: "ParallelText", model: "LanguageModel | None"
 ) -> "CapturePlan":
-    from workbench.capture.plan import plan_capture
+    from workbench.states.plan import plan_capture
 
     on_gpu = model is not None and model.device.type != "cpu"
     return plan_capture(
@@ -118,9 +118,9 @@ def _sweep_bill(
     """The sweep over dev, and what its test items can show."""
     if options.task is None:
         return []
-    from workbench.errors import InputError
+    from workbench.core.errors import InputError
     from workbench.stats import detectable_effect
-    from workbench.sweep.cost import sweep_cost
+    from workbench.sweeps.cost import sweep_cost
     from workbench.tasks import ChoiceTask, read_task
 
     task = read_task(options.task)

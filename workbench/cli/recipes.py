@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from workbench.cli.show import console, table
 
 if TYPE_CHECKING:
-    from workbench.recipes import Recipe
+    from workbench.methods.recipes import Recipe
 
 HELP = "interventions of the literature, with what is faithful to them and what is not"
 EXAMPLE = "workbench recipes shifcon"
@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print them."""
-    from workbench.errors import InputError, did_you_mean
-    from workbench.recipes import RECIPES
+    from workbench.core.errors import InputError, did_you_mean
+    from workbench.methods.recipes import RECIPES
 
     if options.name is None:
         for recipe in RECIPES.values():

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.cli.options import names
-from workbench.errors import InputError, StoreError
-from workbench.progress import Progress
+from workbench.core.errors import InputError, StoreError
+from workbench.core.progress import Progress
 
 if TYPE_CHECKING:
     from workbench.models import LanguageModel
@@ -98,8 +98,8 @@ def threads_of(options: argparse.Namespace, model: "LanguageModel") -> int:
     """
     import torch
 
+    from workbench.core.store import read_json
     from workbench.results import SPECIFICATION
-    from workbench.store import read_json
 
     if options.threads is not None:
         return int(options.threads)

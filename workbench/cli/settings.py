@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from workbench.errors import InputError
-from workbench.settings import Settings
+from workbench.core.errors import InputError
+from workbench.core.settings import Settings
 
 
 def add_settings(group: Any, names: Sequence[str]) -> None:

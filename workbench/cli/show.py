@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from workbench.bundled import cautions
-from workbench.progress import Progress as Callback
+from workbench.core.bundled import cautions
+from workbench.core.progress import Progress as Callback
 
 if TYPE_CHECKING:
     from workbench.text import ParallelText

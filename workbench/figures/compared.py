@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.core.numbers import interval, signed
 from workbench.figures.frames import NothingToShow, number, said, span
-from workbench.numbers import interval, signed
 
 FAMILIES = ("baseline", "recipe", "combination")
 """Kinds of methods, in the order of rows, colours and marks."""

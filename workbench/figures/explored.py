@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.core.numbers import between, interval, signed
 from workbench.figures.frames import EMBEDDING, layer_name, number, said, span
 from workbench.figures.spec_parts import Value
 from workbench.figures.tables_in import Frames
-from workbench.numbers import between, interval, signed
 
 HATCHED = "Hatched corners: the simultaneous band over all branches includes 0. "
 FOOTER = "Dash: below 0. Exploration on dev: the best cell flatters itself."

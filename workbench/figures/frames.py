@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.figures.spec_parts import Axis, Value
 
 CONTROLS = ("identity", "random_rotation", "shuffled_pairs", "random_equal_norm", "wrong_language")

@@ -4,9 +4,9 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from workbench.core.numbers import signed
 from workbench.figures.look import DIVERGING
 from workbench.figures.spec import Heatmap
-from workbench.numbers import signed
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _WRAP = 110  # characters of a subtitle line

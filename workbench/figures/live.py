@@ -12,7 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 Clicked = Callable[[float, float], None]
 """Gets the x and y of what was clicked, in the units of the axes."""

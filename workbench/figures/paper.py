@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from workbench.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, did_you_mean
 from workbench.figures.paper_cells import draw_cells, draw_scale
 from workbench.figures.paper_fonts import quick_fonts
 from workbench.figures.paper_layout import PAD, Block, Layout, Page, has_legend

@@ -8,7 +8,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 
-from workbench.scripts import script_of_letter
+from workbench.core.scripts import script_of_letter
 
 BASE = "DejaVu Sans"
 """Comes with matplotlib, so that a figure is the same everywhere; others give only what it lacks."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from workbench.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, did_you_mean
 
 CM = 1 / 2.54
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from workbench.errors import InputError
-from workbench.numbers import estimated, percent, signed
+from workbench.core.errors import InputError
+from workbench.core.numbers import estimated, percent, signed
 from workbench.stats import Interval, paired_interval, units_of
 
 _EXPLORATION = (

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.core.store import digest_file
 from workbench.results import Run
-from workbench.store import digest_file
 
 Frames = Mapping[str, pd.DataFrame]
 """Name of a table → the table."""

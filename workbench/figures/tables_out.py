@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from workbench.core.numbers import plain
 from workbench.figures.look import SCATTERED
 from workbench.figures.spec_parts import Cells, Panel, Plot, Series, Spec, Value
-from workbench.numbers import plain
 
 COLUMNS = 8
 """Wider tables go on below."""

@@ -6,7 +6,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, StoreError
+from workbench.core.errors import InputError, StoreError
+from workbench.core.progress import Progress, silent
+from workbench.core.store import digest_bytes, digest_file, read_json, write_bytes, write_json
 from workbench.figures.frames import NothingToShow
 from workbench.figures.kinds import FIGURES, find_kind, make_spec
 from workbench.figures.paper import FORMATS, draw_paper, save_paper
@@ -16,8 +18,6 @@ from workbench.figures.presets import preset as find_preset
 from workbench.figures.spec_parts import Spec
 from workbench.figures.tables_in import RunTables
 from workbench.figures.tables_out import to_latex, to_markdown
-from workbench.progress import Progress, silent
-from workbench.store import digest_bytes, digest_file, read_json, write_bytes, write_json
 
 
 @dataclass(frozen=True)

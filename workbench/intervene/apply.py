@@ -10,11 +10,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from workbench.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, did_you_mean
+from workbench.core.types import POSITIONS, Positions, Site
 from workbench.intervene.formulas import Intervention, Map, patch_size
 from workbench.models import Batch, Hook, LanguageModel
 from workbench.models.base import firing
-from workbench.types import POSITIONS, Positions, Site
 
 
 @dataclass(eq=False)

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.errors import InputError
-from workbench.types import Positions
+from workbench.core.errors import InputError
+from workbench.core.types import Positions
 
 # What an intervention is: a formula for the new state, from the state and a fitted map.
 

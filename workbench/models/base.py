@@ -16,10 +16,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from workbench.errors import HookError, InputError, SiteError
+from workbench.core.errors import HookError, InputError, SiteError
+from workbench.core.types import Site
 from workbench.models.tokens import TokenReader
 from workbench.models.weights import weights_digest
-from workbench.types import Site
 
 Padding = Literal["right", "left"]
 Hook = Callable[[Tensor], Tensor | None]

@@ -12,10 +12,10 @@ from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 from typing_extensions import override
 
-from workbench.errors import InputError, SiteError
+from workbench.core.errors import InputError, SiteError
+from workbench.core.types import Site
 from workbench.models.base import Batch, Hook, LanguageModel, ModelInfo, TokenTree, firing
 from workbench.models.tokens import TokenReader
-from workbench.types import Site
 
 # Our word for a site → the bridge's name for the hook. `hook_mlp_out` already stands after the
 # post-norm where a block has one (gemma), and so does `hook_attn_out`.

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench.errors import ModelError
+from workbench.core.errors import ModelError
+from workbench.core.types import Site, expand_sites
 from workbench.models.base import Hook, LanguageModel
 from workbench.models.bridge import BridgeModel
-from workbench.types import Site, expand_sites
 
 LOGITS_TOLERANCE = 5e-5  # of the logits' scale, where that exceeds 1; float32
 STREAM_TOLERANCE = 1e-5  # of the residual's scale; float32

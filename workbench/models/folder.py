@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from workbench.errors import ModelError, quoted
+from workbench.core.errors import ModelError, quoted
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"

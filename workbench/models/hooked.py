@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from workbench.errors import ModelError, SiteError, quoted
+from workbench.core.errors import ModelError, SiteError, quoted
+from workbench.core.types import Site
 from workbench.models.base import Batch, Forked, Hook, LanguageModel, ModelInfo
 from workbench.models.tokens import TokenReader
-from workbench.types import Site
 
 _NAMES = {
     "resid_pre": "blocks.{layer}.hook_resid_pre",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from workbench.errors import ModelError, quoted
+from workbench.core.errors import ModelError, quoted
 from workbench.models.folder import REBUILT
 from workbench.models.tokens import TokenReader
 

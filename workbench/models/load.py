@@ -14,8 +14,8 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from workbench.bundled import MODELS, resolved
-from workbench.errors import ModelError, WorkbenchError, did_you_mean, quoted
+from workbench.core.bundled import MODELS, resolved
+from workbench.core.errors import ModelError, WorkbenchError, did_you_mean, quoted
 from workbench.models.base import LanguageModel, ModelInfo
 from workbench.models.bridge import BridgeModel
 from workbench.models.check import reference_logits, self_check

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
-from workbench.bundled import MODELS, resolved
-from workbench.errors import ModelError
+from workbench.core.bundled import MODELS, resolved
+from workbench.core.errors import ModelError
 from workbench.models.load import read_config, read_tokenizer, reported_errors
 from workbench.models.tokens import TokenReader
 

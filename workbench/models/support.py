@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.errors import ModelError
+from workbench.core.errors import ModelError
 from workbench.models.hooked import BY_CONFIG
 from workbench.models.load import load_model
 from workbench.models.tiny import CONFIGS, make_tiny_model

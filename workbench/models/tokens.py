@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import InputError, ModelError
-from workbench.store import digest_json
+from workbench.core.errors import InputError, ModelError
+from workbench.core.store import digest_json
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from workbench.store import digest_json
+from workbench.core.store import digest_json
 
 
 def weights_digest(parameters: Iterable[tuple[str, Tensor]]) -> str:

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from typing import Any, Literal, TypeVar, get_args
 
-from workbench.errors import InputError, did_you_mean
-from workbench.store import digest_json
+from workbench.core.errors import InputError, did_you_mean
+from workbench.core.store import digest_json
 
 Order = Literal["SVO", "SOV", "VSO"]
 Morphology = Literal["isolating", "agglutinating", "fused"]
@@ -197,7 +197,7 @@ class WorldConfig:
         >>> WorldConfig.from_json({"conceps": 3})
         Traceback (most recent call last):
             ...
-        workbench.errors.InputError: unknown dial 'conceps' of the world: did you mean 'concepts'?
+        workbench.core.errors.InputError: unknown dial 'conceps' of the world: did you mean 'concepts'?
         """
         given = dict(value)
         if "languages" in given:

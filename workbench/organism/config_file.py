@@ -7,9 +7,9 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.core.store import write_bytes
 from workbench.organism.config import LanguageConfig, TrainingConfig, WorldConfig, explain
-from workbench.store import write_bytes
 
 _WIDTH = 100
 _HEAD = """\

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.organism.config import WorldConfig
 from workbench.organism.language import (
     Language,

@@ -11,11 +11,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from workbench.bundled import MODELS, bundled
-from workbench.errors import InputError, StoreError, did_you_mean
+from workbench.core.bundled import MODELS, bundled
+from workbench.core.errors import InputError, StoreError, did_you_mean
+from workbench.core.store import digest_file, digest_json, read_json, write_bytes, write_json
 from workbench.organism.config import WorldConfig
 from workbench.organism.items import TASKS, Items
-from workbench.store import digest_file, digest_json, read_json, write_bytes, write_json
 from workbench.tasks import ChoiceTask, read_choices, write_choices
 from workbench.tasks.table import write_rows
 from workbench.text import ParallelText, read

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, did_you_mean
 from workbench.organism.config import WorldConfig
 from workbench.organism.language import (
     Language,

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.organism.config import LanguageConfig, LastToken, WorldConfig
 from workbench.organism.world import Facts
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from workbench.measure import METRICS
+from workbench.core.progress import Progress, silent
+from workbench.core.types import Site
+from workbench.measures import METRICS
 from workbench.models import LanguageModel
 from workbench.organism.config import WorldConfig
 from workbench.organism.items import Items
 from workbench.organism.verify import CHOSEN_ON, LADDER_TASK, PROMPTS
-from workbench.progress import Progress, silent
 from workbench.study import Settings, Study
-from workbench.sweep import CLEAN
-from workbench.types import Site
+from workbench.sweeps import CLEAN
 
 NEARLY = 0.8
 """A layer helps nearly as much as the best where it brings this share of the best one's gain."""

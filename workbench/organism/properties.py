@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from workbench.numbers import estimated
+from workbench.core.numbers import estimated
 from workbench.organism.config import LanguageConfig
 from workbench.organism.verify import LADDER_TASK, Verification
 from workbench.select import rows_of
 from workbench.stats import Interval, paired_interval
 from workbench.study import StudyResult
-from workbench.sweep import CLEAN
+from workbench.sweeps import CLEAN
 
 KNOWN = 0.95
 """Accuracy from which a language counts as knowing a task."""

@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench.errors import InputError, StoreError
+from workbench.core.errors import InputError, StoreError
+from workbench.core.progress import Progress, silent
+from workbench.core.store import digest_file, digest_json, write_json
 from workbench.models.quiet import quietly
 from workbench.organism.config import TrainingConfig, WorldConfig
 from workbench.organism.corpus import Corpus
 from workbench.organism.files import load_checkpoint, read_card, save_checkpoint
 from workbench.organism.threads import threads as computing_on
-from workbench.progress import Progress, silent
-from workbench.store import digest_file, digest_json, write_json
 
 # The tokenizer: words are cut into syllables, and which syllables there are is learned from text.
 #

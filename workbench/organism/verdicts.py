@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from workbench.core.progress import Progress, silent
 from workbench.models import LanguageModel
 from workbench.organism.files import Shipped
 from workbench.organism.items import TASKS
-from workbench.progress import Progress, silent
 from workbench.study import Settings, StudyResult, diagnose
 from workbench.study.diagnosis import holm_of
 

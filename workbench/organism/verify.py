@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.core.progress import Progress, silent
 from workbench.models import LanguageModel
 from workbench.organism.config import WorldConfig
 from workbench.organism.items import TASKS, Items
-from workbench.progress import Progress, silent
 from workbench.select import accuracy_of
 from workbench.stats import Interval
 from workbench.study import Settings, Study, StudyResult
-from workbench.sweep import sweep
+from workbench.sweeps import sweep
 from workbench.tasks import ChoiceTask
 
 LADDER_TASK = "exact"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.core.numbers import number
 from workbench.figures.explored import single
 from workbench.figures.frames import controls, ordered, places
-from workbench.numbers import number
 from workbench.report.examples import turned
 from workbench.report.words import words
 from workbench.results import Part, Run, open_run, read_table

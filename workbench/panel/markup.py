@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.numbers import between, plain, signed
+from workbench.core.numbers import between, plain, signed
 from workbench.panel.explored import Explored
 from workbench.report.detail import details
 from workbench.report.examples import direction

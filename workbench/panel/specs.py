@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.core.numbers import interval, percent
 from workbench.figures import Axis, Cells, Mark, Plot, Scale, Series, Spec
 from workbench.figures.explored import cells_of
 from workbench.figures.frames import layer_axis, limits, number, numbers, places, reach, span
 from workbench.figures.spec_parts import short
-from workbench.numbers import interval, percent
 from workbench.panel.explored import Explored
 from workbench.report.words import words
 

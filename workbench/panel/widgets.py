@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.figures import Spec, draw_interactive
 from workbench.figures.live import Clicked, draw, live, point_at, tighten
 from workbench.panel import markup, specs

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from workbench.core.store import write_bytes
 from workbench.report.page import to_html
 from workbench.report.sure import how_sure
 from workbench.results import claim, open_run
-from workbench.store import write_bytes
 
 __all__ = ["how_sure", "to_html", "write_report"]
 

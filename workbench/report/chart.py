@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workbench.numbers import plain
+from workbench.core.numbers import plain
 from workbench.report.markup import Markup, tag
 
 _WIDTH, _HEIGHT = 300, 170

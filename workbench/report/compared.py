@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.numbers import between, interval, number, plain, probability, signed
+from workbench.core.numbers import between, interval, number, plain, probability, signed
 from workbench.report.forest import Estimate, forest
 from workbench.report.markup import Child, Markup, table, tag
 from workbench.report.words import count, records, words

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.numbers import between, number, plain, probability, signed
+from workbench.core.numbers import between, number, plain, probability, signed
 from workbench.report.heatmap import with_rows
 from workbench.report.markup import Markup, raw, tag
 from workbench.report.scatter import clouds_at, shares_at

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.numbers import between, number, plain, probability, signed
+from workbench.core.numbers import between, number, plain, probability, signed
 from workbench.report.chart import Line, interval_bar, panel
 from workbench.report.heatmap import at_one_strength
 from workbench.report.markup import Child, Markup, table, tag

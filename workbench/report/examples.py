@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.numbers import signed
+from workbench.core.numbers import signed
 from workbench.report.markup import Child, Markup, table, tag
 from workbench.report.words import count, language, records
 from workbench.results import Part

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workbench.numbers import between, plain, signed
+from workbench.core.numbers import between, plain, signed
 from workbench.report.chart import Along, ticks
 from workbench.report.markup import Markup, tag
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from workbench.numbers import plain, signed
+from workbench.core.numbers import plain, signed
 from workbench.report.colours import shade
 from workbench.report.markup import Child, Markup, scrolling, tag
 from workbench.report.words import count, records, short, words

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.doctor.report import spelled
-from workbench.numbers import plain
+from workbench.checks.report import spelled
+from workbench.core.numbers import plain
+from workbench.core.store import digest_json
 from workbench.report.markup import Child, Markup, table, tag
 from workbench.report.words import count, language, words
 from workbench.results import Part, Run
-from workbench.store import digest_json
 
 
 def doctor(parts: Sequence[Part]) -> Markup:

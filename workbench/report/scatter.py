@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.numbers import percent, plain
+from workbench.core.numbers import percent, plain
 from workbench.report.markup import Markup, tag
 from workbench.report.words import language
 from workbench.results import Part

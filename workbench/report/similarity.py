@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.numbers import between, number
+from workbench.core.numbers import between, number
 from workbench.report.colours import shade
 from workbench.report.markup import Child, Markup, scrolling, tag
 from workbench.report.words import records, short, words

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from workbench.numbers import between, number, percent, plain, signed
+from workbench.core.numbers import between, number, percent, plain, signed
 from workbench.report.words import count, listed, words
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.numbers import between, number, percent, probability, signed
+from workbench.core.numbers import between, number, percent, probability, signed
 from workbench.report.markup import Child, Markup, table, tag
 from workbench.report.sure import how_sure
 from workbench.report.words import language, listed, words

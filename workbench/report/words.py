@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.languages import is_language, name_of
-from workbench.numbers import NONE, signed
+from workbench.core.languages import is_language, name_of
+from workbench.core.numbers import NONE, signed
 
 
 def short(value: Any) -> str:

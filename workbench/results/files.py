@@ -14,9 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workbench.errors import InputError, StoreError
+from workbench.core.errors import InputError, StoreError
+from workbench.core.store import digest_bytes, read_bytes, read_json, write_bytes, write_json
 from workbench.results.schema import VERSION, check_columns, old_names
-from workbench.store import digest_bytes, read_bytes, read_json, write_bytes, write_json
 
 MANIFEST = "manifest.json"
 AGAIN = "run the same command again, which makes it anew"

@@ -12,10 +12,10 @@ from typing import Any, Self
 
 import pandas as pd
 
-from workbench.errors import InputError, StoreError
+from workbench.core.errors import InputError, StoreError
+from workbench.core.store import read_json
 from workbench.results.files import MANIFEST, Filters, read_manifest, read_table
 from workbench.results.schema import COLUMNS
-from workbench.store import read_json
 
 SPECIFICATION = "specification.json"
 NEEDED = {

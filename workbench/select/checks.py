@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.core.settings import FITS
+from workbench.core.store import read_json, write_json
 from workbench.select.choice import (
     Choice,
     branch_rows,
@@ -21,9 +23,7 @@ from workbench.select.choice import (
     paired_correct,
 )
 from workbench.select.grid import Floats, Grid
-from workbench.settings import FITS
-from workbench.store import read_json, write_json
-from workbench.sweep import CLEAN
+from workbench.sweeps import CLEAN
 
 # How much of the gain on dev is owed to choosing there, and how sure the choice is.
 

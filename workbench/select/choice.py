@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.select.grid import Grid, families, grid_of, smoothing, standard_errors
 from workbench.stats import Interval, accuracy, paired_interval, units_of
-from workbench.sweep import BRANCH, CLEAN
+from workbench.sweeps import BRANCH, CLEAN
 
 NOTHING = 1e-3
 """A mean margin this little above the clean run's is rounding, not a gain (in nats)."""

@@ -5,7 +5,7 @@ import pandas as pd
 from workbench.select.choice import check_split
 from workbench.select.grid import grid_of
 from workbench.stats import max_t_band, paired_interval
-from workbench.sweep import BRANCH
+from workbench.sweeps import BRANCH
 
 EXPLORATORY = "exploratory"
 _ABOUT = ("model", "task", "pair", "language")

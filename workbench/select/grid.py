@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import units_of
-from workbench.sweep import BRANCH, CLEAN
+from workbench.sweeps import BRANCH, CLEAN
 
 Floats = NDArray[np.float64]
 _PLACE = ("site", "layer", "strength")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import average_ranks, circular_shift_test, rank_correlation
 
 PAIRS = 4

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from workbench.cards import card
-from workbench.errors import InputError
-from workbench.numbers import estimated, percent, plain, signed
+from workbench.core.cards import card
+from workbench.core.errors import InputError
+from workbench.core.numbers import estimated, percent, plain, signed
+from workbench.core.settings import Settings
 from workbench.select.choice import Choice, check_split, paired_correct, rows_of
-from workbench.settings import Settings
 from workbench.stats import (
     Interval,
     MarginTest,
@@ -24,7 +24,7 @@ from workbench.stats import (
     paired_interval,
     paired_test,
 )
-from workbench.sweep import CLEAN
+from workbench.sweeps import CLEAN
 
 # Helps, harms, makes no difference, or undecided: from paired test items, by a rule set beforehand.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import base
 from workbench.stats.base import Floats
 from workbench.stats.flips import flipped_sums

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 
 Alternative = Literal["two-sided", "greater", "less"]
 Floats = NDArray[np.float64]

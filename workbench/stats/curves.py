@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import base
 from workbench.stats.base import Alternative, Floats
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import base
 from workbench.stats.base import Floats
 

@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 from scipy.special import bdtr
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import base
 from workbench.stats.base import Interval
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import stdtrit
 from scipy.stats import binom
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import base
 
 DISCORDANCE = 1 / 6

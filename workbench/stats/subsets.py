@@ -13,7 +13,7 @@ from statistics import NormalDist
 import numpy as np
 from scipy.special import stdtrit
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
 from workbench.stats import base
 from workbench.stats.base import Floats, Interval, Rows
 

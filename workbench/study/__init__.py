@@ -1,6 +1,6 @@
 """A study: one model, pair and task, from sentences to a verdict, in one folder."""
 
-from workbench.settings import Settings
+from workbench.core.settings import Settings
 from workbench.study.alignment import Alignment
 from workbench.study.diagnosis import Diagnosis, diagnose
 from workbench.study.examination import Examination, examine, model_evidence

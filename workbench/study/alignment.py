@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from workbench.align import LayerMaps, fit_layers
-from workbench.capture import Activations, capture
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.core.progress import Progress, silent
+from workbench.core.settings import Settings
+from workbench.core.types import Component, Site
 from workbench.models import LanguageModel
-from workbench.progress import Progress, silent
-from workbench.settings import Settings
+from workbench.states import Activations, capture
 from workbench.study.estimators import estimators, first_aligner
 from workbench.study.feed_forward import feed_forward_sites, feed_forward_table
 from workbench.study.similarity import (
@@ -26,7 +27,6 @@ from workbench.study.similarity import (
 from workbench.study.tables import DRAWS, Facts, curve_table, fit_table, mismatch_table, pca_table
 from workbench.tasks import AnswerTask, Task
 from workbench.text import ParallelText, Split
-from workbench.types import Component, Site
 
 COMPONENT: Component = "resid_post"
 """Where states are mapped."""

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.core.progress import Progress, silent
+from workbench.core.settings import Settings
 from workbench.models import LanguageModel
-from workbench.progress import Progress, silent
 from workbench.results import write_tables
 from workbench.select import Verdict, holm_verdicts
-from workbench.settings import Settings
 from workbench.study.estimators import check_names
 from workbench.study.examination import AnyTask, Examination, examine, prompts_text
 from workbench.study.result import StudyResult

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.align import ALIGNERS, CONTROLS
-from workbench.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, did_you_mean
+from workbench.core.settings import Settings
 from workbench.intervene import INTERVENTIONS
 from workbench.select import Choice
-from workbench.settings import Settings
 
 
 def check_names(settings: Settings) -> Settings:

@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from workbench.capture import capture, fitting
-from workbench.doctor import Finding, Report
-from workbench.doctor.association import Array, banded
-from workbench.doctor.checking import Pair, reference_of
-from workbench.doctor.evidence import REACH
-from workbench.doctor.overlap import bare
-from workbench.doctor.report import spans, spelled
-from workbench.errors import InputError
+from workbench.checks import Finding, Report
+from workbench.checks.association import Array, banded
+from workbench.checks.checking import Pair, reference_of
+from workbench.checks.evidence import REACH
+from workbench.checks.overlap import bare
+from workbench.checks.report import spans, spelled
+from workbench.core.errors import InputError
+from workbench.core.progress import Progress, silent
+from workbench.core.types import Site
 from workbench.models import LanguageModel
-from workbench.progress import Progress, silent
+from workbench.states import capture, fitting
 from workbench.tasks import AnswerExample, AnswerTask, Example, Task, same_items
 from workbench.text import ParallelText
-from workbench.types import Site
 
 # Before a study: what the doctor finds in its sentences, and the rows that are left out for it.
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from workbench.select import accuracy_difference, accuracy_of
 from workbench.stats import Interval, detectable_effect
-from workbench.sweep import CLEAN
+from workbench.sweeps import CLEAN
 
 
 @dataclass(frozen=True)

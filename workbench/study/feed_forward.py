@@ -11,13 +11,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from workbench.capture import Activations
-from workbench.errors import InputError, SiteError
-from workbench.measure import flatness, neuron_rank_correlation, sparsity
+from workbench.core.errors import InputError, SiteError
+from workbench.core.types import Component, Site
+from workbench.measures import flatness, neuron_rank_correlation, sparsity
 from workbench.models import LanguageModel
+from workbench.states import Activations
 from workbench.stats import Interval, Statistic, jackknife_interval, mean_interval
 from workbench.study.tables import Facts, measured_at
-from workbench.types import Component, Site
 
 COMPONENT: Component = "mlp_act"
 """Where neurons are read."""

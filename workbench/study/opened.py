@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.core.progress import Progress, silent
 from workbench.models import LanguageModel, load_model, wrap
-from workbench.progress import Progress, silent
 from workbench.results import Part
 from workbench.results import Run as RunFolder
 from workbench.select import Choice, thaw

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench.align import CONTROLS
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.core.settings import Settings
 from workbench.select import (
     Choice,
     CrossFit,
@@ -22,12 +23,11 @@ from workbench.select import (
     rows_of,
     verdict_sentence,
 )
-from workbench.settings import Settings
 from workbench.stats import Interval, MarginTest
 from workbench.study.estimators import headline_of
 from workbench.study.facts import FirstFacts
 from workbench.study.shown import result_card, result_line
-from workbench.sweep import CLEAN
+from workbench.sweeps import CLEAN
 
 if TYPE_CHECKING:
     from workbench.panel import Panel

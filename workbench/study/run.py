@@ -12,13 +12,14 @@ import pandas as pd
 import torch
 
 from workbench.align import LayerMaps, refit
-from workbench.capture import Activations
-from workbench.errors import InputError
+from workbench.core.errors import InputError
+from workbench.core.progress import Progress, silent
+from workbench.core.settings import Settings
+from workbench.core.types import Normalisation, Site
 from workbench.intervene import INTERVENTIONS
 from workbench.models import LanguageModel
-from workbench.progress import Progress, silent
 from workbench.select import Choice, CrossFit, crossfit, explore, freeze
-from workbench.settings import Settings
+from workbench.states import Activations
 from workbench.study.alignment import Alignment
 from workbench.study.estimators import check_names, estimators, headline_of
 from workbench.study.examination import AnyTask
@@ -29,10 +30,9 @@ from workbench.study.shown import study_card, study_line
 from workbench.study.specification import Specification
 from workbench.study.tables import predictors_table, selection_table
 from workbench.study.writing import SPLITS, patch_card, paths_in, write_study
-from workbench.sweep import Branch, Classes, class_prototypes, sweep
+from workbench.sweeps import Branch, Classes, class_prototypes, sweep
 from workbench.tasks import Example, SplitName, same_items
 from workbench.text import ParallelText
-from workbench.types import Normalisation, Site
 
 if TYPE_CHECKING:
     from workbench.panel import Panel

@@ -11,12 +11,12 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from workbench.align import LayerMaps, export, restore
-from workbench.errors import InputError, StoreError, did_you_mean
+from workbench.core.errors import InputError, StoreError, did_you_mean
+from workbench.core.store import digest_bytes, digest_json, read_bytes, read_json, write_bytes, write_json
+from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS, Patch
 from workbench.models import LanguageModel
-from workbench.store import digest_bytes, digest_json, read_bytes, read_json, write_bytes, write_json
-from workbench.sweep import Branch
-from workbench.types import Site
+from workbench.sweeps import Branch
 
 # A chosen patch as one file: the maps as safetensors, and in its header a JSON card of what it is.
 #

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.cards import card
-from workbench.numbers import estimated, percent
+from workbench.core.cards import card
+from workbench.core.numbers import estimated, percent
 
 if TYPE_CHECKING:
     from workbench.study.result import Outcome, StudyResult

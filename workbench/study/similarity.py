@@ -10,9 +10,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from workbench.capture import Activations
-from workbench.errors import InputError, did_you_mean
-from workbench.measure import (
+from workbench.core.errors import InputError, did_you_mean
+from workbench.core.progress import Progress, silent
+from workbench.core.scripts import main_script
+from workbench.measures import (
     GEOMETRY,
     METRICS,
     MORE_METRICS,
@@ -23,8 +24,7 @@ from workbench.measure import (
     read_lens,
 )
 from workbench.models import LanguageModel, TokenReader
-from workbench.progress import Progress, silent
-from workbench.scripts import main_script
+from workbench.states import Activations
 from workbench.stats import Interval, accuracy, jackknife_interval, mean_interval
 from workbench.study.tables import Facts, measured_at
 from workbench.text import ParallelText

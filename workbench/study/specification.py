@@ -17,12 +17,12 @@ from typing import Any, Self, get_args
 import pandas as pd
 import torch
 
-from workbench.bundled import cautions
-from workbench.errors import InputError, StoreError, quoted
+from workbench.core.bundled import cautions
+from workbench.core.errors import InputError, StoreError, quoted
+from workbench.core.settings import Settings
+from workbench.core.store import digest_json, read_json, write_json
 from workbench.models import LanguageModel
 from workbench.results import COLUMNS, SPECIFICATION, VERSION, claim, is_ours, read_table, write_tables
-from workbench.settings import Settings
-from workbench.store import digest_json, read_json, write_json
 from workbench.study.examination import AnyTask
 from workbench.tasks import AnswerExample, AnswerTask, ChoiceTask, Example, SplitName
 from workbench.text import ParallelText

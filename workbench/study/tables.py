@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from workbench.align import CONTROLS, LayerMaps, fit_facts, learning_curve
-from workbench.capture import Activations
-from workbench.errors import InputError
-from workbench.measure import METRICS, caution, fit_quality, joint_plane, mismatch
-from workbench.progress import Progress, silent
+from workbench.core.errors import InputError
+from workbench.core.progress import Progress, silent
+from workbench.core.types import Component, Site
+from workbench.measures import METRICS, caution, fit_quality, joint_plane, mismatch
 from workbench.select import predicts
+from workbench.states import Activations
 from workbench.study.result import Judgement, Outcome
 from workbench.text import Split
-from workbench.types import Component, Site
 
 # The tables of a study, one row schema each; docs/tables.md says what every column means.
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from workbench.bundled import cautions
-from workbench.capture import Activations
+from workbench.core.bundled import cautions
+from workbench.core.store import write_bytes, write_json
 from workbench.figures import draw_heatmap, gain_heatmap, to_page
-from workbench.measure import METRICS
+from workbench.measures import METRICS
 from workbench.results import update_manifest, write_tables
-from workbench.store import write_bytes, write_json
+from workbench.states import Activations
 from workbench.study.result import StudyResult
-from workbench.sweep import CLEAN
+from workbench.sweeps import CLEAN
 from workbench.tasks import SplitName
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, did_you_mean, quoted
-from workbench.languages import canonical
-from workbench.reading import plain_name
+from workbench.core.errors import InputError, did_you_mean, quoted
+from workbench.core.languages import canonical
+from workbench.core.reading import plain_name
 from workbench.tasks.answers import read_answers
 from workbench.tasks.base import AnswerExample, AnswerTask, ChoiceTask, Example, SplitName, Task, same_items
 from workbench.tasks.belebele import read_belebele

@@ -8,8 +8,8 @@ are a list `answers`. Everything else is as in tables of choices.
 
 from pathlib import Path
 
-from workbench.errors import InputError, did_you_mean, quoted
-from workbench.reading import plain_name, user_path
+from workbench.core.errors import InputError, did_you_mean, quoted
+from workbench.core.reading import plain_name, user_path
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.cells import Columns, read_rows
 from workbench.tasks.scoring import SCORERS

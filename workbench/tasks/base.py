@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, Protocol, Self, TypeVar, get_args, runtime_checkable
 
-from workbench.errors import InputError, did_you_mean, quoted
-from workbench.languages import canonical
+from workbench.core.errors import InputError, did_you_mean, quoted
+from workbench.core.languages import canonical
 
 SplitName = Literal["fit", "dev", "test"]
 

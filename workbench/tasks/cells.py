@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from workbench.errors import InputError, TextError, did_you_mean, quoted
-from workbench.reading import canonical_in, check_width, plain_name, read_cells
+from workbench.core.errors import InputError, TextError, did_you_mean, quoted
+from workbench.core.reading import canonical_in, check_width, plain_name, read_cells
 from workbench.tasks.base import SplitName
 from workbench.tasks.records import Record, read_objects
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from workbench.errors import InputError, quoted
+from workbench.core.errors import InputError, quoted
 from workbench.tasks.base import AnswerExample, AnswerTask, ChoiceTask, Example
 
 T = TypeVar("T", ChoiceTask, AnswerTask)

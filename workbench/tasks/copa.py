@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from workbench.errors import InputError, quoted
+from workbench.core.errors import InputError, quoted
 from workbench.tasks.base import Example, SplitName
 from workbench.tasks.prompts import Template, fill, for_language
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, quoted
-from workbench.languages import canonical, is_language, name_of
-from workbench.reading import files_in, open_bytes, user_path
+from workbench.core.errors import InputError, quoted
+from workbench.core.languages import canonical, is_language, name_of
+from workbench.core.reading import files_in, open_bytes, user_path
 from workbench.tasks.base import AnswerTask, ChoiceTask
 from workbench.tasks.records import Record
 

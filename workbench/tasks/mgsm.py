@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from workbench.errors import TextError, quoted
-from workbench.reading import read_lines
+from workbench.core.errors import TextError, quoted
+from workbench.core.reading import read_lines
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
 from workbench.tasks.records import by_language, find_files

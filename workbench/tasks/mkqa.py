@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.errors import InputError, TextError, quoted
-from workbench.languages import canonical
+from workbench.core.errors import InputError, TextError, quoted
+from workbench.core.languages import canonical
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
 from workbench.tasks.records import Record, find_files, read_objects, text_in

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import TextError, quoted
-from workbench.languages import canonical
+from workbench.core.errors import TextError, quoted
+from workbench.core.languages import canonical
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
 from workbench.tasks.records import by_language, find_files, read_json, text_in

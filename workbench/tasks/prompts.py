@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from workbench.errors import InputError, TextError, did_you_mean, quoted
-from workbench.languages import canonical
-from workbench.reading import canonical_in, read_lines, user_path
+from workbench.core.errors import InputError, TextError, did_you_mean, quoted
+from workbench.core.languages import canonical
+from workbench.core.reading import canonical_in, read_lines, user_path
 from workbench.tasks.base import SplitName
 
 Template = str | Mapping[str, str]

@@ -7,9 +7,9 @@ from os.path import isfile
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, TextError, quoted
-from workbench.languages import canonical
-from workbench.reading import (
+from workbench.core.errors import InputError, TextError, quoted
+from workbench.core.languages import canonical
+from workbench.core.reading import (
     canonical_in,
     check_width,
     files_in,

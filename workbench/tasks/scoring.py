@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, get_args
 
-from workbench.errors import InputError, did_you_mean
-from workbench.types import Normalisation
+from workbench.core.errors import InputError, did_you_mean
+from workbench.core.types import Normalisation
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _UNSPACED = ("CJK UNIFIED", "CJK COMPAT", "HIRAGANA", "KATAKANA", "THAI ", "LAO ", "KHMER ", "MYANMAR ")

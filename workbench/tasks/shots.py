@@ -5,8 +5,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeVar, cast
 
-from workbench.errors import InputError
-from workbench.languages import canonical
+from workbench.core.errors import InputError
+from workbench.core.languages import canonical
 from workbench.tasks.base import AnswerExample, AnswerTask, ChoiceTask, Example
 from workbench.tasks.prompts import shuffled
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.errors import TextError, quoted
+from workbench.core.errors import TextError, quoted
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.prompts import Template, Words, fill, parts_or_halves, words_for
 from workbench.tasks.records import by_folder, one_of, read_table, same_ids, text_in

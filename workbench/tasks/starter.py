@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from workbench.bundled import bundled
-from workbench.errors import TextError, quoted
-from workbench.reading import canonical_in, read_lines, user_path
+from workbench.core.bundled import bundled
+from workbench.core.errors import TextError, quoted
+from workbench.core.reading import canonical_in, read_lines, user_path
 from workbench.tasks.base import ChoiceTask
 from workbench.tasks.copa import Connectors, CopaItem, Wording
 from workbench.tasks.prompts import Template, halves

@@ -17,10 +17,10 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from workbench.errors import InputError, quoted
-from workbench.languages import canonical
-from workbench.reading import plain_name, user_path
-from workbench.store import write_bytes
+from workbench.core.errors import InputError, quoted
+from workbench.core.languages import canonical
+from workbench.core.reading import plain_name, user_path
+from workbench.core.store import write_bytes
 from workbench.tasks.base import ChoiceTask, Example
 from workbench.tasks.cells import Columns, read_rows
 

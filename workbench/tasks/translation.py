@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.errors import InputError, did_you_mean, quoted
-from workbench.languages import canonical, name_of
+from workbench.core.errors import InputError, did_you_mean, quoted
+from workbench.core.languages import canonical, name_of
 from workbench.tasks.base import AnswerExample, AnswerTask, SplitName
 from workbench.tasks.prompts import Template, fill, halves
 from workbench.tasks.scoring import SCORERS

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from workbench.errors import InputError, TextError, quoted
-from workbench.languages import canonical
-from workbench.reading import copa_items, user_path
+from workbench.core.errors import InputError, TextError, quoted
+from workbench.core.languages import canonical
+from workbench.core.reading import copa_items, user_path
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.copa import Connectors, CopaItem, Wording
 from workbench.tasks.prompts import Template, halves

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, TextError, quoted
+from workbench.core.errors import InputError, TextError, quoted
 from workbench.tasks.base import ChoiceTask, Example
 from workbench.tasks.prompts import Template, fill, halves
 from workbench.tasks.records import by_folder, one_of, read_objects, same_ids, text_in

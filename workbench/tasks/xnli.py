@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from workbench.errors import TextError, quoted
-from workbench.reading import canonical_in
+from workbench.core.errors import TextError, quoted
+from workbench.core.reading import canonical_in
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.prompts import Template, Words, fill, words_for
 from workbench.tasks.records import find_files, one_of, read_table, text_in

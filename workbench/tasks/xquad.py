@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import TextError, quoted
+from workbench.core.errors import TextError, quoted
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
 from workbench.tasks.records import by_language, find_files, read_json, text_in

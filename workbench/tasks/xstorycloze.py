@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.errors import InputError, TextError
+from workbench.core.errors import InputError, TextError
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.prompts import Template, fill, parts_or_halves
 from workbench.tasks.records import by_language, find_files, one_of, read_table, text_in

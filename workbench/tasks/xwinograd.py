@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, TextError, quoted
-from workbench.languages import canonical
-from workbench.reading import canonical_in, parse_json, read_cells
+from workbench.core.errors import InputError, TextError, quoted
+from workbench.core.languages import canonical
+from workbench.core.reading import canonical_in, parse_json, read_cells
 from workbench.tasks.base import ChoiceTask, Example
 from workbench.tasks.prompts import halves
 from workbench.tasks.records import by_language, find_files, one_of, read_objects, text_in

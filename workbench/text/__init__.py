@@ -1,6 +1,6 @@
 """Parallel text: readers for each corpus format, checks, and splits that share nothing."""
 
-from workbench.languages import canonical, same_language
+from workbench.core.languages import canonical, same_language
 from workbench.text.parallel import ParallelText
 from workbench.text.readers import read
 from workbench.text.splits import Split

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.errors import InputError, TextError, quoted
-from workbench.reading import language_of
+from workbench.core.errors import InputError, TextError, quoted
+from workbench.core.reading import language_of
 from workbench.text.raw import Raw, Request, Side
 
 _GROUPS = ("group", "groups", "doc", "document", "doc_id", "docid", "document_id", "url")

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from workbench.doctor import Report, check
-from workbench.errors import InputError, quoted
-from workbench.languages import canonical
-from workbench.progress import Progress, silent
-from workbench.store import digest_json
+from workbench.checks import Report, check
+from workbench.core.errors import InputError, quoted
+from workbench.core.languages import canonical
+from workbench.core.progress import Progress, silent
+from workbench.core.store import digest_json
 from workbench.text.splits import Split, clusters, deal
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.errors import InputError, TextError
-from workbench.languages import canonical, is_language
-from workbench.reading import canonical_in
+from workbench.core.errors import InputError, TextError
+from workbench.core.languages import canonical, is_language
+from workbench.core.reading import canonical_in
 from workbench.text.parallel import ParallelText
 
 _EDGES = " \t\r\n"  # not str.strip(): a no-break space or U+2028 at an edge is the corpus's own

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.bundled import TEXTS, resolved
-from workbench.errors import InputError, did_you_mean, quoted
-from workbench.languages import canonical
-from workbench.reading import user_path
+from workbench.core.bundled import TEXTS, resolved
+from workbench.core.errors import InputError, did_you_mean, quoted
+from workbench.core.languages import canonical
+from workbench.core.reading import user_path
 from workbench.text.parallel import ParallelText
 from workbench.text.raw import Request, finish
 from workbench.text.registry import READERS

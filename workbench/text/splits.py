@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import InputError
-from workbench.reading import normalised
+from workbench.core.errors import InputError
+from workbench.core.reading import normalised
 
 Rows = NDArray[np.int64]
 NAMES = ("fit", "dev", "test")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from workbench.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, did_you_mean
 from workbench.figures.frames import NothingToShow
 from workbench.figures.kinds import (
     alignment,

@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.core.numbers import signed
 from workbench.figures.compared import FAMILIES, judged, left_out, order_of, shown_gain, subtitle
 from workbench.figures.frames import limits, number, numbers, parts
 from workbench.figures.kinds_shared import bar_axis
 from workbench.figures.spec_parts import Axis, Cells, Panel, Plot, Scale, Series, Spec, Value, short
 from workbench.figures.tables_in import Frames
-from workbench.numbers import signed
 
 PANELS = 4
 """Up to so many pairs and tasks have a panel each, with intervals; more are columns of coloured cells."""

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from workbench.core.numbers import interval
 from workbench.figures.frames import NothingToShow, layer_name, number, parts, places, residual, said, span
 from workbench.figures.spec_parts import Cells, Scale, Spec
 from workbench.figures.tables_in import Frames
-from workbench.numbers import interval
 
 
 def spec(frames: Frames) -> Spec:

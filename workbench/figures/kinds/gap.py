@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from workbench.core.numbers import signed
 from workbench.figures.frames import NothingToShow, limits, parts, said, span
 from workbench.figures.kinds_shared import bar_axis
 from workbench.figures.spec_parts import Axis, Plot, Series, Spec
 from workbench.figures.tables_in import Frames
-from workbench.numbers import signed
 from workbench.stats import paired_interval, units_of
 
 

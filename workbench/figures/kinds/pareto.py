@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.core.numbers import signed
 from workbench.figures.compared import FAMILIES, judged, left_out, order_of, shown_gain, subtitle
 from workbench.figures.frames import NothingToShow, limits, numbers, parts
 from workbench.figures.spec_parts import Axis, Plot, Series, Spec
 from workbench.figures.tables_in import Frames
-from workbench.numbers import signed
 
 PANELS = 2
 """Up to so many pairs and tasks have panels each; of more, points are means over all of them."""

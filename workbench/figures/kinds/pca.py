@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from workbench.core.numbers import percent
 from workbench.figures.explored import chosen
 from workbench.figures.frames import (
     NothingToShow,
@@ -19,7 +20,6 @@ from workbench.figures.frames import (
 from workbench.figures.kinds_shared import some_of
 from workbench.figures.spec_parts import Axis, Plot, Series, Spec
 from workbench.figures.tables_in import Frames
-from workbench.numbers import percent
 
 LAYERS = 4
 """So many layers of a pair are shown, evenly spread, the chosen one among them."""

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from workbench.core.numbers import signed
 from workbench.figures.explored import STUDY, chosen, single
 from workbench.figures.frames import (
     MANY,
@@ -20,7 +21,6 @@ from workbench.figures.frames import (
 )
 from workbench.figures.spec_parts import Axis, Plot, Series, Spec
 from workbench.figures.tables_in import Frames
-from workbench.numbers import signed
 
 
 def spec(frames: Frames) -> Spec:

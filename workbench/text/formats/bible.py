@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from os.path import isfile
 from pathlib import Path
 
-from workbench.errors import InputError, TextError, quoted
-from workbench.languages import is_language
-from workbench.reading import files_in, plain_name, read_lines
+from workbench.core.errors import InputError, TextError, quoted
+from workbench.core.languages import is_language
+from workbench.core.reading import files_in, plain_name, read_lines
 from workbench.text.raw import Raw, Request, Side, claim
 
 _VERSE = re.compile(r"[0-9A-Z]{3} \d+:\d+[a-z]?")

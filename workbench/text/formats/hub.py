@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InputError, did_you_mean, quoted
-from workbench.reading import language_of, open_bytes
+from workbench.core.errors import InputError, did_you_mean, quoted
+from workbench.core.reading import language_of, open_bytes
 from workbench.text.columns import is_group, make_raw, text_cells
 from workbench.text.raw import Raw, Request
 

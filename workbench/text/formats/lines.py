@@ -4,9 +4,9 @@ import re
 from os.path import isfile
 from pathlib import Path
 
-from workbench.errors import InputError, TextError, did_you_mean, quoted
-from workbench.languages import canonical, is_language
-from workbench.reading import files_in, json_lines, plain_name, read_cells, read_lines
+from workbench.core.errors import InputError, TextError, did_you_mean, quoted
+from workbench.core.languages import canonical, is_language
+from workbench.core.reading import files_in, json_lines, plain_name, read_cells, read_lines
 from workbench.text.raw import Raw, Request, Side, claim
 
 _NTREX = re.compile(r".+-(?:ref|src)\.(?P<code>[A-Za-z]{2,3}(?:-[A-Za-z]+)?|x-[\w-]+)\.txt")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import TextError, quoted
-from workbench.reading import check_width, json_lines, language_of, plain_name, read_cells, read_lines
+from workbench.core.errors import TextError, quoted
+from workbench.core.reading import check_width, json_lines, language_of, plain_name, read_cells, read_lines
 from workbench.text.columns import make_raw, text_cells
 from workbench.text.raw import Raw, Request
 

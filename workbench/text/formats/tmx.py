@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from xml.parsers import expat
 
-from workbench.errors import TextError
-from workbench.reading import canonical_in, plain_name, read_chunks
+from workbench.core.errors import TextError
+from workbench.core.reading import canonical_in, plain_name, read_chunks
 from workbench.text.raw import Raw, Request, Side
 
 # Inside a segment these hold formatting codes of the program the text came from, not text.

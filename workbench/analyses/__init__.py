@@ -1,0 +1,1 @@
+"""Analyses of runs: published claims tested, and generated text."""

@@ -1,0 +1,240 @@
+"""What a claim is, what it is tested on, and what comes out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from workbench.align import LayerMaps, fit_layers
+from workbench.core.errors import InputError, TextError, quoted
+from workbench.core.languages import canonical
+from workbench.core.reading import read_lines
+from workbench.organism.config import LanguageConfig, WorldConfig
+from workbench.select import Choice
+from workbench.states import Activations
+from workbench.study import Study, StudyResult
+from workbench.study.alignment import COMPONENT
+from workbench.study.estimators import estimators
+from workbench.sweeps import CLEAN, Branch
+
+# What is known of languages beside a study: a number for each, from a file or from a world's config.
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A number for each language."""
+
+    what: str
+    """What the numbers are, in words."""
+    values: Mapping[str, float]
+
+    def of(self, language: str) -> float:
+        """The number of a language."""
+        if language not in self.values:
+            raise InputError(f"{self.what} has no number for {language}: add a line for it")
+        return self.values[language]
+
+
+def read_scale(path: Path) -> Scale:
+    """A file of lines `language<TAB>number` (or with a comma); a first line of names is passed over."""
+    values: dict[str, float] = {}
+    for at, line in enumerate(read_lines(path), 1):
+        if not line.strip():
+            continue
+        parts = [part.strip() for part in line.split("\t" if "\t" in line else ",")]
+        number = _number(parts[1]) if len(parts) == 2 else None
+        if number is None and at == 1 and len(parts) == 2:
+            continue
+        if number is None:
+            raise TextError(f"{quoted(line)} is not a language, a tab and a number", path, at)
+        try:
+            language = canonical(parts[0])
+        except InputError as error:
+            raise TextError(str(error), path, at) from error
+        if language in values:
+            raise TextError(f"{language} stands there twice", path, at)
+        values[language] = number
+    if not values:
+        raise TextError("holds no line with a language and a number", path)
+    return Scale(path.name, values)
+
+
+def world_scales(config: WorldConfig) -> tuple[Scale, Scale]:
+    """Of an organism: each language's share of the training text, and its distance from the main one."""
+    languages = {language.code: language for language in config.languages}
+    return (
+        Scale("share of the training text", {code: one.resource for code, one in languages.items()}),
+        Scale(
+            "near 0, far 1, fused 2", {code: _distance(one, config.main) for code, one in languages.items()}
+        ),
+    )
+
+
+def _distance(language: LanguageConfig, main: LanguageConfig) -> float:
+    """0 where letters are shared, 1 where they are not, 2 where word forms are fused too."""
+    if language.script == main.script:
+        return 0.0
+    return 2.0 if language.morphology == "fused" else 1.0
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if isfinite(value) else None
+
+
+# What a claim is, what it is tested on, and what comes out.
+
+
+Verdict = Literal["supported", "not supported", "not decidable"]
+BAND = (0.60, 0.75)
+"""Which part of the depth is called mid-to-high."""
+LEVEL = 0.95
+
+Number = float | int | str | None
+
+
+@dataclass(eq=False)
+class Case:
+    """One pair and task: a study and what it found."""
+
+    study: Study
+    result: StudyResult
+
+    @property
+    def choice(self) -> Choice:
+        """What the study chose on dev, of the aligner that it is about."""
+        return self.result.headline.choice
+
+    @property
+    def aligner(self) -> str:
+        """The aligner that the study is about."""
+        return self.choice.aligner
+
+    @property
+    def name(self) -> str:
+        """Pair and task in words."""
+        return f"{self.result.pair}, {self.result.task}"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The columns that every table carries."""
+        facts = self.study.alignment.facts
+        return {
+            "model": facts["model"],
+            "task": self.result.task,
+            "pair": facts["pair"],
+            "seed": facts["seed"],
+        }
+
+    def dev(self) -> pd.DataFrame:
+        """Rows over source-language dev items: the clean run, and the aligner at one layer each."""
+        rows = self._rows("dev")
+        return rows[(rows.aligner == CLEAN) | ((rows.aligner == self.aligner) & (rows.joint == "one"))]
+
+    def tested(self) -> pd.DataFrame:
+        """Rows over source-language test items of what each aligner chose, without refits."""
+        rows = self._rows("test")
+        return rows[rows.seed.isna() | (rows.seed == self.study.settings.seed)]
+
+    def on_test(self, branches: Sequence[Branch], folder: str) -> pd.DataFrame:
+        """Branches and the clean run, scored over source-language test items."""
+        rows = self.study.sweep("test", branches, folder=f"claims/{folder}")
+        return rows[rows.language == self.study.source]
+
+    def branch(self, choice: Choice) -> Branch:
+        """The branch that a choice of the study's own aligner names."""
+        return self.study.branch({self.aligner: self.maps}, choice)
+
+    def branches(self, *choices: Choice) -> list[Branch]:
+        """The branches of those choices that patch anything, each once."""
+        found: dict[str, Branch] = {}
+        for choice in choices:
+            if choice.layer is not None:
+                branch = self.branch(choice)
+                found.setdefault(str(branch), branch)
+        return list(found.values())
+
+    @cached_property
+    def states(self) -> Activations:
+        """Of both languages, from the study's folder."""
+        return self.study.alignment.capture()
+
+    @cached_property
+    def maps(self) -> LayerMaps:
+        """The aligner's map at each layer, as the study fitted it."""
+        return self.fitted(estimators(self.study.settings)[self.aligner])
+
+    def fitted(self, aligner: Any) -> LayerMaps:
+        """Another aligner, fitted at each layer on the same sentences."""
+        source, target = (
+            self.states.states(code, COMPONENT) for code in (self.study.source, self.study.target)
+        )
+        return fit_layers(aligner, source, target, self.study.alignment.split.fit)
+
+    def _rows(self, split: str) -> pd.DataFrame:
+        rows = self.result.tables["sweep"]
+        return rows[(rows.split == split) & (rows.language == self.study.source)]
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What claims are tested on: the studies of a diagnosis, and what is known beside them."""
+
+    cases: tuple[Case, ...]
+    folder: Path
+    delta: float
+    """A change in accuracy this small would not matter."""
+    seed: int = 0
+    predictors: pd.DataFrame | None = None
+    """Which measures go along with the gain, over all studies."""
+    comparison: pd.DataFrame | None = None
+    """What `workbench compare` left in the folder."""
+    resources: Scale | None = None
+    """How much of each language was read, where that is known."""
+    distances: Scale | None = None
+    """How far each language is from the main one, where that is known."""
+    band: tuple[float, float] = BAND
+    compare: str = "workbench compare"
+    """The command that would make the comparison."""
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """What the ground says of one claim."""
+
+    verdict: Verdict
+    sentence: str
+    """The numbers in words; what they amount to is the verdict's to say."""
+    numbers: Mapping[str, Number]
+    table: pd.DataFrame | None = None
+    """Pair by pair, or point by point."""
+    p: float | None = None
+    """Of the test that the verdict rests on; None where there is none, or none that could decide."""
+    adjusted_p: float | None = None
+    """By Holm, over all claims that were tested together."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of the literature, as a hypothesis with a rule that was fixed beforehand."""
+
+    name: str
+    statement: str
+    rule: str
+    """When it is supported, and when not; all else is not decidable."""
+    reference: str
+    test: Callable[[Ground], Finding]
+    reproducible: bool = True
+    """Whether a second run gives the same numbers; times are none such and stay out of the tables."""
+
+
+def undecided(sentence: str, table: pd.DataFrame | None = None) -> Finding:
+    """Nothing to decide by."""
+    return Finding("not decidable", sentence, {}, table)

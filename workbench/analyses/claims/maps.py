@@ -1,0 +1,349 @@
+"""Claims about maps: few pairs, one matrix for all inputs, what they add to fine-tuning, what they cost."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from workbench.align import LayerMaps, LeastSquares, Ridge, fit_layers
+from workbench.align.base import Params, check_fitted, check_pairs, check_rows, fresh
+from workbench.analyses.claims.base import Case, Claim, Finding, Ground, Number, undecided
+from workbench.analyses.claims.rule import Part, alone, difference, does_as_well, table_of
+from workbench.core.numbers import signed
+from workbench.select import choose, rows_of
+from workbench.study.estimators import estimators
+from workbench.sweeps import CLEAN, Branch
+
+# A map for each cluster of source states: what one matrix cannot be.
+
+
+LEAST = 20
+"""Fewest sentences in a cluster."""
+
+
+class Piecewise(Params):
+    """k-means on source states, an aligner for each cluster: a row goes through that of its nearest centre.
+
+    Where a cluster would have fewer than 20 sentences there are fewer clusters.
+    """
+
+    def __init__(self, aligner: Any, clusters: int = 4, seed: int = 0):
+        self.aligner = aligner
+        self.clusters = clusters
+        self.seed = seed
+
+    def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
+        """Find the clusters, and learn a map in each."""
+        check_pairs(X, Y)
+        for k in range(self.clusters, 0, -1):
+            self.centres_ = k_means(X, k, self.seed)
+            nearest = _nearest(X, self.centres_)
+            if k == 1 or int(torch.bincount(nearest, minlength=k).min()) >= LEAST:
+                break
+        self.maps_ = tuple(fresh(self.aligner).fit(X[nearest == j], Y[nearest == j]) for j in range(k))
+        self.n_ = len(X)
+        return self
+
+    def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
+        """Each row by the map of its cluster."""
+        check_fitted(self, "maps_")
+        check_rows(X, self.centres_.shape[1])
+        rows = X.reshape(-1, X.shape[-1])
+        nearest = _nearest(rows, self.centres_)
+        mapped = torch.stack([one.transform(rows) for one in self.maps_])
+        return mapped[nearest, torch.arange(len(rows), device=rows.device)].reshape(*X.shape[:-1], -1)
+
+
+def k_means(
+    X: Float[Tensor, "sent d"], k: int, seed: int = 0, starts: int = 8, rounds: int = 100
+) -> Float[Tensor, "k d"]:
+    """Centres of the least sum of squares that several starts (k-means++) come to."""
+    rows = X.detach().to("cpu", torch.float64)
+    generator = torch.Generator().manual_seed(seed)
+    best, least = rows[:k], float("inf")
+    for _ in range(starts):
+        centres = _start(rows, k, generator)
+        for _ in range(rounds):
+            nearest = _nearest(rows, centres)
+            # A centre that no row is nearest to stays where it is.
+            moved = torch.stack(
+                [rows[nearest == j].mean(0) if (nearest == j).any() else centres[j] for j in range(k)]
+            )
+            if torch.equal(moved, centres):
+                break
+            centres = moved
+        within = float(torch.cdist(rows, centres).min(1).values.square().sum())
+        if within < least:
+            best, least = centres, within
+    return best.to(X)
+
+
+def _start(rows: Tensor, k: int, generator: torch.Generator) -> Tensor:
+    """Rows drawn one by one, each with a chance by its squared distance from those there are."""
+    chosen = [int(torch.randint(len(rows), (1,), generator=generator))]
+    while len(chosen) < k:
+        away = torch.cdist(rows, rows[chosen]).min(1).values.square()
+        chances = away if float(away.sum()) > 0 else torch.ones_like(away)
+        chosen.append(int(torch.multinomial(chances, 1, generator=generator)))
+    return rows[chosen]
+
+
+def _nearest(rows: Float[Tensor, "sent d"], centres: Float[Tensor, "k d"]) -> Int[Tensor, " sent"]:
+    # In double precision and without the shortcut over products, so that a tie falls the same way everywhere.
+    away = torch.cdist(
+        rows.double(), centres.to(rows.device).double(), compute_mode="donot_use_mm_for_euclid_dist"
+    )
+    return away.argmin(1)
+
+
+# One matrix serves every input: against a matrix for each cluster of inputs.
+
+
+CLUSTERS = 4
+
+
+def _judge_one_matrix(ground: Ground) -> Finding:
+    found = [part for case in ground.cases if (part := _part(case)) is not None]
+    if not found:
+        return undecided("no pair with a patch that dev prefers, and sentences enough for two clusters")
+    pooled = difference(found, ground.delta)
+    ruling = does_as_well(pooled)
+    table = table_of(found, "accuracy_one", "accuracy_by_cluster", ground.delta, does_as_well)
+    sentence = f"one map less a map for each of {CLUSTERS} clusters of source states: {pooled}{alone(table)}"
+    return Finding(ruling.verdict, sentence, pooled.numbers, table, ruling.p)
+
+
+def _part(case: Case) -> Part | None:
+    study, name = case.study, f"{case.aligner}_by_cluster"
+    aligner = estimators(study.settings)[case.aligner]
+    maps = case.fitted(Piecewise(aligner, CLUSTERS, study.settings.seed))
+    branches = [one for one in study.branches({name: maps}) if one.joint == "one"]
+    dev = study.sweep("dev", branches, folder="claims/one-matrix")
+    choice = choose(dev[dev.language == study.source], name)
+    if (choice.layer is None and case.choice.layer is None) or _clusters(maps, choice.layer) < 2:
+        return None
+    clustered = [study.branch({name: maps}, choice)] if choice.layer is not None else []
+    rows: pd.DataFrame = case.on_test([*case.branches(case.choice), *clustered], "one-matrix")
+    about = case.facts | {
+        "aligner": case.aligner,
+        "layer": case.choice.layer,
+        "strength": case.choice.strength,
+        "clusters": _clusters(maps, choice.layer),
+        "clustered_layer": choice.layer,
+        "clustered_strength": choice.strength,
+    }
+    return Part(about, rows_of(rows, case.choice), rows_of(rows, choice))
+
+
+def _clusters(maps: LayerMaps, layer: int | None) -> int:
+    """How many there are at the layer that was chosen; at most, where none was."""
+    counts = [len(one.maps_) for one in maps.aligners if isinstance(one, Piecewise)]
+    return max(counts) if layer is None else counts[layer]
+
+
+CLAIMS_OF_ONE_MATRIX = (
+    Claim(
+        "one_matrix",
+        "One matrix serves every input.",
+        f"One map against a map for each of {CLUSTERS} clusters of source states (k-means), each at its "
+        "own layer and strength of dev. Supported where one map is shown to lose less than δ on test; not "
+        "supported where it is not and the interval of the difference lies below 0.",
+        "INCLINE fits one matrix for each layer and language, arXiv:2410.12462",
+        _judge_one_matrix,
+    ),
+)
+
+
+# A few hundred pairs suffice: accuracy of the patched model over the number of pairs its map was fitted on.
+#
+# The layer, formula and strength are those that the study chose with all its pairs, so that nothing is chosen
+# by the curve. Without regularisation it has a dent where there are as many pairs as dimensions: there the
+# map follows the noise of every pair, and its error on new sentences is at its largest.
+
+
+FEW = 300
+ENOUGH = 1.5
+"""All pairs must be so many times a few, or the two are no different."""
+DRAWS = 3
+SHARES = (0.25, 0.5, 0.75, 0.875, 1.0, 1.125, 1.25, 1.5, 2.0, 3.0)
+"""Numbers of pairs that are tried, in dimensions: many near 1, where the dent is."""
+LEAST, FEWEST = 10, 6
+"""The smallest number of pairs that is tried, and how many different numbers there should be at least."""
+ALIGNERS: Mapping[str, Any] = {"ridge": Ridge(), "least_squares": LeastSquares()}
+
+
+def sizes(n: int, width: int) -> list[int]:
+    """Numbers of pairs: around the width, a few hundred, and all; where few lie around it, halves of all too.
+
+    >>> sizes(800, 128)
+    [32, 64, 96, 112, 128, 144, 160, 192, 256, 300, 384, 800]
+    >>> sizes(800, 4096)
+    [50, 100, 200, 300, 400, 800]
+    """
+    around = {size for share in SHARES if (size := round(share * width)) < n}
+    if len(around) < FEWEST:
+        around |= {n >> times for times in range(1, 5)}
+    return sorted(size for size in {*around, FEW, n} if LEAST <= size <= n)
+
+
+def drawn(case: Case, aligner: str, draws: int = DRAWS) -> Iterator[tuple[int, int, LayerMaps]]:
+    """Number of pairs, draw, and the maps of one estimator fitted on them, at the sites of the chosen branch.
+
+    Within a draw smaller sets lie inside larger ones. All pairs can be drawn in one way only.
+    """
+    study = case.study
+    sites = [site for site, _ in case.branch(case.choice).parts]
+    source, target = (
+        torch.stack([case.states.at(site, code) for site in sites]) for code in (study.source, study.target)
+    )
+    rows = torch.as_tensor(study.alignment.split.fit)
+    generator = torch.Generator().manual_seed(study.settings.seed)
+    for draw in range(draws):
+        order = rows[torch.randperm(len(rows), generator=generator)]
+        for size in sizes(len(rows), source.shape[-1]):
+            if size < len(rows) or draw == 0:
+                yield size, draw, fit_layers(ALIGNERS[aligner], source, target, order[:size])
+
+
+def curve(case: Case, aligner: str, draws: int = DRAWS) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A row for each number of pairs and draw; and rows over test items, with columns `n_fit` and `draw`."""
+    chosen, study = case.branch(case.choice), case.study
+    sites = [site for site, _ in chosen.parts]
+    held_out = torch.as_tensor(study.alignment.split.test)
+    source, target = (
+        torch.stack([case.states.at(site, code) for site in sites]) for code in (study.source, study.target)
+    )
+    branches: list[Branch] = []
+    points = []
+    for size, draw, maps in drawn(case, aligner, draws):
+        also = tuple(zip(sites, maps.aligners, strict=True))[1:]
+        branches.append(replace(chosen, aligner=f"{aligner}:{size}", seed=draw, map=maps[0], also=also))
+        r2 = sum(maps.held_out(source, target, held_out)) / len(maps)
+        points.append({"n_fit": size, "draw": draw, "r2": r2})
+    rows = case.on_test(branches, f"few-pairs-{aligner}")
+    clean = float(rows[rows.aligner == CLEAN].correct.mean())
+    patched = rows[rows.aligner != CLEAN]
+    counts = patched.aligner.str.rpartition(":")[2].astype(int)
+    patched = patched.assign(n_fit=counts.to_numpy(), draw=patched.seed.astype(int).to_numpy())
+    right = patched.groupby(["n_fit", "draw"]).correct.mean().astype(float).rename("accuracy").reset_index()
+    about = case.facts | {
+        "site": chosen.where,
+        "layer": case.choice.layer,
+        "aligner": aligner,
+        "split": "test",
+    }
+    table = pd.DataFrame(points).merge(right, on=["n_fit", "draw"]).assign(**about)
+    order = [
+        "model",
+        "task",
+        "pair",
+        "site",
+        "layer",
+        "aligner",
+        "seed",
+        "split",
+        "n_fit",
+        "draw",
+        "accuracy",
+    ]
+    table = table.assign(
+        gain=table.accuracy - clean, d_model=source.shape[-1], n=int(patched.example.nunique())
+    )
+    return table[[*order, "gain", "r2", "d_model", "n"]], patched
+
+
+def mean_over_draws(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per item: in which share of the draws it is right."""
+    first = rows.drop_duplicates("example").set_index("example")
+    right = rows.assign(correct=rows.correct.astype(float)).groupby("example").correct.mean()
+    return first.assign(correct=right.loc[first.index]).reset_index()
+
+
+def worst(table: pd.DataFrame) -> dict[str, Number]:
+    """Where the curve is at its lowest, over pairs and draws, and how far below what fewer brought.
+
+    R² is the median (near n = d a mean is that of the worst draw), accuracy the mean. `dent` is the lowest
+    accuracy between half and twice the width, less the best of any smaller size.
+    """
+    means = table.groupby("n_fit").agg(r2=("r2", "median"), accuracy=("accuracy", "mean"))
+    counts, width = means.index.to_numpy(dtype=int), int(table.d_model.iloc[0])
+    accuracy, r2 = (means[name].to_numpy(dtype=float) for name in ("accuracy", "r2"))
+    found: dict[str, Number] = {
+        "d_model": width,
+        "worst_r2_pairs": int(counts[r2.argmin()]),
+        "worst_r2": float(r2.min()),
+    }
+    near = np.flatnonzero((counts >= width / 2) & (counts <= 2 * width))
+    if len(near) and near[accuracy[near].argmin()] > 0:
+        lowest = near[accuracy[near].argmin()]
+        dent = float(accuracy[lowest] - accuracy[:lowest].max())
+        found |= {"dent_pairs": int(counts[lowest]), "dent": dent}
+    return found
+
+
+def in_words(low: Mapping[str, Number]) -> str:
+    """Where the curve is lowest."""
+    words = f"held-out R² is lowest with {low['worst_r2_pairs']} pairs ({signed(low['worst_r2'], 2)})"
+    if "dent" not in low:
+        return words
+    if float(low["dent"] or 0) >= 0:
+        return f"{words}; no dent near n = d = {low['d_model']}"
+    dent = f"{low['dent_pairs']} pairs bring {signed(low['dent'])} to fewer"
+    return f"{words}; dent near n = d = {low['d_model']}: {dent}"
+
+
+def _judge_few_pairs(ground: Ground, aligner: str) -> Finding:
+    tables, parts = [], []
+    for case in ground.cases:
+        n = len(case.study.alignment.split.fit)
+        if case.choice.layer is None or n < ENOUGH * FEW:
+            continue
+        table, rows = curve(case, aligner)
+        tables.append(table)
+        few, whole = (mean_over_draws(rows[rows.n_fit == size]) for size in (FEW, n))
+        parts.append(Part(case.facts, few, whole))
+    if not parts:
+        return undecided(
+            f"no pair with a patch that dev prefers and {ENOUGH * FEW:g} sentences to fit on or more"
+        )
+    found, table = difference(parts, ground.delta), pd.concat(tables, ignore_index=True)
+    ruling, low = does_as_well(found), worst(table)
+    most = int(table.n_fit.max())
+    pairs = table_of(parts, "accuracy_few", "accuracy_all", ground.delta, does_as_well)
+    what = f"{aligner.replace('_', ' ')}: accuracy with {FEW} pairs less that with all {most}"
+    sentence = f"{what}: {found}{alone(pairs)}; {in_words(low)}"
+    numbers = found.numbers | {"few": FEW, "all": most} | low
+    return Finding(ruling.verdict, sentence, numbers, table, ruling.p)
+
+
+_RULE = (
+    f"Accuracy on test with a map fitted on {FEW} pairs (mean of {DRAWS} draws) less that with all of "
+    "them, at the layer, formula and strength that the study chose. Supported where it is shown to lose "
+    "less than δ; not supported where it is not and the interval lies below 0."
+)
+
+CLAIMS_OF_FEW_PAIRS = (
+    Claim(
+        "few_pairs",
+        "A few hundred pairs suffice, with regularisation.",
+        _RULE,
+        "INCLINE fits on 500 pairs, arXiv:2410.12462; here by ridge",
+        partial(_judge_few_pairs, aligner="ridge"),
+    ),
+    Claim(
+        "few_pairs_plain",
+        "A few hundred pairs suffice, without regularisation.",
+        _RULE,
+        "INCLINE fits on 500 pairs by least squares, arXiv:2410.12462",
+        partial(_judge_few_pairs, aligner="least_squares"),
+    ),
+)
+
+
+CLAIMS = (*CLAIMS_OF_ONE_MATRIX, *CLAIMS_OF_FEW_PAIRS)

@@ -1,0 +1,145 @@
+"""What is generated with: nothing patched, what a study froze, and recipes, whose branch dev texts choose."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from workbench.align import CONTROLS
+from workbench.analyses.generate.judge import Judge
+from workbench.core.errors import InputError, NotApplicable
+from workbench.core.store import read_json
+from workbench.methods.recipes import Ingredients, Recipe, turned
+from workbench.select import thaw
+from workbench.study import Study
+from workbench.study.estimators import headline_of
+from workbench.sweeps import CLEAN, Branch
+
+RANDOM = "random"
+"""The control of a recipe: steps as long, in random directions."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """One way to generate."""
+
+    method: str
+    kind: str
+    """`clean`, `study` or `recipe`."""
+    prompted: str
+    """The language of the prompts."""
+    branch: Branch | None = None
+    """None: nothing is patched, of a recipe because nothing was better on dev."""
+    control: bool = False
+    of: str | None = None
+    """Of a control: the method that it stands beside."""
+    dev_score: float | None = None
+    """What chose it."""
+
+    @property
+    def chosen(self) -> str:
+        """The branch in words."""
+        return "nothing" if self.branch is None else str(self.branch).split(" ", 1)[1]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A method that had nothing to work on, and why."""
+
+    method: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a branch's texts on dev are worth."""
+
+    language_control: float
+    """The share in the target language."""
+    repetition: float
+    score: float
+    """The harmonic mean of control and 1 − repetition."""
+
+    def to_json(self) -> dict[str, float | None]:
+        """As JSON values; texts too short to repeat themselves have no repetition."""
+        return {name: None if value != value else value for name, value in vars(self).items()}
+
+
+def clean_variants(study: Study) -> list[Variant]:
+    """Unpatched in the source language, and in the target's: what it would look like there."""
+    return [Variant(CLEAN, "clean", study.source), Variant(CLEAN, "clean", study.target)]
+
+
+def frozen_variants(study: Study) -> list[Variant]:
+    """The headline's choice as the study froze it on dev, and those of its controls."""
+    path = study.folder / "choices.json"
+    if not path.is_file():
+        raise NotApplicable(f"{study.folder} holds no choices: workbench diagnose makes them")
+    choices, states = thaw(path), study.alignment.capture()
+    if read_json(path)["about"].get("states") != states.digest:
+        raise InputError(f"{path} was made from other states than the study's now: run the study again")
+    headline = headline_of(choices, study.settings)
+    wanted = [headline, *(name for name in choices if name in CONTROLS)]
+    there = [name for name in wanted if choices[name].layer is not None]
+    if not there:
+        raise NotApplicable("neither for the headline nor for its controls did dev prefer any patch")
+    maps = study.alignment.fit(states)
+    return [
+        Variant(
+            name,
+            "study",
+            study.source,
+            study.branch(maps, choices[name]),
+            control=name != headline,
+            of=None if name == headline else headline,
+        )
+        for name in there
+    ]
+
+
+def recipe_branches(given: Ingredients, recipe: Recipe) -> Iterator[tuple[str, list[Branch]]]:
+    """All branches of a recipe under its name, then of its control, whose steps go in random directions."""
+    if recipe.grow is not None:
+        raise NotApplicable("its branches grow by its gain on a task: texts cannot choose them")
+    seed = given.seed
+    found = [replace(branch, aligner=recipe.name, seed=seed) for branch in recipe.branches(given)]
+    yield recipe.name, found
+    name = f"{recipe.name}~{RANDOM}"
+    yield name, [turned(replace(branch, aligner=name), seed) for branch in found]
+
+
+def score(rows: pd.DataFrame, judge: Judge) -> Score:
+    """What texts are worth: language control and 1 − repetition, neither of which makes up for the other.
+
+    A text too short to repeat itself has no say in repetition; where all are, the score is 0.
+    """
+    judged = judge.columns(rows)
+    control = float((judged.language == judge.target).mean())
+    repeated = float(judged.repetition.mean())
+    fresh = 0.0 if pd.isna(repeated) else 1 - repeated
+    return Score(control, repeated, harmonic(control, fresh))
+
+
+def harmonic(a: float, b: float) -> float:
+    """2 a b / (a + b), 0 where either is 0.
+
+    >>> harmonic(1.0, 0.5)
+    0.6666666666666666
+    """
+    return 2 * a * b / (a + b) if a > 0 and b > 0 else 0.0
+
+
+def best(branches: Sequence[Branch], scores: Sequence[Score], clean: Score) -> int | None:
+    """The branch with the best score, of equals the weakest, then the lowest; None if clean is as good."""
+    order = sorted(
+        range(len(branches)),
+        key=lambda i: (
+            -round(scores[i].score, 12),
+            abs(branches[i].strength),
+            branches[i].parts[0][0].layer,
+            i,
+        ),
+    )
+    if not order or round(scores[order[0]].score, 12) <= round(clean.score, 12):
+        return None
+    return order[0]

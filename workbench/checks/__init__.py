@@ -1,0 +1,9 @@
+"""The doctor: finds what silently ruins parallel data, with rows and a suggested repair."""
+
+from workbench.checks.base import Sentences
+from workbench.checks.checking import check
+from workbench.checks.fields import check_fields, is_benchmark
+from workbench.checks.overlap import overlap
+from workbench.checks.report import Finding, Report
+
+__all__ = ["Finding", "Report", "Sentences", "check", "check_fields", "is_benchmark", "overlap"]

@@ -1,0 +1,240 @@
+"""Labels and fields of one benchmark that differ between its languages, item by item."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from workbench.checks.report import Finding, Report, spans
+from workbench.core.errors import InputError, TextError, quoted
+from workbench.core.languages import canonical, is_language
+from workbench.core.reading import (
+    copa_items,
+    json_lines,
+    language_of,
+    parse_json,
+    plain_name,
+    read_cells,
+    read_lines,
+)
+
+_KEYS = ("idx", "id", "qid", "pairID", "guid")
+_OF_ONE_LANGUAGE = ("changed", "language", "lang")
+"""Fields that say something of one translation, and may differ: XCOPA's note of adapted items."""
+_FEW = 8
+
+
+@dataclass(frozen=True)
+class Items:
+    """A benchmark in one language: for each field, the value of each item."""
+
+    language: str
+    path: str
+    ids: tuple[int | str, ...]
+    fields: dict[str, tuple[str, ...]]
+    lines: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def check_fields(files: Iterable[str | Path | Items], reference: str | None = "en") -> Report:
+    """Compare fields that should be the same in every language: labels, answers, kinds of question.
+
+    The reference is that language where a file has it (an English COPA will do for XCOPA), else what
+    most languages say. Sentences are left alone: only numbers and fields of few values are compared.
+    """
+    sides = [file if isinstance(file, Items) else read_items(file) for file in files]
+    codes = [side.language for side in sides]
+    if len(sides) < 2 or len(set(codes)) < len(codes):
+        raise InputError(
+            f"fields are compared between two or more languages, one file each; {', '.join(codes)} given"
+        )
+    leader = next((side for side in sides if reference and side.language == canonical(reference)), None)
+    if leader is not None:
+        others = [side for side in sides if side is not leader]
+        sides = [_renumbered(leader, others), *others]
+    found: list[Finding] = []
+    for field in dict.fromkeys(name for side in sides for name in side.fields):
+        having = [side for side in sides if field in side.fields]
+        if len(having) > 1 and field not in _OF_ONE_LANGUAGE and _comparable(having, field):
+            judge = leader.language if leader is not None and field in leader.fields else None
+            found += _compared(having, field, judge)
+    ids = dict.fromkeys(name for side in sides if side.language != reference for name in side.ids)
+    for side in sides:
+        held = set(side.ids)
+        if leader is None and (lost := [name for name in ids if name not in held]):
+            message = f"{len(lost)} items that other languages have are not in {side.path}, such as {lost[0]}"
+            found.append(Finding("fields", "alarm", (side.language,), (), message, "fetch the file again"))
+    return Report(" + ".join(side.path for side in sides), len(ids), []).with_(found)
+
+
+def is_benchmark(path: Path) -> bool:
+    """Whether a file holds one language's items of a benchmark: COPA's XML, or a table without languages."""
+    name = plain_name(path).lower()
+    if name.endswith(".xml"):
+        return True
+    if not path.is_file() or not name.endswith((".jsonl", ".ndjson", ".tsv")) or _language(path) is None:
+        return False
+    first = next(iter(read_lines(path)), "")
+    if name.endswith(".tsv"):
+        cells = first.split("\t")
+        return len(cells) > 1 and not any(map(language_of, cells)) and not _is_verse(cells[0])
+    try:
+        record = parse_json(first, path, 1)
+    except TextError:
+        return False
+    keys = record if isinstance(record, dict) else {}
+    return "translation" not in keys and sum(language_of(key) is not None for key in keys) < 2
+
+
+def read_items(path: str | Path) -> Items:
+    """Read JSON lines, a table without header (`item ⇥ answer`, as MGSM) or COPA's XML."""
+    path = Path(path)
+    name = plain_name(path).lower()
+    if name.endswith(".xml"):
+        return _read_copa(path)
+    language = _language(path)
+    if language is None:
+        raise InputError(f"{path}: its name tells no language: call it such as val.sw.jsonl")
+    if name.endswith(".tsv"):
+        rows = [(number, cells) for number, cells in read_cells(path) if cells != [""]]
+        width = max((len(cells) for _, cells in rows), default=0)
+        records = [
+            (number, {f"column {i + 1}": cells[i] if i < len(cells) else "" for i in range(width)})
+            for number, cells in rows
+        ]
+    else:
+        records = list(json_lines(path))
+    return _items(language, path, records)
+
+
+def _items(language: str, path: Path, records: Sequence[tuple[int, dict]]) -> Items:
+    names = dict.fromkeys(name for _, record in records for name in record)
+    key = next((name for name in _KEYS if name in names), None)
+    ids = tuple(i if key is None else record.get(key, "") for i, (_, record) in enumerate(records))
+    for i, (line, _) in zip(ids, records, strict=True):
+        if not isinstance(i, int | str):
+            raise TextError(f"{key!r} is {quoted(i)}, not a text or a number: mend the item", path, line)
+    if len(set(ids)) < len(ids):
+        twice = Counter(ids).most_common(1)[0][0]
+        raise TextError(f"item {quoted(twice)} is there twice: keep one", path)
+    fields = {
+        name: tuple(_spelled(record.get(name)) for _, record in records) for name in names if name != key
+    }
+    return Items(language, str(path), ids, fields, tuple(number for number, _ in records))
+
+
+def _read_copa(path: Path) -> Items:
+    records = []
+    for line, item in copa_items(path):
+        numbers = {name: item.get(name, "0") for name in ("id", "most-plausible-alternative")}
+        for name, value in numbers.items():
+            if not re.fullmatch(r"\d{1,9}", value, re.ASCII):
+                raise TextError(f"{name!r} is {quoted(value)}, not a number: mend the item", path, line)
+        index, right = map(int, numbers.values())
+        record = {"idx": index, "question": item.get("asks-for", ""), "label": right - 1}
+        records.append((line, record))
+    return _items(_language(path) or "en", path, records)
+
+
+def _renumbered(leader: Items, others: Sequence[Items]) -> Items:
+    """The reference under the numbers of the others: XCOPA's item 0 is COPA's 401.
+
+    Where the numbers are others, the offset at which labels agree best is taken.
+    """
+    wanted = set(others[0].ids)
+    if wanted <= set(leader.ids) and len(leader) == len(wanted):
+        return leader
+    if not wanted or not all(isinstance(i, int) for side in (leader, *others) for i in side.ids):
+        return leader
+    shared = [name for name in leader.fields if any(name in other.fields for other in others)]
+    at = {i: row for row, i in enumerate(leader.ids)}
+    best, agreed = 0, -1.0
+    for offset in sorted({int(i) - min(map(int, wanted)) for i in leader.ids}):
+        total = [
+            value == leader.fields[name][at[int(i) + offset]]
+            for other in others
+            for name in shared
+            if name in other.fields
+            for i, value in zip(other.ids, other.fields[name], strict=True)
+            if int(i) + offset in at
+        ]
+        share = sum(total) / max(len(wanted) * len(others) * len(shared), 1)
+        if share > agreed:
+            best, agreed = offset, share
+    return replace(leader, ids=tuple(int(i) - best for i in leader.ids))
+
+
+def _comparable(sides: Sequence[Items], field: str) -> bool:
+    """Whether a field is a label and not a text: few values, or numbers."""
+    for side in sides:
+        values = set(side.fields[field])
+        if len(values) > min(_FEW, max(2, len(side) // 2)) and not all(map(_is_number, values)):
+            return False
+    return True
+
+
+def _compared(sides: Sequence[Items], field: str, reference: str | None) -> Iterator[Finding]:
+    values = {side.language: dict(zip(side.ids, side.fields[field], strict=True)) for side in sides}
+    truth = values[reference] if reference else _majority(list(values.values()))
+    judge = reference or "most languages"
+    for side in sides:
+        mine = values[side.language]
+        wrong = [
+            row
+            for row, i in enumerate(side.ids)
+            if i in truth and truth[i] is not None and mine[i] != truth[i] and side.language != reference
+        ]
+        if not wrong:
+            continue
+        both = Counter((mine[side.ids[row]], truth[side.ids[row]]) for row in wrong).most_common(1)[0]
+        (said, right), times = both
+        found = spans(wrong)
+        yield Finding(
+            "fields",
+            "alarm",
+            (side.language,),
+            found,
+            f"{field} differs from {judge} in {len(wrong)} of {len(side)} items: "
+            f"{said!r} for {right!r} {times} times",
+            f"take {field} from {reference or 'a language that agrees with most'}",
+            places=tuple(f"{side.path}:{side.lines[first]}" for first, _ in found[:4]),
+        )
+    undecided = [i for i, value in truth.items() if value is None]
+    if undecided:
+        message = f"{field} differs in {len(undecided)} items, with no majority, such as item {undecided[0]}"
+        repair = "compare with the original benchmark (give its file, too)"
+        codes = tuple(side.language for side in sides)
+        rows = [row for row, i in enumerate(sides[0].ids) if truth.get(i, "") is None]
+        yield Finding("fields", "alarm", codes, spans(rows), message, repair)
+
+
+def _majority(values: Sequence[dict[int | str, str]]) -> dict[int | str, str | None]:
+    """What more than half of the languages say of each item; None where no value has so many."""
+    out: dict[int | str, str | None] = {}
+    for i in dict.fromkeys(i for side in values for i in side):
+        said = Counter(side[i] for side in values if i in side)
+        value, votes = said.most_common(1)[0]
+        out[i] = value if 2 * votes > said.total() else None
+    return out
+
+
+def _language(path: Path) -> str | None:
+    stem = plain_name(path).rpartition(".")[0]
+    parts = [part for part in re.split(r"[._]", stem) for part in (part, *part.split("-"))]
+    return next((canonical(part) for part in reversed(parts) if is_language(part)), None)
+
+
+def _is_verse(cell: str) -> bool:
+    return re.fullmatch(r"[0-9A-Z]{3} \d+:\d+[a-z]?", cell) is not None
+
+
+def _is_number(value: str) -> bool:
+    return bool(re.fullmatch(r"[-+]?[\d.,\s]+%?", value)) and any(map(str.isdecimal, value))
+
+
+def _spelled(value: object) -> str:
+    return value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,51 @@
+"""What comes with the project, by name: beside the package in a clone, inside it when installed."""
+
+from pathlib import Path
+
+from workbench.core.errors import InputError
+
+MODELS = {"organism": "organism"}
+"""Models that can be loaded by name."""
+TEXTS = {"organism": "organism/parallel.tsv.gz", "starter": "starter/sentences.tsv"}
+"""Parallel text that can be read by name."""
+_STARTER = (
+    "the starter set is for first steps only, checked by nobody but its authors: no result on it is to be "
+    "published"
+)
+CAUTIONS = {
+    "starter/sentences.tsv": _STARTER,
+    "starter/choices.tsv": _STARTER,
+    "organism/parallel.tsv.gz": "the organism is made to have a gap: results on it say nothing about real "
+    "languages",
+}
+"""What has to be said wherever a result on it is shown."""
+
+_PACKAGE = Path(__file__).parents[1]
+_PLACES = (_PACKAGE / "_data", _PACKAGE.parent / "data")
+
+
+def bundled(part: str) -> Path:
+    """Where a file or folder that comes with the project lies."""
+    for place in _PLACES:
+        if (place / part).exists():
+            return place / part
+    places = " nor in ".join(map(str, _PLACES))
+    raise InputError(
+        f"{part}, which comes with the project, is neither in {places}: install or clone it anew"
+    )
+
+
+def resolved(name_or_path: str | Path, known: dict[str, str]) -> str:
+    """The path a known name stands for; anything else, and what exists under that name, as it is.
+
+    >>> resolved("gpt2", MODELS)
+    'gpt2'
+    """
+    name = str(name_or_path)
+    return str(bundled(known[name])) if name in known and not Path(name).exists() else name
+
+
+def cautions(sources: tuple[str, ...]) -> list[str]:
+    """What has to be said beside results on text from these files."""
+    files = {Path(source).as_posix() for source in sources}
+    return [text for part, text in CAUTIONS.items() if any(file.endswith(f"/{part}") for file in files)]

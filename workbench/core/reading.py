@@ -1,0 +1,210 @@
+"""What every reader of text files shares: opening them, splitting lines, naming languages and comparing."""
+
+import gzip
+import json
+import lzma
+import os
+import re
+import stat
+import unicodedata
+import xml.etree.ElementTree as ElementTree
+import zlib
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, cast
+
+from workbench.core.errors import InputError, TextError
+from workbench.core.languages import canonical, is_language
+
+MOST_COLUMNS = 10_000
+MOST_FILES = 100_000
+MOST_BYTES = 4 << 30
+"""Of a file that is read into memory."""
+PACKED_BYTES, PACKED_RATIO = 64 << 20, 200
+"""A packed file may unpack to more than so many bytes only if that is no more than so many times its size."""
+DEEPEST = 100
+"""Lists and objects in each other, in JSON."""
+
+_PACKED = (".gz", ".xz")
+_COLUMN_PREFIXES = ("sentence_", "text_", "translation.", "translation_")
+_DAMAGE = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, MemoryError)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def user_path(path: str | Path) -> Path:
+    """The path a user gave, ~ expanded; it need not exist, but the system must take it for a path."""
+    if str(path) == "":
+        raise InputError("the path is empty: name a file or a folder")
+    try:
+        expanded = Path(path).expanduser()
+        os.stat(expanded)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({_said(error)}): check the path") from error
+    return expanded
+
+
+def files_in(folder: Path, deep: bool = False) -> list[Path]:
+    """What is in a folder, or (`deep`) in all folders under it, sorted."""
+    try:
+        found = list(islice(folder.rglob("*") if deep else folder.iterdir(), MOST_FILES + 1))
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read ({_said(error)}): check the folder") from error
+    if len(found) > MOST_FILES:
+        raise InputError(f"{folder} holds more than {MOST_FILES} files: name the folder of the text or task")
+    return sorted(found)
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """Open a file, unpacking gz and xz on the way."""
+    try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for its other end
+            kind = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
+            raise TextError(f"cannot be read (it is {kind}): name a file", path)
+        if path.suffix == ".gz":
+            return cast(IO[bytes], gzip.open(path, "rb"))
+        return lzma.open(path, "rb") if path.suffix == ".xz" else open(path, "rb")
+    except (OSError, ValueError) as error:
+        raise TextError(f"cannot be read ({_said(error)})", path) from error
+
+
+def _said(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def plain_name(path: Path) -> str:
+    """Give the name of a file without the ending that says how it is packed."""
+    return path.name.removesuffix(path.suffix) if path.suffix in _PACKED else path.name
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read the lines of a UTF-8 file, without line ends or byte-order mark.
+
+    Only LF and CRLF end a line: corpora hold U+2028, U+0085 and form feeds inside sentences.
+    """
+    chunks, size = [], 0
+    for chunk in read_chunks(path):
+        size += len(chunk)
+        if size > MOST_BYTES:
+            raise TextError(f"holds more than {MOST_BYTES} bytes: cut it into parts", path)
+        chunks.append(chunk)
+    data = b"".join(chunks)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise TextError("is UTF-16: save it as UTF-8", path, 1)
+    try:
+        text = data.removeprefix(b"\xef\xbb\xbf").decode()
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        byte = error.object[error.start]
+        raise TextError(f"byte 0x{byte:02x} is not UTF-8: save the file as UTF-8", path, line) from error
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """Read the bytes of a file, unpacked, a piece at a time."""
+    with open_bytes(path) as file:
+        try:
+            limit = max(PACKED_BYTES, PACKED_RATIO * os.stat(path).st_size)
+            size = 0
+            while chunk := file.read(1 << 18):
+                size += len(chunk)
+                if path.suffix in _PACKED and size > limit:
+                    raise TextError(f"unpacks to more than {limit} bytes: unpack it by hand", path)
+                yield chunk
+        except (*_DAMAGE, OSError) as error:
+            raise TextError(f"is damaged ({_said(error)}): fetch it again", path) from error
+
+
+def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Read tab-separated cells: those of each line, with its number."""
+    for number, line in enumerate(read_lines(path), 1):
+        yield number, check_width(line.split("\t"), path, number)
+
+
+def check_width(cells: list[str], path: Path, line: int) -> list[str]:
+    """The cells of a row, if they are not too many for a table."""
+    if len(cells) > MOST_COLUMNS:
+        raise TextError(f"has {len(cells)} cells; a table has at most {MOST_COLUMNS} columns", path, line)
+    return cells
+
+
+def parse_json(text: str, path: Path, line: int | None = None, mend: str = "fetch the file again") -> Any:
+    """The value of a JSON text that stands on a line of a file, or is the file.
+
+    Refused are values in which other steps would fail: halves of characters and very deep lists.
+    """
+    try:
+        value = json.loads(text)
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise TextError(f"is not JSON ({error}): {mend}", path, line or error.lineno) from error
+    except UnicodeEncodeError as error:
+        raise TextError("holds half a character (a lone surrogate): mend it", path, line) from error
+    except RecursionError as error:
+        raise TextError(f"holds lists or objects more than {DEEPEST} deep: {mend}", path, line) from error
+    except ValueError as error:
+        raise TextError(f"holds a number of thousands of digits: {mend}", path, line) from error
+    if text.count("[") + text.count("{") > DEEPEST and _depth(value) > DEEPEST:
+        raise TextError(f"holds lists or objects more than {DEEPEST} deep: {mend}", path, line)
+    return value
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [one for one in level if isinstance(one, list | dict)]:
+        depth += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return depth
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read JSON lines: each object with the number of its line; blank lines hold none."""
+    for number, line in enumerate(read_lines(path), 1):
+        if line.strip():
+            record = parse_json(line, path, number, "write one object a line")
+            if not isinstance(record, dict):
+                raise TextError("is not a JSON object: write one object a line", path, number)
+            yield number, record
+
+
+def copa_items(path: Path) -> list[tuple[int, ElementTree.Element]]:
+    """Read COPA's XML: each item with the number of its line. Entities of its own are not expanded."""
+    text = "\n".join(read_lines(path))
+    if "<!ENTITY" in text:  # one could stand for gigabytes
+        raise TextError("declares an entity, which is not read: it is not COPA", path)
+    try:
+        found = list(ElementTree.fromstring(text).iter("item"))
+    except ElementTree.ParseError as error:
+        raise TextError(f"is not XML ({error}): fetch it again", path, error.position[0]) from error
+    lines = [number for number, line in enumerate(text.split("\n"), 1) if "<item" in line]
+    if not found or len(lines) != len(found):
+        raise TextError("is not COPA: its items are <item id= asks-for= most-plausible-alternative=>", path)
+    return list(zip(lines, found, strict=True))
+
+
+def canonical_in(path: Path, code: str, line: int | None = None) -> str:
+    """`canonical`, with the file named where the code is unknown."""
+    try:
+        return canonical(code)
+    except InputError as error:
+        raise TextError(f"{error}; or choose the languages with languages=[…]", path, line) from error
+
+
+def language_of(column: str) -> str | None:
+    """Name the language a column holds, judged by its name: `sw`, `swh_Latn`, `sentence_swh_Latn`."""
+    name = column.strip()
+    for prefix in _COLUMN_PREFIXES:
+        name = name.removeprefix(prefix)
+    return canonical(name) if is_language(name) else None
+
+
+def normalised(sentence: str) -> str:
+    """Bring a sentence to the form compared when looking for duplicates: NFKC, case folded, single spaces."""
+    folded = unicodedata.normalize("NFKC", sentence).casefold()
+    # Folding can undo composition (ΐ), and NFKC can bring new capitals (℡): once more settles both.
+    return " ".join(unicodedata.normalize("NFKC", folded).casefold().split())

@@ -1,0 +1,102 @@
+"""What a study compares, and how: one set of defaults for the command line, notebooks and Python.
+
+The options of `workbench diagnose` are made from these fields and their texts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from workbench.core.errors import InputError, did_you_mean
+from workbench.core.types import CHOICES_BY, JOINT, POSITIONS, ComparedBy, Positions
+
+FITS = 5
+"""The fewest fits whose spread is reported, the map itself among them."""
+
+
+def option(default: Any, text: str) -> Any:
+    """A field with its default, and what the command line says of it."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything random follows from the seed."""
+
+    aligners: tuple[str, ...] = option(
+        ("ridge", "least_squares", "mean_shift", "identity", "shuffled_pairs", "random_equal_norm"),
+        "aligners and controls; a control that wraps an aligner wraps the headline, or else the first",
+    )
+    headline: str | None = option(
+        None, "the aligner that the study is about (default: the one that dev prefers)"
+    )
+    interventions: tuple[str, ...] = option(("replace", "add_mapped"), "formulas that put a mapped state in")
+    strengths: tuple[float, ...] = option(
+        (0.25, 0.5, 0.75, 1.0), "values of α; a formula that has none is run once"
+    )
+    choices_by: ComparedBy = option(
+        "plain",
+        "choices are compared by their log-likelihood: plain, per_token or per_character; or by the nearest "
+        "class prototype, made of the task's fit items in the target language",
+    )
+    joint: tuple[str, ...] = option((), "all layers at once as well: cascade, from_clean")
+    positions: Positions = option("last", "tokens that are patched: last (of the prompt), prompt or all")
+    held_out: float = option(0.2, "share of the parallel sentences on which fit and similarity are measured")
+    delta: float = option(0.02, "a change in accuracy that would not matter")
+    refits: int = option(5, "fits of the chosen map on other draws of the sentences, to see the spread")
+    batch_size: int = option(64, "items in a batch")
+    allow_naive: bool = option(False, "go on by the slow way where the fast one disagrees with it")
+    seed: int = option(0, "of splits and controls")
+
+    def __post_init__(self) -> None:
+        for what, named in (
+            ("an aligner", self.aligners),
+            ("an intervention", self.interventions),
+            ("a strength", self.strengths),
+        ):
+            if not named:
+                raise InputError(f"a study needs {what} at least: none is given")
+            if len(set(named)) != len(named):
+                raise InputError(f"{what} is named twice: {', '.join(map(str, named))}")
+        _check(self.positions, POSITIONS, "positions")
+        for name in self.joint:
+            _check(name, JOINT, "way to patch layers jointly")
+        _check(self.choices_by, CHOICES_BY, "way to compare choices")
+        if self.headline is not None:
+            _check(self.headline, self.aligners, "headline")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        if not 0 < self.held_out < 1:
+            raise InputError(f"the share held out lies between 0 and 1; {self.held_out} given")
+        if self.refits and self.refits < FITS - 1:
+            raise InputError(
+                f"the spread over {self.refits} refits says little: give {FITS - 1}, or 0 for none"
+            )
+        if not self.delta > 0:
+            raise InputError(f"δ, the change that would not matter, lies above 0; {self.delta:g} given")
+        if self.batch_size < 1 or self.seed < 0:
+            raise InputError(
+                f"a batch holds one item at least and a seed is not negative; {self.batch_size} and "
+                f"{self.seed} given"
+            )
+        if not all(abs(strength) < float("inf") for strength in self.strengths):
+            raise InputError(f"strengths are finite numbers; {self.strengths} given")
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON values."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """The settings that `to_json` gave."""
+        try:
+            given: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+            return cls(**given)
+        except TypeError as error:
+            raise InputError(f"these are no settings of a study: {error}") from error
+
+
+def _check(name: str, known: Sequence[str], what: str) -> None:
+    if name not in known:
+        raise InputError(f"unknown {what} {name!r}: {did_you_mean(name, known)}")

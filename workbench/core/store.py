@@ -1,0 +1,103 @@
+"""Files that are either whole or absent: atomic writes, digests of content, damage noticed.
+
+Tensors are safetensors, everything else is JSON; nothing is ever unpickled.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from workbench.core.errors import StoreError
+
+_CHUNK = 1 << 22
+
+
+def digest_bytes(chunks: Iterable[bytes | memoryview]) -> str:
+    """SHA-256 of the chunks joined, as 64 hex digits."""
+    h = hashlib.sha256()
+    for chunk in chunks:
+        h.update(chunk)
+    return h.hexdigest()
+
+
+def digest_json(value: Any) -> str:
+    """SHA-256 of a JSON value, independent of the order of its keys."""
+    return digest_bytes([canonical_json(value).encode(errors="surrogatepass")])
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return digest_bytes(iter(lambda: file.read(_CHUNK), b""))
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that it is whole under its name or not there at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except (OSError, ValueError) as error:  # a name may hold what no file system takes
+        with contextlib.suppress(OSError, ValueError):
+            part.unlink()
+        raise StoreError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes."""
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON for people and machines."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> str:
+    """Write a JSON object with the digest of its content, atomically; returns the digest.
+
+    The digest is stored under the key `digest`, and `read_json` checks it.
+    """
+    assert "digest" not in value, "the key is that of the file's own digest"
+    content = json.loads(json_bytes(value))  # as it is read: keys are strings, tuples are lists
+    digest = digest_json(content)
+    write_bytes(path, json_bytes(content | {"digest": digest}))
+    return digest
+
+
+def read_json(
+    path: Path, digest: Literal["required", "optional", "unchecked"] = "required"
+) -> dict[str, Any]:
+    """Read what `write_json` wrote, without its digest; a damaged file is a `StoreError` that names it.
+
+    With `digest="optional"` a file without a digest is read, too: one of version 0.1, or of another program.
+    With "unchecked" nothing is checked or removed: the key has another meaning there.
+    """
+    data = read_bytes(path)
+    try:
+        value = json.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{path} is damaged (not JSON): delete it and run again") from error
+    if not isinstance(value, dict):
+        raise StoreError(f"{path} is damaged (not a JSON object): delete it and run again")
+    if digest == "unchecked" or (digest == "optional" and "digest" not in value):
+        return value
+    if value.pop("digest", None) != digest_json(value):
+        raise StoreError(f"{path} is damaged (its digest is wrong): delete it and run again")
+    return value

@@ -1,0 +1,101 @@
+"""The vocabulary of axes, and the one name for a place in a model.
+
+Axes, used in every shape in this package:
+
+    layer    a block of the model, 0 … n_layers − 1 (of one component)
+    sent     a sentence, in the order of the text it came from
+    batch    a sentence inside one forward pass
+    pos      a token position
+    d_model  the width of the residual stream (`width` where a component has its own)
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from workbench.core.errors import SiteError, did_you_mean
+
+Component = Literal["embed", "resid_pre", "resid_post", "attn_out", "mlp_out", "mlp_act", "head_out"]
+"""What is read at a site:
+
+    embed       the token embedding alone, before positions are added (it has no layer)
+    resid_pre   the residual stream entering a block
+    resid_post  the residual stream leaving a block
+    attn_out    what attention adds to the stream (after its own norm, where there is one)
+    mlp_out     what the feed-forward part adds to the stream (after its own norm)
+    mlp_act     feed-forward activations, just before they are projected down
+    head_out    attention heads' outputs side by side, just before they are projected out
+"""
+
+COMPONENTS: tuple[str, ...] = get_args(Component)
+
+Positions = Literal["last", "prompt", "all"]
+"""Which tokens are changed:
+
+    last    each row's last prompt token
+    prompt  all tokens of the prompt
+    all     these and all that follow: the choices that are scored, the tokens that are generated
+"""
+
+POSITIONS: tuple[str, ...] = get_args(Positions)
+
+JOINT = ("cascade", "from_clean")
+"""How several layers are patched at once: each patch sees those below it, or all see an unpatched run."""
+
+Normalisation = Literal["plain", "per_token", "per_character"]
+ComparedBy = Literal[Normalisation, "prototype"]
+"""What choices are compared by: log-likelihood, or how near the prompt's state is to each class."""
+
+CHOICES_BY: tuple[str, ...] = get_args(ComparedBy)
+
+
+@dataclass(frozen=True, order=True)
+class Site:
+    """A place in a model: a component of a layer.
+
+    >>> Site.parse("resid_post.3")
+    Site(layer=3, component='resid_post')
+    >>> str(Site(0, "embed"))
+    'embed'
+    """
+
+    layer: int
+    component: Component = "resid_post"
+
+    def __post_init__(self) -> None:
+        if self.component not in COMPONENTS:
+            hint = did_you_mean(str(self.component), COMPONENTS)
+            raise SiteError(f"unknown component {self.component!r}: {hint}")
+        if self.layer < 0 or (self.component == "embed" and self.layer != 0):
+            raise SiteError(f"no layer {self.layer} of {self.component}: layers count from 0")
+
+    def __str__(self) -> str:
+        return "embed" if self.component == "embed" else f"{self.component}.{self.layer}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Site":
+        """Read `component.layer` (or `embed`)."""
+        component, _, layer = text.partition(".")
+        if component != "embed" and not layer.isdigit():
+            raise SiteError(f"not a site: {text!r}; write component.layer, such as resid_post.3")
+        return cls(int(layer or 0), component)  # type: ignore[arg-type]
+
+
+def expand_sites(sites: "str | Site | Iterable[str | Site]", n_layers: int) -> tuple[Site, ...]:
+    """All the sites meant, in order: a bare component name means every layer of it.
+
+    >>> [str(site) for site in expand_sites(["embed", "resid_post"], 2)]
+    ['embed', 'resid_post.0', 'resid_post.1']
+    """
+    chosen: list[Site] = []
+    for site in [sites] if isinstance(sites, str | Site) else sites:
+        if isinstance(site, str) and site in COMPONENTS and site != "embed":
+            chosen += [Site(layer, site) for layer in range(n_layers)]  # type: ignore[arg-type]
+        elif isinstance(site, str) and "." not in site and site != "embed":
+            raise SiteError(f"unknown component {site!r}: {did_you_mean(site, COMPONENTS)}")
+        else:
+            chosen.append(Site.parse(site) if isinstance(site, str) else site)
+    for site in chosen:
+        if site.layer >= n_layers:
+            raise SiteError(f"no site {site}: the model has layers 0 … {n_layers - 1}")
+    return tuple(dict.fromkeys(chosen))

@@ -1,0 +1,236 @@
+"""Where the states of one language or two lie: norms, means, spread, planes, probes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from workbench.align.solvers import centered, row_mean
+from workbench.core.errors import InputError
+from workbench.measures.cka import Rows, scaled
+from workbench.measures.neighbours import unit
+
+# The shape of a cloud of states, and how far two languages' clouds lie apart. Rows need not be matched.
+
+
+def mean_distance(X: Rows, Y: Float[Tensor, "sent_other d"]) -> float:
+    """‖x̄ − ȳ‖, in the units of the states."""
+    _check_two("mean_distance", X, Y, at_least=1)
+    return float((row_mean(X.double()) - row_mean(Y.double())).norm())
+
+
+def mean_share(X: Rows, Y: Float[Tensor, "sent_other d"]) -> float:
+    """n_x n_y/n² ‖x̄ − ȳ‖² / tr Cov of both languages' rows together: the part that lies between the means.
+
+    0: the languages are centred alike; 1: nothing but the language tells two states apart (the η² of an
+    analysis of variance; Libovický et al. 2020 call for taking these means out).
+    """
+    _check_two("mean_share", X, Y, at_least=2)
+    X, Y = X.double(), Y.double()
+    scale = torch.maximum(X.abs().max(), Y.abs().max()).clamp(min=torch.finfo(torch.float64).tiny)
+    X, Y = X / scale, Y / scale
+    n = len(X) + len(Y)
+    between = len(X) * len(Y) / n * (row_mean(X) - row_mean(Y)).square().sum()
+    within = centered(X).square().sum() + centered(Y).square().sum()
+    if between + within == 0:
+        raise InputError("mean_share is not defined where all rows of both languages are equal")
+    return float(between / (between + within))
+
+
+def effective_rank(X: Rows) -> float:
+    """exp(−Σ p_k ln p_k), p_k = σ_k / Σ σ, σ the singular values of X − x̄ (Roy & Vetterli 2007).
+
+    Between 1 (all states on a line) and min(n − 1, d): how many directions the states really use.
+    """
+    _check("effective_rank", X, at_least=2)
+    X = scaled(X)
+    squares = torch.linalg.eigvalsh(X @ X.mT if len(X) <= X.shape[1] else X.mT @ X)
+    rounding = max(X.shape) * torch.finfo(X.dtype).eps * squares.max()
+    if squares.max() == 0:
+        raise InputError("effective_rank is not defined where all rows are equal")
+    sigma = torch.where(squares > rounding, squares, 0.0).sqrt()
+    return float(torch.special.entr(sigma / sigma.sum()).sum().exp())
+
+
+def anisotropy(X: Rows) -> float:
+    """Mean of cos(x_i, x_j) over all i ≠ j = (‖Σ u_i‖² − n) / n(n−1), u = x/‖x‖ (Ethayarajh 2019).
+
+    About 0: states point everywhere; near 1: all in one direction, and any two sentences look alike by
+    cosine. Exact, where the paper draws pairs at random.
+    """
+    _check("anisotropy", X, at_least=2)
+    n = len(X)
+    return float((unit(X, "anisotropy").sum(0).square().sum() - n) / (n * (n - 1)))
+
+
+@dataclass(frozen=True)
+class NormProfile:
+    """Lengths of the states: their mean, spread and quantiles, and how far one dimension makes them."""
+
+    mean: float
+    sd: float
+    low: float
+    """The 5 % quantile; `high` is the 95 % one."""
+    median: float
+    high: float
+    top_dimension: int
+    top_share: float
+    """The share of Σ x² that lies in `top_dimension`: near 1, one dimension decides cosines and distances."""
+
+
+def norm_profile(X: Rows) -> NormProfile:
+    """Mean, sd and quantiles of ‖x_i‖, and max_k Σ_i x_ik² / Σ_i ‖x_i‖² (Sun et al. 2024)."""
+    _check("norm_profile", X, at_least=2)
+    X = X.double()
+    norms = X.norm(dim=1)
+    if not norms.any():
+        raise InputError("norm_profile is not defined where all rows are zero")
+    low, median, high = torch.quantile(norms, norms.new_tensor([0.05, 0.5, 0.95])).tolist()
+    shares = X.square().sum(0) / norms.square().sum()
+    top = int(shares.argmax())
+    return NormProfile(float(norms.mean()), float(norms.std()), low, median, high, top, float(shares[top]))
+
+
+def median_norm(X: Rows) -> float:
+    """Median of ‖x_i‖."""
+    return norm_profile(X).median
+
+
+def top_dimension_share(X: Rows) -> float:
+    """max_k Σ_i x_ik² / Σ_i ‖x_i‖²: how much of the states' length one dimension makes (Sun et al. 2024)."""
+    return norm_profile(X).top_share
+
+
+def _check(name: str, X: Tensor, at_least: int) -> None:
+    if X.ndim != 2:
+        raise InputError(f"{name} needs [sent d]; {tuple(X.shape)} given")
+    if len(X) < at_least:
+        raise InputError(f"{len(X)} sentences are too few for {name}: give at least {at_least}")
+    if not torch.isfinite(X).all():
+        raise InputError(f"{name} needs finite numbers: capture in float32")
+
+
+def _check_two(name: str, X: Tensor, Y: Tensor, at_least: int) -> None:
+    for value in (X, Y):
+        _check(name, value, at_least)
+    if X.shape[1] != Y.shape[1]:
+        raise InputError(f"{name} needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
+
+
+# Whether a linear probe can tell a state's language: what is left of the language in the states.
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Cross-validated accuracy, and what guessing would reach."""
+
+    accuracy: float
+    folds: tuple[float, ...]
+    chance: float
+
+
+def language_probe(
+    states: Mapping[str, Rows], folds: int = 5, groups: Tensor | np.ndarray | None = None, C: float = 1.0
+) -> Probe:
+    """Accuracy of logistic regression on standardised states, language from state, over held-out folds.
+
+    Rows of all languages are the same sentences. A sentence is in the same fold in every language
+    (GroupKFold), and so is a document when `groups` numbers the documents: else the probe could know the
+    sentence. C is the inverse strength of its L2 penalty, as in scikit-learn.
+    """
+    X, n = _stacked(states)
+    groups = np.arange(n) if groups is None else np.asarray(groups)
+    if len(groups) != n:
+        raise InputError(f"{len(groups)} groups for {n} sentences: give one for each")
+    if not 2 <= folds <= len(np.unique(groups)):
+        raise InputError(
+            f"{folds} folds of {len(np.unique(groups))} groups: give at least 2, at most one each"
+        )
+    scores = _scores(X, np.repeat(np.arange(len(states)), n), np.tile(groups, len(states)), folds, C)
+    return Probe(float(np.mean(scores)), tuple(map(float, scores)), 1 / len(states))
+
+
+def probe_accuracy(X: Rows, Y: Rows) -> float:
+    """Accuracy of `language_probe` for two languages: 1/2 is chance."""
+    return language_probe({"source": X, "target": Y}).accuracy
+
+
+def _stacked(states: Mapping[str, Rows]) -> tuple[Float[np.ndarray, "row d"], int]:
+    if len(states) < 2:
+        raise InputError("a language probe needs at least two languages")
+    shapes = {tuple(rows.shape) for rows in states.values()}
+    if len(shapes) > 1 or len(next(iter(shapes))) != 2:
+        raise InputError(f"a language probe needs [sent d] of the same sentences; {sorted(shapes)} given")
+    if not all(torch.isfinite(rows).all() for rows in states.values()):
+        raise InputError("a language probe needs finite numbers: capture in float32")
+    X = torch.cat([rows.double() for rows in states.values()])
+    X = X - X.mean(0)
+    largest = X.abs().max()
+    if largest == 0:
+        raise InputError("a language probe is not defined where all rows are equal")
+    return (X / largest).cpu().numpy(), len(next(iter(states.values())))
+
+
+def _scores(X: np.ndarray, labels: np.ndarray, groups: np.ndarray, folds: int, C: float) -> np.ndarray:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    # Deterministic: lbfgs draws nothing, and GroupKFold without shuffling deals groups out in turn.
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=2000))
+    return cross_val_score(model, X, labels, groups=groups, cv=GroupKFold(folds))
+
+
+# The plane in which two languages' states spread most: their first two principal components together.
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """A mean and two orthogonal directions; the second is zero where states lie on a line."""
+
+    mean: Float[Tensor, " d"]
+    axes: Float[Tensor, "two d"]
+    shares: tuple[float, float]
+    """The part of the fitted states' variance that lies along each."""
+
+    def project(self, X: Rows) -> Float[Tensor, "sent two"]:
+        """The places of states in the plane, those it was not fitted on too."""
+        if X.ndim != 2 or X.shape[1] != len(self.mean):
+            raise InputError(f"the plane is of states [sent {len(self.mean)}]; {tuple(X.shape)} given")
+        return (X.to(self.mean) - self.mean) @ self.axes.mT
+
+
+def joint_plane(X: Rows, Y: Float[Tensor, "sent_other d"]) -> Plane:
+    """First two principal components of both languages' rows together: V of the SVD of [X; Y] − mean.
+
+    Signs, which the components leave open, are such that Y's mean lies to the right of X's, and above.
+    """
+    for value in (X, Y):
+        if value.ndim != 2 or value.shape[1] != X.shape[-1]:
+            raise InputError(
+                f"joint_plane needs [sent d] of equal widths; {tuple(X.shape)} and {tuple(Y.shape)} given"
+            )
+        if len(value) < 2:
+            raise InputError(f"{len(value)} sentences are too few for joint_plane: give at least 2")
+        if not torch.isfinite(value).all():
+            raise InputError("joint_plane needs finite numbers: capture in float32")
+    both = torch.cat([X.double(), Y.double()])
+    mean = row_mean(both)
+    both = both - mean
+    _, sigma, axes = torch.linalg.svd(both, full_matrices=False)
+    rounding = max(both.shape) * torch.finfo(both.dtype).eps * max(float(sigma[0]), float(mean.norm()))
+    if sigma[0] <= rounding:
+        raise InputError("joint_plane is not defined where all rows of both languages are equal")
+    shares = sigma.square() / sigma.square().sum()
+    towards = axes @ (row_mean(Y.double()) - row_mean(X.double()))
+    largest = axes.gather(1, axes.abs().argmax(1, keepdim=True)).squeeze(1)
+    signs = torch.where(towards.abs() > rounding, towards, largest).sign()
+    kept = torch.where(sigma > rounding, signs, 0.0)[:2]
+    flat = len(kept) < 2 or not bool(kept[1])
+    two = both.new_zeros(2, both.shape[1])
+    two[: len(kept)] = axes[:2] * kept[:, None]
+    return Plane(mean, two, (float(shares[0]), 0.0 if flat else float(shares[1])))

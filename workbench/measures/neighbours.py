@@ -1,0 +1,206 @@
+"""Whether a sentence lies nearest to its translation: retrieval, CSLS, MEXA, mutual neighbours."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from workbench.core.errors import InputError
+from workbench.measures.base import check_rows, check_variation
+
+# Shared by what ranks sentences: cosines block by block, neighbourhoods, and where a translation stands.
+
+
+Rows = Float[Tensor, "sent d"]
+
+BLOCK = 1024
+"""Source rows that are compared at once: memory grows with the sentences, not with their square."""
+
+TIE = 1e-12
+"""Cosines closer than this are equal: float64 rounds within it, and float32 states do not."""
+
+SCORES = ("cosine", "csls")
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """For each query, how many of the pool score higher than its translation, and how many the same."""
+
+    above: Int[Tensor, " sent"]
+    level: Int[Tensor, " sent"]
+    """At least 1: the translation itself."""
+
+    @property
+    def alone(self) -> Bool[Tensor, " sent"]:
+        """Whether the translation, and nothing else, scores highest."""
+        return (self.above == 0) & (self.level == 1)
+
+    @property
+    def first(self) -> Float[Tensor, " sent"]:
+        """The chance that the translation comes first, where ties are broken by lot."""
+        return (self.above == 0).double() / self.level
+
+    @property
+    def reciprocal(self) -> Float[Tensor, " sent"]:
+        """(H_{a+l} − H_a) / l, H the harmonic numbers: the mean of 1/rank over the ranks a+1 … a+l."""
+        ranks = torch.arange(1, len(self.above) + 1, dtype=torch.float64, device=self.above.device)
+        harmonic = torch.cat([ranks.new_zeros(1), (1 / ranks).cumsum(0)])
+        return (harmonic[self.above + self.level] - harmonic[self.above]) / self.level
+
+
+def standings(X: Rows, Y: Rows, by: str = "cosine", k: int = 10) -> tuple[Standing, Standing]:
+    """Where y_i stands among Y for x_i, and x_i among X for y_i; all pairs once, a block at a time.
+
+    `csls` scores 2 cos(x_i, y_j) − r(x_i) − r(y_j), where r is a row's mean cosine to the k nearest of the
+    other language (Conneau et al. 2018): states that are near to everything are no longer everyone's nearest.
+    """
+    if by not in SCORES:
+        raise InputError(f"unknown score {by!r}: give one of {', '.join(SCORES)}")
+    X, Y = unit(X), unit(Y)
+    n = len(X)
+    r_x, r_y = neighbourhoods(X, Y, k) if by == "csls" else (X.new_zeros(n), X.new_zeros(n))
+    factor = 2 if by == "csls" else 1
+    own = factor * (X * Y).sum(1) - r_x - r_y
+    above, level = (torch.zeros(2, n, dtype=torch.long, device=X.device) for _ in range(2))
+    for start in range(0, n, BLOCK):
+        rows = slice(start, start + BLOCK)
+        score = factor * (X[rows] @ Y.mT) - r_x[rows, None] - r_y
+        above[0, rows], level[0, rows] = _count(score, own[rows, None], 1)
+        higher, same = _count(score, own[None, :], 0)
+        above[1] += higher
+        level[1] += same
+    return Standing(above[0], level[0]), Standing(above[1], level[1])
+
+
+def neighbourhoods(X: Rows, Y: Rows, k: int) -> tuple[Float[Tensor, " sent"], Float[Tensor, " sent"]]:
+    """r(x_i): mean cosine of x_i to the k rows of Y nearest to it, and r(y_j); all rows of unit length."""
+    if k < 1:
+        raise InputError(f"k, {k}, is a number of neighbours: give at least 1")
+    k = min(k, len(X))
+    of_x, of_y = [], X.new_empty(0, len(Y))
+    for start in range(0, len(X), BLOCK):
+        cosine = X[start : start + BLOCK] @ Y.mT
+        of_x.append(cosine.topk(k, dim=1).values.mean(1))
+        of_y = torch.cat([of_y, cosine])
+        of_y = of_y.topk(min(k, len(of_y)), dim=0).values
+    return torch.cat(of_x), of_y.mean(0)
+
+
+def _count(score: Tensor, own: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    above = (score > own + TIE).sum(dim)
+    return above, (score >= own - TIE).sum(dim) - above
+
+
+def unit(X: Rows, metric: str = "retrieval") -> Rows:
+    """x_i / ‖x_i‖ in float64; rows without a direction are refused."""
+    X = X.double()
+    # By the largest entry first: squares of float64 extremes stay in range.
+    largest = X.abs().amax(1, keepdim=True)
+    if (largest == 0).any():
+        rows = (largest == 0).flatten().nonzero().flatten()
+        raise InputError(
+            f"{metric} needs a direction for every row, but {len(rows)} are zero (first: "
+            f"{rows[:3].tolist()}): leave those sentences out"
+        )
+    X = X / largest
+    return X / X.norm(dim=1, keepdim=True)
+
+
+def check_pairs(metric: str, X: Tensor, Y: Tensor, at_least: int = 2) -> None:
+    """Refuse what `check_rows` does, and states of different widths, between which there is no cosine."""
+    check_rows(metric, X, Y, at_least)
+    if X.shape != Y.shape:
+        raise InputError(f"{metric} needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
+
+
+# Sentence retrieval: how often a sentence's nearest state in the other language is its translation.
+#
+# Cosines are taken of the states as they are, as is usual in the field. A few dimensions that are large in
+# every sentence then dominate them; `centered_retrieval` takes out what all sentences of a language share.
+
+
+def retrieval(X: Rows, Y: Rows) -> float:
+    """Mean over i of [cos(x_i, y_i) = max_j cos(x_i, y_j)] / (number of j that reach it): P@1, X → Y.
+
+    A tie is shared, so that rows which are all alike reach 1/n, which is chance.
+    """
+    return float(retrieval_scores(X, Y).mean())
+
+
+def retrieval_scores(X: Rows, Y: Rows) -> Float[Tensor, " sent"]:
+    """Whether each sentence's translation comes first: 1, 0, or 1 / (number tied)."""
+    check_pairs("retrieval", X, Y)
+    forward, _ = standings(X, Y)
+    return forward.first
+
+
+def centered_retrieval(X: Rows, Y: Rows) -> float:
+    """`retrieval` of (X − x̄, Y − ȳ): without what sets the languages apart as a whole."""
+    return float(centered_retrieval_scores(X, Y).mean())
+
+
+def centered_retrieval_scores(X: Rows, Y: Rows) -> Float[Tensor, " sent"]:
+    """`retrieval_scores` of (X − x̄, Y − ȳ)."""
+    check_pairs("retrieval", X, Y)
+    check_variation("retrieval", X, Y)
+    X, Y = X.double(), Y.double()
+    return retrieval_scores(X - X.mean(0), Y - Y.mean(0))
+
+
+# MEXA: how many sentences lie nearest to their own translation, seen from either side.
+
+
+def mexa(X: Rows, Y: Rows) -> float:
+    """Mean over i of [cos(x_i, y_i) > max over j ≠ i of cos(x_i, y_j) and of cos(x_j, y_i)].
+
+    Kargaran et al. 2024. Stricter than retrieval, which has one of the two maxima; a tie does not count.
+    """
+    return float(mexa_scores(X, Y).mean())
+
+
+def mexa_scores(X: Rows, Y: Rows) -> Float[Tensor, " sent"]:
+    """1 for each sentence that lies nearest to its translation from both sides, 0 for others."""
+    check_pairs("MEXA", X, Y)
+    forward, backward = standings(X, Y)
+    return (forward.alone & backward.alone).double()
+
+
+# Mutual nearest neighbours: whether the same sentences are each other's neighbours in both languages.
+
+
+def mutual_knn(X: Rows, Y: Rows, k: int = 10) -> float:
+    """Mean over i of |N_k(x_i) ∩ N_k(y_i)| / k: neighbours by cosine within each language (Huh et al. 2024).
+
+    k is at most a quarter of the sentences, so that chance, k/(n−1), stays low. Equal cosines share the
+    places that are left for them. The widths of X and Y may differ.
+    """
+    return float(mutual_knn_scores(X, Y, k).mean())
+
+
+def mutual_knn_scores(X: Rows, Y: Rows, k: int = 10) -> Float[Tensor, " sent"]:
+    """The share of its neighbours that each sentence has in both languages.
+
+    Neighbours share neighbours, so that these are no scores of single queries: resampled as such they gave
+    95 % intervals that held the truth in 83 % of trials.
+    """
+    if k < 1:
+        raise InputError(f"k, {k}, is a number of neighbours: give at least 1")
+    check_rows("mutual_knn", X, Y, at_least=4)
+    X, Y = unit(X, "mutual_knn"), unit(Y, "mutual_knn")
+    k = min(k, len(X) // 4)
+    blocks = range(0, len(X), BLOCK)
+    shared = [(_members(X, start, k) * _members(Y, start, k)).sum(1) for start in blocks]
+    return torch.cat(shared) / k
+
+
+def _members(X: Tensor, start: int, k: int) -> Tensor:
+    """How far each sentence is one of the k nearest of each row of the block: 1, 0, or its share in a tie."""
+    cosine = X[start : start + BLOCK] @ X.mT
+    rows = torch.arange(len(cosine), device=X.device)
+    cosine[rows, start + rows] = float("-inf")
+    last = cosine.topk(k, dim=1).values[:, -1:]
+    inside = cosine > last + TIE
+    level = (cosine >= last - TIE) & ~inside
+    left = k - inside.sum(1, keepdim=True)
+    return inside.double() + level * (left / level.sum(1, keepdim=True))

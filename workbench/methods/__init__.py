@@ -1,0 +1,1 @@
+"""Ways to close the gap: baselines, intervention recipes, and their comparison."""

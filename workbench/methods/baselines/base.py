@@ -1,0 +1,116 @@
+"""What a baseline is: another way of closing the gap than patching, as variants among which dev decides."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from workbench.core.errors import InputError, NotApplicable
+from workbench.core.languages import name_of
+from workbench.core.types import ComparedBy
+from workbench.models import LanguageModel
+from workbench.study import Study
+from workbench.tasks import AnswerTask, ChoiceTask
+
+AnyTask = ChoiceTask | AnswerTask
+
+TEMPLATES = (
+    "{prompt}",
+    "Question: {prompt}",
+    "{prompt}\n",
+    "Answer the following.\n\n{prompt}",
+    "Think of it in {target}. {prompt}",
+)
+"""Prompts to search among where the user gives none; `{target}` is the main language's English name."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a method needs besides the model, before the first test item is asked."""
+
+    parameters: int = 0
+    """Numbers that were fitted or trained, of what is used in the end."""
+    fit_tokens: int = 0
+    """Tokens run forward to fit or train it; choosing on dev is not counted."""
+    pairs: int = 0
+    """Parallel sentences."""
+    labels: int = 0
+    """Solved items."""
+    translations: int = 0
+    """Items translated from outside."""
+    item_tokens: float | None = None
+    """Tokens run forward for one test item, where it is not the item as it is asked."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """One way of asking: the task as it is put, and the model it is put to."""
+
+    name: str
+    task: AnyTask
+    model: LanguageModel | None = None
+    """Another than the study's own."""
+    cost: Cost = field(default_factory=Cost)
+    by: ComparedBy | None = None
+    """What choices are compared by, if not by what the study says."""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a task is put into words, for baselines that ask it otherwise.
+
+    For the organism, which reads nothing but its own languages, `organism_wording` has the words.
+    """
+
+    between: str = "\n\n"
+    """What stands between shots."""
+    templates: Sequence[str] = TEMPLATES
+    shots: Sequence[int] = (1, 2, 4)
+    seeds: int = 3
+    to_translate: Callable[[Any, str, str], str] = lambda item, source, target: (
+        f"{name_of(source)}: {item.prompt}\n{name_of(target)}:"
+    )
+    """The item, the source and the main language → what asks for the item's translation."""
+    from_translation: Callable[[Any, str], str] = lambda item, text: text
+    """The item and its translation → the prompt in the main language."""
+    until: str = "\n"
+    """Where a translation ends."""
+    longest: int = 128
+    """Most tokens of a translation."""
+    translations: Mapping[str, str] | None = None
+    """A prompt in the main language for each item, by its name: from a translator outside."""
+    instructed: AnyTask | None = None
+    """The same items with instructions in the main language, where the study's are in another."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One method: its variants are scored on dev, and the best one is judged on test."""
+
+    name: str
+    title: str
+    about: str
+    variants: Callable[[Study, Wording], list[Variant]]
+    """May raise `NotApplicable`."""
+    needs_training: bool = False
+
+
+def task_of(study: Study) -> AnyTask:
+    """The study's task, whose items must be at hand to be asked in other words."""
+    if not isinstance(study.task, ChoiceTask | AnswerTask):
+        raise InputError(f"{study.task.name}: only a ChoiceTask or AnswerTask can be asked in other words")
+    return study.task
+
+
+def with_items(task: AnyTask, items: Iterable[Any], word: str = "") -> AnyTask:
+    """The task with other items, under a name that says so."""
+    changed: Any = task  # one call for both kinds of task
+    name = f"{task.name}-{word}" if word else task.name
+    return cast(AnyTask, replace(changed, name=name, all=tuple(items)))
+
+
+def parallel_items(study: Study) -> Mapping[str, Any]:
+    """The task's items in the main language, by name."""
+    task = task_of(study)
+    if study.target not in task.languages:
+        raise NotApplicable(f"{task.name} is not asked in {study.target}")
+    return task.by_id(study.target)

@@ -1,0 +1,199 @@
+"""Recipes in a comparison: swept on dev with controls, judged on test, alone and on top of a baseline."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from workbench.align import export
+from workbench.core.errors import InputError, NotApplicable
+from workbench.methods.baselines.base import Cost
+from workbench.methods.compare.ask import Asked, compare_folder
+from workbench.methods.compare.entry import Entry, Skipped
+from workbench.methods.recipes import Ingredients, Recipe, turned
+from workbench.select import Choice, choose, rows_of
+from workbench.study import Study
+from workbench.sweeps import CLEAN, Branch
+
+# Recipes: all branches swept on dev in one go, with their controls; the chosen ones judged on test.
+
+
+RANDOM, SHUFFLED = "random", "shuffled"
+"""Controls of a recipe: steps as long in random directions; fitted on pairs that are none."""
+
+
+@dataclass(eq=False)
+class Tried:
+    """A recipe, or one of its controls, with all branches tried so far."""
+
+    recipe: Recipe
+    control: str | None
+    given: Ingredients
+    found: list[Branch] = field(default_factory=list)
+    """Branches as the recipe gave them, under this name."""
+    branches: list[Branch] = field(default_factory=list)
+    """The same, turned where that is the control: what is swept."""
+    choice: Choice | None = None
+    seconds: float = 0.0
+    """What the first branches took to make. States that several recipes use count with the first of them."""
+
+    @property
+    def name(self) -> str:
+        """What its rows are called: `shifcon`, `shifcon~random`."""
+        return self.recipe.name + (f"~{self.control}" if self.control else "")
+
+    @property
+    def branch(self) -> Branch | None:
+        """The chosen branch."""
+        if self.choice is None or self.choice.layer is None:
+            return None
+        return next(b for b in self.branches if self.choice.where.items() <= b.columns.items())
+
+    def take(self, found: Sequence[Branch]) -> list[Branch]:
+        """Add branches, and return those to sweep."""
+        seed = self.given.study.settings.seed
+        named = [replace(b, aligner=self.name, seed=seed) for b in found]
+        own = [turned(branch, seed) for branch in named] if self.control == RANDOM else named
+        known = {tuple(b.columns.items()) for b in self.branches}
+        for branch in own:
+            if (columns := tuple(branch.columns.items())) in known:
+                raise InputError(f"{self.name} has two branches that tables cannot tell apart: {branch}")
+            known.add(columns)
+        self.found += named
+        self.branches += own
+        return own
+
+
+def try_on_dev(study: Study, recipes: Sequence[Recipe]) -> tuple[list[Tried], pd.DataFrame, list[Skipped]]:
+    """Sweep every recipe and its controls, round by round as they grow, and choose a branch of each."""
+    tried, skipped = [], []
+    given = Ingredients(study)
+    for recipe in recipes:
+        start = time.perf_counter()
+        try:
+            found = recipe.branches(given)
+            took = time.perf_counter() - start
+            some = [Tried(recipe, None, given, seconds=took), Tried(recipe, RANDOM, given)]
+            some[0].take(found)
+            some[1].take(found)
+            if recipe.uses_pairs:
+                some.append(Tried(recipe, SHUFFLED, given.broken()))
+                some[2].take(recipe.branches(some[2].given))
+        except NotApplicable as error:
+            skipped.append(Skipped(recipe.name, recipe.title, "recipe", str(error)))
+            continue
+        tried += some
+    rows = _sweep(study, [branch for one in tried for branch in one.branches], 0)
+    growing = [one for one in tried if one.recipe.grow]
+    for number in range(1, study.model.info.n_layers + 1):
+        more = [branch for one in growing for branch in _grown(one, rows)]
+        if not more:
+            break
+        rows = pd.concat([rows, _sweep(study, more, number, clean=False)], ignore_index=True)
+    for one in tried:
+        one.choice = choose(rows, one.name)
+    return tried, rows, skipped
+
+
+def judge_on_test(study: Study, tried: Sequence[Tried]) -> list[Entry]:
+    """Score what was chosen once on test; the recipes' patches, not the controls', on target items too."""
+    chosen = [one.branch for one in tried if one.branch is not None]
+    own = [one.branch for one in tried if one.branch is not None and one.control is None]
+    rows = study.sweep("test", chosen, own, folder="recipes")
+    here, there = (rows[(rows.language == study.source) == side] for side in (True, False))
+    entries = []
+    for one in tried:
+        if one.control is not None:
+            continue
+        assert one.choice is not None
+        controls = {
+            str(other.control): rows_of(here, other.choice)
+            for other in tried
+            if other.recipe is one.recipe and other.control is not None and other.choice is not None
+        }
+        patched = one.branch is not None and not there.empty
+        entries.append(
+            Entry(
+                one.recipe.name,
+                one.recipe.title,
+                "recipe",
+                _words(one.choice),
+                rows_of(here, one.choice),
+                rows_of(there, one.choice) if patched else None,
+                _cost(one),
+                one.choice,
+                controls,
+                dev_gain=one.choice.accuracy_gain,
+            )
+        )
+    return entries
+
+
+def _grown(one: Tried, rows: pd.DataFrame) -> list[Branch]:
+    assert one.recipe.grow is not None
+    mine = rows[(rows.aligner == one.name) | (rows.aligner == CLEAN)]
+    return one.take(one.recipe.grow(one.given, one.found, mine))
+
+
+def _sweep(study: Study, branches: Sequence[Branch], number: int, clean: bool = True) -> pd.DataFrame:
+    here = replace(study, folder=compare_folder(study) / "recipes", store=study.alignment.store)
+    rows = here.sweep("dev", branches, folder=f"round-{number}")
+    own = rows[rows.language == study.source]
+    return own if clean else own[own.aligner != CLEAN]
+
+
+def _words(choice: Choice) -> str:
+    return "nothing" if choice.layer is None else choice.name.split(" ", 1)[1]
+
+
+def _cost(one: Tried) -> Cost:
+    given, study = one.given, one.given.study
+    numbers = 0 if one.branch is None else sum(_numbers(map) for _, map in one.branch.parts)
+    if one.recipe.needs_labels:
+        items = given.labelled(study.source)
+        tokens = sum(map(len, study.model.tokens.encode([item.prompt for item in items])))
+        return Cost(parameters=numbers, fit_tokens=tokens, labels=len(items))
+    sides = [study.text[code][int(row)] for code in (study.source, study.target) for row in given.rows]
+    tokens = sum(map(len, study.model.tokens.encode(sides)))
+    return Cost(parameters=numbers, fit_tokens=tokens, pairs=len(given.rows))
+
+
+def _numbers(map: object) -> int:
+    """How many numbers a fitted map holds; 0 where it is no aligner of the workbench."""
+    try:
+        return sum(tensor.numel() for tensor in export(map)[1].values())
+    except InputError:
+        return 0
+
+
+# What combines with what: a recipe on top of a baseline that changed the prompt or the model.
+
+
+def combine(asked: Asked, recipes: Sequence[Recipe]) -> tuple[list[Entry], list[Skipped]]:
+    """The recipes fitted, chosen and judged anew where the baseline's variant is the starting point.
+
+    What they gain is counted over that baseline: does patching still help after it?
+    """
+    tried, _, skipped = try_on_dev(asked.study, recipes)
+    name, title = asked.baseline.name, asked.baseline.title
+    entries = judge_on_test(asked.study, tried)
+    for entry in entries:
+        entry.method, entry.title = f"{name}+{entry.method}", f"{title} + {entry.title}"
+        entry.family, entry.over = "combination", asked.test
+        if entry.on_target is None:
+            entry.on_target = asked.test_there  # without a patch, what the baseline alone does there
+        entry.cost = _sum(asked.variant.cost, entry.cost)
+    renamed = [Skipped(f"{name}+{s.method}", f"{title} + {s.title}", "combination", s.why) for s in skipped]
+    return entries, renamed
+
+
+def _sum(one: Cost, other: Cost) -> Cost:
+    return Cost(
+        parameters=one.parameters + other.parameters,
+        fit_tokens=one.fit_tokens + other.fit_tokens,
+        pairs=one.pairs + other.pairs,
+        labels=one.labels + other.labels,
+        translations=one.translations + other.translations,
+        item_tokens=one.item_tokens,
+    )

@@ -1,0 +1,195 @@
+"""What a recipe is: an intervention of the literature, in terms of the parts that are there.
+
+A recipe says which states to capture, which map to fit on them, and which branches to sweep on dev. Choosing
+among the branches, the controls and the judgement on test are the same for all of them, and are not its own.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from workbench.align import Aligner, LayerMaps, Turned, fit_layers
+from workbench.align.controls import derangement
+from workbench.core.errors import NotApplicable
+from workbench.core.types import Component, Site
+from workbench.states import Activations, capture
+from workbench.study import Study
+from workbench.sweeps import BRANCH, CLEAN, Branch
+
+ALPHAS = (0.25, 0.5, 0.75, 1.0)
+"""Strengths for formulas of which 1 is the whole step."""
+SIGNED_ALPHAS = (-1.0, -0.5, -0.2, -0.1, -0.05, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Strengths from the range [−1, 1] that INCLINE searches."""
+
+Pool = str
+States = Float[Tensor, "layer sent width"]
+
+
+@dataclass(eq=False)
+class Ingredients:
+    """What recipes are made of: a study's model, sentences and task, with the states they ask for.
+
+    Sentences are those of the study's fitting split alone. With `broken_pairs` the target's sentences stand
+    in another order: whatever a recipe then still gains is not owed to which sentence says what.
+    """
+
+    study: Study
+    broken_pairs: bool = False
+    _kept: dict[tuple[str, ...], Activations] = field(default_factory=dict, repr=False)
+
+    @property
+    def layers(self) -> range:
+        """Of the model."""
+        return range(self.study.model.info.n_layers)
+
+    @property
+    def seed(self) -> int:
+        """Of the study."""
+        return self.study.settings.seed
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """The sentences to fit on."""
+        return torch.as_tensor(self.study.alignment.split.fit)
+
+    @cached_property
+    def partners(self) -> Tensor:
+        """The target's sentence for each of the source's: its translation, or with broken pairs another's."""
+        return self.rows[derangement(len(self.rows), self.seed)] if self.broken_pairs else self.rows
+
+    def spread(self, most: int) -> list[int]:
+        """All layers, or of a deep model so many, evenly spaced from the first to the last."""
+        n = len(self.layers)
+        if n <= most:
+            return list(self.layers)
+        return sorted({round(i * (n - 1) / (most - 1)) for i in range(most)})
+
+    def states(self, component: Component = "resid_post", pool: Pool = "last") -> tuple[States, States]:
+        """The fitting sentences' states in both languages, layer by layer."""
+        found = self.activations(component, pool)
+        return (
+            found.states(self.study.source, component)[:, self.rows],
+            found.states(self.study.target, component)[:, self.partners],
+        )
+
+    def activations(
+        self, component: Component, pool: Pool, languages: Sequence[str] | None = None
+    ) -> Activations:
+        """All sentences' states in the pair's languages or in others, kept in the study's store."""
+        study = self.study
+        languages = (study.source, study.target) if languages is None else tuple(languages)
+        key = (component, pool, *languages)
+        if key not in self._kept:
+            self._kept[key] = capture(
+                study.model,
+                study.text,
+                languages=languages,
+                sites=[component],
+                pool=pool,
+                store=study.alignment.store,
+                progress=study.progress,
+            )
+        return self._kept[key]
+
+    def of_all_languages(self, component: Component = "resid_post", pool: Pool = "last") -> dict[str, States]:
+        """The fitting sentences' states in every language of the text."""
+        languages = self.study.text.languages
+        found = self.activations(component, pool, languages)
+        return {language: found.states(language, component)[:, self.rows] for language in languages}
+
+    def fit(self, aligner: Any, component: Component = "resid_post", pool: Pool = "last") -> LayerMaps:
+        """One map per layer."""
+        source, target = self.states(component, pool)
+        return fit_layers(aligner, source, target, range(len(self.rows)))
+
+    def labelled(self, language: str) -> tuple[Any, ...]:
+        """The task's solved items that are neither dev's nor test's."""
+        items = self.study.task.examples(language, "fit") if language in self.study.task.languages else ()
+        if not items:
+            raise NotApplicable(f"{self.study.task.name} has no fit items in {language} to learn from")
+        return tuple(items)
+
+    def broken(self) -> "Ingredients":
+        """The same with pairs that are none."""
+        return replace(self, broken_pairs=True)
+
+
+Grow = Callable[[Ingredients, Sequence[Branch], pd.DataFrame], list[Branch]]
+"""Branches to sweep next, given those that were and their dev rows; none when there is no more to try."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One aligner, with its reference and with what is faithful to it and what is not."""
+
+    name: str
+    title: str
+    reference: str
+    faithful: str
+    differs: str
+    branches: Callable[[Ingredients], list[Branch]]
+    """What is swept on dev. May raise `NotApplicable`."""
+    grow: Grow | None = None
+    uses_pairs: bool = True
+    """Whether it matters which sentence is whose translation, so that broken pairs are a control."""
+    needs_labels: bool = False
+    formula: str = ""
+    """What happens to a state, in one line."""
+
+
+Maps = LayerMaps | Mapping[int, Aligner]
+"""A fitted map for every layer, or for some by number."""
+
+
+def by_layer(maps: Maps) -> dict[int, Aligner]:
+    """Maps by their layers."""
+    return dict(maps) if isinstance(maps, Mapping) else dict(enumerate(maps.aligners))
+
+
+def single_layers(
+    maps: Maps,
+    intervention: str,
+    strengths: Sequence[float] = ALPHAS,
+    component: Component = "resid_post",
+    **more: Any,
+) -> list[Branch]:
+    """A branch for each layer and strength. Who runs them names them."""
+    return [
+        Branch("", Site(layer, component), map, intervention, strength, **more)
+        for layer, map in by_layer(maps).items()
+        for strength in strengths
+    ]
+
+
+def all_layers(
+    maps: Maps,
+    intervention: str,
+    strengths: Sequence[float] = ALPHAS,
+    component: Component = "resid_post",
+    **more: Any,
+) -> list[Branch]:
+    """A branch for each strength, which patches every layer at once."""
+    sites = {Site(layer, component): map for layer, map in by_layer(maps).items()}
+    return [Branch.jointly("", sites, intervention, strength, **more) for strength in strengths]
+
+
+def turned(branch: Branch, seed: int) -> Branch:
+    """The control of any branch: steps of the same length at every site, each in a random direction."""
+    whole = branch.intervention == "add_mapped"
+    maps = {site: Turned(map, whole, seed + n) for n, (site, map) in enumerate(branch.parts)}
+    also = tuple((site, maps[site]) for site, _ in branch.also)
+    return replace(branch, map=maps[branch.site], also=also)
+
+
+def margin_gains(branches: Sequence[Branch], dev: pd.DataFrame) -> list[float]:
+    """Each branch's mean margin (score, where answers are generated) less the clean run's, on dev rows."""
+    measure = "margin" if dev.margin.notna().any() else "score"
+    clean = float(dev.loc[dev.aligner == CLEAN, measure].mean())
+    means = dev[dev.aligner != CLEAN].groupby(BRANCH)[measure].mean()
+    return [float(means.loc[tuple(b.columns[name] for name in BRANCH)]) - clean for b in branches]

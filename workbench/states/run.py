@@ -1,0 +1,299 @@
+"""`capture`: every wanted layer's states of parallel sentences, for little more than the forward passes.
+
+Only what is asked for is hooked; each residual is pooled inside its hook and moved once per batch;
+nothing runs above the last wanted layer, and no logits are computed.
+"""
+
+import gc
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from workbench.core.errors import InputError
+from workbench.core.progress import Progress, silent
+from workbench.core.store import digest_json
+from workbench.core.types import Site, expand_sites
+from workbench.models import Batch, Hook, LanguageModel
+from workbench.models.base import Padding
+from workbench.models.tokens import Encoded
+from workbench.states.activations import Activations, Captured, row_offsets
+from workbench.states.batches import Shard, plan_batches, plan_shards
+from workbench.states.entry import Entry, digest_tensors
+from workbench.states.pool import POOLS, POSITIONS, Pooler, check_choice, counted, default_positions
+from workbench.text import ParallelText
+
+_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+_SHARD_BATCHES = 16  # a shard is saved about every so many batches
+
+
+def default_store() -> Path:
+    """Where results are kept unless told otherwise: `$WORKBENCH_STORE`, or the user's cache."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return Path(os.environ.get("WORKBENCH_STORE", cache / "workbench"))
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be captured of each sentence, and how the work is cut; the same for all languages."""
+
+    sites: tuple[Site, ...]
+    pool: str
+    positions: str
+    template: str | None
+    dtype: str
+    batch_tokens: int
+    padding: Padding
+    in_length_order: bool
+
+    def facts(self, model: LanguageModel, language: str, sentences: Sequence[str]) -> dict[str, Any]:
+        """All that the values depend on: equal facts, equal states."""
+        return {
+            "weights": model.weights_digest,
+            "tokenizer": model.tokens.digest(),
+            "backend": model.info.backend,
+            "processing": list(model.info.processing),
+            "attention": model.info.attention,
+            "model_dtype": model.info.dtype,
+            "language": language,
+            "sentences": digest_json(list(sentences)),
+            "sites": [str(site) for site in self.sites],
+            "pool": self.pool,
+            "positions": self.positions,
+            "template": self.template,
+            "dtype": self.dtype,
+        }
+
+    @property
+    def cut(self) -> dict[str, Any]:
+        """How the work is cut: it moves the last bits of a value, but is no part of the question."""
+        return {
+            "batch_tokens": self.batch_tokens,
+            "padding": self.padding,
+            "in_length_order": self.in_length_order,
+        }
+
+
+def capture(
+    model: LanguageModel,
+    text: ParallelText,
+    languages: Iterable[str] | None = None,
+    *,
+    sites: str | Site | Iterable[str | Site] = "resid_post",
+    pool: str = "last",
+    positions: str | None = None,
+    template: str | None = None,
+    batch_tokens: int | None = None,
+    dtype: str = "float32",
+    padding: Padding = "right",
+    in_length_order: bool = True,
+    store: str | Path | None = "cache",
+    progress: Progress = silent,
+) -> Activations:
+    """Capture the states of every sentence in each language, or read them if they are stored.
+
+    `template` sets each sentence into a prompt at `{text}`. `store` is a folder, `"cache"` for the
+    user's own, or None to keep nothing on disk. An interrupted capture goes on where it stopped.
+    """
+    check_choice(pool, POOLS, "pool")
+    positions = positions or default_positions(pool)
+    check_choice(positions, POSITIONS, "positions")
+    check_choice(dtype, tuple(_DTYPES), "dtype")
+    chosen = expand_sites(sites, model.info.n_layers)
+    if not chosen:
+        raise InputError("no sites to capture: name a component, such as resid_post")
+    for site in chosen:
+        model.check_site(site)
+    request = Request(
+        chosen,
+        pool,
+        positions,
+        template,
+        dtype,
+        batch_tokens or (1024 if model.device.type == "cpu" else 8192),
+        padding,
+        in_length_order,
+    )
+    wanted = text.only(list(languages)) if languages is not None else text
+    root = default_store() if store == "cache" else None if store is None else Path(store)
+    captured = {
+        language: _capture_language(model, language, wanted[language], request, root, progress)
+        for language in wanted.languages
+    }
+    return Activations(wanted.languages, chosen, pool, captured, model.info.as_dict())
+
+
+def _capture_language(
+    model: LanguageModel,
+    language: str,
+    sentences: Sequence[str],
+    request: Request,
+    root: Path | None,
+    progress: Progress,
+) -> Captured:
+    encoded = model.tokens.encode_in(request.template, sentences)
+    count = [counted(text, request.positions) for text in encoded]
+    _check_sentences(model, language, encoded, count)
+    rows = [sum(flags) if request.pool == "all" else 1 for flags in count]
+    offsets = row_offsets(rows)
+    facts = request.facts(model, language, sentences)
+    entry = None if root is None else Entry.of(root, facts)
+    found = entry.read(offsets) if entry else None
+    if found is not None:
+        return found
+    if entry is not None:
+        # Work that was begun is finished as it was cut then: the shards on disk must fit.
+        made_with = {"model": model.info.as_dict(), "versions": _versions()}
+        request = replace(request, **entry.begin(request.cut, made_with))
+    lengths = [len(text) for text in encoded]
+    batches = plan_batches(lengths, request.batch_tokens, request.in_length_order)
+    shards = plan_shards(lengths, batches, _SHARD_BATCHES * request.batch_tokens)
+    runner = _Runner(model, request, encoded, count)
+    done, total = 0, sum(lengths)
+    kept: list[dict[str, Tensor]] = []
+    for number, shard in enumerate(shards):
+        progress(f"capture {language}", done, total)
+        if entry is None:
+            kept.append(runner.run(shard, _ahead(progress, language, done, total)))
+        elif entry.read_shard(number) is None:
+            states = runner.run(shard, _ahead(progress, language, done, total))
+            entry.write_shard(number, states)
+        done += sum(lengths[row] for row in shard.rows)
+    progress(f"capture {language}", total, total)
+    places = [_places(shard, offsets) for shard in shards]
+    if entry is not None:
+        return entry.finish(places, offsets)
+    states = _join(kept, places, int(offsets[-1]))
+    return Captured(states, facts, digest_tensors(states), offsets)
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("torch", "transformers", "transformer-lens")}
+
+
+def _ahead(progress: Progress, language: str, done: int, total: int) -> Callable[[int], None]:
+    return lambda tokens: progress(f"capture {language}", done + tokens, total)
+
+
+def fitting(model: LanguageModel, text: ParallelText, template: str | None = None) -> ParallelText:
+    """The rows whose every side the model has room for; the rest are left out, in all languages."""
+    limit = model.info.n_ctx
+    if limit is None:
+        return text
+    fits = [True] * len(text)
+    for language in text.languages:
+        for row, tokens in enumerate(model.tokens.encode_in(template, text[language])):
+            fits[row] &= len(tokens) <= limit
+    if not any(fits):
+        raise InputError(f"no row fits {model.info.name}, which takes {limit} tokens: shorten the sentences")
+    return text if all(fits) else text.select([row for row, fit in enumerate(fits) if fit])
+
+
+def _check_sentences(
+    model: LanguageModel, language: str, encoded: Sequence[Encoded], count: list[list[bool]]
+) -> None:
+    limit = model.info.n_ctx
+    for row, (text, flags) in enumerate(zip(encoded, count, strict=True)):
+        if limit is not None and len(text) > limit:
+            raise InputError(
+                f"sentence {row} in {language} has {len(text)} tokens, but {model.info.name} takes "
+                f"{limit}: leave such rows out with fitting(model, text) (--drop-long), or shorten it"
+            )
+        if not any(flags):
+            raise InputError(
+                f"sentence {row} in {language} has no token that counts: leave it out "
+                '(text.select), or pass positions="all"'
+            )
+
+
+def _places(shard: Shard, offsets: Tensor) -> Tensor:
+    """Which rows of the result a shard fills, in the order it holds them."""
+    return torch.cat([torch.arange(int(offsets[r]), int(offsets[r + 1])) for r in shard.rows])
+
+
+def _join(kept: list[dict[str, Tensor]], places: list[Tensor], n_rows: int) -> dict[str, Tensor]:
+    states = {
+        name: tensor.new_empty(tensor.shape[0], n_rows, tensor.shape[2]) for name, tensor in kept[0].items()
+    }
+    for part, rows in zip(kept, places, strict=True):
+        for name, tensor in part.items():
+            states[name][:, rows] = tensor
+    return states
+
+
+class _Runner:
+    """Runs shards through the model and hands back pooled states `[layer row width]`."""
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        request: Request,
+        encoded: Sequence[Encoded],
+        count: Sequence[Sequence[bool]],
+    ):
+        self.model, self.request, self.encoded, self.count = model, request, encoded, count
+        self.largest: int | None = None  # padded tokens that fitted, once something did not
+        self._pooler: Pooler
+        self._states: dict[str, Tensor] = {}
+
+    def run(self, shard: Shard, ahead: Callable[[int], None]) -> dict[str, Tensor]:
+        parts: list[dict[str, Tensor]] = []
+        tokens = 0
+        hooks = {site: self._look(site) for site in self.request.sites}
+        with torch.inference_mode(), self.model.reading(hooks) as read:
+            for rows in shard.batches:
+                parts += self._run_batch(list(rows), read)
+                tokens += sum(len(self.encoded[row]) for row in rows)
+                ahead(tokens)
+        names = parts[0]
+        return {name: torch.cat([part[name] for part in parts], dim=1) for name in names}
+
+    def _run_batch(self, rows: list[int], read: Callable[[Batch], None]) -> list[dict[str, Tensor]]:
+        """One batch; where memory runs out, two halves of it, and smaller ones from then on."""
+        size = max(len(self.encoded[row]) for row in rows) * len(rows)
+        if self.largest is None or size <= self.largest or len(rows) == 1:
+            try:
+                return [self._read(rows, read)]
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if len(rows) == 1 or not _is_out_of_memory(error):
+                    raise
+            self._states = {}
+            self.largest = size // 2
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        half = len(rows) // 2
+        return self._run_batch(rows[:half], read) + self._run_batch(rows[half:], read)
+
+    def _read(self, rows: list[int], read: Callable[[Batch], None]) -> dict[str, Tensor]:
+        batch = self.model.batch([self.encoded[row].ids for row in rows], self.request.padding)
+        self._pooler = Pooler(self.request.pool, batch, [self.count[row] for row in rows])
+        self._states = {}
+        read(batch)
+        kind = _DTYPES[self.request.dtype]
+        moved = {name: value.to("cpu", kind) for name, value in self._states.items()}
+        self._states = {}
+        return moved
+
+    def _look(self, site: Site) -> Hook:
+        """Pool what passes a site into its layer's place in this batch's result."""
+        layers = [other.layer for other in self.request.sites if other.component == site.component]
+        place = layers.index(site.layer)
+
+        def hook(h: Tensor) -> None:
+            pooled = self._pooler(h)
+            if site.component not in self._states:
+                self._states[site.component] = pooled.new_empty(len(layers), *pooled.shape)
+            self._states[site.component][place].copy_(pooled)
+
+        return hook
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate" in text

@@ -1,0 +1,208 @@
+"""Shards: the parts of a sweep, fixed before it runs, and the folder that keeps those that are done.
+
+A folder holds one folder for each plan, called by the plan's digest: the same sweep finds its shards
+again, and another one (another model, other examples, branches or settings) never meets them.
+"""
+
+import io
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from workbench.align.export import export
+from workbench.core.errors import InputError, StoreError
+from workbench.core.store import digest_bytes, digest_json, read_bytes, read_json, write_bytes, write_json
+from workbench.models import LanguageModel
+from workbench.sweeps.naive import Question
+from workbench.sweeps.plan import Branch
+from workbench.sweeps.score import Reading
+from workbench.sweeps.slots import Limits, slot_runs
+from workbench.sweeps.suffix import suffix_runs
+from workbench.tasks import AnswerExample, Example
+
+log = logging.getLogger(__name__)
+
+FORMAT = 3
+"""Raised whenever the same plan would give other rows, or the rows would lie in other files."""
+NAIVE_BRANCHES, SUFFIX_BRANCHES = 8, 64
+"""Most branches in one shard."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some examples under some branches, run in one go. Branch 0 is the clean run."""
+
+    way: str
+    rows: tuple[int, ...]
+    branches: tuple[int, ...]
+
+
+def plan_shards(
+    model: LanguageModel,
+    items: Sequence[Reading] | Sequence[Question],
+    branches: Sequence[Branch],
+    ways: Sequence[str],
+    limits: Limits,
+) -> list[Shard]:
+    """All shards, in order; `ways` names the way of each branch, that of the clean run (or "") first.
+
+    Nothing but the arguments has a say in it, so a sweep that is taken up again has the same batches.
+    """
+    by_way: dict[str, list[int]] = {"slots": [], "suffix": [], "naive": [], "generated": []}
+    for number, way in enumerate(ways):
+        if way:
+            by_way[way].append(number)
+    shards = []
+    for way, numbers in by_way.items():
+        if not numbers:
+            continue
+        mine = [number for number in numbers if number]
+        clean = numbers[0] == 0
+        given = [branches[number - 1] for number in mine]
+        done: set[int] = set()
+        for rows, some in _runs(way, model, items, given, clean, limits):
+            those = tuple(mine[j] for j in some)
+            # The clean run of an example comes with the first of its runs.
+            first = clean and not done.intersection(rows)
+            done.update(rows)
+            shards.append(Shard(way, tuple(rows), (0, *those) if first else those))
+    return shards
+
+
+def _runs(
+    way: str, model: LanguageModel, items: Any, branches: Sequence[Branch], clean: bool, limits: Limits
+) -> Iterator[tuple[list[int], list[int]]]:
+    if way == "slots":
+        yield from slot_runs(items, len(branches), limits)
+    elif way == "suffix":
+        for rows, mine in suffix_runs(model, items, branches, limits):
+            parts = range(0, max(len(mine), 1), SUFFIX_BRANCHES)
+            yield from ((rows, mine[start : start + SUFFIX_BRANCHES]) for start in parts)
+    else:
+        order = list(range(len(items)))
+        if way == "generated":
+            order.sort(key=lambda i: len(items[i].prompt))  # padding on the left is work, too
+        numbers = list(range(len(branches)))
+        for at in range(0, len(order), limits.batch_size):
+            # The clean run takes the place of a branch, and may stand alone.
+            for start in range(0, max(len(numbers), 1), NAIVE_BRANCHES):
+                yield order[at : at + limits.batch_size], numbers[start : start + NAIVE_BRANCHES]
+
+
+# The folder -------------------------------------------------------------------------------------
+
+
+class Shelf:
+    """Finished shards of one plan on disk, each whole or absent.
+
+    A shard's name holds its number and the digest of its bytes, which is checked when it is read. What is
+    damaged is removed, and computed again by the caller as if it had never been there.
+    """
+
+    def __init__(self, folder: Path, facts: Mapping[str, Any]):
+        self.plan = digest_json(facts)
+        self.folder = folder / self.plan[:16]
+        self._plan = self.folder / "plan.json"
+
+    def ways(self) -> list[str] | None:
+        """The ways that were checked and settled when this sweep was begun."""
+        if not self._plan.exists():
+            return None
+        try:
+            plan = read_json(self._plan)
+            if plan.get("plan") == self.plan:
+                return list(plan["ways"])
+        except StoreError:
+            pass
+        log.warning("%s is damaged: computed again", self._plan)
+        return None
+
+    def begin(self, ways: Sequence[str]) -> None:
+        """Settle the ways."""
+        for paths in self._kept.values():
+            for stale in paths:
+                stale.unlink()  # shards whose ways are not known fit no other
+        self._kept.clear()
+        write_json(self._plan, {"plan": self.plan, "ways": list(ways)})
+
+    def get(self, number: int) -> pd.DataFrame | None:
+        """A finished shard; None where it is missing or damaged."""
+        paths = self._kept.get(number, [])
+        if len(paths) == 1:
+            data = read_bytes(paths[0])
+            if paths[0].stem == _stem(number, data):
+                return pd.read_parquet(io.BytesIO(data))
+        for path in paths:
+            log.warning("%s is damaged: computed again", path)
+            path.unlink()
+        return None
+
+    def put(self, number: int, table: pd.DataFrame) -> None:
+        """Keep a shard."""
+        buffer = io.BytesIO()
+        table.to_parquet(buffer, index=False)
+        data = buffer.getvalue()
+        write_bytes(self.folder / f"{_stem(number, data)}.parquet", data)
+
+    @cached_property
+    def _kept(self) -> dict[int, list[Path]]:
+        """The files of each number, as this process found them; more than one is damage."""
+        found: dict[int, list[Path]] = {}
+        for path in sorted(self.folder.glob("*-*.parquet")):
+            number = path.stem.partition("-")[0]
+            if number.isdecimal():
+                found.setdefault(int(number), []).append(path)
+        return found
+
+
+def _stem(number: int, data: bytes) -> str:
+    """The name of a shard, which no other shard and no altered one can have."""
+    return f"{number:06d}-{digest_bytes([data])[:16]}"
+
+
+def plan_facts(
+    model: LanguageModel,
+    examples: Sequence[Example] | Sequence[AnswerExample],
+    branches: Sequence[Branch],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """All that a sweep's rows depend on, in digests."""
+    info = model.info.as_dict()
+    del info["self_check"]  # measured anew at every load
+    maps: dict[int, str] = {}  # many branches share few maps
+    for branch in branches:
+        for _, map in branch.parts:
+            if id(map) not in maps:
+                maps[id(map)] = map_digest(map, model.info.d_model)
+    return {
+        "format": FORMAT,
+        "model": info | {"weights": model.weights_digest, "tokens": model.tokens.digest()},
+        "examples": digest_json([asdict(example) for example in examples]),
+        "branches": digest_json(
+            [branch.columns | {"maps": [maps[id(map)] for _, map in branch.parts]} for branch in branches]
+        ),
+        "settings": dict(settings),
+    }
+
+
+def map_digest(map: Any, width: int) -> str:
+    """Digest of a fitted map: of its numbers, or where it is none of ours of what it makes of some rows."""
+    try:
+        record, tensors = export(map)
+    except InputError:
+        probe = torch.randn(8, width, generator=torch.Generator().manual_seed(0))
+        record, tensors = {"kind": type(map).__name__}, {"probe": map.transform(probe)}
+    return digest_json(record | {"tensors": {name: _digest(value) for name, value in tensors.items()}})
+
+
+def _digest(tensor: Tensor) -> list[Any]:
+    flat = tensor.detach().to("cpu").contiguous()
+    data = flat.reshape(-1).view(torch.uint8).numpy().data
+    return [str(flat.dtype), list(flat.shape), digest_bytes([data])]

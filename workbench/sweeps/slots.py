@@ -1,0 +1,301 @@
+"""Slots: many patched variants of a prompt in one run.
+
+A patch at the last prompt token changes nothing before it, so variants can share that part. Behind it a
+row holds one *block* for the clean run and one for each branch, and a block holds the last prompt token
+and the tokens of the choices that follow it:
+
+    prompt but its last token | last, choices | last, choices | …
+                                clean           branch 0        …
+
+Each block sees the shared part and itself, at the positions it would have. At its layer a branch's block
+is overwritten: the last token with the patched clean state, the choices with their clean states, which is
+what they are there, for a patch at layer l is seen from layer l + 1 on. Below that a block is dead weight,
+above it *is* the patched run. A joint branch is overwritten so at its lowest layer; at those above only its
+last token is patched again, from its own state or, with `from_clean`, from the clean block's.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from workbench.core.errors import InputError
+from workbench.core.progress import Progress, silent
+from workbench.core.types import Site
+from workbench.intervene import INTERVENTIONS, Intervention, Map, PositionPatch, patch_size
+from workbench.models import Hook, LanguageModel, TokenTree
+from workbench.models.support import support_table
+from workbench.sweeps.plan import Branch
+from workbench.sweeps.score import LOGITS, Reading, Scores, choice_rows, read_examples, table_of
+from workbench.tasks import Example
+
+SLOTS = 256
+"""Most tokens of branches in one row."""
+
+
+def slots_can(model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]) -> str | None:
+    """Why these branches must be swept naively, or None where slots can do it."""
+    if reason := trees_tried(model):
+        return reason
+    for branch in branches:
+        if branch.positions != "last":
+            return f"slots patch the last prompt token, not {branch.positions!r}"
+        for site, _ in branch.parts:
+            if site.component != "resid_post":
+                return f"slots patch resid_post, not {site}"
+    return too_long(model, readings)
+
+
+def too_long(model: LanguageModel, readings: Sequence[Reading]) -> str | None:
+    """Which text the model cannot take, if there is one."""
+    longest = max((len(r.prompt) + len(c) - 1 for r in readings for c in r.choices), default=0)
+    if model.info.n_ctx is not None and longest > model.info.n_ctx:
+        return f"an example has {longest} tokens, but {model.info.name} takes {model.info.n_ctx}"
+    return None
+
+
+def trees_tried(model: LanguageModel) -> str | None:
+    """Why no tree of tokens is run through this model, or None where one is."""
+    if reason := model.tree_refused():
+        return reason
+    if model.info.architecture not in {row.architecture for row in support_table()}:
+        return f"slots have not been tried on {model.info.architecture}"
+    return None
+
+
+def sweep_slots(
+    model: LanguageModel,
+    examples: Sequence[Example],
+    branches: Sequence[Branch],
+    *,
+    task: str,
+    pair: str,
+    clean: bool = True,
+    batch_size: int = 64,
+    token_budget: int = 8192,
+    slots: int = SLOTS,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """The table of `sweep_naive`, from runs that hold many branches each.
+
+    A run has at most `batch_size` rows, `token_budget` tokens (but one row at least), and `slots` tokens
+    of branches in a row (but one branch at least).
+    """
+    if not examples:
+        raise InputError(f"no examples of {task} to sweep over")
+    readings = read_examples(model, examples)
+    if reason := slots_can(model, readings, branches):
+        raise InputError(f"no slots for this sweep: {reason}; use sweep_naive")
+    facts = {"model": model.info.name, "task": task, "pair": pair}
+    limits = Limits(batch_size, token_budget, slots)
+    unpatched, patched = slot_scores(model, readings, branches, limits, progress)
+    parts = [choice_rows(readings, None, unpatched, facts)] if clean else []
+    parts += [choice_rows(readings, b, s, facts) for b, s in zip(branches, patched, strict=True)]
+    if not parts:
+        raise InputError(f"nothing to sweep over {task}: no branches, and no clean run")
+    return table_of(parts)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a run may be."""
+
+    batch_size: int = 64
+    token_budget: int = 8192
+    slots: int = SLOTS
+
+
+def slot_scores(
+    model: LanguageModel,
+    readings: Sequence[Reading],
+    branches: Sequence[Branch],
+    limits: Limits | None = None,
+    progress: Progress = silent,
+) -> tuple[Scores, list[Scores]]:
+    """The clean run, and each branch."""
+    runs = list(slot_runs(readings, len(branches), limits or Limits()))
+    found: list[list[Tensor]] = [[torch.empty(0)] * len(readings) for _ in range(len(branches) + 1)]
+    sizes = torch.zeros(len(branches) + 1, len(readings), dtype=torch.float64)
+    for done, (rows, mine) in enumerate(runs):
+        unpatched, patched = run_slots(model, [readings[i] for i in rows], [branches[j] for j in mine])
+        where = [0, *(j + 1 for j in mine)]
+        for j, scores in zip(where, [unpatched, *patched], strict=True):
+            sizes[j, torch.tensor(rows)] = scores.sizes
+            for i, choices in zip(rows, scores.choices, strict=True):
+                found[j][i] = choices
+        progress("sweep", done + 1, len(runs))
+    by_branch = [Scores(choices, size) for choices, size in zip(found, sizes, strict=True)]
+    return by_branch[0], by_branch[1:]
+
+
+@torch.no_grad()
+def run_slots(
+    model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]
+) -> tuple[Scores, list[Scores]]:
+    """One run: the clean run of these examples, and each branch."""
+    pack = Pack(model, readings, branches)
+    h = model.run_tree(pack.tree, pack.hooks())
+    of_block = list(zip(*pack.scores(h), strict=True))
+    found = [Scores(list(choices), size) for choices, size in zip(of_block, pack.sizes, strict=True)]
+    return found[0], found[1:]
+
+
+def slot_runs(
+    readings: Sequence[Reading], n_branches: int, limits: Limits
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Which examples and which branches go into each run: rows of like length, blocks in equal parts."""
+    blocks = [block_size(reading) for reading in readings]
+    order = sorted(range(len(readings)), key=lambda i: (blocks[i], len(readings[i].prompt)))
+    while order:
+        # The longest block of a batch decides how many branches fit; sorted, it is the last one's.
+        rows: list[int] = []
+        width, parts = 0, 1
+        for i in order[: limits.batch_size]:
+            at_once = max(limits.slots // blocks[i], 1)
+            parts_now = max(-(-n_branches // at_once), 1)
+            each = -(-n_branches // parts_now)
+            wide = max(width, len(readings[i].prompt) - 1 + blocks[i] * (each + 1))
+            if rows and wide * (len(rows) + 1) > limits.token_budget:
+                break
+            rows.append(i)
+            width, parts = wide, parts_now
+        order = order[len(rows) :]
+        each = -(-n_branches // parts)
+        for part in range(parts):
+            yield rows, list(range(n_branches))[part * each : (part + 1) * each]
+
+
+def block_size(reading: Reading) -> int:
+    """Tokens of a block: the last one of the prompt, and those of the choices that predict something."""
+    return 1 + sum(len(choice) - 1 for choice in reading.choices)
+
+
+class Pack:
+    """The rows of one run, and where everything is in them."""
+
+    def __init__(self, model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]):
+        self.model, self.readings, self.branches = model, readings, branches
+        device = model.device
+        self.heads = torch.tensor([len(r.prompt) - 1 for r in readings], device=device)
+        """Where each row's last prompt token stands: there its clean block begins."""
+        self.blocks = torch.tensor([block_size(r) for r in readings], device=device)
+        self.sizes = torch.zeros(len(branches) + 1, len(readings), dtype=torch.float64)
+        self.tree = self._tree()
+        # Row and place of every token in a clean block; a branch's copy stands some blocks later.
+        self._rows = torch.arange(len(readings), device=device).repeat_interleave(self.blocks)
+        starts = torch.arange(len(self._rows), device=device)
+        first = (self.blocks.cumsum(0) - self.blocks)[self._rows]
+        self._source = self.heads[self._rows] + starts - first
+        self._step = self.blocks[self._rows]
+
+    def _tree(self) -> TokenTree:
+        n = len(self.branches) + 1
+        width = int((self.heads + self.blocks * n).max())
+        shape = (len(self.readings), width)
+        ids = torch.full(shape, self.model.tokens.pad)
+        positions = torch.zeros(shape, dtype=torch.long)
+        sees = torch.eye(width, dtype=torch.bool).repeat(shape[0], 1, 1)
+        for row, reading in enumerate(self.readings):
+            block_ids, block_positions, block_sees = _block(reading)
+            head, end = len(reading.prompt) - 1, len(reading.prompt) - 1 + len(block_ids) * n
+            ids[row, :head] = torch.tensor(reading.prompt[:-1], dtype=torch.long)
+            positions[row, :head] = torch.arange(head)
+            ids[row, head:end] = block_ids.repeat(n)
+            positions[row, head:end] = block_positions.repeat(n)
+            sees[row, :end, :head] = True
+            sees[row, :head, :head] = torch.ones(head, head, dtype=torch.bool).tril()
+            sees[row, head:end, head:end] = torch.block_diag(*[block_sees] * n).bool()
+        device = self.model.device
+        return TokenTree(ids.to(device), positions.to(device), sees.to(device))
+
+    def hooks(self) -> dict[Site, Hook]:
+        """For each layer with branches, the hook that puts them in their blocks."""
+        at: dict[Site, list[tuple[int, int]]] = {}
+        for j, branch in enumerate(self.branches):
+            for part, (site, _) in enumerate(branch.parts):
+                at.setdefault(site, []).append((j, part))
+        return {site: self._fill(mine) for site, mine in at.items()}
+
+    def _fill(self, mine: list[tuple[int, int]]) -> Hook:
+        """For some branches, each with the place of this layer among its sites."""
+
+        def hook(h: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
+            here = [t.to(h.device) for t in (self._rows, self._source, self._step, self.heads, self.blocks)]
+            rows, source, step, heads, blocks = here
+            each = torch.arange(len(h), device=h.device)
+            state = h[each, heads][:, None]
+            clean = h[rows, source]
+            changed = h.clone()
+            for j, part in mine:
+                branch, at = self.branches[j], heads + (j + 1) * blocks
+                if part == 0:
+                    # A block is written whole, so that choices of several tokens carry their clean states.
+                    changed[rows, source + (j + 1) * step] = clean
+                own = h[each, at][:, None] if part else state
+                patch = PositionPatch(*_formula(branch, part), torch.zeros_like(heads), branch.strength)
+                after = patch(state if branch.from_clean else own)
+                changed[each, at] = after[:, 0]
+                self.sizes[j + 1] += patch_size(own[:, 0], after[:, 0]).cpu() / len(branch.parts)
+            return changed
+
+        return hook
+
+    def scores(self, h: Float[Tensor, "batch pos d_model"]) -> Iterator[list[Tensor]]:
+        """For each row, and in it for each block (clean first), the scores of the choices."""
+        n = len(self.branches) + 1
+        for row, reading in enumerate(self.readings):
+            size, head = block_size(reading), len(reading.prompt) - 1
+            states = h[row, head : head + size * n]
+            if reading.classes is not None:
+                yield list(reading.classes.scores(states))
+                continue
+            offsets, tokens, owner = _wanted(reading)
+            log_p = self._log_likelihoods(states, size, offsets.to(h.device), tokens.to(h.device))
+            sums = torch.zeros(n, len(reading.choices)).index_add_(1, owner, log_p)
+            yield list(sums)
+
+    def _log_likelihoods(
+        self, states: Float[Tensor, "pos d_model"], size: int, offsets: Tensor, tokens: Tensor
+    ) -> Float[Tensor, "block token"]:
+        """log p of each wanted token, read from the place that predicts it, in each block."""
+        step = max(LOGITS // (self.model.info.d_vocab * size), 1) * size
+        parts = []
+        for some in states.split(step):
+            logits = self.model.unembed(self.model.final_norm(some[None]))[0].float()
+            log_p = logits.log_softmax(-1).unflatten(0, (-1, size))
+            parts.append(log_p[:, offsets, tokens].cpu())
+        return torch.cat(parts)
+
+
+def _formula(branch: Branch, part: int) -> tuple[Intervention, Map]:
+    return INTERVENTIONS[branch.intervention], branch.parts[part][1].transform
+
+
+def _block(reading: Reading) -> tuple[Int[Tensor, " pos"], Int[Tensor, " pos"], Tensor]:
+    """Tokens, positions and who sees whom: the last prompt token, then each choice but its last token."""
+    ids, positions = [reading.prompt[-1]], [len(reading.prompt) - 1]
+    sees = torch.eye(block_size(reading))
+    sees[:, 0] = 1
+    for choice in reading.choices:
+        start, length = len(ids), len(choice) - 1
+        sees[start : start + length, start : start + length] = torch.ones(length, length).tril()
+        ids += choice[:-1]
+        positions += range(len(reading.prompt), len(reading.prompt) + length)
+    return torch.tensor(ids), torch.tensor(positions), sees
+
+
+def _wanted(reading: Reading) -> tuple[Tensor, Tensor, Tensor]:
+    """For each token of each choice: where in a block it is predicted, the token, and whose it is."""
+    offsets: list[int] = []
+    tokens: list[int] = []
+    owner: list[int] = []
+    start = 1
+    for c, choice in enumerate(reading.choices):
+        offsets += [0, *range(start, start + len(choice) - 1)]
+        tokens += choice
+        owner += [c] * len(choice)
+        start += len(choice) - 1
+    return torch.tensor(offsets), torch.tensor(tokens), torch.tensor(owner)
