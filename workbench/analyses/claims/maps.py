@@ -23,7 +23,7 @@ from workbench.sweeps import CLEAN, Branch
 # A map for each cluster of source states: what one matrix cannot be.
 
 
-LEAST = 20
+LEAST_ROWS = 20
 """Fewest sentences in a cluster."""
 
 
@@ -44,7 +44,7 @@ class Piecewise(Params):
         for k in range(self.clusters, 0, -1):
             self.centres_ = k_means(X, k, self.seed)
             nearest = _nearest(X, self.centres_)
-            if k == 1 or int(torch.bincount(nearest, minlength=k).min()) >= LEAST:
+            if k == 1 or int(torch.bincount(nearest, minlength=k).min()) >= LEAST_ROWS:
                 break
         self.maps_ = tuple(fresh(self.aligner).fit(X[nearest == j], Y[nearest == j]) for j in range(k))
         self.n_ = len(X)
@@ -173,7 +173,7 @@ ENOUGH = 1.5
 DRAWS = 3
 SHARES = (0.25, 0.5, 0.75, 0.875, 1.0, 1.125, 1.25, 1.5, 2.0, 3.0)
 """Numbers of pairs that are tried, in dimensions: many near 1, where the dent is."""
-LEAST, FEWEST = 10, 6
+LEAST_PAIRS, FEWEST_SIZES = 10, 6
 """The smallest number of pairs that is tried, and how many different numbers there should be at least."""
 ALIGNERS: Mapping[str, Any] = {"ridge": Ridge(), "least_squares": LeastSquares()}
 
@@ -187,9 +187,9 @@ def sizes(n: int, width: int) -> list[int]:
     [50, 100, 200, 300, 400, 800]
     """
     around = {size for share in SHARES if (size := round(share * width)) < n}
-    if len(around) < FEWEST:
+    if len(around) < FEWEST_SIZES:
         around |= {n >> times for times in range(1, 5)}
-    return sorted(size for size in {*around, FEW, n} if LEAST <= size <= n)
+    return sorted(size for size in {*around, FEW, n} if LEAST_PAIRS <= size <= n)
 
 
 def drawn(case: Case, aligner: str, draws: int = DRAWS) -> Iterator[tuple[int, int, LayerMaps]]:

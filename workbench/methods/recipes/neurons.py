@@ -18,7 +18,7 @@ from workbench.tasks import Example
 # States of solved items with their choices, right and wrong: what contrastive recipes learn from.
 
 
-BATCH_OF_READING = 64
+BATCH = 64
 ITEMS = 256
 """At most so many solved items are read: a mean over more changes little, and all states are held at once."""
 
@@ -74,8 +74,8 @@ def last_states(
 
     hooks = {Site(layer, component): look(layer) for layer in layers}
     with torch.no_grad(), model.reading(hooks) as read:
-        for start in range(0, len(texts), BATCH_OF_READING):
-            batch = model.batch(texts[start : start + BATCH_OF_READING])
+        for start in range(0, len(texts), BATCH):
+            batch = model.batch(texts[start : start + BATCH])
             last = batch.last
             read(batch)
     return torch.stack([torch.cat(kept[layer]) for layer in layers])
@@ -88,7 +88,6 @@ SHARE = 0.01
 """Of the neurons, those of the least entropy count as language-specific."""
 ACTIVE = 0.95
 """A neuron belongs to a language where it fires more often than this quantile of all probabilities."""
-BATCH_OF_LAPE = 64
 
 
 def activation_probabilities(given: Ingredients) -> dict[str, Float[Tensor, "layer neuron"]]:
@@ -115,8 +114,8 @@ def _probabilities(given: Ingredients, sentences: list[str]) -> Float[Tensor, "l
     encoded = model.tokens.encode_in(None, sentences)
     hooks = {Site(layer, "mlp_act"): look(layer) for layer in given.layers}
     with torch.no_grad(), model.reading(hooks) as read:
-        for start in range(0, len(encoded), BATCH_OF_LAPE):
-            some = encoded[start : start + BATCH_OF_LAPE]
+        for start in range(0, len(encoded), BATCH):
+            some = encoded[start : start + BATCH]
             batch = model.batch([text.ids for text in some])
             mask = batch.mask.clone()
             for row, text in enumerate(some):
