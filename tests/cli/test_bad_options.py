@@ -86,3 +86,10 @@ def test_numbers_of_a_file_are_checked_as_well(capsys, tmp_path):
     for line in ("batch-size = 0", "seed = -1", "held-out = nan", f"seed = {HUGE}", 'out = "~nosuchuser/x"'):
         (tmp_path / "study.toml").write_text(line)
         said(capsys, "diagnose", "--config", "study.toml")
+
+
+@pytest.mark.parametrize("prompts", ["item", "own.toml"])
+def test_prompts_that_would_not_be_used_are_refused(capsys, tmp_path, prompts):
+    (tmp_path / "own.toml").write_text('template = "{premise}"\n')
+    line = said(capsys, "diagnose", "organism", "--pair", "x-poor-far-x-main", "--prompts", prompts)
+    assert "'exact' of the organism has prompts of its own" in line

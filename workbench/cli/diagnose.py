@@ -181,6 +181,8 @@ def _tasks(options: argparse.Namespace, languages: list[str] | None) -> "list[An
     for name in names(options.task or "exact") or []:
         # The organism's tasks are called by their bare names, but only with the organism.
         own = options.model in MODELS and name in TASKS
+        if own and options.prompts != "en":
+            raise InputError(f"task {name!r} of the organism has prompts of its own: leave out --prompts")
         read: Any = shipped().task(name) if own else _read(name, languages, options.prompts)
         tasks.append(_cut(read, options))
     return tasks
