@@ -1,7 +1,7 @@
 """Ranks and rank correlations, and a sentence's rank among others."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from workbench.core.errors import InputError
@@ -87,10 +87,3 @@ def query_scores(
     forward, backward = standings(X, Y, by, k)
     one, other = (side.first if of == "p@1" else side.reciprocal for side in (forward, backward))
     return {"forward": one, "backward": other, "mean": (one + other) / 2}[direction]
-
-
-def retrieval_hits(X: Rows, Y: Rows, by: str = "cosine", k: int = 10) -> Bool[Tensor, " sent"]:
-    """Whether y_i alone scores highest for x_i: P@1, X → Y, per query; a tie is a miss."""
-    check_pairs("retrieval", X, Y)
-    forward, _ = standings(X, Y, by, k)
-    return forward.alone

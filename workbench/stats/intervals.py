@@ -86,8 +86,8 @@ def paired_test(after: ArrayLike, before: ArrayLike, groups: Sequence[object] | 
     """p of H₀: mean(after − before) = 0, two-sided; at most 1 − level where `paired_interval` excludes 0.
 
     For right-or-wrong items this is McNemar's test as he wrote it, (b − c)² / (b + c), without continuity
-    correction; in groups, divided by the design effect and held against t². The exact test is
-    `mcnemar_exact`, the one by random signs `sign_flip_test`: neither has an interval that agrees with it.
+    correction; in groups, divided by the design effect and held against t². The exact binomial test has no
+    interval that agrees with it.
     """
     a, b = base.paired(after, before)
     if not _right_or_wrong(a, b):
