@@ -7,7 +7,7 @@ import numpy as np
 
 from workbench.checks.base import Sentences
 from workbench.checks.report import Finding, spans
-from workbench.core.languages import SCRIPTS
+from workbench.core.languages import usual_script
 from workbench.core.reading import normalised
 from workbench.core.scripts import letters_by_script, main_script
 
@@ -202,7 +202,7 @@ def _share(sentence: str, scripts: set[str]) -> float:
 
 def _usual(language: str) -> list[str] | None:
     base, _, variety = language.partition("-")
-    return _LETTERS.get(variety) or _LETTERS.get(SCRIPTS.get(base, ""))
+    return _LETTERS.get(variety) or _LETTERS.get(usual_script(base) or "")
 
 
 def _groups(keys: list) -> list[tuple[int, ...]]:

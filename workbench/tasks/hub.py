@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import InputError, quoted
-from workbench.core.languages import canonical, is_language, name_of
+from workbench.core.languages import canonical, name_of, names_language
 from workbench.core.reading import files_in, open_bytes, user_path
 from workbench.tasks.base import AnswerTask, ChoiceTask
 from workbench.tasks.records import Record
@@ -313,7 +313,7 @@ def _codes(source: HubSource, place: str, revision: str | None, by_folders: bool
         )
     else:
         names = _asked(place, lambda _: _folders(place, revision))
-    return [name for name in names if is_language(name)]
+    return [name for name in names if names_language(name)]
 
 
 def _folders(place: str, revision: str) -> list[str]:
