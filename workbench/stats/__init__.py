@@ -8,7 +8,7 @@ for similarities between sets of rows, where no row may be drawn twice;
 
 from workbench.stats.bands import Band, max_t_band
 from workbench.stats.base import Alternative, Interval
-from workbench.stats.curves import average_ranks, circular_shift_test, rank_correlation
+from workbench.stats.curves import circular_shift_test, rank_correlation
 from workbench.stats.intervals import (
     accuracy,
     effective_items,
@@ -32,7 +32,6 @@ __all__ = [
     "MarginTest",
     "Statistic",
     "accuracy",
-    "average_ranks",
     "circular_shift_test",
     "detectable_effect",
     "effective_items",
