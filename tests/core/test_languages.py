@@ -1,9 +1,13 @@
 """Every usual spelling of a language is one code."""
 
+from pathlib import Path
+
 import pytest
 
+from workbench.core import languages
 from workbench.core.errors import InputError
-from workbench.core.languages import NAMES, is_language, name_of
+from workbench.core.languages import NAMES, is_language, name_of, names_language
+from workbench.core.reading import language_of
 from workbench.text import canonical, same_language
 
 FLORES_ALIASES = {
@@ -62,8 +66,9 @@ def test_same_language() -> None:
 @pytest.mark.parametrize(
     ("code", "hint"),
     [
-        ("swx", "did you mean 'sw"),
+        ("swz", "did you mean 'sw"),
         ("Swahili", "write 'sw' for Swahili"),
+        ("Hiligaynon", "write 'hil' for Hiligaynon"),
         ("???", "ISO 639 code such as sw"),
         ("", "ISO 639"),
         ("qqq_Latn", "or x-qqq for an invented language"),
@@ -80,3 +85,57 @@ def test_unknown_codes_say_what_to_write(code: str, hint: str) -> None:
 def test_names() -> None:
     assert name_of("swh_Latn") == "Swahili"
     assert name_of("zho_Hant") == "Chinese (Hant)"
+    assert name_of("quc") == "K'iche'"
+    assert name_of("cre") == "Cree"
+
+
+TWO_LETTERS = set(
+    """
+    aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz
+    ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii
+    ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi
+    mk ml mn mr ms mt my na nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa
+    sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur
+    uz ve vi vo wa wo xh yi yo za zh zu
+    """.split()
+)
+SMALLER = """
+aa aai ab acf acr agr ake alp amu av bba bbj bi bik bsn cak ce ch cha chm chk cni cr crs dav dje djk dop
+efi ewo gil gur hil hmo ibo ify ii ik iso jac kal kbh kek kl kpg krl kv kwy lhu loz lu lun mah mam mh mhr
+mrw mwm nan nav ndc ng niu nv nzi oj pau pck pi pis plw pon quc quw rar rmy srn ssx swg tdx tiv tmh toj
+tpm tsz tvl tzh tzo udu usp vo wa wal wln wls xav yap yua za zap zne
+""".split()
+
+
+@pytest.mark.parametrize("code", SMALLER)
+def test_smaller_languages_are_known(code: str) -> None:
+    known = canonical(code)
+    assert canonical(known) == known and name_of(known) != known
+
+
+def published() -> dict[str, tuple[str, str, list[str]]]:
+    lines = (Path(languages.__file__).parent / "languages.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    return {code: (script, name, others.split(",")) for code, script, others, name in rows}
+
+
+def test_every_code_of_iso_639_has_one_canonical_code_and_a_name() -> None:
+    rows = published()
+    assert len(rows) > 7500
+    for code, (script, name, others) in rows.items():
+        assert canonical(code) == code
+        for other in others:
+            assert other == "-" or canonical(other) == code
+        if name != "-":
+            assert name_of(code) == name
+            usual = "Latn" if script == "-" else script
+            assert canonical(f"{code}_{usual}") == code and canonical(f"{code}_Zxxx") == f"{code}-Zxxx"
+    every = {*rows, *NAMES}
+    assert {code for code in every if len(code) == 2} >= TWO_LETTERS
+
+
+def test_codes_that_are_common_words_are_languages_only_where_nothing_else_is_meant() -> None:
+    assert canonical("src") == "src" and language_of("src") is None
+    assert language_of("sentence_src_Latn") == "src" and language_of("quc") == "quc"
+    assert not any(map(names_language, ["doc", "txt", "val", "key"]))
+    assert all(map(names_language, languages._OWN.codes)), "what counted before still does"

@@ -11,9 +11,6 @@ from workbench.intervene import (
     AddVector,
     Intervention,
     NormKept,
-    ProjectOut,
-    Shift,
-    language_subspace,
 )
 from workbench.intervene.apply import no_map
 
@@ -38,9 +35,6 @@ def planted(k=2, n_languages=5, d=8):
 
 MADE = {
     "add_vector": AddVector(draw(6, seed=3)),
-    "forward": Shift(draw(6, seed=3), draw(6, seed=4)).forward_formula,
-    "inverse": Shift(draw(6, seed=3), draw(6, seed=4)).inverse,
-    "project_out": ProjectOut(torch.linalg.qr(draw(6, 2))[0], draw(6, seed=5)),
 }
 
 
@@ -88,66 +82,6 @@ def test_where_there_is_no_direction_the_state_stays_zero():
     h = torch.cat([torch.zeros(1, 6), draw(1, 6)])
     assert torch.equal(NormKept(INTERVENTIONS["replace"])(h, torch.zeros_like, 1.0), torch.zeros(2, 6))
     assert torch.equal(NormKept(INTERVENTIONS["replace"])(h, torch.ones_like, 1.0)[0], torch.zeros(6))
-
-
-@pytest.mark.parametrize("strength", [1.0, -0.3, 2.5])
-def test_a_shift_and_its_inverse_leave_nothing(strength):
-    shift = Shift(draw(6, seed=3) * 50, draw(6, seed=4))
-    h = draw(40, 6)
-    there = shift.forward_formula(h, no_map, strength)
-    assert not torch.allclose(there, h, atol=0.1)
-    torch.testing.assert_close(shift.inverse(there, no_map, strength), h, atol=1e-5, rtol=0)
-    wide = h.double()
-    back = shift.inverse(shift.forward_formula(wide, no_map, strength), no_map, strength)
-    assert (back - wide).abs().max() < 1e-13
-    # In numbers that floats hold exactly, back is back to the bit.
-    whole = Shift(torch.tensor([3.0, 5.0]), torch.tensor([-8.0, 1.0]))
-    start = torch.tensor([[7.0, -2.0]])
-    assert torch.equal(whole.forward_formula(start, no_map, 1.0), torch.tensor([[-4.0, -6.0]]))
-    assert torch.equal(whole.inverse(whole.forward_formula(start, no_map, 1.0), no_map, 1.0), start)
-    with pytest.raises(InputError, match="two vectors of one width"):
-        Shift(draw(3), draw(4))
-
-
-def test_the_language_subspace_is_found_and_projected_out():
-    true, states = planted()
-    basis, centre = language_subspace(states, 2)
-    torch.testing.assert_close(basis @ basis.mT, true @ true.mT)
-    out = ProjectOut(basis, centre)
-    after = [out(rows, no_map, 1.0) for rows in states]
-    means = torch.stack([rows.mean(0) for rows in after])
-    assert (means - means.mean(0)).abs().max() < 1e-10  # the languages lie in one place
-    for rows, was in zip(after, states, strict=True):
-        assert ((rows - centre) @ basis).abs().max() < 1e-10
-        torch.testing.assert_close(out(rows, no_map, 1.0), rows)  # twice is once
-        rest = torch.eye(len(centre)).double() - basis @ basis.mT
-        torch.testing.assert_close((rows - centre) @ rest, (was - centre) @ rest)
-    half = out(out(states[0], no_map, 0.5), no_map, 0.5)
-    torch.testing.assert_close(half, out(states[0], no_map, 0.75))
-
-
-def test_a_language_counts_once_however_many_states_it_has():
-    _, states = planted()
-    basis, centre = language_subspace(states, 2)
-    again, there = language_subspace([states[0].repeat(7, 1), *states[1:]], 2)
-    torch.testing.assert_close(again @ again.mT, basis @ basis.mT)
-    torch.testing.assert_close(there, centre)
-
-
-def test_a_subspace_that_is_not_one_is_refused():
-    _, states = planted()
-    with pytest.raises(InputError, match=r"5 languages differ in 1 … 4"):
-        language_subspace(states, 5)
-    with pytest.raises(InputError, match="fewer than 3"):
-        language_subspace(states, 3)
-    with pytest.raises(InputError, match="not orthonormal"):
-        ProjectOut(draw(6, 2))
-    with pytest.raises(InputError, match="not orthonormal"):
-        ProjectOut(torch.full((6, 2), float("nan")))
-    with pytest.raises(InputError, match="a basis is"):
-        ProjectOut(draw(6))
-    with pytest.raises(InputError, match="a centre"):
-        ProjectOut(torch.eye(4)[:, :2], draw(5))
 
 
 def test_inclines_two_readings_name_what_there_is():

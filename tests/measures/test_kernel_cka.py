@@ -1,4 +1,4 @@
-"""RBF and minibatch CKA against term-by-term implementations, and what they say of unrelated data."""
+"""RBF CKA against term-by-term implementations, and what they say of unrelated data."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 
 from workbench.core.errors import InputError
 from workbench.measures import debiased_linear_cka, linear_cka
-from workbench.measures.cka import MinibatchCKA, inner_products, rbf_cka, squared_distances
+from workbench.measures.cka import inner_products, rbf_cka, squared_distances
 
 
 def draw(*shape, seed=0):
@@ -78,45 +78,6 @@ def test_blocks_make_the_same_gram_matrix():
     centred = X - X.mean(0)
     assert torch.allclose(squared_distances(centred), torch.cdist(X, X).square(), atol=1e-9)
     assert (squared_distances(centred[[0] * 5 + [1]])[:5, :5] == 0).all()
-
-
-def filled(batches):
-    similarity = MinibatchCKA()
-    for X, Y in batches:
-        similarity.add(X, Y)
-    return similarity.value()
-
-
-@pytest.mark.parametrize("sizes", [[20, 20, 20, 20], [4, 30, 46]])
-def test_minibatches_equal_the_definition(sizes):
-    X, Y = related(n=80)
-    batches = list(zip(X.split(sizes), Y.split(sizes), strict=True))
-    sums = np.zeros(3)
-    for x, y in batches:
-        K, L = (x @ x.mT).numpy(), (y @ y.mT).numpy()
-        sums += len(x) * np.array([hsic(K, L), hsic(K, K), hsic(L, L)])
-    assert filled(batches) == pytest.approx(sums[0] / np.sqrt(sums[1] * sums[2]), abs=1e-9)
-
-
-def test_one_batch_is_the_whole_and_many_come_near_it():
-    X, Y = draw(1200, 8), draw(1200, 8, seed=1)
-    Y = X + Y
-    whole = debiased_linear_cka(X, Y)
-    assert filled([(X, Y)]) == pytest.approx(whole, abs=1e-9)
-    assert filled(zip(X.split(60), Y.split(60), strict=True)) == pytest.approx(whole, abs=0.02)
-    unrelated = filled(zip(X.split(60), draw(1200, 8, seed=5).split(60), strict=True))
-    assert abs(unrelated) < 0.02
-
-
-def test_minibatches_refuse_what_they_cannot_count():
-    similarity = MinibatchCKA()
-    with pytest.raises(InputError, match="no sentences"):
-        similarity.value()
-    with pytest.raises(InputError, match="at least 4"):
-        similarity.add(draw(3, 4), draw(3, 4))
-    similarity.add(torch.ones(5, 4), draw(5, 4))
-    with pytest.raises(InputError, match="not defined"):
-        similarity.value()
 
 
 def test_what_is_only_rounding_is_no_similarity():

@@ -7,7 +7,7 @@ from counts import count
 
 from workbench.core.errors import InputError
 from workbench.measures import debiased_linear_cka
-from workbench.stats import jackknife_interval, mean_interval, subsample_interval
+from workbench.stats import jackknife_interval
 
 STATISTICS = {
     "mean": (lambda x: x[:, 0].mean(), 0.0),
@@ -21,24 +21,18 @@ def correlated(rng, n):
     return np.stack([x[:, 0], 0.6 * x[:, 0] + 0.8 * x[:, 1]], axis=1)
 
 
-def subsampled(statistic, n, groups=None):
-    return subsample_interval(statistic, n, groups, draws=count(150, 300))
-
-
 @pytest.mark.parametrize("name", STATISTICS)
-@pytest.mark.parametrize("interval_of", [subsampled, jackknife_interval])
-def test_interval_holds_the_truth_about_as_often_as_it_says(name, interval_of):
+def test_interval_holds_the_truth_about_as_often_as_it_says(name):
     statistic, truth = STATISTICS[name]
     rng = np.random.default_rng(0)
     rounds, held = count(150, 600), 0
     for _ in range(rounds):
         x = correlated(rng, 150)
-        held += not interval_of(lambda rows, x=x: statistic(x[rows]), 150).excludes(truth)
+        held += not jackknife_interval(lambda rows, x=x: statistic(x[rows]), 150).excludes(truth)
     assert held / rounds == pytest.approx(0.95, abs=count(0.05, 0.03))
 
 
-@pytest.mark.parametrize("interval_of", [subsampled, jackknife_interval])
-def test_groups_are_left_out_whole(interval_of):
+def test_groups_are_left_out_whole():
     rng = np.random.default_rng(1)
     sizes = np.tile([2, 4, 9], 8)
     groups = np.repeat(np.arange(24), sizes).tolist()
@@ -47,8 +41,8 @@ def test_groups_are_left_out_whole(interval_of):
         x = rng.normal(size=24)[groups] + 0.3 * rng.normal(size=len(groups))
         order = rng.permutation(len(groups))
         shuffled = [groups[i] for i in order]
-        held += not interval_of(lambda rows, x=x[order]: x[rows].mean(), len(x), shuffled).excludes(0)
-        naive += not interval_of(lambda rows, x=x[order]: x[rows].mean(), len(x)).excludes(0)
+        held += not jackknife_interval(lambda rows, x=x[order]: x[rows].mean(), len(x), shuffled).excludes(0)
+        naive += not jackknife_interval(lambda rows, x=x[order]: x[rows].mean(), len(x)).excludes(0)
     assert held / rounds == pytest.approx(0.94, abs=count(0.06, 0.035))
     assert naive / rounds < 0.75
 
@@ -68,7 +62,6 @@ def test_the_bootstrap_of_rows_fails_for_cka_and_leaving_out_does_not():
     assert naive[0] > 0.9, "copies match themselves"
     for interval in (
         jackknife_interval(cka, n),
-        subsample_interval(cka, n, draws=draws),
         jackknife_interval(cka, n, groups=[i // 4 for i in range(n)]),
     ):
         assert not interval.excludes(0)
@@ -81,27 +74,6 @@ def test_leaving_out_one_row_at_a_time_is_the_textbook_error_of_a_mean():
     half = 2.045230 * x.std(ddof=1) / np.sqrt(30)  # t of 29 degrees of freedom
     assert interval.high - interval.estimate == pytest.approx(half, rel=1e-6)
     assert interval.estimate == x.mean() and interval.n == 30
-
-
-@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
-def test_subsets_of_any_share_have_the_error_of_the_whole(share):
-    x = np.random.default_rng(4).normal(size=200)
-    interval = subsample_interval(lambda rows: x[rows].mean(), 200, share=share, draws=4000)
-    bootstrap = mean_interval(x)
-    assert interval.high - interval.low == pytest.approx(bootstrap.high - bootstrap.low, rel=0.06)
-
-
-def test_level_of_the_subsets_does_not_move_the_interval():
-    x = np.random.default_rng(5).normal(size=100)
-    interval = subsample_interval(lambda rows: x[rows].mean() + 100 / len(rows), 100)
-    assert not interval.excludes(x.mean() + 1) and interval.excludes(x.mean() + 2)
-
-
-def test_skew_is_turned_round():
-    # Estimates that scatter far upwards may lie far above the truth: the interval reaches down for it.
-    x = np.random.default_rng(6).exponential(size=40) ** 2
-    interval = subsample_interval(lambda rows: x[rows].mean() ** 2, 40, draws=2000)
-    assert interval.estimate - interval.low > interval.high - interval.estimate
 
 
 def test_blocks_keep_groups_whole_and_neighbours_together():
@@ -117,20 +89,9 @@ def test_blocks_keep_groups_whole_and_neighbours_together():
     assert interval.n == 3
 
 
-def test_same_seed_same_interval():
-    x = np.random.default_rng(7).normal(size=50)
-    one, same, other = (
-        subsample_interval(lambda rows: x[rows].mean(), 50, draws=50, seed=s) for s in (1, 1, 2)
-    )
-    assert one == same != other
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: subsample_interval(np.mean, 3), "at least 4"),
-        (lambda: subsample_interval(np.mean, 9, groups=list("aaabbbccc")), "leaving out groups"),
-        (lambda: subsample_interval(np.mean, 9, share=1.0), "such as 0.5"),
         (lambda: jackknife_interval(np.mean, 1), "at least 2"),
         (lambda: jackknife_interval(np.mean, 9, blocks=1), "at least 2 blocks"),
         (lambda: jackknife_interval(np.mean, 9, groups=["a"]), "1 groups for 9"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from workbench.checks import check
 from workbench.checks.evidence import REACH
 from workbench.models import load_model
 from workbench.organism import shipped
@@ -26,11 +27,11 @@ def test_each_row_is_nearest_to_its_partner_among_its_neighbours(model):
 
 def test_a_shift_is_found_with_it_and_a_clean_text_stays_clean(model):
     text = shipped().text().only(["x-main", "x-poor-near"]).select(range(200))
-    assert text.check(model_evidence(model, text)).clean
+    assert check(text, model_evidence(model, text)).clean
     sides = {code: list(text[code]) for code in text.languages}
     del sides["x-poor-near"][80]
     sides["x-main"].pop()
     damaged = ParallelText(sides)
-    found = damaged.check(model_evidence(model, damaged)).alarms
+    found = check(damaged, model_evidence(model, damaged)).alarms
     assert [one.kind for one in found] == ["shift"]
     assert abs(found[0].spans[0][0] - 80) <= 20

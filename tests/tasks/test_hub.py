@@ -369,7 +369,7 @@ def test_files_that_were_fetched_before_need_no_network(tmp_path, monkeypatch):
         read_task("hub:flores@main", languages=["sw"])
 
 
-def test_mzsre_is_read_from_any_data_set_that_holds_its_files(tmp_path, monkeypatch):
+def test_mzsre_is_read_from_any_data_set_that_holds_its_files(tmp_path, monkeypatch, caplog):
     pin = "0123456789abcdef0123456789abcdef01234567"
     edit_files(fetched_before(tmp_path, monkeypatch, "some/edits", pin, branch="main") / "data" / "MzsRE")
     expected = read_task(f"mzsre:{edit_files(tmp_path / 'files')}")
@@ -378,8 +378,12 @@ def test_mzsre_is_read_from_any_data_set_that_holds_its_files(tmp_path, monkeypa
         (f"hub:mzsre@{pin}:some/edits", f"read from some/edits at {pin}"),
         (f"hub:mzsre:{tmp_path / 'files'}", f"read from {tmp_path / 'files'}"),
     ]:
+        caplog.clear()
         task = read_task(spec)
         assert task == expected and task.languages == ("en", "cs", "de") and task.notes[-1] == note
+        warned = [record.getMessage() for record in caplog.records if record.name.startswith("workbench")]
+        unpinned = f"some/edits cannot be reached: read from the copy fetched earlier as main, commit {pin}"
+        assert warned == ([unpinned] if "main" in note else [])
     assert read_task("hub:mzsre:some/edits", languages=["cs", "en"]).languages == ("cs", "en")
 
 

@@ -1,4 +1,4 @@
-"""A parallel text checks itself, knows its content and gives its parts."""
+"""A parallel text knows its content and gives its parts."""
 
 import copy
 import pickle  # workers on other machines are sent texts this way
@@ -6,7 +6,6 @@ import pickle  # workers on other machines are sent texts this way
 import numpy as np
 import pytest
 
-from workbench.checks import check
 from workbench.core.errors import InputError
 from workbench.text import ParallelText
 
@@ -122,10 +121,3 @@ def test_copies_are_equal() -> None:
         assert copied.sources == text.sources
         assert copied.dropped == 4
         assert hash(copied) == hash(text)
-
-
-def test_it_examines_itself() -> None:
-    text = ParallelText({"sw": ["Habari", "Asante", "Habari"], "en": ["News", "Thanks", "News"]})
-    report = text.check()
-    assert [one.groups for one in report.findings if one.kind == "duplicate"] == [((0, 2),)]
-    assert report.findings == check(text).findings

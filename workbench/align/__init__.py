@@ -11,7 +11,6 @@ from workbench.align.controls import (
     WrongLanguage,
 )
 from workbench.align.export import export, restore
-from workbench.align.grid import MapGrid, fit_grid, score_grid
 from workbench.align.layers import (
     CurvePoint,
     FitFacts,
@@ -22,6 +21,7 @@ from workbench.align.layers import (
     fit_layers,
     learning_curve,
     refit,
+    score_grid,
 )
 from workbench.align.linear import Given, LeastSquares, LowRank, Masked, MeanShift, Ridge
 from workbench.align.nonlinear import (
@@ -75,7 +75,6 @@ __all__ = [
     "LayerMaps",
     "LeastSquares",
     "LowRank",
-    "MapGrid",
     "Masked",
     "MeanShift",
     "Procrustes",
@@ -96,7 +95,6 @@ __all__ = [
     "discriminant_directions",
     "export",
     "fit_facts",
-    "fit_grid",
     "fit_layers",
     "learning_curve",
     "r_squared",

@@ -289,3 +289,47 @@ def _check_apart(fitted: Tensor, held_out: Tensor) -> None:
             f"{int(both.sum())} held-out rows were fitted on (first: {held_out[both][:3].tolist()}): "
             "held-out rows must be others"
         )
+
+
+# Maps from every source layer to every target layer.
+
+
+def score_grid(
+    aligner: Any,
+    source: Float[Tensor, "source_layer sent d_source"],
+    target: Float[Tensor, "target_layer sent d_target"],
+    rows: Rows,
+    held_out: Rows,
+) -> Float[Tensor, "source_layer target_layer"]:
+    """Held-out R² of the map from every source layer to every target layer, one map in memory at a time.
+
+    `Ridge` and `LeastSquares` decompose each source layer once.
+    """
+    index, others = (_check_sentences(source, target, some) for some in (rows, held_out))
+    if torch.isin(others, index).any():
+        raise InputError("some held-out rows were fitted on: held-out rows must be others")
+    scores = [
+        [
+            r_squared(y[others], fitted.transform(x[others]))
+            for y, fitted in zip(target, _row(aligner, i, x, target, index), strict=True)
+        ]
+        for i, x in enumerate(source)
+    ]
+    return torch.tensor(scores, dtype=torch.float64)
+
+
+def _row(aligner: Any, layer: int, x: Tensor, target: Iterable[Tensor], index: Tensor) -> Iterator[Any]:
+    one = fresh(at_layer(aligner, layer, index))
+    targets = (y[index] for y in target)
+    if hasattr(one, "fit_targets"):
+        yield from one.fit_targets(x[index], targets)
+    else:
+        yield from (fresh(one).fit(x[index], y) for y in targets)
+
+
+def _check_sentences(source: Tensor, target: Tensor, rows: Rows) -> Tensor:
+    if source.ndim != 3 or target.ndim != 3 or 0 in (len(source), len(target)):
+        raise InputError(
+            f"states must be [layer sent d]; {tuple(source.shape)} and {tuple(target.shape)} given"
+        )
+    return check_states(source[:1], target[:1], rows)

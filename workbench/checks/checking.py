@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from workbench.checks.alignment import MIN_ROWS, Alignment, align
 from workbench.checks.association import Array
-from workbench.checks.base import Sentences
 from workbench.checks.evidence import REACH
 from workbench.checks.lines import lines_of, placed
 from workbench.checks.path import Stretch
@@ -17,6 +16,7 @@ from workbench.checks.sentences import check_sentences, reference_of
 from workbench.core.errors import InputError
 from workbench.core.languages import canonical
 from workbench.core.progress import Progress, silent
+from workbench.text import ParallelText
 
 _WEAK = 1.0
 _NOTHING = 0.25
@@ -26,7 +26,7 @@ Pair = tuple[str, str]
 
 
 def check(
-    text: Sentences,
+    text: ParallelText,
     evidence: Mapping[Pair, ArrayLike] | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -60,7 +60,7 @@ def check(
     return Report(" + ".join(text.sources) or repr(text), len(text), []).with_(found)
 
 
-def _matrices(text: Sentences, evidence: Mapping[Pair, ArrayLike]) -> dict[Pair, Sequence[Array]]:
+def _matrices(text: ParallelText, evidence: Mapping[Pair, ArrayLike]) -> dict[Pair, Sequence[Array]]:
     shape = (len(text), 2 * REACH + 1)
     out: dict[Pair, Sequence[Array]] = {}
     for (a, b), given in evidence.items():
@@ -166,7 +166,7 @@ def _weak(reference: str, language: str, result: Alignment, n: int) -> Iterator[
         )
 
 
-def _too_few(text: Sentences) -> Finding:
+def _too_few(text: ParallelText) -> Finding:
     message = f"{len(text)} rows are too few to learn which words go together"
     repair = f"check the order by eye, or give at least {MIN_ROWS} rows"
     return Finding("unjudged", "notice", text.languages, ((0, len(text) - 1),), message, repair)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workbench.checks.report import Finding, Report, spans
 from workbench.core.errors import InputError, TextError, quoted
-from workbench.core.languages import canonical, is_language
+from workbench.core.languages import canonical, names_language
 from workbench.core.reading import (
     copa_items,
     json_lines,
@@ -225,7 +225,7 @@ def _majority(values: Sequence[dict[int | str, str]]) -> dict[int | str, str | N
 def _language(path: Path) -> str | None:
     stem = plain_name(path).rpartition(".")[0]
     parts = [part for part in re.split(r"[._]", stem) for part in (part, *part.split("-"))]
-    return next((canonical(part) for part in reversed(parts) if is_language(part)), None)
+    return next((canonical(part) for part in reversed(parts) if names_language(part)), None)
 
 
 def _is_verse(cell: str) -> bool:

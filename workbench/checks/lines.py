@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from workbench.checks.base import Sentences
 from workbench.checks.report import Finding
 from workbench.core.errors import TextError
 from workbench.core.reading import read_lines
+from workbench.text import ParallelText
 
 _MOST = 4
 
@@ -13,7 +13,7 @@ Lines = dict[str, tuple[str, list[int]]]
 """Language → its file and the line of each row."""
 
 
-def lines_of(text: Sentences, languages: set[str]) -> Lines:
+def lines_of(text: ParallelText, languages: set[str]) -> Lines:
     """The lines of these languages; a language whose file is gone or holds other text is left out."""
     found: Lines = {}
     files = [Path(source) for source in text.sources if Path(source).is_file()]

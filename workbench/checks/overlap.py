@@ -2,15 +2,15 @@
 
 import unicodedata
 
-from workbench.checks.base import Sentences
 from workbench.checks.report import Finding, Report, spans
+from workbench.text import ParallelText
 
 _SHORTEST = 12
 """Bytes of letters and digits: shorter sentences (“Thank you.”) are everybody's."""
 _MANY, _SHARE = 5, 0.01
 
 
-def overlap(text: Sentences, other: Sentences) -> Report:
+def overlap(text: ParallelText, other: ParallelText) -> Report:
     """The rows of `text` of which `other` holds a side, whatever its case, spaces and punctuation."""
     known: dict[str, int] = {}
     for side in other.sentences.values():
@@ -49,5 +49,5 @@ def bare(sentence: str) -> str:
     return "".join(c for c in folded if unicodedata.category(c)[0] in "LNM")
 
 
-def _name(text: Sentences) -> str:
+def _name(text: ParallelText) -> str:
     return " + ".join(text.sources) or repr(text)

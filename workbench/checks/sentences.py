@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from workbench.checks.base import Sentences
 from workbench.checks.report import Finding, spans
-from workbench.core.languages import SCRIPTS
+from workbench.core.languages import usual_script
 from workbench.core.reading import normalised
 from workbench.core.scripts import letters_by_script, main_script
+from workbench.text import ParallelText
 
 _ODD_LENGTH = 7.0
 _REPEATS = 3
@@ -34,7 +34,7 @@ _LETTERS = {
 }
 
 
-def check_sentences(text: Sentences) -> Iterator[Finding]:
+def check_sentences(text: ParallelText) -> Iterator[Finding]:
     """All that can be said of rows by themselves."""
     folded = {language: [normalised(s) for s in text[language]] for language in text.languages}
     yield from duplicates(folded)
@@ -50,7 +50,7 @@ def check_sentences(text: Sentences) -> Iterator[Finding]:
         yield from wrong_scripts(language, text[language])
 
 
-def reference_of(text: Sentences) -> str:
+def reference_of(text: ParallelText) -> str:
     """The language every other is compared with: the first of two; of more, English where there is it."""
     return "en" if len(text.languages) > 2 and "en" in text else text.languages[0]
 
@@ -202,7 +202,7 @@ def _share(sentence: str, scripts: set[str]) -> float:
 
 def _usual(language: str) -> list[str] | None:
     base, _, variety = language.partition("-")
-    return _LETTERS.get(variety) or _LETTERS.get(SCRIPTS.get(base, ""))
+    return _LETTERS.get(variety) or _LETTERS.get(usual_script(base) or "")
 
 
 def _groups(keys: list) -> list[tuple[int, ...]]:

@@ -192,13 +192,19 @@ def _read(name: str, languages: list[str] | None, prompts: str) -> Any:
     from workbench.core.errors import InputError
     from workbench.tasks import read_task
 
-    if languages is not None:
+    if languages is None:
+        return read_task(name, prompts=prompts)
+    try:
+        # Some tasks hold a hundred languages: only those of the pairs are read, if all are there.
+        return read_task(name, languages, prompts=prompts)
+    except InputError as error:
         try:
-            # Some tasks hold a hundred languages: only those of the pairs are read, if all are there.
-            return read_task(name, languages, prompts=prompts)
-        except InputError:
-            pass
-    return read_task(name, prompts=prompts)
+            task = read_task(name, prompts=prompts)
+        except InputError as other:
+            both = str(error) if str(other) == str(error) else f"{error}; of all languages: {other}"
+            raise InputError(both) from other
+        console.print(f"{error}; read in {', '.join(task.languages)}", style="yellow", markup=False)
+        return task
 
 
 T = TypeVar("T", "ChoiceTask", "AnswerTask")

@@ -78,7 +78,7 @@ def _sorted(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
 
 
 def _checked(name: str, options: argparse.Namespace, progress: "Callback") -> "Report":
-    from workbench.checks import overlap
+    from workbench.checks import check, overlap
     from workbench.models import load_model
     from workbench.study import model_evidence
     from workbench.text import read
@@ -93,7 +93,7 @@ def _checked(name: str, options: argparse.Namespace, progress: "Callback") -> "R
     evidence = None
     if options.model is not None:
         evidence = model_evidence(load_model(options.model), text, progress=progress)
-    report = text.check(evidence, progress)
+    report = check(text, evidence, progress)
     for other in options.against:
         report = report.with_(overlap(text, read(other, drop_missing=True)).findings)
     return report

@@ -3,10 +3,15 @@
 The code is ISO 639-1 where there is one (`sw`), else ISO 639-3 (`ckb`); a script or a region is kept
 only where it distinguishes what is written (`zh-Hant`, `sr-Latn`, `pt-BR`). Codes that start with `x-`
 are private: invented languages, which are taken as they are.
+
+The table below holds the languages of common data sets, with this project's own rules. All other codes of
+ISO 639-1 and 639-3 are read from `languages.tsv`, beside this file, when the first of them is asked for.
 """
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import NamedTuple
 
 from workbench.core.errors import InputError, did_you_mean, quoted
 
@@ -270,18 +275,60 @@ _PRIVATE = re.compile(r"x(-[a-z0-9]{1,8})+")
 _SUBTAGS = re.compile(r"(?P<language>[a-z]{2,3})([-_](?P<script>[a-z]{4}))?([-_](?P<region>[a-z]{2}|\d{3}))?")
 
 
-def _read_table() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    names, scripts, codes = {}, {}, {}
-    for line in _TABLE.strip().splitlines():
-        code, script, others, name = line.split(" ", 3)
-        names[code], scripts[code], codes[code] = name, script, code
+# Codes of ISO 639-3 that are more often the name of a column, a file or a folder than that of a language:
+# there they count as a language only with a script (`doc_Latn`).
+_WORDS = frozenset(
+    """
+    add age aid alt all and ans any api app are arr ask bbl bib big bin bol bpe cap cfg chp cid cls con
+    csv cut dbl def del dep dev dic did doc emb end err fit for gap gid git had has how hub ids ins int
+    its job key lab lan lem len lex lib lid lng loc log low lst man max met mid mod msg mtl nam neg ner
+    net new nil nli not num old one opt org par pid pkg pos pre pro raw rel res row say sec sen seq set
+    sid src ssh std str sub sys tag tar tgt the tok top tst tsv two txt url val ver was www xml yes
+    """.split()
+)
+
+
+class _Table(NamedTuple):
+    names: dict[str, str]
+    scripts: dict[str, str]
+    codes: dict[str, str]
+    """Every known spelling, with the one code."""
+
+
+def _read_table(lines: list[list[str]]) -> _Table:
+    """Lines of code, usual script, other codes and name; `-` stands for nothing."""
+    table = _Table({}, {}, {})
+    for code, script, others, name in lines:
+        if name != "-":
+            table.names[code] = name
+            table.codes[code] = code
+        if script != "-":
+            table.scripts[code] = script
         for other in others.split(",") if others != "-" else ():
-            assert other not in codes, f"{other} stands twice in the table"
-            codes[other] = code
-    return names, scripts, codes
+            assert other not in table.codes, f"{other} stands twice in the table"
+            table.codes[other] = code
+    return table
 
 
-NAMES, SCRIPTS, _CODES = _read_table()
+_OWN = _read_table([line.split(" ", 3) for line in _TABLE.strip().splitlines()])
+NAMES = _OWN.names
+"""The languages of the own table, by code; `name_of` knows all others too."""
+
+
+@cache
+def _further() -> _Table:
+    """The rest of ISO 639, read from the data file."""
+    text = (Path(__file__).parent / "languages.tsv").read_text(encoding="utf-8")
+    return _read_table([line.split("\t") for line in text.splitlines() if not line.startswith("#")])
+
+
+def usual_script(language: str) -> str | None:
+    """The script a language (without a variety) is usually written in, where it is known.
+
+    >>> usual_script("sw"), usual_script("syl"), usual_script("aaa")
+    ('Latn', 'Beng', None)
+    """
+    return _OWN.scripts.get(language) or _further().scripts.get(language)
 
 
 def canonical(code: str) -> str:
@@ -305,14 +352,18 @@ def _found(code: str) -> str | None:
     if _PRIVATE.fullmatch(spelled.lower()):
         return spelled.lower()
     subtags = _SUBTAGS.fullmatch(spelled.lower())
-    language = _CODES.get(subtags["language"]) if subtags else None
-    if subtags is None or language is None:
+    if subtags is None:
+        return None
+    spelled = subtags["language"]
+    language = _OWN.codes.get(spelled) or _further().codes.get(spelled)
+    if language is None:
         return None
     script = (subtags["script"] or "").title()
     region = (subtags["region"] or "").upper()
     if language == "zh" and not script:
         script = _CHINESE_SCRIPTS.get(region, "")
-    if script and script != SCRIPTS[language]:
+    # Of a language whose script is not known, nearly all are written in Latin letters.
+    if script and script != (usual_script(language) or "Latn"):
         return f"{language}-{script}"
     variety = f"{language}-{region}"
     return variety if variety in _VARIETIES else language
@@ -321,6 +372,15 @@ def _found(code: str) -> str | None:
 def is_language(code: str) -> bool:
     """Whether `canonical` takes the code."""
     return _found(code) is not None
+
+
+def names_language(word: str) -> bool:
+    """Whether the name of a column, or a part of a file's name, means a language rather than a common word.
+
+    >>> names_language("quc"), names_language("src"), names_language("src_Latn")
+    (True, False, True)
+    """
+    return word.strip().lower() not in _WORDS and is_language(word)
 
 
 def same_language(one: str, other: str) -> bool:
@@ -335,21 +395,22 @@ def same_language(one: str, other: str) -> bool:
 def name_of(code: str) -> str:
     """Give the English name of a language; an invented language is called by its code.
 
-    >>> name_of("swh"), name_of("zh-TW"), name_of("x-aru")
-    ('Swahili', 'Chinese (Hant)', 'x-aru')
+    >>> name_of("swh"), name_of("zh-TW"), name_of("hil"), name_of("x-aru")
+    ('Swahili', 'Chinese (Hant)', 'Hiligaynon', 'x-aru')
     """
     base, _, variety = canonical(code).partition("-")
     if base == "x":
         return canonical(code)
-    return f"{NAMES[base]} ({variety})" if variety else NAMES[base]
+    name = _OWN.names.get(base) or _further().names[base]
+    return f"{name} ({variety})" if variety else name
 
 
 def _hint(spelled: str) -> str:
-    by_name = {name.lower(): code for code, name in NAMES.items()}
+    by_name = {name.lower(): code for code, name in (_further().names | _OWN.names).items()}
     if spelled.lower() in by_name:
         return f"write {by_name[spelled.lower()]!r} for {spelled}"
     language = re.split("[-_]", spelled.lower())[0]
-    hint = did_you_mean(language, _CODES)
+    hint = did_you_mean(language, _OWN.codes)  # nearly every three letters are near one of the 8,000 others
     if hint.startswith("known:"):  # hundreds of codes would bury the message
         hint = "write an ISO 639 code such as sw or swh"
     private = re.sub("[^a-z0-9]", "", language)[:8] or "name"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from workbench.core.errors import InputError, TextError
-from workbench.core.languages import canonical, is_language
+from workbench.core.languages import canonical, names_language
 
 MOST_COLUMNS = 10_000
 MOST_FILES = 100_000
@@ -200,7 +200,7 @@ def language_of(column: str) -> str | None:
     name = column.strip()
     for prefix in _COLUMN_PREFIXES:
         name = name.removeprefix(prefix)
-    return canonical(name) if is_language(name) else None
+    return canonical(name) if names_language(name) else None
 
 
 def normalised(sentence: str) -> str:

@@ -15,7 +15,7 @@ FITS = 5
 
 
 def option(default: Any, text: str) -> Any:
-    """A field with its default, and what the command line says of it."""
+    """A dataclass field with its default and a text that explains it, for help and configuration files."""
     return field(default=default, metadata={"help": text})
 
 

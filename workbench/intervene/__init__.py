@@ -10,10 +10,7 @@ from workbench.intervene.formulas import (
     Intervention,
     Map,
     NormKept,
-    ProjectOut,
     Replace,
-    Shift,
-    language_subspace,
     patch_size,
 )
 
@@ -27,7 +24,7 @@ INTERVENTIONS: dict[str, Intervention] = {
 }
 """Interventions, by the name that tables and the command line use.
 
-`ProjectOut`, `Shift` and an `AddVector` with a vector of its own bring data, so they are made, not named.
+An `AddVector` with a vector of its own brings data, so it is made, not named.
 """
 
 __all__ = [
@@ -43,11 +40,8 @@ __all__ = [
     "Patch",
     "Placement",
     "PositionPatch",
-    "ProjectOut",
     "Replace",
-    "Shift",
     "applied",
     "as_hooks",
-    "language_subspace",
     "patch_size",
 ]

@@ -7,7 +7,6 @@ sentences are few. `GEOMETRY` tells of one language's states, or of two that nee
 from workbench.measures.base import Geometry, Metric
 from workbench.measures.chance import Confound, PermutationNull, confounds, permutation_null
 from workbench.measures.cka import (
-    MinibatchCKA,
     debiased_linear_cka,
     debiased_linear_cka_shares,
     grid,
@@ -59,7 +58,6 @@ from workbench.measures.ranking import (
     mrr_scores,
     precision_at_1,
     query_scores,
-    retrieval_hits,
 )
 from workbench.measures.subspaces import (
     procrustes_distance,
@@ -283,7 +281,6 @@ __all__ = [
     "Geometry",
     "LensReading",
     "Metric",
-    "MinibatchCKA",
     "Mismatch",
     "NormProfile",
     "PermutationNull",
@@ -321,7 +318,6 @@ __all__ = [
     "rbf_cka",
     "read_lens",
     "retrieval",
-    "retrieval_hits",
     "rsa",
     "sparsity",
     "svcca",

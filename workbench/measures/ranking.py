@@ -1,7 +1,8 @@
 """Ranks and rank correlations, and a sentence's rank among others."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
+from scipy.stats import rankdata
 from torch import Tensor
 
 from workbench.core.errors import InputError
@@ -11,17 +12,8 @@ from workbench.measures.neighbours import Rows, check_pairs, standings
 
 
 def ranks(values: Float[Tensor, "*rows n"]) -> Float[Tensor, "*rows n"]:
-    """1 for the smallest to n for the largest, equal ones their mean: (first + last place) / 2."""
-    ordered, order = values.double().sort(dim=-1)
-    place = torch.arange(1, values.shape[-1] + 1, device=values.device).expand_as(ordered)
-    new = torch.ones_like(ordered, dtype=torch.bool)
-    new[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
-    first = torch.where(new, place, 0).cummax(-1).values
-    ends = torch.ones_like(new)
-    ends[..., :-1] = new[..., 1:]
-    last = torch.where(ends, place, values.shape[-1] + 1).flip(-1).cummin(-1).values.flip(-1)
-    mean = (first + last).double() / 2
-    return torch.empty_like(ordered).scatter_(-1, order, mean)
+    """1 for the smallest to n for the largest of each row; equal values share the mean of their ranks."""
+    return torch.from_numpy(rankdata(values.double().cpu().numpy(), axis=-1)).to(values.device)
 
 
 def spearman(a: Float[Tensor, "*rows n"], b: Float[Tensor, "*rows n"]) -> Float[Tensor, "*rows"]:
@@ -87,10 +79,3 @@ def query_scores(
     forward, backward = standings(X, Y, by, k)
     one, other = (side.first if of == "p@1" else side.reciprocal for side in (forward, backward))
     return {"forward": one, "backward": other, "mean": (one + other) / 2}[direction]
-
-
-def retrieval_hits(X: Rows, Y: Rows, by: str = "cosine", k: int = 10) -> Bool[Tensor, " sent"]:
-    """Whether y_i alone scores highest for x_i: P@1, X → Y, per query; a tie is a miss."""
-    check_pairs("retrieval", X, Y)
-    forward, _ = standings(X, Y, by, k)
-    return forward.alone

@@ -4,14 +4,12 @@ The gap is the accuracy a language lacks though it has the words: the skill is t
 language alone, and other languages reach it only as far as their words land where the main ones do.
 """
 
-import ast
-import inspect
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from itertools import pairwise
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Literal, TypeVar, get_args
 
 from workbench.core.errors import InputError, did_you_mean
+from workbench.core.settings import option
 from workbench.core.store import digest_json
 
 Order = Literal["SVO", "SOV", "VSO"]
@@ -24,22 +22,29 @@ LastToken = Literal["operand", "mark"]
 class LanguageConfig:
     """One invented language: how much of it is read, and how far it is from the main one."""
 
-    code: str
-    """Its name, `x-…`."""
-    resource: float
-    """Share of the training documents: more narrows the gap (the words are learned better)."""
-    skill: float = 0.0
-    """Share of the training facts seen as whole items in it: more narrows the gap from the other side."""
-    order: Order = "SVO"
-    """Where the verb stands; another order than the main one's widens the gap."""
-    morphology: Morphology = "isolating"
-    """`agglutinating` adds a suffix to the subject, `fused` changes its last syllable: both widen it."""
-    cognates: float = 0.0
-    """Share of its words that are the main ones: more narrows the gap, since nothing is to be learned."""
-    script: Script = "main"
-    """`own` letters share no token with any language, so that even cognates must be learned."""
-    fertility: int = 2
-    """Syllables (tokens) of a word: with two or more its meaning is formed inside the stack."""
+    code: str = option(MISSING, "Its name, `x-…`.")
+    resource: float = option(
+        MISSING, "Share of the training documents: more narrows the gap (the words are learned better)."
+    )
+    skill: float = option(
+        0.0,
+        "Share of the training facts seen as whole items in it: more narrows the gap from the other side.",
+    )
+    order: Order = option("SVO", "Where the verb stands; another order than the main one's widens the gap.")
+    morphology: Morphology = option(
+        "isolating",
+        "`agglutinating` adds a suffix to the subject, `fused` changes its last syllable: both widen it.",
+    )
+    cognates: float = option(
+        0.0,
+        "Share of its words that are the main ones: more narrows the gap, since nothing is to be learned.",
+    )
+    script: Script = option(
+        "main", "`own` letters share no token with any language, so that even cognates must be learned."
+    )
+    fertility: int = option(
+        2, "Syllables (tokens) of a word: with two or more its meaning is formed inside the stack."
+    )
 
     def __post_init__(self) -> None:
         _check_choice("order", self.order, get_args(Order))
@@ -57,26 +62,22 @@ class LanguageConfig:
 class TrainingConfig:
     """The model and how it is trained."""
 
-    layers: int = 8
-    """Blocks: more leave more room after the words are formed and before the answer is."""
-    width: int = 128
-    """Width of the residual stream: a narrow one forces languages to share it."""
-    heads: int = 4
-    """Attention heads of a block."""
-    hidden: int = 384
-    """Width inside the feed-forward part: where the table is kept."""
-    steps: int = 2500
-    """Updates: too few and the main language lacks the skill itself."""
-    batch: int = 256
-    """Documents of an update."""
-    learning_rate: float = 2e-3
-    """Highest learning rate, after a warm-up and before a straight line to zero."""
-    warmup: int = 100
-    """Updates until the learning rate is at its highest."""
-    weight_decay: float = 0.1
-    """Pull of the weights to zero: more favours one shared way over one for each language."""
-    autocast: bool = True
-    """Matrix products in bfloat16, which some processors do much faster."""
+    layers: int = option(
+        8, "Blocks: more leave more room after the words are formed and before the answer is."
+    )
+    width: int = option(128, "Width of the residual stream: a narrow one forces languages to share it.")
+    heads: int = option(4, "Attention heads of a block.")
+    hidden: int = option(384, "Width inside the feed-forward part: where the table is kept.")
+    steps: int = option(2500, "Updates: too few and the main language lacks the skill itself.")
+    batch: int = option(256, "Documents of an update.")
+    learning_rate: float = option(
+        2e-3, "Highest learning rate, after a warm-up and before a straight line to zero."
+    )
+    warmup: int = option(100, "Updates until the learning rate is at its highest.")
+    weight_decay: float = option(
+        0.1, "Pull of the weights to zero: more favours one shared way over one for each language."
+    )
+    autocast: bool = option(True, "Matrix products in bfloat16, which some processors do much faster.")
 
     def __post_init__(self) -> None:
         for name in ("layers", "width", "heads", "hidden", "steps", "batch"):
@@ -103,40 +104,45 @@ def _default_languages() -> tuple[LanguageConfig, ...]:
 class WorldConfig:
     """All dials. The first language is the main one; shares of documents are within a language."""
 
-    seed: int = 0
-    """Everything random follows from it: truth, words, documents, weights."""
-    concepts: int = 32
-    """Things that can be spoken of: more of them, and each word is seen less often."""
-    kinds: int = 4
-    """Hidden kinds of concepts, one for each operand: the answer depends on them, never on the word."""
-    relations: int = 8
-    """Verbs: each is a table of its own from two kinds to an answer."""
-    answers: int = 8
-    """Names that answer an item, the same in every language; chance is one over them."""
-    fit: int = 1500
-    """Facts kept for fitting maps (parallel text) and for examples to show."""
-    dev: int = 1000
-    """Facts kept for choosing."""
-    test: int = 2500
-    """Facts kept for reporting; all others are trained on."""
-    switched_one: float = 0.5
-    """Share of a language's documents that are main items with one of its words: builds shared space."""
-    switched_two: float = 0.0
-    """The same with two of its words: narrows the gap (two thirds of a whole item)."""
-    statements: float = 0.15
-    """Share of plain true sentences without an answer: teaches order and morphology."""
-    translations: float = 0.2
-    """Share of sentences beside their main version: teaches words, hardly narrows the gap."""
-    inference: float = 0.25
-    """Share of items that ask instead whether the sentence is true (three-way, a table of its own)."""
-    context: float = 0.05
-    """Share of items that come three in a row, so that a prompt may show examples."""
-    last_token: LastToken = "operand"
-    """What the answer is read from: the sentence's last word, or a question mark after it."""
-    languages: tuple[LanguageConfig, ...] = field(default_factory=_default_languages)
-    """The main language first."""
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    """The model."""
+    seed: int = option(0, "Everything random follows from it: truth, words, documents, weights.")
+    concepts: int = option(
+        32, "Things that can be spoken of: more of them, and each word is seen less often."
+    )
+    kinds: int = option(
+        4, "Hidden kinds of concepts, one for each operand: the answer depends on them, never on the word."
+    )
+    relations: int = option(8, "Verbs: each is a table of its own from two kinds to an answer.")
+    answers: int = option(
+        8, "Names that answer an item, the same in every language; chance is one over them."
+    )
+    fit: int = option(1500, "Facts kept for fitting maps (parallel text) and for examples to show.")
+    dev: int = option(1000, "Facts kept for choosing.")
+    test: int = option(2500, "Facts kept for reporting; all others are trained on.")
+    switched_one: float = option(
+        0.5, "Share of a language's documents that are main items with one of its words: builds shared space."
+    )
+    switched_two: float = option(
+        0.0, "The same with two of its words: narrows the gap (two thirds of a whole item)."
+    )
+    statements: float = option(
+        0.15, "Share of plain true sentences without an answer: teaches order and morphology."
+    )
+    translations: float = option(
+        0.2, "Share of sentences beside their main version: teaches words, hardly narrows the gap."
+    )
+    inference: float = option(
+        0.25, "Share of items that ask instead whether the sentence is true (three-way, a table of its own)."
+    )
+    context: float = option(
+        0.05, "Share of items that come three in a row, so that a prompt may show examples."
+    )
+    last_token: LastToken = option(
+        "operand", "What the answer is read from: the sentence's last word, or a question mark after it."
+    )
+    languages: tuple[LanguageConfig, ...] = field(
+        default_factory=_default_languages, metadata={"help": "The main language first."}
+    )
+    training: TrainingConfig = field(default_factory=TrainingConfig, metadata={"help": "The model."})
 
     def __post_init__(self) -> None:
         _check_choice("last_token", self.last_token, get_args(LastToken))
@@ -211,20 +217,12 @@ class WorldConfig:
 
 
 def explain(kind: type) -> dict[str, str]:
-    """What each dial of a config class does, in the words written under it in this file.
+    """What each dial of a config class does.
 
     >>> explain(TrainingConfig)["batch"]
     'Documents of an update.'
     """
-    body = ast.parse(inspect.getsource(kind)).body[0].body  # type: ignore[attr-defined]
-    return {
-        dial.target.id: str(text.value.value)
-        for dial, text in pairwise(body)
-        if isinstance(dial, ast.AnnAssign)
-        and isinstance(dial.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-    }
+    return {dial.name: dial.metadata["help"] for dial in fields(kind)}
 
 
 C = TypeVar("C")

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from workbench.core.errors import InputError
-from workbench.stats import average_ranks, circular_shift_test, rank_correlation
+from workbench.stats import circular_shift_test, rank_correlation
 
 PAIRS = 4
 """The fewest pairs (of all models) over which a correlation has an interval."""
@@ -81,7 +82,7 @@ def _by_pair(measure: str, mine: pd.DataFrame, seed: int) -> Iterator[dict[str, 
         about = {"model": model, "pair": pair, "n": len(one)}
         row = _row("pair", measure) | about
         if _varies(one.value) and _varies(one.gain):
-            curves = average_ranks(one.value), average_ranks(one.gain)
+            curves = rankdata(one.value), rankdata(one.gain)
             row |= {
                 "rho": rank_correlation(one.value, one.gain),
                 "p": circular_shift_test(*curves, seed=seed),

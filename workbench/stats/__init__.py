@@ -1,15 +1,14 @@
 """Intervals, tests and what they can detect: arrays in, numbers out. Nothing here knows what was measured.
 
 Which to use: `accuracy` for a share of items; `mean_interval` and `paired_interval` for means and
-differences over items; `units_of` for what their items belong to; `jackknife_interval` or
-`subsample_interval` for similarities between sets of rows, where no row may be drawn twice;
+differences over items; `units_of` for what their items belong to; `jackknife_interval`
+for similarities between sets of rows, where no row may be drawn twice;
 `max_t_band` for looking at a whole grid; `holm` for a few hypotheses that were fixed beforehand.
 """
 
 from workbench.stats.bands import Band, max_t_band
 from workbench.stats.base import Alternative, Interval
-from workbench.stats.curves import average_ranks, circular_shift_test, rank_correlation
-from workbench.stats.flips import sign_flip_test
+from workbench.stats.curves import circular_shift_test, rank_correlation
 from workbench.stats.intervals import (
     accuracy,
     effective_items,
@@ -19,10 +18,10 @@ from workbench.stats.intervals import (
     wilson_interval,
 )
 from workbench.stats.margins import MarginTest, equivalence, noninferiority
-from workbench.stats.multiple import benjamini_hochberg, holm, holm_rejections
-from workbench.stats.paired import mcnemar_exact, tango_interval
+from workbench.stats.multiple import holm, holm_rejections
+from workbench.stats.paired import tango_interval
 from workbench.stats.power import DISCORDANCE, detectable_effect
-from workbench.stats.subsets import Statistic, jackknife_interval, subsample_interval
+from workbench.stats.subsets import Statistic, jackknife_interval
 from workbench.stats.units import units_of
 
 __all__ = [
@@ -33,8 +32,6 @@ __all__ = [
     "MarginTest",
     "Statistic",
     "accuracy",
-    "average_ranks",
-    "benjamini_hochberg",
     "circular_shift_test",
     "detectable_effect",
     "effective_items",
@@ -43,14 +40,11 @@ __all__ = [
     "holm_rejections",
     "jackknife_interval",
     "max_t_band",
-    "mcnemar_exact",
     "mean_interval",
     "noninferiority",
     "paired_interval",
     "paired_test",
     "rank_correlation",
-    "sign_flip_test",
-    "subsample_interval",
     "tango_interval",
     "units_of",
     "wilson_interval",

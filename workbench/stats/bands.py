@@ -1,6 +1,6 @@
 """Simultaneous bands over a whole grid of branches, for looking at all of them at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from workbench.core.errors import InputError
 from workbench.stats import base
 from workbench.stats.base import Floats
-from workbench.stats.flips import flipped_sums
+
+_EXACT = 14  # with so many items or fewer, all 2^n flips are taken
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def _largest_t(residuals: Floats, spread: Floats, draws: int, seed: int) -> Floa
     """
     n = len(residuals)
     scaled = np.divide(residuals, np.sqrt(n) * spread, out=np.zeros_like(residuals), where=spread > 0)
-    chunks = flipped_sums(scaled, draws, seed)
+    chunks = _flipped_sums(scaled, draws, seed)
     r = np.sort(np.concatenate([np.abs(chunk).max(1) for chunk in chunks]))
     r[r > 1 - 1e-12] = 1
     return _ratio(r * np.sqrt(n - 1), np.sqrt(1 - r * r))
@@ -93,3 +94,27 @@ def _critical(largest: Floats, alpha: float) -> float:
     """What t must exceed for p ≤ alpha."""
     rank = int(alpha * (len(largest) + 1) + 1e-9)  # rounding must not turn 0.05 · 20 into 0
     return float(largest[-rank]) if rank else np.inf
+
+
+def _flipped_sums(x: Floats, draws: int, seed: int) -> Iterator[Floats]:
+    """Σ_i s_i x_ij for every pattern of signs and column, in chunks `flip × column` of bounded size.
+
+    One pattern serves all columns, so that whatever links the columns stays.
+    """
+    base.check_draws(draws)
+    n, columns = x.shape
+    rng = np.random.default_rng(seed)
+    exact = n <= _EXACT
+    flips = 2**n if exact else draws
+    step = max(1, base.CHUNK // (n + columns + 1))
+    total = x.sum(0)
+    for start in range(0, flips, step):
+        stop = min(start + step, flips)
+        if exact:
+            words = np.arange(start, stop, dtype="<u8")[:, None]
+        else:
+            # One 64-bit word per 64 signs: the signs do not depend on the size of the chunks.
+            size = (stop - start, -(-n // 64))
+            words = rng.integers(0, 2**64, size=size, dtype=np.uint64).astype("<u8")
+        turned = np.unpackbits(words.view(np.uint8), axis=1, count=n, bitorder="little")
+        yield total - 2 * (turned.astype(np.float64) @ x)

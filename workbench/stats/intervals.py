@@ -23,8 +23,6 @@ def mean_interval(
     values: ArrayLike,
     groups: Sequence[object] | None = None,
     level: float = 0.95,
-    draws: int | None = None,
-    seed: int | None = None,
 ) -> Interval:
     """mean ± t · se; with `groups`, se² = Σ_g e_g² / (1 − n_g/n) / n² for the residual sum e_g of each group.
 
@@ -32,9 +30,6 @@ def mean_interval(
     degrees of freedom for it: G − 1 for G groups of equal size, fewer where some are much larger. Without
     groups it is Student's interval. Items that belong together (one paragraph, one document) so count as
     what they are. From one item or group nothing follows, and the interval is infinite.
-
-    `draws` and `seed` change nothing: callers of the bootstrap that this replaces may still pass them. Its
-    percentile interval held the truth in 90 % of trials with 10 groups.
     """
     x = base.finite(values, "values")
     base.check_level(level)
@@ -50,8 +45,6 @@ def paired_interval(
     before: ArrayLike,
     groups: Sequence[object] | None = None,
     level: float = 0.95,
-    draws: int | None = None,
-    seed: int | None = None,
 ) -> Interval:
     """mean(after − before) over the same items in the same order, with its interval.
 
@@ -59,7 +52,7 @@ def paired_interval(
     width where few or none changed, with Student's t of n − 1 degrees of freedom in place of z. With
     `groups`, its counts are divided by the design effect, the variance of `mean_interval` over that of as
     many unrelated items, and t has the degrees of freedom found there. Other numbers have `mean_interval`
-    of their differences, which see for `draws` and `seed`.
+    of their differences.
 
     How often it holds the truth, 4,000 trials each, 100 or 500 items, alone or in 10 to 50 groups of
     equal and unequal sizes, unrelated or alike within groups (docs/verdict.md has the table): where 10 to
@@ -86,8 +79,8 @@ def paired_test(after: ArrayLike, before: ArrayLike, groups: Sequence[object] | 
     """p of H₀: mean(after − before) = 0, two-sided; at most 1 − level where `paired_interval` excludes 0.
 
     For right-or-wrong items this is McNemar's test as he wrote it, (b − c)² / (b + c), without continuity
-    correction; in groups, divided by the design effect and held against t². The exact test is
-    `mcnemar_exact`, the one by random signs `sign_flip_test`: neither has an interval that agrees with it.
+    correction; in groups, divided by the design effect and held against t². The exact binomial test has no
+    interval that agrees with it.
     """
     a, b = base.paired(after, before)
     if not _right_or_wrong(a, b):
@@ -205,6 +198,7 @@ def _changes(a: Floats, b: Floats, groups: Sequence[object] | None) -> _Changes:
 
 
 def _wilson(p: float, n: float, z: float) -> tuple[float, float]:
+    # scipy's binomtest has the same interval for whole counts alone; items in groups are worth a fraction.
     centre = p + z * z / (2 * n)
     half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n

@@ -17,7 +17,9 @@ def holm(p: ArrayLike) -> Floats:
     p = _checked(p)
     order = np.argsort(p)
     adjusted = np.maximum.accumulate((len(p) - np.arange(len(p))) * p[order])
-    return _put_back(adjusted, order)
+    result = np.empty_like(adjusted)
+    result[order] = np.minimum(adjusted, 1)
+    return result
 
 
 def holm_rejections(p: ArrayLike, level: float = 0.95) -> tuple[Floats, NDArray[np.bool_]]:
@@ -31,27 +33,6 @@ def holm_rejections(p: ArrayLike, level: float = 0.95) -> tuple[Floats, NDArray[
         return np.zeros(0), np.zeros(0, dtype=bool)
     adjusted = holm(p)
     return adjusted, adjusted <= 1 - level + 1e-12
-
-
-def benjamini_hochberg(p: ArrayLike) -> Floats:
-    """min_{j ≥ i} min(1, m p_(j) / j): bounds the expected share of false ones among the rejected.
-
-    For p-values that are independent or positively dependent, as neighbouring layers are.
-
-    >>> benjamini_hochberg([0.01, 0.04, 0.03])
-    array([0.03, 0.04, 0.04])
-    """
-    p = _checked(p)
-    order = np.argsort(p)
-    from_largest = len(p) * p[order] / np.arange(1, len(p) + 1)
-    adjusted = np.minimum.accumulate(from_largest[::-1])[::-1]
-    return _put_back(adjusted, order)
-
-
-def _put_back(adjusted: Floats, order: np.ndarray) -> Floats:
-    result = np.empty_like(adjusted)
-    result[order] = np.minimum(adjusted, 1)
-    return result
 
 
 def _checked(p: ArrayLike) -> Floats:

@@ -7,22 +7,9 @@ import math
 from collections.abc import Callable
 from statistics import NormalDist
 
-from scipy.special import bdtr
-
 from workbench.core.errors import InputError
 from workbench.stats import base
 from workbench.stats.base import Interval
-
-
-def mcnemar_exact(b: int, c: int) -> float:
-    """min(1, 2 P(X ≤ min(b, c))) for X ~ Binomial(b + c, ½): McNemar's exact test, two-sided.
-
-    >>> mcnemar_exact(5, 0)
-    0.0625
-    """
-    _check_counts(max(b + c, 1), b, c)
-    # Nothing changed: no evidence either way.
-    return min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5))) if b + c else 1.0
 
 
 def tango_interval(n: int, b: int, c: int, level: float = 0.95) -> Interval:

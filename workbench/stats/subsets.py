@@ -8,7 +8,6 @@ be; they err on the safe side.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from statistics import NormalDist
 
 import numpy as np
 from scipy.special import stdtrit
@@ -19,41 +18,6 @@ from workbench.stats.base import Floats, Interval, Rows
 
 Statistic = Callable[[Rows], float]
 """A number computed from the rows with these indices; they come in rising order, each once."""
-
-
-def subsample_interval(
-    statistic: Statistic,
-    n: int,
-    groups: Sequence[object] | None = None,
-    share: float = 0.5,
-    level: float = 0.95,
-    draws: int = 500,
-    seed: int = 0,
-) -> Interval:
-    """θ − k (q − mean θ*) for the quantiles q of θ* over subsets of b of n rows, k = √(b/(n−b)) · t/z.
-
-    Subsampling without replacement (Politis & Romano 1994). √(b/(n−b)) turns the spread among subsets of
-    b rows into that of n rows; it is the factor of the delete-d jackknife (Shao & Wu 1989), and 1 for half
-    samples. t/z, from Student's n − 1 degrees of freedom, pays for a spread that is estimated. Only the
-    spread of the subsets counts, not their level: retrieval among half the candidates is easier. With
-    `groups`, whole groups are drawn, and n and b count them.
-    """
-    base.check_level(level)
-    base.check_draws(draws)
-    which = _checked_groups(groups, n, at_least=4)
-    count = int(which.max()) + 1
-    if not 0 < share < 1:
-        raise InputError(f"share is the part of the rows in each subset, such as 0.5, not {share}")
-    kept = min(max(round(share * count), 1), count - 1)
-    rng = np.random.default_rng(seed)
-    subsets = (np.isin(which, rng.choice(count, kept, replace=False)) for _ in range(draws))
-    drawn = _values(statistic, (np.flatnonzero(subset) for subset in subsets))
-    estimate = _value(statistic, np.arange(n))
-    upper = (1 + level) / 2
-    widening = stdtrit(count - 1, upper) / NormalDist().inv_cdf(upper)
-    spread = np.sqrt(kept / (count - kept)) * widening * (drawn - drawn.mean())
-    to_high, to_low = np.quantile(spread, [1 - upper, upper])
-    return Interval(estimate, float(estimate - to_low), float(estimate - to_high), level, count)
 
 
 def jackknife_interval(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from workbench.checks import Finding, Report
+from workbench.checks import Finding, Report, check
 from workbench.checks.association import Array, banded
 from workbench.checks.checking import Pair, reference_of
 from workbench.checks.evidence import REACH
@@ -74,7 +74,7 @@ def examine(text: ParallelText, tasks: Iterable[AnyTask] = (), progress: Progres
     Rows with notices stay: they are for people to look at. A text that would lose most of its rows is
     refused.
     """
-    report = text.check(progress=progress)
+    report = check(text, progress=progress)
     for task in tasks:
         report = report.with_(_in_items(text, task))
     lost = sorted({row for finding in report.findings if _leaves_out(finding) for row in finding.rows})

@@ -5,6 +5,7 @@ checks them; where a data set holds the makers' own files, these are read. No co
 """
 
 import json
+import logging
 import re
 import tempfile
 from collections.abc import Callable, Iterable
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import InputError, quoted
-from workbench.core.languages import canonical, is_language, name_of
+from workbench.core.languages import canonical, name_of, names_language
 from workbench.core.reading import files_in, open_bytes, user_path
 from workbench.tasks.base import AnswerTask, ChoiceTask
 from workbench.tasks.records import Record
+
+log = logging.getLogger(__name__)
 
 _PARQUET = "refs/convert/parquet"  # the hub's own tables of a data set that is a script, which no longer runs
 _XCSQA = "en zh de es fr it jap nl pl pt ru ar vi hi sw ur"
@@ -271,7 +274,11 @@ def _read_own(
 
 
 def _fetched(source: HubSource, place: str, revision: str | None, wanted: set[str] | None) -> Path:
-    """The folder where the makers' files of these languages lie: fetched, or from an earlier time."""
+    """The folder where the makers' files of these languages lie: fetched, or from an earlier time.
+
+    Out of reach of the hub, a name such as `main` may stand for another state of the data set than it does
+    there: a warning names the commit that is read.
+    """
     import huggingface_hub as hub
 
     among: dict[str, Any] = {"repo_id": place, "repo_type": "dataset", "revision": revision}
@@ -285,9 +292,15 @@ def _fetched(source: HubSource, place: str, revision: str | None, wanted: set[st
         return Path(hub.snapshot_download(**among, allow_patterns=mine or [m.string for m in matches]))
     except Exception as error:  # out of reach, in one of many ways: what was fetched before will do
         try:
-            return Path(hub.snapshot_download(**among, local_files_only=True))
+            folder = Path(hub.snapshot_download(**among, local_files_only=True))
         except Exception:
             raise error from None
+        if folder.name != revision:
+            log.warning(
+                "%s cannot be reached: read from the copy fetched earlier as %s, commit %s",
+                *(place, revision, folder.name),
+            )
+        return folder
     finally:
         if bars:
             hub.utils.enable_progress_bars()
@@ -313,7 +326,7 @@ def _codes(source: HubSource, place: str, revision: str | None, by_folders: bool
         )
     else:
         names = _asked(place, lambda _: _folders(place, revision))
-    return [name for name in names if is_language(name)]
+    return [name for name in names if names_language(name)]
 
 
 def _folders(place: str, revision: str) -> list[str]:

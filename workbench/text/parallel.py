@@ -10,12 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
-from workbench.checks import Report, check
 from workbench.core.errors import InputError, quoted
 from workbench.core.languages import canonical
-from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_json
 from workbench.text.splits import Split, clusters, deal
 
@@ -168,15 +165,6 @@ class ParallelText:
         """
         tied = clusters(self.sentences.values(), self.groups, len(self))
         return deal(tied, {"fit": fit, "dev": dev, "test": test}, seed)
-
-    def check(
-        self, evidence: Mapping[tuple[str, str], ArrayLike] | None = None, progress: Progress = silent
-    ) -> Report:
-        """What the doctor finds in it: shifts, scrambles, duplicates, copies, odd lengths, wrong scripts.
-
-        `evidence` is a model's own view of which rows go together (`workbench.study.model_evidence`).
-        """
-        return check(self, evidence, progress)
 
     def _known(self, language: str) -> str:
         code = canonical(language)

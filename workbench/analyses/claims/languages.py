@@ -7,11 +7,12 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from workbench.analyses.claims.base import LEVEL, Case, Claim, Finding, Ground, Number, undecided
 from workbench.analyses.claims.rule import Ruling
 from workbench.core.numbers import signed
-from workbench.stats import average_ranks, rank_correlation
+from workbench.stats import rank_correlation
 
 # Whether something rises or falls with a property of languages: pairs are the units, and they are few.
 
@@ -58,7 +59,7 @@ def rank_test(values: Sequence[float], property: Sequence[float], seed: int = 0)
     n = len(values)
     if n < FEWEST or len(set(values)) == 1 or len(set(property)) == 1:
         return None
-    x, y = average_ranks(values), average_ranks(property)
+    x, y = rankdata(values), rankdata(property)
     drawn = _orders(y, seed) @ _standardised(x) / n
     rho = rank_correlation(values, property)
     sizes, extra = np.abs(drawn), 0 if n <= _EXACT else 1

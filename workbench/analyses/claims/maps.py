@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Int
+from sklearn.cluster import KMeans
 from torch import Tensor
 
 from workbench.align import LayerMaps, LeastSquares, Ridge, fit_layers
@@ -23,7 +24,7 @@ from workbench.sweeps import CLEAN, Branch
 # A map for each cluster of source states: what one matrix cannot be.
 
 
-LEAST_ROWS = 20
+LEAST_IN_CLUSTER = 20
 """Fewest sentences in a cluster."""
 
 
@@ -41,10 +42,12 @@ class Piecewise(Params):
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Find the clusters, and learn a map in each."""
         check_pairs(X, Y)
-        for k in range(self.clusters, 0, -1):
-            self.centres_ = k_means(X, k, self.seed)
+        rows = X.detach().to("cpu", torch.float64).numpy()
+        for k in range(min(self.clusters, len(np.unique(rows, axis=0))), 0, -1):
+            centres = KMeans(k, n_init=8, random_state=self.seed).fit(rows).cluster_centers_
+            self.centres_ = torch.from_numpy(centres).to(X)
             nearest = _nearest(X, self.centres_)
-            if k == 1 or int(torch.bincount(nearest, minlength=k).min()) >= LEAST_ROWS:
+            if k == 1 or int(torch.bincount(nearest, minlength=k).min()) >= LEAST_IN_CLUSTER:
                 break
         self.maps_ = tuple(fresh(self.aligner).fit(X[nearest == j], Y[nearest == j]) for j in range(k))
         self.n_ = len(X)
@@ -58,40 +61,6 @@ class Piecewise(Params):
         nearest = _nearest(rows, self.centres_)
         mapped = torch.stack([one.transform(rows) for one in self.maps_])
         return mapped[nearest, torch.arange(len(rows), device=rows.device)].reshape(*X.shape[:-1], -1)
-
-
-def k_means(
-    X: Float[Tensor, "sent d"], k: int, seed: int = 0, starts: int = 8, rounds: int = 100
-) -> Float[Tensor, "k d"]:
-    """Centres of the least sum of squares that several starts (k-means++) come to."""
-    rows = X.detach().to("cpu", torch.float64)
-    generator = torch.Generator().manual_seed(seed)
-    best, least = rows[:k], float("inf")
-    for _ in range(starts):
-        centres = _start(rows, k, generator)
-        for _ in range(rounds):
-            nearest = _nearest(rows, centres)
-            # A centre that no row is nearest to stays where it is.
-            moved = torch.stack(
-                [rows[nearest == j].mean(0) if (nearest == j).any() else centres[j] for j in range(k)]
-            )
-            if torch.equal(moved, centres):
-                break
-            centres = moved
-        within = float(torch.cdist(rows, centres).min(1).values.square().sum())
-        if within < least:
-            best, least = centres, within
-    return best.to(X)
-
-
-def _start(rows: Tensor, k: int, generator: torch.Generator) -> Tensor:
-    """Rows drawn one by one, each with a chance by its squared distance from those there are."""
-    chosen = [int(torch.randint(len(rows), (1,), generator=generator))]
-    while len(chosen) < k:
-        away = torch.cdist(rows, rows[chosen]).min(1).values.square()
-        chances = away if float(away.sum()) > 0 else torch.ones_like(away)
-        chosen.append(int(torch.multinomial(chances, 1, generator=generator)))
-    return rows[chosen]
 
 
 def _nearest(rows: Float[Tensor, "sent d"], centres: Float[Tensor, "k d"]) -> Int[Tensor, " sent"]:

@@ -5,7 +5,7 @@ from os.path import isfile
 from pathlib import Path
 
 from workbench.core.errors import InputError, TextError, did_you_mean, quoted
-from workbench.core.languages import canonical, is_language
+from workbench.core.languages import canonical, is_language, names_language
 from workbench.core.reading import files_in, json_lines, plain_name, read_cells, read_lines
 from workbench.text.raw import Raw, Request, Side, claim
 
@@ -51,13 +51,13 @@ def _families(path: Path) -> dict[str, Family]:
     found: dict[str, Family] = {}
     for file in files_in(folder):
         name, _, code = plain_name(file).rpartition(".")
-        if name and is_language(code) and isfile(file):
+        if name and names_language(code) and isfile(file):
             found.setdefault(name, {}).setdefault(canonical(code), []).append(file)
     if path.is_dir():
         return found
     if path.exists():
         own, _, code = plain_name(path).rpartition(".")
-        return {own: found[own]} if own in found and is_language(code) else {}
+        return {own: found[own]} if own in found and names_language(code) else {}
     if path.name in found:
         return {path.name: found[path.name]}
     return {name: family for name, family in found.items() if name.startswith(path.name.rstrip(".") + ".")}
