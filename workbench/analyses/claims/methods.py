@@ -19,7 +19,7 @@ from workbench.methods.baselines.lora import FINE_TUNED, FINE_TUNED_FEW
 from workbench.models import Batch, LanguageModel
 from workbench.stats import Interval
 from workbench.sweeps import Branch
-from workbench.sweeps.naive import patches_of
+from workbench.sweeps.plan import patches_of
 
 # The intervention costs about 12 % at inference: patched and clean runs, timed in turn.
 
