@@ -37,11 +37,10 @@ from workbench.core.types import Site
 from workbench.intervene import Positions
 from workbench.models import LanguageModel, load_model
 from workbench.models.tiny import VOCABULARY, make_tiny_tokenizer
-from workbench.sweeps import Branch
+from workbench.sweeps import Branch, Plan
 from workbench.sweeps.naive import naive_scores
+from workbench.sweeps.run import scores_by
 from workbench.sweeps.score import Reading
-from workbench.sweeps.slots import slot_scores
-from workbench.sweeps.suffix import suffix_scores
 from workbench.tasks import Example
 
 ALL = "12 branches, all positions"
@@ -169,10 +168,10 @@ def contenders(model: LanguageModel, hooked: LanguageModel | None) -> dict[str, 
         return [naive_scores(by, items, branch, 128).choices for branch in which]
 
     def slots(items: list[Reading], which: list[Branch]) -> list[list[torch.Tensor]]:
-        return [scores.choices for scores in slot_scores(model, items, which)[1]]
+        return [scores.choices for scores in scores_by("slots", Plan(model, items, which))[1:]]
 
     def suffix(by: LanguageModel) -> list[list[torch.Tensor]]:
-        return [scores.choices for scores in suffix_scores(by, short, everywhere)[1]]
+        return [scores.choices for scores in scores_by("suffix", Plan(by, short, everywhere))[1:]]
 
     work = {
         CLEAN: lambda: model.run(batch),
@@ -287,9 +286,9 @@ def costs(model: LanguageModel, layers: int, tokens: int, per_layer: int) -> lis
 
     work: dict[str, Callable[[], Any]] = {
         CLEAN: lambda: model.run(batch),
-        SLOTS: lambda: slot_scores(model, items, last),
+        SLOTS: lambda: scores_by("slots", Plan(model, items, last)),
         NAIVE: lambda: three(last),
-        SUFFIX: lambda: suffix_scores(model, items, everywhere),
+        SUFFIX: lambda: scores_by("suffix", Plan(model, items, everywhere)),
         NAIVE_ALL: lambda: three(everywhere),
     }
     work[CLEAN]()

@@ -9,7 +9,7 @@ from tiny_models import CELLS
 from workbench.align import LeastSquares
 from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS
-from workbench.sweeps import COLUMNS, Branch, read_examples
+from workbench.sweeps import COLUMNS, Branch, Limits, Plan, read_examples, run_plan
 from workbench.tasks import Example
 
 ARCHITECTURES = [architecture for architecture, backend in CELLS if backend == "bridge"]
@@ -64,6 +64,12 @@ def joint_grid(model, layers=((0, 1, 2, 3), (1, 3)), modes=JOINT, strength=0.2):
         )
         for some, (positions, from_clean) in product(layers, modes)
     ]
+
+
+def table_by(way, model, examples, branches, padding="right", **limits):
+    """The table of one engine, in runs of other sizes or padded on the other side."""
+    plan = Plan.of(model, examples, branches, **TASK, padding=padding, limits=Limits(**limits))
+    return run_plan(plan, way)
 
 
 def scale_of(model, examples):

@@ -14,7 +14,7 @@ from workbench.models import load_model
 from workbench.organism.config import WorldConfig
 from workbench.organism.files import TEXT, TRUTH, read_card, shipped, task_file, write_files
 from workbench.organism.items import TASKS, Items
-from workbench.sweeps import sweep_naive
+from workbench.sweeps import sweep
 
 DATA = Path(__file__).parents[2] / "data" / "organism"
 CONFIG = WorldConfig(concepts=8, relations=4, fit=20, dev=12, test=16)
@@ -113,5 +113,5 @@ def test_the_shipped_model_knows_its_main_language():
     asked = organism.task("exact").first(test=100).examples("x-main", "test")
     (ids,) = model.tokens.encode([asked[0].prompt])
     assert model.tokens.decode(ids) == asked[0].prompt, "its tokenizer is beside it"
-    rows = sweep_naive(model, asked, [], task="exact", pair="x-main")
+    rows = sweep(model, asked, [], task="exact", pair="x-main", way="naive")
     assert len(rows) == 100 and rows.correct.mean() >= 0.95

@@ -11,7 +11,8 @@ from workbench.core.errors import InputError
 from workbench.core.types import Site
 from workbench.intervene import applied
 from workbench.sweeps import Branch, sweep
-from workbench.sweeps.naive import Generation, patches_of
+from workbench.sweeps.plan import patches_of
+from workbench.sweeps.score import Generation
 from workbench.tasks import AnswerExample, Example
 
 PROMPTS = ("the cat", "a much longer sentence than that one, with water and trees", "two birds", "mti")

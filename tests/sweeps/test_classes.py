@@ -13,11 +13,11 @@ from tiny_models import tiny as tiny_of
 from workbench.core.errors import InputError
 from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS
-from workbench.sweeps import Branch, class_prototypes, slots_can, sweep
+from workbench.sweeps import ENGINES, Branch, Plan, class_prototypes, sweep
 from workbench.sweeps import suffix as suffix_module
 from workbench.sweeps.naive import naive_scores
-from workbench.sweeps.slots import Pack, slot_scores
-from workbench.sweeps.suffix import suffix_scores
+from workbench.sweeps.run import scores_by
+from workbench.sweeps.slots import Pack
 from workbench.tasks import AnswerExample, ChoiceTask, Example
 
 LABELS = (" yes", " perhaps not", " no")
@@ -84,16 +84,16 @@ def test_slots_and_suffixes_give_the_scores_of_naive_on_either_side_of_padding(a
     ]
     branches = [None, *last, *everywhere]
     naive = [naive_scores(model, readings, b, 3, ("left", "right")[i % 2]) for i, b in enumerate(branches)]
-    ways = [(suffix_scores, branches[1:], {"padding": side}) for side in ("left", "right")]
-    if slots_can(model, readings, last) is None:
+    ways = [("suffix", branches[1:], side) for side in ("left", "right")]
+    if ENGINES["slots"].refusal(model, readings, last) is None:
         jointly = [b for b in everywhere if b.positions == "last" and b.also]
-        ways.append((slot_scores, [*last, *jointly], {}))
-    for way, some, options in ways:
-        clean, patched = way(model, readings, some, **options)
-        for branch, got in zip([None, *some], [clean, *patched], strict=True):
+        ways.append(("slots", [*last, *jointly], "right"))
+    for way, some, padding in ways:
+        scores = scores_by(way, Plan(model, readings, some, padding=padding))
+        for branch, got in zip([None, *some], scores, strict=True):
             other = naive[branches.index(branch)]
             choices = torch.stack(got.choices), torch.stack(other.choices)
-            torch.testing.assert_close(*choices, atol=1e-5, rtol=0, msg=f"{way.__name__}, {branch}")
+            torch.testing.assert_close(*choices, atol=1e-5, rtol=0, msg=f"{way}, {branch}")
             torch.testing.assert_close(got.sizes, other.sizes, atol=1e-5, rtol=0, check_dtype=False)
 
 

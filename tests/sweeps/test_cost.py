@@ -7,8 +7,8 @@ from tiny_models import sentences, tiny, tiny_path
 from workbench.align import Identity
 from workbench.core.types import Site
 from workbench.models.outline import outline
-from workbench.sweeps import Branch, sweep_slots
-from workbench.sweeps.cost import sweep_cost
+from workbench.sweeps import Branch, sweep
+from workbench.sweeps.slots import sweep_cost
 from workbench.tasks import Example
 
 
@@ -37,7 +37,7 @@ def test_the_tokens_are_those_that_are_run(monkeypatch, n_branches, choices):
     identity = Identity().fit(torch.randn(4, model.info.d_model), torch.randn(4, model.info.d_model))
     branches = [Branch("identity", Site(i % 2), identity, "interpolate", 0.5) for i in range(n_branches)]
     items = examples(choices)
-    sweep_slots(model, items, branches, task="t", pair="a-b", batch_size=8)
+    sweep(model, items, branches, task="t", pair="a-b", batch_size=8, way="slots")
     cost = sweep_cost(outline(str(tiny_path("llama"))), items, n_branches, batch_size=8)
     assert (cost.runs, cost.tokens) == (len(ran), sum(ran))
     assert cost.examples == 30 and cost.flops == 2.0 * outline(str(tiny_path("llama"))).parameters * sum(ran)

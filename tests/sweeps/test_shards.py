@@ -16,10 +16,10 @@ from tiny_models import tiny as tiny_of
 from workbench.align import Identity, LeastSquares, MeanShift
 from workbench.core.errors import InputError
 from workbench.core.types import Site
-from workbench.sweeps import Branch, read_examples, sweep
+from workbench.sweeps import Branch, Limits, Plan, read_examples, sweep
 from workbench.sweeps import run as module
-from workbench.sweeps.shards import map_digest, plan_shards
-from workbench.sweeps.slots import Limits
+from workbench.sweeps.run import plan_shards
+from workbench.sweeps.shards import map_digest
 from workbench.tasks import AnswerExample
 
 ASKED = [
@@ -57,8 +57,8 @@ def test_a_sweep_killed_anywhere_ends_in_the_same_bytes(name, tmp_path, monkeypa
     expected = as_bytes(sweep(model, examples, branches, **options))
     assert as_bytes(sweep(model, examples, branches, **options, folder=tmp_path / "whole")) == expected
     ran = []
-    real = module._Work.run
-    monkeypatch.setattr(module._Work, "run", lambda self, shard: ran.append(shard) or real(self, shard))
+    real = module.run_shard
+    monkeypatch.setattr(module, "run_shard", lambda plan, shard: ran.append(shard) or real(plan, shard))
     rng = random.Random(0)
     for round in range(count(3, 20)):
         folder, kills = tmp_path / str(round), 0
@@ -85,15 +85,15 @@ def test_an_error_in_a_shard_leaves_those_before(tmp_path, monkeypatch):
     model, examples, branches, _ = CASES["choices"]
     options = TASK | {"batch_size": 2, "folder": tmp_path}
     whole = sweep(model, examples, branches, **TASK, batch_size=2)
-    real, ran = module._Work.run, []
+    real, ran = module.run_shard, []
 
-    def failing(self, shard):
+    def failing(plan, shard):
         ran.append(shard)
         if len(ran) == 3:
             raise torch.cuda.OutOfMemoryError("no memory")
-        return real(self, shard)
+        return real(plan, shard)
 
-    monkeypatch.setattr(module._Work, "run", failing)
+    monkeypatch.setattr(module, "run_shard", failing)
     with pytest.raises(torch.cuda.OutOfMemoryError):
         sweep(model, examples, branches, **options)
     assert len(list(tmp_path.glob("*/*.parquet"))) == 2
@@ -162,7 +162,7 @@ def test_every_branch_meets_every_example_once(way, clean, n):
     readings = read_examples(model, items("multi") + items("mixed"))
     branches = (grid(model) * 4)[:n]
     ways = [way if clean else "", *[way] * n]
-    shards = plan_shards(model, readings, branches, ways, Limits(3, slots=40))
+    shards = plan_shards(Plan(model, readings, branches, limits=Limits(3, slots=40)), ways)
     met = Counter((i, j) for shard in shards for i in shard.rows for j in shard.branches)
     expected = {(i, j) for i in range(len(readings)) for j in range(0 if clean else 1, n + 1)}
     assert set(met) == expected

@@ -5,7 +5,7 @@ import sys
 import pandas as pd
 import pytest
 import torch
-from sweep_grids import ARCHITECTURES, TASK, a_map, close, grid, items, joint_grid, scale_of
+from sweep_grids import ARCHITECTURES, TASK, a_map, close, grid, items, joint_grid, scale_of, table_by
 from tiny_models import HAS_HOOKED
 from tiny_models import tiny as tiny_of
 
@@ -13,7 +13,7 @@ from workbench.align import Identity
 from workbench.core.errors import InputError
 from workbench.core.types import Site
 from workbench.models.bridge import BridgeModel
-from workbench.sweeps import Branch, read_examples, score_choices, slots_can, sweep, sweep_naive, sweep_slots
+from workbench.sweeps import ENGINES, Branch, read_examples, score_choices, sweep
 from workbench.tasks import Example
 
 JOINT_WAYS = ("cascade", "from_clean")
@@ -32,8 +32,8 @@ ONE_OF_THREE = [
 def test_slots_give_the_table_of_naive(architecture, kind):
     model, examples = tiny_of(architecture), items(kind)
     branches = grid(model)
-    naive = sweep_naive(model, examples, branches, **TASK)
-    slots = sweep_slots(model, examples, branches, **TASK)
+    naive = sweep(model, examples, branches, **TASK, way="naive")
+    slots = sweep(model, examples, branches, **TASK, way="slots")
     close(slots, naive, scale_of(model, examples), 1e-5 if kind == "single" else 1e-4)
 
 
@@ -41,10 +41,10 @@ def test_slots_give_the_table_of_naive(architecture, kind):
 def test_joint_branches_are_slots_too(architecture):
     model, examples = tiny_of(architecture), items("multi")
     branches = joint_grid(model, modes=[("last", False), ("last", True)])
-    naive = sweep_naive(model, examples, branches, **TASK, padding="left")
+    naive = table_by("naive", model, examples, branches, "left")
     cascade, overwritten = (naive[(naive.joint == way) & (naive.layer == 0)].margin for way in JOINT_WAYS)
     assert abs(cascade.to_numpy() - overwritten.to_numpy()).max() > 1e-3
-    close(sweep_slots(model, examples, branches, **TASK), naive, scale_of(model, examples), 1e-4)
+    close(sweep(model, examples, branches, **TASK, way="slots"), naive, scale_of(model, examples), 1e-4)
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma2", "gpt2", "bloom", "falcon", "opt"])
@@ -52,8 +52,8 @@ def test_slots_through_the_wrapped_modules_are_as_good(architecture, monkeypatch
     model, examples = tiny_of(architecture), items("multi")
     monkeypatch.setattr(model, "unwrapping_is_exact", False)
     branches = grid(model, layers=[1])
-    naive = sweep_naive(model, examples, branches, **TASK)
-    close(sweep_slots(model, examples, branches, **TASK), naive, scale_of(model, examples), 1e-4)
+    naive = sweep(model, examples, branches, **TASK, way="naive")
+    close(sweep(model, examples, branches, **TASK, way="slots"), naive, scale_of(model, examples), 1e-4)
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
@@ -61,16 +61,21 @@ def test_slots_through_the_wrapped_modules_are_as_good(architecture, monkeypatch
 def test_packing_changes_nothing(kind, limits):
     model, examples = tiny_of("mistral"), items(kind)
     branches = grid(model)
-    whole = sweep_slots(model, examples, branches, **TASK)
-    close(sweep_slots(model, examples, branches, **TASK, **limits), whole, scale_of(model, examples), 1e-5)
+    whole = sweep(model, examples, branches, **TASK, way="slots")
+    close(
+        table_by("slots", model, examples, branches, **limits),
+        whole,
+        scale_of(model, examples),
+        1e-5,
+    )
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "opt", "llama", "gemma2", "bloom"])
 def test_rows_may_be_longer_than_the_context(architecture):
     model, examples = tiny_of(architecture), items("single")[:2]
     branches = grid(model) * 25  # 300 blocks, where 256 tokens are the longest text
-    slots = sweep_slots(model, examples, branches, **TASK, slots=400)
-    naive = sweep_naive(model, examples, branches[:12], **TASK)
+    slots = table_by("slots", model, examples, branches, slots=400)
+    naive = sweep(model, examples, branches[:12], **TASK, way="naive")
     close(slots.iloc[: len(naive)], naive, scale_of(model, examples), 1e-5)
 
 
@@ -84,7 +89,7 @@ def test_doing_nothing_is_the_clean_run(architecture):
             Branch("b", Site(layer), some, "interpolate", 0.0),
             Branch("c", Site(layer), identity, "replace"),
         ]
-        table = sweep_slots(model, examples, branches, **TASK)
+        table = sweep(model, examples, branches, **TASK, way="slots")
         clean = table[table.aligner == "clean"]
         for _, patched in table[table.aligner != "clean"].groupby("aligner"):
             gap = abs(patched.margin.to_numpy() - clean.margin.to_numpy()).max()
@@ -94,32 +99,32 @@ def test_doing_nothing_is_the_clean_run(architecture):
 
 def test_the_clean_run_can_be_left_out_and_can_be_all():
     model, examples = tiny_of("llama"), items("multi")
-    table = sweep_slots(model, examples, grid(model), **TASK, clean=False)
+    table = sweep(model, examples, grid(model), **TASK, clean=False, way="slots")
     assert "clean" not in set(table.aligner)
-    alone = sweep_slots(model, examples, [], **TASK)
-    close(alone, sweep_naive(model, examples, [], **TASK), scale_of(model, examples), 1e-4)
+    alone = sweep(model, examples, [], **TASK, way="slots")
+    close(alone, sweep(model, examples, [], **TASK, way="naive"), scale_of(model, examples), 1e-4)
     with pytest.raises(InputError, match="nothing to sweep"):
-        sweep_slots(model, examples, [], **TASK, clean=False)
+        sweep(model, examples, [], **TASK, clean=False, way="slots")
     with pytest.raises(InputError, match="no examples of t"):
-        sweep_slots(model, [], [], **TASK)
+        sweep(model, [], [], **TASK, way="slots")
 
 
 def test_a_prompt_of_one_token():
     model = tiny_of("gpt2")
     examples = [Example("x", "a", ("b", "c"), 0, "sw", "dev"), *items("single")]
     branches = grid(model)
-    naive = sweep_naive(model, examples, branches, **TASK)
-    close(sweep_slots(model, examples, branches, **TASK), naive, scale_of(model, examples), 1e-5)
+    naive = sweep(model, examples, branches, **TASK, way="naive")
+    close(sweep(model, examples, branches, **TASK, way="slots"), naive, scale_of(model, examples), 1e-5)
 
 
 def test_the_model_is_left_as_it_was():
     model, examples = tiny_of("gemma2"), items("single")
     readings = read_examples(model, examples)
     before = score_choices(model, readings)
-    sweep_slots(model, examples, grid(model), **TASK)
+    sweep(model, examples, grid(model), **TASK, way="slots")
     huge = Branch("huge", Site(1), lambda_map(lambda h: h * float("inf")), "replace")
     with pytest.raises(InputError, match="NaN or infinity"):
-        sweep_slots(model, examples, [huge], **TASK)
+        sweep(model, examples, [huge], **TASK, way="slots")
     after = score_choices(model, readings)
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     blocks = [block for wrapped in model._blocks for block in (wrapped, wrapped.original_component)]
@@ -138,15 +143,19 @@ def lambda_map(function):
 def test_what_slots_cannot_do_is_said():
     model = tiny_of("llama")
     readings = read_examples(model, items("single"))
-    assert slots_can(model, readings, grid(model)) is None
+    refusal = ENGINES["slots"].refusal
+    assert refusal(model, readings, grid(model)) is None
     inside = Branch("m", Site(1, "mlp_out"), a_map(model.info.d_model), "replace")
-    assert slots_can(model, readings, [inside]) == "slots patch resid_post, not mlp_out.1"
+    assert refusal(model, readings, [inside]) == "slots patch resid_post, not mlp_out.1"
     everywhere = Branch("m", Site(1), a_map(model.info.d_model), "replace", positions="all")
-    assert slots_can(model, readings, [everywhere]) == "slots patch the last prompt token, not 'all'"
+    assert (
+        ENGINES["slots"].refusal(model, readings, [everywhere])
+        == "slots patch the last prompt token, not 'all'"
+    )
     long = read_examples(model, [Example("x", "a" * 300, ("b", "c"), 0, "sw", "dev")])
-    assert "tokens, but" in slots_can(model, long, [])
-    with pytest.raises(InputError, match=r"slots patch resid_post, not mlp_out\.1; use sweep_naive"):
-        sweep_slots(model, items("single"), [inside], **TASK)
+    assert "tokens, but" in refusal(model, long, [])
+    with pytest.raises(InputError, match=r"slots patch resid_post, not mlp_out\.1; use way='naive'"):
+        sweep(model, items("single"), [inside], **TASK, way="slots")
 
 
 @pytest.mark.parametrize(
@@ -161,12 +170,12 @@ def test_models_that_slots_were_not_made_for_are_refused(change, reason, monkeyp
 
     model = tiny_of("llama")
     monkeypatch.setattr(model, "info", replace(model.info, **change))
-    assert reason in slots_can(model, [], [])
+    assert reason in ENGINES["slots"].refusal(model, [], [])
 
 
 @pytest.mark.skipif(not HAS_HOOKED, reason="this TransformerLens has no HookedTransformer")
 def test_hooked_transformer_has_no_slots():
-    assert "neither position ids nor a mask" in slots_can(tiny_of("llama", "hooked"), [], [])
+    assert "neither position ids nor a mask" in ENGINES["slots"].refusal(tiny_of("llama", "hooked"), [], [])
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -174,14 +183,14 @@ def test_sweep_mixes_ways_and_keeps_the_order(clean):
     model, examples = tiny_of("qwen2"), items("multi")
     inside = [Branch("m", Site(n, "mlp_out"), a_map(model.info.d_model), "replace") for n in range(2)]
     branches = [inside[0], *grid(model, layers=[2]), inside[1], *grid(model, layers=[0])]
-    naive = sweep_naive(model, examples, branches, **TASK, clean=clean)
+    naive = sweep(model, examples, branches, **TASK, clean=clean, way="naive")
     table = sweep(model, examples, branches, **TASK, clean=clean)
     close(table, naive, scale_of(model, examples), 1e-4)
 
 
 def test_sweep_takes_the_fast_path(monkeypatch):
     model, examples = tiny_of("llama"), items("single")
-    module = sys.modules["workbench.sweeps.run"]
+    module = sys.modules["workbench.sweeps.naive"]
     monkeypatch.setattr(module, "naive_scores", lambda *a, **k: pytest.fail("went naive"))
     seen = []
     sweep(model, examples, grid(model), **TASK, progress=lambda *args: seen.append(args))
@@ -201,7 +210,7 @@ def test_a_wrong_fast_path_stops_the_sweep(monkeypatch):
 
         return hook
 
-    naive = sweep_naive(model, examples, branches, **TASK, batch_size=64)
+    naive = sweep(model, examples, branches, **TASK, batch_size=64, way="naive")
     monkeypatch.setattr(BridgeModel, "_tree_masks", forgetful)
     says = r"slots and naive disagree on mistral, .* margin \S+ and \S+ \(allowed .* naive for all would take"
     with pytest.raises(InputError, match=says):

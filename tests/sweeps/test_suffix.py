@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sweep_grids import TASK, a_map, close, grid, items, joint_grid, scale_of
+from sweep_grids import TASK, a_map, close, grid, items, joint_grid, scale_of, table_by
 from tiny_models import CELLS, HAS_HOOKED
 from tiny_models import tiny as tiny_of
 
@@ -13,18 +13,10 @@ from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS
 from workbench.models.base import LanguageModel
 from workbench.models.bridge import BridgeModel
-from workbench.sweeps import (
-    BRANCH,
-    Branch,
-    forked,
-    read_examples,
-    suffix_can,
-    sweep,
-    sweep_naive,
-    sweep_suffix,
-)
+from workbench.sweeps import BRANCH, ENGINES, Branch, Plan, read_examples, sweep
 from workbench.sweeps import suffix as module
 from workbench.sweeps.naive import naive_scores
+from workbench.sweeps.run import scores_by
 
 BOTH = [("llama", "bridge"), *([("llama", "hooked")] if HAS_HOOKED else [])]
 POSITIONS = ("last", "prompt", "all")
@@ -60,8 +52,8 @@ def test_suffixes_give_the_table_of_naive(architecture, backend, kind, sides):
     model, examples = tiny_of(architecture, backend), items(kind)
     branches = everywhere(model)
     assert max(len(r.prompt) for r in read_examples(model, examples)) >= 3 * 8  # three windows
-    naive = sweep_naive(model, examples, branches, **TASK, padding=sides[0])
-    suffix = sweep_suffix(model, examples, branches, **TASK, padding=sides[1])
+    naive = table_by("naive", model, examples, branches, sides[0])
+    suffix = table_by("suffix", model, examples, branches, sides[1])
     close(suffix, naive, scale_of(model, examples), 1e-5 if kind == "single" else 1e-4)
     clean = naive[naive.aligner == "clean"].margin.to_numpy()
     for branch, rows in naive.groupby(BRANCH):
@@ -74,8 +66,13 @@ def test_suffixes_give_the_table_of_naive(architecture, backend, kind, sides):
 def test_packing_changes_nothing(architecture, backend, kind, limits):
     model, examples = tiny_of(architecture, backend), items(kind)
     branches = everywhere(model)[-8:]
-    whole = sweep_suffix(model, examples, branches, **TASK)
-    close(sweep_suffix(model, examples, branches, **TASK, **limits), whole, scale_of(model, examples), 1e-4)
+    whole = sweep(model, examples, branches, **TASK, way="suffix")
+    close(
+        table_by("suffix", model, examples, branches, **limits),
+        whole,
+        scale_of(model, examples),
+        1e-4,
+    )
 
 
 @pytest.mark.parametrize(("architecture", "backend"), CELLS)
@@ -93,8 +90,8 @@ def test_doing_nothing_is_the_clean_run(architecture, backend):
             ("replace", identity, 1.0),
         )
     ]
-    naive = sweep_naive(model, examples, branches, **TASK)
-    suffix = sweep_suffix(model, examples, branches, **TASK)
+    naive = sweep(model, examples, branches, **TASK, way="naive")
+    suffix = sweep(model, examples, branches, **TASK, way="suffix")
     for table, share in ((naive, 0.0), (suffix, 1e-5)):
         clean = table[table.aligner == "clean"]
         for aligner, rows in table[table.aligner != "clean"].groupby("aligner"):
@@ -123,7 +120,7 @@ def test_the_layers_below_are_run_once(architecture, backend, monkeypatch):
             return real(self, *args, start=start, stop=stop, **kwargs)
 
         monkeypatch.setattr(type(model), name, counted)
-    sweep_suffix(model, examples, branches, **TASK)
+    sweep(model, examples, branches, **TASK, way="suffix")
     assert ran == [1, 1 + 2, 1 + 4, 1 + 6]
 
 
@@ -134,9 +131,9 @@ def test_choices_behind_a_prompt_that_is_run_once_are_those_of_naive(architectur
     choices = ("a", " it is so", " water and trees ran over to the house", " b")
     examples = [replace(e, choices=choices, answer=i % 4) for i, e in enumerate(items("multi"))]
     readings, branches = read_examples(model, examples), everywhere(model)
-    assert {len(choice) for choice in readings[0].choices} >= {1, 16} and forked.forks(model, readings)
-    clean, patched = module.suffix_scores(model, readings, branches)
-    for i, (branch, got) in enumerate(zip([None, *branches], [clean, *patched], strict=True)):
+    assert {len(choice) for choice in readings[0].choices} >= {1, 16} and module.forks(model, readings)
+    scores = scores_by("suffix", Plan(model, readings, branches))
+    for i, (branch, got) in enumerate(zip([None, *branches], scores, strict=True)):
         naive = naive_scores(model, readings, branch, 5, ("left", "right")[i % 2])
         tokens = max(len(choice) for choice in readings[0].choices)
         gap = max(float((a - b).abs().max()) for a, b in zip(got.choices, naive.choices, strict=True))
@@ -156,14 +153,14 @@ def test_a_prompt_is_run_once_for_all_its_choices(monkeypatch):
         return real(self, parts, *args, **kwargs)
 
     monkeypatch.setattr(type(model), "run_forked", noted)
-    sweep_suffix(model, examples, joint_grid(model), **TASK)
+    sweep(model, examples, joint_grid(model), **TASK, way="suffix")
     readings = read_examples(model, examples)
     tails = [(len(c) - 1, i) for i, r in enumerate(readings) for c in r.choices if len(c) > 1]
     for n_prompts, lengths, owner in seen:
         assert n_prompts == len(examples) and sorted(lengths) == sorted(n for n, _ in tails)
         assert sorted(owner) == sorted(i for _, i in tails)
     monkeypatch.undo()
-    assert not forked.forks(model, read_examples(model, items("single")))  # nothing to run behind a prompt
+    assert not module.forks(model, read_examples(model, items("single")))  # nothing to run behind a prompt
     with pytest.raises(InputError, match="no forked prompts in llama: the bridge backend keeps no keys"):
         tiny_of("llama").run_forked(None, {}, {})
 
@@ -172,8 +169,8 @@ def test_a_prompt_is_run_once_for_all_its_choices(monkeypatch):
 def test_sweep_takes_suffixes_for_hooked_transformer(monkeypatch):
     model, examples = tiny_of("gpt2", "hooked"), items("multi")
     branches = [*grid(model, layers=[1]), *joint_grid(model)]
-    naive = sweep_naive(model, examples, branches, **TASK)
-    monkeypatch.setattr("workbench.sweeps.run.naive_scores", lambda *a, **k: pytest.fail("went naive"))
+    naive = sweep(model, examples, branches, **TASK, way="naive")
+    monkeypatch.setattr("workbench.sweeps.naive.naive_scores", lambda *a, **k: pytest.fail("went naive"))
     close(sweep(model, examples, branches, **TASK), naive, scale_of(model, examples), 1e-4)
 
 
@@ -183,7 +180,7 @@ def test_sweep_mixes_slots_and_suffixes_and_keeps_the_order(clean):
     branches = [
         branch for pair in zip(everywhere(model)[-12:], grid(model)[:12], strict=True) for branch in pair
     ]
-    naive = sweep_naive(model, examples, branches, **TASK, clean=clean)
+    naive = sweep(model, examples, branches, **TASK, clean=clean, way="naive")
     for batch_size in (64, 3):
         table = sweep(model, examples, branches, **TASK, clean=clean, batch_size=batch_size)
         close(table, naive, scale_of(model, examples), 1e-4)
@@ -193,7 +190,7 @@ def test_a_wrong_suffix_stops_the_sweep(monkeypatch):
     """Planted: suffixes that begin one layer too high, so that a layer has read the unpatched stream."""
     model, examples = tiny_of("llama"), items("single")
     slots, branches = grid(model, layers=[1]), joint_grid(model, modes=[("prompt", False)])
-    naive = sweep_naive(model, examples, [*slots, *branches], **TASK)
+    naive = sweep(model, examples, [*slots, *branches], **TASK, way="naive")
     real = module._leaves
     monkeypatch.setattr(module, "_leaves", lambda branch: min(real(branch) + 1, 4))
     says = (
@@ -223,13 +220,13 @@ def test_what_suffixes_cannot_do_is_said():
 
     model = tiny_of("llama")
     long = read_examples(model, [Example("x", "a" * 300, ("b", "c"), 0, "sw", "dev")])
-    assert "tokens, but" in suffix_can(model, long, [])
+    assert "tokens, but" in ENGINES["suffix"].refusal(model, long, [])
     with pytest.raises(SiteError, match="layers 0"):
-        suffix_can(model, [], [Branch("m", Site(9), a_map(32), "replace")])
+        ENGINES["suffix"].refusal(model, [], [Branch("m", Site(9), a_map(32), "replace")])
     with pytest.raises(InputError, match="nothing to sweep"):
-        sweep_suffix(model, items("single"), [], **TASK, clean=False)
+        sweep(model, items("single"), [], **TASK, clean=False, way="suffix")
     with pytest.raises(InputError, match="no examples of t"):
-        sweep_suffix(model, [], [], **TASK)
+        sweep(model, [], [], **TASK, way="suffix")
 
 
 def test_backends_without_trees_refuse_them():

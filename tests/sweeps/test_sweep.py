@@ -7,7 +7,7 @@ import torch
 from workbench.align import Identity, LeastSquares
 from workbench.core.errors import InputError
 from workbench.core.types import Site
-from workbench.sweeps import COLUMNS, Branch, read_examples, score_choices, sweep_naive
+from workbench.sweeps import COLUMNS, Branch, read_examples, score_choices, sweep
 from workbench.tasks import Example
 
 
@@ -52,7 +52,7 @@ def test_patched_rows_are_those_by_hand(tiny, request, kind, layer):
     examples = request.getfixturevalue(kind)
     fitted, site = a_map(tiny.info.d_model), Site(layer)
     branch = Branch("least_squares", site, fitted, "add_mapped", strength=0.7, seed=5)
-    table = sweep_naive(tiny, examples, [branch], task="t", pair="sw-en", batch_size=3)
+    table = sweep(tiny, examples, [branch], task="t", pair="sw-en", batch_size=3, way="naive")
     patched = table[table.aligner == "least_squares"].set_index("example")
     for reading in read_examples(tiny, examples):
         sizes = []
@@ -81,7 +81,7 @@ def test_joint_branches_are_those_by_hand(tiny, request, kind, positions, from_c
     examples, sites = request.getfixturevalue(kind), [Site(0), Site(2)]
     maps = {site: a_map(tiny.info.d_model, seed=site.layer) for site in sites}
     branch = Branch.jointly("m", maps, "add_mapped", 0.3, positions=positions, from_clean=from_clean)
-    table = sweep_naive(tiny, examples, [branch], task="t", pair="sw-en", batch_size=3, clean=False)
+    table = sweep(tiny, examples, [branch], task="t", pair="sw-en", batch_size=3, clean=False, way="naive")
     assert set(table.site) == {"resid_post.0,2"} and set(table.layer) == {0}
     for reading, row in zip(read_examples(tiny, examples), table.itertuples(), strict=True):
         end, scores = len(reading.prompt), []
@@ -112,7 +112,7 @@ def test_joint_branches_are_those_by_hand(tiny, request, kind, positions, from_c
 
 def test_the_table_has_its_columns_and_survives_parquet(tiny, single, tmp_path):
     branch = Branch("identity", Site(1), Identity().fit(*[torch.eye(tiny.info.d_model)] * 2), "replace")
-    table = sweep_naive(tiny, single, [branch], task="t", pair="sw-en")
+    table = sweep(tiny, single, [branch], task="t", pair="sw-en", way="naive")
     assert list(table) == list(COLUMNS)
     assert len(table) == 2 * len(single)
     table.to_parquet(tmp_path / "t.parquet")
@@ -123,7 +123,7 @@ def test_the_table_has_its_columns_and_survives_parquet(tiny, single, tmp_path):
 def test_doing_nothing_changes_no_margin(tiny, single, name, strength):
     identity = Identity().fit(*[torch.eye(tiny.info.d_model)] * 2)
     branch = Branch("identity", Site(1), identity, name, strength)
-    table = sweep_naive(tiny, single, [branch], task="t", pair="sw-en")
+    table = sweep(tiny, single, [branch], task="t", pair="sw-en", way="naive")
     clean, patched = table[table.aligner == "clean"], table[table.aligner == "identity"]
     assert patched.margin.tolist() == clean.margin.tolist()
     assert not patched.patch_size.any()
@@ -131,7 +131,7 @@ def test_doing_nothing_changes_no_margin(tiny, single, name, strength):
 
 def test_progress_counts_the_runs(tiny, single):
     seen = []
-    sweep_naive(tiny, single, [], task="t", pair="sw-en", progress=lambda *args: seen.append(args))
+    sweep(tiny, single, [], task="t", pair="sw-en", progress=lambda *args: seen.append(args), way="naive")
     assert seen == [("sweep", 1, 1)]
 
 
@@ -149,4 +149,4 @@ def test_a_choice_that_melts_into_its_prompt_is_refused(tiny):
 
 def test_no_examples_no_sweep(tiny):
     with pytest.raises(InputError, match="no examples of t"):
-        sweep_naive(tiny, [], [], task="t", pair="sw-en")
+        sweep(tiny, [], [], task="t", pair="sw-en", way="naive")

@@ -1,1 +1,1 @@
-"""Analyses of runs: published claims tested, and generated text."""
+"""Analyses of runs: published claims tested, generated text, and experiments on a trained organism."""

@@ -17,8 +17,8 @@ from workbench.cli.show import console, duration, progress_bar, table
 from workbench.core.numbers import estimated, percent, signed
 
 if TYPE_CHECKING:
-    from workbench.organism.properties import Property
-    from workbench.organism.verify import Verification
+    from workbench.analyses.organism.properties import Property
+    from workbench.analyses.organism.verify import Verification
 
 HELP = "small invented languages with a known truth, and a model of them"
 EXAMPLE = """workbench organism verify
@@ -145,11 +145,11 @@ def _train(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     import torch
 
+    from workbench.analyses.organism.properties import properties, summary
+    from workbench.analyses.organism.verify import verify
     from workbench.core.store import write_json
     from workbench.models import load_model
     from workbench.organism import shipped
-    from workbench.organism.properties import properties, summary
-    from workbench.organism.verify import verify
 
     start = time.perf_counter()
     organism = shipped(options.folder)
@@ -183,9 +183,9 @@ def _verify(options: argparse.Namespace) -> int:
 def _peaks(options: argparse.Namespace) -> int:
     import torch
 
+    from workbench.analyses.organism.peaks import MAPS, NEARLY, peaks
     from workbench.models import load_model
     from workbench.organism import shipped
-    from workbench.organism.peaks import MAPS, NEARLY, peaks
     from workbench.results import write_table
 
     organism = shipped(options.folder)

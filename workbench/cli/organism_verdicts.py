@@ -15,9 +15,9 @@ def verdicts(options: argparse.Namespace) -> int:
     import pandas as pd
     import torch
 
+    from workbench.analyses.organism.verdicts import verdicts as judged
     from workbench.models import load_model
     from workbench.organism import shipped
-    from workbench.organism.verdicts import verdicts as judged
     from workbench.results import write_table
 
     torch.set_num_threads(options.threads)

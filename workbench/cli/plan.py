@@ -120,7 +120,7 @@ def _sweep_bill(
         return []
     from workbench.core.errors import InputError
     from workbench.stats import detectable_effect
-    from workbench.sweeps.cost import sweep_cost
+    from workbench.sweeps.slots import sweep_cost
     from workbench.tasks import ChoiceTask, read_task
 
     task = read_task(options.task)

@@ -1,26 +1,22 @@
 """Sweeps: many branches over one task, one row per branch and example."""
 
-from workbench.sweeps.classes import Classes, class_prototypes
-from workbench.sweeps.naive import sweep_naive
-from workbench.sweeps.plan import BRANCH, CLEAN, COLUMNS, Branch
-from workbench.sweeps.run import sweep
-from workbench.sweeps.score import read_examples, score_choices
-from workbench.sweeps.slots import slots_can, sweep_slots
-from workbench.sweeps.suffix import suffix_can, sweep_suffix
+from workbench.sweeps.plan import BRANCH, CLEAN, COLUMNS, Branch, Engine, Limits, Plan
+from workbench.sweeps.run import ENGINES, run_plan, sweep
+from workbench.sweeps.score import Classes, class_prototypes, read_examples, score_choices
 
 __all__ = [
     "BRANCH",
     "CLEAN",
     "COLUMNS",
+    "ENGINES",
     "Branch",
     "Classes",
+    "Engine",
+    "Limits",
+    "Plan",
     "class_prototypes",
     "read_examples",
+    "run_plan",
     "score_choices",
-    "slots_can",
-    "suffix_can",
     "sweep",
-    "sweep_naive",
-    "sweep_slots",
-    "sweep_suffix",
 ]

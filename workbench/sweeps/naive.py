@@ -1,59 +1,51 @@
-"""The reference: one configuration after the other, choices scored and answers generated."""
+"""The reference: one branch after the other, choices scored and answers generated.
+
+Every branch is a run of its own. Slow, and right by construction.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.core.errors import InputError, did_you_mean
-from workbench.core.progress import Progress, silent
-from workbench.intervene import INTERVENTIONS, Patch, Placement, applied
+from workbench.intervene import Placement, applied
 from workbench.models import Batch, LanguageModel
 from workbench.models.base import Padding
-from workbench.sweeps.plan import Branch
-from workbench.sweeps.score import (
-    Reading,
-    Scores,
-    all_single,
-    choice_rows,
-    read_examples,
-    score_choices,
-    table_of,
-)
-from workbench.tasks import SCORERS, AnswerExample, Example
+from workbench.sweeps.plan import Branch, Plan, patches_of
+from workbench.sweeps.score import Generation, Question, Reading, Scores, all_single, score_choices
+from workbench.tasks import SCORERS
 
-# The reference sweep: every branch is a run of its own. Slow, and right by construction.
+BRANCHES = 8
+"""Most branches in one run."""
 
 
-def sweep_naive(
-    model: LanguageModel,
-    examples: Sequence[Example],
-    branches: Sequence[Branch],
-    *,
-    task: str,
-    pair: str,
-    clean: bool = True,
-    batch_size: int = 128,
-    padding: Padding = "right",
-    progress: Progress = silent,
-) -> pd.DataFrame:
-    """One row per (branch, example); with `clean`, the unpatched run is the first branch."""
-    if not examples:
-        raise InputError(f"no examples of {task} to sweep over")
-    readings = read_examples(model, examples)
-    facts = {"model": model.info.name, "task": task, "pair": pair}
-    parts = []
-    runs: list[Branch | None] = [*([None] if clean else []), *branches]
-    for done, branch in enumerate(runs):
-        scores = naive_scores(model, readings, branch, batch_size, padding)
-        parts.append(choice_rows(readings, branch, scores, facts))
-        progress("sweep", done + 1, len(runs))
-    return table_of(parts)
+class Naive:
+    """The engine that takes any branch, of any model."""
+
+    def refusal(self, model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]) -> None:
+        """None: it can do everything."""
+
+    def runs(self, plan: Plan, branches: Sequence[Branch]) -> Iterator[tuple[list[int], list[int]]]:
+        """Batches of items in order (generated answers by length), each under some branches at a time."""
+        order = list(range(len(plan.items)))
+        if plan.generation:
+            order.sort(key=lambda i: len(plan.items[i].prompt))  # padding on the left is work, too
+        numbers, size = list(range(len(branches))), plan.limits.batch_size
+        for at in range(0, len(order), size):
+            # The clean run takes the place of a branch, and may stand alone.
+            for start in range(0, max(len(numbers), 1), BRANCHES):
+                yield order[at : at + size], numbers[start : start + BRANCHES]
+
+    def run(
+        self, plan: Plan, readings: Sequence[Reading], branches: Sequence[Branch], clean: bool
+    ) -> list[Scores]:
+        """One after the other."""
+        runs: list[Branch | None] = [*([None] if clean else []), *branches]
+        size = plan.limits.batch_size
+        return [naive_scores(plan.model, readings, branch, size, plan.padding) for branch in runs]
 
 
 def naive_scores(
@@ -83,58 +75,11 @@ def naive_scores(
     return Scores(choices, flat[torch.tensor([0, *counts[:-1]]).cumsum(0)])
 
 
-def patches_of(branch: Branch) -> list[Patch]:
-    """What the branch changes, site by site."""
-    formula = INTERVENTIONS[branch.intervention]
-    return [
-        Patch(site, formula, map.transform, branch.strength, branch.positions) for site, map in branch.parts
-    ]
-
-
 def mean_size(placements: Sequence[Placement]) -> Float[Tensor, " batch"]:
     """The patch size of each row, its mean over the branch's sites."""
     sizes = [placement.size for placement in placements if placement.size is not None]
     assert len(sizes) == len(placements), "the model's run lets no silent hook pass"
     return torch.stack(sizes).mean(0)
-
-
-# Generated answers: what a model says behind each prompt, patched or not, and the scorer's word on it.
-
-
-@dataclass(frozen=True)
-class Generation:
-    """How answers are generated and scored."""
-
-    scorer: str
-    """A name in `tasks.SCORERS`."""
-    max_new_tokens: int = 32
-    until: str | None = "\n"
-    """Where an answer ends, if the model does not end it: a base model goes on with the next question."""
-
-    def __post_init__(self) -> None:
-        if self.scorer not in SCORERS:
-            raise InputError(f"unknown scorer {self.scorer!r}: {did_you_mean(self.scorer, SCORERS)}")
-        if self.max_new_tokens < 1:
-            raise InputError(f"max_new_tokens is {self.max_new_tokens}: an answer needs at least one token")
-
-    def answer(self, text: str) -> str:
-        """The part of a generated text that counts."""
-        text = text.strip()
-        return text if self.until is None else text.partition(self.until)[0].strip()
-
-
-@dataclass(frozen=True)
-class Question:
-    """An example as the model reads it."""
-
-    example: AnswerExample
-    prompt: tuple[int, ...]
-
-
-def read_questions(model: LanguageModel, examples: Sequence[AnswerExample]) -> list[Question]:
-    """Tokenise prompts."""
-    prompts = model.tokens.encode([example.prompt for example in examples])
-    return [Question(e, tuple(ids)) for e, ids in zip(examples, prompts, strict=True)]
 
 
 def answer_columns(

@@ -1,13 +1,21 @@
-"""Branches: the variants of a run that a sweep compares, and the table they fill."""
+"""What is swept: branches (variants of a run), the plan of a sweep, its engines, the table it fills."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from typing import Any, Self
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, groupby
+from typing import Any, Protocol, Self
+
+import pandas as pd
+import torch
 
 from workbench.align import Aligner
 from workbench.core.errors import InputError, did_you_mean
-from workbench.core.types import POSITIONS, Positions, Site
+from workbench.core.types import POSITIONS, Normalisation, Positions, Site
+from workbench.intervene import INTERVENTIONS, Patch
+from workbench.models import LanguageModel
+from workbench.models.base import Padding
+from workbench.sweeps.score import Classes, Generation, Reading, Scores, read_examples, read_questions
+from workbench.tasks import AnswerExample, Example
 
 CLEAN = "clean"
 
@@ -145,3 +153,155 @@ def site_set(sites: Sequence[Site]) -> str:
             runs.append(str(members[0]) if len(members) == 1 else f"{members[0]}-{members[-1]}")
         words.append(component if component == "embed" else f"{component}.{','.join(runs)}")
     return "+".join(words)
+
+
+def patches_of(branch: Branch) -> list[Patch]:
+    """What the branch changes, site by site."""
+    formula = INTERVENTIONS[branch.intervention]
+    return [
+        Patch(site, formula, map.transform, branch.strength, branch.positions) for site, map in branch.parts
+    ]
+
+
+# The plan of a sweep, and what runs it.
+
+
+SLOTS = 256
+"""Most tokens of branches in one row."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a run may be: rows, tokens, and tokens of branches in a row; one of each at least."""
+
+    batch_size: int = 64
+    token_budget: int = 8192
+    slots: int = SLOTS
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A sweep as its engines see it: a model, what it reads, the branches, and how choices are compared."""
+
+    model: LanguageModel
+    items: Sequence[Any]
+    """Readings; where answers are generated, questions."""
+    branches: Sequence[Branch]
+    task: str = ""
+    pair: str = ""
+    clean: bool = True
+    """Whether the unpatched run has rows, too: it is the first branch then."""
+    limits: Limits = field(default_factory=Limits)
+    padding: Padding = "right"
+    """On which side rows are padded that hold a prompt with one choice each."""
+    by: Normalisation | Classes = "plain"
+    generation: Generation | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: LanguageModel,
+        examples: Sequence[Any],
+        branches: Sequence[Branch],
+        *,
+        task: str,
+        generation: Generation | None = None,
+        by: Normalisation | Classes = "plain",
+        **more: Any,
+    ) -> Self:
+        """Read the examples as choices, as classes or, with `generation`, as questions."""
+        if isinstance(by, Classes):
+            items: Sequence[Any] = by.read(model, examples)
+        elif by == "prototype":
+            raise InputError("class prototypes need items: pass by=class_prototypes(model, fit_items, …)")
+        else:
+            items = read_questions(model, examples) if generation else read_examples(model, examples)
+        return cls(model, items, branches, task, generation=generation, by=by, **more)
+
+    @property
+    def examples(self) -> list[Any]:
+        """What is asked."""
+        return [item.example for item in self.items]
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the table says of every row."""
+        return {"model": self.model.info.name, "task": self.task, "pair": self.pair}
+
+    def branch(self, number: int) -> Branch | None:
+        """A branch by its number in the table; 0 is the clean run."""
+        return self.branches[number - 1] if number else None
+
+
+class Engine(Protocol):
+    """One way to run branches over examples. All give the same scores, up to rounding."""
+
+    def refusal(
+        self, model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]
+    ) -> str | None:
+        """Why these branches need another engine, or None where this one can do it."""
+
+    def runs(self, plan: Plan, branches: Sequence[Branch]) -> Iterator[tuple[list[int], list[int]]]:
+        """Which items and which of these branches go into each run."""
+
+    def run(
+        self, plan: Plan, readings: Sequence[Reading], branches: Sequence[Branch], clean: bool
+    ) -> list[Scores]:
+        """One run: with `clean` the unpatched one first, and each branch."""
+
+
+# The rows of branches: columns as lists, and one table made of all of them at the end.
+#
+# A table for each branch would cost more than the model does, where it is small.
+
+
+Columns = dict[str, list[Any]]
+"""Name → a value for each row."""
+
+
+def choice_rows(
+    readings: Sequence[Reading], branch: Branch | None, scores: Scores, facts: Mapping[str, str]
+) -> Columns:
+    """The rows of one branch over examples with choices."""
+    return rows([reading.example for reading in readings], branch, _choice_columns(readings, scores), facts)
+
+
+def rows(
+    examples: Sequence[Example | AnswerExample],
+    branch: Branch | None,
+    found: Mapping[str, Iterable[Any]],
+    facts: Mapping[str, str],
+) -> Columns:
+    """The rows of one branch, given what it made of each example."""
+    same = {**facts, **({"aligner": CLEAN} if branch is None else branch.columns)}
+    own: dict[str, list[Any]] = {
+        "language": [example.language for example in examples],
+        "split": [example.split for example in examples],
+        "example": [example.id for example in examples],
+        "group": [example.group for example in examples],
+        **{name: list(values) for name, values in found.items()},
+    }
+    return {name: own[name] if name in own else [same.get(name)] * len(examples) for name in COLUMNS}
+
+
+def table_of(parts: Sequence[Mapping[str, Sequence[Any]]]) -> pd.DataFrame:
+    """One table of the rows of many branches, typed."""
+    names = list(parts[0])
+    joined = {name: list(chain.from_iterable(part[name] for part in parts)) for name in names}
+    return pd.DataFrame(joined).astype({name: kind for name, kind in COLUMNS.items() if name in joined})
+
+
+def _choice_columns(readings: Sequence[Reading], scores: Scores) -> dict[str, list[Any]]:
+    """Of all examples at once; rows with fewer choices are filled up with −∞."""
+    right = torch.tensor([reading.example.answer for reading in readings])[:, None]
+    all = torch.nn.utils.rnn.pad_sequence(scores.choices, batch_first=True, padding_value=-torch.inf)
+    own = all.gather(1, right)
+    others = all.scatter(1, right, -torch.inf).max(1).values
+    predictions = all.argmax(1)
+    return {
+        "prediction": predictions.tolist(),
+        "correct": (predictions == right[:, 0]).tolist(),
+        "margin": (own[:, 0] - others).tolist(),
+        "score": own[:, 0].tolist(),
+        "patch_size": scores.sizes.tolist(),
+    }

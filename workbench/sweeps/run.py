@@ -1,26 +1,37 @@
-"""The sweep as others call it: each branch by the fastest way that can do it, once checked against naive."""
+"""The sweep as others call it: each branch by the fastest engine for it, checked against naive before."""
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
-from workbench.core.errors import InputError
+from workbench.core.errors import InputError, did_you_mean
 from workbench.core.progress import Progress, silent
 from workbench.core.types import Normalisation
 from workbench.models import LanguageModel
-from workbench.sweeps.check import FAST, check_fast
-from workbench.sweeps.classes import Classes
-from workbench.sweeps.naive import Generation, Question, answer_columns, naive_scores, read_questions
-from workbench.sweeps.plan import COLUMNS, Branch
-from workbench.sweeps.score import Columns, Reading, Scores, choice_rows, read_examples, rows, table_of
-from workbench.sweeps.shards import Shard, Shelf, plan_facts, plan_shards
-from workbench.sweeps.slots import Limits, run_slots, slots_can
-from workbench.sweeps.suffix import run_suffix, suffix_can
+from workbench.sweeps.naive import Naive, answer_columns, naive_scores
+from workbench.sweeps.plan import COLUMNS, Branch, Columns, Engine, Limits, Plan, choice_rows, rows, table_of
+from workbench.sweeps.score import (
+    Classes,
+    Generation,
+    Reading,
+    Scores,
+    classes_of,
+    compared_by,
+    last_states,
+    margin,
+)
+from workbench.sweeps.shards import Shelf, plan_facts
+from workbench.sweeps.slots import Slots
+from workbench.sweeps.suffix import Suffix
 from workbench.tasks import AnswerExample, Example
-from workbench.tasks.scoring import choice_scores
+
+ENGINES: dict[str, Engine] = {"slots": Slots(), "suffix": Suffix(), "naive": Naive()}
+"""The engines of choices, the fastest first. Answers are generated naively."""
 
 
 def sweep(
@@ -39,11 +50,13 @@ def sweep(
     scorer: str | None = None,
     max_new_tokens: int = 32,
     until: str | None = "\n",
+    way: str | None = None,
 ) -> pd.DataFrame:
-    """One row per (branch, example), as from `sweep_naive`; with `clean`, the unpatched run comes first.
+    """One row per (branch, example); with `clean`, the unpatched run comes first.
 
     Each branch goes by slots, else by suffix, else naively. Some examples go through a fast way and naive
     before; where they disagree this is an error, or, with `allow_naive`, that way's branches go naively.
+    `way` names one engine for all branches, which is not checked then: "slots", "suffix" or "naive".
 
     With a `folder`, finished parts are kept there, and a sweep that was interrupted goes on where it was:
     its table is the same to the byte. Another sweep in the same folder has parts of its own.
@@ -58,40 +71,40 @@ def sweep(
         raise InputError(f"no examples of {task} to sweep over")
     if not (clean or branches):
         raise InputError(f"nothing to sweep over {task}: no branches, and no clean run")
-    limits = Limits(batch_size)
-    work = _Work(
+    plan = Plan.of(
         model,
         examples,
         branches,
-        task,
-        pair,
-        limits,
-        _generation(examples, scorer, max_new_tokens, until),
-        by,
+        task=task,
+        pair=pair,
+        clean=clean,
+        limits=Limits(batch_size),
+        by=by,
+        generation=_generation(examples, scorer, max_new_tokens, until),
     )
-    shelf = None
-    if folder is not None:
-        settings = {"task": task, "pair": pair, "clean": clean, "limits": vars(limits), "naive": allow_naive}
-        settings |= {"generation": vars(work.how) if work.how else None, "by": _name_of(by)}
-        shelf = Shelf(Path(folder), plan_facts(model, examples, branches, settings))
-    return _finished(work, shelf, clean, allow_naive, progress)
+    return run_plan(plan, way, folder, allow_naive, progress)
 
 
-def _finished(
-    work: "_Work", shelf: Shelf | None, clean: bool, allow_naive: bool, progress: Progress
+def run_plan(
+    plan: Plan,
+    way: str | None = None,
+    folder: Path | None = None,
+    allow_naive: bool = False,
+    progress: Progress = silent,
 ) -> pd.DataFrame:
-    """All shards in order, those on the shelf as they are."""
+    """The table of a plan: all shards in order, those in the folder as they are."""
+    shelf = None if folder is None else Shelf(Path(folder), _facts_of(plan, way, allow_naive))
     ways = shelf.ways() if shelf else None
     if ways is None:
-        ways = work.ways(clean, allow_naive)
+        ways = settled_ways(plan, allow_naive) if way is None else _all_by(plan, way)
         if shelf:
             shelf.begin(ways)
-    shards = plan_shards(work.model, work.items, work.branches, ways, work.limits)
+    shards = plan_shards(plan, ways)
     parts = []
     for number, shard in enumerate(shards):
         part = shelf.get(number) if shelf else None
         if part is None:
-            part = work.run(shard)
+            part = run_shard(plan, shard)
             if shelf:
                 shelf.put(number, part)
         parts.append(part)
@@ -100,20 +113,15 @@ def _finished(
     return whole[list(COLUMNS)].astype(COLUMNS).reset_index(drop=True)
 
 
-def _name_of(by: Normalisation | Classes) -> str:
-    return f"prototypes of {by.digest}" if isinstance(by, Classes) else by
-
-
-def compared_by(by: Normalisation | Classes, readings: Sequence[Reading], scores: Scores) -> Scores:
-    """The scores that choices are compared by."""
-    if by == "plain" or isinstance(by, Classes):
-        return scores
-    choices = []
-    for reading, sums in zip(readings, scores.choices, strict=True):
-        tokens = [len(choice) for choice in reading.choices]
-        characters = [len(choice.strip()) for choice in reading.example.choices]
-        choices.append(torch.tensor(choice_scores(sums.tolist(), by, tokens, characters)))
-    return Scores(choices, scores.sizes)
+def _facts_of(plan: Plan, way: str | None, allow_naive: bool) -> dict[str, Any]:
+    by = f"prototypes of {plan.by.digest}" if isinstance(plan.by, Classes) else plan.by
+    settings = {"task": plan.task, "pair": plan.pair, "clean": plan.clean, "limits": asdict(plan.limits)}
+    settings |= {"naive": allow_naive, "by": by}
+    settings |= {"generation": asdict(plan.generation) if plan.generation else None}
+    # Named only where they are not as ever, so that sweeps kept by earlier versions are found.
+    settings |= {"way": way} if way else {}
+    settings |= {"padding": plan.padding} if plan.padding != "right" else {}
+    return plan_facts(plan.model, plan.examples, plan.branches, settings)
 
 
 def _generation(
@@ -129,91 +137,240 @@ def _generation(
     return Generation(scorer, most, until)
 
 
-class _Work:
-    """A sweep's model, examples and branches, and how a part of it is run."""
+# Which branch goes which way.
 
-    def __init__(
-        self,
-        model: LanguageModel,
-        examples: Sequence[Any],
-        branches: Sequence[Branch],
-        task: str,
-        pair: str,
-        limits: Limits,
-        how: Generation | None,
-        by: Normalisation | Classes,
-    ):
-        self.model, self.branches, self.limits, self.how, self.by = model, branches, limits, how, by
-        self.facts = {"model": model.info.name, "task": task, "pair": pair}
-        self.items: Any
-        if isinstance(by, Classes):
-            self.items = by.read(model, examples)
-        elif by == "prototype":
-            raise InputError("class prototypes need items: pass by=class_prototypes(model, fit_items, …)")
-        else:
-            self.items = read_questions(model, examples) if how else read_examples(model, examples)
 
-    def ways(self, clean: bool, allow_naive: bool) -> list[str]:
-        """The way of each branch, the clean run's (or "") first, once the fast ways are checked."""
-        if self.how:
-            return ["generated" if clean else "", *["generated"] * len(self.branches)]
-        ways = [self._fastest(branch) for branch in self.branches]
-        for way in FAST:
-            mine = [branch for branch, its in zip(self.branches, ways, strict=True) if its == way]
-            found = check_fast(way, self.model, self.items, mine) if mine else None
-            if found is not None and not allow_naive:
-                takes = found.naive_takes(len(self.branches), len(self.items))
-                raise InputError(
-                    f"{found}: naive for all would take about {takes}; pass allow_naive=True to go on so"
-                )
-            if found is not None:
-                ways = ["naive" if its == way else its for its in ways]
-        # The clean run is part of the fastest way there is.
-        first = next((way for way in FAST if way in ways), "naive")
-        return [first if clean else "", *ways]
+GENERATED = "generated"
+"""The way of branches whose answers are generated."""
 
-    def _fastest(self, branch: Branch) -> str:
-        if slots_can(self.model, self.items, [branch]) is None:
-            return "slots"
-        return "suffix" if suffix_can(self.model, self.items, [branch]) is None else "naive"
 
-    def run(self, shard: Shard) -> pd.DataFrame:
-        """The rows of a shard, with the numbers of their branches and examples."""
-        items = [self.items[i] for i in shard.rows]
-        found = self._generated(items, shard) if self.how else self._scored(items, shard)
-        return table_of(
-            [
-                columns | {"branch": [number] * len(items), "row": list(shard.rows)}
-                for number, columns in zip(shard.branches, found, strict=True)
-            ]
+def settled_ways(plan: Plan, allow_naive: bool) -> list[str]:
+    """The way of each branch, the clean run's (or "") first, once the fast ways are checked."""
+    if plan.generation:
+        return [GENERATED if plan.clean else "", *[GENERATED] * len(plan.branches)]
+    ways = [_fastest(plan, branch) for branch in plan.branches]
+    fast = [way for way in ENGINES if way != "naive"]
+    for way in fast:
+        mine = [branch for branch, its in zip(plan.branches, ways, strict=True) if its == way]
+        found = check_fast(way, replace(plan, branches=mine)) if mine else None
+        if found is not None and not allow_naive:
+            takes = found.naive_takes(len(plan.branches), len(plan.items))
+            raise InputError(
+                f"{found}: naive for all would take about {takes}; pass allow_naive=True to go on so"
+            )
+        if found is not None:
+            ways = ["naive" if its == way else its for its in ways]
+    # The clean run is part of the fastest way there is.
+    first = next((way for way in fast if way in ways), "naive")
+    return [first if plan.clean else "", *ways]
+
+
+def _fastest(plan: Plan, branch: Branch) -> str:
+    can = (way for way, engine in ENGINES.items() if engine.refusal(plan.model, plan.items, [branch]) is None)
+    return next(can)
+
+
+def _all_by(plan: Plan, way: str) -> list[str]:
+    """One way for all, if it can do it."""
+    if way not in ENGINES:
+        raise InputError(f"unknown way {way!r}: {did_you_mean(way, ENGINES)}")
+    if plan.generation and way != "naive":
+        raise InputError(f"no {way} for this sweep: answers are generated naively; use way='naive'")
+    if not plan.generation and (reason := ENGINES[way].refusal(plan.model, plan.items, plan.branches)):
+        raise InputError(f"no {way} for this sweep: {reason}; use way='naive'")
+    way = GENERATED if plan.generation else way
+    return [way if plan.clean else "", *[way] * len(plan.branches)]
+
+
+# Shards: the parts of a sweep, fixed before it runs.
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some examples under some branches, run in one go. Branch 0 is the clean run."""
+
+    way: str
+    rows: tuple[int, ...]
+    branches: tuple[int, ...]
+
+
+def plan_shards(plan: Plan, ways: Sequence[str]) -> list[Shard]:
+    """All shards, in order; `ways` names the way of each branch, that of the clean run (or "") first.
+
+    Nothing but the arguments has a say in it, so a sweep that is taken up again has the same batches.
+    """
+    shards = []
+    for way, engine in {**ENGINES, GENERATED: ENGINES["naive"]}.items():
+        numbers = [number for number, its in enumerate(ways) if its == way]
+        if not numbers:
+            continue
+        mine = [number for number in numbers if number]
+        clean = numbers[0] == 0
+        done: set[int] = set()
+        for these, some in engine.runs(plan, [plan.branches[number - 1] for number in mine]):
+            those = tuple(mine[j] for j in some)
+            # The clean run of an example comes with the first of its runs.
+            first = clean and not done.intersection(these)
+            done.update(these)
+            shards.append(Shard(way, tuple(these), (0, *those) if first else those))
+    return shards
+
+
+def run_shard(plan: Plan, shard: Shard) -> pd.DataFrame:
+    """The rows of a shard, with the numbers of their branches and examples."""
+    items = [plan.items[i] for i in shard.rows]
+    found = _generated(plan, items, shard) if plan.generation else _scored(plan, items, shard)
+    return table_of(
+        [
+            columns | {"branch": [number] * len(items), "row": list(shard.rows)}
+            for number, columns in zip(shard.branches, found, strict=True)
+        ]
+    )
+
+
+def _scored(plan: Plan, readings: Sequence[Reading], shard: Shard) -> list[Columns]:
+    those = [branch for number in shard.branches if (branch := plan.branch(number)) is not None]
+    found = ENGINES[shard.way].run(plan, readings, those, 0 in shard.branches)
+    return [
+        choice_rows(readings, plan.branch(number), compared_by(plan.by, readings, scores), plan.facts)
+        for number, scores in zip(shard.branches, found, strict=True)
+    ]
+
+
+def _generated(plan: Plan, questions: Sequence[Any], shard: Shard) -> list[Columns]:
+    assert plan.generation is not None
+    parts = []
+    for number in shard.branches:
+        branch = plan.branch(number)
+        columns: Mapping[str, Any] = answer_columns(plan.model, questions, branch, plan.generation)
+        parts.append(rows([q.example for q in questions], branch, columns, plan.facts))
+    return parts
+
+
+def scores_by(way: str, plan: Plan) -> list[Scores]:
+    """The scores of the clean run and of each branch over all readings, by one engine."""
+    found: list[list[torch.Tensor]] = [
+        [torch.empty(0)] * len(plan.items) for _ in range(len(plan.branches) + 1)
+    ]
+    sizes = torch.zeros(len(found), len(plan.items), dtype=torch.float64)
+    for those, mine in ENGINES[way].runs(plan, plan.branches):
+        items, some = [plan.items[i] for i in those], [plan.branches[j] for j in mine]
+        made = ENGINES[way].run(plan, items, some, clean=True)
+        for j, scores in zip([0, *(j + 1 for j in mine)], made, strict=True):
+            sizes[j, torch.tensor(those)] = scores.sizes
+            for i, choices in zip(those, scores.choices, strict=True):
+                found[j][i] = choices
+    return [Scores(choices, size) for choices, size in zip(found, sizes, strict=True)]
+
+
+# The check before every sweep: some examples go through a fast way and through naive, and must agree.
+
+
+CHECKED = 8
+"""Examples that go through a fast way and naive before a sweep."""
+FACTOR = 4.0
+"""A fast way may differ from naive by so much more than naive at one batch size from naive at another…"""
+FLOOR = 1e-4
+"""… or by this share of the logits' scale, for each token of a choice (in half precision: one step).
+
+By class prototypes, a share of the distance between the nearest and the farthest class."""
+CLASS_FLOOR = 1e-5
+"""And there at least this share of the largest score: classes may lie close together, far from the origin."""
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Where a fast way and naive differ, beyond tolerance, on one example."""
+
+    way: str
+    model: str
+    branch: Branch | None
+    example: str
+    margins: tuple[float, float]
+    predictions: tuple[int, int]
+    tolerance: float
+    seconds: float
+    """What naive takes for one example in one branch."""
+
+    def __str__(self) -> str:
+        what = "the clean run" if self.branch is None else str(self.branch)
+        return (
+            f"{self.way} and naive disagree on {self.model}, {what}, example {self.example!r}: margin "
+            f"{self.margins[0]:.6g} and {self.margins[1]:.6g} (allowed difference {self.tolerance:.1g}), "
+            f"choice {self.predictions[0]} and {self.predictions[1]}"
         )
 
-    def _branch(self, number: int) -> Branch | None:
-        return self.branches[number - 1] if number else None
+    def naive_takes(self, n_branches: int, n_examples: int) -> str:
+        """How long naive would take for all, for people."""
+        seconds = self.seconds * n_examples * (n_branches + 1)
+        return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
-    def _scored(self, readings: Sequence[Reading], shard: Shard) -> list[Columns]:
-        those = [branch for number in shard.branches if (branch := self._branch(number)) is not None]
-        clean = 0 in shard.branches
-        found: list[Scores]
-        if shard.way == "naive":
-            runs = [*([None] if clean else []), *those]
-            found = [naive_scores(self.model, readings, run, self.limits.batch_size) for run in runs]
-        elif shard.way == "slots":
-            unpatched, found = run_slots(self.model, readings, those)
-            found = [unpatched, *found] if clean else found
-        else:
-            below, found = run_suffix(self.model, readings, those, clean=clean)
-            found = [below, *found] if below is not None else found
-        return [
-            choice_rows(readings, self._branch(number), compared_by(self.by, readings, scores), self.facts)
-            for number, scores in zip(shard.branches, found, strict=True)
-        ]
 
-    def _generated(self, questions: Sequence[Question], shard: Shard) -> list[Columns]:
-        assert self.how is not None
-        parts = []
-        for number in shard.branches:
-            branch = self._branch(number)
-            columns: Mapping[str, Any] = answer_columns(self.model, questions, branch, self.how)
-            parts.append(rows([q.example for q in questions], branch, columns, self.facts))
-        return parts
+def check_fast(way: str, plan: Plan) -> Disagreement | None:
+    """Some examples, in the clean run and in telling branches, both ways; None where they agree.
+
+    The examples are spread over the lengths of prompts, with the shortest and the longest. Margins must
+    agree, and choices unless naive itself has a tie there.
+    """
+    model, branches, some = plan.model, plan.branches, _spread(plan.items)
+    clean, *patched = scores_by(way, replace(plan, items=some, limits=Limits(), padding="right"))
+    picks = _telling(branches, patched)
+    pairs = [(None, clean), *((branches[j], patched[j]) for j in picks)]
+    start = time.perf_counter()
+    whole = [naive_scores(model, some, branch, len(some)) for branch, _ in pairs]
+    seconds = (time.perf_counter() - start) / (len(pairs) * len(some))
+    few = max(1, len(some) // 4)
+    noise = max(
+        abs(p - q)
+        # Of the clean run and the first branch: rounding is of one kind in all.
+        for (branch, _), together in list(zip(pairs, whole, strict=True))[:2]
+        for p, q in zip(
+            _margins(together, some), _margins(naive_scores(model, some, branch, few), some), strict=True
+        )
+    )
+    tolerance = max(FACTOR * noise, _floor(model, some))
+    for (branch, fast), naive in zip(pairs, whole, strict=True):
+        for i, reading in enumerate(some):
+            margins = _margins(fast, some)[i], _margins(naive, some)[i]
+            predictions = int(fast.choices[i].argmax()), int(naive.choices[i].argmax())
+            best = naive.choices[i].topk(2).values
+            tie = float(best[0] - best[1]) <= tolerance
+            same = abs(margins[0] - margins[1]) <= tolerance  # not so where one is NaN
+            if not same or (predictions[0] != predictions[1] and not tie):
+                return Disagreement(
+                    way, model.info.name, branch, reading.example.id, margins, predictions, tolerance, seconds
+                )
+    return None
+
+
+def _telling(branches: Sequence[Branch], patched: Sequence[Scores]) -> list[int]:
+    """The first, the last and the strongest branch, and the first of each kind."""
+    first: dict[tuple[str, ...], int] = {}
+    for j, branch in enumerate(branches):
+        components = sorted({str(site.component) for site, _ in branch.parts})
+        first.setdefault((branch.positions, branch.joint, *components), j)
+    strongest = max(range(len(branches)), key=lambda j: float(patched[j].sizes.mean()))
+    return list(dict.fromkeys((0, len(branches) - 1, strongest, *first.values())))
+
+
+def _spread(readings: Sequence[Reading]) -> list[Reading]:
+    by_length = sorted(readings, key=lambda reading: len(reading.prompt))
+    n = min(CHECKED, len(by_length))
+    return [by_length[round(i * (len(by_length) - 1) / max(n - 1, 1))] for i in range(n)]
+
+
+def _margins(scores: Scores, readings: Sequence[Reading]) -> list[float]:
+    return [margin(s, reading.example.answer) for s, reading in zip(scores.choices, readings, strict=True)]
+
+
+@torch.no_grad()
+def _floor(model: LanguageModel, readings: Sequence[Reading]) -> float:
+    if (classes := classes_of(readings)) is not None:
+        states = last_states(model, readings)
+        scores, step = classes.scores(states), torch.finfo(states.dtype).eps
+        range_ = float((scores.max(1).values - scores.min(1).values).max())
+        return max(max(FLOOR, step) * range_, max(CLASS_FLOOR, step) * float(scores.abs().max()))
+    logits = model.run(model.batch([reading.prompt for reading in readings]))
+    step = torch.finfo(logits.dtype).eps
+    summed = max(len(choice) for reading in readings for choice in reading.choices)
+    return max(FLOOR, step) * max(float(logits.float().abs().max()), 1.0) * summed

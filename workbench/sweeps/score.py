@@ -1,24 +1,27 @@
-"""Log-likelihood of choices and likeness to class prototypes, patched or not, and the rows they become."""
+"""Examples as the model reads them, and the scores of their choices: log-likelihoods, likeness to classes.
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+Choices that are classes are scored by how near the prompt's last state is to a prototype of each. The state
+is that of the last prompt token where it leaves the last layer. Patches below change it, so that branches
+are compared as ever; but no token of a choice is read, and all choices cost one run of the prompt.
+"""
+
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
-import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from workbench.core.errors import InputError
+from workbench.core.errors import InputError, did_you_mean
+from workbench.core.store import digest_json
+from workbench.core.types import Normalisation
 from workbench.models import Batch, LanguageModel
 from workbench.models.base import Padding
-from workbench.sweeps.plan import CLEAN, COLUMNS, Branch
-from workbench.tasks import AnswerExample, Example, Prototypes
-
-# Log-likelihood of choices, given a prompt; with or without patches.
-
+from workbench.tasks import SCORERS, AnswerExample, Example, Prototypes, prototypes
+from workbench.tasks.prototype import Distance
+from workbench.tasks.scoring import choice_scores
 
 LOGITS = 2**25
 """Most logits held at a time."""
@@ -134,15 +137,6 @@ def last_states(model: LanguageModel, readings: Sequence[Reading]) -> Float[Tens
     return h[torch.arange(len(h)), batch.last.to(h.device)]
 
 
-# The rows of branches: columns as lists, and one table made of all of them at the end.
-#
-# A table for each branch would cost more than the model does, where it is small.
-
-
-Columns = dict[str, list[Any]]
-"""Name → a value for each row."""
-
-
 class Scores(NamedTuple):
     """What one branch made of each example."""
 
@@ -152,55 +146,157 @@ class Scores(NamedTuple):
     """How far the patch moved each state; nothing where there is no patch."""
 
 
-def choice_rows(
-    readings: Sequence[Reading], branch: Branch | None, scores: Scores, facts: Mapping[str, str]
-) -> Columns:
-    """The rows of one branch over examples with choices."""
-    return rows([reading.example for reading in readings], branch, _choice_columns(readings, scores), facts)
-
-
-def rows(
-    examples: Sequence[Example | AnswerExample],
-    branch: Branch | None,
-    found: Mapping[str, Iterable[Any]],
-    facts: Mapping[str, str],
-) -> Columns:
-    """The rows of one branch, given what it made of each example."""
-    same = {**facts, **({"aligner": CLEAN} if branch is None else branch.columns)}
-    own: dict[str, list[Any]] = {
-        "language": [example.language for example in examples],
-        "split": [example.split for example in examples],
-        "example": [example.id for example in examples],
-        "group": [example.group for example in examples],
-        **{name: list(values) for name, values in found.items()},
-    }
-    return {name: own[name] if name in own else [same.get(name)] * len(examples) for name in COLUMNS}
-
-
-def table_of(parts: Sequence[Mapping[str, Sequence[Any]]]) -> pd.DataFrame:
-    """One table of the rows of many branches, typed."""
-    names = list(parts[0])
-    joined = {name: list(chain.from_iterable(part[name] for part in parts)) for name in names}
-    return pd.DataFrame(joined).astype({name: kind for name, kind in COLUMNS.items() if name in joined})
-
-
 def margin(scores: Tensor, answer: int) -> float:
     """The score of the right choice minus that of the best other one."""
     others = torch.cat([scores[:answer], scores[answer + 1 :]])
     return float(scores[answer] - others.max())
 
 
-def _choice_columns(readings: Sequence[Reading], scores: Scores) -> dict[str, list[Any]]:
-    """Of all examples at once; rows with fewer choices are filled up with −∞."""
-    right = torch.tensor([reading.example.answer for reading in readings])[:, None]
-    all = torch.nn.utils.rnn.pad_sequence(scores.choices, batch_first=True, padding_value=-torch.inf)
-    own = all.gather(1, right)
-    others = all.scatter(1, right, -torch.inf).max(1).values
-    predictions = all.argmax(1)
-    return {
-        "prediction": predictions.tolist(),
-        "correct": (predictions == right[:, 0]).tolist(),
-        "margin": (own[:, 0] - others).tolist(),
-        "score": own[:, 0].tolist(),
-        "patch_size": scores.sizes.tolist(),
-    }
+# Choices as classes.
+
+
+_ASK = "compare choices otherwise, or take a task that sorts texts into classes"
+
+
+@dataclass(frozen=True)
+class Classes:
+    """One prototype for each choice, and the items that they are the means of."""
+
+    prototypes: Prototypes
+    language: str
+    choices: tuple[str, ...]
+    digest: str
+    """Of the items and the distance, which with the model decide all numbers."""
+
+    def read(self, model: LanguageModel, examples: Sequence[Any]) -> list[Reading]:
+        """Examples as prompts alone; refused where their choices are not these classes."""
+        choices = {self.language: self.choices}
+        for example in examples:
+            _check_shared(example, choices)
+            if len(example.choices) != len(self.choices):
+                raise InputError(
+                    f"example {example.id!r} has {len(example.choices)} choices, but there are prototypes of "
+                    f"{len(self.choices)} classes: {_ASK}"
+                )
+        return [replace(one, classes=self.prototypes) for one in _read_prompts(model, examples)]
+
+
+def class_prototypes(
+    model: LanguageModel,
+    examples: Sequence[Any],
+    *,
+    task: str,
+    language: str,
+    distance: Distance = "cosine",
+    batch_size: int = 64,
+) -> Classes:
+    """Prototypes from a task's `fit` items in one language, usually the main one; for `sweep(by=…)`.
+
+    The cosine sees no length: a patch that only stretches a state changes nothing, as it does behind the
+    model's last norm.
+    """
+    if not examples:
+        raise InputError(
+            f"{task} has no fit items in {language!r}, and class prototypes are made of labelled items that "
+            "are neither dev nor test: compare choices otherwise, or add items of split 'fit' to the task"
+        )
+    choices: dict[str, tuple[str, ...]] = {}
+    for example in examples:
+        _check_shared(example, choices)
+        if example.split != "fit" or example.language != language:
+            raise InputError(
+                f"class prototypes of {task} are made of fit items in {language!r}; example "
+                f"{example.id!r} is of {example.split} in {example.language!r}"
+            )
+    classes = choices[language]
+    labels = [example.answer for example in examples]
+    if missing := [choice for label, choice in enumerate(classes) if label not in labels]:
+        raise InputError(
+            f"no fit item of {task} in {language!r} has the answer {missing[0]!r}: "
+            "a class prototype needs one at least"
+        )
+    readings = _read_prompts(model, examples)
+    states = [
+        last_states(model, readings[start : start + batch_size])
+        for start in range(0, len(readings), batch_size)
+    ]
+    made = prototypes(torch.cat(states).float().cpu(), torch.tensor(labels), len(classes), distance)
+    digest = digest_json([distance, *(asdict(example) for example in examples)])
+    return Classes(made, language, classes, digest)
+
+
+def _check_shared(example: Any, choices: dict[str, tuple[str, ...]]) -> None:
+    """Whether an example has the choices of all others in its language, the first of which decides."""
+    if not isinstance(example, Example):
+        raise InputError(f"example {example.id!r} has no choices to make class prototypes of: {_ASK}")
+    known = choices.setdefault(example.language, example.choices)
+    if known != example.choices:
+        raise InputError(
+            f"class prototypes need the same choices in all items, but example {example.id!r} has "
+            f"{_shown(example.choices)} and others in {example.language!r} {_shown(known)}: {_ASK}"
+        )
+
+
+def _shown(choices: tuple[str, ...]) -> str:
+    text = " /".join(choices).strip()
+    return repr(text if len(text) <= 60 else text[:57] + "…")
+
+
+def _read_prompts(model: LanguageModel, examples: Sequence[Example]) -> list[Reading]:
+    """In place of choices stands one token, which is not read: it marks the state that is."""
+    prompts = model.tokens.encode([example.prompt for example in examples])
+    return [
+        Reading(example, tuple(ids), ((model.tokens.pad,),))
+        for example, ids in zip(examples, prompts, strict=True)
+    ]
+
+
+def compared_by(by: Normalisation | Classes, readings: Sequence[Reading], scores: Scores) -> Scores:
+    """The scores that choices are compared by."""
+    if by == "plain" or isinstance(by, Classes):
+        return scores
+    choices = []
+    for reading, sums in zip(readings, scores.choices, strict=True):
+        tokens = [len(choice) for choice in reading.choices]
+        characters = [len(choice.strip()) for choice in reading.example.choices]
+        choices.append(torch.tensor(choice_scores(sums.tolist(), by, tokens, characters)))
+    return Scores(choices, scores.sizes)
+
+
+# Answers that are generated.
+
+
+@dataclass(frozen=True)
+class Generation:
+    """How answers are generated and scored."""
+
+    scorer: str
+    """A name in `tasks.SCORERS`."""
+    max_new_tokens: int = 32
+    until: str | None = "\n"
+    """Where an answer ends, if the model does not end it: a base model goes on with the next question."""
+
+    def __post_init__(self) -> None:
+        if self.scorer not in SCORERS:
+            raise InputError(f"unknown scorer {self.scorer!r}: {did_you_mean(self.scorer, SCORERS)}")
+        if self.max_new_tokens < 1:
+            raise InputError(f"max_new_tokens is {self.max_new_tokens}: an answer needs at least one token")
+
+    def answer(self, text: str) -> str:
+        """The part of a generated text that counts."""
+        text = text.strip()
+        return text if self.until is None else text.partition(self.until)[0].strip()
+
+
+@dataclass(frozen=True)
+class Question:
+    """An example as the model reads it."""
+
+    example: AnswerExample
+    prompt: tuple[int, ...]
+
+
+def read_questions(model: LanguageModel, examples: Sequence[AnswerExample]) -> list[Question]:
+    """Tokenise prompts."""
+    prompts = model.tokens.encode([example.prompt for example in examples])
+    return [Question(e, tuple(ids)) for e, ids in zip(examples, prompts, strict=True)]

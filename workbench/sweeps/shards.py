@@ -1,4 +1,4 @@
-"""Shards: the parts of a sweep, fixed before it runs, and the folder that keeps those that are done.
+"""The folder that keeps the finished parts of a sweep.
 
 A folder holds one folder for each plan, called by the plan's digest: the same sweep finds its shards
 again, and another one (another model, other examples, branches or settings) never meets them.
@@ -6,8 +6,8 @@ again, and another one (another model, other examples, branches or settings) nev
 
 import io
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,83 +20,13 @@ from workbench.align.export import export
 from workbench.core.errors import InputError, StoreError
 from workbench.core.store import digest_bytes, digest_json, read_bytes, read_json, write_bytes, write_json
 from workbench.models import LanguageModel
-from workbench.sweeps.naive import Question
 from workbench.sweeps.plan import Branch
-from workbench.sweeps.score import Reading
-from workbench.sweeps.slots import Limits, slot_runs
-from workbench.sweeps.suffix import suffix_runs
 from workbench.tasks import AnswerExample, Example
 
 log = logging.getLogger(__name__)
 
 FORMAT = 3
 """Raised whenever the same plan would give other rows, or the rows would lie in other files."""
-NAIVE_BRANCHES, SUFFIX_BRANCHES = 8, 64
-"""Most branches in one shard."""
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Some examples under some branches, run in one go. Branch 0 is the clean run."""
-
-    way: str
-    rows: tuple[int, ...]
-    branches: tuple[int, ...]
-
-
-def plan_shards(
-    model: LanguageModel,
-    items: Sequence[Reading] | Sequence[Question],
-    branches: Sequence[Branch],
-    ways: Sequence[str],
-    limits: Limits,
-) -> list[Shard]:
-    """All shards, in order; `ways` names the way of each branch, that of the clean run (or "") first.
-
-    Nothing but the arguments has a say in it, so a sweep that is taken up again has the same batches.
-    """
-    by_way: dict[str, list[int]] = {"slots": [], "suffix": [], "naive": [], "generated": []}
-    for number, way in enumerate(ways):
-        if way:
-            by_way[way].append(number)
-    shards = []
-    for way, numbers in by_way.items():
-        if not numbers:
-            continue
-        mine = [number for number in numbers if number]
-        clean = numbers[0] == 0
-        given = [branches[number - 1] for number in mine]
-        done: set[int] = set()
-        for rows, some in _runs(way, model, items, given, clean, limits):
-            those = tuple(mine[j] for j in some)
-            # The clean run of an example comes with the first of its runs.
-            first = clean and not done.intersection(rows)
-            done.update(rows)
-            shards.append(Shard(way, tuple(rows), (0, *those) if first else those))
-    return shards
-
-
-def _runs(
-    way: str, model: LanguageModel, items: Any, branches: Sequence[Branch], clean: bool, limits: Limits
-) -> Iterator[tuple[list[int], list[int]]]:
-    if way == "slots":
-        yield from slot_runs(items, len(branches), limits)
-    elif way == "suffix":
-        for rows, mine in suffix_runs(model, items, branches, limits):
-            parts = range(0, max(len(mine), 1), SUFFIX_BRANCHES)
-            yield from ((rows, mine[start : start + SUFFIX_BRANCHES]) for start in parts)
-    else:
-        order = list(range(len(items)))
-        if way == "generated":
-            order.sort(key=lambda i: len(items[i].prompt))  # padding on the left is work, too
-        numbers = list(range(len(branches)))
-        for at in range(0, len(order), limits.batch_size):
-            # The clean run takes the place of a branch, and may stand alone.
-            for start in range(0, max(len(numbers), 1), NAIVE_BRANCHES):
-                yield order[at : at + limits.batch_size], numbers[start : start + NAIVE_BRANCHES]
-
-
-# The folder -------------------------------------------------------------------------------------
 
 
 class Shelf:

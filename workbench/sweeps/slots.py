@@ -17,36 +17,51 @@ last token is patched again, from its own state or, with `from_clean`, from the 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
 from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS, Intervention, Map, PositionPatch, patch_size
 from workbench.models import Hook, LanguageModel, TokenTree
+from workbench.models.outline import Outline
 from workbench.models.support import support_table
-from workbench.sweeps.plan import Branch
-from workbench.sweeps.score import LOGITS, Reading, Scores, choice_rows, read_examples, table_of
+from workbench.sweeps.plan import Branch, Limits, Plan
+from workbench.sweeps.score import LOGITS, Reading, Scores
 from workbench.tasks import Example
 
-SLOTS = 256
-"""Most tokens of branches in one row."""
 
+class Slots:
+    """The engine of patches at the last prompt token of the residual stream, where a model takes trees."""
 
-def slots_can(model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]) -> str | None:
-    """Why these branches must be swept naively, or None where slots can do it."""
-    if reason := trees_tried(model):
-        return reason
-    for branch in branches:
-        if branch.positions != "last":
-            return f"slots patch the last prompt token, not {branch.positions!r}"
-        for site, _ in branch.parts:
-            if site.component != "resid_post":
-                return f"slots patch resid_post, not {site}"
-    return too_long(model, readings)
+    def refusal(
+        self, model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]
+    ) -> str | None:
+        """Why these branches must be swept otherwise, or None where slots can do it."""
+        if reason := trees_tried(model):
+            return reason
+        for branch in branches:
+            if branch.positions != "last":
+                return f"slots patch the last prompt token, not {branch.positions!r}"
+            for site, _ in branch.parts:
+                if site.component != "resid_post":
+                    return f"slots patch resid_post, not {site}"
+        return too_long(model, readings)
+
+    def runs(self, plan: Plan, branches: Sequence[Branch]) -> Iterator[tuple[list[int], list[int]]]:
+        """Rows of like length, blocks in equal parts."""
+        return slot_runs(plan.items, len(branches), plan.limits)
+
+    @torch.no_grad()
+    def run(
+        self, plan: Plan, readings: Sequence[Reading], branches: Sequence[Branch], clean: bool
+    ) -> list[Scores]:
+        """All in one run, which always holds the clean one."""
+        pack = Pack(plan.model, readings, branches)
+        h = plan.model.run_tree(pack.tree, pack.hooks())
+        of_block = list(zip(*pack.scores(h), strict=True))
+        found = [Scores(list(choices), size) for choices, size in zip(of_block, pack.sizes, strict=True)]
+        return found if clean else found[1:]
 
 
 def too_long(model: LanguageModel, readings: Sequence[Reading]) -> str | None:
@@ -64,83 +79,6 @@ def trees_tried(model: LanguageModel) -> str | None:
     if model.info.architecture not in {row.architecture for row in support_table()}:
         return f"slots have not been tried on {model.info.architecture}"
     return None
-
-
-def sweep_slots(
-    model: LanguageModel,
-    examples: Sequence[Example],
-    branches: Sequence[Branch],
-    *,
-    task: str,
-    pair: str,
-    clean: bool = True,
-    batch_size: int = 64,
-    token_budget: int = 8192,
-    slots: int = SLOTS,
-    progress: Progress = silent,
-) -> pd.DataFrame:
-    """The table of `sweep_naive`, from runs that hold many branches each.
-
-    A run has at most `batch_size` rows, `token_budget` tokens (but one row at least), and `slots` tokens
-    of branches in a row (but one branch at least).
-    """
-    if not examples:
-        raise InputError(f"no examples of {task} to sweep over")
-    readings = read_examples(model, examples)
-    if reason := slots_can(model, readings, branches):
-        raise InputError(f"no slots for this sweep: {reason}; use sweep_naive")
-    facts = {"model": model.info.name, "task": task, "pair": pair}
-    limits = Limits(batch_size, token_budget, slots)
-    unpatched, patched = slot_scores(model, readings, branches, limits, progress)
-    parts = [choice_rows(readings, None, unpatched, facts)] if clean else []
-    parts += [choice_rows(readings, b, s, facts) for b, s in zip(branches, patched, strict=True)]
-    if not parts:
-        raise InputError(f"nothing to sweep over {task}: no branches, and no clean run")
-    return table_of(parts)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How large a run may be."""
-
-    batch_size: int = 64
-    token_budget: int = 8192
-    slots: int = SLOTS
-
-
-def slot_scores(
-    model: LanguageModel,
-    readings: Sequence[Reading],
-    branches: Sequence[Branch],
-    limits: Limits | None = None,
-    progress: Progress = silent,
-) -> tuple[Scores, list[Scores]]:
-    """The clean run, and each branch."""
-    runs = list(slot_runs(readings, len(branches), limits or Limits()))
-    found: list[list[Tensor]] = [[torch.empty(0)] * len(readings) for _ in range(len(branches) + 1)]
-    sizes = torch.zeros(len(branches) + 1, len(readings), dtype=torch.float64)
-    for done, (rows, mine) in enumerate(runs):
-        unpatched, patched = run_slots(model, [readings[i] for i in rows], [branches[j] for j in mine])
-        where = [0, *(j + 1 for j in mine)]
-        for j, scores in zip(where, [unpatched, *patched], strict=True):
-            sizes[j, torch.tensor(rows)] = scores.sizes
-            for i, choices in zip(rows, scores.choices, strict=True):
-                found[j][i] = choices
-        progress("sweep", done + 1, len(runs))
-    by_branch = [Scores(choices, size) for choices, size in zip(found, sizes, strict=True)]
-    return by_branch[0], by_branch[1:]
-
-
-@torch.no_grad()
-def run_slots(
-    model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]
-) -> tuple[Scores, list[Scores]]:
-    """One run: the clean run of these examples, and each branch."""
-    pack = Pack(model, readings, branches)
-    h = model.run_tree(pack.tree, pack.hooks())
-    of_block = list(zip(*pack.scores(h), strict=True))
-    found = [Scores(list(choices), size) for choices, size in zip(of_block, pack.sizes, strict=True)]
-    return found[0], found[1:]
 
 
 def slot_runs(
@@ -299,3 +237,59 @@ def _wanted(reading: Reading) -> tuple[Tensor, Tensor, Tensor]:
         owner += [c] * len(choice)
         start += len(choice) - 1
     return torch.tensor(offsets), torch.tensor(tokens), torch.tensor(owner)
+
+
+# What a sweep by slots would cost, before it runs: from the tokens of its items and the number of branches.
+
+
+_CHARACTERS_A_TOKEN = 3.0
+"""Where no tokenizer is at hand, as in the plan of a capture."""
+
+
+@dataclass(frozen=True)
+class SweepCost:
+    """The bill of a sweep by slots."""
+
+    examples: int
+    branches: int
+    tokens: int
+    """Tokens that pass through the model, padding included."""
+    runs: int
+    flops: float
+    one_by_one: int
+    """Tokens that one run for every branch would take."""
+
+
+def sweep_cost(
+    outline: Outline, examples: Sequence[Example], n_branches: int, batch_size: int = 64
+) -> SweepCost:
+    """Count the tokens of all runs, branches in slots, and of as many runs without slots."""
+    readings = _readings(outline, examples)
+    tokens = runs = 0
+    for rows, branches in slot_runs(readings, n_branches, Limits(batch_size)):
+        runs += 1
+        widths = [_head(readings[i]) + block_size(readings[i]) * (len(branches) + 1) for i in rows]
+        tokens += max(widths) * len(rows)
+    alone = sum(_head(reading) + block_size(reading) for reading in readings) * (n_branches + 1)
+    return SweepCost(len(examples), n_branches, tokens, runs, 2.0 * outline.parameters * tokens, alone)
+
+
+def _head(reading: Reading) -> int:
+    return len(reading.prompt) - 1
+
+
+def _readings(outline: Outline, examples: Sequence[Example]) -> list[Reading]:
+    """As many tokens as the examples have; which ones makes no difference to the cost."""
+    prompts = _counts(outline, [example.prompt for example in examples])
+    choices = _counts(outline, [choice for example in examples for choice in example.choices])
+    counted = iter(choices)
+    return [
+        Reading(example, (0,) * n, tuple((0,) * max(next(counted) - 1, 1) for _ in example.choices))
+        for example, n in zip(examples, prompts, strict=True)
+    ]
+
+
+def _counts(outline: Outline, texts: Sequence[str]) -> list[int]:
+    if outline.tokens is not None:
+        return [len(ids) for ids in outline.tokens.encode(list(texts))]
+    return [1 + max(1, round(len(text) / _CHARACTERS_A_TOKEN)) for text in texts]

@@ -6,103 +6,74 @@ takes any positions, any sites and sets of sites, and any backend that can start
 
 Rows are trees where a model takes them and only the residual stream is patched: a prompt and behind it all
 its choices, each seeing the prompt and itself. Where a backend keeps keys and values, prompts are run once
-and choices behind them (see `forked`). Otherwise every choice has a row of its own, prompt and all.
+and choices behind them (see `ForkedRows`). Otherwise every choice has a row of its own, prompt and all.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
 from workbench.core.types import Site
 from workbench.intervene import Patch, Placement
-from workbench.models import Hook, LanguageModel
+from workbench.models import Forked, Hook, LanguageModel
 from workbench.models.base import Padding
-from workbench.sweeps.forked import ForkedRows, forks
-from workbench.sweeps.naive import mean_size, patches_of
-from workbench.sweeps.plan import Branch
-from workbench.sweeps.score import (
-    Reading,
-    Scores,
-    all_single,
-    choice_rows,
-    classes_of,
-    log_likelihoods,
-    read_examples,
-    table_of,
-)
-from workbench.sweeps.slots import Limits, Pack, block_size, too_long, trees_tried
-from workbench.tasks import Example
+from workbench.sweeps.naive import mean_size
+from workbench.sweeps.plan import Branch, Limits, Plan, patches_of
+from workbench.sweeps.score import Reading, Scores, all_single, classes_of, log_likelihoods
+from workbench.sweeps.slots import Pack, block_size, too_long, trees_tried
+
+BRANCHES = 64
+"""Most branches in one run."""
 
 
-def sweep_suffix(
-    model: LanguageModel,
-    examples: Sequence[Example],
-    branches: Sequence[Branch],
-    *,
-    task: str,
-    pair: str,
-    clean: bool = True,
-    batch_size: int = 64,
-    token_budget: int = 8192,
-    padding: Padding = "right",
-    progress: Progress = silent,
-) -> pd.DataFrame:
-    """The table of `sweep_naive`, from runs that share the layers below their patches.
+class Suffix:
+    """The engine of any positions and sites, where a model can start at a layer."""
 
-    A run has at most `batch_size` examples and `token_budget` tokens (but one example at least). `padding`
-    says on which side rows are padded that hold a prompt with one choice each.
-    """
-    if not examples:
-        raise InputError(f"no examples of {task} to sweep over")
-    readings = read_examples(model, examples)
-    facts = {"model": model.info.name, "task": task, "pair": pair}
-    limits = Limits(batch_size, token_budget)
-    unpatched, patched = suffix_scores(model, readings, branches, limits, padding, progress)
-    parts = [choice_rows(readings, None, unpatched, facts)] if clean else []
-    parts += [choice_rows(readings, b, s, facts) for b, s in zip(branches, patched, strict=True)]
-    if not parts:
-        raise InputError(f"nothing to sweep over {task}: no branches, and no clean run")
-    return table_of(parts)
+    def refusal(
+        self, model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]
+    ) -> str | None:
+        """Why these branches must be swept naively, or None where suffixes can do it."""
+        for branch in branches:
+            for site, _ in branch.parts:
+                model.check_site(site)
+        return too_long(model, readings)
 
+    def runs(self, plan: Plan, branches: Sequence[Branch]) -> Iterator[tuple[list[int], list[int]]]:
+        """Rows of like length, branches of one kind of row, from the lowest layer up."""
+        for rows, mine in suffix_runs(plan.model, plan.items, branches, plan.limits):
+            parts = range(0, max(len(mine), 1), BRANCHES)
+            yield from ((rows, mine[start : start + BRANCHES]) for start in parts)
 
-def suffix_can(model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]) -> str | None:
-    """Why these branches must be swept naively, or None where suffixes can do it."""
-    for branch in branches:
-        for site, _ in branch.parts:
-            model.check_site(site)
-    return too_long(model, readings)
-
-
-def suffix_scores(
-    model: LanguageModel,
-    readings: Sequence[Reading],
-    branches: Sequence[Branch],
-    limits: Limits | None = None,
-    padding: Padding = "right",
-    progress: Progress = silent,
-) -> tuple[Scores, list[Scores]]:
-    """The clean run, and each branch."""
-    found: list[list[Tensor]] = [[torch.empty(0)] * len(readings) for _ in range(len(branches) + 1)]
-    sizes = torch.zeros(len(branches) + 1, len(readings), dtype=torch.float64)
-    runs = list(suffix_runs(model, readings, branches, limits or Limits()))
-    for done, (rows, mine) in enumerate(runs):
-        some, those = [readings[i] for i in rows], [branches[j] for j in mine]
-        where = [0, *(j + 1 for j in mine)]
-        unpatched, patched = run_suffix(model, some, those, padding)
-        assert unpatched is not None
-        for j, scores in zip(where, [unpatched, *patched], strict=True):
-            sizes[j, torch.tensor(rows)] = scores.sizes
-            for i, choices in zip(rows, scores.choices, strict=True):
-                found[j][i] = choices
-        progress("sweep", done + 1, len(runs))
-    by_branch = [Scores(choices, size) for choices, size in zip(found, sizes, strict=True)]
-    return by_branch[0], by_branch[1:]
+    @torch.no_grad()
+    def run(
+        self, plan: Plan, readings: Sequence[Reading], branches: Sequence[Branch], clean: bool
+    ) -> list[Scores]:
+        """The clean run, and each branch from where it leaves the clean run."""
+        rows = _rows(plan.model, readings, branches, plan.padding)
+        placed = [[rows.place(patch) for patch in patches_of(b)] for b in branches]
+        _look(
+            rows,
+            [p for b, those in zip(branches, placed, strict=True) if b.joint == "from_clean" for p in those],
+        )
+        top = plan.model.info.n_layers
+        found: list[Scores | None] = [None] * len(branches)
+        h, at = None, 0
+        for j in sorted(range(len(branches)), key=lambda j: _leaves(branches[j])):
+            start = _leaves(branches[j])
+            if start > at:
+                h, at = rows.run({}, at, start, h), start
+            choices = rows.scores(_go_on(rows, placed[j], h, at, top))
+            found[j] = Scores(choices, mean_size(placed[j])[rows.first])
+        patched = [scores for scores in found if scores is not None]
+        if not clean:
+            return patched
+        if at < top:
+            h = rows.run({}, at, top, h)
+        assert h is not None
+        return [Scores(rows.scores(h), torch.zeros(len(readings), dtype=torch.float64)), *patched]
 
 
 def suffix_runs(
@@ -140,37 +111,6 @@ def _batches(readings: Sequence[Reading], shared: bool, limits: Limits) -> Itera
         height += rows
     if batch:
         yield batch
-
-
-@torch.no_grad()
-def run_suffix(
-    model: LanguageModel,
-    readings: Sequence[Reading],
-    branches: Sequence[Branch],
-    padding: Padding = "right",
-    clean: bool = True,
-) -> tuple[Scores | None, list[Scores]]:
-    """One batch: the clean run (with `clean`), and each branch, from where it leaves the clean run."""
-    rows = _rows(model, readings, branches, padding)
-    placed = [[rows.place(patch) for patch in patches_of(b)] for b in branches]
-    _look(
-        rows, [p for b, those in zip(branches, placed, strict=True) if b.joint == "from_clean" for p in those]
-    )
-    top = model.info.n_layers
-    found: list[Scores | None] = [None] * len(branches)
-    h, at = None, 0
-    for j in sorted(range(len(branches)), key=lambda j: _leaves(branches[j])):
-        start = _leaves(branches[j])
-        if start > at:
-            h, at = rows.run({}, at, start, h), start
-        found[j] = Scores(rows.scores(_go_on(rows, placed[j], h, at, top)), mean_size(placed[j])[rows.first])
-    patched = [scores for scores in found if scores is not None]
-    if not clean:
-        return None, patched
-    if at < top:
-        h = rows.run({}, at, top, h)
-    assert h is not None
-    return Scores(rows.scores(h), torch.zeros(len(readings), dtype=torch.float64)), patched
 
 
 def _rows(
@@ -311,3 +251,91 @@ class PlainRows:
         if (classes := classes_of(self.readings)) is not None:
             return list(classes.scores(states))
         return log_likelihoods(self.model, self.readings, states, token)
+
+
+# Rows in two parts: each prompt once, and behind it its choices, which see its keys and values.
+#
+# For backends that keep a cache of keys and values. A choice of one token needs no row: it is read from its
+# prompt's last state. Of longer ones all tokens but the last are run.
+
+
+Both = tuple[Float[Tensor, "prompt pos d_model"], Float[Tensor, "tail pos d_model"]]
+"""The residual of prompts, and of the choices behind them."""
+
+
+class ForkedPlacement:
+    """One patch in prompts, and in choices where it is at all positions."""
+
+    def __init__(self, patch: Patch, prompts: Placement, tails: Placement | None):
+        self.patch, self.prompts, self.tails = patch, prompts, tails
+
+    def __call__(self, h: Both) -> Both:
+        """The residuals with the new states in place."""
+        in_prompts = self.prompts(h[0])
+        in_tails = None if self.tails is None else self.tails(h[1])
+        return h[0] if in_prompts is None else in_prompts, h[1] if in_tails is None else in_tails
+
+    def look(self, h: Tensor) -> None:
+        """Compute the new states of prompts here and now."""
+        self.prompts.look(h)
+
+    @property
+    def size(self) -> Float[Tensor, " batch"] | None:
+        """‖h′ − h‖ / ‖h‖ of each prompt."""
+        return self.prompts.size
+
+
+class ForkedRows:
+    """A row for each example, and one for each of its choices of several tokens."""
+
+    def __init__(self, model: LanguageModel, readings: Sequence[Reading]):
+        self.model, self.readings = model, readings
+        tails: list[tuple[int, ...]] = []
+        owner: list[int] = []
+        self.wanted: list[tuple[int, int, int]] = []
+        """Of each token of each choice: the tail that predicts it or −1 − its prompt, where in it, its id."""
+        for row, reading in enumerate(readings):
+            for choice in reading.choices:
+                self.wanted.append((-1 - row, 0, choice[0]))
+                self.wanted += [(len(tails), k, token) for k, token in enumerate(choice[1:])]
+                if len(choice) > 1:
+                    tails.append(choice[:-1])
+                    owner.append(row)
+        prompts = model.batch([reading.prompt for reading in readings], "left")
+        behind = model.batch(tails, "right")
+        self.forked = Forked(prompts, behind, torch.tensor(owner, device=model.device))
+        self.first = torch.arange(len(readings))
+
+    def place(self, patch: Patch) -> ForkedPlacement:
+        """The patch in these rows."""
+        prompts, tails = self.forked.prompts, self.forked.tails
+        behind = Placement(patch, tails.mask, tails.last) if patch.positions == "all" else None
+        return ForkedPlacement(patch, Placement(patch, prompts.mask, prompts.last), behind)
+
+    def run(
+        self, hooks: Mapping[Site, "ForkedPlacement | Hook"], start: int, stop: int, h: Both | None
+    ) -> Both:
+        """From the input of one layer to that of another; hooks that are no placements look at prompts."""
+        placed = {site: hook for site, hook in hooks.items() if isinstance(hook, ForkedPlacement)}
+        looking = {site: hook for site, hook in hooks.items() if not isinstance(hook, ForkedPlacement)}
+        on_prompts = {site: placement.prompts for site, placement in placed.items()} | looking
+        on_tails = {site: one.tails for site, one in placed.items() if one.tails is not None}
+        return self.model.run_forked(self.forked, on_prompts, on_tails, start=start, stop=stop, residuals=h)
+
+    def scores(self, h: Both) -> list[Tensor]:
+        """Log-likelihoods of the choices of each example, from what leaves the last layer."""
+        prompts, tails = h
+        last = prompts[:, -1]
+        row, behind, token = (torch.tensor(column) for column in zip(*self.wanted, strict=True))
+        in_prompt = row < 0
+        states = torch.empty(len(row), last.shape[-1], dtype=last.dtype, device=last.device)
+        states[in_prompt.to(last.device)] = last[(-1 - row[in_prompt]).to(last.device)]
+        here = row[~in_prompt].to(tails.device), behind[~in_prompt].to(tails.device)
+        states[~in_prompt.to(last.device)] = tails[here].to(last.device)
+        return log_likelihoods(self.model, self.readings, states, token)
+
+
+def forks(model: LanguageModel, readings: Sequence[Reading]) -> bool:
+    """Whether these are run in two parts: choices have something to run, and the model keeps a cache."""
+    several = any(len(choice) > 1 for reading in readings for choice in reading.choices)
+    return several and model.forked_refused() is None

@@ -11,7 +11,7 @@ from workbench.analyses.generate.texts import begin, beginnings, speak
 from workbench.intervene import applied
 from workbench.methods.recipes import RECIPES, Ingredients, turned
 from workbench.stats import paired_interval
-from workbench.sweeps.naive import patches_of
+from workbench.sweeps.plan import patches_of
 
 
 @pytest.fixture(scope="module")

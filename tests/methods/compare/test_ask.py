@@ -12,14 +12,16 @@ from workbench.methods.compare import Plan, compare
 from workbench.methods.compare import run as comparing
 from workbench.methods.compare.ask import ask_on_dev, ask_on_test, worth
 from workbench.models import load_model
-from workbench.sweeps import sweep_naive
+from workbench.sweeps import sweep
 
 POOL = Wording(templates=("<x-main> <x-main> {prompt}", "{prompt}", "{prompt} {prompt}"))
 
 
 def by_hand(study, task, split):
     """Margins of the unpatched run over source items, by the reference."""
-    rows = sweep_naive(study.model, task.examples(study.source, split), [], task="by-hand", pair=study.pair)
+    rows = sweep(
+        study.model, task.examples(study.source, split), [], task="by-hand", pair=study.pair, way="naive"
+    )
     return rows.margin
 
 
@@ -46,7 +48,7 @@ def test_target_items_count_where_the_method_changes_them(study):
     entry = ask_on_test(study, searched)
     there = searched.variant.task.examples(study.target, "test")
     assert entry.on_target.example.tolist() == [item.id for item in there]
-    naive = sweep_naive(study.model, there, [], task="by-hand", pair=study.pair)
+    naive = sweep(study.model, there, [], task="by-hand", pair=study.pair, way="naive")
     assert entry.on_target.margin.to_numpy() == pytest.approx(naive.margin.to_numpy(), abs=1e-4)
     assert ask_on_test(study, ask_on_dev(study, BASELINES["direct"], POOL)).on_target is None
 
@@ -57,7 +59,7 @@ def test_a_variant_with_a_model_of_its_own_is_asked_of_that_model(study):
         next(iter(other.parameters()))[1].zero_()  # all tokens look the same
     mute = Baseline("mute", "", "", lambda study, _: [Variant("mute", study.task, other)])
     asked = ask_on_dev(study, mute, POOL)
-    naive = sweep_naive(other, study.items(study.source, "dev"), [], task="by-hand", pair=study.pair)
+    naive = sweep(other, study.items(study.source, "dev"), [], task="by-hand", pair=study.pair, way="naive")
     assert asked.dev.margin.to_numpy() == pytest.approx(naive.margin.to_numpy(), abs=1e-4)
     assert (asked.dev.margin.to_numpy() != by_hand(study, study.task, "dev").to_numpy()).any()
     assert ask_on_test(study, asked).on_target is not None

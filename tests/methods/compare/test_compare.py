@@ -20,7 +20,7 @@ from workbench.methods.recipes import RECIPES
 from workbench.models import load_model
 from workbench.stats import holm
 from workbench.study import Study
-from workbench.sweeps import sweep_naive
+from workbench.sweeps import sweep
 
 
 def row(compared, method):
@@ -44,8 +44,8 @@ def test_accuracies_and_gains_are_those_of_the_naive_loop(study, compared):
     """The chosen branch, run one at a time by the reference, gives the same numbers."""
     tried, _, _ = try_on_dev(study, [RECIPES["incline_single"]])
     branch = next(one.branch for one in tried if one.control is None)
-    rows = sweep_naive(
-        study.model, study.items(study.source, "test"), [branch], task="exact", pair=study.pair
+    rows = sweep(
+        study.model, study.items(study.source, "test"), [branch], task="exact", pair=study.pair, way="naive"
     )
     right = rows.pivot(index="example", columns="aligner", values="correct").astype(float)
     gain = (right["incline_single"] - right["clean"]).mean()
@@ -93,7 +93,8 @@ def test_what_took_long_once_is_not_forgotten_when_it_is_found_done(compared, tm
 def test_a_gain_on_dev_is_over_asking_directly_there(study, compared):
     items = study.items(study.source, "dev"), study.items(study.target, "dev")
     own, main = (
-        sweep_naive(study.model, some, [], task="exact", pair=study.pair).correct.mean() for some in items
+        sweep(study.model, some, [], task="exact", pair=study.pair, way="naive").correct.mean()
+        for some in items
     )
     assert row(compared, "ceiling").dev_gain == pytest.approx(main - own)
     assert row(compared, "direct").dev_gain == 0

@@ -14,7 +14,7 @@ from workbench.methods.compare.ask import ask_on_dev
 from workbench.methods.compare.patch import Tried, combine, judge_on_test, try_on_dev
 from workbench.methods.recipes import RECIPES, Ingredients, Recipe, single_layers
 from workbench.select import choose
-from workbench.sweeps import sweep_naive
+from workbench.sweeps import sweep
 
 TWO = ("incline_single", "mean_difference")
 
@@ -25,8 +25,13 @@ def tried(study):
 
 
 def naive(study, language, split, branches):
-    return sweep_naive(
-        study.model, study.items(language, split), branches, task=study.task.name, pair=study.pair
+    return sweep(
+        study.model,
+        study.items(language, split),
+        branches,
+        task=study.task.name,
+        pair=study.pair,
+        way="naive",
     )
 
 

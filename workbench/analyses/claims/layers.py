@@ -76,19 +76,6 @@ def _part_depth(case: Case, band: tuple[float, float]) -> Part | None:
     return Part(about, rows_of(rows, first), rows_of(rows, second))
 
 
-CLAIMS_OF_DEPTH = (
-    Claim(
-        "mid_to_high_layers",
-        "Mid-to-high layers, at 60 to 75 % of the depth unless another band is named, are the best to patch.",
-        "The best branch inside the band and the best outside it, each chosen on dev, are judged once on "
-        "test; first less second, paired. Supported where the interval lies above 0; not supported where "
-        "it lies below 0 or the difference is shown to lie within ±δ.",
-        "a widely copied summary of INCLINE; its paper patches all layers (arXiv:2410.12462)",
-        _judge_depth,
-    ),
-)
-
-
 # CKA predicts the best layer: how its curve goes along with the gain, and what choosing by it gives up.
 
 
@@ -164,21 +151,6 @@ def _correlation(predictors: pd.DataFrame | None) -> tuple[float | None, float |
     return float(rows.rho.mean()), float(rows.p.max())
 
 
-CLAIMS_OF_CKA = (
-    Claim(
-        "cka_predicts",
-        "CKA predicts the best layer.",
-        "Rank correlation of the (debiased) CKA with the gain on dev over layers, with the p of circular "
-        "shifts; and accuracy on test at CKA's best layer, its strength chosen on dev, less that at the "
-        "layer which dev chose. Supported where the correlation is positive with p ≤ 0.05 and choosing by "
-        "CKA is shown to lose less than δ; not supported where that is not shown and the interval of the "
-        "difference lies below 0.",
-        "common use of CKA; Kornblith et al. 2019, arXiv:1905.00414",
-        _judge_cka,
-    ),
-)
-
-
 # A scrambled map does as well: a map fitted on shuffled pairs against that of the true ones.
 
 
@@ -212,7 +184,27 @@ def _judge_scrambled(ground: Ground) -> Finding:
     return Finding(ruling.verdict, sentence, found.numbers, table, ruling.p)
 
 
-CLAIMS_OF_SCRAMBLED = (
+CLAIMS = (
+    Claim(
+        "mid_to_high_layers",
+        "Mid-to-high layers, at 60 to 75 % of the depth unless another band is named, are the best to patch.",
+        "The best branch inside the band and the best outside it, each chosen on dev, are judged once on "
+        "test; first less second, paired. Supported where the interval lies above 0; not supported where "
+        "it lies below 0 or the difference is shown to lie within ±δ.",
+        "a widely copied summary of INCLINE; its paper patches all layers (arXiv:2410.12462)",
+        _judge_depth,
+    ),
+    Claim(
+        "cka_predicts",
+        "CKA predicts the best layer.",
+        "Rank correlation of the (debiased) CKA with the gain on dev over layers, with the p of circular "
+        "shifts; and accuracy on test at CKA's best layer, its strength chosen on dev, less that at the "
+        "layer which dev chose. Supported where the correlation is positive with p ≤ 0.05 and choosing by "
+        "CKA is shown to lose less than δ; not supported where that is not shown and the interval of the "
+        "difference lies below 0.",
+        "common use of CKA; Kornblith et al. 2019, arXiv:1905.00414",
+        _judge_cka,
+    ),
     Claim(
         "scrambled_does_as_well",
         "A map fitted on scrambled pairs does as well.",
@@ -223,6 +215,3 @@ CLAIMS_OF_SCRAMBLED = (
         _judge_scrambled,
     ),
 )
-
-
-CLAIMS = (*CLAIMS_OF_DEPTH, *CLAIMS_OF_CKA, *CLAIMS_OF_SCRAMBLED)

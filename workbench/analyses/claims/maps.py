@@ -116,19 +116,6 @@ def _clusters(maps: LayerMaps, layer: int | None) -> int:
     return max(counts) if layer is None else counts[layer]
 
 
-CLAIMS_OF_ONE_MATRIX = (
-    Claim(
-        "one_matrix",
-        "One matrix serves every input.",
-        f"One map against a map for each of {CLUSTERS} clusters of source states (k-means), each at its "
-        "own layer and strength of dev. Supported where one map is shown to lose less than δ on test; not "
-        "supported where it is not and the interval of the difference lies below 0.",
-        "INCLINE fits one matrix for each layer and language, arXiv:2410.12462",
-        _judge_one_matrix,
-    ),
-)
-
-
 # A few hundred pairs suffice: accuracy of the patched model over the number of pairs its map was fitted on.
 #
 # The layer, formula and strength are those that the study chose with all its pairs, so that nothing is chosen
@@ -297,7 +284,17 @@ _RULE = (
     "less than δ; not supported where it is not and the interval lies below 0."
 )
 
-CLAIMS_OF_FEW_PAIRS = (
+
+CLAIMS = (
+    Claim(
+        "one_matrix",
+        "One matrix serves every input.",
+        f"One map against a map for each of {CLUSTERS} clusters of source states (k-means), each at its "
+        "own layer and strength of dev. Supported where one map is shown to lose less than δ on test; not "
+        "supported where it is not and the interval of the difference lies below 0.",
+        "INCLINE fits one matrix for each layer and language, arXiv:2410.12462",
+        _judge_one_matrix,
+    ),
     Claim(
         "few_pairs",
         "A few hundred pairs suffice, with regularisation.",
@@ -313,6 +310,3 @@ CLAIMS_OF_FEW_PAIRS = (
         partial(_judge_few_pairs, aligner="least_squares"),
     ),
 )
-
-
-CLAIMS = (*CLAIMS_OF_ONE_MATRIX, *CLAIMS_OF_FEW_PAIRS)

@@ -19,7 +19,7 @@ from workbench.methods.baselines.lora import FINE_TUNED, FINE_TUNED_FEW
 from workbench.models import Batch, LanguageModel
 from workbench.stats import Interval
 from workbench.sweeps import Branch
-from workbench.sweeps.naive import patches_of
+from workbench.sweeps.plan import patches_of
 
 # The intervention costs about 12 % at inference: patched and clean runs, timed in turn.
 
@@ -125,20 +125,6 @@ def _percent(one: Interval) -> str:
     return f"{signed(100 * one.estimate, 0)} % {between(100 * one.low, 100 * one.high, 0)}"
 
 
-CLAIMS_OF_INFERENCE_COST = (
-    Claim(
-        "costs_about_12_percent",
-        "The intervention costs about 12 % at inference.",
-        "Time of a run with a map at the last token of every layer over that of a clean one, in turn: the "
-        "median over repeats. Supported where its interval lies within 6 to 24 %; not supported where all "
-        "of it lies outside.",
-        "INCLINE (+12 % on one A100), arXiv:2410.12462",
-        _judge_inference_cost,
-        reproducible=False,
-    ),
-)
-
-
 # Steering is complementary to fine-tuning: what an intervention adds to a fine-tuned model.
 
 
@@ -203,7 +189,18 @@ _RULE = (
     "the mean over pairs has its interval above 0; not supported where it lies below 0 or within ±δ."
 )
 
-CLAIMS_OF_FINE_TUNING = (
+
+CLAIMS = (
+    Claim(
+        "costs_about_12_percent",
+        "The intervention costs about 12 % at inference.",
+        "Time of a run with a map at the last token of every layer over that of a clean one, in turn: the "
+        "median over repeats. Supported where its interval lies within 6 to 24 %; not supported where all "
+        "of it lies outside.",
+        "INCLINE (+12 % on one A100), arXiv:2410.12462",
+        _judge_inference_cost,
+        reproducible=False,
+    ),
     Claim(
         "complements_fine_tuning",
         "Steering is complementary to fine-tuning: it gains on top of it.",
@@ -219,6 +216,3 @@ CLAIMS_OF_FINE_TUNING = (
         partial(_judge_fine_tuning, baseline=FINE_TUNED_FEW),
     ),
 )
-
-
-CLAIMS = (*CLAIMS_OF_INFERENCE_COST, *CLAIMS_OF_FINE_TUNING)

@@ -10,12 +10,12 @@ import pandas as pd
 from workbench.analyses.claims import CLAIMS
 from workbench.analyses.claims.base import BAND, Case, Claim, Finding, Ground, Scale, world_scales
 from workbench.analyses.claims.rule import with_holm
+from workbench.analyses.organism.verdicts import SETTINGS
 from workbench.core.errors import InputError, did_you_mean
 from workbench.core.progress import Progress, silent
 from workbench.core.store import write_json
 from workbench.models import LanguageModel
 from workbench.organism.files import Shipped
-from workbench.organism.verdicts import SETTINGS
 from workbench.results import read_table, write_table
 from workbench.study import StudyResult, diagnose
 from workbench.study.diagnosis import Diagnosis, predictors_of

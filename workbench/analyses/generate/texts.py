@@ -13,7 +13,9 @@ from workbench.intervene import applied
 from workbench.models import LanguageModel
 from workbench.study import Study
 from workbench.sweeps import Branch
-from workbench.sweeps.naive import Question, mean_size, patches_of, read_questions
+from workbench.sweeps.naive import mean_size
+from workbench.sweeps.plan import patches_of
+from workbench.sweeps.score import Question, read_questions
 from workbench.sweeps.shards import Shelf, plan_facts
 from workbench.tasks import AnswerExample, SplitName
 

@@ -1,47 +1,19 @@
 """Recipes: interventions of the literature in a few lines over align, intervene and sweep."""
 
-from workbench.methods.recipes import learned, neurons
+from workbench.methods.recipes import learned, maps, neurons, nonlinear, vectors
 from workbench.methods.recipes.base import Ingredients, Recipe, all_layers, single_layers, turned
-from workbench.methods.recipes.maps import (
-    RECIPES_OF_EMBEDDING,
-    RECIPES_OF_INCLINE,
-    RECIPES_OF_PROCRUSTES,
-    RECIPES_OF_SHIFCON,
-    RECIPES_OF_SHORTCUT,
-)
-from workbench.methods.recipes.nonlinear import (
-    RECIPES_OF_KL_CALIBRATED,
-    RECIPES_OF_NONLINEAR,
-    RECIPES_OF_UNPAIRED,
-)
-from workbench.methods.recipes.vectors import (
-    RECIPES_OF_CAA,
-    RECIPES_OF_CC_TUNING,
-    RECIPES_OF_ITI,
-    RECIPES_OF_LANGUAGE_VECTORS,
-    RECIPES_OF_MEAN_DIFFERENCE,
-)
 
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        *RECIPES_OF_INCLINE,
-        *RECIPES_OF_MEAN_DIFFERENCE,
-        *learned.RECIPES,
-        *RECIPES_OF_SHIFCON,
-        *RECIPES_OF_PROCRUSTES,
-        *RECIPES_OF_CAA,
-        *RECIPES_OF_ITI,
-        *RECIPES_OF_CC_TUNING,
-        *RECIPES_OF_LANGUAGE_VECTORS,
-        *RECIPES_OF_SHORTCUT,
-        *neurons.RECIPES,
-        *RECIPES_OF_EMBEDDING,
-        *RECIPES_OF_NONLINEAR,
-        *RECIPES_OF_KL_CALIBRATED,
-        *RECIPES_OF_UNPAIRED,
-    )
-}
+_ORDER = (
+    *("incline_paper", "incline_released", "incline_single", "incline_attention", "incline_mlp"),
+    *("incline_embedding", "mean_difference", "mean_difference_all", "learned_vector_states"),
+    *("learned_vector_answers", "shifcon", "shifcon_inverse", "procrustes_greedy", "caa", "iti", "cc_tuning"),
+    *("clas_bench", "itlc", "recover", "affine_shortcut", "affine_shortcut_target", "lape"),
+)
+"""The order of rows in tables; recipes that are not named here follow in the order of their files."""
+_FILES = (maps, vectors, learned, neurons, nonlinear)
+_FOUND = {recipe.name: recipe for file in _FILES for recipe in file.RECIPES}
+
+RECIPES: dict[str, Recipe] = {name: _FOUND[name] for name in dict.fromkeys((*_ORDER, *_FOUND))}
 """Recipes by the name that tables and the command line use."""
 
 __all__ = ["RECIPES", "Ingredients", "Recipe", "all_layers", "single_layers", "turned"]

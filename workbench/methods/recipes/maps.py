@@ -59,52 +59,6 @@ def _one_layer(given: Ingredients) -> list[Branch]:
     return single_layers(given.fit(LeastSquares(center=False)), "add_mapped", SIGNED_ALPHAS)
 
 
-RECIPES_OF_INCLINE = (
-    Recipe(
-        "incline_paper",
-        "INCLINE as its paper defines it",
-        _REFERENCE_INCLINE,
-        faithful="least squares without a bias on last-token states; h + α W h at the last prompt token of "
-        "all layers, in cascade",
-        differs="α is chosen on dev items, with the rule for doing nothing; the text is yours",
-        branches=partial(_every_layer, way="paper"),
-        formula="h + α W h at all layers in cascade, W = argmin Σ ‖W h^s − h^t‖²; last prompt token",
-    ),
-    Recipe(
-        "incline_released",
-        "INCLINE as its released code behaves",
-        _REFERENCE_INCLINE + ", code weixuan-wang123/INCLINE",
-        faithful="fitted on means over tokens, applied at the last one; all patches computed from a clean "
-        "run",
-        differs="α is not chosen on the test file, no copies of English are among the pairs, and the right "
-        "answer is not fed in",
-        branches=partial(_every_layer, way="released"),
-        formula="h + α W h̃ at all layers, h̃ of a clean run; W on means over tokens; last prompt token",
-    ),
-    Recipe(
-        "incline_single",
-        "INCLINE at one layer",
-        _REFERENCE_INCLINE,
-        faithful="its map and formula",
-        differs="one layer, chosen on dev; the paper patches all of them",
-        branches=_one_layer,
-        formula="h + α W h at one layer, W = argmin Σ ‖W h^s − h^t‖²; last prompt token",
-    ),
-    *(
-        Recipe(
-            f"incline_{name}",
-            f"INCLINE on {what}",
-            _REFERENCE_INCLINE + ", its ablation",
-            faithful="least squares without a bias; a + α W a at the last prompt token" + where,
-            differs="α is chosen on dev items; the text is yours",
-            branches=partial(_inside, component=component),
-            formula=f"a + α W a{where}, a {what}; W = argmin Σ ‖W a^s − a^t‖²; last prompt token",
-        )
-        for name, component, what, where in _SITES
-    ),
-)
-
-
 # Centred Procrustes at a few layers, chosen greedily on dev: h ← (h − μ_s) R + μ_t.
 
 
@@ -138,40 +92,12 @@ def _next(given: Ingredients, branches: Sequence[Branch], dev: pd.DataFrame) -> 
     ]
 
 
-RECIPES_OF_PROCRUSTES = (
-    Recipe(
-        "procrustes_greedy",
-        "Centred Procrustes at up to three layers, chosen greedily",
-        "RoSh, an independent preprint; Procrustes after Conneau et al. 2018, arXiv 1710.04087",
-        faithful="centred rotation in place of the state; layers added greedily, three at most",
-        differs="greedy by the mean margin on dev; applied at the last prompt token",
-        branches=_first,
-        grow=_next,
-        formula="(h − μ_s) R + μ_t, RᵀR = I, at layers i, j, k in cascade",
-    ),
-)
-
-
 # A linear map between embeddings, as SALT and FUSE make between vocabularies, at the embedding site.
 
 
 def _branches_embedding(given: Ingredients) -> list[Branch]:
     maps = given.fit(Ridge(), "embed", "mean")
     return single_layers(maps, "interpolate", ALPHAS, "embed", positions="prompt")
-
-
-RECIPES_OF_EMBEDDING = (
-    Recipe(
-        "embedding_linear",
-        "Linear transfer between embeddings",
-        "after SALT (Lee et al. 2025, arXiv 2505.10945) and FUSE",
-        faithful="a linear map takes the language's embeddings to the main one's",
-        differs="within one model: fitted on sentences' mean embeddings of both languages, where they fit on "
-        "tokens of two vocabularies; no vocabulary is replaced",
-        branches=_branches_embedding,
-        formula="(1 − α) e + α (W e + b), e a token's embedding; W, b by ridge; all prompt tokens",
-    ),
-)
 
 
 # An affine shortcut past the last layers: z = W h + b, from an inner layer's state to the last layer's.
@@ -195,30 +121,6 @@ def _branches_shortcut(given: Ingredients, to_target: bool) -> list[Branch]:
             sites: dict[Site, Aligner] = {Site(layer): entry, Site(top): ShortcutExit(entry, map)}
             branches.append(Branch.jointly("", sites, "interpolate", strength))
     return branches
-
-
-RECIPES_OF_SHORTCUT = (
-    Recipe(
-        "affine_shortcut",
-        "Affine shortcut past the last layers",
-        _REFERENCE_SHORTCUT,
-        faithful=_FAITHFUL,
-        differs="W and b by ridge on sentences' last tokens, β = 1; at the last prompt token; layer and α "
-        "are chosen on dev",
-        branches=partial(_branches_shortcut, to_target=False),
-        uses_pairs=False,
-        formula="(1 − α) h_L + α (W h_l + b), W, b from the language's own h_l to its own h_L",
-    ),
-    Recipe(
-        "affine_shortcut_target",
-        "Affine shortcut past the last layers, to the main language's last state",
-        "after " + _REFERENCE_SHORTCUT,
-        faithful=_FAITHFUL,
-        differs="a variant: fitted on pairs, it ends at the main language's states, not the language's own",
-        branches=partial(_branches_shortcut, to_target=True),
-        formula="(1 − α) h_L + α (W h_l + b), W, b from the language's h_l to its translation's h_L",
-    ),
-)
 
 
 # ShifCon's shift to the main language's place, and back later: h − v_s + v_t, then h − v_t + v_s.
@@ -269,7 +171,89 @@ def _branches_shifcon(given: Ingredients, way_back: Back) -> list[Branch]:
     ]
 
 
-RECIPES_OF_SHIFCON = (
+RECIPES = (
+    Recipe(
+        "incline_paper",
+        "INCLINE as its paper defines it",
+        _REFERENCE_INCLINE,
+        faithful="least squares without a bias on last-token states; h + α W h at the last prompt token of "
+        "all layers, in cascade",
+        differs="α is chosen on dev items, with the rule for doing nothing; the text is yours",
+        branches=partial(_every_layer, way="paper"),
+        formula="h + α W h at all layers in cascade, W = argmin Σ ‖W h^s − h^t‖²; last prompt token",
+    ),
+    Recipe(
+        "incline_released",
+        "INCLINE as its released code behaves",
+        _REFERENCE_INCLINE + ", code weixuan-wang123/INCLINE",
+        faithful="fitted on means over tokens, applied at the last one; all patches computed from a clean "
+        "run",
+        differs="α is not chosen on the test file, no copies of English are among the pairs, and the right "
+        "answer is not fed in",
+        branches=partial(_every_layer, way="released"),
+        formula="h + α W h̃ at all layers, h̃ of a clean run; W on means over tokens; last prompt token",
+    ),
+    Recipe(
+        "incline_single",
+        "INCLINE at one layer",
+        _REFERENCE_INCLINE,
+        faithful="its map and formula",
+        differs="one layer, chosen on dev; the paper patches all of them",
+        branches=_one_layer,
+        formula="h + α W h at one layer, W = argmin Σ ‖W h^s − h^t‖²; last prompt token",
+    ),
+    *(
+        Recipe(
+            f"incline_{name}",
+            f"INCLINE on {what}",
+            _REFERENCE_INCLINE + ", its ablation",
+            faithful="least squares without a bias; a + α W a at the last prompt token" + where,
+            differs="α is chosen on dev items; the text is yours",
+            branches=partial(_inside, component=component),
+            formula=f"a + α W a{where}, a {what}; W = argmin Σ ‖W a^s − a^t‖²; last prompt token",
+        )
+        for name, component, what, where in _SITES
+    ),
+    Recipe(
+        "procrustes_greedy",
+        "Centred Procrustes at up to three layers, chosen greedily",
+        "RoSh, an independent preprint; Procrustes after Conneau et al. 2018, arXiv 1710.04087",
+        faithful="centred rotation in place of the state; layers added greedily, three at most",
+        differs="greedy by the mean margin on dev; applied at the last prompt token",
+        branches=_first,
+        grow=_next,
+        formula="(h − μ_s) R + μ_t, RᵀR = I, at layers i, j, k in cascade",
+    ),
+    Recipe(
+        "embedding_linear",
+        "Linear transfer between embeddings",
+        "after SALT (Lee et al. 2025, arXiv 2505.10945) and FUSE",
+        faithful="a linear map takes the language's embeddings to the main one's",
+        differs="within one model: fitted on sentences' mean embeddings of both languages, where they fit on "
+        "tokens of two vocabularies; no vocabulary is replaced",
+        branches=_branches_embedding,
+        formula="(1 − α) e + α (W e + b), e a token's embedding; W, b by ridge; all prompt tokens",
+    ),
+    Recipe(
+        "affine_shortcut",
+        "Affine shortcut past the last layers",
+        _REFERENCE_SHORTCUT,
+        faithful=_FAITHFUL,
+        differs="W and b by ridge on sentences' last tokens, β = 1; at the last prompt token; layer and α "
+        "are chosen on dev",
+        branches=partial(_branches_shortcut, to_target=False),
+        uses_pairs=False,
+        formula="(1 − α) h_L + α (W h_l + b), W, b from the language's own h_l to its own h_L",
+    ),
+    Recipe(
+        "affine_shortcut_target",
+        "Affine shortcut past the last layers, to the main language's last state",
+        "after " + _REFERENCE_SHORTCUT,
+        faithful=_FAITHFUL,
+        differs="a variant: fitted on pairs, it ends at the main language's states, not the language's own",
+        branches=partial(_branches_shortcut, to_target=True),
+        formula="(1 − α) h_L + α (W h_l + b), W, b from the language's h_l to its translation's h_L",
+    ),
     Recipe(
         "shifcon",
         "Shift to the main language, and back by the later layer's means",
@@ -290,13 +274,4 @@ RECIPES_OF_SHIFCON = (
         uses_pairs=False,
         formula="h − v_s + v_t behind layer i; h − v_t + v_s behind layer j > i, with layer i's vectors",
     ),
-)
-
-
-RECIPES = (
-    *RECIPES_OF_INCLINE,
-    *RECIPES_OF_PROCRUSTES,
-    *RECIPES_OF_EMBEDDING,
-    *RECIPES_OF_SHORTCUT,
-    *RECIPES_OF_SHIFCON,
 )

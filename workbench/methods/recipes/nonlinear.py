@@ -34,37 +34,6 @@ def _adaptive(given: Ingredients) -> list[Branch]:
     return single_layers(given.fit(Adaptive(Ridge())), "interpolate", ALPHAS)
 
 
-RECIPES_OF_NONLINEAR = (
-    Recipe(
-        "kernel_ridge",
-        "A smooth non-linear map: kernel ridge with Nyström landmarks",
-        _REFERENCE,
-        faithful="a non-linear map in place of the matrix",
-        differs=_DIFFERS,
-        branches=partial(_single, estimator=KernelRidge),
-        formula="(1 − α) h + α f(h), f(h) = Σ_j c_j k(h, z_j) + b, k Gaussian; last prompt token",
-    ),
-    Recipe(
-        "residual_mlp",
-        "A network on top of ridge, stopped early on held-out pairs",
-        _REFERENCE,
-        faithful="a non-linear map in place of the matrix",
-        differs=_DIFFERS,
-        branches=partial(_single, estimator=ResidualMLP),
-        formula="(1 − α) h + α (W h + b + A relu(B z + c) + a), z the standardised h; last prompt token",
-    ),
-    Recipe(
-        "adaptive_strength",
-        "Ridge, with a strength that follows how far the state is from the target's region",
-        _REFERENCE,
-        faithful="the strength adapts to the input",
-        differs=_DIFFERS,
-        branches=_adaptive,
-        formula="h + α g(h) (W h + b − h), g = 1 at the source's mean, 0 at the target's; last prompt token",
-    ),
-)
-
-
 # A strength that is calibrated to the shift it makes in the output: the same in nats at every layer.
 
 
@@ -128,20 +97,6 @@ def output_shifts(given: Ingredients, maps: dict[int, Aligner]) -> dict[int, lis
     return found
 
 
-RECIPES_OF_KL_CALIBRATED = (
-    Recipe(
-        "kl_calibrated",
-        "Ridge, with strengths that shift the output by the same amount at every layer",
-        "left open in Wang et al. 2024, arXiv 2410.12462",
-        faithful="the strength is calibrated to a shift in the output",
-        differs="no published protocol: the shift is measured behind the language's own sentences; it and "
-        "the layer are chosen on dev",
-        branches=_branches,
-        formula="(1 − α) h + α (W h + b), α such that mean KL(clean ‖ patched) is 0.05 … 2 nats",
-    ),
-)
-
-
 # Optimal transport between two sets of states, by the library POT (optional).
 
 
@@ -202,7 +157,44 @@ def _transported(given: Ingredients) -> list[Branch]:
     return single_layers(LayerMaps(tuple(maps)), "interpolate", ALPHAS)
 
 
-RECIPES_OF_UNPAIRED = (
+RECIPES = (
+    Recipe(
+        "kernel_ridge",
+        "A smooth non-linear map: kernel ridge with Nyström landmarks",
+        _REFERENCE,
+        faithful="a non-linear map in place of the matrix",
+        differs=_DIFFERS,
+        branches=partial(_single, estimator=KernelRidge),
+        formula="(1 − α) h + α f(h), f(h) = Σ_j c_j k(h, z_j) + b, k Gaussian; last prompt token",
+    ),
+    Recipe(
+        "residual_mlp",
+        "A network on top of ridge, stopped early on held-out pairs",
+        _REFERENCE,
+        faithful="a non-linear map in place of the matrix",
+        differs=_DIFFERS,
+        branches=partial(_single, estimator=ResidualMLP),
+        formula="(1 − α) h + α (W h + b + A relu(B z + c) + a), z the standardised h; last prompt token",
+    ),
+    Recipe(
+        "adaptive_strength",
+        "Ridge, with a strength that follows how far the state is from the target's region",
+        _REFERENCE,
+        faithful="the strength adapts to the input",
+        differs=_DIFFERS,
+        branches=_adaptive,
+        formula="h + α g(h) (W h + b − h), g = 1 at the source's mean, 0 at the target's; last prompt token",
+    ),
+    Recipe(
+        "kl_calibrated",
+        "Ridge, with strengths that shift the output by the same amount at every layer",
+        "left open in Wang et al. 2024, arXiv 2410.12462",
+        faithful="the strength is calibrated to a shift in the output",
+        differs="no published protocol: the shift is measured behind the language's own sentences; it and "
+        "the layer are chosen on dev",
+        branches=_branches,
+        formula="(1 − α) h + α (W h + b), α such that mean KL(clean ‖ patched) is 0.05 … 2 nats",
+    ),
     Recipe(
         "self_learning",
         "A rotation learned without pairs, from mutual nearest neighbours",
@@ -225,6 +217,3 @@ RECIPES_OF_UNPAIRED = (
         formula="(1 − α) h + α (W h + b), W, b by ridge onto the images n P Y, P Sinkhorn's plan",
     ),
 )
-
-
-RECIPES = (*RECIPES_OF_NONLINEAR, *RECIPES_OF_KL_CALIBRATED, *RECIPES_OF_UNPAIRED)

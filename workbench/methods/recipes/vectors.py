@@ -23,21 +23,6 @@ def _branches_caa(given: Ingredients) -> list[Branch]:
     return single_layers(maps, "add_vector", STRENGTHS_OF_CAA)
 
 
-RECIPES_OF_CAA = (
-    Recipe(
-        "caa",
-        "Contrastive activation addition",
-        "Rimsky et al. 2024, arXiv 2312.06681; a baseline of INCLINE",
-        faithful="the difference between mean states at the end of right and of wrong choices, at one layer",
-        differs="added at the last prompt token, not at all tokens behind it; layer and α are chosen on dev",
-        branches=_branches_caa,
-        uses_pairs=False,
-        needs_labels=True,
-        formula="h + α (mean h(right) − mean h(wrong)), h at the end of prompt and choice; last prompt token",
-    ),
-)
-
-
 # Steering by the difference of the languages' means: h + α (μ_t − μ_s).
 
 
@@ -59,30 +44,6 @@ def _everywhere(given: Ingredients) -> list[Branch]:
     return single_layers(
         given.fit(MeanShift(), pool="mean"), "add_vector", STRENGTHS_OF_MEAN_DIFFERENCE, positions="all"
     )
-
-
-RECIPES_OF_MEAN_DIFFERENCE = (
-    Recipe(
-        "mean_difference",
-        "Steering by the difference of means, at the last token",
-        _REFERENCE,
-        faithful="one vector in the residual stream of a single layer",
-        differs=_DIFFERS,
-        branches=_at_the_end,
-        uses_pairs=False,
-        formula="h + α (μ_t − μ_s), μ over sentences' last tokens; last prompt token",
-    ),
-    Recipe(
-        "mean_difference_all",
-        "Steering by the difference of means, at all tokens",
-        _REFERENCE,
-        faithful="one vector in the residual stream of a single layer",
-        differs=_DIFFERS,
-        branches=_everywhere,
-        uses_pairs=False,
-        formula="h + α (μ_t − μ_s), μ over all tokens; all tokens, those of choices and answers too",
-    ),
-)
 
 
 # Language vectors: unit mean differences (CLaS-Bench), an LDA subspace (ITLC), norms kept (ReCoVeR).
@@ -116,45 +77,6 @@ def _in_lda_subspace(given: Ingredients) -> list[Branch]:
 def _norm_restored(given: Ingredients) -> list[Branch]:
     maps = given.fit(MeanShift(), pool="mean")
     return all_layers(maps, "interpolate_norm_kept", ALPHAS, positions="all")
-
-
-RECIPES_OF_LANGUAGE_VECTORS = (
-    Recipe(
-        "clas_bench",
-        "Unit-norm difference of means, as CLaS-Bench steers",
-        "CLaS-Bench, its difference-of-means method",
-        faithful="the vector's own length plays no part; all tokens at one layer",
-        differs="α is in units of the layer's mean state length, so that it means the same everywhere; "
-        "language control is measured by `workbench generate`, beside repetition; relevance, which its "
-        "makers have judged by a language model, is not",
-        branches=_unit_difference,
-        uses_pairs=False,
-        formula="h + α n (μ_t − μ_s) / ‖μ_t − μ_s‖, n the mean ‖h‖ there, μ over all tokens; all tokens",
-    ),
-    Recipe(
-        "itlc",
-        "ITLC: a shift within the LDA subspace of languages, in the middle",
-        "Lopo et al. 2025, Language Surgery, arXiv 2506.12450",
-        faithful="linear discriminant analysis of mean-pooled states; the shift between the languages' means "
-        "within its subspace, at layer L/2",
-        differs="all the directions that the text's languages allow (one fewer than there are), where the "
-        "paper has a hundred of two hundred languages",
-        branches=_in_lda_subspace,
-        uses_pairs=False,
-        formula="h + α S⁺ Sᵀ (μ_t − μ_s) at layer L/2, S the LDA directions; all tokens",
-    ),
-    Recipe(
-        "recover",
-        "ReCoVeR: language vectors at all layers, with norm restoration",
-        "Sterz et al. 2025, ReCoVeR, arXiv 2509.14814",
-        faithful="the target's vector is added and the source's taken away at every layer; each state keeps "
-        "its length",
-        differs="β = 1, so that the mean over languages cancels; the first token is patched like all others",
-        branches=_norm_restored,
-        uses_pairs=False,
-        formula="h′ ‖h‖ / ‖h′‖, h′ = h + α (v_t − β v_s), β = 1, at all layers; all tokens",
-    ),
-)
 
 
 # Inference-time intervention: attention heads whose output tells right choices from wrong ones.
@@ -220,23 +142,6 @@ def heads_of(model: LanguageModel) -> int:
     return int(inner.cfg.n_heads)  # type: ignore[union-attr]
 
 
-RECIPES_OF_ITI = (
-    Recipe(
-        "iti",
-        "Inference-time intervention at the heads that a probe chooses",
-        "Li et al. 2023, arXiv 2306.03341; a baseline of INCLINE",
-        faithful="heads by a probe's accuracy on held-out items; each is moved along its mean difference, α "
-        "standard deviations of the states there",
-        differs="right and wrong choices of the task in place of true and false statements; Fisher's "
-        "discriminant as the probe; at the last prompt token; α chosen on dev",
-        branches=_branches_iti,
-        uses_pairs=False,
-        needs_labels=True,
-        formula="a + α σ θ at the best heads, θ = unit mean difference right − wrong, σ the spread along θ",
-    ),
-)
-
-
 # CC-Tuning at inference: one matrix for feed-forward outputs, from the language to the main one.
 
 
@@ -250,7 +155,86 @@ def _branches_cc_tuning(given: Ingredients) -> list[Branch]:
     ]
 
 
-RECIPES_OF_CC_TUNING = (
+RECIPES = (
+    Recipe(
+        "caa",
+        "Contrastive activation addition",
+        "Rimsky et al. 2024, arXiv 2312.06681; a baseline of INCLINE",
+        faithful="the difference between mean states at the end of right and of wrong choices, at one layer",
+        differs="added at the last prompt token, not at all tokens behind it; layer and α are chosen on dev",
+        branches=_branches_caa,
+        uses_pairs=False,
+        needs_labels=True,
+        formula="h + α (mean h(right) − mean h(wrong)), h at the end of prompt and choice; last prompt token",
+    ),
+    Recipe(
+        "mean_difference",
+        "Steering by the difference of means, at the last token",
+        _REFERENCE,
+        faithful="one vector in the residual stream of a single layer",
+        differs=_DIFFERS,
+        branches=_at_the_end,
+        uses_pairs=False,
+        formula="h + α (μ_t − μ_s), μ over sentences' last tokens; last prompt token",
+    ),
+    Recipe(
+        "mean_difference_all",
+        "Steering by the difference of means, at all tokens",
+        _REFERENCE,
+        faithful="one vector in the residual stream of a single layer",
+        differs=_DIFFERS,
+        branches=_everywhere,
+        uses_pairs=False,
+        formula="h + α (μ_t − μ_s), μ over all tokens; all tokens, those of choices and answers too",
+    ),
+    Recipe(
+        "clas_bench",
+        "Unit-norm difference of means, as CLaS-Bench steers",
+        "CLaS-Bench, its difference-of-means method",
+        faithful="the vector's own length plays no part; all tokens at one layer",
+        differs="α is in units of the layer's mean state length, so that it means the same everywhere; "
+        "language control is measured by `workbench generate`, beside repetition; relevance, which its "
+        "makers have judged by a language model, is not",
+        branches=_unit_difference,
+        uses_pairs=False,
+        formula="h + α n (μ_t − μ_s) / ‖μ_t − μ_s‖, n the mean ‖h‖ there, μ over all tokens; all tokens",
+    ),
+    Recipe(
+        "itlc",
+        "ITLC: a shift within the LDA subspace of languages, in the middle",
+        "Lopo et al. 2025, Language Surgery, arXiv 2506.12450",
+        faithful="linear discriminant analysis of mean-pooled states; the shift between the languages' means "
+        "within its subspace, at layer L/2",
+        differs="all the directions that the text's languages allow (one fewer than there are), where the "
+        "paper has a hundred of two hundred languages",
+        branches=_in_lda_subspace,
+        uses_pairs=False,
+        formula="h + α S⁺ Sᵀ (μ_t − μ_s) at layer L/2, S the LDA directions; all tokens",
+    ),
+    Recipe(
+        "recover",
+        "ReCoVeR: language vectors at all layers, with norm restoration",
+        "Sterz et al. 2025, ReCoVeR, arXiv 2509.14814",
+        faithful="the target's vector is added and the source's taken away at every layer; each state keeps "
+        "its length",
+        differs="β = 1, so that the mean over languages cancels; the first token is patched like all others",
+        branches=_norm_restored,
+        uses_pairs=False,
+        formula="h′ ‖h‖ / ‖h′‖, h′ = h + α (v_t − β v_s), β = 1, at all layers; all tokens",
+    ),
+    Recipe(
+        "iti",
+        "Inference-time intervention at the heads that a probe chooses",
+        "Li et al. 2023, arXiv 2306.03341; a baseline of INCLINE",
+        faithful="heads by a probe's accuracy on held-out items; each is moved along its mean difference, α "
+        "standard deviations of the states there",
+        differs="right and wrong choices of the task in place of true and false statements; Fisher's "
+        "discriminant as the probe; at the last prompt token; α chosen on dev",
+        branches=_branches_iti,
+        uses_pairs=False,
+        needs_labels=True,
+        formula="a + α σ θ at the best heads, θ = unit mean difference right − wrong, σ the spread along θ",
+    ),
     Recipe(
         "cc_tuning",
         "CC-Tuning's matrix for feed-forward outputs",
@@ -262,13 +246,4 @@ RECIPES_OF_CC_TUNING = (
         branches=_branches_cc_tuning,
         formula="f + α W f at one layer or all, f a feed-forward output; W = argmin Σ_layers ‖W f^s − f^t‖²",
     ),
-)
-
-
-RECIPES = (
-    *RECIPES_OF_CAA,
-    *RECIPES_OF_MEAN_DIFFERENCE,
-    *RECIPES_OF_LANGUAGE_VECTORS,
-    *RECIPES_OF_ITI,
-    *RECIPES_OF_CC_TUNING,
 )

@@ -3,9 +3,9 @@
 import pytest
 from organism_models import FAR, MAIN, NEAR, tiny_organism
 
+from workbench.analyses.organism.verdicts import verdicts
 from workbench.models import load_model
 from workbench.organism.items import TASKS
-from workbench.organism.verdicts import verdicts
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from workbench.analyses.organism.verify import CHOSEN_ON, LADDER_TASK, PROMPTS
 from workbench.core.progress import Progress, silent
 from workbench.core.types import Site
 from workbench.measures import METRICS
 from workbench.models import LanguageModel
 from workbench.organism.config import WorldConfig
 from workbench.organism.items import Items
-from workbench.organism.verify import CHOSEN_ON, LADDER_TASK, PROMPTS
 from workbench.study import Settings, Study
 from workbench.sweeps import CLEAN
 

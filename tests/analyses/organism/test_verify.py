@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
+from workbench.analyses.organism import verify as room
+from workbench.analyses.organism.verify import LADDER, Verification, verify
 from workbench.core.errors import InputError
 from workbench.measures import METRICS
 from workbench.models import load_model
-from workbench.organism import verify as room
 from workbench.organism.config import LanguageConfig
 from workbench.organism.items import TASKS, Items
-from workbench.organism.verify import LADDER, Verification, verify
 from workbench.sweeps import CLEAN
 
 COUNT, PROMPTS = 12, 10

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from workbench.align import CONTROLS
+from workbench.analyses.organism.properties import METHODS, NULLS, properties
+from workbench.analyses.organism.verify import Verification
 from workbench.core.numbers import signed
 from workbench.organism.config import LanguageConfig, WorldConfig
 from workbench.organism.items import TASKS
-from workbench.organism.properties import METHODS, NULLS, properties
-from workbench.organism.verify import Verification
 from workbench.select import Choice, CrossFit, Verdict
 from workbench.stats import Interval
 from workbench.study import Outcome, StudyResult

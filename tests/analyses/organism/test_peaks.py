@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
+from workbench.analyses.organism.peaks import MAPS, NEARLY, _table, peaks
 from workbench.measures import METRICS
 from workbench.models import load_model
-from workbench.organism.peaks import MAPS, NEARLY, _table, peaks
 
 
 @pytest.fixture(scope="module")

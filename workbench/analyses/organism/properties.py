@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from workbench.analyses.organism.verify import LADDER_TASK, Verification
 from workbench.core.numbers import estimated
 from workbench.organism.config import LanguageConfig
-from workbench.organism.verify import LADDER_TASK, Verification
 from workbench.select import rows_of
 from workbench.stats import Interval, paired_interval
 from workbench.study import StudyResult
