@@ -83,7 +83,7 @@ def query_scores(
         raise InputError(f"unknown score {of!r}: give p@1 or mrr")
     if direction not in DIRECTIONS:
         raise InputError(f"unknown direction {direction!r}: give one of {', '.join(DIRECTIONS)}")
-    check_pairs("retrieval", X, Y)
+    X, Y = check_pairs("retrieval", X, Y)
     forward, backward = standings(X, Y, by, k)
     one, other = (side.first if of == "p@1" else side.reciprocal for side in (forward, backward))
     return {"forward": one, "backward": other, "mean": (one + other) / 2}[direction]
@@ -91,6 +91,6 @@ def query_scores(
 
 def retrieval_hits(X: Rows, Y: Rows, by: str = "cosine", k: int = 10) -> Bool[Tensor, " sent"]:
     """Whether y_i alone scores highest for x_i: P@1, X → Y, per query; a tie is a miss."""
-    check_pairs("retrieval", X, Y)
+    X, Y = check_pairs("retrieval", X, Y)
     forward, _ = standings(X, Y, by, k)
     return forward.alone
