@@ -1,6 +1,6 @@
 """Interventions: formulas for a new state, and the hooks that put it in its place."""
 
-from workbench.intervene.apply import Patch, Placement, PositionPatch, applied, as_hooks
+from workbench.intervene.apply import Patch, Placement, PositionPatch, applied, as_hooks, in_place
 from workbench.intervene.formulas import (
     INCLINE,
     AddMapped,
@@ -48,6 +48,7 @@ __all__ = [
     "Shift",
     "applied",
     "as_hooks",
+    "in_place",
     "language_subspace",
     "patch_size",
 ]
