@@ -1,10 +1,15 @@
 """Public names are there, whatever was imported before them."""
 
+import ast
+import subprocess
 import sys
+from pathlib import Path
 
 import forked
 import pytest
 from architecture import ROOMS
+
+REPO = Path(__file__).parent.parent
 
 
 def call_after(before):
@@ -13,10 +18,30 @@ def call_after(before):
 
 
 @pytest.mark.parametrize(
-    "before", ["pass", "from workbench.states import Activations", "from workbench.study import Study"]
+    "before",
+    [
+        "pass",
+        "from workbench.states import Activations",
+        "from workbench.study import Study",
+        "wb.states, wb.align, wb.measures, wb.sweeps",
+    ],
 )
 def test_capture_can_be_called_after_any_import(before):
     assert forked.run(call_after, before)[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "heavy"),
+    [
+        ("dir(wb)", ("torch", "transformers", "transformer_lens", "numpy", "pandas", "plotly", "matplotlib")),
+        ("wb.Settings, wb.Site, wb.WorkbenchError", ("torch", "transformers", "transformer_lens", "plotly")),
+        ("wb.plot", ("torch", "transformers", "transformer_lens", "matplotlib")),
+    ],
+)
+def test_a_name_loads_no_more_than_it_needs(line, heavy):
+    code = f"import sys, workbench as wb; {line}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPO)
+    assert not set(done.stdout.split()) & set(heavy)
 
 
 def test_every_public_name_is_found():
@@ -24,11 +49,22 @@ def test_every_public_name_is_found():
 
     for name in wb.__all__:
         assert getattr(wb, name) is not None
+        assert name in dir(wb)
     with pytest.raises(AttributeError, match="no attribute 'captured'"):
         wb.captured  # noqa: B018
+
+
+def test_editors_are_told_what_is_found_at_run_time():
+    import workbench as wb
+
+    tree = ast.parse(Path(wb.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    told = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert told - {"workbench"} == set(wb._HOMES) == set(wb.__all__) - {"__version__"}
 
 
 def test_no_room_is_called_like_a_public_name():
     import workbench as wb
 
     assert not set(ROOMS) & set(wb.__all__)
+    assert set(wb._ROOMS) <= set(ROOMS)

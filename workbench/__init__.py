@@ -9,6 +9,9 @@ The pipeline reads as prose; each step is public, and the command line calls the
     >>> model = wb.load_model("bigscience/bloomz-560m")                 # doctest: +SKIP
     >>> text = wb.read("ntrex128", languages=["sw", "en"])              # doctest: +SKIP
     >>> states = wb.capture(model, text)                                # doctest: +SKIP
+    >>> states.cka("sw", "en").plot()                                   # doctest: +SKIP
+    >>> run = wb.diagnose(model, text, "xcopa:data/xcopa", "sw-en")     # doctest: +SKIP
+    >>> run.plot("layers")                                              # doctest: +SKIP
 """
 
 from importlib import import_module
@@ -21,39 +24,86 @@ __version__ = "0.2.0"
 _HOMES = {
     "Activations": "workbench.states",
     "ParallelText": "workbench.text",
+    "Settings": "workbench.core.settings",
     "Site": "workbench.core.types",
+    "Study": "workbench.study",
     "WorkbenchError": "workbench.core.errors",
     "capture": "workbench.states",
+    "diagnose": "workbench.study",
+    "fit_layers": "workbench.align",
     "load_model": "workbench.models",
+    "load_patch": "workbench.study",
+    "measure": "workbench.states",
     "open_run": "workbench.study",
+    "plot": "workbench.figures",
     "read": "workbench.text",
+    "read_task": "workbench.tasks",
+    "sweep": "workbench.sweeps",
     "wrap": "workbench.models",
 }
+
+# Rooms with more than a day's work needs, as in `wb.align.Ridge()`; they are imported on first use too.
+_ROOMS = (
+    "align",
+    "analyses",
+    "checks",
+    "figures",
+    "intervene",
+    "measures",
+    "methods",
+    "models",
+    "organism",
+    "report",
+    "results",
+    "select",
+    "states",
+    "stats",
+    "study",
+    "sweeps",
+    "tasks",
+    "text",
+)
 
 __all__ = [
     "Activations",
     "ParallelText",
+    "Settings",
     "Site",
+    "Study",
     "WorkbenchError",
     "__version__",
     "capture",
+    "diagnose",
+    "fit_layers",
     "load_model",
+    "load_patch",
+    "measure",
     "open_run",
+    "plot",
     "read",
+    "read_task",
+    "sweep",
     "wrap",
 ]
 
 if TYPE_CHECKING:
+    from workbench.align import fit_layers
     from workbench.core.errors import WorkbenchError
+    from workbench.core.settings import Settings
     from workbench.core.types import Site
+    from workbench.figures import plot
     from workbench.models import load_model, wrap
-    from workbench.states import Activations, capture
-    from workbench.study import open_run
+    from workbench.states import Activations, capture, measure
+    from workbench.study import Study, diagnose, load_patch, open_run
+    from workbench.sweeps import sweep
+    from workbench.tasks import read_task
     from workbench.text import ParallelText, read
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name from its room the first time it is asked for."""
+    """Import a public name from its room, or a room, the first time it is asked for."""
+    if name in _ROOMS:
+        return import_module(f"workbench.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'workbench' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
@@ -62,4 +112,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_ROOMS])

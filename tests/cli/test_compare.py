@@ -11,7 +11,7 @@ from workbench.core.errors import InputError
 from workbench.methods.compare.table import COLUMNS
 from workbench.models import load_model
 from workbench.results import open_run
-from workbench.study import Settings, diagnose
+from workbench.study import Settings, prepare
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_run_begun_in_python_is_compared_and_may_have_been_moved(tmp_path, cap
     organism = tiny_organism()
     model, task = load_model(organism.folder), organism.task("exact")
     settings = Settings(aligners=("ridge",), interventions=("replace",), strengths=(1.0,), held_out=0.5)
-    diagnose(model, organism.text(), [task], [(FAR, MAIN)], tmp_path / "begun", settings).run()
+    prepare(model, organism.text(), [task], [(FAR, MAIN)], tmp_path / "begun", settings).run()
     (tmp_path / "begun").rename(tmp_path / "moved")
     command = ["compare", str(tmp_path / "moved"), "--methods", "mean_difference", "--combine", ""]
     assert main(command) == 0

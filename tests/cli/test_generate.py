@@ -7,7 +7,7 @@ from organism_models import FAR, MAIN, tiny_organism
 from workbench.analyses.generate.table import COLUMNS, SUMMARY
 from workbench.cli import generated, main
 from workbench.models import load_model
-from workbench.study import Settings, diagnose
+from workbench.study import Settings, prepare
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_study_is_generated_with_and_written(tmp_path, capsys, monkeypatch, wi
     organism = tiny_organism()
     model, task = load_model(organism.folder), organism.task("exact")
     # Begun and no more: there is no choice of the study's own to generate with.
-    diagnose(model, organism.text(), [task], [(FAR, MAIN)], tmp_path, Settings(held_out=0.5))
+    prepare(model, organism.text(), [task], [(FAR, MAIN)], tmp_path, Settings(held_out=0.5))
     monkeypatch.setattr(generated.console, "_width", width)
     words = ["generate", str(tmp_path), "--tokens", "6", "--prompts", "8", "--threads", "1"]
     assert main(words) == 0

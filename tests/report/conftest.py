@@ -5,7 +5,7 @@ from organism_models import FAR, MAIN, tiny_organism
 from report import folders
 
 from workbench.models import load_model
-from workbench.study import Settings, diagnose
+from workbench.study import Settings, prepare
 
 
 @pytest.fixture(scope="session")
@@ -27,5 +27,5 @@ def real(tmp_path_factory):
         strengths=(0.25, 0.5),
     )
     text, task = organism.text(), organism.task("exact")
-    diagnosis = diagnose(load_model(organism.folder), text, [task], [(FAR, MAIN)], folder, settings)
+    diagnosis = prepare(load_model(organism.folder), text, [task], [(FAR, MAIN)], folder, settings)
     return folder, diagnosis.run()[0]

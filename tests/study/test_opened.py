@@ -17,7 +17,7 @@ from workbench.organism import train_organism
 from workbench.report import write_report
 from workbench.results import Run as RunFolder
 from workbench.results import open_run as open_folder
-from workbench.study import Settings, diagnose
+from workbench.study import Settings, prepare
 from workbench.study.opened import Run
 
 OLD = Path(__file__).parents[1] / "golden" / "run-0.1"
@@ -31,7 +31,7 @@ def several(study, tmp_path_factory):
     """Two pairs, run to their end."""
     folder = tmp_path_factory.mktemp("opened") / "several"
     text, pairs = tiny_organism().text(), [(FAR, MAIN), (NEAR, MAIN)]
-    found = diagnose(study.model, text, [study.task], pairs, folder, SETTINGS)
+    found = prepare(study.model, text, [study.task], pairs, folder, SETTINGS)
     return found, found.run()
 
 
@@ -105,7 +105,7 @@ def test_a_run_that_was_moved_is_the_same_run(several, study, tmp_path):
 
 
 def test_a_stopped_run_is_opened_as_far_as_it_went(study, tmp_path):
-    stopped = diagnose(study.model, study.text, [study.task], [(FAR, MAIN)], tmp_path, SETTINGS)
+    stopped = prepare(study.model, study.text, [study.task], [(FAR, MAIN)], tmp_path, SETTINGS)
     run = wb.open_run(tmp_path)
     assert not run.parts[0].finished and list(run.tables) == ["items"]
     with pytest.raises(InputError, match="no study in it was finished"):

@@ -8,8 +8,8 @@ import torch
 
 from workbench.core.errors import InputError
 from workbench.measures import METRICS, debiased_linear_cka, permutation_null
+from workbench.states import similarity
 from workbench.stats import accuracy, jackknife_interval, mean_interval, wilson_interval
-from workbench.study import similarity
 from workbench.text import ParallelText
 
 

@@ -10,7 +10,7 @@ from organism_models import FAR, MAIN, NEAR, tiny_organism
 from workbench.core.errors import InputError, StoreError
 from workbench.core.store import read_json, write_json
 from workbench.results import read_table
-from workbench.study import Settings, Specification, diagnose
+from workbench.study import Settings, Specification, prepare
 from workbench.tasks import AnswerExample, AnswerTask, with_shots
 from workbench.text import ParallelText
 
@@ -115,14 +115,14 @@ def test_what_is_damaged_is_refused_and_written_anew_by_the_same_run(begun, name
 
 def test_a_diagnosis_keeps_languages_beyond_its_pairs_for_telling_them_apart(study, tmp_path):
     text = tiny_organism().text()
-    found = diagnose(study.model, text, [study.task], [(FAR, MAIN)], tmp_path)
+    found = prepare(study.model, text, [study.task], [(FAR, MAIN)], tmp_path)
     kept = Specification.read(tmp_path)
     assert set(kept.text.languages) == set(text.languages) and found.studies[0].text.languages == (FAR, MAIN)
     assert kept.left_out == found.examination.to_json()
 
 
 def test_without_a_text_nothing_but_items_is_kept(study, tmp_path):
-    diagnose(study.model, None, [study.task], [(FAR, MAIN)], tmp_path)
+    prepare(study.model, None, [study.task], [(FAR, MAIN)], tmp_path)
     assert Specification.read(tmp_path).text is None and not (tmp_path / "text.parquet").exists()
 
 

@@ -108,5 +108,5 @@ class LinearAligner(Params):
     def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
         """X W + b."""
         check_fitted(self, "map_")
-        check_rows(X, self.map_.width)
+        X = check_rows(X, self.map_.width)
         return self.map_(X)

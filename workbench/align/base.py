@@ -13,6 +13,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError, did_you_mean
 
 
@@ -76,7 +77,7 @@ class Regressor(Params):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Fit a copy of the regressor."""
-        check_pairs(X, Y)
+        X, Y = check_pairs(X, Y)
         try:
             self.estimator_ = _copy(self.estimator).fit(_to_numpy(X), _to_numpy(Y))
         except ValueError as error:
@@ -88,7 +89,7 @@ class Regressor(Params):
     def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
         """What the regressor predicts, as a tensor like X."""
         check_fitted(self, "estimator_")
-        check_rows(X, self.shape_[0])
+        X = check_rows(X, self.shape_[0])
         predicted = self.estimator_.predict(_to_numpy(X.reshape(-1, self.shape_[0])))
         return torch.as_tensor(predicted).reshape(*X.shape[:-1], self.shape_[1]).to(X)
 
@@ -115,8 +116,9 @@ def _to_numpy(X: Tensor) -> NDArray[np.float64]:
     return X.detach().to("cpu", torch.float64).numpy()
 
 
-def check_pairs(X: Tensor, Y: Tensor, at_least: int = 1) -> None:
-    """Refuse what cannot be fitted: not two matrices of the same rows, or numbers that are none."""
+def check_pairs(X: Tensor, Y: Tensor, at_least: int = 1) -> tuple[Tensor, Tensor]:
+    """The two as tensors; refuse other than two matrices of the same rows, and numbers that are none."""
+    X, Y = as_tensor(X, "X"), as_tensor(Y, "Y")
     if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y) or len(X) == 0:
         raise InputError(
             f"an aligner needs [sent d] twice with the same sentences; {tuple(X.shape)} and "
@@ -132,6 +134,7 @@ def check_pairs(X: Tensor, Y: Tensor, at_least: int = 1) -> None:
                 f"{int(bad.sum())} {name} rows hold NaN or infinity (first: {rows}): capture in "
                 "float32, or leave those sentences out"
             )
+    return X, Y
 
 
 def check_fitted(aligner: object, attribute: str) -> None:
@@ -140,10 +143,12 @@ def check_fitted(aligner: object, attribute: str) -> None:
         raise InputError(f"{type(aligner).__name__} is not fitted yet: call fit(X, Y) first")
 
 
-def check_rows(X: Tensor, width: int) -> None:
-    """Refuse rows of another width than the map was fitted on, or with numbers that are none."""
+def check_rows(X: Tensor, width: int) -> Tensor:
+    """The rows as a tensor; refuse another width than the map was fitted on, and numbers that are none."""
+    X = as_tensor(X, "X")
     if X.shape[-1] != width:
         raise InputError(f"the map was fitted on width {width}, but the rows have {X.shape[-1]}")
     if not torch.isfinite(X).all():
         bad = int((~torch.isfinite(X).all(dim=-1)).sum())
         raise InputError(f"{bad} of the rows to map hold NaN or infinity: capture in float32")
+    return X

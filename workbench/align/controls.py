@@ -10,6 +10,7 @@ from torch import Tensor
 from workbench.align.affine import Affine, LinearAligner
 from workbench.align.base import Aligner, Params, check_fitted, check_pairs, check_rows, fresh
 from workbench.align.solvers import centered, row_mean
+from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
 
 # The map that changes nothing: a null.
@@ -24,7 +25,7 @@ class Identity(Params):
 
     def fit(self, X: Float[Tensor, "sent d"], Y: Float[Tensor, "sent d"]) -> Self:
         """Learn nothing but the width."""
-        check_pairs(X, Y)
+        X, Y = check_pairs(X, Y)
         if X.shape != Y.shape:
             raise InputError(f"Identity needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
         self.width_, self.n_ = X.shape[1], len(X)
@@ -33,8 +34,7 @@ class Identity(Params):
     def transform(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         """X."""
         check_fitted(self, "width_")
-        check_rows(X, self.width_)
-        return X
+        return check_rows(X, self.width_)
 
 
 # A random rotation about the source's own mean: a control.
@@ -53,7 +53,7 @@ class RandomRotation(LinearAligner):
 
     def fit(self, X: Float[Tensor, "sent d"], Y: Float[Tensor, "sent d"]) -> Self:
         """Draw Q, and learn where the source's mean is."""
-        check_pairs(X, Y)
+        X, Y = check_pairs(X, Y)
         if X.shape != Y.shape:
             raise InputError(f"RandomRotation needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
         mean = row_mean(X.double())
@@ -89,7 +89,7 @@ class RandomEqualNorm(LinearAligner):
 
     def fit(self, X: Float[Tensor, "sent d"], Y: Float[Tensor, "sent d"]) -> Self:
         """Fit a copy of the aligner, measure how far it moves the rows, and draw as large a change."""
-        check_pairs(X, Y)
+        X, Y = check_pairs(X, Y)
         if X.shape != Y.shape:
             raise InputError(f"RandomEqualNorm needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
         self.aligner_: Aligner = fresh(self.aligner).fit(X, Y)
@@ -126,7 +126,7 @@ class ShuffledPairs(Params):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Fit a copy of the aligner on broken pairs."""
-        check_pairs(X, Y, at_least=2)
+        X, Y = check_pairs(X, Y, at_least=2)
         self.order_ = derangement(len(X), self.seed)
         self.aligner_: Aligner = fresh(self.aligner).fit(X, Y[self.order_.to(Y.device)])
         self.n_ = len(X)
@@ -176,7 +176,7 @@ class WrongLanguage(Params):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Fit a copy of the aligner from the other language."""
-        check_pairs(X, Y)
+        X, Y = check_pairs(X, Y)
         check_pairs(self.other, Y)
         if self.other.shape[1] != X.shape[1]:
             raise InputError(
@@ -211,13 +211,14 @@ class Turned(Params):
 
     def fit(self, X: Float[Tensor, "sent d"], Y: Float[Tensor, "sent d"]) -> Self:
         """Fit the wrapped aligner; the turn itself follows from the seed."""
-        check_pairs(X, Y)
+        X, Y = check_pairs(X, Y)
         self.aligner.fit(X, Y)
         return self
 
     def transform(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         """The turned images."""
         aligner: Aligner = self.aligner
+        X = as_tensor(X, "X")
         image = aligner.transform(X)
         step = image if self.whole else image - X
         order, signs = _turn(X.shape[-1], self.seed)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from workbench.align.base import Aligner, fresh
 from workbench.align.solvers import r_squared
+from workbench.core.arrays import as_tensor
 from workbench.core.cards import card, spread
 from workbench.core.errors import InputError
 
@@ -79,6 +80,7 @@ class LayerMaps:
         rows: Rows,
     ) -> list[float]:
         """R² of each layer on rows that were not fitted on (the caller sees to that)."""
+        source, target = as_tensor(source, "source"), as_tensor(target, "target")
         index = check_states(source, target, rows)
         return [
             r_squared(target[layer][index], self.transform(layer, source[layer][index]))
@@ -134,6 +136,7 @@ def fit_layers(
 
     Any scikit-learn regressor will do for an aligner as it is.
     """
+    source, target = as_tensor(source, "source"), as_tensor(target, "target")
     index = check_states(source, target, rows)
     return LayerMaps(
         tuple(

@@ -37,14 +37,14 @@ class LeastSquares(LinearAligner):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Learn W (and b)."""
-        check_pairs(X, Y)
+        X, Y = check_pairs(X, Y)
         return self._learn(LeastSquaresSystem(X, self.center), Y)
 
     def fit_targets(self, X: Float[Tensor, "sent d_source"], targets: Iterable[Tensor]) -> Iterator[Self]:
         """A fitted copy for each target in turn, from one decomposition of X."""
         system = None
         for Y in targets:
-            check_pairs(X, Y)
+            X, Y = check_pairs(X, Y)
             system = system or LeastSquaresSystem(X, self.center)
             yield fresh(self)._learn(system, Y)
 
@@ -75,14 +75,14 @@ class Ridge(LinearAligner):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Choose λ; learn W (and b)."""
-        check_pairs(X, Y, at_least=2)
+        X, Y = check_pairs(X, Y, at_least=2)
         return self._learn(RidgeSystem(X, penalty_grid(self.penalties), self.center).solve(Y), len(X))
 
     def fit_targets(self, X: Float[Tensor, "sent d_source"], targets: Iterable[Tensor]) -> Iterator[Self]:
         """A fitted copy for each target in turn, from one decomposition of X."""
         system = None
         for Y in targets:
-            check_pairs(X, Y, at_least=2)
+            X, Y = check_pairs(X, Y, at_least=2)
             system = system or RidgeSystem(X, penalty_grid(self.penalties), self.center)
             yield fresh(self)._learn(system.solve(Y), len(X))
 
@@ -115,7 +115,7 @@ class LowRank(LinearAligner):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Choose λ; learn W and b."""
-        check_pairs(X, Y, at_least=2)
+        X, Y = check_pairs(X, Y, at_least=2)
         check_count("rank", self.rank)
         X, Y = X.double(), Y.double()
         if self.penalties is None:
@@ -146,7 +146,7 @@ class MeanShift(LinearAligner):
 
     def fit(self, X: Float[Tensor, "sent d"], Y: Float[Tensor, "sent d"]) -> Self:
         """Learn b."""
-        check_pairs(X, Y)
+        X, Y = check_pairs(X, Y)
         if X.shape != Y.shape:
             raise InputError(f"MeanShift needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
         self.map_ = Affine((), row_mean(Y.double()) - row_mean(X.double()), skip=1.0)
@@ -192,5 +192,5 @@ class Masked(Params):
 
     def transform(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         """The rows without those coordinates."""
-        check_rows(X, len(self.off))
+        X = check_rows(X, len(self.off))
         return X.masked_fill(self.off.to(X.device, torch.bool), 0.0)

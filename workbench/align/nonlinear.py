@@ -12,6 +12,7 @@ from workbench.align.base import Aligner, Params, check_fitted, check_pairs, che
 from workbench.align.linear import Ridge
 from workbench.align.shared_space import Procrustes
 from workbench.align.solvers import PENALTIES
+from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
 
 # Ridge regression in the space of a Gaussian kernel, with Nyström's landmarks: smooth, but not linear.
@@ -40,7 +41,7 @@ class KernelRidge(Params):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Draw landmarks; choose λ; learn f and b."""
-        check_pairs(X, Y, at_least=2)
+        X, Y = check_pairs(X, Y, at_least=2)
         if self.landmarks < 1 or not self.width > 0:
             raise InputError(f"landmarks {self.landmarks} and width {self.width:g} must both be above 0")
         X = X.double()
@@ -59,7 +60,7 @@ class KernelRidge(Params):
     def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
         """f(x) + b."""
         check_fitted(self, "ridge_")
-        check_rows(X, self.landmarks_.shape[1])
+        X = check_rows(X, self.landmarks_.shape[1])
         return self.ridge_.transform(self._features(X.double())).to(X)
 
     def _kernel(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... landmark"]:
@@ -101,7 +102,7 @@ class ResidualMLP(Params):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Fit ridge on most pairs; learn the rest on them, watching the others."""
-        check_pairs(X, Y, at_least=4)
+        X, Y = check_pairs(X, Y, at_least=4)
         if not 0 < self.held_out < 1:
             raise InputError(f"the share held out lies between 0 and 1; {self.held_out:g} given")
         generator = torch.Generator().manual_seed(self.seed)
@@ -119,7 +120,7 @@ class ResidualMLP(Params):
     def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
         """Ridge's image, and what the network adds."""
         check_fitted(self, "steps_")
-        check_rows(X, len(self.mean_))
+        X = check_rows(X, len(self.mean_))
         image = self.ridge_.transform(X)
         if self.steps_ == 0:
             return image
@@ -181,7 +182,7 @@ class Adaptive(Params):
 
     def fit(self, X: Float[Tensor, "sent d"], Y: Float[Tensor, "sent d"]) -> Self:
         """Fit a copy of the aligner; learn the two means."""
-        check_pairs(X, Y)
+        X, Y = check_pairs(X, Y)
         self.aligner_: Aligner = fresh(self.aligner).fit(X, Y)
         self.target_ = Y.double().mean(0)
         line = X.double().mean(0) - self.target_
@@ -197,6 +198,7 @@ class Adaptive(Params):
 
     def transform(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         """The states, each moved by its own share of the way."""
+        X = as_tensor(X, "X")
         image = self.share(X)[..., None].to(X)
         return X + image * (self.aligner_.transform(X) - X)
 
@@ -218,7 +220,7 @@ class SelfLearning(LinearAligner):
 
     def fit(self, X: Float[Tensor, "sent d"], Y: Float[Tensor, "sent d"]) -> Self:
         """Learn R, and the two means."""
-        check_pairs(X, Y, at_least=2)
+        X, Y = check_pairs(X, Y, at_least=2)
         if X.shape[1] != Y.shape[1] or self.rounds < 1 or self.k < 1:
             raise InputError("SelfLearning needs equal widths, and at least one round and one neighbour")
         X, Y = X.double(), Y.double()

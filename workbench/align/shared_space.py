@@ -38,7 +38,7 @@ class Procrustes(LinearAligner):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Learn R (and c and b)."""
-        check_pairs(X, Y, at_least=2 if self.center else 1)
+        X, Y = check_pairs(X, Y, at_least=2 if self.center else 1)
         X, Y = X.double(), Y.double()
         x_mean, y_mean = row_mean(X), row_mean(Y)
         if self.center:
@@ -101,7 +101,7 @@ class CCA(LinearAligner):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Learn the directions of both sides."""
-        check_pairs(X, Y, at_least=2)
+        X, Y = check_pairs(X, Y, at_least=2)
         check_count("k", self.k)
         check_penalty(self.penalty)
         X, Y = X.double(), Y.double()
@@ -131,7 +131,7 @@ class SVCCA(LinearAligner):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Learn the directions of both sides."""
-        check_pairs(X, Y, at_least=2)
+        X, Y = check_pairs(X, Y, at_least=2)
         if not isinstance(self.keep, int | float) or not 0 < self.keep <= 1:
             raise InputError(f"keep is a share above 0 and up to 1, but {self.keep!r} was given")
         X, Y = X.double(), Y.double()
@@ -171,7 +171,7 @@ class Whitened(LinearAligner):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Learn both whitenings and the rotation between them."""
-        check_pairs(X, Y, at_least=2)
+        X, Y = check_pairs(X, Y, at_least=2)
         check_penalty(self.penalty)
         if not isinstance(self.reweight, int | float) or not self.reweight >= 0:
             raise InputError(f"reweight must be a number, 0 or above, but {self.reweight!r} was given")

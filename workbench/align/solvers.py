@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
 
 # Singular values of many rows or many columns, by the cheapest way that is exact enough.
@@ -320,7 +321,7 @@ def r_squared(Y: Float[Tensor, "sent d"], predicted: Float[Tensor, "sent d"]) ->
     0 is what the mean alone would reach, so a useless map comes out below it. NaN where all rows
     of Y are equal, since nothing is there to explain.
     """
-    Y, predicted = Y.double(), predicted.double()
+    Y, predicted = as_tensor(Y, "Y").double(), as_tensor(predicted, "predicted").double()
     total = (Y - Y.mean(0)).square().sum()
     return float(1 - (Y - predicted).square().sum() / total) if total > 0 else float("nan")
 

@@ -84,7 +84,7 @@ def _study(
     organism: Any, sources: Sequence[str], options: argparse.Namespace, progress: "Progress"
 ) -> "tuple[Diagnosis, list[StudyResult]]":
     from workbench.models import load_model
-    from workbench.study import Settings, diagnose
+    from workbench.study import Settings, prepare
 
     progress("loading", 0, 1)
     model = load_model("organism", backend=options.backend)
@@ -99,7 +99,7 @@ def _study(
         strengths=(1.0,),
         batch_size=256,
     )
-    diagnosis = diagnose(model, text, tasks, pairs, options.out, settings, overwrite=options.overwrite)
+    diagnosis = prepare(model, text, tasks, pairs, options.out, settings, overwrite=options.overwrite)
     results = []
     for done, study in enumerate(diagnosis.studies):
         progress(f"studies ({study.pair}, {study.task.name})", done, len(diagnosis.studies))

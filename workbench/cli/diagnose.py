@@ -148,7 +148,7 @@ class Shown:
 
 def set_up(options: argparse.Namespace, progress: Callback) -> "Diagnosis":
     """Read what the options name, and set up a study for each pair and task."""
-    from workbench.study import diagnose
+    from workbench.study import prepare
     from workbench.tasks import with_chat
 
     # What can be wrong is read before the model, which takes longest to load.
@@ -165,7 +165,7 @@ def set_up(options: argparse.Namespace, progress: Callback) -> "Diagnosis":
     if options.chat:
         tasks = [with_chat(task, model.tokens.chat) for task in tasks]
     text = None if text is None else with_room(options, model, text)
-    return diagnose(model, text, tasks, pairs, options.out, settings, progress, options.overwrite)
+    return prepare(model, text, tasks, pairs, options.out, settings, progress, options.overwrite)
 
 
 def _tasks(options: argparse.Namespace, languages: list[str] | None) -> "list[Any]":

@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure and print the curves."""
     from workbench.measures import METRICS
-    from workbench.study.similarity import named_metric
+    from workbench.states import named_metric
     from workbench.tasks import read_task
 
     if options.grid is not None:

@@ -47,7 +47,7 @@ def print_null(pair: str, null: "pd.DataFrame") -> None:
 
 def print_grid(grid: "pd.DataFrame") -> None:
     """For each layer of the source, the layer of the target that it is most like."""
-    from workbench.study.similarity import named_metric
+    from workbench.states import named_metric
 
     name, source = grid.measure.iloc[0], grid.language.iloc[0]
     target = grid.other_language[grid.other_language != source].iloc[0]

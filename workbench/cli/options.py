@@ -171,7 +171,7 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
 def read_pairs(options: argparse.Namespace, languages: Sequence[str]) -> list[tuple[str, str]]:
     """The pairs the options name, among the languages of a text."""
     from workbench.core.errors import InputError
-    from workbench.text import canonical
+    from workbench.core.languages import canonical, read_pair
 
     if options.pairs is None:
         target = canonical(options.target) if options.target else languages[-1]
@@ -180,31 +180,7 @@ def read_pairs(options: argparse.Namespace, languages: Sequence[str]) -> list[tu
         if target not in languages:
             raise InputError(f"--target {target} is not among the languages: {', '.join(languages)}")
         return [(language, target) for language in languages if language != target]
-    return [_pair(name, languages) for name in names(options.pairs) or []]
-
-
-def _pair(name: str, languages: Sequence[str]) -> tuple[str, str]:
-    """`sw-en` → (sw, en); codes may hold a hyphen themselves, so the one between them is looked for."""
-    from workbench.core.errors import InputError
-
-    parts = name.split("-")
-    for i in range(1, len(parts)):
-        source, target = (_among("-".join(some), languages) for some in (parts[:i], parts[i:]))
-        if source and target and source != target:
-            return source, target
-    raise InputError(f"no pair {name!r}: write source-target, of {', '.join(languages)}")
-
-
-def _among(code: str, languages: Sequence[str]) -> str | None:
-    """The language as the text calls it; None where it is none of the text's, or no language at all."""
-    from workbench.core.errors import InputError
-    from workbench.text import canonical
-
-    try:
-        name = canonical(code)
-    except InputError:
-        return None
-    return name if name in languages else None
+    return [read_pair(name, languages) for name in names(options.pairs) or []]
 
 
 def names(value: str | None) -> list[str] | None:

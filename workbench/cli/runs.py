@@ -79,14 +79,14 @@ def organism_studies(
     from workbench.cli.options import read_pairs
     from workbench.models import load_model
     from workbench.organism import shipped
-    from workbench.study import diagnose
+    from workbench.study import prepare
 
     organism, text = shipped(), shipped().text()
     wanted = read_pairs(argparse.Namespace(pairs=pairs or ",".join(known)), text.languages)
     use_threads(threads or 1)
     counts = {"fit": len(organism.task("exact").all), "dev": dev, "test": test}
     tasks = [organism.task("exact").first(**counts)]
-    return diagnose(
+    return prepare(
         load_model("organism"), text, tasks, wanted, folder, progress=progress, overwrite=overwrite
     )
 

@@ -9,6 +9,7 @@ ISO 639-1 and 639-3 are read from `languages.tsv`, beside this file, when the fi
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -415,3 +416,17 @@ def _hint(spelled: str) -> str:
         hint = "write an ISO 639 code such as sw or swh"
     private = re.sub("[^a-z0-9]", "", language)[:8] or "name"
     return f"{hint.removesuffix('?')}, or x-{private} for an invented language"
+
+
+def read_pair(name: str, languages: Sequence[str]) -> tuple[str, str]:
+    """`sw-en` → (sw, en), of these languages; codes may hold a hyphen too, so the one between is looked for.
+
+    >>> read_pair("x-far-x-main", ["x-far", "x-main"])
+    ('x-far', 'x-main')
+    """
+    parts = name.split("-") if isinstance(name, str) else []
+    for i in range(1, len(parts)):
+        source, target = (_found("-".join(some)) for some in (parts[:i], parts[i:]))
+        if source in languages and target in languages and source != target:
+            return str(source), str(target)
+    raise InputError(f"no pair {quoted(name)}: write source-target, of {', '.join(languages)}")

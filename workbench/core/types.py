@@ -72,6 +72,11 @@ class Site:
     def __str__(self) -> str:
         return "embed" if self.component == "embed" else f"{self.component}.{self.layer}"
 
+    @property
+    def columns(self) -> dict[str, str | int | None]:
+        """Its columns in a table; the embedding has no layer."""
+        return {"site": str(self), "layer": None if self.component == "embed" else self.layer}
+
     @classmethod
     def parse(cls, text: str) -> "Site":
         """Read `component.layer` (or `embed`)."""

@@ -4,6 +4,7 @@
 description with plotly, `workbench.figures.paper.draw_paper` with matplotlib (loaded only when asked for).
 """
 
+from workbench.figures.draw import plot
 from workbench.figures.frames import NothingToShow
 from workbench.figures.interactive import draw_heatmap, to_page
 from workbench.figures.interactive_spec import draw_interactive
@@ -33,6 +34,7 @@ __all__ = [
     "join_runs",
     "lacking",
     "make_spec",
+    "plot",
     "to_latex",
     "to_markdown",
     "to_page",

@@ -1,6 +1,6 @@
 """Interventions: formulas for a new state, and the hooks that put it in its place."""
 
-from workbench.intervene.apply import Patch, Placement, PositionPatch, applied, as_hooks
+from workbench.intervene.apply import Patch, Placement, PositionPatch, applied, as_hooks, in_place
 from workbench.intervene.formulas import (
     INCLINE,
     AddMapped,
@@ -43,5 +43,6 @@ __all__ = [
     "Replace",
     "applied",
     "as_hooks",
+    "in_place",
     "patch_size",
 ]

@@ -62,7 +62,7 @@ def no_map(h: Tensor) -> Tensor:
     raise InputError("this formula needs a map, and the patch was given none")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Patch:
     """What is changed, and where: a formula and its map at a site, at some of the tokens."""
 
@@ -77,6 +77,10 @@ class Patch:
             raise InputError(
                 f"unknown positions {self.positions!r}: {did_you_mean(self.positions, POSITIONS)}"
             )
+
+    def __repr__(self) -> str:
+        formula = type(self.intervention).__name__
+        return f"Patch({formula} at {self.site}, strength {self.strength:g}, {self.positions})"
 
 
 @contextmanager
@@ -187,6 +191,61 @@ class Placement:
         return real & (columns <= self.ends[:, None]) if self.patch.positions == "prompt" else real
 
 
+@contextmanager
+def in_place(model: LanguageModel, patches: Sequence[Patch]) -> Iterator[None]:
+    """Every run of the model inside the block is patched, whoever starts it: one prompt at a time.
+
+    Where a prompt ends is seen from the run itself, so that no batch is needed: a run that does not go on
+    from the one before begins another prompt, and what follows it one token at a time is generated. Several
+    prompts at once may be padded, which a run does not show: `applied` takes them.
+    """
+    for patch in patches:
+        model.check_site(patch.site)
+    standing = _Standing(patches)
+    before: dict[Site, Hook] = {Site(0, "resid_pre"): standing.look}
+    with model.hooked(before), model.hooked(_by_site(standing.parts)):
+        yield
+
+
+class _Standing:
+    """The patches of whichever prompt is run; what enters layer 0 tells when another one begins."""
+
+    def __init__(self, patches: Sequence[Patch]):
+        self.parts = [_Part(self, patch) for patch in patches]
+        self.prompt: Tensor | None = None
+
+    def look(self, h: Tensor) -> None:
+        """See what is run: a generated token, the prompt with more tokens, or another prompt."""
+        h = h[None] if h.ndim == 2 else h
+        if len(h) != 1:
+            raise InputError(
+                f"a patch in place takes one prompt at a time, not {len(h)}: where padded ones end, only "
+                "workbench.intervene.applied(model, patches, batch) is told"
+            )
+        if self.prompt is not None:
+            width = self.prompt.shape[1]
+            if h.shape[1] == 1 or (h.shape[1] > width and torch.equal(h[:, :width], self.prompt)):
+                return
+        self.prompt = h.detach().clone()
+        mask = torch.ones(h.shape[:2], dtype=torch.bool)
+        for part in self.parts:
+            part.placement = Placement(part.patch, mask, torch.tensor([h.shape[1] - 1]))
+
+
+@dataclass(eq=False)
+class _Part:
+    """One patch of a standing set: the hook stays, its placement changes with the prompt."""
+
+    whole: _Standing
+    patch: Patch
+    placement: Placement | None = None
+
+    def __call__(self, h: Tensor) -> Tensor | None:
+        if self.placement is None:
+            raise InputError("a patch in place did not see layer 0: run the model from its first layer")
+        return self.placement(h[None] if h.ndim == 2 else h)
+
+
 def _place(
     model: LanguageModel, patches: Sequence[Patch], batch: Batch, ends: Tensor | None, from_clean: bool
 ) -> list[Placement]:
@@ -215,8 +274,8 @@ def _read_clean(model: LanguageModel, placements: Sequence[Placement], batch: Ba
         model.run(batch, hooks=hooks, stop=1 + max(site.layer for site in hooks), head=False)
 
 
-def _by_site(placements: Sequence[Placement]) -> dict[Site, Hook]:
-    sites: dict[Site, list[Placement]] = {}
+def _by_site(placements: "Sequence[Placement | _Part]") -> dict[Site, Hook]:
+    sites: dict[Site, list[Placement | _Part]] = {}
     for placement in placements:
         sites.setdefault(placement.patch.site, []).append(placement)
     return {site: _in_turn(those) for site, those in sites.items()}

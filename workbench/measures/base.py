@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
 
 BySentence = Callable[[Tensor, Tensor], Tensor]
@@ -32,14 +33,14 @@ class Metric:
 
     def __call__(self, X: Tensor, Y: Tensor) -> float:
         """The value for two languages' rows."""
-        return self.function(X, Y)
+        return self.function(as_tensor(X, "X"), as_tensor(Y, "Y"))
 
     def by_sentence(self, X: Tensor, Y: Tensor) -> Tensor:
         """Scores per query, or shares: one number for each sentence, with the value as their mean."""
         parts = self.per_query or self.shares
         if parts is None:
             raise InputError(f"{self.name} does not tell what each sentence adds to it")
-        return parts(X, Y)
+        return parts(as_tensor(X, "X"), as_tensor(Y, "Y"))
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,12 @@ class Geometry:
 
     def __call__(self, *states: Tensor) -> float:
         """The value for one or two languages' rows."""
-        return self.function(*states)
+        return self.function(*map(as_tensor, states))
 
 
-def check_rows(metric: str, X: Tensor, Y: Tensor, at_least: int) -> None:
-    """Refuse other than two matrices of the same rows, too few of them, and numbers that are none."""
+def check_rows(metric: str, X: Tensor, Y: Tensor, at_least: int) -> tuple[Tensor, Tensor]:
+    """The two as tensors; refuse other than matrices of the same rows, too few of them, and no numbers."""
+    X, Y = as_tensor(X, "X"), as_tensor(Y, "Y")
     if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y):
         raise InputError(
             f"{metric} needs [sent d] twice with the same sentences; {tuple(X.shape)} and "
@@ -71,6 +73,7 @@ def check_rows(metric: str, X: Tensor, Y: Tensor, at_least: int) -> None:
     for value in (X, Y):
         if not torch.isfinite(value).all():
             raise InputError(f"{metric} needs finite numbers: capture in float32")
+    return X, Y
 
 
 def check_variation(metric: str, X: Tensor, Y: Tensor) -> None:

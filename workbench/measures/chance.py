@@ -50,7 +50,7 @@ def permutation_null(
     """
     if draws < 1:
         raise InputError(f"draws, {draws}, is a number of permutations: give at least 1")
-    check_rows("a permutation null", X, Y, at_least=2)
+    X, Y = check_rows("a permutation null", X, Y, at_least=2)
     if higher_is_better is None:
         higher_is_better = metric.higher_is_better if isinstance(metric, Metric) else True
     value_of = _permuted(metric, X, Y)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
 from workbench.core.progress import Progress, silent
 from workbench.measures.base import Metric, check_rows, check_variation
@@ -144,13 +145,13 @@ UNDEFINED = (
 
 def linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
     """⟨K, L⟩ / (‖K‖ ‖L‖) with K, L the Gram matrices of centred rows (Kornblith et al. 2019)."""
-    _check(X, Y, at_least=2)
+    X, Y = _check(X, Y, at_least=2)
     return angle(linear_gram(X), linear_gram(Y))
 
 
 def linear_cka_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> Float[Tensor, " sent"]:
     """n Σ_j k_ij l_ij / (‖K‖ ‖L‖): what each sentence adds to `linear_cka`, itself (j = i) included."""
-    _check(X, Y, at_least=2)
+    X, Y = _check(X, Y, at_least=2)
     return angle_shares(linear_gram(X), linear_gram(Y))
 
 
@@ -160,13 +161,13 @@ def debiased_linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
     ⟨K°, L°⟩ / n(n−3) is the unbiased estimate of HSIC, so the value is about 0 for unrelated rows, and
     may fall a little below.
     """
-    _check(X, Y, at_least=4)
+    X, Y = _check(X, Y, at_least=4)
     return angle(debiased_gram(X), debiased_gram(Y))
 
 
 def debiased_linear_cka_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> Float[Tensor, " sent"]:
     """n Σ_j k°_ij l°_ij / (‖K°‖ ‖L°‖): what each sentence adds to `debiased_linear_cka`."""
-    _check(X, Y, at_least=4)
+    X, Y = _check(X, Y, at_least=4)
     return angle_shares(debiased_gram(X), debiased_gram(Y))
 
 
@@ -175,9 +176,10 @@ def debiased_gram(X: Rows) -> Gram:
     return u_center_(linear_gram(X))
 
 
-def _check(X: Tensor, Y: Tensor, at_least: int) -> None:
-    check_rows("CKA", X, Y, at_least)
+def _check(X: Tensor, Y: Tensor, at_least: int) -> tuple[Tensor, Tensor]:
+    X, Y = check_rows("CKA", X, Y, at_least)
     check_variation("CKA", X, Y)
+    return X, Y
 
 
 # CKA with a Gaussian kernel: arrangement judged by who is near whom, rather than by all distances alike.
@@ -189,7 +191,7 @@ def rbf_cka(X: Rows, Y: Float[Tensor, "sent d_other"], fraction: float = 1.0, de
     σ is `fraction` times the median distance between rows that differ. `debiased=False` centres the
     kernels by H K H, as printed there: near 1 for unrelated rows when dimensions outnumber sentences.
     """
-    check_rows("CKA", X, Y, at_least=4)
+    X, Y = check_rows("CKA", X, Y, at_least=4)
     check_variation("CKA", X, Y)
     center = u_center_ if debiased else h_centered
     return angle(center(rbf_gram(X, fraction)), center(rbf_gram(Y, fraction)))
@@ -197,7 +199,7 @@ def rbf_cka(X: Rows, Y: Float[Tensor, "sent d_other"], fraction: float = 1.0, de
 
 def rbf_cka_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> Float[Tensor, " sent"]:
     """n Σ_j k°_ij l°_ij / (‖K°‖ ‖L°‖): what each sentence adds to `rbf_cka` as it is by default."""
-    check_rows("CKA", X, Y, at_least=4)
+    X, Y = check_rows("CKA", X, Y, at_least=4)
     check_variation("CKA", X, Y)
     return angle_shares(centered_rbf_gram(X), centered_rbf_gram(Y))
 
@@ -237,7 +239,7 @@ def kernel_of(metric: Similarity) -> Callable[[Tensor], Gram] | None:
     center, at_least = found
 
     def normalized(X: Tensor) -> Tensor:
-        check_rows("CKA", X, X, at_least)
+        X, _ = check_rows("CKA", X, X, at_least)
         check_variation("CKA", X, X)
         K = center(X)
         norm = K.norm()
@@ -268,6 +270,8 @@ def grid(
     """
     if not len(source) or (target is not None and not len(target)):
         raise InputError("a grid needs at least one layer on each side")
+    source = [as_tensor(layer) for layer in source]
+    target = None if target is None else [as_tensor(layer) for layer in target]
     kernel = kernel_of(metric)
     if kernel is not None:
         return _by_gram(kernel, source, target, progress)

@@ -48,7 +48,7 @@ def fit_quality(Y: Rows, predicted: Rows, controls: Mapping[str, Rows] | None = 
 
 def total_r_squared(Y: Rows, predicted: Rows) -> float:
     """1 − Σ‖y − ŷ‖² / Σ‖y − ȳ‖², over all dimensions together; refused where no row of Y differs."""
-    _check(Y, predicted)
+    Y, predicted = _check(Y, predicted)
     value = r_squared(Y, predicted)
     if value != value:
         raise InputError("R² is not defined where all rows of the target are equal")
@@ -57,7 +57,7 @@ def total_r_squared(Y: Rows, predicted: Rows) -> float:
 
 def median_r_squared(Y: Rows, predicted: Rows) -> float:
     """Median over k of 1 − Σ(y_k − ŷ_k)² / Σ(y_k − ȳ_k)², of the dimensions that vary."""
-    _check(Y, predicted)
+    Y, predicted = _check(Y, predicted)
     Y, predicted = Y.double(), predicted.double()
     total = centered(Y).square().sum(0)
     if not total.any():
@@ -68,7 +68,7 @@ def median_r_squared(Y: Rows, predicted: Rows) -> float:
 
 def relative_error(Y: Rows, predicted: Rows) -> float:
     """‖Y − Ŷ‖ / ‖Y‖: 0 is exact, 1 is what predicting zero would cost."""
-    _check(Y, predicted)
+    Y, predicted = _check(Y, predicted)
     Y, predicted = Y.double(), predicted.double()
     size = Y.norm()
     if size == 0:
@@ -78,7 +78,7 @@ def relative_error(Y: Rows, predicted: Rows) -> float:
 
 def mean_cosine(Y: Rows, predicted: Rows) -> float:
     """Mean over i of cos(y_i, ŷ_i), counting 0 where ŷ_i = 0; direction alone, whatever the length."""
-    _check(Y, predicted)
+    Y, predicted = _check(Y, predicted)
     Y, predicted = Y.double(), predicted.double()
     if (Y == 0).all(1).any():
         raise InputError("the cosine needs a direction for every target row, but some are zero")
@@ -89,8 +89,8 @@ def mean_cosine(Y: Rows, predicted: Rows) -> float:
 
 def ratio_to_control(Y: Rows, predicted: Rows, control: Rows) -> float:
     """‖Y − Ŷ‖ / ‖Y − Ŷ_control‖: below 1, better than the control; 1, no better."""
-    _check(Y, predicted)
-    _check(Y, control)
+    Y, predicted = _check(Y, predicted)
+    Y, control = _check(Y, control)
     Y = Y.double()
     error = (Y - control.double()).norm()
     if error == 0:
@@ -113,10 +113,11 @@ def caution(n_fit: int, d: int, regularised: bool) -> str | None:
     )
 
 
-def _check(Y: Tensor, predicted: Tensor) -> None:
-    check_rows("the fit", Y, predicted, at_least=2)
+def _check(Y: Tensor, predicted: Tensor) -> tuple[Tensor, Tensor]:
+    Y, predicted = check_rows("the fit", Y, predicted, at_least=2)
     if Y.shape != predicted.shape:
         raise InputError(f"the fit needs equal widths; {Y.shape[1]} and {predicted.shape[1]} given")
+    return Y, predicted
 
 
 # How far states that a map is applied to lie from those it was fitted on.

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench.align.solvers import centered, row_mean
+from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
 from workbench.measures.cka import Rows, scaled
 from workbench.measures.neighbours import unit
@@ -18,7 +19,7 @@ from workbench.measures.neighbours import unit
 
 def mean_distance(X: Rows, Y: Float[Tensor, "sent_other d"]) -> float:
     """‖x̄ − ȳ‖, in the units of the states."""
-    _check_two("mean_distance", X, Y, at_least=1)
+    X, Y = _check_two("mean_distance", X, Y, at_least=1)
     return float((row_mean(X.double()) - row_mean(Y.double())).norm())
 
 
@@ -28,7 +29,7 @@ def mean_share(X: Rows, Y: Float[Tensor, "sent_other d"]) -> float:
     0: the languages are centred alike; 1: nothing but the language tells two states apart (the η² of an
     analysis of variance; Libovický et al. 2020 call for taking these means out).
     """
-    _check_two("mean_share", X, Y, at_least=2)
+    X, Y = _check_two("mean_share", X, Y, at_least=2)
     X, Y = X.double(), Y.double()
     scale = torch.maximum(X.abs().max(), Y.abs().max()).clamp(min=torch.finfo(torch.float64).tiny)
     X, Y = X / scale, Y / scale
@@ -45,7 +46,7 @@ def effective_rank(X: Rows) -> float:
 
     Between 1 (all states on a line) and min(n − 1, d): how many directions the states really use.
     """
-    _check("effective_rank", X, at_least=2)
+    X = _check("effective_rank", X, at_least=2)
     X = scaled(X)
     squares = torch.linalg.eigvalsh(X @ X.mT if len(X) <= X.shape[1] else X.mT @ X)
     rounding = max(X.shape) * torch.finfo(X.dtype).eps * squares.max()
@@ -61,7 +62,7 @@ def anisotropy(X: Rows) -> float:
     About 0: states point everywhere; near 1: all in one direction, and any two sentences look alike by
     cosine. Exact, where the paper draws pairs at random.
     """
-    _check("anisotropy", X, at_least=2)
+    X = _check("anisotropy", X, at_least=2)
     n = len(X)
     return float((unit(X, "anisotropy").sum(0).square().sum() - n) / (n * (n - 1)))
 
@@ -83,7 +84,7 @@ class NormProfile:
 
 def norm_profile(X: Rows) -> NormProfile:
     """Mean, sd and quantiles of ‖x_i‖, and max_k Σ_i x_ik² / Σ_i ‖x_i‖² (Sun et al. 2024)."""
-    _check("norm_profile", X, at_least=2)
+    X = _check("norm_profile", X, at_least=2)
     X = X.double()
     norms = X.norm(dim=1)
     if not norms.any():
@@ -104,20 +105,22 @@ def top_dimension_share(X: Rows) -> float:
     return norm_profile(X).top_share
 
 
-def _check(name: str, X: Tensor, at_least: int) -> None:
+def _check(name: str, X: Tensor, at_least: int) -> Tensor:
+    X = as_tensor(X)
     if X.ndim != 2:
         raise InputError(f"{name} needs [sent d]; {tuple(X.shape)} given")
     if len(X) < at_least:
         raise InputError(f"{len(X)} sentences are too few for {name}: give at least {at_least}")
     if not torch.isfinite(X).all():
         raise InputError(f"{name} needs finite numbers: capture in float32")
+    return X
 
 
-def _check_two(name: str, X: Tensor, Y: Tensor, at_least: int) -> None:
-    for value in (X, Y):
-        _check(name, value, at_least)
+def _check_two(name: str, X: Tensor, Y: Tensor, at_least: int) -> tuple[Tensor, Tensor]:
+    X, Y = (_check(name, value, at_least) for value in (X, Y))
     if X.shape[1] != Y.shape[1]:
         raise InputError(f"{name} needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
+    return X, Y
 
 
 # Whether a linear probe can tell a state's language: what is left of the language in the states.

@@ -107,11 +107,12 @@ def unit(X: Rows, metric: str = "retrieval") -> Rows:
     return X / X.norm(dim=1, keepdim=True)
 
 
-def check_pairs(metric: str, X: Tensor, Y: Tensor, at_least: int = 2) -> None:
-    """Refuse what `check_rows` does, and states of different widths, between which there is no cosine."""
-    check_rows(metric, X, Y, at_least)
+def check_pairs(metric: str, X: Tensor, Y: Tensor, at_least: int = 2) -> tuple[Tensor, Tensor]:
+    """As `check_rows`, and refuse states of different widths, between which there is no cosine."""
+    X, Y = check_rows(metric, X, Y, at_least)
     if X.shape != Y.shape:
         raise InputError(f"{metric} needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
+    return X, Y
 
 
 # Sentence retrieval: how often a sentence's nearest state in the other language is its translation.
@@ -130,7 +131,7 @@ def retrieval(X: Rows, Y: Rows) -> float:
 
 def retrieval_scores(X: Rows, Y: Rows) -> Float[Tensor, " sent"]:
     """Whether each sentence's translation comes first: 1, 0, or 1 / (number tied)."""
-    check_pairs("retrieval", X, Y)
+    X, Y = check_pairs("retrieval", X, Y)
     forward, _ = standings(X, Y)
     return forward.first
 
@@ -142,7 +143,7 @@ def centered_retrieval(X: Rows, Y: Rows) -> float:
 
 def centered_retrieval_scores(X: Rows, Y: Rows) -> Float[Tensor, " sent"]:
     """`retrieval_scores` of (X − x̄, Y − ȳ)."""
-    check_pairs("retrieval", X, Y)
+    X, Y = check_pairs("retrieval", X, Y)
     check_variation("retrieval", X, Y)
     X, Y = X.double(), Y.double()
     return retrieval_scores(X - X.mean(0), Y - Y.mean(0))
@@ -161,7 +162,7 @@ def mexa(X: Rows, Y: Rows) -> float:
 
 def mexa_scores(X: Rows, Y: Rows) -> Float[Tensor, " sent"]:
     """1 for each sentence that lies nearest to its translation from both sides, 0 for others."""
-    check_pairs("MEXA", X, Y)
+    X, Y = check_pairs("MEXA", X, Y)
     forward, backward = standings(X, Y)
     return (forward.alone & backward.alone).double()
 
@@ -186,7 +187,7 @@ def mutual_knn_scores(X: Rows, Y: Rows, k: int = 10) -> Float[Tensor, " sent"]:
     """
     if k < 1:
         raise InputError(f"k, {k}, is a number of neighbours: give at least 1")
-    check_rows("mutual_knn", X, Y, at_least=4)
+    X, Y = check_rows("mutual_knn", X, Y, at_least=4)
     X, Y = unit(X, "mutual_knn"), unit(Y, "mutual_knn")
     k = min(k, len(X) // 4)
     blocks = range(0, len(X), BLOCK)

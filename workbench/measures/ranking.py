@@ -75,7 +75,7 @@ def query_scores(
         raise InputError(f"unknown score {of!r}: give p@1 or mrr")
     if direction not in DIRECTIONS:
         raise InputError(f"unknown direction {direction!r}: give one of {', '.join(DIRECTIONS)}")
-    check_pairs("retrieval", X, Y)
+    X, Y = check_pairs("retrieval", X, Y)
     forward, backward = standings(X, Y, by, k)
     one, other = (side.first if of == "p@1" else side.reciprocal for side in (forward, backward))
     return {"forward": one, "backward": other, "mean": (one + other) / 2}[direction]

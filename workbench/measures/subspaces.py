@@ -64,7 +64,7 @@ class _Components:
 def _kept(X: Tensor, Y: Tensor, variance: float) -> tuple[_Components, _Components]:
     if not 0 < variance <= 1:
         raise InputError(f"variance, {variance}, is the share to keep: give more than 0 and at most 1")
-    check_rows("CCA", X, Y, at_least=4)
+    X, Y = check_rows("CCA", X, Y, at_least=4)
     check_variation("CCA", X, Y)
     one, other = _principal(X, variance), _principal(Y, variance)
     free = len(X) - 1  # what centred rows have
@@ -94,7 +94,7 @@ def procrustes_distance(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
 
     ‖·‖_* is the sum of singular values. Where widths differ the narrower side is padded with zeros.
     """
-    check_rows("Procrustes distance", X, Y, at_least=2)
+    X, Y = check_rows("Procrustes distance", X, Y, at_least=2)
     check_variation("Procrustes distance", X, Y)
     return float((1 - torch.linalg.svdvals(_factor(X) @ _factor(Y).mT).sum()).clamp(0, 1))
 
@@ -104,7 +104,7 @@ def procrustes_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> Float[Tensor
 
     Small where the rotation brings sentence i near to its translation; one far from the mean weighs more.
     """
-    check_rows("Procrustes distance", X, Y, at_least=2)
+    X, Y = check_rows("Procrustes distance", X, Y, at_least=2)
     check_variation("Procrustes distance", X, Y)
     one, other = _factor(X), _factor(Y)
     U, _, Vh = torch.linalg.svd(one @ other.mT, full_matrices=False)
@@ -144,7 +144,7 @@ def rsa_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> Float[Tensor, " sen
 def _compared(X: Tensor, Y: Tensor, distance: str) -> tuple[Tensor, Tensor]:
     if distance not in DISTANCES:
         raise InputError(f"unknown distance {distance!r}: give one of {', '.join(DISTANCES)}")
-    check_rows("RSA", X, Y, at_least=3)
+    X, Y = check_rows("RSA", X, Y, at_least=3)
     check_variation("RSA", X, Y)
     one, other = _dissimilarities(X, distance), _dissimilarities(Y, distance)
     for values in (one, other):

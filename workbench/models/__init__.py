@@ -1,11 +1,13 @@
 """Models: the only room that knows TransformerLens. `load_model` or `wrap`, then one surface."""
 
 from workbench.models.base import Batch, Forked, Hook, LanguageModel, ModelInfo, TokenTree
+from workbench.models.hooked import HOOK_NAMES
 from workbench.models.load import BACKENDS, load_model, wrap
 from workbench.models.tokens import TokenReader
 
 __all__ = [
     "BACKENDS",
+    "HOOK_NAMES",
     "Batch",
     "Forked",
     "Hook",

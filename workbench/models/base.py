@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -24,6 +24,10 @@ from workbench.models.weights import weights_digest
 Padding = Literal["right", "left"]
 Hook = Callable[[Tensor], Tensor | None]
 """`h[batch pos width] → h'` to change the run, or `→ None` to look on."""
+
+
+Enough = Callable[[Sequence[int]], bool]
+"""Whether a generated text, as tokens, is long enough."""
 
 
 @dataclass(frozen=True)
@@ -215,16 +219,37 @@ class LanguageModel(ABC):
         end = self.tokens.tokenizer.eos_token_id
         return frozenset() if end is None else frozenset([int(end)])
 
+    def __repr__(self) -> str:
+        info = self.info
+        return f"{type(self).__name__}({info.name}, {info.n_layers} layers × {info.d_model}, {info.dtype})"
+
     # What follows from that --------------------------------------------------------------------
+
+    @overload
+    def generate(self, batch: str, max_new_tokens: int = ..., enough: Enough | None = ...) -> str: ...
+
+    @overload
+    def generate(
+        self, batch: Batch, max_new_tokens: int = ..., enough: Enough | None = ...
+    ) -> list[list[int]]: ...
 
     @torch.no_grad()
     def generate(
-        self, batch: Batch, max_new_tokens: int, enough: Callable[[Sequence[int]], bool] | None = None
-    ) -> list[list[int]]:
+        self, batch: Batch | str, max_new_tokens: int = 32, enough: Enough | None = None
+    ) -> list[list[int]] | str:
         """The likeliest next token, again and again, until a text ends or is `enough`; the end left out.
 
-        Nothing of a checkpoint's own settings for generation (penalties, sampling) has a say.
+        Of one prompt as a string, the new text; of a batch, the new tokens of each row. Nothing of a
+        checkpoint's own settings for generation (penalties, sampling) has a say.
         """
+        if isinstance(batch, str):
+            prompt = self.batch(self.tokens.encode([batch]), padding="left")
+            return self.tokens.decode(self.generate(prompt, max_new_tokens, enough)[0])
+        if not isinstance(batch, Batch):
+            raise InputError(
+                f"generate takes one prompt as a string or a padded batch, not a {type(batch).__name__}: "
+                'model.batch(model.tokens.encode(prompts), padding="left")'
+            )
         if batch.padding != "left" and not batch.mask.all():
             raise InputError("generation goes on at the right end: pad the batch on the left")
         width = batch.ids.shape[1] + max_new_tokens

@@ -17,7 +17,7 @@ from workbench.core.types import Site
 from workbench.models.base import Batch, Forked, Hook, LanguageModel, ModelInfo
 from workbench.models.tokens import TokenReader
 
-_NAMES = {
+HOOK_NAMES = {
     "resid_pre": "blocks.{layer}.hook_resid_pre",
     "resid_post": "blocks.{layer}.hook_resid_post",
     "attn_out": "blocks.{layer}.hook_attn_out",
@@ -26,6 +26,7 @@ _NAMES = {
     "head_out": "blocks.{layer}.attn.hook_z",
     "embed": "hook_embed",
 }
+"""Components by the name of their hook in TransformerLens, which is their key in a cache."""
 
 
 class HookedModel(LanguageModel):
@@ -41,7 +42,7 @@ class HookedModel(LanguageModel):
                 f"HookedTransformer norms the embedding of {self.info.architecture} before its first "
                 'hook, so the embedding alone is not to be had: use backend="bridge"'
             )
-        name = _NAMES[site.component].format(layer=site.layer)
+        name = HOOK_NAMES[site.component].format(layer=site.layer)
         found = self.hooked_transformer.hook_dict.get(name)
         if found is None:
             raise SiteError(

@@ -109,6 +109,9 @@ def wrap(model: Any, *, tokenizer: Any = None, copied: bool = False) -> Language
     kind = type(model).__name__
     if isinstance(model, LanguageModel):
         return model
+    if isinstance(model, str | Path):
+        name = quoted(str(model), 60)
+        raise ModelError(f"{name} is the name of a model, not a model: load it first, wb.load_model({name})")
     with quietly():
         if kind == "TransformerBridge":
             return _wrap_bridge(model, tokenizer)

@@ -232,7 +232,7 @@ class Part:
         return str(spoken[place]["language"]) if len(spoken) > place else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """The folder that a study, a diagnosis, `workbench fit` or `workbench measure` left."""
 
@@ -273,6 +273,11 @@ class Run:
     def command(self) -> str | None:
         """The command that made it; None where a notebook did."""
         return _read_text(self.folder / "command.txt")
+
+    def __repr__(self) -> str:
+        titles = [part.title for part in self.parts]
+        more = f" and {len(titles) - 2} more" if len(titles) > 2 else ""
+        return f"Run({str(self.folder)!r}: {'; '.join(titles[:2]) or 'no studies'}{more})"
 
     def together(self, part: Part) -> pd.Series | None:
         """The headline's row with its verdict corrected for being one of several."""

@@ -1,18 +1,24 @@
 """What was captured: pooled residuals with axes `layer sent d_model`, one block per language."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from workbench.core.arrays import as_tensor
 from workbench.core.cards import card, size, span
 from workbench.core.errors import InputError, SiteError
-from workbench.core.store import digest_json
-from workbench.core.types import Site
+from workbench.core.progress import Progress, silent
+from workbench.core.store import digest_bytes, digest_json
+from workbench.core.types import Component, Site
+from workbench.states.cached import pooled_cache
 from workbench.text import canonical
+
+if TYPE_CHECKING:
+    from workbench.states.similarity import SimilarityTable
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,84 @@ class Activations:
     pool: str
     captured: Mapping[str, Captured]
     model: Mapping[str, Any]
+
+    @classmethod
+    def from_arrays(
+        cls, states: Mapping[str, Any], component: Component = "resid_post", name: str = "arrays"
+    ) -> "Activations":
+        """Activations at hand: for each language `[layer sent width]`, or `[sent width]` of one layer.
+
+        Arrays, tensors and tables will do; row i of every language is the same sentence.
+        """
+        if not isinstance(states, Mapping) or not states:
+            raise InputError('give one array for each language: {"sw": X, "en": Y}')
+        sides = {code: as_tensor(value, f"the states of {code!r}") for code, value in states.items()}
+        sides = {code: value[None] if value.ndim == 2 else value for code, value in sides.items()}
+        for code, value in sides.items():
+            if value.ndim != 3:
+                raise InputError(
+                    f"the states of {code!r} must be [layer sent width] or [sent width]; "
+                    f"{tuple(value.shape)} given"
+                )
+        n_layers = len(next(iter(sides.values())))
+        sites = tuple(Site(layer, component) for layer in range(n_layers))
+        return cls._given({code: {component: value} for code, value in sides.items()}, sites, "given", name)
+
+    @classmethod
+    def from_cache(
+        cls,
+        caches: Mapping[str, Any],
+        lengths: Mapping[str, Any] | None = None,
+        *,
+        sites: str | Site | Iterable[str | Site] = "resid_post",
+        pool: str = "last",
+        padding: str = "right",
+        name: str = "cache",
+    ) -> "Activations":
+        """Activations from what TransformerLens' `run_with_cache` gave, one cache for each language.
+
+        `lengths` gives the number of real tokens of every sentence of a language, BOS included; without it
+        a cache must hold one sentence, which has no padding. `padding` is the side that was padded. A mean
+        is over all real tokens.
+        """
+        if not isinstance(caches, Mapping) or not caches:
+            raise InputError('give one cache for each language: {"sw": cache_sw, "en": cache_en}')
+        known = {canonical(code): value for code, value in (lengths or {}).items()}
+        found = {
+            code: pooled_cache(cache, known.get(canonical(code)), sites, pool, padding, code)
+            for code, cache in caches.items()
+        }
+        held = [[(kind, tuple(layers)) for kind, layers in one.items()] for one in found.values()]
+        chosen = tuple(Site(layer, kind) for kind, layers in held[0] for layer in layers)  # type: ignore[arg-type]
+        if any(one != held[0] for one in held):
+            raise InputError("the caches hold different layers: run all languages with the same names_filter")
+        states = {
+            code: {kind: torch.stack(list(layers.values())) for kind, layers in one.items()}
+            for code, one in found.items()
+        }
+        return cls._given(states, chosen, pool, name)
+
+    @classmethod
+    def _given(
+        cls, states: Mapping[str, Mapping[str, Tensor]], sites: tuple[Site, ...], pool: str, name: str
+    ) -> "Activations":
+        captured: dict[str, Captured] = {}
+        shapes = {code: [tuple(value.shape[:2]) for value in one.values()] for code, one in states.items()}
+        first_code, first = next(iter(shapes.items()))
+        for code, one in states.items():
+            if shapes[code] != first:
+                (layers, rows), (first_layers, first_rows) = shapes[code][0], first[0]
+                raise InputError(
+                    f"{code!r} has {layers} layers of {rows} sentences, but {first_code!r} {first_layers} of "
+                    f"{first_rows}: all languages need the same sentences and layers"
+                )
+            kept = {kind: value.detach().to("cpu") for kind, value in one.items()}
+            rows = next(iter(kept.values())).shape[1]
+            offsets = row_offsets([1] * rows)
+            captured[canonical(code)] = Captured(kept, {"given": name}, digest_tensors(kept), offsets)
+        if len(captured) < len(states):
+            raise InputError(f"one language is given twice: {', '.join(states)}")
+        return cls(tuple(captured), sites, pool, captured, {"name": name})
 
     @property
     def components(self) -> tuple[str, ...]:
@@ -77,6 +161,34 @@ class Activations:
     def digest(self) -> str:
         """Digest of every byte captured."""
         return digest_json({name: self.captured[name].digest for name in self.languages})
+
+    def measure(
+        self,
+        *languages: str,
+        measures: str | Sequence[str] | None = None,
+        rows: Any = None,
+        groups: Sequence[str] | None = None,
+        blocks: int | None = None,
+        progress: Progress = silent,
+    ) -> "SimilarityTable":
+        """Measures of two languages, layer by layer: what `measure` says of `Activations`."""
+        from workbench.states.similarity import SimilarityTable, named_metric, similarity_table
+
+        if self.pool == "all":
+            raise InputError('measures compare sentences, but every token was kept: capture with pool="last"')
+        pair = languages or self.languages
+        if len(pair) != 2 or not all(isinstance(code, str) for code in pair):
+            raise InputError(f"a similarity is of two languages: name two of {', '.join(self.languages)}")
+        names = [measures] if isinstance(measures, str) else measures
+        metrics = None if names is None else {name: named_metric(name) for name in names}
+        index = torch.arange(len(self)) if rows is None else torch.as_tensor(rows, dtype=torch.long)
+        facts = {"model": self.model["name"], "pair": "-".join(pair), "seed": 0}
+        table = similarity_table(facts, self, pair[0], pair[1], index, groups, blocks, progress, metrics)
+        return SimilarityTable(table.assign(split="all" if rows is None else "chosen"))
+
+    def cka(self, *languages: str, **options: Any) -> "SimilarityTable":
+        """Debiased CKA of two languages, layer by layer: about 0 where they are alike by chance alone."""
+        return self.measure(*languages, measures="cka_debiased", **options)
 
     def __repr__(self) -> str:
         components = ", ".join(f"{name} × {len(self.layers(name))}" for name in self.components)
@@ -117,6 +229,47 @@ class Activations:
         return name or self.components[0]
 
 
+def measure(
+    states: Any,
+    *others: Any,
+    measures: str | Sequence[str] | None = None,
+    rows: Any = None,
+    groups: Sequence[str] | None = None,
+    blocks: int | None = None,
+    progress: Progress = silent,
+) -> "SimilarityTable":
+    """Measures of similarity, layer by layer: one row for each site and measure.
+
+    `measure(states, "sw", "en")` compares two languages of `Activations` (no names are needed where there
+    are two); `measure(X, Y)` two arrays or tensors, `[sent width]` or `[layer sent width]`, whose rows are
+    the same sentences. `measures` are names among `METRICS` and `MORE_METRICS`, by default all of `METRICS`.
+    `rows` chooses sentences, such as those that no map was fitted on. Measures of single sentences have an
+    interval; the others have one with `blocks`, by a jackknife over that many blocks; `groups` names the
+    document of each chosen sentence.
+    """
+    options = {"measures": measures, "rows": rows, "groups": groups, "blocks": blocks, "progress": progress}
+    if isinstance(states, Activations):
+        return states.measure(*others, **options)
+    if len(others) != 1 or isinstance(others[0], str):
+        raise InputError('give Activations and two languages, measure(states, "sw", "en"), or two arrays')
+    sides = dict(zip(_ARRAYS, (states, others[0]), strict=True))
+    return Activations.from_arrays(sides).measure(*_ARRAYS, **options)
+
+
+_ARRAYS = ("x-source", "x-target")
+"""What two arrays without languages are called in a table."""
+
+
 def row_offsets(n_rows: list[int]) -> Tensor:
     """Where each sentence's rows begin, and where the last one ends."""
     return torch.tensor([0, *n_rows]).cumsum(0)
+
+
+def digest_tensors(tensors: Mapping[str, Tensor]) -> str:
+    """Digest of names, shapes, dtypes and values."""
+    parts: list[bytes | memoryview] = []
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        parts.append(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        parts.append(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest_bytes(parts)

@@ -25,8 +25,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from workbench.core.errors import StoreError
-from workbench.core.store import digest_bytes, digest_file, digest_json, read_json, write_bytes, write_json
-from workbench.states.activations import Captured
+from workbench.core.store import digest_file, digest_json, read_json, write_bytes, write_json
+from workbench.states.activations import Captured, digest_tensors
 
 log = logging.getLogger(__name__)
 
@@ -140,16 +140,6 @@ class Entry:
     @property
     def _manifest(self) -> Path:
         return self.folder / "manifest.json"
-
-
-def digest_tensors(tensors: Mapping[str, Tensor]) -> str:
-    """Digest of names, shapes, dtypes and values."""
-    parts: list[bytes | memoryview] = []
-    for name in sorted(tensors):
-        tensor = tensors[name].contiguous()
-        parts.append(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        parts.append(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest_bytes(parts)
 
 
 def _as_bits(tensor: Tensor) -> np.ndarray:

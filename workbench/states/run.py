@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -19,14 +20,14 @@ from workbench.core.errors import InputError
 from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_json
 from workbench.core.types import Site, expand_sites
-from workbench.models import Batch, Hook, LanguageModel
+from workbench.models import Batch, Hook, LanguageModel, wrap
 from workbench.models.base import Padding
 from workbench.models.tokens import Encoded
-from workbench.states.activations import Activations, Captured, row_offsets
+from workbench.states.activations import Activations, Captured, digest_tensors, row_offsets
 from workbench.states.batches import Shard, plan_batches, plan_shards
-from workbench.states.entry import Entry, digest_tensors
+from workbench.states.entry import Entry
 from workbench.states.pool import POOLS, POSITIONS, Pooler, check_choice, counted, default_positions
-from workbench.text import ParallelText
+from workbench.text import ParallelText, text_of
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _SHARD_BATCHES = 16  # a shard is saved about every so many batches
@@ -80,9 +81,9 @@ class Request:
 
 
 def capture(
-    model: LanguageModel,
-    text: ParallelText,
-    languages: Iterable[str] | None = None,
+    model: Any,
+    text: Any,
+    languages: str | Iterable[str] | None = None,
     *,
     sites: str | Site | Iterable[str | Site] = "resid_post",
     pool: str = "last",
@@ -97,6 +98,8 @@ def capture(
 ) -> Activations:
     """Capture the states of every sentence in each language, or read them if they are stored.
 
+    The model is one of `load_model`, or anything that `wrap` takes. The text is a `ParallelText`, lists of
+    sentences by language, or one list in the language named (`x-text` where none is).
     `template` sets each sentence into a prompt at `{text}`. `store` is a folder, `"cache"` for the
     user's own, or None to keep nothing on disk. An interrupted capture goes on where it stopped.
     """
@@ -104,6 +107,7 @@ def capture(
     positions = positions or default_positions(pool)
     check_choice(positions, POSITIONS, "positions")
     check_choice(dtype, tuple(_DTYPES), "dtype")
+    model, text = wrap(model), _text(text, languages)
     chosen = expand_sites(sites, model.info.n_layers)
     if not chosen:
         raise InputError("no sites to capture: name a component, such as resid_post")
@@ -119,13 +123,20 @@ def capture(
         padding,
         in_length_order,
     )
-    wanted = text.only(list(languages)) if languages is not None else text
+    wanted = text.only(languages) if languages is not None else text
     root = default_store() if store == "cache" else None if store is None else Path(store)
     captured = {
         language: _capture_language(model, language, wanted[language], request, root, progress)
         for language in wanted.languages
     }
     return Activations(wanted.languages, chosen, pool, captured, model.info.as_dict())
+
+
+def _text(text: Any, languages: str | Iterable[str] | None) -> ParallelText:
+    """The text; of one list of sentences, in the one language named."""
+    if isinstance(text, list | tuple | pd.Series):
+        return ParallelText({languages if isinstance(languages, str) else "x-text": tuple(text)})
+    return text_of(text)
 
 
 def _capture_language(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from workbench.core.arrays import as_array
 from workbench.core.errors import InputError
 from workbench.stats import base
 from workbench.stats.base import Floats
@@ -46,7 +47,7 @@ def max_t_band(
     exact without any effect, but effects that branches share make them look more alike than their noise
     is, and the band too narrow (at two standard deviations it held in 76 % of trials instead of 95 %).
     """
-    x = np.asarray(differences, dtype=np.float64)
+    x = as_array(differences, "differences").astype(np.float64)
     if x.ndim != 2 or 0 in x.shape:
         raise InputError(f"differences are item × branch, at least one of each; shape {x.shape} given")
     base.check_finite(x, "differences")

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from workbench.core.arrays import as_array
 from workbench.core.errors import InputError
 
 Alternative = Literal["two-sided", "greater", "less"]
@@ -33,7 +34,7 @@ class Interval:
 
 def finite(values: ArrayLike, name: str) -> Floats:
     """One finite number per item, in double precision."""
-    x = np.asarray(values, dtype=np.float64)
+    x = as_array(values, name).astype(np.float64)
     if x.ndim != 1 or len(x) == 0:
         raise InputError(f"{name} must be one number per item, and at least one; shape {x.shape} given")
     check_finite(x, name)

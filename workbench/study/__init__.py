@@ -2,10 +2,10 @@
 
 from workbench.core.settings import Settings
 from workbench.study.alignment import Alignment
-from workbench.study.diagnosis import Diagnosis, diagnose
+from workbench.study.diagnosis import Diagnosis, prepare
 from workbench.study.examination import Examination, examine, model_evidence
 from workbench.study.facts import FirstFacts
-from workbench.study.opened import Run, open_run
+from workbench.study.opened import Run, diagnose, open_run
 from workbench.study.result import Outcome, StudyResult
 from workbench.study.run import Study
 from workbench.study.saved import SavedPatch, load_patch, save_patch
@@ -28,5 +28,6 @@ __all__ = [
     "load_patch",
     "model_evidence",
     "open_run",
+    "prepare",
     "save_patch",
 ]

@@ -13,7 +13,7 @@ from workbench.core.progress import Progress, silent
 from workbench.core.settings import Settings
 from workbench.core.types import Component, Site
 from workbench.models import LanguageModel
-from workbench.states import Activations, capture
+from workbench.states import Activations, capture, similarity_table
 from workbench.study.estimators import estimators, first_aligner
 from workbench.study.feed_forward import feed_forward_sites, feed_forward_table
 from workbench.study.similarity import (
@@ -22,7 +22,6 @@ from workbench.study.similarity import (
     grid_table,
     lens_table,
     null_table,
-    similarity_table,
 )
 from workbench.study.tables import DRAWS, Facts, curve_table, fit_table, mismatch_table, pca_table
 from workbench.tasks import AnswerTask, Task

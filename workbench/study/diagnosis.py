@@ -9,7 +9,7 @@ import pandas as pd
 from workbench.core.errors import InputError
 from workbench.core.progress import Progress, silent
 from workbench.core.settings import Settings
-from workbench.models import LanguageModel
+from workbench.models import LanguageModel, wrap
 from workbench.results import write_tables
 from workbench.select import Verdict, holm_verdicts
 from workbench.study.estimators import check_names
@@ -18,7 +18,7 @@ from workbench.study.result import StudyResult
 from workbench.study.run import Study
 from workbench.study.specification import Specification
 from workbench.study.tables import predictors_table
-from workbench.text import ParallelText
+from workbench.text import ParallelText, text_of
 
 Pair = tuple[str, str]
 
@@ -91,7 +91,7 @@ class Diagnosis:
         return tables
 
 
-def diagnose(
+def prepare(
     model: LanguageModel,
     text: ParallelText | None,
     tasks: Sequence[AnyTask],
@@ -107,12 +107,13 @@ def diagnose(
     written into the folder before any work; a folder that holds another run is refused, unless it is to be
     overwritten.
     """
-    pairs, folder = list(dict.fromkeys(pairs)), Path(folder)
+    model, pairs, folder = wrap(model), list(dict.fromkeys(pairs)), Path(folder)
     if not tasks or not pairs:
         raise InputError("a diagnosis needs at least one pair and one task")
     settings = check_names(settings or Settings())
     seen, kept = None, None
     if text is not None:
+        text = text_of(text)
         spoken = list(dict.fromkeys(code for pair in pairs for code in pair))
         # A folder may hold a hundred languages: only those of the pairs are looked at.
         seen = examine(text.only(spoken), tasks, progress)

@@ -15,9 +15,9 @@ from workbench.core.errors import InputError, SiteError
 from workbench.core.types import Component, Site
 from workbench.measures import flatness, neuron_rank_correlation, sparsity
 from workbench.models import LanguageModel
-from workbench.states import Activations
+from workbench.states import Activations, measured_at
 from workbench.stats import Interval, Statistic, jackknife_interval, mean_interval
-from workbench.study.tables import Facts, measured_at
+from workbench.study.tables import Facts
 
 COMPONENT: Component = "mlp_act"
 """Where neurons are read."""

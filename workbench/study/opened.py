@@ -6,21 +6,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.core.errors import InputError
+from workbench.core.languages import read_pair
 from workbench.core.progress import Progress, silent
+from workbench.core.settings import Settings
+from workbench.figures import plot
 from workbench.models import LanguageModel, load_model, wrap
 from workbench.results import Part
 from workbench.results import Run as RunFolder
 from workbench.select import Choice, thaw
-from workbench.study.diagnosis import Diagnosis
+from workbench.study.diagnosis import Diagnosis, prepare
 from workbench.study.run import Study
 from workbench.study.saved import SavedPatch, load_patch
 from workbench.study.specification import Specification
+from workbench.tasks import task_of
+from workbench.text import text_of
 
 if TYPE_CHECKING:
     from workbench.panel import Panel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run(RunFolder):
     """The folder of a run: tables, verdicts, choices and items as they are; studies with a model.
 
@@ -66,6 +71,10 @@ class Run(RunFolder):
         """What the run was made of, with its sentences and items."""
         return Specification.read(self.root)
 
+    def plot(self, kind: str) -> Any:
+        """The interactive figure (plotly) of a kind, such as `layers`, `aligners` or `gap`."""
+        return plot(self, kind)
+
     def explore(self, *more: str | Path) -> "Panel":
         """A panel in the notebook to look at layers; `more` are folders with further tables (`grid`)."""
         from workbench.panel import explore
@@ -97,6 +106,33 @@ class Run(RunFolder):
                 f"{wrapped.info.name} has weights {wrapped.weights_digest[:12]}…: give that model"
             )
         return wrapped
+
+
+def diagnose(
+    model: Any,
+    text: Any,
+    tasks: Any,
+    pairs: str | Sequence[str | tuple[str, str]],
+    folder: str | Path = "runs/diagnose",
+    settings: Settings | None = None,
+    progress: Progress = silent,
+    overwrite: bool = False,
+) -> Run:
+    """At which layer a map helps, and whether it is to be believed: every study, start to end, as a run.
+
+    The model is one of `load_model` or anything that `wrap` takes; the text a `ParallelText`, lists of
+    sentences by language, or None to fit on the tasks' own `fit` items. Tasks are tasks or specs for
+    `read_task`, pairs are `"sw-en"` or `("sw", "en")`; one of each needs no list. A run that was stopped
+    goes on in its folder. `workbench.study.prepare` sets the studies up without running them.
+    """
+    text = None if text is None else text_of(text)
+    asked = tasks if isinstance(tasks, list | tuple) else [tasks]
+    read = [task_of(task) for task in asked]
+    known = text.languages if text else [code for task in read for code in task.languages]
+    wanted = [pairs] if isinstance(pairs, str) else list(pairs)
+    named = [read_pair(pair if isinstance(pair, str) else "-".join(pair), known) for pair in wanted]
+    prepare(model, text, read, named, Path(folder), settings, progress, overwrite).run()
+    return open_run(folder)
 
 
 def open_run(folder: str | Path) -> Run:

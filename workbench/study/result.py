@@ -121,6 +121,12 @@ class StudyResult(Judgement):
             self.target,
         )
 
+    def plot(self, kind: str) -> Any:
+        """The interactive figure (plotly) of a kind, such as `layers`, `aligners` or `gap`."""
+        from workbench.figures import plot
+
+        return plot(self, kind)
+
     def explore(self, *more: str | Path) -> "Panel":
         """A panel in the notebook to look at layers; `more` are folders with further tables (`grid`)."""
         from workbench.panel import explore

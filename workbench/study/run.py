@@ -17,7 +17,7 @@ from workbench.core.progress import Progress, silent
 from workbench.core.settings import Settings
 from workbench.core.types import Normalisation, Site
 from workbench.intervene import INTERVENTIONS
-from workbench.models import LanguageModel
+from workbench.models import LanguageModel, wrap
 from workbench.select import Choice, CrossFit, crossfit, explore, freeze
 from workbench.states import Activations
 from workbench.study.alignment import Alignment
@@ -31,8 +31,8 @@ from workbench.study.specification import Specification
 from workbench.study.tables import predictors_table, selection_table
 from workbench.study.writing import SPLITS, patch_card, paths_in, write_study
 from workbench.sweeps import Branch, Classes, class_prototypes, sweep
-from workbench.tasks import Example, SplitName, same_items
-from workbench.text import ParallelText
+from workbench.tasks import Example, SplitName, same_items, task_of
+from workbench.text import ParallelText, text_of
 
 if TYPE_CHECKING:
     from workbench.panel import Panel
@@ -68,8 +68,9 @@ class Study:
 
     def __post_init__(self) -> None:
         self.folder = Path(self.folder)
+        self.model, self.task = wrap(self.model), task_of(self.task)
         check_names(self.settings)
-        self.text = self.text.only([self.source, self.target])
+        self.text = text_of(self.text).only([self.source, self.target])
         self.alignment = Alignment(
             self.model,
             self.text,

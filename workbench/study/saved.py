@@ -1,6 +1,8 @@
 """Fitted maps and a chosen patch on disk, each with a card that says what it belongs to."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,8 @@ from workbench.align import LayerMaps, export, restore
 from workbench.core.errors import InputError, StoreError, did_you_mean
 from workbench.core.store import digest_bytes, digest_json, read_bytes, read_json, write_bytes, write_json
 from workbench.core.types import Site
-from workbench.intervene import INTERVENTIONS, Patch
-from workbench.models import LanguageModel
+from workbench.intervene import INTERVENTIONS, Patch, in_place
+from workbench.models import LanguageModel, wrap
 from workbench.sweeps import Branch
 
 # A chosen patch as one file: the maps as safetensors, and in its header a JSON card of what it is.
@@ -29,7 +31,7 @@ from workbench.sweeps import Branch
 _FORMAT = "workbench patch 2"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SavedPatch:
     """Patches ready for `applied`, and what they were made from and are worth."""
 
@@ -37,6 +39,31 @@ class SavedPatch:
     from_clean: bool
     card: dict[str, Any]
     """Model and digests, site, formula, strength, and the scores on dev and test."""
+
+    @contextmanager
+    def on(self, model: Any) -> Iterator[LanguageModel]:
+        """Inside the block every run of the model is patched, one prompt at a time; afterwards none is.
+
+        The model is that of `load_model`, or a bridge or `HookedTransformer` of your own, which is patched
+        as it is called; its weights must be those that the maps were fitted on.
+
+        >>> with load_patch("runs/x/patch.safetensors").on(model):      # doctest: +SKIP
+        ...     model.generate("Where is the house?")
+        """
+        wrapped = wrap(model)
+        self.check(wrapped)
+        if self.from_clean:
+            raise InputError(
+                "this patch takes its states from an unpatched run of the same prompt: put it in place with "
+                "workbench.intervene.applied(model, saved.patches, batch, from_clean=True)"
+            )
+        with in_place(wrapped, self.patches):
+            yield wrapped
+
+    def __repr__(self) -> str:
+        about, branch = self.card, self.card.get("branch", {})
+        where = f"{branch.get('intervention')} at {branch.get('site')}, strength {branch.get('strength')}"
+        return f"SavedPatch({about.get('model')}, {about.get('pair')}: {branch.get('aligner')}, {where})"
 
     def check(self, model: LanguageModel) -> None:
         """Refuse a model whose weights are not those the maps were fitted on."""

@@ -1,8 +1,7 @@
-"""Tables on the states of two languages: similarity, chance, confounds, geometry, neurons."""
+"""Tables on the states of two languages: chance, layer grids, confounds, geometry, the logit lens."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -10,13 +9,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from workbench.core.errors import InputError, did_you_mean
+from workbench.core.errors import InputError
 from workbench.core.progress import Progress, silent
 from workbench.core.scripts import main_script
 from workbench.measures import (
     GEOMETRY,
     METRICS,
-    MORE_METRICS,
     Metric,
     confounds,
     grid,
@@ -24,76 +22,14 @@ from workbench.measures import (
     read_lens,
 )
 from workbench.models import LanguageModel, TokenReader
-from workbench.states import Activations
-from workbench.stats import Interval, accuracy, jackknife_interval, mean_interval
-from workbench.study.tables import Facts, measured_at
+from workbench.states import Activations, measured_at, named_metric
+from workbench.study.tables import Facts
 from workbench.text import ParallelText
-
-# How alike two languages' states are: each measure with its interval, beside chance, and layer by layer.
-
 
 Groups = Sequence[str] | None
 """The document of each held-out sentence, where the text tells."""
 
 NAN = float("nan")
-
-
-def similarity_table(
-    facts: Facts,
-    states: Activations,
-    source: str,
-    target: str,
-    rows: Any,
-    groups: Groups = None,
-    blocks: int | None = None,
-    progress: Progress = silent,
-) -> pd.DataFrame:
-    """Each metric at the embedding and at each layer, on held-out sentences.
-
-    A mean of per-query scores has an interval over these scores. With `blocks` the other measures have the
-    jackknife's over that many groups of sentences, since a sentence that is drawn twice, as in a bootstrap,
-    would match itself.
-    """
-    table, total = [], len(states.sites) * len(METRICS)
-    for site in states.sites:
-        x, y = states.at(site, source)[rows], states.at(site, target)[rows]
-        for name, metric in METRICS.items():
-            numbers: dict[str, Any] = {"value": NAN, "low": NAN, "high": NAN, "interval": "", "n": len(rows)}
-            note = ""
-            try:
-                numbers["value"] = metric(x, y)
-                kind, found = _interval(metric, x, y, groups, blocks)
-                if found:
-                    numbers |= {"low": found.low, "high": found.high, "interval": kind}
-            except InputError as error:
-                # One site may hold nothing to compare: sentences that all end in one token, embedded.
-                note = str(error)
-            table.append(facts | measured_at(site, name, "held_out") | numbers | {"note": note})
-            progress(f"measure {facts['pair']}", len(table), total)
-    return pd.DataFrame(table).astype({"layer": "Int64"})
-
-
-def _interval(
-    metric: Metric, x: Tensor, y: Tensor, groups: Groups, blocks: int | None
-) -> tuple[str, Interval | None]:
-    """Of which kind the interval is, and the interval where there is to be one."""
-    if groups is not None and len(set(groups)) < 2:
-        raise InputError("no interval: all held-out sentences are of one document")
-    if metric.per_query is not None:
-        return "queries", _of_queries(metric, metric.per_query(x, y).cpu(), groups)
-    if blocks:
-        whole = jackknife_interval(lambda i: metric(x[i], y[i]), len(x), groups, blocks=blocks)
-        return "jackknife", whole
-    return "", None
-
-
-def _of_queries(metric: Metric, scores: Tensor, groups: Groups) -> Interval:
-    """That of an accuracy where all scores are 0 or 1: none found is then not none for certain."""
-    if bool(((scores == 0) | (scores == 1)).all()):
-        return accuracy(scores.numpy(), groups)
-    found = mean_interval(scores.numpy(), groups)
-    lowest, highest = metric.range
-    return replace(found, low=max(found.low, lowest), high=min(found.high, highest))
 
 
 def null_table(
@@ -189,14 +125,6 @@ def _reason(metric: Metric, layer: Tensor) -> str:
     except InputError as error:
         return str(error)
     return ""
-
-
-def named_metric(name: str) -> Metric:
-    """A metric by its name."""
-    known = METRICS | MORE_METRICS
-    if name not in known:
-        raise InputError(f"unknown measure {name!r}: {did_you_mean(name, known)}")
-    return known[name]
 
 
 # What sentences differ in anyway (length, fertility, tokens, script), and whether a measure follows it.

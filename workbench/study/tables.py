@@ -14,7 +14,7 @@ from workbench.core.progress import Progress, silent
 from workbench.core.types import Component, Site
 from workbench.measures import METRICS, caution, fit_quality, joint_plane, mismatch
 from workbench.select import predicts
-from workbench.states import Activations
+from workbench.states import Activations, measured_at
 from workbench.study.result import Judgement, Outcome
 from workbench.text import Split
 
@@ -132,17 +132,7 @@ def predictors_table(
 
 def fitted_at(site: Site, aligner: str, split: str) -> dict[str, Any]:
     """Where a row about a fitted aligner stands."""
-    return _at(site) | {"aligner": aligner, "split": split}
-
-
-def measured_at(site: Site, measure: str, split: str) -> dict[str, Any]:
-    """Where a row about a measure stands."""
-    return _at(site) | {"measure": measure, "split": split}
-
-
-def _at(site: Site) -> dict[str, Any]:
-    """The embedding has no layer."""
-    return {"site": str(site), "layer": None if site.component == "embed" else site.layer}
+    return site.columns | {"aligner": aligner, "split": split}
 
 
 # How far the states a map will be applied to lie from those it was fitted on, layer by layer.

@@ -102,6 +102,19 @@ def read_task(
     return _told(task, prompts).only(_asked_in(name, languages, options), splits)
 
 
+def task_of(value: Any) -> Task | AnswerTask:
+    """A task as it is, or what `read_task` makes of a spec such as `xcopa:data/xcopa`."""
+    if isinstance(value, str | Path):
+        return read_task(value)
+    if not (hasattr(value, "examples") and hasattr(value, "name")):
+        raise InputError(
+            f"a {type(value).__name__} is no task: give what read_task returns, its spec (xcopa:FOLDER), "
+            "or a ChoiceTask of your own"
+        )
+    task: Task | AnswerTask = value
+    return task
+
+
 def _asked_in(name: str, languages: list[str] | None, options: dict[str, Any]) -> list[str] | None:
     """The languages without the one that a translation goes into: no item is asked in it."""
     if languages is None:
@@ -171,6 +184,7 @@ __all__ = [
     "read_prompts",
     "read_task",
     "same_items",
+    "task_of",
     "with_chat",
     "with_shots",
     "write_choices",

@@ -1,5 +1,6 @@
 """What a task is: examples with choices or answers, in languages and splits."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, Protocol, Self, TypeVar, get_args, runtime_checkable
@@ -108,6 +109,11 @@ class _AtHand(Generic[E]):
                 )
             seen.add((example.id, example.language))
 
+    def __repr__(self) -> str:
+        count = Counter(item.split for item in {(e.id, e.split): e for e in self.all}.values())
+        items = ", ".join(f"{count[split]} {split}" for split in get_args(SplitName) if count[split])
+        return f"{type(self).__name__}({self.name}; {' '.join(self.languages)}; {items or 'no'} items)"
+
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages it is asked in, in order of appearance."""
@@ -159,7 +165,7 @@ class _AtHand(Generic[E]):
         return replace(self, all=kept)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ChoiceTask(_AtHand[Example]):
     """A task of choices whose examples are at hand.
 
@@ -169,7 +175,7 @@ class ChoiceTask(_AtHand[Example]):
     notes: tuple[str, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AnswerTask(_AtHand[AnswerExample]):
     """A task of generated answers; `scorer` is the name of a function in `scoring.SCORERS`."""
 

@@ -1,8 +1,8 @@
 """Parallel text: readers for each corpus format, and splits that share nothing."""
 
 from workbench.core.languages import canonical, same_language
-from workbench.text.parallel import ParallelText
+from workbench.text.parallel import ParallelText, text_of
 from workbench.text.readers import read
 from workbench.text.splits import Split
 
-__all__ = ["ParallelText", "Split", "canonical", "read", "same_language"]
+__all__ = ["ParallelText", "Split", "canonical", "read", "same_language", "text_of"]

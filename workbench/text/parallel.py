@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -171,6 +172,22 @@ class ParallelText:
         if code not in self.sentences:
             raise InputError(f"the text has no {code!r}: it has {', '.join(self.languages)}")
         return code
+
+
+def text_of(value: Any) -> ParallelText:
+    """The sentences as a parallel text: one as it is, or lists of them by language."""
+    if isinstance(value, ParallelText):
+        return value
+    if isinstance(value, Mapping):
+        return ParallelText(value)
+    if isinstance(value, str | Path):
+        raise InputError(
+            f"{quoted(value, 60)} is a name, not a text: read it first, wb.read({quoted(value, 60)})"
+        )
+    raise InputError(
+        f"a {type(value).__name__} does not say its languages: give a ParallelText (wb.read) or lists by "
+        'language, {"sw": […], "en": […]}'
+    )
 
 
 def _check_side(language: str, side: tuple[str, ...]) -> None:

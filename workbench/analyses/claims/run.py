@@ -17,7 +17,7 @@ from workbench.core.store import write_json
 from workbench.models import LanguageModel
 from workbench.organism.files import Shipped
 from workbench.results import read_table, write_table
-from workbench.study import StudyResult, diagnose
+from workbench.study import StudyResult, prepare
 from workbench.study.diagnosis import Diagnosis, predictors_of
 
 # Claims tested together on one ground, corrected for being several, and written down.
@@ -184,7 +184,7 @@ def organism_ground(
     """Diagnose each language into the main one, as `workbench organism verdicts` does on more sentences."""
     main, *others = organism.config.languages
     text = organism.text()
-    diagnosis = diagnose(
+    diagnosis = prepare(
         model,
         text.select(range(min(prompts, len(text)))),
         [organism.task(TASK).first(dev=dev, test=test)],

@@ -9,7 +9,7 @@ from workbench.core.progress import Progress, silent
 from workbench.models import LanguageModel
 from workbench.organism.files import Shipped
 from workbench.organism.items import TASKS
-from workbench.study import Settings, StudyResult, diagnose
+from workbench.study import Settings, StudyResult, prepare
 from workbench.study.diagnosis import holm_of
 
 SETTINGS = Settings(
@@ -44,7 +44,7 @@ def verdicts(
     tasks = [organism.task(name).first(dev=dev, test=test) for name in TASKS]
     text = organism.text().select(range(prompts))
     pairs = [(language.code, main.code) for language in others]
-    diagnosis = diagnose(model, text, tasks, pairs, folder, SETTINGS, silent)
+    diagnosis = prepare(model, text, tasks, pairs, folder, SETTINGS, silent)
     results = []
     for done, study in enumerate(diagnosis.studies):
         progress("verdicts", done, len(diagnosis.studies))
