@@ -162,9 +162,7 @@ def print_verdict(result: "StudyResult") -> None:
         )
     shown = len(columns) if console.width >= ROOM else -1  # the sentences below name what it beats
     print_dense("chosen on dev, judged on test", columns[:shown], (row[:shown] for row in rows), words=2)
-    console.print("95 % intervals in brackets. * control: an aligner has to gain more than its controls.")
-    _print_without_patch(result)
-    console.print()
+    console.print("95 % intervals in brackets. * control: an aligner has to gain more than its controls.\n")
     print_sentence(result, result.sentence)
 
 
@@ -180,7 +178,9 @@ def _print_without_patch(result: "StudyResult") -> None:
     ]
     if without:
         gains = ", ".join(f"{name.replace('_', ' ')} {signed(there[name], 2)}" for name in without)
-        console.print(f"No patch chosen; gain on dev at layer {best.layer}, α = {best.strength:g}: {gains}.")
+        console.print(
+            f"Without a chosen patch, gain on dev at layer {best.layer}, α = {best.strength:g}: {gains}."
+        )
 
 
 def print_sentence(result: "StudyResult", sentence: str) -> None:
@@ -192,6 +192,7 @@ def print_sentence(result: "StudyResult", sentence: str) -> None:
         console.print(f"{percent(result.share_of_gap)} of the gap is closed.")
     for line in evidence_sentences(result.tables["selection"]):
         console.print(line)
+    _print_without_patch(result)
     console.print()
 
 
