@@ -1,4 +1,4 @@
-# Everything from nothing but Python 3.11–3.13 and make. `make` alone lists what there is.
+# Installs everything and runs the project; needs Python 3.11–3.13 and make. `make` alone lists what there is.
 
 PYTHON ?= python3
 VENV := .venv

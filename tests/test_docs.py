@@ -1,5 +1,6 @@
-"""The pages name what there is: every aligner, control, measure and finding."""
+"""The pages name what there is: every aligner, control, measure and finding, and files that exist."""
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -22,3 +23,23 @@ DOCS = Path(__file__).parent.parent / "docs"
 def test_a_page_names_everything_there_is(page, names):
     text = (DOCS / page).read_text(encoding="utf-8")
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_file_named_on_the_walk_through_exists():
+    named = re.findall(
+        r"`((?:workbench|data)/[\w./-]+)`", (DOCS / "how-it-works.md").read_text(encoding="utf-8")
+    )
+    assert len(named) > 20
+    assert [path for path in named if not (DOCS.parent / path).is_file()] == []
+
+
+@pytest.mark.parametrize("page", ["glossary.md", "how-it-works.md"])
+def test_the_introductory_pages_are_linked_from_the_readme(page):
+    assert f"(docs/{page})" in (DOCS.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_glossary_defines_each_term_once_in_order():
+    text = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^\| (?:<a [^>]*></a>)?\*\*(.+?)\*\*", text, flags=re.MULTILINE)
+    assert 20 <= len(terms) <= 40
+    assert terms == sorted(set(terms))

@@ -31,13 +31,14 @@ def test_the_whole_sentence():
         verdict(400, 134, 10),
         RIDGE,
         GAP,
-        {"mean_shift": interval(0.12), "identity": interval(0.0)},
+        {"mean_shift": interval(0.12), "identity": None},
         noninferiority(after, before, 0.02),
         "English",
     )
     assert found == (
         "helps: patch layer 5 with ridge at 0.8: +0.31 [0.26, 0.36] of a gap of 0.62; "
-        "mean shift +0.12, identity 0.00; English 0.00 (non-inferior at 0.02)"
+        "mean shift +0.12, no patch chosen with identity; "
+        "English changes by 0.00 (a loss above 0.02 is ruled out)"
     )
 
 
@@ -48,7 +49,7 @@ def test_the_whole_sentence():
         ((4000, 15, 15), "equivalent within ±0.02: patch layer 5 with ridge at 0.8: 0.00 [0.00, 0.00]"),
         (
             (100, 8, 5),
-            "undecided (could have detected 0.10): patch layer 5 with ridge at 0.8: +0.03 [−0.05, 0.11]",
+            "undecided (minimum detectable gain 0.10): patch layer 5 with ridge at 0.8: +0.03 [−0.05, 0.11]",
         ),
     ],
 )
@@ -60,7 +61,7 @@ def test_nothing_chosen_is_said_and_nothing_is_retained():
     before = np.arange(100) % 2
     kept = noninferiority(before, before, 0.02)
     found = verdict_sentence(verdict(100, 0, 0), NOTHING, GAP, {}, kept)
-    assert found.endswith("dev prefers no patch to any with ridge: 0.00 of a gap of 0.62")
+    assert found.endswith("no patch chosen on dev with ridge: 0.00 of a gap of 0.62")
 
 
 def test_a_gap_that_may_be_none_is_not_told_as_a_size():
@@ -71,7 +72,18 @@ def test_a_gap_that_may_be_none_is_not_told_as_a_size():
 def test_a_loss_that_is_not_ruled_out_is_said():
     before = np.arange(60) % 2
     found = verdict_sentence(verdict(100, 8, 5), RIDGE, retention=noninferiority(before, before, 0.02))
-    assert found.endswith("; main language 0.00 (not shown to be non-inferior at 0.02)")
+    assert found.endswith("; main language changes by 0.00 (a loss above 0.02 is not ruled out)")
+
+
+def test_a_patch_that_helps_names_its_cost_in_the_same_breath():
+    before = np.ones(100)
+    after = before.copy()
+    after[:15] = 0
+    retention = noninferiority(after, before, 0.02)
+    found = verdict_sentence(verdict(400, 134, 10), RIDGE, retention=retention, main="English")
+    assert found.startswith("helps, at a cost of 15 points in English: patch layer 5")
+    assert found.endswith("; English loses 0.15 (a loss above 0.02 is not ruled out)")
+    assert verdict_sentence(verdict(400, 10, 80), RIDGE, retention=retention).startswith("harms: ")
 
 
 @pytest.mark.parametrize(

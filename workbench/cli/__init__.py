@@ -35,9 +35,10 @@ COMMANDS = {
 }
 
 _LONGEST = 1000
-"""Characters of an error's line."""
-_ABOUT = """At which layer does a language model hold one language in a form that maps onto another,
-does mapping it there make the model better at a task, and is it to be believed?"""
+"""Maximum length of an error message."""
+_ABOUT = """For a language model and a pair of languages: find the layer at which states of the source
+language map onto the target language, measure whether patching the mapped states in improves a
+task, and test the result against controls."""
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,4 +1,4 @@
-"""What `fit` and `measure` share: model, text and pairs become alignments, tables go to one folder."""
+"""Shared by `fit` and `measure`: build alignments from model, text and pairs; write the tables."""
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Run parallel sentences through a model and keep every layer's states, per language.
+"""Run parallel sentences through a model and store the states of every layer.
 
-What is stored is never computed twice; what was interrupted goes on where it stopped.
+Stored states are reused; an interrupted capture resumes.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from workbench.cli.options import (
 )
 from workbench.cli.show import caution, console, duration, progress_bar, size, table
 
-HELP = "keep every layer's states of parallel sentences"
+HELP = "store the states of parallel sentences at every layer"
 EXAMPLE = "workbench capture bigscience/bloomz-560m --text ntrex128 --languages sw,en --store runs/sw"
 
 
@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     add_text_options(parser)
     add_capture_options(parser)
-    parser.add_argument("--positions", help="all, content (no BOS or specials) or sentence")
-    parser.add_argument("--dtype", default="float32", help="of what is stored (default: float32)")
+    parser.add_argument("--positions", help="tokens to pool: all, content (no special tokens) or sentence")
+    parser.add_argument("--dtype", default="float32", help="dtype of the stored states (default: float32)")
     parser.add_argument("--store", type=Path, help="folder for the states (default: the user's cache)")
 
 

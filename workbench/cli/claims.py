@@ -1,8 +1,8 @@
-"""What is widely claimed of mapping one language onto another, tested on one model.
+"""Test published claims about mapping between languages on one model.
 
-Each claim is a hypothesis with a rule that was fixed beforehand. What is neither shown to hold nor shown not
-to is not decidable. RUN is the folder of a run, whose model, sentences, task
-and pairs are used, or `organism`; all finished work is taken from the folder.
+Each claim is a hypothesis with a decision rule fixed in advance. The verdict is supported, not supported or,
+where the data show neither, not decidable. RUN is the folder of a run, whose model, sentences, task and pairs
+are used, or `organism`. Finished work in the folder is reused.
 """
 
 import argparse
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from workbench.analyses.claims import Ground
     from workbench.analyses.claims.run import Tested
 
-HELP = "test what is widely claimed on a study's model"
+HELP = "test published claims on the model of a run"
 EXAMPLE = """workbench claims organism
   workbench claims runs/diagnose --only mid_to_high_layers,few_pairs"""
 
 ORGANISM = {"dev": 300, "test": 1000, "prompts": 1000}
-"""What the organism is asked, where no study says otherwise."""
+"""Numbers of items and sentences for the organism, where no run is given."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     add_run_options(parser, out="runs/claims")
     parser.add_argument("--only", metavar="A,B", help="claims to test (default: all)")
-    known = parser.add_argument_group("what is known")
+    known = parser.add_argument_group("known properties of languages")
     known.add_argument(
         "--resources",
         type=Path,
         metavar="FILE",
-        help="lines of a language, a tab and how much of it was read",
+        help="TSV: language, amount of its training text",
     )
     known.add_argument(
-        "--distances", type=Path, metavar="FILE", help="lines of a language, a tab and how far it is"
+        "--distances", type=Path, metavar="FILE", help="TSV: language, distance from the target"
     )
     known.add_argument(
         "--band",
@@ -49,14 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help="mid-to-high layers (default: 0.6,0.75 of the depth)",
     )
-    asked = parser.add_argument_group("the organism by itself")
+    asked = parser.add_argument_group("the organism without a run")
     for name, count in ORGANISM.items():
-        what = "sentences to fit and measure on" if name == "prompts" else f"{name} items"
+        what = "sentences for fitting and measuring" if name == "prompts" else f"{name} items"
         asked.add_argument(f"--{name}", type=int, default=count, help=f"{what} (default: {count})")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Find the ground, test the claims, print and write what was found."""
+    """Collect the studies, test the claims, print and write the findings."""
     from workbench.analyses.claims.run import known_claims, run_claims
     from workbench.core.bundled import MODELS
 
@@ -121,13 +121,13 @@ def _of_folder(options: argparse.Namespace, known: dict[str, Any], shown: Shown)
 
 
 def _known(options: argparse.Namespace) -> dict[str, Any]:
-    """What the options say is known of languages, and the band."""
+    """The known properties of languages and the band, from the options."""
     from workbench.analyses.claims import read_scale
     from workbench.core.errors import InputError
 
     band = numbers(options.band, "--band")
     if len(band) != 2 or not 0 <= band[0] < band[1] <= 1:
-        raise InputError(f"--band {options.band}: give two shares of the depth, the lower one first")
+        raise InputError(f"--band {options.band}: give two fractions of the depth, the lower one first")
     found: dict[str, Any] = {"band": (band[0], band[1])}
     for name in ("resources", "distances"):
         path = getattr(options, name)
@@ -146,8 +146,8 @@ def _print(tested: "Tested") -> None:
         console.print(CLAIMS[name].statement, style="bold")
         console.print(f"  {finding.verdict}: {finding.sentence}")
     console.print(
-        "Pooled over pairs; an item asked in several pairs counts once. p: of the test that a verdict rests "
-        "on, corrected for all claims that have one.",
+        "Pooled over pairs; an item that occurs in several pairs counts once. p: of the test behind the "
+        "verdict, Holm-corrected over all claims that have one.",
         style="dim",
     )
     for name in ("claims", "json", "timings"):

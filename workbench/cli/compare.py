@@ -1,8 +1,9 @@
-"""Every method of the literature on one study's task and pairs: what patching is worth against the others.
+"""Compare baselines and published interventions on the task and pairs of a run.
 
-Asking directly, translating, prompts, shots, fine-tuning and the interventions of `workbench recipes`, each
-chosen on dev items, frozen, and judged once on the same test items, with controls, costs and what it does to
-the main language. Recipes are also tried on top of shots and of fine-tuning.
+The methods are direct prompting, translation, prompt search, few-shot prompting, fine-tuning and the
+interventions of `workbench recipes`. Each is selected on dev items, frozen, and scored once on the same test
+items, with its controls, its cost and its effect on the main language. Recipes are also combined with
+few-shot prompting and fine-tuning.
 
 RUN is the folder of a run, whose model, sentences, task and pairs are used, or `organism`.
 """
@@ -24,39 +25,43 @@ if TYPE_CHECKING:
     from workbench.methods.compare import Plan
     from workbench.study import Diagnosis
 
-HELP = "every method of the literature side by side on a study's task"
+HELP = "compare baselines and published interventions on the task of a run"
 EXAMPLE = """workbench compare organism --pairs x-poor-far-x-main
   workbench compare runs/diagnose --methods shots_own,translate_self,incline_paper"""
 
 ITEMS = {"dev": 200, "test": 500}
 PAIRS = ("x-poor-near-x-main", "x-poor-far-x-main", "x-poor-fused-x-main")
-"""What is asked of the organism where no run says otherwise: its languages with a large gap."""
+"""Pairs of the organism where no run is given: the languages with a large gap."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     add_run_options(parser, out="runs/compare")
-    chosen = parser.add_argument_group("what is compared")
+    chosen = parser.add_argument_group("methods")
     chosen.add_argument(
         "--methods", metavar="A,B", help="baselines and recipes (default: all; workbench recipes lists them)"
     )
-    chosen.add_argument("--no-training", action="store_true", help="leave out what trains the model")
+    chosen.add_argument("--no-training", action="store_true", help="leave out methods that train the model")
     chosen.add_argument(
         "--combine",
         metavar="A,B",
         help="baselines to patch on top of (default: both kinds of shots, lora)",
     )
-    chosen.add_argument(
-        "--on-top", metavar="A,B", help="recipes for these (default: the one that dev likes best)"
-    )
-    words = parser.add_argument_group("words")
-    words.add_argument("--shots", metavar="N,…", help="numbers of shots to choose from (default: 1,2,4)")
-    words.add_argument("--seeds", type=int, help="draws of shots to choose from (default: 3)")
+    chosen.add_argument("--on-top", metavar="A,B", help="recipes for these (default: the best on dev)")
+    words = parser.add_argument_group("prompts")
+    words.add_argument("--shots", metavar="N,…", help="numbers of shots to select from (default: 1,2,4)")
+    words.add_argument("--seeds", type=int, help="random draws of shots to select from (default: 3)")
     words.add_argument(
-        "--translations", type=Path, metavar="FILE", help="table of id and prompt in the main language"
+        "--translations",
+        type=Path,
+        metavar="FILE",
+        help="table with columns id and prompt (in the main language)",
     )
     words.add_argument(
-        "--templates", type=Path, metavar="FILE", help="templates to search, one a line, each with {prompt}"
+        "--templates",
+        type=Path,
+        metavar="FILE",
+        help="prompt templates to search, one per line, each with {prompt}",
     )
 
 

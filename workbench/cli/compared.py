@@ -1,4 +1,4 @@
-"""How a comparison is printed."""
+"""Print a comparison of methods."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,25 +11,25 @@ from workbench.cli.show import console
 from workbench.core.numbers import interval, signed
 
 ROOM = 127
-"""Columns of a terminal from which on costs and retention stand in the same table."""
+"""Terminal width from which on costs are printed in the same table."""
 _SHORT = 0.05
-"""Seconds that are not worth a word."""
+"""Shorter times (in seconds) are not printed."""
 _MARK = {"helps": "+", "harms": "−", "equivalent": "=", "undecided": "?"}
 
 
 def print_comparison(
     table: pd.DataFrame, seconds: Mapping[str, float], prepared: Mapping[str, float]
 ) -> None:
-    """Gains, controls and costs of every method; then what could not be run, and how to read it."""
+    """Print gains, controls and costs of every method, then methods that could not run, and a legend."""
     run, rest = table[table.accuracy.notna()], table[table.accuracy.isna()]
     first = table.iloc[0]
     console.print(Text(f"\n{first.model}, {first.pair}, {first.task}: {first.n} test items", style="bold"))
     wide = console.width >= ROOM
     rows = [(*_gain(row), *(_cost(row, seconds, prepared) if wide else ())) for row in run.to_dict("records")]
-    print_dense("What each method brings", (*_GAIN, *(_COST if wide else ())), rows, words=2)
+    print_dense("Gain of each method", (*_GAIN, *(_COST if wide else ())), rows, words=2)
     if not wide:
         rows = [(row["method"], *_cost(row, seconds, prepared)) for row in run.to_dict("records")]
-        print_dense("What each method costs", ("method", *_COST), rows)
+        print_dense("Cost of each method", ("method", *_COST), rows)
     for row in rest.to_dict("records"):
         console.print(f"{row['method']} was not run: {row['note']}.", style="dim", highlight=False)
     console.print(_KEY, style="dim")
@@ -38,11 +38,11 @@ def print_comparison(
 _GAIN = ("method", "", "test", "gain [95 %]", "random", "shuffled")
 _COST = ("on top", "main", "read", "fitted", "pairs", "labels", "fit", "time")
 _KEY = (
-    "test: accuracy. gain: over asking directly, paired; + helps, − harms, = equivalent, ? undecided, "
-    "corrected for all methods (Holm). random, shuffled: what the recipe's controls gain. on top: gain over "
-    "its baseline alone. main: change of accuracy in the main language. read: tokens for one item. fitted: "
-    "numbers, fitted or trained. fit: seconds of fitting, translating or training. time: for one item, in "
-    "times of asking directly."
+    "test: accuracy. gain: over direct prompting, paired; + helps, − harms, = equivalent, ? undecided, "
+    "Holm-corrected over all methods. random, shuffled: gain of the recipe's controls. on top: gain over its "
+    "baseline alone. main: change of accuracy in the main language. read: tokens per item. fitted: number "
+    "of fitted or trained parameters. fit: seconds for fitting, translating or training. time: per item, "
+    "relative to direct prompting."
 )
 
 
@@ -79,7 +79,7 @@ def _cost(
 
 
 def _control(row: Mapping[Any, Any], name: str) -> str:
-    """What a control gains over asking directly, as the method beside it; of a combination too."""
+    """The gain of a control over direct prompting, on the same scale as the method's own gain."""
     over = row[f"{name}_over"]
     return "" if pd.isna(over) else signed(row["gain"] - over, 2)
 

@@ -15,7 +15,7 @@ _NOT_IN_FILES = ("help", "debug", "config", "overwrite")
 def configurable(parser: argparse.ArgumentParser) -> None:
     """Let `--config FILE` stand for the options; those on the command line go before it."""
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="options from a TOML file, by their long names"
+        "--config", type=Path, metavar="FILE", help="TOML file with options, by their long names"
     )
     own = {action.dest: action for action in parser._actions if action.dest not in _NOT_IN_FILES}
     defaults = {name: action.default for name, action in own.items()}

@@ -1,6 +1,6 @@
 """List the corpora and benchmarks that can be read: licence, languages, size, revision and home.
 
-With a name: exactly what to download, where to put it and how to read it; --fetch downloads it.
+With NAME: what to download, where to put it and how to read it; --fetch downloads it.
 """
 
 import argparse
@@ -21,9 +21,11 @@ EXAMPLE = """workbench data
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("name", metavar="NAME", nargs="?", help="one of the list (default: the list)")
-    parser.add_argument("--fetch", action="store_true", help="download its files; checked, https only")
-    parser.add_argument("--to", metavar="FOLDER", type=Path, help="where its files go (default: data/NAME)")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="name of an entry (default: list all)")
+    parser.add_argument(
+        "--fetch", action="store_true", help="download its files over https and verify checksums"
+    )
+    parser.add_argument("--to", metavar="FOLDER", type=Path, help="download folder (default: data/NAME)")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
 
 

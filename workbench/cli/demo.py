@@ -1,8 +1,8 @@
-"""Run the whole path on the organism that ships: a small model of invented languages, no network, no GPU.
+"""Run all steps on the bundled organism, a small model of invented languages; needs no network and no GPU.
 
-For each language and task: capture both languages, fit a map per layer, compare the languages, patch at every
-layer, choose the layer on dev items and judge it once on test items, beside controls. Then tables, a report
-and figures. What was done before is not done again.
+For each language and task: capture states in both languages, fit a map per layer, measure similarity, patch
+every layer, choose a layer on dev items and score it once on test items, with controls. Writes tables, a
+report and figures. Finished steps are reused.
 """
 
 import argparse
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from workbench.core.progress import Progress
     from workbench.study import Diagnosis, StudyResult
 
-HELP = "the whole path on the model that ships, in about a minute"
+HELP = "run all steps on the bundled model, in about a minute"
 EXAMPLE = "workbench demo --out runs/demo"
 
 TASKS = ("exact", "two-choice")
 ITEMS = {"dev": 100, "test": 150}
-"""Of the organism's items, as many as a first look needs."""
+"""Numbers of items, enough for a demonstration."""
 PROMPTS = 250
 CONTROLS = ("mean_shift", "shuffled_pairs", "random_equal_norm")
 FIGURES = ("layers", "methods", "pca", "gap")
@@ -35,7 +35,7 @@ FIGURES = ("layers", "methods", "pca", "gap")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--source", help="one language to map into the main one (default: each of the five)")
+    parser.add_argument("--source", help="one source language (default: all five)")
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder (default: runs/demo)")
     parser.add_argument("--backend", default="bridge", help="bridge (default) or hooked")
     parser.add_argument(
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Study the organism, print what was found."""
+    """Study the organism and print the results."""
     from workbench.organism import shipped
 
     use_threads(options.threads)

@@ -1,4 +1,4 @@
-"""How the demonstration is printed: all pairs and tasks at a glance, then the verdict in words."""
+"""Print the demonstration: all pairs and tasks in two tables, then one verdict in words."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,16 +15,16 @@ Results = Sequence["StudyResult"]
 
 
 def print_gaps(results: Results) -> None:
-    """What the model is, and what it lacks in each language."""
+    """Print what the model and the data are."""
     first = results[0]
     console.print(
-        f"An organism: a model of {first.model['n_layers']} layers that has read six invented languages. It "
-        f"learned a skill in {first.target}, but of the others mostly the words.\n"
+        f"The model is an organism: a language model with {first.model['n_layers']} layers, trained on six "
+        f"invented languages. It learned the tasks in {first.target}; of the others mostly vocabulary.\n"
     )
     n = first.n
     console.print(
-        f"Of each pair {n['fit']} sentences to fit on; of each task {n['dev']} dev items to choose on and "
-        f"{n['test']} test items to judge.\n"
+        f"Each pair has {n['fit']} sentences for fitting; each task has {n['dev']} dev items for choosing "
+        f"and {n['test']} test items for the verdict.\n"
     )
 
 
@@ -61,35 +61,42 @@ def print_grid(results: Results) -> None:
 
 
 def print_judged(results: Results) -> None:
-    """What was chosen for each pair and task, and what it and its best control bring on test."""
+    """Print what was chosen for each pair and task, and the gains of it and of its best control on test."""
     from workbench.study.diagnosis import holm_of
 
-    rows = []
+    rows, costs = [], []
     for result, verdict in zip(results, holm_of(results), strict=True):
         choice = result.headline.choice
-        controls = [other.gain.estimate for other in result.others if other.is_control]
+        cost = _cost(result) if verdict.kind == "helps" else 0
+        costs += [cost] if cost else []
+        controls = [o.gain.estimate for o in result.others if o.is_control and o.choice.layer is not None]
         rows.append(
             (
                 f"{result.source} · {_task(result)}",
-                verdict.kind,
+                f"{verdict.kind}{'*' if cost else ''}",
                 "none" if choice.layer is None else choice.layer,
                 estimated(verdict.gain, 2),
                 "" if result.gap is None else plain(result.gap.estimate, 2),
-                signed(max(controls, default=0.0), 2),
+                signed(max(controls, default=None), 2, none="no patch"),
             )
         )
     columns = ("", "verdict", "layer", "gain [95 %]", "gap", "control")
-    print_dense(f"mapped into {results[0].target}: chosen on dev, judged on test", columns, rows, words=2)
+    target = results[0].target
+    print_dense(f"mapped into {target}: chosen on dev, judged on test", columns, rows, words=2)
+    if costs:
+        some = f"{min(costs)} to {max(costs)} points" if min(costs) < max(costs) else f"{costs[0]} points"
+        console.print(f"* helps, at a cost of {some} in {target}.")
+    console.print("control: the largest gain of a control; no patch: no control chose a patch on dev.")
 
 
 def print_words(results: Results) -> None:
-    """The verdicts in words: how many, and the largest one whole."""
+    """Print how many studies helped, and the clearest one in full."""
     from workbench.study.diagnosis import holm_of
 
     kinds = [verdict.kind for verdict in holm_of(results)]
     console.print(
         f"\nMapping into {results[0].target} helps in {kinds.count('helps')} of {len(kinds)} studies"
-        " (corrected for being several). The one furthest above its controls:"
+        " (Holm-corrected). The study with the largest gain over its controls:"
     )
     best = max(results, key=_above_controls)
     print_sentence(best, f"{best.pair}, {best.task}: {best.sentence}")
@@ -99,6 +106,13 @@ def _above_controls(result: "StudyResult") -> float:
     return result.headline.gain.estimate - max(
         (other.gain.estimate for other in result.others if other.is_control), default=0.0
     )
+
+
+def _cost(result: "StudyResult") -> int:
+    from workbench.select import cost_in_points
+
+    kept = result.retained
+    return 0 if kept is None else cost_in_points(kept.interval.estimate, kept.holds)
 
 
 def _task(result: "StudyResult") -> str:

@@ -1,8 +1,8 @@
-"""From a model, sentences and a task to a verdict: at which layer mapping one language helps, and whether.
+"""Test at which layer, and whether, mapping one language onto another improves a task.
 
-The doctor looks at the sentences, states are captured, maps fitted beside controls and put in at every layer
-on dev items; layer, method and strength are chosen there, frozen, and judged once on test items. First
-facts come early. Stopped, the same command goes on where it was.
+Steps: check the sentences, capture states, fit maps and controls, patch every layer on dev items, choose
+aligner, layer, patch type and strength there, and score the choice once on test items. An interrupted run
+resumes when the same command is given again.
 """
 
 import argparse
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from workbench.study import Diagnosis, Examination, FirstFacts
     from workbench.tasks import AnswerTask, ChoiceTask
 
-HELP = "from model, sentences and task to a verdict, in one resumable folder"
+HELP = "test whether mapping one language onto another improves a task; resumable"
 EXAMPLE = """workbench diagnose bigscience/bloomz-560m --pair sw-en --text ntrex128 --task xcopa:xcopa
   workbench diagnose organism --pair x-poor-far-x-main --quick"""
 
@@ -66,12 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="en|item|FILE",
         help="language or file of the prompts (default: en)",
     )
-    task.add_argument("--chat", action="store_true", help="put prompts into the model's own chat template")
-    task.add_argument("--shots", type=int, default=0, help="solved items before each (default: 0)")
-    task.add_argument("--dev", type=int, help="at most so many dev items (default: all)")
-    task.add_argument("--test", type=int, help="at most so many test items (default: all)")
+    task.add_argument("--chat", action="store_true", help="wrap prompts in the model's chat template")
+    task.add_argument("--shots", type=int, default=0, help="solved examples before each item (default: 0)")
+    task.add_argument("--dev", type=int, help="maximum number of dev items (default: all)")
+    task.add_argument("--test", type=int, help="maximum number of test items (default: all)")
     _add_sweep_options(parser)
-    parser.add_argument("--anyway", action="store_true", help="go on where there is no gap to close")
+    parser.add_argument("--anyway", action="store_true", help="continue even if dev items show no gap")
     parser.add_argument("--out", type=Path, default=Path("runs/diagnose"), help="default: runs/diagnose")
     add_threads(parser)
     add_overwrite(parser)
@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_sweep_options(parser: argparse.ArgumentParser) -> None:
-    sweep = parser.add_argument_group("what is compared")
+    sweep = parser.add_argument_group("aligners and patches")
     add_settings(
         sweep,
         ("aligners", "headline", "interventions", "strengths", "choices_by", "joint", "positions"),
@@ -88,10 +88,10 @@ def _add_sweep_options(parser: argparse.ArgumentParser) -> None:
         "--fit-on",
         choices=("sentences", "prompts"),
         default="sentences",
-        help="fit maps on the text (default), or on prompts of the task's fit items",
+        help="fit maps on the parallel text (default) or on the task's fit prompts",
     )
     sweep.add_argument(
-        "--quick", action="store_true", help="ridge, mean shift, shuffled pairs; three strengths"
+        "--quick", action="store_true", help="only ridge, mean shift and shuffled pairs, at three strengths"
     )
     add_settings(sweep, ("delta", "refits", "batch_size", "allow_naive"))
 

@@ -1,8 +1,8 @@
-"""Find what silently ruins parallel data: shifts, scrambles, duplicates, copies, wrong scripts, overlap.
+"""Check parallel data for errors: shifted, scrambled, duplicated or copied rows, wrong scripts, overlap.
 
-FILES are parallel texts, each checked by itself (files that belong together are given once, by the name
-they share), and one-language files of a benchmark (val.sw.jsonl val.th.jsonl …), whose labels are
-compared with each other. Exit code 1 when there is an alarm, 0 when there is none.
+FILES are parallel texts, each checked separately (give files of one text once, by their common prefix), or
+one-language files of a benchmark (val.sw.jsonl val.th.jsonl …), whose labels are compared. The exit code is 1
+if there is an alarm, else 0.
 """
 
 import argparse
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workbench.checks import Report
     from workbench.core.progress import Progress as Callback
 
-HELP = "what is wrong with parallel data, with rows and repairs"
+HELP = "check parallel data for errors, with row numbers and repairs"
 EXAMPLE = "workbench doctor tatoeba.swh-eng --against benchmark.tsv"
 
 
@@ -29,17 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files", metavar="FILES", nargs="+", help="parallel text: file, folder, prefix or name"
     )
     parser.add_argument("--languages", metavar="A,B", help="languages to check, such as sw,en")
-    parser.add_argument("--format", help="text format, where its name does not tell")
-    parser.add_argument("--text-split", metavar="NAME", help="such as dev or test, where there are several")
+    parser.add_argument("--format", help="text format, if not recognised by name")
+    parser.add_argument("--text-split", metavar="NAME", help="split of the text, such as dev or test")
     parser.add_argument(
         "--against",
         metavar="FILE",
         action="append",
         default=[],
-        help="data that must hold none of these sentences",
+        help="data that must not contain any of these sentences",
     )
-    parser.add_argument("--model", help="let a model's own states join the evidence (name or directory)")
-    parser.add_argument("--json", action="store_true", help="print everything as JSON, for machines")
+    parser.add_argument("--model", help="also use the states of this model as evidence (name or directory)")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def run(options: argparse.Namespace) -> int:

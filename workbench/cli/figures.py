@@ -1,4 +1,4 @@
-"""Draw a run's figures for paper, from its tables alone: no model, no torch, no browser.
+"""Draw publication figures from the tables of a run; needs no model, torch or browser.
 
 Each kind becomes PDF, SVG and PNG, a LaTeX and a Markdown table of the same numbers, and a manifest with
 the digests of the tables. Built again from the same tables, they are the same bytes.
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workbench.cli.runs import add_overwrite
 
-HELP = "draw a run's figures for paper: PDF, SVG, PNG, LaTeX and Markdown tables"
+HELP = "draw publication figures of a run: PDF, SVG, PNG, LaTeX and Markdown tables"
 EXAMPLE = """workbench figures runs/demo --preset acl
   workbench figures runs/bloomz runs/measured --only alignment --format pdf"""
 
@@ -37,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", help="formats, separated by commas (default: pdf,svg,png; of the gallery: png)"
     )
     parser.add_argument("--dpi", type=int, help="of PNG files (default: the preset's; of the gallery: 130)")
-    parser.add_argument("--only", metavar="KIND", help="one kind; without it, all that the tables allow")
+    parser.add_argument("--only", metavar="KIND", help="one kind (default: all kinds the tables allow)")
     parser.add_argument("--out", type=Path, help="folder (default: figures/NAME_OF_RUN)")
     add_overwrite(parser)
     parser.add_argument(
         "--gallery",
         action="store_true",
-        help="study the organism into runs/gallery first, and draw that into figures/gallery (minutes)",
+        help="run the organism into runs/gallery, then draw it into figures/gallery (minutes)",
     )
 
 
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     from workbench.results import open_run
 
     if options.gallery and options.runs:
-        raise InputError("--gallery makes its own runs: name no RUN beside it")
+        raise InputError("--gallery makes its own runs: do not give RUN")
     preset(options.preset)  # refused before minutes of work
     if options.only:
         find_kind(options.only)
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     asked = options.format or ("png" if options.gallery else ",".join(FORMATS))
     formats = [name.strip() for name in asked.split(",") if name.strip()]
     if not formats:
-        raise InputError(f"--format names none: choose from {', '.join(FORMATS)}")
+        raise InputError(f"--format is empty: choose from {', '.join(FORMATS)}")
     tables = join_runs(*map(open_run, runs))
     folder = options.out or Path("figures") / ("gallery" if options.gallery else tables.name)
     named = ["--gallery"] if options.gallery else tables.name.split("+")

@@ -1,4 +1,4 @@
-"""How what a study found is printed: first facts, heatmap, similarities, verdict."""
+"""Print the result of a study: first facts, heatmap, similarities, verdict."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,35 +20,38 @@ if TYPE_CHECKING:
 WIDE = 7
 """Columns that a cell of the heatmap takes, with three digits."""
 ROOM = 96
-"""Columns of a terminal from which on all of the verdict's table has room."""
+"""Width of a terminal from which on the whole verdict table fits."""
 FAR = 2.0
-"""A mismatch from which on a map is used well outside of where it was fitted."""
+"""A mismatch ratio above which a map is applied far outside the data it was fitted on."""
 
 
 def print_facts(study: "Study", facts: "FirstFacts") -> None:
-    """What is known before anything is patched."""
+    """Print token counts and unpatched accuracies, known before anything is patched."""
     console.print(Text(f"\n{study.model.info.name}, {study.pair}, {study.task.name}", style="bold"))
     rows = [
         (row["language"], f"{row['tokens'] / row['sentences']:.1f}", f"{row['tokens_per_word']:.2f}")
         for row in facts.tokens.to_dict("records")
     ]
-    console.print(table(("on the sentences fitted on", "tokens a sentence", "a word"), rows))
+    console.print(table(("sentences used for fitting", "tokens per sentence", "per word"), rows))
     seen: list[tuple[str, str]] = [(f"accuracy in {study.source}", estimated(facts.baseline, sign=False))]
     if facts.ceiling is not None and facts.gap is not None:
         seen.append((f"accuracy in {study.target}, same items", estimated(facts.ceiling, sign=False)))
         seen.append(("gap", estimated(facts.gap, sign=False)))
     if facts.chance is not None:
-        seen.append(("guessing", f"{facts.chance:.3f}"))
-    seen.append(("gain that can be detected on test", f"{facts.detectable:.3f}"))
+        seen.append(("chance level", f"{facts.chance:.3f}"))
+    seen.append(("minimum detectable gain on test (80 % power)", f"{facts.detectable:.3f}"))
     console.print(table((f"unpatched, {facts.n_dev} dev items", "[95 %]"), seen))
     for note in getattr(study.task, "notes", ()):
         console.print(f"{study.task.name}: {note}.", style="dim")
     if facts.gap is None:
-        console.print(f"The task has no {study.target} items: no gap, no retention.\n", style="yellow")
+        console.print(
+            f"The task has no {study.target} items: gap and loss in {study.target} are unknown.\n",
+            style="yellow",
+        )
 
 
 def print_found(result: "StudyResult") -> None:
-    """The grid on dev, similarities, what was chosen and what it brings on test."""
+    """Print the grid on dev, the similarities, what was chosen and its gain on test."""
     from workbench.figures import gain_heatmap
 
     sweep = result.tables["sweep"]
@@ -62,7 +65,7 @@ def print_found(result: "StudyResult") -> None:
 
 
 def _shortened(dev: "pd.DataFrame", result: "StudyResult") -> "pd.DataFrame":
-    """Each aligner and formula at one strength: the chosen one, or else the largest."""
+    """Each aligner and patch type at one strength: the chosen one, or else the largest."""
     from workbench.sweeps import CLEAN
 
     dev = dev[dev.joint.fillna("one") == "one"]
@@ -118,7 +121,7 @@ def print_similarity(result: "StudyResult") -> None:
 
 
 def _print_mismatch(result: "StudyResult") -> None:
-    """How far from the sentences the maps were fitted on they are put to use."""
+    """Print how far the states that maps are applied to lie from the states they were fitted on."""
     # The embedding is not patched, so how far its states lie says nothing here.
     rows = result.tables["mismatch"].dropna(subset=["ratio", "layer"]).to_dict("records")
     if not rows:
@@ -126,22 +129,22 @@ def _print_mismatch(result: "StudyResult") -> None:
     worst = max(rows, key=lambda row: float(row["ratio"]))
     ratio = float(worst["ratio"])
     console.print(
-        f"\nMismatch: the last tokens of prompts lie up to {ratio:.1f} times as far from the sentence ends "
-        f"that maps were fitted on as such ends do themselves (at {worst['site']}).",
+        f"\nMismatch: prompt states are up to {ratio:.1f} times as far from the mean of the sentence states "
+        f"used for fitting as those states are themselves (at {worst['site']}).",
         style="yellow" if ratio > FAR else "dim",
     )
 
 
 def print_report(folder: Path) -> None:
-    """Write the page of all that was found, and say where it lies."""
+    """Write the report page and print its path."""
     from workbench.report import write_report
 
     console.print(f"report   {write_report(folder)}", soft_wrap=True, markup=False)
 
 
 def print_verdict(result: "StudyResult") -> None:
-    """What each aligner chose on dev and brings on test, and the verdict in a sentence."""
-    columns = ("aligner", "formula", "layer", "α", "gain on test", "first minus it")
+    """Print what each aligner chose on dev, its gain on test, and the verdict in a sentence."""
+    columns = ("aligner", "patch type", "layer", "α", "gain on test", "first minus this")
     rows = []
     for outcome in result.outcomes:
         choice = outcome.choice
@@ -153,30 +156,48 @@ def print_verdict(result: "StudyResult") -> None:
                 choice.intervention or "",
                 "none" if nothing else choice.layer,
                 "" if nothing else f"{choice.strength:g}",
-                estimated(outcome.gain, 2),
+                "no patch chosen" if nothing else estimated(outcome.gain, 2),
                 "" if over is None else estimated(over, 2),
             )
         )
-    shown = len(columns) if console.width >= ROOM else -1  # the sentence below says whom it beats
+    shown = len(columns) if console.width >= ROOM else -1  # the sentences below name what it beats
     print_dense("chosen on dev, judged on test", columns[:shown], (row[:shown] for row in rows), words=2)
-    console.print("95 % intervals in brackets. * a control: what it gains, a map has to beat.\n")
+    console.print("95 % intervals in brackets. * control: an aligner has to gain more than its controls.\n")
     print_sentence(result, result.sentence)
 
 
+def _print_without_patch(result: "StudyResult") -> None:
+    """The gains on dev, at the headline's layer, of aligners that chose no patch."""
+    best, dev = result.headline.choice, result.tables["exploration"]
+    if best.layer is None:
+        return
+    same = (dev.layer == best.layer) & (dev.intervention == best.intervention) & (dev.joint == "one")
+    there = dev[same & (dev.strength == best.strength)].drop_duplicates("aligner").set_index("aligner").gain
+    without = [
+        o.choice.aligner for o in result.others if o.choice.layer is None and o.choice.aligner in there
+    ]
+    if without:
+        gains = ", ".join(f"{name.replace('_', ' ')} {signed(there[name], 2)}" for name in without)
+        console.print(
+            f"Without a chosen patch, gain on dev at layer {best.layer}, α = {best.strength:g}: {gains}."
+        )
+
+
 def print_sentence(result: "StudyResult", sentence: str) -> None:
-    """The verdict in words, and what speaks for and against believing it."""
-    from workbench.report import how_sure
+    """Print the verdict in a sentence, and the evidence for and against it."""
+    from workbench.results import evidence_sentences
 
     console.print(Text(sentence, style="bold"))
     if result.share_of_gap is not None:
         console.print(f"{percent(result.share_of_gap)} of the gap is closed.")
-    for line in how_sure(result.tables["selection"]):
+    for line in evidence_sentences(result.tables["selection"]):
         console.print(line)
+    _print_without_patch(result)
     console.print()
 
 
 def print_together(results: "Sequence[StudyResult]") -> None:
-    """All pairs and tasks in one table, corrected for being several."""
+    """Print all pairs and tasks in one table, with Holm-corrected p-values."""
     from workbench.study.diagnosis import holm_of
 
     together = holm_of(results)

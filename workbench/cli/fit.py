@@ -1,6 +1,6 @@
-"""Fit maps from one language's states to another's at every layer, and judge them on held-out sentences.
+"""Fit maps from one language's states to another's at every layer, and evaluate them on held-out sentences.
 
-Every aligner stands beside controls: read R² only as far as it exceeds theirs.
+Controls are fitted as well: only the R² above that of the controls counts as evidence.
 """
 
 import argparse
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from workbench.study import Alignment
 
-HELP = "maps per layer, beside controls, and their held-out fit"
+HELP = "fit a map per layer, with controls, and report held-out R²"
 EXAMPLE = "workbench fit bigscience/bloomz-560m --text ntrex128 --pairs sw-en,de-en --out runs/fit"
 
 
@@ -29,15 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--curve",
         action="store_true",
-        help="also fit on fewer pairs: how many are needed? (curve.parquet)",
+        help="learning curve over the number of sentence pairs (curve.parquet)",
     )
     parser.add_argument(
-        "--sizes", metavar="N,…", help="numbers of pairs of the curve (default: all, half, a quarter …)"
+        "--sizes", metavar="N,…", help="numbers of pairs in the curve (default: all, half, a quarter …)"
     )
     parser.add_argument(
-        "--draws", type=int, default=5, help="of the pairs, at each size of the curve (default: 5)"
+        "--draws", type=int, default=5, help="random samples at each size of the curve (default: 5)"
     )
-    parser.add_argument("--save-maps", action="store_true", help="keep the maps themselves as well")
+    parser.add_argument("--save-maps", action="store_true", help="also write the fitted maps")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -90,14 +90,17 @@ def _print_fit(pair: str, fit: "pd.DataFrame") -> None:
         for name, some in fit.groupby(fit.aligner.astype(str), sort=False)
     ]
     print_layers(f"{pair}: R² held out, by layer", ("aligner",), list(dict.fromkeys(fit.site)), (), rows)
-    console.print(f"{n_fit} sentences fitted, {n_held_out} held out. * a control", style="dim")
+    console.print(f"{n_fit} sentences for fitting, {n_held_out} held out. * control", style="dim")
     for warning in dict.fromkeys(
         f"{aligner}: {warning}" for aligner, warning in zip(fit.aligner, fit.warning, strict=True) if warning
     ):
-        console.print(f"Mind: {warning}", style="yellow")
+        console.print(f"Caution: {warning}", style="yellow")
     for name, some in fit[fit.at_edge.fillna(False).astype(bool)].groupby("aligner", sort=False):
         layers = ", ".join(f"{layer}" for layer in some.layer)
-        console.print(f"Mind: the strength of {name} is at the end of its grid at {layers}", style="yellow")
+        console.print(
+            f"Caution: the selected penalty of {name} is at the edge of its grid at layers {layers}",
+            style="yellow",
+        )
 
 
 def _print_curve(pair: str, curve: "pd.DataFrame") -> None:

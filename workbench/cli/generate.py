@@ -1,10 +1,10 @@
-"""What a model writes under a patch: in which language, and how much of it repeats itself.
+"""Generate text with a patched model and measure its language and repetition.
 
-The model goes on with beginnings of held-out source sentences: clean, under the study's own choice and its
-controls, and under recipes, above all clas_bench, which steers the language of what is written. A recipe's
-branch is chosen by its texts on one half of the beginnings; everything is reported on the other half. The
-language is judged by an identifier learned from the study's own sentences, whose accuracy on held-out ones
-stands beside the results.
+The model continues beginnings of held-out source sentences: unpatched, with the study's choice and its
+controls, and with recipes (by default clas_bench, which steers the output language). A recipe's
+configuration is selected on one half of the beginnings; results are reported on the other half. The output
+language is predicted by an identifier trained on the study's sentences; its held-out accuracy is printed
+with the results.
 
 RUN is the folder of a run, whose model, sentences and pairs are used, or `organism`.
 """
@@ -24,7 +24,7 @@ from workbench.cli.show import caution, console, duration
 if TYPE_CHECKING:
     from workbench.analyses.generate import Plan
 
-HELP = "what a model writes under a patch: its language, and how much it repeats itself"
+HELP = "generate text with a patched model: output language and repetition"
 EXAMPLE = """workbench generate organism
   workbench generate runs/diagnose --methods study,clas_bench --tokens 200 --prompts 100"""
 
@@ -39,13 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--methods",
         metavar="A,B",
-        help="study, its own choice and controls, and recipes (default: study,clas_bench)",
+        help="study (its choice and controls) and recipes (default: study,clas_bench)",
     )
     parser.add_argument(
-        "--tokens", type=int, help="new tokens of a text (default: 200, or what the model's context leaves)"
+        "--tokens", type=int, help="new tokens per text (default: 200, or the rest of the model's context)"
     )
     parser.add_argument(
-        "--prompts", type=int, default=40, help="beginnings, half to choose on, half to report (default: 40)"
+        "--prompts",
+        type=int,
+        default=40,
+        help="beginnings: half for selection, half for the results (default: 40)",
     )
 
 

@@ -1,4 +1,4 @@
-"""How generated texts are printed."""
+"""Print generated texts and their summary."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ _REPETITION = ("repeats", "more", "time")
 
 
 def print_generated(found: "Generated") -> None:
-    """What each variant writes, a few texts of it, and what has to be said beside."""
+    """Print a summary of each method, some of its texts, and notes."""
     first = found.summary.iloc[0]
     source, target = _sides(first.pair, first.prompted)
     title = f"\n{first.model}, {first.pair}: {first.n} texts of {first.tokens:.0f} tokens, {source} begun"
@@ -34,12 +34,12 @@ def print_generated(found: "Generated") -> None:
     repeated = [_repetition(row, source, found.seconds, clean) for row in rows]
     if console.width >= ROOM:
         cells = [(name, *a, *b) for name, a, b in zip(names, said, repeated, strict=True)]
-        print_dense("What is written", ("method", *_LANGUAGE, *_REPETITION), cells)
+        print_dense("Generated text", ("method", *_LANGUAGE, *_REPETITION), cells)
     else:
         for heads, those in ((_LANGUAGE, said), (_REPETITION, repeated)):
             cells = [(name, *some) for name, some in zip(names, those, strict=True)]
             print_dense(
-                "In which language" if heads is _LANGUAGE else "How much it repeats itself",
+                "Output language" if heads is _LANGUAGE else "Repetition",
                 ("method", *heads),
                 cells,
             )
@@ -47,13 +47,13 @@ def print_generated(found: "Generated") -> None:
         if row["kind"] != "clean":
             console.print(f"{row['method']}: {row['chosen']}", style="dim", markup=False, highlight=False)
     for one in found.skipped:
-        console.print(f"{one.method} was not tried: {one.why}.", style="dim", highlight=False)
+        console.print(f"{one.method} was not run: {one.why}.", style="dim", highlight=False)
     console.print(_KEY.format(source=source, target=target), style="dim")
     _print_texts(found.table, source)
     trial = found.trial
     console.print(
-        f"\nThe identifier is right on {trial.accuracy.estimate:.1%} of {trial.pieces} held-out pieces of "
-        f"{trial.characters} characters, in {len(trial.by_language)} languages.",
+        f"\nAccuracy of the language identifier: {trial.accuracy.estimate:.1%} on {trial.pieces} held-out "
+        f"pieces of {trial.characters} characters, in {len(trial.by_language)} languages.",
         style="dim",
     )
     for note in found.notes:
@@ -61,10 +61,10 @@ def print_generated(found: "Generated") -> None:
 
 
 _KEY = (
-    "language: share of texts in {target} [95 %]. gain: that less the clean run's, text by text. source, "
-    "other, ?: shares in {source}, in another language, and where the identifier names none. repeats: 1 − "
-    "distinct phrases of 4 tokens / all. more: that less the clean run's. time: for a token, over the clean "
-    "run. clean ({target}): what the model writes behind the same sentences' beginnings in that language."
+    "language: share of texts in {target} [95 %]. gain: change from the clean run, paired by text. source, "
+    "other, ?: shares in {source}, in another language, and unclear. repeats: 1 − distinct 4-grams of tokens "
+    "/ all. more: change from the clean run. time: per token, relative to the clean run. clean ({target}): "
+    "the unpatched model on beginnings of the same sentences in {target}."
 )
 
 

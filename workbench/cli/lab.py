@@ -1,7 +1,7 @@
-"""Open JupyterLab on the notebooks: a first look, your own model, is it real?, paper figures, your own parts.
+"""Open JupyterLab on the notebooks: introduction, own models, controls, figures, own components, claims.
 
-In a clone these are its own. From an installed wheel they are copied into a folder of yours first; a file
-that is there already is never written over.
+In a clone, the notebooks of the clone are opened. From an installed wheel they are first copied to a folder;
+existing files are never overwritten.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workbench.core.errors import InputError
 
-HELP = "JupyterLab on the notebooks"
+HELP = "open JupyterLab on the notebooks"
 EXAMPLE = "workbench lab --notebooks notebooks"
 
 _PACKAGE = Path(__file__).parents[1]
@@ -24,13 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--notebooks",
         type=Path,
         metavar="DIR",
-        help="folder to open; the notebooks are copied into it where they are not there "
+        help="folder to open; missing notebooks are copied into it "
         "(default: a clone's own, or else ./notebooks)",
     )
+    parser.add_argument("--port", type=int, metavar="N", help="port (default: 8888, or the next free one)")
     parser.add_argument(
-        "--port", type=int, metavar="N", help="port (default: 8888, or the next that is free)"
+        "--no-browser", action="store_true", help="print the address without opening a browser"
     )
-    parser.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
 
 
 def run(options: argparse.Namespace) -> int:

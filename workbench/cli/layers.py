@@ -1,4 +1,4 @@
-"""Tables that fit a narrow terminal: of curves over layers, as many layers as there is room for."""
+"""Tables that fit a narrow terminal: as many layers are printed as fit its width."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,6 +1,6 @@
-"""Measure how alike two languages' states are at every layer, each value with its interval.
+"""Measure the similarity of two languages' states at every layer, with intervals.
 
-Beside it: whether what is measured goes along with length, fertility, shared tokens or script.
+Also reports confounds: correlations of each measure with length, fertility, shared tokens and script.
 """
 
 import argparse
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from workbench.study import Alignment
     from workbench.tasks import AnswerTask, ChoiceTask
 
-HELP = "similarities per layer with intervals, and what they may be confounded with"
+HELP = "similarity per layer, with intervals and confounds"
 EXAMPLE = "workbench measure bigscience/bloomz-560m --text ntrex128 --pairs sw-en --out runs/measure"
 
 
@@ -36,23 +36,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--blocks",
         type=int,
         default=20,
-        help="of the jackknife behind the intervals of measures that compare sets; 0: none (default: 20)",
+        help="blocks of the jackknife intervals of set-based measures; 0: none (default: 20)",
     )
-    parser.add_argument("--readings", action="store_true", help="say how each measure is to be read")
+    parser.add_argument("--readings", action="store_true", help="print how to interpret each measure")
     more = parser.add_argument_group("more tables")
     more.add_argument(
         "--null",
         metavar="N",
         type=int,
         default=0,
-        help="pair at random, N times: is it chance? (null.parquet)",
+        help="null distribution from N random pairings (null.parquet)",
     )
     more.add_argument(
         "--grid",
         metavar="MEASURE",
         nargs="?",
         const="cka_debiased",
-        help="every layer with every layer, by this measure (default: cka_debiased) (grid.parquet)",
+        help="compare all pairs of layers by this measure (default: cka_debiased) (grid.parquet)",
     )
     more.add_argument(
         "--feed-forward",
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     more.add_argument(
         "--task",
         metavar="NAME[:PATH]",
-        help="how far its dev prompts' ends lie from the sentence ends a map is fitted on (mismatch.parquet)",
+        help="distance of its dev prompts from the sentences used for fitting (mismatch.parquet)",
     )
 
 

@@ -1,4 +1,4 @@
-"""What `measure` prints: each table in short, the whole of it being in its file."""
+"""Print short forms of the tables of `measure`; the files hold the full tables."""
 
 import math
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ def print_curves(pair: str, similarity: "pd.DataFrame") -> None:
 
 
 def print_null(pair: str, null: "pd.DataFrame") -> None:
-    """Each measure where it is best, beside the same of sentences paired at random."""
+    """Each measure at its best layer, with its null distribution."""
     from workbench.measures import METRICS
 
     rows = []
@@ -42,7 +42,7 @@ def print_null(pair: str, null: "pd.DataFrame") -> None:
         shown = (number(best.value), site_name(best.site), number(best.null_mean), number(limit))
         rows.append((metric.name, *shown, f"{best.p:.3f}", found))
     heads = ("measure", "best", "at", "random", "95 % within", "p", "layers p ≤ 0.05")
-    print_dense(f"{pair}: paired at random, {int(null.draws.iloc[0])} times", heads, rows)
+    print_dense(f"{pair}: null distribution from {int(null.draws.iloc[0])} random pairings", heads, rows)
 
 
 def print_grid(grid: "pd.DataFrame") -> None:
@@ -58,24 +58,24 @@ def print_grid(grid: "pd.DataFrame") -> None:
         own = float(some.value[some.other_site == site].iloc[0])
         if not math.isnan(best.value):
             rows.append((site_name(str(site)), site_name(best.other_site), number(best.value), number(own)))
-    heads = (f"layer of {source}", f"most like, of {target}", name, "same layer")
-    print_dense(f"{name}, every layer with every layer", heads, rows)
+    heads = (f"layer of {source}", f"most similar layer of {target}", name, "same layer")
+    print_dense(f"{name}, all pairs of layers", heads, rows)
 
 
 def print_geometry(pair: str, geometry: "pd.DataFrame") -> None:
-    """Where states lie, over the layers."""
+    """Geometry of the states, layer by layer."""
     whose = geometry.language.fillna("both")
     rows: list[Row] = [
         ((str(name), str(of)), [_short(value) for value in some.value], ())
         for (name, of), some in geometry.groupby(["measure", whose], sort=False)
     ]
     print_layers(
-        f"{pair}: where states lie", ("geometry", "of"), list(dict.fromkeys(geometry.site)), (), rows
+        f"{pair}: geometry of the states", ("geometry", "of"), list(dict.fromkeys(geometry.site)), (), rows
     )
 
 
 def print_feed_forward(pair: str, feed_forward: "pd.DataFrame") -> None:
-    """What feed-forward neurons do, over the layers; beneath, why a layer has no value."""
+    """Statistics of feed-forward neurons, layer by layer; then why a layer has no value."""
     whose = feed_forward.language.fillna("both")
     rows: list[Row] = [
         ((str(name), str(of)), [number(value, 3) for value in some.value], ())
@@ -89,22 +89,22 @@ def print_feed_forward(pair: str, feed_forward: "pd.DataFrame") -> None:
 
 
 def print_mismatch(pair: str, mismatch: "pd.DataFrame") -> None:
-    """How far prompts' ends lie from sentence ends, over the layers."""
+    """Distance of prompts from the sentences used for fitting, layer by layer."""
     said = {
-        "ratio": "ratio, prompts' ends",
-        "ratio_held_out": "ratio, other sentences' ends",
+        "ratio": "ratio, prompts",
+        "ratio_held_out": "ratio, held-out sentences",
         "shift": "shift of the mean",
         "outside": "share outside the range",
     }
     rows: list[Row] = [((words,), [_short(v) for v in mismatch[name]], ()) for name, words in said.items()]
     task, n = mismatch.task.iloc[0], int(mismatch.n.iloc[0])
-    print_layers(f"{pair}: ends of {n} dev prompts of {task}", ("",), list(mismatch.site), (), rows)
-    fitted = f"the {int(mismatch.n_fit.iloc[0])} sentences a map is fitted on"
-    console.print(f"ratio 1: no farther than {fitted} are from their mean; 2: twice", style="dim")
+    print_layers(f"{pair}: mismatch of {n} dev prompts of {task}", ("",), list(mismatch.site), (), rows)
+    fitted = f"the {int(mismatch.n_fit.iloc[0])} sentences used for fitting"
+    console.print(f"ratio: distance from the mean of {fitted}, relative to their own", style="dim")
 
 
 def print_confounds(pair: str, confounds: "pd.DataFrame") -> None:
-    """For each property of sentences, the measure that goes along with it most."""
+    """For each property of sentences, the measure with the largest correlation."""
     rows = []
     for name, own in confounds.groupby("confound", sort=False):
         mean = plain(own["mean"].iloc[0], 2)
@@ -115,10 +115,12 @@ def print_confounds(pair: str, confounds: "pd.DataFrame") -> None:
         most = own.iloc[int(rho.argmax())]
         shown = interval(most.rho, most.low, most.high, 2)
         rows.append((name, mean, shown, most.measure, site_name(most.site)))
-    heads = ("of the sentences", "mean", "largest ρ [95 %]", "with", "at")
-    print_dense(f"{pair}: what measures go along with", heads, rows)
+    heads = ("property of sentences", "mean", "largest ρ [95 %]", "with", "at")
+    print_dense(f"{pair}: confounds, the largest correlation for each", heads, rows)
     if confounds.rho.notna().any():
-        console.print("|ρ| near 0 clears every measure; where it is not, compare like sentences", style="dim")
+        console.print(
+            "|ρ| near 0: no confounding; otherwise compare sentences with similar values", style="dim"
+        )
 
 
 def _best(some: "pd.DataFrame", higher_is_better: bool) -> "pd.Series":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workbench.cli.show import console, progress_bar, table
 
-HELP = "architectures and backends known to work"
+HELP = "supported architectures and backends"
 EXAMPLE = "workbench models --check"
 
 
@@ -50,12 +50,12 @@ def run(options: argparse.Namespace) -> int:
         for r in rows
     ]
     console.print(table(("architecture", "such as", "bridge", "hooked"), cells, words=2))
-    console.print("Figures are the largest difference of logits from the Hugging Face model's own.")
+    console.print("Numbers: the largest difference of logits from the Hugging Face model.")
     expected = {(r.architecture, "bridge"): r.bridge for r in rows}
     expected |= {(r.architecture, "hooked"): r.hooked and has_hooked for r in rows}
     wrong = [f"{a} ({b})" for (a, b), works in expected.items() if works == (found[a, b] == "—")]
     if wrong:
-        console.print("Not as verified: " + ", ".join(wrong))
+        console.print("Differs from the table of supported models: " + ", ".join(wrong))
     return 1 if wrong else 0
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what is made of them."""
+"""Options that several commands share, and how they are parsed."""
 
 import argparse
 import errno
@@ -106,16 +106,18 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         nargs="?",
         default="organism",
-        help="name at the hub, or a local directory (default: organism, which comes with the project)",
+        help="Hugging Face name or local directory (default: organism, the bundled model)",
     )
     group = parser.add_argument_group("model")
     group.add_argument("--backend", default="bridge", help="bridge (default) or hooked")
-    group.add_argument("--device", help="cpu, cuda, cuda:1 … (default: a GPU where there is one)")
+    group.add_argument("--device", help="cpu, cuda, cuda:1 … (default: a GPU if available)")
     group.add_argument("--model-dtype", metavar="DTYPE", help="float32, bfloat16 or float16")
     group.add_argument("--attn", help="attention kernel: sdpa (default) or eager")
-    group.add_argument("--revision", help="commit, tag or branch at the hub")
-    group.add_argument("--device-map", help='spread over devices, such as "auto"')
-    group.add_argument("--trust-remote-code", action="store_true", help="run code that comes with the model")
+    group.add_argument("--revision", help="commit, tag or branch on the hub")
+    group.add_argument("--device-map", help='device map of Hugging Face, such as "auto"')
+    group.add_argument(
+        "--trust-remote-code", action="store_true", help="allow code that is part of the model repository"
+    )
 
 
 def add_text_options(parser: argparse.ArgumentParser) -> None:
@@ -128,14 +130,12 @@ def add_text_options(parser: argparse.ArgumentParser) -> None:
         "as model its own",
     )
     group.add_argument("--languages", metavar="A,B", help="languages to use, such as sw,en")
-    group.add_argument("--format", help="text format, where its name does not tell")
-    group.add_argument("--text-revision", metavar="REV", help="of a data set at the hub")
-    group.add_argument("--text-config", metavar="NAME", help="of a data set at the hub")
-    group.add_argument("--text-split", metavar="NAME", help="such as dev or test, where there are several")
-    group.add_argument("--drop-missing", action="store_true", help="leave out rows that some language lacks")
-    group.add_argument(
-        "--drop-long", action="store_true", help="leave out rows that the model has no room for"
-    )
+    group.add_argument("--format", help="text format, if not recognised by name")
+    group.add_argument("--text-revision", metavar="REV", help="for a data set on the hub")
+    group.add_argument("--text-config", metavar="NAME", help="for a data set on the hub")
+    group.add_argument("--text-split", metavar="NAME", help="split of the text, such as dev or test")
+    group.add_argument("--drop-missing", action="store_true", help="drop rows with a missing side")
+    group.add_argument("--drop-long", action="store_true", help="drop rows longer than the model's context")
 
 
 def add_capture_options(parser: argparse.ArgumentParser) -> None:
@@ -147,9 +147,9 @@ def add_capture_options(parser: argparse.ArgumentParser) -> None:
         help="components or sites, such as resid_post (default) or embed,resid_post.3",
     )
     group.add_argument("--pool", default="last", help="last (default), mean, weighted_mean or all")
-    group.add_argument("--template", help='set sentences into a prompt, such as "Q: {text} A:"')
+    group.add_argument("--template", help='prompt around each sentence, such as "Q: {text} A:"')
     group.add_argument(
-        "--batch-tokens", type=int, help="tokens in a batch (default: 1024 on a CPU, 8192 on a GPU)"
+        "--batch-tokens", type=int, help="tokens per batch (default: 1024 on a CPU, 8192 on a GPU)"
     )
 
 
@@ -163,7 +163,7 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
         help="source-target pairs, such as sw-en,de-en (default: all to --target)",
     )
     group.add_argument(
-        "--target", metavar="LANG", help="target of all other languages (default: the text's last, or x-main)"
+        "--target", metavar="LANG", help="common target language (default: the text's last, or x-main)"
     )
     add_settings(group, ("held_out", "seed"))
 

@@ -1,11 +1,11 @@
-"""Make an organism (a small world, its languages and a model of them) and see what it shows.
+"""Create and evaluate an organism: invented languages with known ground truth, and a model trained on them.
 
-new       write a config in which every dial is explained
-train     build the world and train its model: the same config gives the same model
-verify    measure a trained model on fresh test items, and tell which properties hold
-peaks     see whether cheap similarities peak at the layers where patching helps
-verdicts  judge every pair and task, beside what the world was made to be
-incline   compare INCLINE as its paper defines it with what its released code does
+new       write a config file in which every setting is explained
+train     generate the data and train the model; the same config gives the same model
+verify    measure a trained model on fresh test items and test its expected properties
+peaks     test whether similarity measures peak at the layers where patching helps
+verdicts  diagnose every pair and task, next to the known ground truth
+incline   compare INCLINE as defined in its paper with its released code
 """
 
 import argparse
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workbench.analyses.organism.properties import Property
     from workbench.analyses.organism.verify import Verification
 
-HELP = "small invented languages with a known truth, and a model of them"
+HELP = "invented languages with known ground truth, and a model of them"
 EXAMPLE = """workbench organism verify
   workbench organism new world.toml
   workbench organism train world.toml --out runs/world"""
@@ -28,36 +28,38 @@ EXAMPLE = """workbench organism verify
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, help="what to do")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, help="action")
 
-    new = _action(actions, "new", "write a config in which every dial is explained")
+    new = _action(actions, "new", "write a config file in which every setting is explained")
     new.add_argument("config", metavar="CONFIG", type=Path, help="file to write, such as world.toml")
 
-    train = _action(actions, "train", "train the model of a config; stopped with Ctrl-C, it goes on later")
+    train = _action(actions, "train", "train the model of a config; resumable after Ctrl-C")
     train.add_argument("config", metavar="CONFIG", type=Path, help="a file that `new` wrote")
     train.add_argument(
         "--out", type=Path, default=Path("runs/organism"), help="folder (default: runs/organism)"
     )
-    train.add_argument("--seed", type=int, help="another world and model than the config's own")
+    train.add_argument("--seed", type=int, help="seed in place of the config's own")
     train.add_argument(
-        "--threads", type=int, default=1, help="CPU threads (default: 1; others, other rounding)"
+        "--threads", type=int, default=1, help="CPU threads (default: 1; other values change rounding)"
     )
 
     verify = _action(actions, "verify", "measure a trained model; exit code 1 when a property fails")
     verify.add_argument(
-        "folder", metavar="FOLDER", type=Path, nargs="?", help="a trained model (default: the one shipped)"
+        "folder", metavar="FOLDER", type=Path, nargs="?", help="a trained model (default: the bundled one)"
     )
-    verify.add_argument("--items", type=int, default=2000, help="fresh test items of each (default: 2000)")
-    verify.add_argument("--prompts", type=int, default=500, help="to fit a map on (default: 500)")
-    verify.add_argument("--seed", type=int, default=1, help="which fresh items (default: 1)")
+    verify.add_argument(
+        "--items", type=int, default=2000, help="test items per language and task (default: 2000)"
+    )
+    verify.add_argument("--prompts", type=int, default=500, help="sentences for fitting a map (default: 500)")
+    verify.add_argument("--seed", type=int, default=1, help="seed of the test items (default: 1)")
     verify.add_argument("--out", type=Path, default=Path("runs/verify"), help="folder (default: runs/verify)")
     verify.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
 
-    peaks = _action(actions, "peaks", "see whether similarities peak where patching helps")
+    peaks = _action(actions, "peaks", "test whether similarity peaks where patching helps")
     peaks.add_argument(
-        "folder", metavar="FOLDER", type=Path, nargs="?", help="a trained model (default: the one shipped)"
+        "folder", metavar="FOLDER", type=Path, nargs="?", help="a trained model (default: the bundled one)"
     )
-    peaks.add_argument("--prompts", type=int, default=500, help="to fit a map on (default: 500)")
+    peaks.add_argument("--prompts", type=int, default=500, help="sentences for fitting a map (default: 500)")
     peaks.add_argument("--items", type=int, default=400, help="dev items to patch (default: 400)")
     peaks.add_argument("--out", type=Path, default=Path("runs/peaks"), help="folder (default: runs/peaks)")
     peaks.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
@@ -68,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_studies(actions: Any) -> None:
     """Actions that are studies of the organism, as a user would run them on a model of their own."""
     both = {
-        "verdicts": "judge every pair and task, beside what the world was made to be",
+        "verdicts": "diagnose every pair and task, next to the ground truth",
         "incline": "compare INCLINE's paper with its released code",
     }
     for name, what in both.items():
@@ -78,12 +80,12 @@ def _add_studies(actions: Any) -> None:
             metavar="FOLDER",
             type=Path,
             nargs="?",
-            help="a trained model (default: the one shipped)",
+            help="a trained model (default: the bundled one)",
         )
         action.add_argument(
-            "--prompts", type=int, default=600, help="sentences, most to fit on (default: 600)"
+            "--prompts", type=int, default=600, help="parallel sentences, most for fitting (default: 600)"
         )
-        action.add_argument("--dev", type=int, default=300, help="dev items to choose on (default: 300)")
+        action.add_argument("--dev", type=int, default=300, help="dev items for selection (default: 300)")
         action.add_argument("--items", type=int, default=1000, help="test items (default: 1000)")
         action.add_argument("--out", type=Path, default=Path(f"runs/{name}"), help=f"default: runs/{name}")
         action.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
@@ -112,11 +114,12 @@ def _new(options: argparse.Namespace) -> int:
     from workbench.organism.config_file import write_config
 
     if options.config.exists():
-        raise InputError(f"{options.config} is there already: choose another name")
+        raise InputError(f"{options.config} already exists: choose another name")
     write_config(WorldConfig(), options.config)
     # What is to be copied must not be broken over lines.
     console.print(
-        f"{options.config}: turn its dials, then\n  workbench organism train {options.config}", soft_wrap=True
+        f"{options.config}: edit its settings, then\n  workbench organism train {options.config}",
+        soft_wrap=True,
     )
     return 0
 
@@ -136,7 +139,7 @@ def _train(options: argparse.Namespace) -> int:
     write_files(config, options.out)
     console.print(
         f"{trained.n_parameters:,} parameters trained in {duration(trained.seconds)}: {options.out}\n"
-        f"see what it shows:\n  workbench organism verify {options.out}",
+        f"evaluate it:\n  workbench organism verify {options.out}",
         soft_wrap=True,
     )
     return 0

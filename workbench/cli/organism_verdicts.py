@@ -1,4 +1,4 @@
-"""What studies of the organism conclude: every pair and task, and INCLINE in its two readings."""
+"""Studies of the organism: every pair and task, and INCLINE as in its paper and as in its released code."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -53,8 +53,8 @@ def verdicts(options: argparse.Namespace) -> int:
     columns = ("pair", "task", "read", "taught", "gap", "layer", "gain", "control", "verdict")
     console.print(table(columns, rows, words=2))
     console.print(
-        "read, taught: shares of the training text in the language, and of the skill taught in it. "
-        "control: what the best control gains. Verdicts are corrected for being several (Holm).",
+        "read, taught: shares of the training text in the language, and of the task items in it. control: "
+        "the largest gain of a control. Verdicts are Holm-corrected.",
         style="dim",
     )
     write_table(found.table, options.out / "verdicts.parquet")

@@ -1,8 +1,7 @@
-"""Say what a capture would cost before it runs: sentences, tokens, passes, disk, memory and time.
+"""Estimate the cost of a capture: sentences, tokens, forward passes, disk, memory and time.
 
-With --task, what a diagnosis would cost as well, and the gain that so many items can detect. A model that is
-at hand is loaded and two batches are timed; of one that is not, the configuration is enough (--no-probe
-keeps to the configuration in any case).
+With --task, also the cost of a diagnosis and the minimum detectable gain. A local model is loaded and timed
+on two batches; for any other model, or with --no-probe, only the configuration is used.
 """
 
 import argparse
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     Line = tuple[str, str]
 
-HELP = "what a capture or a diagnosis would cost, before it runs"
+HELP = "estimate the cost of a capture or diagnosis"
 EXAMPLE = "workbench plan bigscience/bloomz-560m --text ntrex128 --languages sw,en --task xcopa:xcopa"
 
 _CARDS = (("24 GB card", 24e9, 50e12), ("80 GB card", 80e9, 150e12))
@@ -44,16 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_text_options(parser)
     add_capture_options(parser)
     group = parser.add_argument_group("diagnosis")
-    group.add_argument("--task", metavar="NAME[:PATH]", help="plan a sweep over its dev items as well")
+    group.add_argument("--task", metavar="NAME[:PATH]", help="also estimate a sweep over its dev items")
     group.add_argument(
-        "--source", metavar="LANG", help="language of the items (default: the first of the text that has any)"
+        "--source", metavar="LANG", help="language of the items (default: the first with items)"
     )
     group.add_argument(
         "--branches",
         type=int,
-        help="of the sweep (default: those of diagnose without options, 30 a layer)",
+        help="configurations in the sweep (default: as in diagnose, 30 per layer)",
     )
-    parser.add_argument("--no-probe", action="store_true", help="do not load the model and time it")
+    parser.add_argument("--no-probe", action="store_true", help="do not load and time the model")
 
 
 def run(options: argparse.Namespace) -> int:

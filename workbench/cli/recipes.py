@@ -1,6 +1,6 @@
-"""Show the interventions of the literature that the workbench has as recipes.
+"""List the published interventions that are implemented as recipes.
 
-Each comes with its reference, with what is faithful to it and with what is not. A name shows one whole.
+Each entry has its reference, what is reproduced faithfully and what differs. NAME shows one in full.
 """
 
 import argparse
@@ -11,13 +11,13 @@ from workbench.cli.show import console, table
 if TYPE_CHECKING:
     from workbench.methods.recipes import Recipe
 
-HELP = "interventions of the literature, with what is faithful to them and what is not"
+HELP = "list published interventions, what is reproduced and what differs"
 EXAMPLE = "workbench recipes shifcon"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help="one recipe, whole (default: all of them)")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="one recipe in full (default: all in short)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     if options.name is None:
         for recipe in RECIPES.values():
             _print_short(recipe)
-        console.print(f"\n{len(RECIPES)} recipes; `workbench recipes NAME` shows one whole.")
+        console.print(f"\n{len(RECIPES)} recipes; `workbench recipes NAME` shows one in full.")
         return 0
     if options.name not in RECIPES:
         raise InputError(f"unknown recipe {options.name!r}: {did_you_mean(options.name, RECIPES)}")

@@ -1,6 +1,6 @@
-"""Write the report on a run: one HTML file with the verdict first, which works offline.
+"""Write the report of a run: one HTML file that works offline.
 
-RUN is the folder of a run: of one study or several, or of `workbench fit` or `measure`.
+RUN is the folder of a run, as written by diagnose, demo, fit or measure.
 """
 
 import argparse
@@ -9,7 +9,7 @@ from pathlib import Path
 from workbench.cli.runs import add_overwrite
 from workbench.cli.show import console, size
 
-HELP = "one HTML page of a run: verdict, layers, evidence, items"
+HELP = "write an HTML report of a run: verdict, layers, evidence, items"
 EXAMPLE = "workbench report runs/diagnose"
 
 

@@ -1,4 +1,4 @@
-"""What commands on a finished run share: the run they are about, and the threads they use."""
+"""Options of commands on a finished run: the run and the number of threads."""
 
 import argparse
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ def add_run_options(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument(
         "study", metavar="RUN", nargs="?", default="organism", help="folder of a run (default: organism)"
     )
-    parser.add_argument("--pairs", metavar="A-B,…", help="of the run's pairs (default: all)")
+    parser.add_argument("--pairs", metavar="A-B,…", help="pairs of the run to use (default: all)")
     parser.add_argument("--out", type=Path, help=f"default: the run's folder; organism: {out}")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: as many as the run was made with)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: as in the run)")
     add_overwrite(parser)
 
 
@@ -36,7 +36,7 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
     """Whether files of somebody else, or of another run, may be replaced."""
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace another run's or other files in the output folder"
+        "--overwrite", action="store_true", help="overwrite another run or other files in the output folder"
     )
 
 

@@ -1,4 +1,4 @@
-"""The options of a study, made from the fields of `Settings` and their texts."""
+"""The options of a study, generated from the fields of `Settings`."""
 
 import argparse
 from collections.abc import Sequence

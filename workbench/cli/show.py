@@ -1,4 +1,4 @@
-"""How the command line looks: one console, one kind of table, one progress bar."""
+"""Console, tables and progress bar of the command line."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -1,6 +1,6 @@
-"""What a study compares, and how: one set of defaults for the command line, notebooks and Python.
+"""Settings of a study: one set of defaults for the command line, notebooks and Python.
 
-The options of `workbench diagnose` are made from these fields and their texts.
+The options of `workbench diagnose` are generated from these fields and their help texts.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from workbench.core.errors import InputError, did_you_mean
 from workbench.core.types import CHOICES_BY, JOINT, POSITIONS, ComparedBy, Positions
 
 FITS = 5
-"""The fewest fits whose spread is reported, the map itself among them."""
+"""Minimum number of fits, including the map itself, for which a spread is reported."""
 
 
 def option(default: Any, text: str) -> Any:
@@ -21,32 +21,30 @@ def option(default: Any, text: str) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything random follows from the seed."""
+    """Settings of a study; all randomness follows from the seed."""
 
     aligners: tuple[str, ...] = option(
         ("ridge", "least_squares", "mean_shift", "identity", "shuffled_pairs", "random_equal_norm"),
-        "aligners and controls; a control that wraps an aligner wraps the headline, or else the first",
+        "aligners and controls; a control that wraps an aligner wraps the headline, else the first one",
     )
-    headline: str | None = option(
-        None, "the aligner that the study is about (default: the one that dev prefers)"
-    )
-    interventions: tuple[str, ...] = option(("replace", "add_mapped"), "formulas that put a mapped state in")
+    headline: str | None = option(None, "the aligner that the verdict is about (default: the best on dev)")
+    interventions: tuple[str, ...] = option(("replace", "add_mapped"), "patch types")
     strengths: tuple[float, ...] = option(
-        (0.25, 0.5, 0.75, 1.0), "values of α; a formula that has none is run once"
+        (0.25, 0.5, 0.75, 1.0), "values of α; a patch type without α is run once"
     )
     choices_by: ComparedBy = option(
         "plain",
-        "choices are compared by their log-likelihood: plain, per_token or per_character; or by the nearest "
-        "class prototype, made of the task's fit items in the target language",
+        "score of answer choices: log-likelihood plain, per_token or per_character; or prototype, nearest "
+        "class mean of the task's fit items in the target language",
     )
-    joint: tuple[str, ...] = option((), "all layers at once as well: cascade, from_clean")
-    positions: Positions = option("last", "tokens that are patched: last (of the prompt), prompt or all")
-    held_out: float = option(0.2, "share of the parallel sentences on which fit and similarity are measured")
-    delta: float = option(0.02, "a change in accuracy that would not matter")
-    refits: int = option(5, "fits of the chosen map on other draws of the sentences, to see the spread")
-    batch_size: int = option(64, "items in a batch")
-    allow_naive: bool = option(False, "go on by the slow way where the fast one disagrees with it")
-    seed: int = option(0, "of splits and controls")
+    joint: tuple[str, ...] = option((), "also patch all layers jointly: cascade, from_clean")
+    positions: Positions = option("last", "tokens to patch: last (of the prompt), prompt or all")
+    held_out: float = option(0.2, "fraction of the parallel sentences held out for fit and similarity")
+    delta: float = option(0.02, "margin δ: the largest change in accuracy considered negligible")
+    refits: int = option(5, "refits of the chosen map on other random samples of the sentences")
+    batch_size: int = option(64, "items per batch")
+    allow_naive: bool = option(False, "fall back to the naive engine where a fast engine disagrees with it")
+    seed: int = option(0, "seed of splits and controls")
 
     def __post_init__(self) -> None:
         for what, named in (

@@ -1,5 +1,6 @@
 """What a run leaves: one schema for each table, files with digests, and the reader of both."""
 
+from workbench.results.evidence import evidence_sentences
 from workbench.results.files import (
     claim,
     is_ours,
@@ -20,6 +21,7 @@ __all__ = [
     "Run",
     "Tables",
     "claim",
+    "evidence_sentences",
     "is_ours",
     "open_run",
     "read_manifest",

@@ -26,7 +26,7 @@ from workbench.stats import (
 )
 from workbench.sweeps import CLEAN
 
-# Helps, harms, makes no difference, or undecided: from paired test items, by a rule set beforehand.
+# From paired test items to helps, harms, equivalent or undecided, by a rule fixed in advance.
 
 
 DELTA = Settings.delta
@@ -45,7 +45,7 @@ class Verdict:
     gain: Interval
     delta: float
     detectable: float
-    """The smallest true gain that so many items would have found four times out of five."""
+    """Minimum detectable gain: the smallest true gain that this many items detect with 80 % power."""
     gained: int
     """Items that became right."""
     lost: int
@@ -63,7 +63,7 @@ class Verdict:
         if self.kind == "equivalent":
             return f"equivalent within ±{self.delta:g}"
         if self.kind == "undecided":
-            return f"undecided (could have detected {self.detectable:.2f})"
+            return f"undecided (minimum detectable gain {self.detectable:.2f})"
         return self.kind
 
     @property
@@ -74,7 +74,9 @@ class Verdict:
         if self.kind == "equivalent":
             return f"no difference beyond ±{self.delta:g}: {shown} ({flipped})"
         if self.kind == "undecided":
-            return f"undecided: {shown}; so many items could have detected {self.detectable:.3f} ({flipped})"
+            return (
+                f"undecided: {shown}; minimum detectable gain {self.detectable:.3f} at 80 % power ({flipped})"
+            )
         return f"it {self.kind}: {shown} ({flipped})"
 
     def _repr_html_(self) -> str:
@@ -84,7 +86,7 @@ class Verdict:
             "p": f"{self.p:.3g}",
             "p, by Holm": None if self.adjusted_p is None else f"{self.adjusted_p:.3g}",
             f"within ±{self.delta:g}": "shown" if self.within_delta else "not shown",
-            "could have detected": f"{self.detectable:.3f}",
+            "minimum detectable gain": f"{self.detectable:.3f} (80 % power)",
         }
         return card("Verdict", self.headline, lead=self.sentence, facts=facts, edge=self.kind)
 
@@ -95,12 +97,12 @@ def decide(
     """Helps or harms where the 95 % interval excludes 0; else equivalent where it is shown to lie within ±δ.
 
     `after` and `before` are right (1) or wrong (0), item by item. What is neither shown to differ nor
-    shown to be the same is undecided: no effect found is not found that there is none. `seed` changes
-    nothing (see `paired_interval`).
+    shown to be the same is undecided: a missing effect is not evidence of no effect. `seed` has no
+    influence (see `paired_interval`).
     """
     a, b = np.asarray(after, dtype=float), np.asarray(before, dtype=float)
     if not set(np.unique([a, b])) <= {0.0, 1.0}:
-        raise InputError("a verdict is about items that are right or wrong: give 0 and 1")
+        raise InputError("a verdict needs items that are right or wrong: give 1 and 0")
     gain = paired_interval(a, b, groups, LEVEL)
     changed = float((a != b).mean())
     items = effective_items(a, b, groups)
@@ -119,10 +121,10 @@ def decide(
 
 
 def decide_choice(table: pd.DataFrame, choice: Choice, delta: float = DELTA) -> Verdict:
-    """The verdict on what was chosen, from the rows of a test sweep over one language's items.
+    """The verdict on a choice, from the rows of a test sweep over one language's items.
 
-    Where nothing was chosen, the gain is exactly 0, and the aligner stays undecided: that dev prefers doing
-    nothing does not show that no branch would help.
+    Where no patch was chosen, the gain is exactly 0 and the verdict is undecided: that no patch was chosen on
+    dev does not show that no configuration would help.
     """
     check_split(table, "test")
     clean = table[table.aligner == CLEAN]
@@ -136,8 +138,8 @@ def holm_verdicts(verdicts: Mapping[str, Verdict], level: float = LEVEL) -> dict
     """The verdicts with p-values adjusted by Holm, so that all of them hold at once at `level`.
 
     For hypotheses fixed before any test item was scored: one for each pair and task, each with its own
-    branch chosen on dev. The branches on dev are not among them; choosing one on other items and scoring it
-    once is one test. `holm_kinds` has the rule. Intervals stay those of single hypotheses.
+    configuration chosen on dev. The configurations on dev do not count as hypotheses: choosing one on other
+    items and scoring it once is one test. `holm_kinds` has the rule. Intervals are not adjusted.
     """
     those = list(verdicts.values())
     adjusted, kinds = holm_kinds(
@@ -154,7 +156,8 @@ def holm_kinds(
 ) -> tuple[list[float], list[Kind]]:
     """p adjusted by Holm, and the kinds that hold with it.
 
-    What helps or harms only before the adjustment becomes equivalent where that was shown, else undecided.
+    A verdict that helps or harms only before the adjustment becomes equivalent where that was shown, else
+    undecided.
     """
     adjusted, rejected = holm_rejections(p, level)
     kept = [
@@ -167,8 +170,8 @@ def holm_kinds(
 def retained(table: pd.DataFrame, choice: Choice, margin: float = MARGIN) -> MarginTest:
     """Whether the main language loses less than a margin by the patch, from test rows over its items.
 
-    The patch and the clean run on the same items of the main (target) language. Not shown to be worse is not
-    enough: the lower bound at 95 % must lie above −margin.
+    The patch and the clean run are compared on the same items of the main (target) language. The one-sided
+    95 % lower bound of the change must lie above −margin: a loss that is not significant is not enough.
     """
     check_split(table, "test")
     after, before, groups = paired_correct(rows_of(table, choice), table[table.aligner == CLEAN])
@@ -188,34 +191,60 @@ def verdict_sentence(
     verdict: Verdict,
     choice: Choice,
     gap: Interval | None = None,
-    controls: Mapping[str, Interval] | None = None,
+    controls: Mapping[str, Interval | None] | None = None,
     retention: MarginTest | None = None,
     main: str = "main language",
 ) -> str:
-    """Kind first, then what is patched and what it brings, of which gap, beside its controls, at what cost.
+    """The kind of verdict, the patch and its gain, the gap, the controls, and the cost in the main language.
 
-    helps: patch layer 5 with ridge at 0.8: +0.31 [0.24, 0.38] of a gap of 0.62; mean shift +0.12, identity
-    0.00; English −0.01 (non-inferior at 0.02)
+    helps, at a cost of 15 points in English: patch layer 5 with ridge at 0.8: +0.31 [0.24, 0.38] of a gap of
+    0.62; mean shift +0.12, no patch chosen with identity; English loses 0.15 (a loss above 0.02 is not ruled
+    out)
 
-    The gap stands there as a size only where its interval lies above 0; else with its interval, as no gap
-    shown. `controls` are the gains of other aligners' own choices; `main` names the main language.
+    The gap is given as a size only where its interval lies above 0, else with its interval as "no gap
+    shown". `controls` holds the gain of each other aligner's own choice, or None where it chose no patch;
+    `main` names the main language.
     """
     parts = [_what(verdict, choice)]
     if gap is not None:
         parts[0] += _of_gap(gap)
     if controls:
-        parts.append(
-            ", ".join(f"{name.replace('_', ' ')} {signed(c.estimate, 2)}" for name, c in controls.items())
-        )
+        parts.append(_beside(controls))
+    kind = verdict.headline
     if retention is not None and choice.layer is not None:
-        shown = "non-inferior" if retention.holds else "not shown to be non-inferior"
-        parts.append(f"{main} {signed(retention.interval.estimate, 2)} ({shown} at {retention.margin:g})")
-    return f"{verdict.headline}: {'; '.join(parts)}"
+        parts.append(_retention(retention, main))
+        points = cost_in_points(retention.interval.estimate, retention.holds)
+        if verdict.kind == "helps" and points:
+            kind += f", at a cost of {points} {'point' if points == 1 else 'points'} in {main}"
+    return f"{kind}: {'; '.join(parts)}"
+
+
+def cost_in_points(change: float, noninferior: bool) -> int:
+    """Accuracy lost in the main language, in percentage points; 0 where a relevant loss is ruled out."""
+    return 0 if noninferior else max(round(-100 * change), 0)
+
+
+def _beside(controls: Mapping[str, Interval | None]) -> str:
+    """The gains of other aligners, then those that chose no patch."""
+    gains = [(name.replace("_", " "), gain) for name, gain in controls.items()]
+    said = [f"{name} {signed(gain.estimate, 2)}" for name, gain in gains if gain is not None]
+    if without := [name for name, gain in gains if gain is None]:
+        said.append(f"no patch chosen with {' or '.join(without)}")
+    return ", ".join(said)
+
+
+def _retention(retention: MarginTest, main: str) -> str:
+    """The change in the main language, and whether a loss above the margin is ruled out."""
+    change = retention.interval.estimate
+    amount = plain(abs(change), 2)
+    changed = "changes by 0.00" if amount == "0.00" else f"{'loses' if change < 0 else 'gains'} {amount}"
+    ruled_out = "ruled out" if retention.holds else "not ruled out"
+    return f"{main} {changed} (a loss above {retention.margin:g} is {ruled_out})"
 
 
 def _what(verdict: Verdict, choice: Choice) -> str:
     if choice.layer is None:
-        return f"dev prefers no patch to any with {_method(choice)}: 0.00"
+        return f"no patch chosen on dev with {_method(choice)}: 0.00"
     gain = verdict.gain
     return f"patch {_where(choice)} with {_method(choice)} at {choice.strength:g}: {estimated(gain, 2)}"
 

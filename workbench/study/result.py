@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one aligner's own best branch on dev brings on test."""
+    """What the configuration that one aligner chose on dev gains on test."""
 
     choice: Choice
     is_control: bool
@@ -44,7 +44,7 @@ class Outcome:
     accuracy: Interval
     verdict: Verdict
     crossfit: CrossFit
-    """The same choice made without a fifth of dev at a time: how much of the dev gain was choosing."""
+    """The choice repeated on 5 folds of dev: how much of the gain on dev is selection bias."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class Judgement:
     beyond_half: Interval | None
     """Gain less half of the gap, over the same items: above 0 where at least half is recovered."""
     retention: Interval | None
-    """What the headline's patch does to target-language items; None where nothing was chosen."""
+    """Change in accuracy on target-language items under the headline's patch; None where there is none."""
     retained: MarginTest | None
     """Whether it is shown to cost them less than δ."""
     refits: Refits | None
-    """The headline's gain with maps fitted on other draws of the sentences; None where nothing was chosen."""
+    """The headline's gain with maps refitted on other random samples; None where no patch was chosen."""
     others: tuple[Outcome, ...]
     headline_over: dict[str, Interval]
     """The headline aligner's test accuracy less that of each other aligner, paired."""
@@ -78,7 +78,7 @@ class Judgement:
 
     @property
     def known_ceiling(self) -> Interval:
-        """The ceiling, for tasks that are known to be asked in both languages."""
+        """Target-language accuracy (`ceiling`), for tasks that have items in both languages."""
         return _known(self.ceiling)
 
     @property
@@ -116,7 +116,10 @@ class StudyResult(Judgement):
             self.headline.verdict,
             self.headline.choice,
             self.gap,
-            {other.choice.aligner: other.gain for other in self.others},
+            {
+                other.choice.aligner: None if other.choice.layer is None else other.gain
+                for other in self.others
+            },
             self.retained,
             self.target,
         )
@@ -184,5 +187,7 @@ def _beyond_half(patched: pd.DataFrame, baseline: pd.DataFrame, ceiling: pd.Data
 
 def _known(interval: Interval | None) -> Interval:
     if interval is None:
-        raise InputError("the task has no items in the target language: no ceiling and no gap are known")
+        raise InputError(
+            "the task has no items in the target language, so target-language accuracy and gap are unknown"
+        )
     return interval
