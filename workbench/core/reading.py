@@ -187,7 +187,7 @@ def copa_items(path: Path) -> list[tuple[int, ElementTree.Element]]:
     return list(zip(lines, found, strict=True))
 
 
-def canonical_in(path: Path, code: str, line: int | None = None) -> str:
+def canonical_in(path: object, code: str, line: int | None = None) -> str:
     """`canonical`, with the file named where the code is unknown."""
     try:
         return canonical(code)

@@ -1,12 +1,10 @@
 """XNLI: does a premise entail a hypothesis? Tables that hold all languages, one for dev and one for test."""
 
-from pathlib import Path
-
 from workbench.core.errors import TextError, quoted
 from workbench.core.reading import canonical_in
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.prompts import Template, Words, fill, words_for
-from workbench.tasks.records import find_files, one_of, read_table, text_in
+from workbench.tasks.records import File, Source, find_files, one_of, read_table, text_in
 
 _FILES = r"xnli\.(?P<split>dev|test)\.tsv"
 _SPLITS: dict[str, SplitName] = {"dev": "dev", "test": "test"}
@@ -18,7 +16,7 @@ Rows = dict[str, dict[str, tuple[int, dict[str, str]]]]
 
 
 def read_xnli(
-    path: str | Path | None = None,
+    path: Source | None = None,
     seed: int = 0,
     template: Template = "{premise}, right?",
     choice: Template = " {word}, {hypothesis}",
@@ -57,7 +55,7 @@ def read_xnli(
     return ChoiceTask("xnli", tuple(examples))
 
 
-def _read(path: Path) -> Rows:
+def _read(path: File) -> Rows:
     rows: Rows = {}
     for number, cells in read_table(path, _NEEDED, "XNLI 1.0"):
         language = canonical_in(path, cells["language"], number)
