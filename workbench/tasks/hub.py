@@ -13,7 +13,7 @@ from typing import Any
 
 from workbench.core.errors import InputError, quoted
 from workbench.core.languages import canonical, name_of, names_language
-from workbench.core.reading import files_in, open_bytes, user_path
+from workbench.core.reading import files_in, from_datasets, open_bytes, user_path
 from workbench.tasks.base import AnswerTask, ChoiceTask
 from workbench.tasks.records import Record, RowsFile
 
@@ -352,22 +352,14 @@ def _rows(
 
 
 def _asked(place: str, call: Callable[[Any], Any], gated: bool = False) -> Any:
-    """What `datasets` answers, without its bars; what goes wrong is one line."""
-    try:
-        import datasets
-    except ImportError as error:
-        raise InputError("reading Hugging Face data sets needs the library: pip install datasets") from error
-    bars = not datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()  # only the command line may write to the terminal
-    try:
-        return call(datasets)
-    except Exception as error:  # the library lets errors of a dozen others through
+    """What `datasets` answers; what goes wrong is one line."""
+
+    def explain(error: Exception) -> str:
         said = (" ".join(str(error).split()) or type(error).__name__)[:200]
-        raise InputError(
+        return (
             f"data set {quoted(place)} cannot be read ({said}): check name and revision (hub:NAME@REVISION); "
             + ("accept its conditions on its page and sign in (hf auth login); " if gated else "")
             + "without a network, read it once where there is one and keep its cache, or name a folder of it"
-        ) from error
-    finally:
-        if bars:
-            datasets.enable_progress_bars()
+        )
+
+    return from_datasets(call, explain)

@@ -3,7 +3,7 @@
 from workbench.core.errors import TextError, quoted
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
-from workbench.tasks.records import File, Source, by_language, cells_in, find_files
+from workbench.tasks.records import File, Source, by_language, cells_in, check_lengths, find_files
 from workbench.tasks.scoring import answer_number
 
 _FILES = r"mgsm_(?P<language>[\w-]+)\.tsv"
@@ -18,15 +18,8 @@ def read_mgsm(
     """
     files = by_language(find_files(path, _FILES, "mgsm"))
     sides = {language: _read(file) for language, file in files.items()}
+    check_lengths(sides, files)
     first, *others = files
-    for language in others:
-        n, wanted = len(sides[language]), len(sides[first])
-        if n != wanted:
-            raise TextError(
-                f"has {n} items but {files[first]} has {wanted}: they must align; fetch both again",
-                files[language],
-                min(n, wanted) + 1,
-            )
     ids = [str(number) for number in range(1, len(sides[first]) + 1)]
     split_of = halves({name: name for name in ids}, seed)
     examples = [

@@ -7,7 +7,15 @@ from workbench.core.errors import TextError, quoted
 from workbench.core.languages import NAMES
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
-from workbench.tasks.records import File, Source, by_language, find_files, read_objects, text_in
+from workbench.tasks.records import (
+    File,
+    Source,
+    by_language,
+    check_lengths,
+    find_files,
+    read_objects,
+    text_in,
+)
 from workbench.tasks.scoring import answer_number
 
 _FILES = r"test_(?P<language>[A-Z][a-z]+)\.json"
@@ -33,6 +41,7 @@ def read_msvamp(
     first, *others = files
     for language in others:
         _check_aligned(sides[language], files[language], sides[first], files[first])
+    check_lengths(sides, files)
     ids = [str(number) for number in range(1, len(sides[first]) + 1)]
     split_of = halves({name: name for name in ids}, seed)
     examples = [
@@ -68,7 +77,3 @@ def _check_aligned(side: list[Item], path: File, first: list[Item], other: File)
                 path,
                 line,
             )
-    if len(side) != len(first):
-        raise TextError(
-            f"has {len(side)} items but {other} has {len(first)}: they must align; fetch both again", path
-        )

@@ -14,6 +14,7 @@ from workbench.core.reading import (
     canonical_in,
     check_width,
     files_in,
+    full_rows,
     json_lines,
     parse_json,
     plain_name,
@@ -159,6 +160,19 @@ def same_ids(sides: Sides, files: Mapping[str, File]) -> list[str]:
     return list(sides[first])
 
 
+def check_lengths(sides: Mapping[str, Sequence[Any]], files: Mapping[str, File], first_line: int = 1) -> None:
+    """Refuse a language with more or fewer items than the first: line n of all says the same."""
+    first, *others = sides
+    for language in others:
+        n, wanted = len(sides[language]), len(sides[first])
+        if n != wanted:
+            raise TextError(
+                f"has {n} items but {files[first]} has {wanted}: they must align; fetch both again",
+                files[language],
+                min(n, wanted) + first_line,
+            )
+
+
 def _example_of(pattern: str) -> str:
     """The pattern as a person would write it: `val.<language>.jsonl`."""
     readable = re.sub(r"\(\?P<(\w+)>(?:\[[^]]*\]|[^()\[\]])*\)", r"<\1>", pattern)
@@ -186,15 +200,8 @@ def read_table(
         raise TextError(f"the header lacks {', '.join(missing)}: it is not {what}", path, 1)
     if twice := next((column for column in needed if header.count(column) > 1), None):
         raise TextError(f"two columns are called {twice!r}: fetch the file again", path, 1)
-    out = []
-    for number, row in rows:
-        if row in ([], [""]):
-            continue
-        if len(row) != len(header):
-            raise TextError(
-                f"has {len(row)} cells but the header has {len(header)}: fetch the file again", path, number
-            )
-        out.append((number, dict(zip(header, row, strict=True))))
+    whole = full_rows(rows, len(header), path, "fetch the file again")
+    out = [(number, dict(zip(header, row, strict=True))) for number, row in whole]
     if not out:
         raise TextError("holds no items: fetch the file again", path)
     return out
