@@ -17,15 +17,13 @@ Rows = dict[str, dict[str, tuple[int, dict[str, str]]]]
 
 def read_xnli(
     path: Source | None = None,
-    seed: int = 0,
     template: Template = "{premise}, right?",
     choice: Template = " {word}, {hypothesis}",
     words: Words = ("Yes", "Also", "No"),
 ) -> ChoiceTask:
     """Read `xnli.dev.tsv` and `xnli.test.tsv` from a folder (XNLI 1.0); `group` is the premise.
 
-    `words` stand for entailment, neutral and contradiction, or are such three for each language. The splits
-    are published, so that the seed changes nothing.
+    `words` stand for entailment, neutral and contradiction, or are such three for each language.
     """
     examples = []
     parts = set()
