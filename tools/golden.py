@@ -247,14 +247,15 @@ def compare(name: str, before: Any, after: Any, allowed: Mapping[str, Any]) -> I
                 if where not in allowed["tables"]:
                     yield f"{where} is gone"
                 continue
-            if any(rule["case"] == name and rule["table"] == table for rule in allowed["rows"]):
+            of_rows = [one for one in allowed["rows"] if one["case"] == name and one["table"] == table]
+            if any("column" not in rule for rule in of_rows):
                 continue
             rules = [
                 rule
                 for rule in allowed["columns"]
                 if rule["table"] in (table, "*") and rule.get("case", name) == name
             ]
-            yield from _compare_table(where, columns, after["tables"][table], rules)
+            yield from _compare_table(where, columns, after["tables"][table], rules, of_rows)
         yield from _compare_figures(name, before["figures"], after["figures"], allowed["figures"])
 
 
@@ -266,8 +267,13 @@ def _compare_options(before: Any, after: Any, allowed: Mapping[str, str]) -> Ite
 
 
 def _compare_table(
-    where: str, before: Table, after: Table, rules: Sequence[Mapping[str, Any]]
+    where: str,
+    before: Table,
+    after: Table,
+    rules: Sequence[Mapping[str, Any]],
+    of_rows: Sequence[Mapping[str, Any]] = (),
 ) -> Iterator[str]:
+    """`rules` are of columns; `of_rows` name rows that may differ by the value of one of their columns."""
     renamed = {rule["from"]: rule["to"] for rule in rules if "from" in rule and rule["from"] in before}
     free = {rule["column"] for rule in rules if "column" in rule}
     known = {renamed.get(name, name): values for name, values in before.items()}
@@ -278,11 +284,11 @@ def _compare_table(
     if len(lengths) > 1:
         yield f"{where}: {sorted(lengths)} rows"
         return
+    other = {i for one in of_rows for i, v in enumerate(after[one["column"]]) if v == one["value"]}
     for name in known:
         if name in after and name not in free:
-            rows = [
-                i for i, (a, b) in enumerate(zip(known[name], after[name], strict=True)) if not same(a, b)
-            ]
+            pairs = enumerate(zip(known[name], after[name], strict=True))
+            rows = [i for i, (a, b) in pairs if i not in other and not same(a, b)]
             if rows:
                 a, b = known[name][rows[0]], after[name][rows[0]]
                 said = f"{where}: {name} differs in {len(rows)} rows, first in row {rows[0]}"

@@ -169,7 +169,7 @@ def test_one_part_is_cut_in_halves_and_a_few_other_answers_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "header", "message"),
     [
-        (stories("sw", 3), HEADER, ": has 3 items but"),
+        (stories("sw", 3), HEADER, ":5: has 3 items but"),
         (stories("sw", 4, flip=[0, 2]), HEADER, ":2: agrees with"),
         (
             [*stories("sw", 3), ("s", "a", "b", "c", "d", "e", "f", "3")],
@@ -296,7 +296,7 @@ def test_msvamp_is_aligned_by_its_english_questions(tmp_path):
     ("records", "message"),
     [
         (problems(query="who ?"), ":2: asks 'who ?' where"),
-        (problems(5), ": has 5 items but"),
+        (problems(5), ":5: has 5 items but"),
         (problems(response="many"), ":2: 'response' is 'many', no number"),
         (problems(m_query=" "), ":2: 'm_query' is ' '"),
         ([], ": holds no items"),

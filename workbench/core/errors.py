@@ -6,7 +6,6 @@ code 2. Asserts are for mistakes of our own.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from pathlib import Path
 
 _LONGEST, _HEAD, _TAIL = 900, 600, 260
 
@@ -35,7 +34,7 @@ class NotApplicable(InputError):
 class TextError(InputError):
     """A text file cannot be read as it stands; the message starts with `file:line:`."""
 
-    def __init__(self, message: str, path: str | Path | None = None, line: int | None = None):
+    def __init__(self, message: str, path: object = None, line: int | None = None):
         where = "" if path is None else f"{path}:" + ("" if line is None else f"{line}:") + " "
         super().__init__(where + message)
         self.path, self.line = path, line

@@ -9,7 +9,7 @@ import stat
 import unicodedata
 import xml.etree.ElementTree as ElementTree
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
@@ -132,6 +132,35 @@ def check_width(cells: list[str], path: Path, line: int) -> list[str]:
     return cells
 
 
+def full_rows(
+    rows: Iterable[tuple[int, list[str]]], width: int, path: object, mend: str = "mend the row"
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a table that are not blank lines, if each has as many cells as the header."""
+    for number, row in rows:
+        if row == [] or (row == [""] and width > 1):
+            continue
+        if len(row) != width:
+            raise TextError(f"has {len(row)} cells but the header has {width}: {mend}", path, number)
+        yield number, row
+
+
+def from_datasets(call: Callable[[Any], Any], explain: Callable[[Exception], str]) -> Any:
+    """What the library `datasets` answers, without its bars; `explain` says in one line what went wrong."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise InputError("reading Hugging Face data sets needs the library: pip install datasets") from error
+    bars = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()  # only the command line may write to the terminal
+    try:
+        return call(datasets)
+    except Exception as error:  # the library lets errors of a dozen others through
+        raise InputError(explain(error)) from error
+    finally:
+        if bars:
+            datasets.enable_progress_bars()
+
+
 def parse_json(text: str, path: Path, line: int | None = None, mend: str = "fetch the file again") -> Any:
     """The value of a JSON text that stands on a line of a file, or is the file.
 
@@ -187,7 +216,7 @@ def copa_items(path: Path) -> list[tuple[int, ElementTree.Element]]:
     return list(zip(lines, found, strict=True))
 
 
-def canonical_in(path: Path, code: str, line: int | None = None) -> str:
+def canonical_in(path: object, code: str, line: int | None = None) -> str:
     """`canonical`, with the file named where the code is unknown."""
     try:
         return canonical(code)

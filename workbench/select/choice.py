@@ -162,11 +162,10 @@ def branch_rows(table: pd.DataFrame, choice: Choice, but: tuple[str, ...]) -> pd
     return table[mine]
 
 
-def gain_on_test(table: pd.DataFrame, choice: Choice, over: Choice | None = None, seed: int = 0) -> Interval:
+def gain_on_test(table: pd.DataFrame, choice: Choice, over: Choice | None = None) -> Interval:
     """Accuracy of the choice less that of another (of the clean run), paired over test items.
 
-    Where both are the same rows, as when nothing was chosen, the difference is 0, and certainly so. `seed`
-    changes nothing (see `paired_interval`).
+    Where both are the same rows, as when nothing was chosen, the difference is 0, and certainly so.
     """
     check_split(table, "test")
     after = rows_of(table, choice)
@@ -174,7 +173,7 @@ def gain_on_test(table: pd.DataFrame, choice: Choice, over: Choice | None = None
     if choice.same_branch(over):
         units = units_of(after.group, after.example)
         return Interval(0.0, 0.0, 0.0, 0.95, len(set(units)) if units else len(after))
-    return accuracy_difference(after, before, seed)
+    return accuracy_difference(after, before)
 
 
 def accuracy_of(rows: pd.DataFrame) -> Interval:
@@ -182,8 +181,8 @@ def accuracy_of(rows: pd.DataFrame) -> Interval:
     return accuracy(rows.correct.astype(float), units_of(rows.group, rows.example))
 
 
-def accuracy_difference(after: pd.DataFrame, before: pd.DataFrame, seed: int = 0) -> Interval:
-    """Accuracy of one branch less that of another, paired over the items of both; `seed` changes nothing."""
+def accuracy_difference(after: pd.DataFrame, before: pd.DataFrame) -> Interval:
+    """Accuracy of one branch less that of another, paired over the items of both."""
     a, b, groups = paired_correct(after, before)
     return paired_interval(a, b, groups)
 

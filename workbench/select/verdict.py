@@ -92,13 +92,12 @@ class Verdict:
 
 
 def decide(
-    after: ArrayLike, before: ArrayLike, groups: list[str] | None = None, delta: float = DELTA, seed: int = 0
+    after: ArrayLike, before: ArrayLike, groups: list[str] | None = None, delta: float = DELTA
 ) -> Verdict:
     """Helps or harms where the 95 % interval excludes 0; else equivalent where it is shown to lie within ±δ.
 
     `after` and `before` are right (1) or wrong (0), item by item. What is neither shown to differ nor
-    shown to be the same is undecided: a missing effect is not evidence of no effect. `seed` has no
-    influence (see `paired_interval`).
+    shown to be the same is undecided: a missing effect is not evidence of no effect.
     """
     a, b = np.asarray(after, dtype=float), np.asarray(before, dtype=float)
     if not set(np.unique([a, b])) <= {0.0, 1.0}:

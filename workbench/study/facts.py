@@ -42,7 +42,7 @@ class FirstFacts:
 
 
 def first_facts(
-    tokens: pd.DataFrame, clean: pd.DataFrame, source: str, n_test: int, chance: float | None, seed: int
+    tokens: pd.DataFrame, clean: pd.DataFrame, source: str, n_test: int, chance: float | None
 ) -> FirstFacts:
     """From unpatched dev rows of one or both languages."""
     clean = clean[clean.aligner == CLEAN]
@@ -51,7 +51,7 @@ def first_facts(
         tokens=tokens,
         baseline=accuracy_of(own),
         ceiling=None if there.empty else accuracy_of(there),
-        gap=None if there.empty else accuracy_difference(there, own, seed),
+        gap=None if there.empty else accuracy_difference(there, own),
         chance=chance,
         n_dev=len(own),
         n_test=n_test,

@@ -173,7 +173,6 @@ class Study:
             self.source,
             n_test=len(self.items(self.source, "test")),
             chance=sum(guesses) / len(guesses) if guesses else None,
-            seed=self.settings.seed,
         )
 
     def branches(self, maps: dict[str, LayerMaps]) -> list[Branch]:

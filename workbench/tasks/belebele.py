@@ -1,12 +1,20 @@
 """Belebele: four answers to a question on a passage, JSON lines, one file for each language."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from workbench.core.errors import InputError, TextError, quoted
 from workbench.tasks.base import ChoiceTask, Example
 from workbench.tasks.prompts import Template, fill, halves
-from workbench.tasks.records import by_language, find_files, one_of, read_objects, same_ids, text_in
+from workbench.tasks.records import (
+    File,
+    Source,
+    by_language,
+    find_files,
+    one_of,
+    read_objects,
+    same_ids,
+    text_in,
+)
 
 _FILES = r"(?P<language>[a-z]{3}_[A-Za-z][a-z]{3})\.jsonl"
 _ANSWERS = ("mc_answer1", "mc_answer2", "mc_answer3", "mc_answer4")
@@ -17,7 +25,7 @@ Item = tuple[dict[str, str], int]
 
 
 def read_belebele(
-    path: str | Path | None = None,
+    path: Source | None = None,
     seed: int = 0,
     template: Template = "P: {passage}\nQ: {question}\nA: {A}\nB: {B}\nC: {C}\nD: {D}\nAnswer:",
     choice: Template = " {letter}",
@@ -51,7 +59,7 @@ def read_belebele(
     return ChoiceTask("belebele", tuple(examples), (note,))
 
 
-def _read(path: Path) -> dict[str, Item]:
+def _read(path: File) -> dict[str, Item]:
     side: dict[str, Item] = {}
     for line, record in read_objects(path):
         record = {key: str(value) if type(value) is int else value for key, value in record.items()}

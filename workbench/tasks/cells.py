@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from workbench.core.errors import InputError, TextError, did_you_mean, quoted
-from workbench.core.reading import canonical_in, check_width, plain_name, read_cells
+from workbench.core.reading import canonical_in, check_width, full_rows, plain_name, read_cells
 from workbench.tasks.base import SplitName
 from workbench.tasks.records import Record, read_objects
 
@@ -86,13 +86,7 @@ def _from_table(path: Path, columns: Columns) -> Iterator[Cells]:
     rows = read_cells(path)
     _, header = next(rows, (1, [""]))
     numbered = _check_header(path, header, columns)
-    for number, row in rows:
-        if row == [""]:
-            continue  # a blank line holds no row
-        if len(row) != len(header):
-            raise TextError(
-                f"has {len(row)} cells but the header has {len(header)}: mend the row", path, number
-            )
+    for number, row in full_rows(rows, len(header), path):
         cells = dict(zip(header, row, strict=True))
         values = [cells[column] for column in numbered]
         while values and not values[-1]:

@@ -1,13 +1,11 @@
 """Benchmarks of the Hugging Face hub by way of the library `datasets`, or a copy of them in a local folder.
 
-Rows are written as the makers' own files into a folder that lives as long as the reading: so the same reader
-checks them; where a data set holds the makers' own files, these are read. No code of a data set is ever run.
+Rows take the form of the makers' own files and go to the same readers, which check them; where a data set
+holds the makers' own files, these are read. No code of a data set is ever run.
 """
 
-import json
 import logging
 import re
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,9 +13,9 @@ from typing import Any
 
 from workbench.core.errors import InputError, quoted
 from workbench.core.languages import canonical, name_of, names_language
-from workbench.core.reading import files_in, open_bytes, user_path
+from workbench.core.reading import files_in, from_datasets, open_bytes, user_path
 from workbench.tasks.base import AnswerTask, ChoiceTask
-from workbench.tasks.records import Record
+from workbench.tasks.records import Record, RowsFile
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +42,8 @@ class HubSource:
     codes: str | None = None
     """Its languages, as configurations are called without `prefix`; None asks the library."""
     prefix: str = ""
-    header: bool = True
-    whole: Callable[[list[Record]], str] | None = None
-    """Makes one text of all rows, where a file is not a line for each."""
+    whole: Callable[[list[Record]], Any] | None = None
+    """Makes one value of all rows, where a file is not a line for each."""
     together: str | None = None
     """The configuration that holds all languages, where one does."""
     own: str | None = None
@@ -95,7 +92,7 @@ def _knowledge(row: Record, code: str, number: int) -> Record:
     return {"example_id": int(row["example_id"]), "queries": row["queries"], "answers": answers}
 
 
-def _articles(rows: list[Record]) -> str:
+def _articles(rows: list[Record]) -> Record:
     """SQuAD's JSON: neighbours with the same text are a paragraph, five of which are an article of XQuAD."""
     paragraphs: list[Record] = []
     for row in rows:
@@ -104,7 +101,7 @@ def _articles(rows: list[Record]) -> str:
         answers = [{"text": text} for text in row["answers"]["text"]]
         paragraphs[-1]["qas"].append({"id": row["id"], "question": row["question"], "answers": answers})
     articles = [{"paragraphs": paragraphs[i : i + 5]} for i in range(0, len(paragraphs), 5)]
-    return json.dumps({"data": articles}, ensure_ascii=False)
+    return {"data": articles}
 
 
 HUB: dict[str, HubSource] = {
@@ -120,7 +117,6 @@ HUB: dict[str, HubSource] = {
         {"test": "mgsm_{code}.tsv"},
         lambda row, code, number: {"question": row["question"], "answer": row["answer_number"]},
         "bn de en es fr ja ru sw te th zh",
-        header=False,
     ),
     "msvamp": HubSource(
         "Mathoctopus/MSVAMP",
@@ -205,36 +201,39 @@ def read_hub(
         for file in files_in(Path(place), deep=True) if path is not None and Path(place).is_dir() else ():
             if file.suffix in (".parquet", ".jsonl", ".json", ".csv"):
                 open_bytes(file).close()  # the library would wait for the other end of a pipe
-        with tempfile.TemporaryDirectory(prefix="workbench-hub-") as temporary:
-            folder = Path(temporary) / "files"
-            _write_files(source, place, at, None if wanted is None else set(wanted), folder)
-            try:
-                task = reader(folder, languages=wanted) if source.together else reader(folder)
-            except InputError as error:
-                raise InputError(str(error).replace(str(folder), place)) from error
+        files = _files(source, place, at, None if wanted is None else set(wanted))
+        task = reader(files, languages=wanted) if source.together else reader(files)
     pinned = "" if at is None or len(at) == 40 else ", which is not pinned"
     note = f"read from {place}" + (f" at {at}{pinned}" if at else "")
     return replace(task, notes=(*task.notes, note))
 
 
-def _write_files(
-    source: HubSource, place: str, revision: str | None, wanted: set[str] | None, folder: Path
-) -> None:
+def _files(source: HubSource, place: str, revision: str | None, wanted: set[str] | None) -> list[RowsFile]:
     """The rows of the wanted languages as their makers' files."""
     # The hub's own tables have a folder for each configuration, and nothing that names them.
     local = revision is None
     by_folders = not (Path(place) / "README.md").is_file() if local else _is_parquet(revision)
-    written = 0
+    files: dict[str, list[Record]] = {}
     for code in [source.together] if source.together else _codes(source, place, revision, by_folders):
         language = "" if source.together else canonical(_ODD.get(code, code))
         if source.together or wanted is None or language in wanted:
             for split, file in source.files.items():
                 rows = _rows(source, place, revision, code, split, by_folders)
                 name = "" if source.together else name_of(language)
-                _write(rows, source, folder / file.format(code=code, name=name), place)
-            written += 1
-    if not written:
+                # A file without a language in its name holds all of them.
+                files.setdefault(file.format(code=code, name=name), []).extend(rows)
+    if not files:
         raise InputError(f"{place} has none of the languages {', '.join(sorted(wanted or ()))}")
+    return [RowsFile(place, file, _whole(source, place, file, rows)) for file, rows in files.items()]
+
+
+def _whole(source: HubSource, place: str, file: str, rows: list[Record]) -> list[Any]:
+    if source.whole is None:
+        return rows
+    try:
+        return [source.whole(rows)]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{place} ({file}) is not {source.name}: it lacks {error}") from error
 
 
 def _read_own(
@@ -352,54 +351,15 @@ def _rows(
         raise InputError(f"{place} ({config}, {split}) is not {source.name}: it lacks {error}") from error
 
 
-def _write(rows: list[Record], source: HubSource, target: Path, place: str) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.whole is not None:
-        try:
-            text = source.whole(rows)
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{place} ({target.name}) is not {source.name}: it lacks {error}") from error
-        target.write_text(text, encoding="utf-8")
-        return
-    lines = _table(rows, source) if target.suffix == ".tsv" else list(map(_line, rows))
-    more = target.exists()  # a table of all languages
-    with target.open("a", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines[more:])
-
-
-def _line(row: Record) -> str:
-    return json.dumps(row, ensure_ascii=False, default=str)
-
-
-def _table(rows: list[Record], source: HubSource) -> list[str]:
-    """Tab-separated cells; SIB-200's reader wants quotes doubled, all others take them as text."""
-    quoted = source.name == "Davlan/sib200"
-    head = ["\t".join(rows[0])] if rows and source.header else []
-    return head + ["\t".join(_cell(value, quoted) for value in row.values()) for row in rows]
-
-
-def _cell(value: Any, quoted: bool) -> str:
-    text = " ".join(str(value).split())
-    return '"' + text.replace('"', '""') + '"' if quoted and '"' in text else text
-
-
 def _asked(place: str, call: Callable[[Any], Any], gated: bool = False) -> Any:
-    """What `datasets` answers, without its bars; what goes wrong is one line."""
-    try:
-        import datasets
-    except ImportError as error:
-        raise InputError("reading Hugging Face data sets needs the library: pip install datasets") from error
-    bars = not datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()  # only the command line may write to the terminal
-    try:
-        return call(datasets)
-    except Exception as error:  # the library lets errors of a dozen others through
+    """What `datasets` answers; what goes wrong is one line."""
+
+    def explain(error: Exception) -> str:
         said = (" ".join(str(error).split()) or type(error).__name__)[:200]
-        raise InputError(
+        return (
             f"data set {quoted(place)} cannot be read ({said}): check name and revision (hub:NAME@REVISION); "
             + ("accept its conditions on its page and sign in (hf auth login); " if gated else "")
             + "without a network, read it once where there is one and keep its cache, or name a folder of it"
-        ) from error
-    finally:
-        if bars:
-            datasets.enable_progress_bars()
+        )
+
+    return from_datasets(call, explain)

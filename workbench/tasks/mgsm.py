@@ -1,19 +1,16 @@
 """MGSM: grade-school problems, tables of `question ⇥ number` without header, line n = line n."""
 
-from pathlib import Path
-
 from workbench.core.errors import TextError, quoted
-from workbench.core.reading import read_lines
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
-from workbench.tasks.records import by_language, find_files
+from workbench.tasks.records import File, Source, by_language, cells_in, check_lengths, find_files
 from workbench.tasks.scoring import answer_number
 
 _FILES = r"mgsm_(?P<language>[\w-]+)\.tsv"
 
 
 def read_mgsm(
-    path: str | Path | None = None, seed: int = 0, template: Template = "Question: {question}\nAnswer:"
+    path: Source | None = None, seed: int = 0, template: Template = "Question: {question}\nAnswer:"
 ) -> AnswerTask:
     """Read `mgsm_<language>.tsv` from a folder; the only set published is cut in halves by the seed.
 
@@ -21,15 +18,8 @@ def read_mgsm(
     """
     files = by_language(find_files(path, _FILES, "mgsm"))
     sides = {language: _read(file) for language, file in files.items()}
+    check_lengths(sides, files)
     first, *others = files
-    for language in others:
-        n, wanted = len(sides[language]), len(sides[first])
-        if n != wanted:
-            raise TextError(
-                f"has {n} items but {files[first]} has {wanted}: they must align; fetch both again",
-                files[language],
-                min(n, wanted) + 1,
-            )
     ids = [str(number) for number in range(1, len(sides[first]) + 1)]
     split_of = halves({name: name for name in ids}, seed)
     examples = [
@@ -45,10 +35,9 @@ def read_mgsm(
     return AnswerTask("mgsm", tuple(examples), "number", tuple(notes))
 
 
-def _read(path: Path) -> list[tuple[str, str]]:
+def _read(path: File) -> list[tuple[str, str]]:
     out = []
-    for line, text in enumerate(read_lines(path), 1):
-        cells = text.split("\t")
+    for line, cells in cells_in(path, header=False):
         if len(cells) != 2 or not cells[0].strip():
             raise TextError(f"has {len(cells)} cells: a line is a question, a tab and a number", path, line)
         if answer_number(cells[1]) is None:

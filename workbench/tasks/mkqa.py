@@ -1,13 +1,12 @@
 """MKQA: questions of knowledge, JSON lines that hold all languages."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from workbench.core.errors import InputError, TextError, quoted
 from workbench.core.languages import canonical
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
-from workbench.tasks.records import Record, find_files, read_objects, text_in
+from workbench.tasks.records import File, Record, Source, find_files, read_objects, text_in
 
 _FILES = r"mkqa\.jsonl"
 _SHORT = ("entity", "date", "number", "number_with_unit", "short_phrase", "binary")
@@ -21,7 +20,7 @@ Item = tuple[str, tuple[str, ...]]
 
 
 def read_mkqa(
-    path: str | Path | None = None,
+    path: Source | None = None,
     seed: int = 0,
     template: Template = "Question: {question}\nAnswer:",
     languages: Iterable[str] | None = None,
@@ -65,7 +64,7 @@ def read_mkqa(
     return AnswerTask("mkqa", tuple(examples), "f1", notes)
 
 
-def _item(record: Record, code: str, path: Path, line: int) -> Item | None:
+def _item(record: Record, code: str, path: File, line: int) -> Item | None:
     """Question and answers in a language; None where there is no short answer."""
     queries, answers = record.get("queries"), record.get("answers")
     if not isinstance(queries, dict) or not isinstance(answers, dict):

@@ -1,14 +1,21 @@
 """MSVAMP: short maths problems, JSON lines `m_query` and `response`, line n = line n."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import TextError, quoted
 from workbench.core.languages import NAMES
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
-from workbench.tasks.records import by_language, find_files, read_objects, text_in
+from workbench.tasks.records import (
+    File,
+    Source,
+    by_language,
+    check_lengths,
+    find_files,
+    read_objects,
+    text_in,
+)
 from workbench.tasks.scoring import answer_number
 
 _FILES = r"test_(?P<language>[A-Z][a-z]+)\.json"
@@ -19,7 +26,7 @@ Item = tuple[int, str, str, str]
 
 
 def read_msvamp(
-    path: str | Path | None = None,
+    path: Source | None = None,
     seed: int = 0,
     template: Template = "Question: {question}\nAnswer:",
     languages: Iterable[str] | None = None,
@@ -34,6 +41,7 @@ def read_msvamp(
     first, *others = files
     for language in others:
         _check_aligned(sides[language], files[language], sides[first], files[first])
+    check_lengths(sides, files)
     ids = [str(number) for number in range(1, len(sides[first]) + 1)]
     split_of = halves({name: name for name in ids}, seed)
     examples = [
@@ -45,7 +53,7 @@ def read_msvamp(
     return AnswerTask("msvamp", tuple(examples), "number", (note,))
 
 
-def _read(path: Path) -> list[Item]:
+def _read(path: File) -> list[Item]:
     out = []
     for line, record in read_objects(path):
         question, answer = (text_in(record, field, path, line).strip() for field in ("m_query", "response"))
@@ -56,12 +64,12 @@ def _read(path: Path) -> list[Item]:
     return out
 
 
-def _english(record: dict[str, Any], path: Path, line: int) -> str:
+def _english(record: dict[str, Any], path: File, line: int) -> str:
     """The question in English: `query`, which the English file itself does not have."""
     return " ".join(text_in(record, "query" if "query" in record else "m_query", path, line).split())
 
 
-def _check_aligned(side: list[Item], path: Path, first: list[Item], other: Path) -> None:
+def _check_aligned(side: list[Item], path: File, first: list[Item], other: File) -> None:
     for (line, _, _, one), (_, _, _, two) in zip(side, first, strict=False):
         if one != two:
             raise TextError(
@@ -69,7 +77,3 @@ def _check_aligned(side: list[Item], path: Path, first: list[Item], other: Path)
                 path,
                 line,
             )
-    if len(side) != len(first):
-        raise TextError(
-            f"has {len(side)} items but {other} has {len(first)}: they must align; fetch both again", path
-        )

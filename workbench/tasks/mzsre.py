@@ -1,14 +1,13 @@
 """MzsRE: questions of edited knowledge; a JSON list for each pair of languages with English."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import TextError, quoted
 from workbench.core.languages import canonical
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
-from workbench.tasks.records import by_language, find_files, read_json, text_in
+from workbench.tasks.records import File, Source, by_language, find_files, read_json, text_in
 
 _FILES = r"mzsre_test_duplicate_en(?P<language>[a-z]{2})\.json"
 _ODD = {"cz": "cs", "du": "nl"}
@@ -18,7 +17,7 @@ Item = dict[str, str]
 
 
 def read_mzsre(
-    path: str | Path | None = None,
+    path: Source | None = None,
     seed: int = 0,
     template: Template = "{question} {answer}\nQuestion: {rephrase}\nAnswer:",
     languages: Iterable[str] | None = None,
@@ -49,7 +48,7 @@ def read_mzsre(
     return AnswerTask("mzsre", tuple(examples), "exact", (note,))
 
 
-def _read(path: Path) -> tuple[list[Item], list[Item]]:
+def _read(path: File) -> tuple[list[Item], list[Item]]:
     """The English items and those of the other language."""
     records = read_json(path)
     if not isinstance(records, list) or not records:
@@ -64,7 +63,7 @@ def _read(path: Path) -> tuple[list[Item], list[Item]]:
     return english, other
 
 
-def _item(side: Any, path: Path, number: int) -> Item:
+def _item(side: Any, path: File, number: int) -> Item:
     if not isinstance(side, dict):
         raise TextError(f"item {number} holds {quoted(side)} in place of its texts: mend the item", path)
     try:

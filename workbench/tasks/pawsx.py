@@ -1,13 +1,12 @@
 """PAWS-X: do two sentences say the same? A folder for each language, tables of pairs for dev and test."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from workbench.core.errors import TextError, quoted
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.copa import clause
 from workbench.tasks.prompts import Template, Words, fill, parts_or_halves, words_for
-from workbench.tasks.records import by_folder, read_table, text_in
+from workbench.tasks.records import File, Source, by_folder, read_table, text_in
 
 _FILES = r"(?P<split>dev_2k|test_2k)\.tsv"
 _SPLITS: dict[str, SplitName] = {"dev_2k": "dev", "test_2k": "test"}
@@ -19,7 +18,7 @@ Side = dict[str, dict[str, str]]
 
 
 def read_pawsx(
-    path: str | Path | None = None,
+    path: Source | None = None,
     seed: int = 0,
     template: Template = "{clause}, right?",
     choice: Template = " {word}, {sentence2}",
@@ -64,7 +63,7 @@ def read_pawsx(
     return ChoiceTask("pawsx", tuple(examples), notes + cut)
 
 
-def _read(path: Path, part: str) -> Side:
+def _read(path: File, part: str) -> Side:
     side: Side = {}
     for line, cells in read_table(path, _NEEDED, "PAWS-X"):
         name = f"{part}-{text_in(cells, 'id', path, line)}"

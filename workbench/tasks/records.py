@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from os.path import isfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from workbench.core.reading import (
     canonical_in,
     check_width,
     files_in,
+    full_rows,
     json_lines,
     parse_json,
     plain_name,
@@ -22,38 +24,76 @@ from workbench.core.reading import (
 )
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RowsFile:
+    """Rows of a data set at the hub, which readers take in place of one of the makers' files."""
+
+    place: str
+    """The data set or folder that the rows were read from."""
+    path: str
+    """What the makers call the file, such as `sw/dev.tsv`."""
+    rows: list[Any] = field(compare=False)
+    """Its JSON objects or rows of a table, or the one value of a JSON file."""
+
+    @property
+    def name(self) -> str:
+        """The name without its folder."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def parent(self) -> str:
+        """The folder, as messages name it."""
+        return str(self).rpartition("/")[0]
+
+    def __str__(self) -> str:
+        return f"{self.place}/{self.path}"
+
+
+File = Path | RowsFile
+Source = str | Path | Sequence[RowsFile]
+"""Where a benchmark is read from: a file, a folder, the beginning of names, or rows."""
 Sides = Mapping[str, Mapping[str, Any]]
 """For each language, its items by their names."""
 
 
-def find_files(path: str | Path | None, pattern: str, what: str) -> list[tuple[Path, re.Match[str]]]:
+def find_files(path: Source | None, pattern: str, what: str) -> list[tuple[File, re.Match[str]]]:
     """The files whose name (without .gz or .xz) fits the pattern.
 
     `path` is one file, a folder (and the folders in it), or the beginning of file names, such as `xcopa/val`.
     """
-    if path is None:
-        raise InputError(f"{what} does not come with the project: name its folder, as {what}:PATH")
-    path = user_path(path)
-    beginning = ""
-    if path.is_dir():
-        found = [*files_in(path), *path.glob("*/*")]
-    elif path.exists():
-        found = [path]
-    else:
-        beginning = path.name
-        found = files_in(path.parent) if path.parent.is_dir() else []
-    named = ((file, re.fullmatch(pattern, plain_name(file))) for file in sorted(found))
+    found, where, beginning = _files_at(path, what)
+    named = ((file, re.fullmatch(pattern, _name_of(file))) for file in sorted(found, key=str))
     fitting = [(file, match) for file, match in named if match and file.name.startswith(beginning)]
     if not fitting:
-        raise InputError(f"{path} holds no file of {what}: they are called {_example_of(pattern)}")
+        raise InputError(f"{where} holds no file of {what}: they are called {_example_of(pattern)}")
     return fitting
 
 
+def _files_at(path: Source | None, what: str, deep: bool = False) -> tuple[Sequence[File], str | Path, str]:
+    """The files to choose from, the place as messages name it, and how the names must begin."""
+    if path is None:
+        raise InputError(f"{what} does not come with the project: name its folder, as {what}:PATH")
+    if not isinstance(path, str | Path):
+        return path, path[0].place, ""
+    path = user_path(path)
+    if path.is_dir():
+        return files_in(path, deep=True) if deep else [*files_in(path), *path.glob("*/*")], path, ""
+    if deep or path.exists():
+        return [path], path, ""
+    return files_in(path.parent) if path.parent.is_dir() else [], path, path.name
+
+
+def _name_of(file: File) -> str:
+    return plain_name(file) if isinstance(file, Path) else file.name
+
+
 def by_language(
-    files: Iterable[tuple[Path, re.Match[str]]],
+    files: Iterable[tuple[File, re.Match[str]]],
     languages: Iterable[str] | None = None,
     odd: Mapping[str, str] | None = None,
-) -> dict[str, Path]:
+) -> dict[str, File]:
     """The file of each language, which the group `language` of the match names; two are one too many.
 
     Of `languages` only, where they are given; `odd` translates the codes that only this benchmark uses.
@@ -63,40 +103,40 @@ def by_language(
 
 
 def by_folder(
-    path: str | Path | None,
+    path: Source | None,
     pattern: str,
     what: str,
     languages: Iterable[str] | None = None,
     odd: Mapping[str, str] | None = None,
-) -> dict[str, dict[str, Path]]:
+) -> dict[str, dict[str, File]]:
     """For each part (the group `split` of the pattern), the file of each language: `sw/dev.tsv`.
 
     `path` is the folder of a language or any folder above it.
     """
-    if path is None:
-        raise InputError(f"{what} does not come with the project: name its folder, as {what}:PATH")
-    path = user_path(path)
-    found = files_in(path, deep=True) if path.is_dir() else [path]
-    named = ((file, re.fullmatch(pattern, plain_name(file))) for file in found if isfile(file))
-    parts: dict[str, list[tuple[Path, str]]] = {}
-    for file, match in named:
-        if match is not None:
-            code = file.resolve().parent.name
+    found, where, _ = _files_at(path, what, deep=True)
+    parts: dict[str, list[tuple[File, str]]] = {}
+    for file in found:
+        match = re.fullmatch(pattern, _name_of(file))
+        if match is not None and (isinstance(file, RowsFile) or isfile(file)):
+            folder = file.resolve().parent if isinstance(file, Path) else Path(file.parent)
+            code = folder.name
             language = canonical_in(file, (odd or {}).get(code, code))
             parts.setdefault(match["split"], []).append((file, language))
     if not parts:
-        raise InputError(f"{path} holds no file of {what}: they are called <language>/{_example_of(pattern)}")
+        raise InputError(
+            f"{where} holds no file of {what}: they are called <language>/{_example_of(pattern)}"
+        )
     out = {part: _chosen(files, languages) for part, files in parts.items()}
     every = dict.fromkeys(language for files in out.values() for language in files)
     for part, files in out.items():
         if lost := [language for language in every if language not in files]:
-            raise InputError(f"{path} has no {part} in {lost[0]!r}: fetch it, or choose other languages")
+            raise InputError(f"{where} has no {part} in {lost[0]!r}: fetch it, or choose other languages")
     return out
 
 
-def _chosen(files: Sequence[tuple[Path, str]], languages: Iterable[str] | None) -> dict[str, Path]:
+def _chosen(files: Sequence[tuple[File, str]], languages: Iterable[str] | None) -> dict[str, File]:
     wanted = None if languages is None else [canonical(language) for language in languages]
-    out: dict[str, Path] = {}
+    out: dict[str, File] = {}
     for file, language in files:
         if other := out.get(language):
             raise InputError(f"{other} and {file} are both {language!r}: name the folder of one of them")
@@ -109,7 +149,7 @@ def _chosen(files: Sequence[tuple[Path, str]], languages: Iterable[str] | None) 
     return out if wanted is None else {language: out[language] for language in wanted}
 
 
-def same_ids(sides: Sides, files: Mapping[str, Path]) -> list[str]:
+def same_ids(sides: Sides, files: Mapping[str, File]) -> list[str]:
     """The names of the items, in the order of the first language, once all languages have the same."""
     first = next(iter(sides))
     for language, side in sides.items():
@@ -120,45 +160,62 @@ def same_ids(sides: Sides, files: Mapping[str, Path]) -> list[str]:
     return list(sides[first])
 
 
+def check_lengths(sides: Mapping[str, Sequence[Any]], files: Mapping[str, File], first_line: int = 1) -> None:
+    """Refuse a language with more or fewer items than the first: line n of all says the same."""
+    first, *others = sides
+    for language in others:
+        n, wanted = len(sides[language]), len(sides[first])
+        if n != wanted:
+            raise TextError(
+                f"has {n} items but {files[first]} has {wanted}: they must align; fetch both again",
+                files[language],
+                min(n, wanted) + first_line,
+            )
+
+
 def _example_of(pattern: str) -> str:
     """The pattern as a person would write it: `val.<language>.jsonl`."""
     readable = re.sub(r"\(\?P<(\w+)>(?:\[[^]]*\]|[^()\[\]])*\)", r"<\1>", pattern)
     return re.sub(r"\\(.)", r"\1", readable).replace("|", " or ")
 
 
-def read_objects(path: Path) -> list[tuple[int, Record]]:
+def read_objects(path: File) -> list[tuple[int, Record]]:
     """Read JSON lines: each object with the number of its line."""
-    out = list(json_lines(path))
+    out = list(json_lines(path) if isinstance(path, Path) else enumerate(path.rows, 1))
     if not out:
         raise TextError("holds no items: fetch the file again", path)
     return out
 
 
 def read_table(
-    path: Path, needed: Sequence[str], what: str, quoted_cells: bool = False
+    path: File, needed: Sequence[str], what: str, quoted_cells: bool = False
 ) -> list[tuple[int, dict[str, str]]]:
     """Read tab-separated cells under a header: each row with the number of its (last) line.
 
     `quoted_cells` is for files that spreadsheet programs wrote: a cell in quotes may hold tabs and line ends.
     """
-    rows = _quoted_cells(path) if quoted_cells else read_cells(path)
+    rows = _quoted_cells(path) if quoted_cells and isinstance(path, Path) else cells_in(path)
     _, header = next(rows, (1, []))
     if missing := [column for column in needed if column not in header]:
         raise TextError(f"the header lacks {', '.join(missing)}: it is not {what}", path, 1)
     if twice := next((column for column in needed if header.count(column) > 1), None):
         raise TextError(f"two columns are called {twice!r}: fetch the file again", path, 1)
-    out = []
-    for number, row in rows:
-        if row in ([], [""]):
-            continue
-        if len(row) != len(header):
-            raise TextError(
-                f"has {len(row)} cells but the header has {len(header)}: fetch the file again", path, number
-            )
-        out.append((number, dict(zip(header, row, strict=True))))
+    whole = full_rows(rows, len(header), path, "fetch the file again")
+    out = [(number, dict(zip(header, row, strict=True))) for number, row in whole]
     if not out:
         raise TextError("holds no items: fetch the file again", path)
     return out
+
+
+def cells_in(path: File, header: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each line of a table, with its number; of rows the header is made from their fields."""
+    if isinstance(path, Path):
+        yield from read_cells(path)
+        return
+    if header:
+        yield 1, list(path.rows[0]) if path.rows else []
+    for number, row in enumerate(path.rows, 1 + header):
+        yield number, [" ".join(str(value).split()) for value in row.values()]
 
 
 def _quoted_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -172,12 +229,14 @@ def _quoted_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
         ) from error
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: File) -> Any:
     """Read a file that is one JSON value."""
+    if isinstance(path, RowsFile):
+        return path.rows[0]
     return parse_json("\n".join(read_lines(path)), path)
 
 
-def text_in(record: Mapping[str, Any], field: str, path: Path, line: int | None = None) -> str:
+def text_in(record: Mapping[str, Any], field: str, path: File, line: int | None = None) -> str:
     """A field that holds a text which is not blank, as it stands."""
     value = record.get(field)
     if not isinstance(value, str) or not value.strip():
@@ -186,7 +245,7 @@ def text_in(record: Mapping[str, Any], field: str, path: Path, line: int | None 
     return value
 
 
-def number_in(record: Mapping[str, Any], field: str, below: int, path: Path, line: int | None = None) -> int:
+def number_in(record: Mapping[str, Any], field: str, below: int, path: File, line: int | None = None) -> int:
     """A field that holds one of the numbers 0 … below − 1."""
     value = record.get(field)
     if type(value) is not int or not 0 <= value < below:
@@ -195,7 +254,7 @@ def number_in(record: Mapping[str, Any], field: str, below: int, path: Path, lin
     return value
 
 
-def one_of(record: Mapping[str, Any], field: str, known: tuple[str, ...], path: Path, line: int) -> str:
+def one_of(record: Mapping[str, Any], field: str, known: tuple[str, ...], path: File, line: int) -> str:
     """A field that holds one of a few words."""
     value = text_in(record, field, path, line)
     if value not in known:

@@ -1,12 +1,11 @@
 """SIB-200: what a sentence is about, one of seven topics; a folder of tables for each language."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from workbench.core.errors import TextError, quoted
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.prompts import Template, Words, fill, parts_or_halves, words_for
-from workbench.tasks.records import by_folder, one_of, read_table, same_ids, text_in
+from workbench.tasks.records import File, Source, by_folder, one_of, read_table, same_ids, text_in
 
 _FILES = r"(?P<split>train|dev|test)\.tsv"
 _SPLITS: dict[str, SplitName] = {"train": "fit", "dev": "dev", "test": "test"}
@@ -17,7 +16,7 @@ Item = tuple[str, str]
 
 
 def read_sib200(
-    path: str | Path | None = None,
+    path: Source | None = None,
     seed: int = 0,
     template: Template = "{text}\nTopic:",
     choice: Template = " {topic}",
@@ -54,7 +53,7 @@ def read_sib200(
     return ChoiceTask("sib200", tuple(examples), notes)
 
 
-def _read(path: Path) -> dict[str, Item]:
+def _read(path: File) -> dict[str, Item]:
     side: dict[str, Item] = {}
     for line, cells in read_table(path, ("index_id", "category", "text"), "SIB-200", quoted_cells=True):
         name = text_in(cells, "index_id", path, line)
@@ -64,7 +63,7 @@ def _read(path: Path) -> dict[str, Item]:
     return side
 
 
-def _check_topics(sides: dict[str, dict[str, Item]], files: dict[str, Path]) -> None:
+def _check_topics(sides: dict[str, dict[str, Item]], files: dict[str, File]) -> None:
     first = next(iter(sides))
     for language, side in sides.items():
         for name, (topic, _) in side.items():

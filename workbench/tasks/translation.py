@@ -40,7 +40,6 @@ def read_translation(
 
 def read_flores(
     path: str | Path | None = None,
-    seed: int = 0,
     to: str = "en",
     template: Template = _TEMPLATE,
     scorer: str = "chrf",
@@ -48,7 +47,7 @@ def read_flores(
 ) -> AnswerTask:
     """Read the folder of FLORES (`dev`, `devtest`) as a task: translate each language into `to`.
 
-    The splits are published (devtest is test), so that the seed changes nothing. `group` is the article.
+    The splits are published: devtest is test. `group` is the article.
     """
     if path is None:
         raise InputError("flores does not come with the project: name its folder, as flores:PATH")

@@ -17,7 +17,16 @@ from workbench.core.reading import copa_items, user_path
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.copa import Connectors, CopaItem, Wording
 from workbench.tasks.prompts import Template, halves
-from workbench.tasks.records import by_language, find_files, number_in, one_of, read_objects, text_in
+from workbench.tasks.records import (
+    File,
+    Source,
+    by_language,
+    find_files,
+    number_in,
+    one_of,
+    read_objects,
+    text_in,
+)
 
 _FILES = r"(?P<split>val|test)\.(?P<language>[\w-]+)\.jsonl"
 _FIRST = {"val": 401, "test": 501}
@@ -32,7 +41,7 @@ Side = dict[int, CopaItem]
 
 
 def read_xcopa(
-    path: str | Path | None = None,
+    path: Source | None = None,
     seed: int = 0,
     english: str | Path | None = None,
     template: Template = Wording.template,
@@ -72,8 +81,8 @@ def read_xcopa(
 
 
 def _parts(
-    files: list[tuple[Path, re.Match[str]]], languages: Iterable[str] | None
-) -> tuple[dict[str, dict[str, Path]], list[str]]:
+    files: list[tuple[File, re.Match[str]]], languages: Iterable[str] | None
+) -> tuple[dict[str, dict[str, File]], list[str]]:
     """The files of val and test by language, without a set that a language (of all, or of these) lacks."""
     named = {part: [file for file in files if file[1]["split"] == part] for part in _FIRST}
     parts = {part: by_language(found) for part, found in named.items() if found}
@@ -89,7 +98,7 @@ def _parts(
     ]
 
 
-def _read(path: Path, language: str, part: str) -> Side:
+def _read(path: File, language: str, part: str) -> Side:
     side: Side = {}
     for line, record in read_objects(path):
         index = number_in(record, "idx", 10**9, path, line)
@@ -104,7 +113,7 @@ def _read(path: Path, language: str, part: str) -> Side:
     return dict(sorted(side.items()))
 
 
-def _check_whole(sides: dict[str, Side], files: dict[str, Path]) -> None:
+def _check_whole(sides: dict[str, Side], files: dict[str, File]) -> None:
     every = {index for side in sides.values() for index in side}
     for language, side in sides.items():
         if lost := sorted(every - side.keys()):
@@ -114,13 +123,13 @@ def _check_whole(sides: dict[str, Side], files: dict[str, Path]) -> None:
             )
 
 
-def _copa(path: str | Path | None, english: str | Path | None, part: str, sides: dict[str, Side]) -> Side:
+def _copa(path: Source | None, english: str | Path | None, part: str, sides: dict[str, Side]) -> Side:
     """The English items of a part, from whichever of COPA's files has them; empty where none does."""
     wanted = {index: index + _FIRST[part] for index in next(iter(sides.values()))}
     labels = {
         index: Counter(side[index].label for side in sides.values()).most_common(1)[0][0] for index in wanted
     }
-    for file in _copa_files(user_path(path or "."), english):
+    for file in _copa_files(path, english):
         items = _read_copa(file)
         if not all(number in items for number in wanted.values()):
             continue
@@ -139,10 +148,13 @@ def _copa(path: str | Path | None, english: str | Path | None, part: str, sides:
     return {}
 
 
-def _copa_files(path: Path, english: str | Path | None) -> Iterable[Path]:
+def _copa_files(path: Source | None, english: str | Path | None) -> Iterable[Path]:
     if english is not None:
         chosen = user_path(english)
         return sorted(chosen.glob("*.xml*")) if chosen.is_dir() else [chosen]
+    if path is not None and not isinstance(path, str | Path):
+        return []
+    path = user_path(path or ".")
     folder = path if path.is_dir() else path.parent
     near = [*folder.glob("copa*.xml*"), *folder.glob("*/copa*.xml*")]
     return sorted(near) or sorted(folder.resolve().parent.glob("copa*/copa*.xml*"))

@@ -1,13 +1,12 @@
 """X-CSQA: common-sense questions with five answers; a folder for each language, JSON lines."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import InputError, TextError, quoted
 from workbench.tasks.base import ChoiceTask, Example
 from workbench.tasks.prompts import Template, fill, halves
-from workbench.tasks.records import by_folder, one_of, read_objects, same_ids, text_in
+from workbench.tasks.records import File, Source, by_folder, one_of, read_objects, same_ids, text_in
 
 _FILES = r"(?P<split>dev)\.jsonl"
 _LETTERS = ("A", "B", "C", "D", "E")
@@ -18,7 +17,7 @@ Item = tuple[int, dict[str, str], int]
 
 
 def read_xcsqa(
-    path: str | Path | None = None,
+    path: Source | None = None,
     seed: int = 0,
     template: Template = "{question}\nA. {A}\nB. {B}\nC. {C}\nD. {D}\nE. {E}\nAnswer:",
     choice: Template = " {letter}",
@@ -53,7 +52,7 @@ def read_xcsqa(
     return ChoiceTask("xcsqa", tuple(examples), (note,))
 
 
-def _read(path: Path) -> dict[str, Item]:
+def _read(path: File) -> dict[str, Item]:
     side: dict[str, Item] = {}
     for line, record in read_objects(path):
         name = text_in(record, "id", path, line)
@@ -68,7 +67,7 @@ def _read(path: Path) -> dict[str, Item]:
     return side
 
 
-def _answers(question: dict[str, Any], path: Path, line: int) -> dict[str, str]:
+def _answers(question: dict[str, Any], path: File, line: int) -> dict[str, str]:
     choices = question.get("choices")
     if not isinstance(choices, list) or not all(isinstance(one, dict) for one in choices):
         raise TextError(f"'choices' is {quoted(choices)}: it must be a list of label and text", path, line)

@@ -1,12 +1,10 @@
 """XNLI: does a premise entail a hypothesis? Tables that hold all languages, one for dev and one for test."""
 
-from pathlib import Path
-
 from workbench.core.errors import TextError, quoted
 from workbench.core.reading import canonical_in
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.prompts import Template, Words, fill, words_for
-from workbench.tasks.records import find_files, one_of, read_table, text_in
+from workbench.tasks.records import File, Source, find_files, one_of, read_table, text_in
 
 _FILES = r"xnli\.(?P<split>dev|test)\.tsv"
 _SPLITS: dict[str, SplitName] = {"dev": "dev", "test": "test"}
@@ -18,16 +16,14 @@ Rows = dict[str, dict[str, tuple[int, dict[str, str]]]]
 
 
 def read_xnli(
-    path: str | Path | None = None,
-    seed: int = 0,
+    path: Source | None = None,
     template: Template = "{premise}, right?",
     choice: Template = " {word}, {hypothesis}",
     words: Words = ("Yes", "Also", "No"),
 ) -> ChoiceTask:
     """Read `xnli.dev.tsv` and `xnli.test.tsv` from a folder (XNLI 1.0); `group` is the premise.
 
-    `words` stand for entailment, neutral and contradiction, or are such three for each language. The splits
-    are published, so that the seed changes nothing.
+    `words` stand for entailment, neutral and contradiction, or are such three for each language.
     """
     examples = []
     parts = set()
@@ -57,7 +53,7 @@ def read_xnli(
     return ChoiceTask("xnli", tuple(examples))
 
 
-def _read(path: Path) -> Rows:
+def _read(path: File) -> Rows:
     rows: Rows = {}
     for number, cells in read_table(path, _NEEDED, "XNLI 1.0"):
         language = canonical_in(path, cells["language"], number)

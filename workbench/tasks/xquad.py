@@ -1,19 +1,18 @@
 """XQuAD: questions on paragraphs, in SQuAD's JSON; the answer stands in the paragraph."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import TextError, quoted
 from workbench.tasks.base import AnswerExample, AnswerTask
 from workbench.tasks.prompts import Template, fill, halves
-from workbench.tasks.records import by_language, find_files, read_json, text_in
+from workbench.tasks.records import File, Source, by_language, find_files, read_json, text_in
 
 _FILES = r"xquad\.(?P<language>[\w-]+)\.json"
 
 
 def read_xquad(
-    path: str | Path | None = None,
+    path: Source | None = None,
     seed: int = 0,
     template: Template = "{context}\nQuestion: {question}\nAnswer:",
 ) -> AnswerTask:
@@ -40,7 +39,7 @@ def read_xquad(
     return AnswerTask("xquad", tuple(examples), "f1", (note,))
 
 
-def _read(path: Path) -> Iterator[tuple[str, tuple[str, str, str, tuple[str, ...]]]]:
+def _read(path: File) -> Iterator[tuple[str, tuple[str, str, str, tuple[str, ...]]]]:
     seen: set[str] = set()
     for a, article in enumerate(_list(read_json(path), "data", path, "the file")):
         for p, paragraph in enumerate(_list(article, "paragraphs", path, f"article {a}")):
@@ -54,7 +53,7 @@ def _read(path: Path) -> Iterator[tuple[str, tuple[str, str, str, tuple[str, ...
                 yield name, (where, context, question, _answers(qa, context, path, name))
 
 
-def _answers(qa: Any, context: str, path: Path, name: str) -> tuple[str, ...]:
+def _answers(qa: Any, context: str, path: File, name: str) -> tuple[str, ...]:
     out = [text_in(answer, "text", path) for answer in _list(qa, "answers", path, f"item {quoted(name)}")]
     for text in out:
         if text not in context:
@@ -64,7 +63,7 @@ def _answers(qa: Any, context: str, path: Path, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(out))
 
 
-def _list(value: Any, field: str, path: Path, what: str) -> list[dict[str, Any]]:
+def _list(value: Any, field: str, path: File, what: str) -> list[dict[str, Any]]:
     inner = value.get(field) if isinstance(value, dict) else None
     if not isinstance(inner, list) or not inner or not all(isinstance(one, dict) for one in inner):
         raise TextError(f"{what} has no list {field!r}: it is not SQuAD's format; fetch the file again", path)

@@ -1,12 +1,20 @@
 """XStoryCloze: which of two sentences ends a story? Tables with a header, line n = line n."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from workbench.core.errors import InputError, TextError
 from workbench.tasks.base import ChoiceTask, Example, SplitName
 from workbench.tasks.prompts import Template, fill, parts_or_halves
-from workbench.tasks.records import by_language, find_files, one_of, read_table, text_in
+from workbench.tasks.records import (
+    File,
+    Source,
+    by_language,
+    check_lengths,
+    find_files,
+    one_of,
+    read_table,
+    text_in,
+)
 
 _FILES = r"spring2016\.val\.(?P<language>[\w-]+)\.tsv\.split_20_80_(?P<split>train|eval)\.tsv"
 _SPLITS: dict[str, SplitName] = {"train": "dev", "eval": "test"}
@@ -20,7 +28,7 @@ Item = tuple[int, dict[str, str]]
 
 
 def read_xstorycloze(
-    path: str | Path | None = None,
+    path: Source | None = None,
     seed: int = 0,
     template: Template = "{story}",
     choice: Template = " {ending}",
@@ -61,7 +69,7 @@ def read_xstorycloze(
     return ChoiceTask("xstorycloze", tuple(examples), notes + cut)
 
 
-def _read(path: Path) -> list[Item]:
+def _read(path: File) -> list[Item]:
     needed = (*_STORY, *_ENDINGS, _RIGHT)
     out = []
     for line, cells in read_table(path, needed, "XStoryCloze"):
@@ -71,17 +79,13 @@ def _read(path: Path) -> list[Item]:
     return out
 
 
-def _check_aligned(sides: dict[str, list[Item]], files: dict[str, Path]) -> tuple[str, ...]:
+def _check_aligned(sides: dict[str, list[Item]], files: dict[str, File]) -> tuple[str, ...]:
     """All languages have as many items with the same answers; a few that differ are told in a note."""
+    check_lengths(sides, files, first_line=2)
     first, *others = sides
     notes = []
     for language in others:
-        n, wanted = len(sides[language]), len(sides[first])
-        if n != wanted:
-            raise TextError(
-                f"has {n} items but {files[first]} has {wanted}: they must align; fetch both again",
-                files[language],
-            )
+        n = len(sides[language])
         pairs = zip(sides[language], sides[first], strict=True)
         odd = [here for (here, one), (_, other) in pairs if one[_RIGHT] != other[_RIGHT]]
         if len(odd) > (1 - _SAME) * n:

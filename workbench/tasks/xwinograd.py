@@ -10,7 +10,7 @@ from workbench.core.languages import canonical
 from workbench.core.reading import canonical_in, parse_json, read_cells
 from workbench.tasks.base import ChoiceTask, Example
 from workbench.tasks.prompts import halves
-from workbench.tasks.records import by_language, find_files, one_of, read_objects, text_in
+from workbench.tasks.records import File, Source, by_language, find_files, one_of, read_objects, text_in
 
 _FILES = r"dataset\.tsv|xwinograd\.tsv|(?P<language>[a-z]{2})\.jsonl"
 _ODD = {"jp": "ja"}
@@ -22,7 +22,7 @@ class _Schema:
     """A sentence with a gap, and what may fill it."""
 
     language: str
-    path: Path
+    path: File
     line: int
     before: str
     after: str
@@ -31,7 +31,7 @@ class _Schema:
 
 
 def read_xwinograd(
-    path: str | Path | None = None, seed: int = 0, languages: Iterable[str] | None = None
+    path: Source | None = None, seed: int = 0, languages: Iterable[str] | None = None
 ) -> ChoiceTask:
     """Read `dataset.tsv` (or `xwinograd.tsv`), or `<language>.jsonl` from a folder; halves by the seed.
 
@@ -41,7 +41,7 @@ def read_xwinograd(
     left out.
     """
     files = find_files(path, _FILES, "xwinograd")
-    tables = [file for file, match in files if match["language"] is None]
+    tables = [file for file, match in files if match["language"] is None and isinstance(file, Path)]
     if len(tables) > 1 or (tables and len(files) > 1):
         raise InputError(f"{files[0][0]} and {files[1][0]} are both XWinograd: name one of them")
     wanted = None if languages is None else {canonical(code) for code in languages}
@@ -84,7 +84,7 @@ def _named(schemas: list[_Schema]) -> tuple[list[str], dict[str, str]]:
     return names, groups
 
 
-def _from_lines(path: Path, language: str) -> Iterator[_Schema]:
+def _from_lines(path: File, language: str) -> Iterator[_Schema]:
     for line, record in read_objects(path):
         before, gap, after = text_in(record, "sentence", path, line).partition(_GAP)
         if not gap:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import InputError, did_you_mean, quoted
-from workbench.core.reading import language_of, open_bytes
+from workbench.core.reading import from_datasets, language_of, open_bytes
 from workbench.text.columns import is_group, make_raw, text_cells
 from workbench.text.raw import Raw, Request
 
@@ -47,19 +47,10 @@ def read_hub(path: Path, request: Request) -> Raw:
 
 
 def _load(name: str, request: Request) -> Any:
-    try:
-        import datasets
-    except ImportError as error:
-        raise InputError("reading Hugging Face data sets needs the library: pip install datasets") from error
-    quiet = datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()  # only the command line may write to the terminal
-    try:
-        return datasets.load_dataset(name, request.config, split=request.split, revision=request.revision)
-    except Exception as error:  # the library lets errors of a dozen others through
-        raise InputError(_explain(name, error)) from error
-    finally:
-        if not quiet:
-            datasets.enable_progress_bars()
+    how = {"split": request.split, "revision": request.revision}
+    return from_datasets(
+        lambda library: library.load_dataset(name, request.config, **how), lambda error: _explain(name, error)
+    )
 
 
 def _explain(name: str, error: Exception) -> str:

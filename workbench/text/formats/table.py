@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import TextError, quoted
-from workbench.core.reading import check_width, json_lines, language_of, plain_name, read_cells, read_lines
+from workbench.core.reading import (
+    check_width,
+    full_rows,
+    json_lines,
+    language_of,
+    plain_name,
+    read_cells,
+    read_lines,
+)
 from workbench.text.columns import make_raw, text_cells
 from workbench.text.raw import Raw, Request
 
@@ -79,13 +87,7 @@ def _from_rows(path: Path, rows: Numbered, request: Request) -> Raw:
         raise TextError(f"two columns are called {quoted(twice)}: rename one", path, 1)
     cells: list[list[str]] = [[] for _ in header]
     lines: list[int] = []
-    for number, row in rows:
-        if row == [] or (row == [""] and len(header) > 1):
-            continue  # a blank line holds no row
-        if len(row) != len(header):
-            raise TextError(
-                f"has {len(row)} cells but the header has {len(header)}: mend the row", path, number
-            )
+    for number, row in full_rows(rows, len(header), path):
         for column, cell in zip(cells, row, strict=True):
             column.append(cell)
         lines.append(number)
