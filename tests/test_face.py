@@ -28,14 +28,17 @@ def states(model, text):
 
 @pytest.fixture(scope="module")
 def run(model, text, tmp_path_factory):
-    task = tiny_organism().task("exact")
+    folder = tmp_path_factory.mktemp("run")
+    wb.tasks.write_choices(folder / "exact.tsv", tiny_organism().task("exact"))
     settings = wb.Settings(
         aligners=("ridge", "mean_shift", "shuffled_pairs"),
         headline="ridge",
         interventions=("replace",),
         strengths=(1.0,),
     )
-    return wb.diagnose(model, text, task, f"{FAR}-{MAIN}", tmp_path_factory.mktemp("run"), settings)
+    return wb.diagnose(
+        model, text, f"choices:{folder / 'exact.tsv'}", f"{FAR}-{MAIN}", folder / "run", settings
+    )
 
 
 def test_states_draw_their_similarity(states):
@@ -139,6 +142,12 @@ def test_a_model_is_wrapped_on_the_way():
     assert states.languages == ("x-text",)
     named = wb.capture(wrapped, lines, "sw", store=None)
     assert torch.equal(states["x-text"], named["sw"])
+    with pytest.raises(wb.WorkbenchError, match="is of one language, not of sw, en"):
+        wb.capture(wrapped, lines, ["sw", "en"], store=None)
+    batch = wrapped.batch(wrapped.tokens.encode(lines))
+    _, cache = wrapped.hooked_transformer.run_with_cache(batch.ids)
+    same = wb.Activations.from_cache({"sw": cache}, lengths={"sw": batch.mask.sum(1)})
+    torch.testing.assert_close(same["sw"], named["sw"], atol=1e-4, rtol=1e-4)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
-"""Public names are there, whatever was imported before them."""
+"""Public names are there, whatever was imported before them; pages and notebooks need no others."""
 
 import ast
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,3 +70,48 @@ def test_no_room_is_called_like_a_public_name():
 
     assert not set(ROOMS) & set(wb.__all__)
     assert set(wb._ROOMS) <= set(ROOMS)
+
+
+CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
+NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
+
+
+def examples(path: Path) -> list[str]:
+    """The Python code of a page or a notebook."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        return CODE.findall(text)
+    return ["".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+
+
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=lambda path: path.name)
+def test_examples_import_from_the_face_only(path):
+    found = [
+        line for code in examples(path) for line in re.findall(r".*\b(?:from|import) workbench\..*", code)
+    ]
+    assert not found, "write `import workbench as wb`, and wb.ROOM.NAME for what is in a room"
+
+
+def attributes(code: str) -> set[str]:
+    """`wb.a.b` as it is written, the longest of each chain."""
+    chains = set()
+    for node in ast.walk(ast.parse(code)):
+        name = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+        if re.fullmatch(r"wb(\.\w+)+", name):
+            chains.add(name)
+    return chains
+
+
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=lambda path: path.name)
+def test_examples_name_what_there_is(path):
+    import workbench as wb
+
+    for code in examples(path):
+        for name in sorted(attributes(code)):
+            found = wb
+            for part in name.split(".")[1:]:
+                found = getattr(found, part, None)
+                assert found is not None, name
+                if not isinstance(found, type(wb) | type):
+                    break

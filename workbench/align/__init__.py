@@ -1,7 +1,7 @@
 """Aligners: maps from one language's states to another's, and controls under the same contract."""
 
 from workbench.align.affine import Affine
-from workbench.align.base import Aligner, Regressor
+from workbench.align.base import Aligner, Params, Regressor
 from workbench.align.controls import (
     Identity,
     RandomEqualNorm,
@@ -77,6 +77,7 @@ __all__ = [
     "LowRank",
     "Masked",
     "MeanShift",
+    "Params",
     "Procrustes",
     "RandomEqualNorm",
     "RandomRotation",

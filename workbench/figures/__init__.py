@@ -1,18 +1,26 @@
 """Figures from tables: a description says what is shown; it is drawn for the browser or for paper.
 
 `FIGURES` are the kinds; `make_spec` describes one from the tables of `join_runs`; `draw_interactive` draws a
-description with plotly, `workbench.figures.paper.draw_paper` with matplotlib (loaded only when asked for).
+description with plotly, `draw_paper` with matplotlib (loaded when asked for). `plot` does all in one call.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from workbench.figures.draw import plot
 from workbench.figures.frames import NothingToShow
 from workbench.figures.interactive import draw_heatmap, to_page
 from workbench.figures.interactive_spec import draw_interactive
 from workbench.figures.kinds import FIGURES, Kind, find_kind, lacking, make_spec
+from workbench.figures.presets import Preset, preset
 from workbench.figures.spec import Heatmap, gain_heatmap
 from workbench.figures.spec_parts import Axis, Cells, Mark, Plot, Scale, Series, Spec
 from workbench.figures.tables_in import RunTables, join_runs
 from workbench.figures.tables_out import to_latex, to_markdown
+
+if TYPE_CHECKING:
+    from workbench.figures.paper import draw_paper, save_paper
+    from workbench.figures.writing import write_figures
 
 __all__ = [
     "FIGURES",
@@ -23,19 +31,38 @@ __all__ = [
     "Mark",
     "NothingToShow",
     "Plot",
+    "Preset",
     "RunTables",
     "Scale",
     "Series",
     "Spec",
     "draw_heatmap",
     "draw_interactive",
+    "draw_paper",
     "find_kind",
     "gain_heatmap",
     "join_runs",
     "lacking",
     "make_spec",
     "plot",
+    "preset",
+    "save_paper",
     "to_latex",
     "to_markdown",
     "to_page",
+    "write_figures",
 ]
+
+# What draws for paper loads matplotlib, so it is imported on first use.
+_ON_PAPER = {
+    "draw_paper": "workbench.figures.paper",
+    "save_paper": "workbench.figures.paper",
+    "write_figures": "workbench.figures.writing",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what draws for paper the first time it is asked for."""
+    if name not in _ON_PAPER:
+        raise AttributeError(f"module 'workbench.figures' has no attribute {name!r}")
+    return getattr(import_module(_ON_PAPER[name]), name)

@@ -135,7 +135,13 @@ def capture(
 def _text(text: Any, languages: str | Iterable[str] | None) -> ParallelText:
     """The text; of one list of sentences, in the one language named."""
     if isinstance(text, list | tuple | pd.Series):
-        return ParallelText({languages if isinstance(languages, str) else "x-text": tuple(text)})
+        named = [languages] if isinstance(languages, str) else list(languages or ["x-text"])
+        if len(named) != 1:
+            raise InputError(
+                f"one list of sentences is of one language, not of {', '.join(named)}: give lists "
+                'by language, {"sw": […], "en": […]}'
+            )
+        return ParallelText({named[0]: tuple(text)})
     return text_of(text)
 
 
