@@ -1,4 +1,4 @@
-"""What the doctor examines: sentences in several languages, row by row."""
+"""The input of the data checks: sentences in several languages, row by row."""
 
 from collections.abc import Mapping
 from typing import Protocol

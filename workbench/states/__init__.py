@@ -1,4 +1,4 @@
-"""States: parallel sentences in, pooled residual streams out, on disk under their digest."""
+"""Capture: pooled residual streams of parallel sentences, cached on disk by digest."""
 
 from workbench.states.activations import Activations, Captured
 from workbench.states.run import capture, default_store, fitting

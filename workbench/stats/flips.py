@@ -1,4 +1,4 @@
-"""The sign-flip test: if a change does nothing, every item's difference could as well have the other sign."""
+"""The sign-flip test: under the null, the sign of each item's difference is random."""
 
 from collections.abc import Iterator, Sequence
 

@@ -145,7 +145,7 @@ def _at(site: Site) -> dict[str, Any]:
     return {"site": str(site), "layer": None if site.component == "embed" else site.layer}
 
 
-# How far the states a map will be applied to lie from those it was fitted on, layer by layer.
+# Mismatch between the states a map is applied to and those it was fitted on, layer by layer.
 
 
 def mismatch_table(
@@ -176,7 +176,7 @@ def mismatch_table(
     return pd.DataFrame(rows).astype({"layer": "Int64"})
 
 
-# How many sentence pairs a map needs: held-out fit over the number of pairs, for several draws of them.
+# Learning curve: held-out R² over the number of sentence pairs, for several random samples.
 
 
 FEWEST = 10

@@ -67,7 +67,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
         row = _checked(path, line, cells, values)
         item = cells["id"]
         if (item, row.language) in seen:
-            raise row.error(f"item {quoted(item)} is there twice in {row.language!r}: keep one")
+            raise row.error(f"item {quoted(item)} occurs twice in {row.language!r}: keep one")
         if (split := split_of.setdefault(item, row.split)) != row.split:
             raise row.error(
                 f"item {quoted(item)} is in {row.split} here and in {split} above: "
@@ -91,7 +91,7 @@ def _from_table(path: Path, columns: Columns) -> Iterator[Cells]:
             continue  # a blank line holds no row
         if len(row) != len(header):
             raise TextError(
-                f"has {len(row)} cells but the header has {len(header)}: mend the row", path, number
+                f"has {len(row)} cells but the header has {len(header)}: fix the row", path, number
             )
         cells = dict(zip(header, row, strict=True))
         values = [cells[column] for column in numbered]

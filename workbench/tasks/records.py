@@ -32,7 +32,7 @@ def find_files(path: str | Path | None, pattern: str, what: str) -> list[tuple[P
     `path` is one file, a folder (and the folders in it), or the beginning of file names, such as `xcopa/val`.
     """
     if path is None:
-        raise InputError(f"{what} does not come with the project: name its folder, as {what}:PATH")
+        raise InputError(f"{what} is not bundled: name its folder, as {what}:PATH")
     path = user_path(path)
     beginning = ""
     if path.is_dir():
@@ -74,7 +74,7 @@ def by_folder(
     `path` is the folder of a language or any folder above it.
     """
     if path is None:
-        raise InputError(f"{what} does not come with the project: name its folder, as {what}:PATH")
+        raise InputError(f"{what} is not bundled: name its folder, as {what}:PATH")
     path = user_path(path)
     found = files_in(path, deep=True) if path.is_dir() else [path]
     named = ((file, re.fullmatch(pattern, plain_name(file))) for file in found if isfile(file))

@@ -1,4 +1,4 @@
-"""Parallel text: readers for each corpus format, checks, and splits that share nothing."""
+"""Parallel text: readers for each corpus format, checks, and disjoint splits."""
 
 from workbench.core.languages import canonical, same_language
 from workbench.text.parallel import ParallelText

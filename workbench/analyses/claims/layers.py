@@ -44,9 +44,7 @@ def _judge_depth(ground: Ground) -> Finding:
     parts = [part for case in ground.cases if (part := _part_depth(case, ground.band)) is not None]
     low, high = (f"{100 * end:g}" for end in ground.band)
     if not parts:
-        return undecided(
-            f"no pair has layers inside {low} to {high} % of the depth and a patch that dev prefers"
-        )
+        return undecided(f"no pair has layers inside {low} to {high} % of the depth and a chosen patch")
     found = difference(parts, ground.delta)
     ruling = brings_more(found)
     table = table_of(parts, "accuracy_inside", "accuracy_outside", ground.delta, brings_more)
@@ -80,8 +78,8 @@ CLAIMS_OF_DEPTH = (
     Claim(
         "mid_to_high_layers",
         "Mid-to-high layers, at 60 to 75 % of the depth unless another band is named, are the best to patch.",
-        "The best branch inside the band and the best outside it, each chosen on dev, are judged once on "
-        "test; first less second, paired. Supported where the interval lies above 0; not supported where "
+        "The best configuration inside the band and the best outside it, each chosen on dev, are judged once "
+        "on test; first less second, paired. Supported where the interval lies above 0; not supported where "
         "it lies below 0 or the difference is shown to lie within ±δ.",
         "a widely copied summary of INCLINE; its paper patches all layers (arXiv:2410.12462)",
         _judge_depth,
@@ -114,7 +112,7 @@ def decided(found: Difference, rho: float | None, p: float | None) -> Ruling:
 def _judge_cka(ground: Ground) -> Finding:
     parts = [part for case in ground.cases if (part := _part_cka(case)) is not None]
     if not parts:
-        return undecided("no pair with a CKA at several layers and a patch that dev prefers")
+        return undecided("no pair with a CKA at several layers and a chosen patch")
     found = difference(parts, ground.delta)
     rho, p = _correlation(ground.predictors)
     ruling = decided(found, rho, p)
@@ -201,9 +199,7 @@ def _judge_scrambled(ground: Ground) -> Finding:
         }
         parts.append(Part(about, rows_of(rows, control), rows_of(rows, case.choice)))
     if not parts:
-        return undecided(
-            f"no study has the control {CONTROL} and a patch that dev prefers: add it to --aligners"
-        )
+        return undecided(f"no study has the control {CONTROL} and a chosen patch: add it to --aligners")
     found = difference(parts, ground.delta)
     ruling = does_as_well(found)
     table = table_of(parts, "accuracy_scrambled", "accuracy_true", ground.delta, does_as_well)

@@ -84,7 +84,7 @@ def _from_rows(path: Path, rows: Numbered, request: Request) -> Raw:
             continue  # a blank line holds no row
         if len(row) != len(header):
             raise TextError(
-                f"has {len(row)} cells but the header has {len(header)}: mend the row", path, number
+                f"has {len(row)} cells but the header has {len(header)}: fix the row", path, number
             )
         for column, cell in zip(cells, row, strict=True):
             column.append(cell)
