@@ -127,7 +127,7 @@ def test_controls_wrap_it_and_what_it_refuses_is_said_in_one_line():
     assert max(control.held_out(source, target, REST)) < 0.3
     assert refit(TheirRidge(), source, target, FIT, draws=2).held_out(source, target, REST).shape == (2, 3)
     assert score_grid(PLSRegression(2), source, target, FIT, REST).shape == (3, 3)
-    with pytest.raises(InputError, match="PLSRegression refuses these states"):
+    with pytest.raises(InputError, match="PLSRegression rejects these states"):
         fit_layers(PLSRegression(50), source, target, range(4))
     with pytest.raises(InputError, match="cannot be saved"):
         export(control[0])

@@ -33,7 +33,7 @@ def test_fit_judges_every_method_at_every_layer_of_every_pair(capsys, given, tmp
     methods = "ridge,least_squares,identity,shuffled_pairs"
     arguments = ("--aligners", methods, "--out", tmp_path, "--save-maps")
     code, out, _ = run(capsys, "fit", *given, *arguments)
-    assert code == 0 and "shuffled_pairs*" in out and "24 sentences fitted, 16 held out" in out
+    assert code == 0 and "shuffled_pairs*" in out and "24 sentences for fitting, 16 held out" in out
     table = pd.read_parquet(tmp_path / "fit.parquet")
     assert set(table.pair) == {f"{NEAR}-{MAIN}", f"{FAR}-{MAIN}"}
     assert len(table) == 2 * 4 * 3 and set(table.aligner) == set(methods.split(","))
@@ -62,7 +62,7 @@ def test_rows_too_long_for_the_model_are_left_out_when_asked(capsys, given, tmp_
     code, _, err = run(capsys, *arguments)
     assert code == 2 and "--drop-long" in err
     code, out, _ = run(capsys, *arguments, "--drop-long", "--held-out", "0.4")
-    assert code == 0 and "23 sentences fitted, 16 held out" in out, "one of 40 left out"
+    assert code == 0 and "23 sentences for fitting, 16 held out" in out, "one of 40 left out"
 
 
 @pytest.mark.parametrize("command", ["fit", "measure"])
@@ -126,21 +126,22 @@ def test_more_tables_on_request(capsys, given, tmp_path):
     task = given[0] / "tasks" / "exact.tsv.gz"
     more = ("--null", 9, "--grid", "rsa", "--task", f"choices:{task}", "--blocks", 0, "--readings")
     code, out, _ = run(capsys, "measure", *given, "--pairs", f"{FAR}-{MAIN}", *more, "--out", tmp_path)
-    assert code == 0 and "paired at random, 9 times" in out and METRICS["rsa"].reading in out
+    assert code == 0 and "null distribution from 9 random pairings" in out and METRICS["rsa"].reading in out
     null, grid, mismatch = (
         pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("null", "grid", "mismatch")
     )
     cka = null[null.measure == "cka_debiased"]
     best = cka.loc[cka.value.idxmax()]
-    line = next(line for line in out.split("at random")[1].splitlines() if line.startswith("cka_debiased"))
+    printed = out.split("random pairings")[1].splitlines()
+    line = next(line for line in printed if line.startswith("cka_debiased"))
     assert plain(best.null_mean, 2) in line and f"{best.p:.3f}" in line
     across = grid[(grid.language == FAR) & (grid.other_language == MAIN) & (grid.site == "resid_post.2")]
     most = across.loc[across.value.idxmax()]
     own = across[across.other_site == "resid_post.2"].value.iloc[0]
     wanted = ["2", most.other_site.removeprefix("resid_post."), plain(most.value, 2), plain(own, 2)]
-    lines = out.split("every layer with every layer")[1].splitlines()
+    lines = out.split("all pairs of layers")[1].splitlines()
     assert next(line.split() for line in lines if line.startswith("2 ")) == wanted
-    assert set(mismatch.n) == {16} and "ends of 16 dev prompts" in out
+    assert set(mismatch.n) == {16} and "mismatch of 16 dev prompts" in out
     assert [f"{value:.3g}" for value in mismatch.ratio] == next(
         line.split()[-4:] for line in out.splitlines() if line.startswith("ratio, prompts")
     )

@@ -53,7 +53,7 @@ def test_a_run_begun_in_python_is_compared_and_may_have_been_moved(tmp_path, cap
     assert found.method.tolist() == ["direct", "mean_difference"] and set(found.pair) == {f"{FAR}-{MAIN}"}
     capsys.readouterr()
     (tmp_path / "moved" / "comparison.parquet").write_bytes(b"mine")
-    assert main(command) == 2 and "comparison.parquet is there already" in capsys.readouterr().err
+    assert main(command) == 2 and "comparison.parquet already exists" in capsys.readouterr().err
 
 
 def table():

@@ -58,7 +58,8 @@ def test_quick_is_three_methods_at_three_strengths(done):
 def test_the_command_prints_facts_before_and_a_verdict_after(capsys, given, done, tmp_path):
     code, out, _ = run(capsys, *given, "--pair", PAIR, "--quick", "--anyway", "--out", done)
     assert code == 0 and "none left out" in out
-    assert out.index("tokens a sentence") < out.index("unpatched, 16 dev items") < out.index("chosen on dev")
+    facts = out.index("tokens per sentence"), out.index("unpatched, 16 dev items")
+    assert facts[0] < facts[1] < out.index("chosen on dev")
     selection = pd.read_parquet(done / "selection.parquet")
     kind = selection[selection.headline].verdict.iloc[0]
     assert any(line.startswith(kind) for line in out.splitlines())

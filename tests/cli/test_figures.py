@@ -110,7 +110,7 @@ def test_what_the_tables_lack_is_said(tmp_path, capsys):
         (["RUN", "--only", "grid"], "needs the table grid"),
         (["RUN", "--preset", "acm"], "no preset is called 'acm'"),
         (["RUN", "--format", "gif"], "no format is called 'gif'"),
-        (["RUN", "--format", ","], "names none"),
+        (["RUN", "--format", ","], "--format is empty"),
         (["RUN", "--dpi", "5"], "5 dots an inch"),
         (["RUN", "--gallery"], "makes its own runs"),
     ],

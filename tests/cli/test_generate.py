@@ -46,8 +46,8 @@ def test_a_study_is_generated_with_and_written(tmp_path, capsys, monkeypatch, wi
     for shown in (
         f"clean ({MAIN})",
         "clas_bench~random",
-        "The identifier is right on",
-        "study was not tried",
+        "Accuracy of the language identifier:",
+        "study was not run",
     ):
         assert shown in out
     assert "…" not in out.partition("language: share")[0]

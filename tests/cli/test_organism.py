@@ -26,7 +26,7 @@ def test_new_writes_a_config_and_never_over_another(capsys, tmp_path):
     assert code == 0 and f"organism train {path}" in out
     assert WorldConfig.from_json(tomllib.loads(path.read_text())) == WorldConfig()
     code, _, err = run(capsys, "organism", "new", path)
-    assert code == 2 and "is there already" in err
+    assert code == 2 and "already exists" in err
 
 
 def test_train_makes_what_verify_reads_and_leaves_other_folders_alone(capsys, tmp_path):
@@ -39,7 +39,7 @@ def test_train_makes_what_verify_reads_and_leaves_other_folders_alone(capsys, tm
     assert run(capsys, "organism", "train", config, "--out", folder)[0] == 0
     assert (folder / "model.safetensors").stat().st_mtime_ns == before, "it was there already"
     code, _, err = run(capsys, "organism", "train", config, "--out", folder, "--seed", 3)
-    assert code == 2 and "other dials" in err
+    assert code == 2 and "other settings" in err
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")

@@ -32,6 +32,6 @@ def test_a_page_of_somebody_else_is_named_and_left_as_it_is(capsys, tmp_path):
     page = tmp_path / "page.html"
     page.write_text("<p>mine</p>")
     command = ["report", str(tmp_path / "run"), "--out", str(page)]
-    assert main(command) == 2 and "page.html is there already" in capsys.readouterr().err
+    assert main(command) == 2 and "page.html already exists" in capsys.readouterr().err
     assert page.read_text() == "<p>mine</p>"
     assert main([*command, "--overwrite"]) == 0 and main(command) == 0, "one of ours is written anew"

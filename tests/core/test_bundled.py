@@ -33,7 +33,7 @@ def test_what_stands_under_the_name_comes_first(tmp_path, monkeypatch):
     assert Path(resolved("organism", MODELS)).is_absolute()
     (tmp_path / "organism").mkdir()
     assert resolved("organism", MODELS) == "organism"
-    with pytest.raises(InputError, match="install or clone it anew"):
+    with pytest.raises(InputError, match="install or clone it again"):
         bundled("nothing")
 
 

@@ -216,7 +216,7 @@ def test_what_cannot_be_placed_is_refused(model):
     batch = model.batch(tokens_of(model))
     refused = [
         ([], {}, "no patches"),
-        (patches_at([TOP], "all"), {"from_clean": True}, "no tokens yet to come"),
+        (patches_at([TOP], "all"), {"from_clean": True}, "no generated tokens"),
         (patches_at([TOP, TOP]), {"from_clean": True}, "two patches of one site"),
         (patches_at([TOP]), {"ends": batch.last + 1}, "a token of each"),
         (patches_at([TOP]), {"ends": batch.last[:1]}, "a token of each"),

@@ -59,7 +59,7 @@ def test_no_strength_leaves_every_bit_as_it_was(name):
 def test_a_strength_that_would_be_ignored_is_refused():
     for intervention in INTERVENTIONS.values():
         if not intervention.uses_strength:
-            with pytest.raises(InputError, match="replace knows no strength"):
+            with pytest.raises(InputError, match="replace has no strength"):
                 intervention(draw(2, 3), double_, 0.5)
 
 

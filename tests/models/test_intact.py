@@ -173,7 +173,7 @@ class TestShards:
     def test_a_missing_file_is_named(self, sharded):
         gone = sorted(sharded.glob("model-*.safetensors"))[1]
         gone.unlink()
-        refused(sharded, f"{gone.name}.*not beside it")
+        refused(sharded, f"{gone.name}.*is missing: copy")
 
     def test_a_tensor_in_no_file_is_named(self, sharded):
         shard = sorted(sharded.glob("model-*.safetensors"))[1]
@@ -380,7 +380,7 @@ class TestTokenizers:
         facts = json.loads((folder / "tokenizer.json").read_text())
         facts["model"]["continuing_subword_prefix"] = "long" * 100
         (folder / "tokenizer.json").write_text(json.dumps(facts))
-        refused(folder, r"the tokenizer of '.*' is damaged \(.*copy it anew")
+        refused(folder, r"the tokenizer of '.*' is damaged \(.*copy it again")
 
     def test_one_that_is_random_is_refused(self, copied):
         folder = copied("llama")

@@ -38,8 +38,8 @@ def test_dials_left_out_are_at_their_default(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("conceps = 3", "unknown dial 'conceps' of the world: did you mean 'concepts'?"),
-        ("[training]\nlayer = 3", "unknown dial 'layer' of the training: did you mean 'layers'?"),
+        ("conceps = 3", "unknown setting 'conceps' of the world: did you mean 'concepts'?"),
+        ("[training]\nlayer = 3", "unknown setting 'layer' of the training: did you mean 'layers'?"),
         ("concepts = 'three'", "concepts of the world must be of type int"),
         ("test = 1000000", "too few for its splits"),
         ("concepts: 3", "is not TOML"),

@@ -56,7 +56,7 @@ def test_the_package_comes_before_the_clone(made, tmp_path, monkeypatch):
 
 def test_without_an_organism_both_places_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(bundled, "_PLACES", (tmp_path / "package", tmp_path / "clone"))
-    with pytest.raises(InputError, match=r"package nor in .*clone: install or clone it anew"):
+    with pytest.raises(InputError, match=r"package nor in .*clone: install or clone it again"):
         shipped()
     with pytest.raises(InputError, match=r"no folder .*elsewhere"):
         shipped(tmp_path / "elsewhere")
@@ -74,9 +74,9 @@ def test_a_missing_file_is_named_with_what_to_do(folder, name):
     [
         ("{", "is damaged"),
         ("[]", "is damaged"),
-        ("{}", "holds no dials under 'config'"),
-        ('{"config": 3}', "holds no dials under 'config'"),
-        ('{"config": {"conceps": 3}}', "unknown dial 'conceps'"),
+        ("{}", "holds no settings under 'config'"),
+        ('{"config": 3}', "holds no settings under 'config'"),
+        ('{"config": {"conceps": 3}}', "unknown setting 'conceps'"),
         ('{"config": {"concepts": "3"}}', "must be of type int"),
     ],
 )

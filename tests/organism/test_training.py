@@ -52,7 +52,7 @@ def test_another_seed_gives_other_weights(whole, tmp_path):
 def test_a_checkpoint_of_other_dials_or_a_damaged_one_is_refused(tmp_path):
     folder = tmp_path / "model"
     train_organism(TINY, folder, stop_at=1)
-    with pytest.raises(InputError, match="other dials"):
+    with pytest.raises(InputError, match="other settings"):
         train_organism(replace(TINY, seed=1), folder)
     path = next((tmp_path / "model.checkpoint").glob("*.safetensors"))
     path.write_bytes(path.read_bytes()[:-1] + b"x")

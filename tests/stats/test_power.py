@@ -95,7 +95,7 @@ def test_more_items_find_less():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: detectable_effect(0), "show nothing"),
+        (lambda: detectable_effect(0), "too few for any"),
         (lambda: detectable_effect(10, power=80), "such as 0.8"),
         (lambda: detectable_effect(10, discordance=0), "change sides"),
         (lambda: detectable_effect(10, sd=0.0), "above 0"),

@@ -62,7 +62,7 @@ def test_several_sites_come_back_with_their_own_maps(study, maps, batch, tmp_pat
 
 def test_another_model_is_refused(study, branch, tmp_path):
     save_patch(branch, tmp_path / "patch.safetensors", CARD | {"weights_digest": "0" * 64})
-    with pytest.raises(InputError, match="fit it anew"):
+    with pytest.raises(InputError, match="fit it again"):
         load_patch(tmp_path / "patch.safetensors").check(study.model)
 
 

@@ -95,7 +95,7 @@ def test_a_run_that_found_nothing_yet_gives_way_to_another(begun):
 @pytest.mark.parametrize("name", ["manifest.json", "study.toml", "selection.parquet", "report.html"])
 def test_files_of_somebody_else_are_named_and_left_as_they_are(study, tmp_path, name):
     (tmp_path / name).write_text("mine")
-    with pytest.raises(InputError, match=f"{name} is there already"):
+    with pytest.raises(InputError, match=f"{name} already exists"):
         replace(study, folder=tmp_path).begin()
     assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
     replace(study, folder=tmp_path, overwrite=True).begin()

@@ -100,7 +100,7 @@ def test_a_damaged_xquad_is_named(tmp_path):
         ("[]", "has no list 'data'"),
         (good.replace('"text": "cat"', '"text": "dog"', 1), "answer 'dog' of item '000' is not in"),
         (good.replace('"question": "What 0?"', '"ask": ""', 1), "'question' is missing"),
-        (good.replace('"id": "001"', '"id": "000"'), "item '000' is there twice"),
+        (good.replace('"id": "001"', '"id": "000"'), "item '000' occurs twice"),
         (good.replace('"answers"', '"answer"', 1), "item '000' has no list 'answers'"),
     ]:
         path.write_text(wrong, encoding="utf-8")

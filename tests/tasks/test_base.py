@@ -37,7 +37,7 @@ def test_a_wrong_example_is_refused(wrong, message):
 def test_an_item_is_in_one_split_and_there_once():
     with pytest.raises(InputError, match="in two splits"):
         ChoiceTask("t", (example(language="sw"), example(language="en", split="test")))
-    with pytest.raises(InputError, match="there twice"):
+    with pytest.raises(InputError, match="occurs twice"):
         ChoiceTask("t", (example(), example()))
 
 

@@ -90,7 +90,7 @@ def test_pairs_that_a_language_lacks_are_left_out_in_all(tmp_path):
     ("rows", "message"),
     [
         ([("id", "sentence1", "label")], ":1: the header lacks sentence2: it is not PAWS-X"),
-        ([*PAIRS, PAIRS[1]], ":6: pair 'dev_2k-1' is there twice"),
+        ([*PAIRS, PAIRS[1]], ":6: pair 'dev_2k-1' occurs twice"),
         ([*PAIRS, ("9", "a", "b")], ":6: has 3 cells but the header has 4"),
         ([*PAIRS, ("", "a", "b", "1")], ":6: 'id' is ''"),
         (PAIRS[:1], ": holds no items"),
@@ -336,7 +336,7 @@ def test_sib200_has_a_fit_split_and_quoted_cells(tmp_path):
     ("rows", "message"),
     [
         ([*TOPIC_ROWS, ("9", "music", "x")], ":10: 'category' is 'music': it must be entertainment or"),
-        ([*TOPIC_ROWS, TOPIC_ROWS[1]], ":10: item '1' is there twice"),
+        ([*TOPIC_ROWS, TOPIC_ROWS[1]], ":10: item '1' occurs twice"),
         ([*TOPIC_ROWS[:-1], ("8", TOPICS[2], "x")], ": item 8 is 'health' but 'geography' in"),
         ([*TOPIC_ROWS, ("9", TOPICS[0], '"x" y')], ":10: quotes do not match"),
         ([("id", "category", "text")], ":1: the header lacks index_id: it is not SIB-200"),
@@ -383,7 +383,7 @@ def test_mkqa_holds_all_languages_in_one_file(tmp_path):
     ("changes", "message"),
     [
         ({"example_id": "7"}, ":2: 'example_id' is '7', not a number"),
-        ({"example_id": -2}, ":2: item -2 is there twice"),
+        ({"example_id": -2}, ":2: item -2 occurs twice"),
         ({"queries": {"en": " "}}, ":2: 'en' is ' '"),
         ({"queries": None}, ":2: has no 'queries' and 'answers'"),
         ({"answers": {"en": "x"}}, ":2: the answers in en are 'x', no list"),
@@ -477,7 +477,7 @@ def test_xcsqa_reads_dev_and_never_the_hidden_answers(tmp_path):
         (common_sense(1, answerKey="F"), ":2: 'answerKey' is 'F'"),
         (common_sense(1, answers="ABCD"), ":2: has the answers A, B, C, D: they must be A to E"),
         (common_sense(1, answers="ABCDD"), ":2: has the answers A, B, C, D: they must"),
-        (common_sense(0), ":2: item 'q0' is there twice"),
+        (common_sense(0), ":2: item 'q0' occurs twice"),
         (common_sense(1, question="x"), ":2: 'question' is 'x'"),
         (common_sense(1, question={"stem": "x"}), ":2: 'choices' is None"),
     ],

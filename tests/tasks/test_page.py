@@ -31,7 +31,7 @@ def test_a_task_of_ones_own_takes_twenty_lines(tmp_path):
 def test_tasks_that_were_not_tried_say_so_and_the_others_do_not():
     from workbench.tasks.catalogue import catalogue
 
-    first = PAGE[: PAGE.index("Things to know")]  # the table of tasks, not that of templates
+    first = PAGE[: PAGE.index("Notes:")]  # the table of tasks, not that of templates
     rows = {match[1]: match[0] for match in re.finditer(r"^\| `(\w+)(?::PATH)?`.*$", first, re.MULTILINE)}
     assert len(rows) == len(TASKS)
     for entry in catalogue().values():

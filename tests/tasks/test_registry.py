@@ -49,7 +49,7 @@ def test_a_damaged_starter_table_is_named(tmp_path):
         (header + row + "2\tcause\n", ":3: has 2 cells"),
         (header + row.replace("\t0\t", "\t3\t"), ":2: 'label' is '3'"),
         (header + row.replace("B.", "A."), ":2: both choices"),
-        (header + row + row, ":3: item '1' is there twice"),
+        (header + row + row, ":3: item '1' occurs twice"),
         (header + row + row.replace("1\tc", "2\tc").replace("\ten\t", "\tsw\t"), "'2' is not there in 'en'"),
     ]:
         path.write_text(text, encoding="utf-8")
@@ -117,7 +117,7 @@ def test_choices_are_read_from_json_lines(tmp_path):
         ({"answer": "b"}, "answer 'b' is no number"),
         ({"answer": None}, "answer '' is no number"),
         ({"answer": 1.0}, "'answer' is 1.0, not a text or a number"),
-        ({"id": "2"}, "item '2' is there twice"),
+        ({"id": "2"}, "item '2' occurs twice"),
         ({"id": "3", "language": "xyzzy"}, "unknown language"),
         ({"split": "train"}, "unknown split 'train'"),
         ({"promt": "x"}, "unknown field 'promt': did you mean 'prompt'"),

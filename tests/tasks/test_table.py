@@ -84,8 +84,8 @@ def test_a_wrong_cell_is_named_by_file_and_line(tmp_path, cells, message):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([ROW, ROW], "3: item '1' is there twice in 'sw'"),
-        ([ROW, changed(language="swa")], "3: item '1' is there twice in 'sw'"),
+        ([ROW, ROW], "3: item '1' occurs twice in 'sw'"),
+        ([ROW, changed(language="swa")], "3: item '1' occurs twice in 'sw'"),
         ([ROW, changed(language="en", split="test")], "3: item '1' is in test here and in dev above"),
         ([ROW, ROW[:-1]], "3: has 8 cells but the header has 9"),
         ([[*ROW, " x"]], "2: has 10 cells but the header has 9"),

@@ -61,7 +61,7 @@ def test_one_article_may_give_passages_to_two_splits(tmp_path):
     [
         ({"correct_answer_num": "5"}, ":2: 'correct_answer_num' is '5'"),
         ({"mc_answer3": ""}, ":2: 'mc_answer3' is ''"),
-        ({"question_number": 1}, ":2: item 'https://en.example/0#1' is there twice"),
+        ({"question_number": 1}, ":2: item 'https://en.example/0#1' occurs twice"),
         ({"question_number": 3}, ": has other items than"),
     ],
 )
@@ -105,7 +105,7 @@ def test_xnli_holds_all_languages_in_one_file(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([*ROWS, ROWS[0]], ":8: item '0' is there twice in 'sw'"),
+        ([*ROWS, ROWS[0]], ":8: item '0' occurs twice in 'sw'"),
         (ROWS[1:], ": item '0' is not there in 'sw'"),
         ([("sw", "-", *ROWS[0][2:])], ":2: 'gold_label' is '-'"),
         ([ROWS[0][:-1]], ":2: has 6 cells but the header has 7"),

@@ -151,7 +151,7 @@ def test_prompts_are_worded_as_asked(tmp_path):
         ({"choice2": None}, "'choice2' is None"),
         ({"choice2": "One."}, "both choices are the same"),
         ({"question": "why"}, "'question' is 'why': it must be cause or effect"),
-        ({"idx": 0}, "item 0 is there twice"),
+        ({"idx": 0}, "item 0 occurs twice"),
     ],
 )
 def test_a_wrong_field_is_named_by_file_and_line(tmp_path, changes, message):

@@ -1,4 +1,4 @@
-"""What a fitted linear map is, and what the aligners that learn one have in common."""
+"""Fitted affine maps, and the base class of aligners that learn one."""
 
 from dataclasses import dataclass
 from functools import reduce

@@ -1,4 +1,4 @@
-"""What every aligner is: an estimator of the map source → target at one site.
+"""The base of all aligners: an estimator of the map source → target at one site.
 
 Rows are sentences: `X[sent d_source]`, `Y[sent d_target]`, and the map is Y ≈ X W + b, so that a row
 is mapped by `x W + b`. Fitted attributes end in `_`.
@@ -81,7 +81,7 @@ class Regressor(Params):
         try:
             self.estimator_ = _copy(self.estimator).fit(_to_numpy(X), _to_numpy(Y))
         except ValueError as error:
-            raise InputError(f"{type(self.estimator).__name__} refuses these states: {error}") from error
+            raise InputError(f"{type(self.estimator).__name__} rejects these states: {error}") from error
         self.shape_, self.n_ = (X.shape[1], Y.shape[1]), len(X)
         self.unregularized_ = type(self.estimator).__name__ == "LinearRegression"
         return self

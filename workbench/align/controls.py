@@ -1,4 +1,4 @@
-"""Controls: maps that know nothing of what is translated into what, fitted and used as the others are."""
+"""Controls: aligners without information about translations, fitted and used like other aligners."""
 
 from functools import lru_cache
 from typing import Any, Self
@@ -110,7 +110,7 @@ def _ratio(wanted: Tensor, drawn: Tensor) -> Tensor:
     return wanted / drawn if drawn > 0 else torch.zeros_like(wanted)
 
 
-# Any aligner, fitted on pairs that are none: a control.
+# Any aligner, fitted on shuffled pairs: a control.
 
 
 class ShuffledPairs(Params):

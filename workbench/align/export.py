@@ -1,4 +1,4 @@
-"""A fitted aligner as JSON values and tensors, and back: whoever writes files needs no more.
+"""Convert a fitted aligner to JSON values and tensors, and back.
 
 record, tensors = export(aligner)      # json.dumps(record) and safetensors, say
 again = restore(record, tensors)       # maps every row to the same bits

@@ -1,4 +1,4 @@
-"""One map per layer: fitted at once, fitted again on other draws, and what is known of each."""
+"""One map per layer: fitting, refitting on other random samples, and facts about each fit."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -166,7 +166,7 @@ def check_states(source: Tensor, target: Tensor, rows: Rows) -> Tensor:
     return index
 
 
-# The same fit over several draws of the pairs: how far a result hangs on which sentences were given.
+# Refits on several random samples of the pairs: how much a result depends on the sample.
 
 
 class Spread(NamedTuple):

@@ -1,4 +1,4 @@
-"""The doctor: finds what silently ruins parallel data, with rows and a suggested repair."""
+"""The doctor: finds errors in parallel data, with rows and a suggested repair."""
 
 from workbench.checks.checking import check
 from workbench.checks.fields import check_fields, is_benchmark

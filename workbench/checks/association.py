@@ -1,4 +1,4 @@
-"""How well rows of two sides go together, learned from the file itself.
+"""Association between rows of two sides, learned from the file itself.
 
     K_a, K_b      similarity of two sentences of one side: cosine of tf-idf n-grams
     w_i           = k_a(i, T) (K_a(T, T) + λ)⁻¹   ridge weights of row i over the fitting rows T

@@ -1,4 +1,4 @@
-"""`check`: everything the text of a parallel text gives away, as one report."""
+"""`check`: run all checks on a parallel text and return one report."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -117,10 +117,10 @@ def _items(language: str, path: Path, records: Sequence[tuple[int, dict]]) -> It
     ids = tuple(i if key is None else record.get(key, "") for i, (_, record) in enumerate(records))
     for i, (line, _) in zip(ids, records, strict=True):
         if not isinstance(i, int | str):
-            raise TextError(f"{key!r} is {quoted(i)}, not a text or a number: mend the item", path, line)
+            raise TextError(f"{key!r} is {quoted(i)}, not a text or a number: fix the item", path, line)
     if len(set(ids)) < len(ids):
         twice = Counter(ids).most_common(1)[0][0]
-        raise TextError(f"item {quoted(twice)} is there twice: keep one", path)
+        raise TextError(f"item {quoted(twice)} occurs twice: keep one", path)
     fields = {
         name: tuple(_spelled(record.get(name)) for _, record in records) for name in names if name != key
     }
@@ -133,7 +133,7 @@ def _read_copa(path: Path) -> Items:
         numbers = {name: item.get(name, "0") for name in ("id", "most-plausible-alternative")}
         for name, value in numbers.items():
             if not re.fullmatch(r"\d{1,9}", value, re.ASCII):
-                raise TextError(f"{name!r} is {quoted(value)}, not a number: mend the item", path, line)
+                raise TextError(f"{name!r} is {quoted(value)}, not a number: fix the item", path, line)
         index, right = map(int, numbers.values())
         record = {"idx": index, "question": item.get("asks-for", ""), "label": right - 1}
         records.append((line, record))

@@ -1,4 +1,4 @@
-"""What the doctor says: findings with rows, evidence in a line, and what to do."""
+"""The report of the data checks: findings with rows, evidence and repair."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What single rows show: duplicates, copies, boilerplate, odd lengths, wrong scripts."""
+"""Checks of single rows: duplicates, copies, boilerplate, odd lengths, wrong scripts."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""What every room stands on: errors, types, files, names of languages, numbers in words."""
+"""Basics used by all subpackages: errors, types, files, language names, number formats."""

@@ -1,4 +1,4 @@
-"""What comes with the project, by name: beside the package in a clone, inside it when installed."""
+"""Bundled data, by name: next to the package in a clone, inside it when installed."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def bundled(part: str) -> Path:
             return place / part
     places = " nor in ".join(map(str, _PLACES))
     raise InputError(
-        f"{part}, which comes with the project, is neither in {places}: install or clone it anew"
+        f"{part}, which is bundled with the project, is neither in {places}: install or clone it again"
     )
 
 

@@ -1,4 +1,4 @@
-"""How results show themselves in a notebook: one small card of HTML, the same for all of them.
+"""HTML cards: the display of results in a notebook.
 
 A card brings no colours of its own but grey lines and an edge, so that it is readable on the light and on
 the dark theme. Every text in it is escaped, as it may come from data.

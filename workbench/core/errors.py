@@ -1,4 +1,4 @@
-"""What can go wrong through no fault of the code: one line that says what, where and what to do.
+"""Errors caused by input or files: one line with the problem, the place and the remedy.
 
 Everything a user can cause is a `WorkbenchError`; the command line prints its message and exits with
 code 2. Asserts are for mistakes of our own.

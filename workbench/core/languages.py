@@ -1,4 +1,4 @@
-"""Language codes: every usual spelling of a language becomes one code.
+"""Language codes: normalises every usual form of a language code.
 
 The code is ISO 639-1 where there is one (`sw`), else ISO 639-3 (`ckb`); a script or a region is kept
 only where it distinguishes what is written (`zh-Hant`, `sr-Latn`, `pt-BR`). Codes that start with `x-`

@@ -1,4 +1,4 @@
-"""How numbers are written where people read them: true minus signs, and no sign before nothing but zeros.
+"""Number formats: true minus signs, and no sign before zero.
 
 Missing numbers (None, NaN, NA) are `none`, a dash unless set.
 """

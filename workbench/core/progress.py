@@ -1,4 +1,4 @@
-"""How long work tells where it stands: a callback, which the library calls and others draw."""
+"""Progress of long work: a callback that the library calls."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What every reader of text files shares: opening them, splitting lines, naming languages and comparing."""
+"""Shared by all readers of text files: open files, split lines, name languages, compare."""
 
 import gzip
 import json
@@ -173,7 +173,7 @@ def parse_json(text: str, path: Path, line: int | None = None, mend: str = "fetc
     except json.JSONDecodeError as error:
         raise TextError(f"is not JSON ({error}): {mend}", path, line or error.lineno) from error
     except UnicodeEncodeError as error:
-        raise TextError("holds half a character (a lone surrogate): mend it", path, line) from error
+        raise TextError("holds half a character (a lone surrogate): fix it", path, line) from error
     except RecursionError as error:
         raise TextError(f"holds lists or objects more than {DEEPEST} deep: {mend}", path, line) from error
     except ValueError as error:

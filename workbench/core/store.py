@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: atomic writes, digests of content, damage noticed.
+"""File storage: atomic writes, digests of content, detection of damage.
 
 Tensors are safetensors, everything else is JSON; nothing is ever unpickled.
 """

@@ -1,4 +1,4 @@
-"""The vocabulary of axes, and the one name for a place in a model.
+"""Axis names, and `Site`, the name of a place in a model.
 
 Axes, used in every shape in this package:
 

@@ -1,4 +1,4 @@
-"""Interventions: formulas for a new state, and the hooks that put it in its place."""
+"""Patch types (formulas for a new state) and the hooks that apply them."""
 
 from workbench.intervene.apply import Patch, Placement, PositionPatch, applied, as_hooks, in_place
 from workbench.intervene.formulas import (

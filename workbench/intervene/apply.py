@@ -1,4 +1,4 @@
-"""From a formula to a hook: where in a run the new state goes."""
+"""Hooks that apply a patch at given sites and positions of a forward pass."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -59,7 +59,7 @@ def _new_states(intervention: Intervention, map: Map, strength: float, before: T
 
 def no_map(h: Tensor) -> Tensor:
     """What stands for the map of a formula that needs none: not the identity, which would hide a mistake."""
-    raise InputError("this formula needs a map, and the patch was given none")
+    raise InputError("this patch type needs a map, but none was given")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -250,7 +250,7 @@ def _place(
     model: LanguageModel, patches: Sequence[Patch], batch: Batch, ends: Tensor | None, from_clean: bool
 ) -> list[Placement]:
     if not patches:
-        raise InputError("no patches were given: the run would be an unchanged run")
+        raise InputError("no patches were given: the run would not be patched")
     for patch in patches:
         model.check_site(patch.site)
     at = batch.last if ends is None else ends.to(batch.mask.device)
@@ -269,7 +269,7 @@ def _read_clean(model: LanguageModel, placements: Sequence[Placement], batch: Ba
     if len(hooks) < len(placements):
         raise InputError("two patches of one site, each from a clean run: the second would undo the first")
     if any(placement.patch.positions == "all" for placement in placements):
-        raise InputError('a clean run knows no tokens yet to come: with from_clean use "last" or "prompt"')
+        raise InputError('a clean run has no generated tokens: with from_clean use "last" or "prompt"')
     with torch.no_grad():
         model.run(batch, hooks=hooks, stop=1 + max(site.layer for site in hooks), head=False)
 

@@ -1,4 +1,4 @@
-"""Formulas of interventions: the new state from the state, a fitted map and a strength."""
+"""Patch types: formulas for the new state from the state, a fitted map and a strength."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Replace:
         """The mapped states."""
         if strength != 1:
             raise InputError(
-                f"replace knows no strength, but {strength:g} was given: leave it at 1, or use interpolate"
+                f"replace has no strength, but {strength:g} was given: leave it at 1, or use interpolate"
             )
         return map(h)
 

@@ -1,4 +1,4 @@
-"""Measures of states: how alike two languages' are, how they lie, and how to read the numbers.
+"""Measures of states: similarity of two languages, geometry, and interpretation.
 
 `METRICS` are cheap enough for every layer of every study; `MORE_METRICS` cost more, or refuse where
 sentences are few. `GEOMETRY` tells of one language's states, or of two that need not be parallel.

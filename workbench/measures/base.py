@@ -1,4 +1,4 @@
-"""What a metric is: a number for two languages' states, with what a reader needs to read it."""
+"""`Metric`: a measure of two languages' states, with range, direction and interpretation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a measure is by chance, and what goes along with it: permutations and confounds."""
+"""Null distributions of measures by permutation, and confounds."""
 
 import math
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""How near a map comes, and how far the states it is used on lie from those it was fitted on."""
+"""Quality of a fitted map, and mismatch between the states it is applied to and fitted on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,7 +94,7 @@ def ratio_to_control(Y: Rows, predicted: Rows, control: Rows) -> float:
     Y = Y.double()
     error = (Y - control.double()).norm()
     if error == 0:
-        raise InputError("the control meets the target exactly: there is nothing to be better at")
+        raise InputError("the control meets the target exactly: no ratio is defined")
     return float((Y - predicted.double()).norm() / error)
 
 

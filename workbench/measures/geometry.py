@@ -1,4 +1,4 @@
-"""Where the states of one language or two lie: norms, means, spread, planes, probes."""
+"""Geometry of the states of one or two languages: norms, means, spread, planes, probes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a layer would say if the model ended there, and which of its neurons are active."""
+"""Logit lens, and statistics of feed-forward neurons."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

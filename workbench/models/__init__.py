@@ -1,4 +1,4 @@
-"""Models: the only room that knows TransformerLens. `load_model` or `wrap`, then one surface."""
+"""Models: `load_model` and `wrap`; the only subpackage that imports TransformerLens."""
 
 from workbench.models.base import Batch, Forked, Hook, LanguageModel, ModelInfo, TokenTree
 from workbench.models.hooked import HOOK_NAMES

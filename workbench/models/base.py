@@ -1,4 +1,4 @@
-"""The surface through which everything else sees a model; nothing above it knows the backend.
+"""`LanguageModel`: the interface to a model, independent of the backend.
 
 A model is asked for three things: tokens (`tokens`), a run with hooks at named sites (`run`), and its
 own final norm and unembedding. Hooks are plain functions of a residual `[batch pos width]`; they are
@@ -328,7 +328,7 @@ class LanguageModel(ABC):
         if silent:
             raise HookError(
                 f"hooks at {', '.join(silent)} never fired in {self.info.architecture} "
-                f"({self.info.backend}): the run was an unchanged run"
+                f"({self.info.backend}): the run was not patched"
             )
 
     def check_site(self, site: Site) -> nn.Module:

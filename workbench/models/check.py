@@ -1,4 +1,4 @@
-"""A short look at a freshly loaded model, before anyone trusts a number from it."""
+"""Self-check of a loaded model on a short input."""
 
 from dataclasses import replace
 from typing import Any

@@ -106,17 +106,17 @@ def _without_config(names: list[str]) -> str:
 def _read_object(path: Path) -> dict[str, Any]:
     where = f"{quoted(str(path))} is damaged"
     if not path.is_file():
-        raise ModelError(f"{quoted(str(path))} is not a file that can be read: copy the model anew")
+        raise ModelError(f"{quoted(str(path))} is not a file that can be read: copy the model again")
     try:
         value = json.loads(path.read_bytes())
     except RecursionError as error:
-        raise ModelError(f"{where}: it is nested too deep: copy it anew") from error
+        raise ModelError(f"{where}: it is nested too deep: copy it again") from error
     except OSError as error:
         raise ModelError(f"{quoted(str(path))} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise ModelError(f"{where}: it is not JSON ({quoted(str(error))[1:-1]}): copy it anew") from error
+        raise ModelError(f"{where}: it is not JSON ({quoted(str(error))[1:-1]}): copy it again") from error
     if not isinstance(value, dict):
-        raise ModelError(f"{where}: it holds a {type(value).__name__} where an object belongs: copy it anew")
+        raise ModelError(f"{where}: it holds a {type(value).__name__} where an object belongs: copy it again")
     return value
 
 
@@ -133,7 +133,7 @@ def _check_template(path: Path, processor: Any) -> None:
         if isinstance(name, str) and name not in known:
             raise ModelError(
                 f"{quoted(str(path))} is damaged: its template has {quoted(name)}, which it does not define: "
-                "copy it anew"
+                "copy it again"
             )
 
 
@@ -154,7 +154,7 @@ def check_shape(folder: Path | None, raw: dict[str, Any], config: Any) -> None:
         # The parts of a model for text and images may rely on their defaults.
         names = {fact, renamed.get(fact, fact)} | ({"n_embed"} if fact == "hidden_size" else set())
         if folder and "text_config" not in raw and hasattr(text, fact) and not names & raw.keys():
-            raise ModelError(f"{where} has no {' or '.join(sorted(names))}: copy it anew")
+            raise ModelError(f"{where} has no {' or '.join(sorted(names))}: copy it again")
     if getattr(text, "num_hidden_layers", 1) > _MOST_LAYERS:
         raise ModelError(f"{where}: {text.num_hidden_layers} layers are more than any model has")
     width, heads = getattr(text, "hidden_size", 1), getattr(text, "num_attention_heads", 1)
@@ -186,7 +186,7 @@ def check_files(folder: Path, config: Any, own_code: bool = False) -> None:
                         _check_kind(path, name, part.get_dtype())
         except (SafetensorError, OSError, ValueError, RuntimeError) as error:
             raise ModelError(
-                f"{quoted(str(path))} is damaged or incomplete: {quoted(str(error))[1:-1]}: copy it anew"
+                f"{quoted(str(path))} is damaged or incomplete: {quoted(str(error))[1:-1]}: copy it again"
             ) from error
     if not (quantised or own_code):
         _check_numbers(folder, config, numbers)
@@ -196,7 +196,7 @@ def _check_kind(path: Path, name: str, kind: str) -> None:
     if not kind.startswith(("F", "BF")):
         raise ModelError(
             f"{quoted(str(path))} holds {quoted(name)} as {kind}, but weights are floating-point numbers: "
-            "copy it anew"
+            "copy it again"
         )
 
 
@@ -222,7 +222,7 @@ def _weight_files(folder: Path) -> Iterable[Path]:
         )
     if WEIGHTS in names:
         if not (folder / WEIGHTS).is_file():
-            raise ModelError(f"{quoted(str(folder / WEIGHTS))} is not a file: copy the model anew")
+            raise ModelError(f"{quoted(str(folder / WEIGHTS))} is not a file: copy the model again")
         return [folder / WEIGHTS]
     if INDEX in names:
         return _shards(folder)
@@ -243,11 +243,11 @@ def _shards(folder: Path) -> list[Path]:
     index = folder / INDEX
     where = _read_object(index).get("weight_map")
     if not isinstance(where, dict) or not where or not all(isinstance(name, str) for name in where.values()):
-        raise ModelError(f"{quoted(str(index))} is damaged: it names no files: copy it anew")
+        raise ModelError(f"{quoted(str(index))} is damaged: it names no files: copy it again")
     paths = [folder / name for name in sorted(set(where.values()))]
     for path in paths:
         if path.parent != folder or path.suffix != ".safetensors" or not path.is_file():
             raise ModelError(
-                f"{quoted(str(index))} names {quoted(path.name)}, which is not beside it: copy the model anew"
+                f"{quoted(str(index))} names {quoted(path.name)}, which is missing: copy the model again"
             )
     return paths

@@ -40,7 +40,7 @@ class HookedModel(LanguageModel):
         if site.component == "embed" and self.hooked_transformer.cfg.post_embedding_ln:
             raise SiteError(
                 f"HookedTransformer norms the embedding of {self.info.architecture} before its first "
-                'hook, so the embedding alone is not to be had: use backend="bridge"'
+                'hook, so the embedding alone is not available: use backend="bridge"'
             )
         name = HOOK_NAMES[site.component].format(layer=site.layer)
         found = self.hooked_transformer.hook_dict.get(name)

@@ -1,4 +1,4 @@
-"""Whether a model is whole once it is loaded: each tensor from its files, each token with an embedding."""
+"""Check that a loaded model is complete: each tensor from its files, each token with an embedding."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -39,8 +39,8 @@ def check_weights(name: str, causal: Any, report: dict[str, Any]) -> None:
     if any(faults):
         raise ModelError(
             f"the checkpoint of {quoted(name)} does not fit its configuration: "
-            f"{'; '.join(fault for fault in faults if fault)}: copy the model anew, and take config.json and "
-            "weights from the same model"
+            f"{'; '.join(fault for fault in faults if fault)}: copy the model again, and take config.json "
+            "and weights from the same model"
         )
 
 

@@ -216,7 +216,7 @@ def read_tokenizer(name: str, *, revision: str | None, trust_remote_code: bool) 
         if type(error) is not Exception and type(error).__name__ != "PanicException":
             raise
         raise ModelError(
-            f"the tokenizer of {quoted(name)} is damaged ({_first_line(error)}): copy it anew"
+            f"the tokenizer of {quoted(name)} is damaged ({_first_line(error)}): copy it again"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What a model will need, from its configuration alone: nothing is downloaded but a small file."""
+"""Memory and size of a model, estimated from its configuration file alone."""
 
 from dataclasses import dataclass
 from typing import Any

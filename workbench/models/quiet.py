@@ -1,4 +1,4 @@
-"""Silence for other libraries, while they work for us."""
+"""Suppress output of other libraries."""
 
 import contextlib
 import logging

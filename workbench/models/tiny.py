@@ -1,4 +1,4 @@
-"""Tiny random models, one per architecture: the real code paths at a size that loads in a blink."""
+"""Tiny random models, one per architecture, for tests of the real code paths."""
 
 from collections.abc import Callable
 from pathlib import Path

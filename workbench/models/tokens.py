@@ -39,7 +39,7 @@ class TokenReader:
         self.tokenizer = tokenizer
         if not tokenizer("a", add_special_tokens=False)["input_ids"]:
             # Where its files are missing, a tokenizer may be made all the same: an empty one.
-            raise ModelError("the tokenizer knows no letters: its files are missing or empty")
+            raise ModelError("the tokenizer has no vocabulary: its files are missing or empty")
         if getattr(getattr(getattr(tokenizer, "backend_tokenizer", None), "model", None), "dropout", None):
             raise ModelError(
                 "the tokenizer leaves out merges at random (dropout), so a text has other tokens each time: "

@@ -1,4 +1,4 @@
-"""Small invented languages with a known truth, and models of them."""
+"""Invented languages with known ground truth, and models trained on them."""
 
 from workbench.organism.config import LanguageConfig, TrainingConfig, WorldConfig, explain
 from workbench.organism.corpus import Corpus

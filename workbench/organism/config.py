@@ -1,4 +1,4 @@
-"""Every dial of an organism, in one frozen config: the same config gives the same world and model.
+"""All settings of an organism; the same config gives the same world and model.
 
 The gap is the accuracy a language lacks though it has the words: the skill is taught in the main
 language alone, and other languages reach it only as far as their words land where the main ones do.
@@ -203,7 +203,7 @@ class WorldConfig:
         >>> WorldConfig.from_json({"conceps": 3})
         Traceback (most recent call last):
             ...
-        workbench.core.errors.InputError: unknown dial 'conceps' of the world: did you mean 'concepts'?
+        workbench.core.errors.InputError: unknown setting 'conceps' of the world: did you mean 'concepts'?
         """
         given = dict(value)
         if "languages" in given:
@@ -231,11 +231,11 @@ C = TypeVar("C")
 def _build(kind: type[C], value: Any, what: str) -> C:
     """A dataclass from a JSON object, every key known and every value of its default's type."""
     if not isinstance(value, Mapping):
-        raise InputError(f"{what} must be an object of dials, not {value!r}")
+        raise InputError(f"{what} must be an object of settings, not {value!r}")
     known = {dial.name: dial for dial in fields(kind)}  # type: ignore[arg-type]
     for name, given in value.items():
         if name not in known:
-            raise InputError(f"unknown dial {name!r} of {what}: {did_you_mean(name, known)}")
+            raise InputError(f"unknown setting {name!r} of {what}: {did_you_mean(name, known)}")
         wanted = known[name].type
         plain = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}
         if wanted in plain:
@@ -247,7 +247,7 @@ def _build(kind: type[C], value: Any, what: str) -> C:
     try:
         return kind(**exact)
     except TypeError as error:
-        raise InputError(f"{what} lacks a dial: {error}") from error
+        raise InputError(f"{what} lacks a setting: {error}") from error
 
 
 def _check_choice(name: str, value: Any, known: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What the model reads: documents in the shares of the config, a function of seed and step alone.
+"""The training text: documents in the proportions of the config, determined by seed and step.
 
 Every document draws its language by resource share, then its kind:
 

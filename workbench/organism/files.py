@@ -55,7 +55,7 @@ def write_files(config: WorldConfig, folder: Path) -> None:
 def read_card(path: Path) -> dict[str, Any]:
     """The card of a trained model: all dials, and what training took.
 
-    The shipped card is of version 0.1, where `digest` is that of the dials alone.
+    The bundled card is of version 0.1, where `digest` is that of the dials alone.
     """
     card = read_json(path, digest="unchecked")
     if "config" in card and card.get("digest") == digest_json(card["config"]):
@@ -100,7 +100,7 @@ class Shipped:
 
     def truth(self) -> dict[str, Any]:
         """The ground truth, with the correct map of words."""
-        return _read(self.folder / TRUTH, partial(read_json, digest="optional"))  # the shipped one has none
+        return _read(self.folder / TRUTH, partial(read_json, digest="optional"))  # the bundled one has none
 
 
 def shipped(folder: Path | None = None) -> Shipped:
@@ -117,7 +117,7 @@ def shipped(folder: Path | None = None) -> Shipped:
 def _read_config(path: Path) -> WorldConfig:
     dials = _read(path, read_card).get("config")
     if not isinstance(dials, Mapping):
-        raise InputError(f"{path} holds no dials under 'config': {_REMEDY}")
+        raise InputError(f"{path} holds no settings under 'config': {_REMEDY}")
     try:
         return WorldConfig.from_json(dials)
     except InputError as error:
@@ -167,15 +167,17 @@ def load_checkpoint(
         return 0
     card = read_json(folder / _CARD_CHECKPOINT)
     if card.get("config") != digest:
-        raise InputError(f"{folder} is a checkpoint of other dials: delete it, or train to another folder")
+        raise InputError(
+            f"{folder} is a checkpoint with other settings: delete it, or train to another folder"
+        )
     path = folder / str(card.get("file"))
     if not path.is_file() or digest_file(path) != card.get("sha256"):
-        raise StoreError(f"{path} is damaged or missing: delete {folder} and train anew")
+        raise StoreError(f"{path} is damaged or missing: delete {folder} and train again")
     try:
         tensors = load(path.read_bytes())
         _restore(tensors, model, optimizer)
     except (SafetensorError, KeyError) as error:
-        raise StoreError(f"{path} is no checkpoint of this model: delete {folder} and train anew") from error
+        raise StoreError(f"{path} is no checkpoint of this model: delete {folder} and train again") from error
     return int(card["step"])
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a model, in every language alike, and the truth it is judged by.
+"""The items of the tasks, in every language, with correct answers.
 
     two-choice    which of two names answers            chance 1/2   (the shape of XCOPA)
     exact         which of all names answers            chance 1/8   (MGSM, MZsRE: a short exact match)

@@ -206,13 +206,13 @@ def _finished(folder: Path, config: WorldConfig) -> Trained | None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
     if not (folder / _CARD).is_file():
-        raise InputError(f"{folder} is there already and holds no organism: choose another folder")
+        raise InputError(f"{folder} already exists and holds no organism: choose another folder")
     card = read_card(folder / _CARD)
     if digest_json(card.get("config")) != config.digest:
-        raise InputError(f"{folder} holds an organism of other dials: choose another folder")
-    for name, sha256 in card.get("files", {}).items():  # the shipped card names none
+        raise InputError(f"{folder} holds an organism with other settings: choose another folder")
+    for name, sha256 in card.get("files", {}).items():  # the bundled card names none
         if not (folder / name).is_file() or digest_file(folder / name) != sha256:
-            raise StoreError(f"{folder / name} is damaged or missing: delete {folder} and train anew")
+            raise StoreError(f"{folder / name} is damaged or missing: delete {folder} and train again")
     return Trained(folder, config, card["seconds"], card["n_parameters"], card["loss"])
 
 

@@ -1,4 +1,4 @@
-"""The world: what is true, and which facts are kept for what.
+"""The world: the facts behind the texts, and their splits.
 
 Every concept has two hidden kinds, one as first and one as second operand. A fact is a relation and two
 concepts, and its answer is table[relation, kind₁(first), kind₂(second)]: a skill, since facts that were

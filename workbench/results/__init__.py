@@ -1,4 +1,4 @@
-"""What a run leaves: one schema for each table, files with digests, and the reader of both."""
+"""The files of a run: table schemas, files with digests, and their reader."""
 
 from workbench.results.evidence import evidence_sentences
 from workbench.results.files import (

@@ -1,4 +1,4 @@
-"""The files of a run: tables whose digests stand in the folder's manifest, and are checked on reading.
+"""The files of a run: tables with digests in the manifest, verified on reading.
 
 A folder that holds tables has a `manifest.json` that lists them under `files`, each with the SHA-256 of its
 bytes. Our tables carry a mark, so that one of ours which the manifest does not list is noticed too.
@@ -131,7 +131,7 @@ def claim(folder: Path, names: Iterable[str], overwrite: bool = False) -> None:
     foreign = [path for name in names if (path := folder / name).exists() and not is_ours(path)]
     if foreign and not overwrite:
         raise InputError(
-            f"{foreign[0]} is there already and was not written by this version of the workbench: give "
+            f"{foreign[0]} already exists and was not written by this version of the workbench: give "
             "another folder with --out, or --overwrite to replace it"
         )
     for path in foreign:

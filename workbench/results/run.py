@@ -1,4 +1,4 @@
-"""The folder of a run, opened: what it was made of, its tables and records, study by study.
+"""Reader of a run folder: specification, tables and records, study by study.
 
 A run of today has a `specification.json`, written before any work. A folder of workbench 0.1 has none, and is
 read as far as its tables go.

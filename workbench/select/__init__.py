@@ -1,4 +1,4 @@
-"""From a grid on dev to one branch, judged once on test, and a verdict in a sentence."""
+"""Selection: from a grid on dev to one configuration, scored once on test, and a verdict."""
 
 from workbench.select.checks import FITS, CrossFit, Refits, crossfit, freeze, refit_spread, thaw
 from workbench.select.choice import (

@@ -1,4 +1,4 @@
-"""How far a choice is to be believed: cross-fitting on dev, refits of the map, choices frozen before test."""
+"""Robustness of a choice: cross-fitting on dev, refits of the map, and choices frozen before test."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from workbench.select.choice import (
 from workbench.select.grid import Floats, Grid
 from workbench.sweeps import CLEAN
 
-# How much of the gain on dev is owed to choosing there, and how sure the choice is.
+# Cross-fitting: the selection bias of the gain on dev, and the stability of the choice.
 
 
 NAN = float("nan")
@@ -38,17 +38,17 @@ class CrossFit:
     choice: Choice
     """On all of dev."""
     gain: float
-    """Accuracy over the unpatched run, out of fold: dev's estimate without the flattery of choosing."""
+    """Accuracy over the unpatched run, out of fold: dev's estimate without selection bias."""
     optimism: float
-    """Dev gain of the choice less `gain`: what choosing on the very items reported would have added."""
+    """Selection bias: gain of the choice on dev minus `gain`."""
     layers: dict[int | None, int]
-    """How often each layer was chosen; None is doing nothing."""
+    """How often each layer was chosen; None is no patch."""
     regret: float = NAN
     """Accuracy given up against the branch that was the most accurate one, out of fold (see `crossfit`)."""
     regret_at_most: float = NAN
-    """The same against the best branch in hindsight on all of dev, whose accuracy flatters it."""
+    """The same against the configuration that is best on all of dev, whose gain is optimistically biased."""
     branches: dict[str, int] = field(default_factory=dict)
-    """How often each branch was chosen, by `Choice.name`."""
+    """How often each configuration was chosen, by `Choice.name`."""
 
     @property
     def agreement(self) -> float:
@@ -57,22 +57,21 @@ class CrossFit:
 
     @property
     def same_branch(self) -> float:
-        """Share of folds that chose the very branch which all of dev chooses."""
+        """Share of folds that chose the very configuration which all of dev chooses."""
         return self.branches.get(self.choice.name, 0) / max(sum(self.branches.values()), 1)
 
 
 def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -> CrossFit:
     """Choose `folds` times on dev without one fold, and score that fold; groups stay whole.
 
-    Regret is what the choice gives up against the best branch. Which branch that is, is not known, and to
-    look it up on the items that score it flatters it: the best of many null branches is above the rest by
-    chance alone. So here it is found as the choice is, without the fold: of all branches and doing nothing,
-    the one right most often there (where several tie, their mean). On the fold both are scored, and the
-    regret is the difference, averaged over the items. No item counts both for finding and for scoring, so no
-    chance is counted as skill; but what is best without the fold may be second best in truth, so in
-    expectation this is at most the true regret. It can be negative: margins may find better branches than
-    counting right items. `regret_at_most` looks the best up on all of dev and is, in expectation, no less
-    than the true regret. Where the two are far apart, dev has too few items to say what was given up.
+    Regret is the accuracy lost by the choice compared with the best configuration. The best configuration is
+    unknown, and selecting it on the items that score it is optimistically biased. Therefore it is selected
+    without the fold: the most accurate of all configurations and no patch (the mean over ties). Both are
+    scored on the fold, and the regret is the mean difference over all items. As the selected configuration
+    may not be the truly best one, in expectation this is at most the true regret. It can be negative, since
+    the choice by margins may be better than selection by accuracy. `regret_at_most` uses the best
+    configuration on all of dev and is, in expectation, at least the true regret. If the two differ much, dev
+    has too few items to estimate the regret.
     """
     chosen, grid = choose(table, aligner), grid_for(table, aligner)
     count = int(grid.units.max()) + 1
@@ -105,7 +104,7 @@ def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -
 
 
 def _gains(grid: Grid) -> Floats:
-    """Branch × item, with doing nothing as the last branch."""
+    """Branch × item, with no patch as the last configuration."""
     return np.vstack([grid.accuracy_gain.T, np.zeros(len(grid.clean))])
 
 
@@ -120,12 +119,12 @@ def _index(grid: Grid, choice: Choice) -> int:
     return next(j for j in range(len(grid.branches)) if choice.where == grid.where(j))
 
 
-# How much the gain of a chosen branch varies with the pairs that its map was fitted on.
+# How much the gain of a chosen configuration varies with the pairs that its map was fitted on.
 
 
 @dataclass(frozen=True)
 class Refits:
-    """Gains in accuracy of maps fitted on other draws of the pairs, on the same test items."""
+    """Gains in accuracy of maps fitted on other random samples of the pairs, on the same test items."""
 
     itself: float
     """Gain of the map that was chosen and judged."""
@@ -140,11 +139,11 @@ class Refits:
 
 
 def refit_spread(table: pd.DataFrame, choice: Choice) -> Refits | None:
-    """The gains of the chosen branch and of its refits, which differ from it in their seed alone.
+    """The gains of the chosen configuration and of its refits, which differ from it in their seed alone.
 
     The lowest seed is the map itself. All fits are scored on the same items, so that their spread is that of
     the fits and holds no chance of other items; the gain's interval is about items and holds nothing of the
-    fits. None where nothing was chosen: then there is no map to refit.
+    fits. None where no patch was chosen: then there is no map to refit.
     """
     check_split(table, "test")
     if choice.layer is None:
@@ -153,8 +152,8 @@ def refit_spread(table: pd.DataFrame, choice: Choice) -> Refits | None:
     seeds = sorted(int(seed) for seed in rows.seed.dropna().unique())
     if len(seeds) < FITS:
         raise InputError(
-            f"the test sweep holds {len(seeds)} fits of {choice.name}, and their spread needs {FITS}: "
-            f"sweep refits of the chosen branch, seeds {seeds[0] if seeds else 0} and up"
+            f"the test sweep holds {len(seeds)} fits of {choice.name}, but their spread needs {FITS}: "
+            f"sweep refits of the chosen configuration, seeds {seeds[0] if seeds else 0} and up"
         )
     gains = []
     for seed in seeds:
@@ -174,13 +173,13 @@ def refit_spread(table: pd.DataFrame, choice: Choice) -> Refits | None:
 
 
 def freeze(choices: Mapping[str, Choice], path: Path, about: Mapping[str, Any]) -> str:
-    """Write the choices with what they were made from; returns the digest of all of it."""
+    """Write the choices and the facts about their origin; returns the digest."""
     record = {"about": dict(about), "choices": {name: asdict(choice) for name, choice in choices.items()}}
     return write_json(path, record)
 
 
 def thaw(path: Path) -> dict[str, Choice]:
-    """Read frozen choices; refused where they are not what was frozen."""
+    """Read frozen choices and verify their digest."""
     if not path.exists():
         raise InputError(f"no frozen choices at {path}: choose on dev first")
     return {name: Choice(**values) for name, values in read_json(path)["choices"].items()}

@@ -1,6 +1,6 @@
-"""The choice of a layer on dev, and what it brings on test, once.
+"""The choice of a configuration on dev, and its gain on test.
 
-Choosing reads dev rows alone, reporting reads test rows alone, and each refuses the other's.
+Functions that choose accept only dev rows, functions that report only test rows.
 """
 
 from dataclasses import dataclass, field
@@ -16,31 +16,31 @@ from workbench.stats import Interval, accuracy, paired_interval, units_of
 from workbench.sweeps import BRANCH, CLEAN
 
 NOTHING = 1e-3
-"""A mean margin this little above the clean run's is rounding, not a gain (in nats)."""
+"""A mean margin at most this far above that of the clean run (in nats) is treated as rounding."""
 _NAMED = ("aligner", "intervention", "layer", "strength")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The branch of one aligner that dev prefers; without a layer, dev prefers doing nothing."""
+    """The configuration of one aligner chosen on dev; `layer` is None if no patch was chosen."""
 
     aligner: str
     intervention: str | None
     layer: int | None
-    """Of a joint branch, the lowest of its layers."""
+    """Of a joint configuration, the lowest of its layers."""
     strength: float | None
     margin_gain: float
     """Mean margin on dev, less that of the clean run."""
     accuracy_gain: float
-    """Accuracy on dev, less that of the clean run. Chosen from many, so it flatters."""
+    """Accuracy on dev, less that of the clean run. Optimistically biased, as it was selected as the best."""
     smoothed_gain: float = 0.0
     """`margin_gain`, averaged with neighbouring layers and strengths: what was compared."""
     also: dict[str, Any] = field(default_factory=dict)
-    """The other columns of `BRANCH` that name the branch: site, positions, joint, seed."""
+    """The other columns of `BRANCH` that name the configuration: site, positions, joint, seed."""
 
     @property
     def name(self) -> str:
-        """The branch in words: `ridge replace at layer 5, strength 0.8`."""
+        """The configuration in words: `ridge replace at layer 5, strength 0.8`."""
         if self.layer is None:
             return "nothing"
         joint = self.also.get("joint", "one") != "one"
@@ -49,7 +49,7 @@ class Choice:
 
     @property
     def where(self) -> dict[str, Any]:
-        """What `BRANCH` says of the branch."""
+        """What `BRANCH` says of the configuration."""
         return {name: getattr(self, name) for name in _NAMED} | self.also
 
     def same_branch(self, other: "Choice | None") -> bool:
@@ -63,11 +63,11 @@ def choose(table: pd.DataFrame, aligner: str) -> Choice:
     """The branch of an aligner with the best margin on dev, but for what a weaker one may well bring too.
 
     The measure is the mean log-probability margin (for generated answers, which have none, the mean score):
-    on the same items it tells branches apart that accuracy, a count of few changed items, cannot.
+    on the same items it tells configurations apart that accuracy, a count of few changed items, cannot.
 
     1. Each branch's gain over the clean run is averaged with those of its neighbours in layer and strength
        (`smoothing` has the weights): a map does not work at one layer and fail at the next, so a lone peak is
-       mostly chance. Joint branches have no neighbours and are compared as they are.
+       mostly chance. Joint configurations have no neighbours and are compared as they are.
     2. The branch with the largest smoothed gain is the best one. If that gain is no larger than its own
        standard error, or than rounding, nothing is chosen: the clean run takes part in the rule below.
     3. One-standard-error rule towards α = 0: all branches remain whose smoothed gain is below the best one's
@@ -75,7 +75,7 @@ def choose(table: pd.DataFrame, aligner: str) -> Choice:
        Among them the smallest strength of each intervention counts, and of interventions the one with the
        smallest patch there (mean ‖h′ − h‖ / ‖h‖, as strengths of two formulas are no common scale; where
        the table has no patch sizes, the smallest strength). A larger patch must earn what it disturbs.
-    4. Among branches that tie in this, the largest smoothed gain; then the lower layer.
+    4. Among configurations that tie in this, the largest smoothed gain; then the lower layer.
 
     Where the table holds refits of a map, only the map itself takes part: the lowest seed.
     """
@@ -84,7 +84,7 @@ def choose(table: pd.DataFrame, aligner: str) -> Choice:
 
 
 def choose_from(grid: Grid) -> Choice:
-    """The rule of `choose`, on branches of one aligner."""
+    """The rule of `choose`, on configurations of one aligner."""
     weights = smoothing(grid.branches)
     smoothed = grid.margin_gain @ weights.T
     means = smoothed.mean(0)
@@ -113,7 +113,7 @@ def choose_from(grid: Grid) -> Choice:
 
 
 def _smallest_patch(branches: pd.DataFrame, near: NDArray[np.bool_], order: NDArray[np.intp]) -> int:
-    """Of the branches near the best, the first in order at its intervention's smallest strength."""
+    """Of the configurations near the best, the first in order at its intervention's smallest strength."""
     strength = branches.strength.to_numpy(dtype=float)
     size = (
         branches.patch_size.to_numpy(dtype=float)
@@ -137,7 +137,7 @@ def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def grid_for(table: pd.DataFrame, aligner: str) -> Grid:
-    """The aligner's branches, without refits."""
+    """The aligner's configurations, without refits."""
     if "seed" in table:
         seeds = table.seed[table.aligner == aligner]
         if seeds.nunique() > 1:
@@ -146,12 +146,12 @@ def grid_for(table: pd.DataFrame, aligner: str) -> Grid:
 
 
 def rows_of(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
-    """The rows of a chosen branch (of the clean run, where nothing was chosen)."""
+    """The rows of a chosen configuration (of the clean run, where no patch was chosen)."""
     return branch_rows(table, choice, but=())
 
 
 def branch_rows(table: pd.DataFrame, choice: Choice, but: tuple[str, ...]) -> pd.DataFrame:
-    """The rows of a chosen branch, and of those that differ from it only in the columns `but`."""
+    """The rows of a chosen configuration, and of those that differ from it only in the columns `but`."""
     if choice.layer is None:
         return table[table.aligner == CLEAN]
     where = choice.where
@@ -177,7 +177,7 @@ def gain_on_test(table: pd.DataFrame, choice: Choice, over: Choice | None = None
 
 
 def accuracy_of(rows: pd.DataFrame) -> Interval:
-    """Accuracy of one branch, by group where items have groups."""
+    """Accuracy of one configuration, by group where items have groups."""
     return accuracy(rows.correct.astype(float), units_of(rows.group, rows.example))
 
 
@@ -190,9 +190,9 @@ def accuracy_difference(after: pd.DataFrame, before: pd.DataFrame) -> Interval:
 def paired_correct(
     after: pd.DataFrame, before: pd.DataFrame
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str] | None]:
-    """Right (1) or wrong (0) for each item under both branches, and what the items belong to."""
+    """Right (1) or wrong (0) for each item under both configurations, and what the items belong to."""
     if not set(after.example) == set(before.example) or after.example.duplicated().any():
-        raise InputError("a paired difference needs one branch twice over the same items")
+        raise InputError("a paired difference needs two configurations over the same items")
     a = after.set_index("example").correct.astype(float)
     b = before.set_index("example").correct.astype(float).loc[a.index]
     units = units_of(after.group, after.example)
@@ -203,4 +203,6 @@ def check_split(table: pd.DataFrame, split: str) -> None:
     """Refuse rows of another split."""
     found = sorted(table.split.unique())
     if found != [split]:
-        raise InputError(f"only {split} rows belong here, but the table holds {', '.join(found) or 'none'}")
+        raise InputError(
+            f"only {split} rows are accepted here, but the table holds {', '.join(found) or 'none'}"
+        )

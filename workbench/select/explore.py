@@ -1,4 +1,4 @@
-"""The whole grid on dev, for looking at: no choice, no verdict, and labelled as such."""
+"""Exploration of the whole grid on dev: no choice and no verdict."""
 
 import pandas as pd
 
@@ -12,12 +12,13 @@ _ABOUT = ("model", "task", "pair", "language")
 
 
 def explore(table: pd.DataFrame, level: float = 0.95, draws: int = 10_000, seed: int = 0) -> pd.DataFrame:
-    """One row per branch of a dev sweep: its gain in accuracy, with two intervals.
+    """One row per configuration of a dev sweep: its gain in accuracy, with two intervals.
 
-    `low` and `high` hold for this branch alone. `band_low` and `band_high` hold for all branches of the
-    table at once (max-T, see `max_t_band`), `p` is adjusted likewise, and `beyond_band` says whether the band
-    leaves 0 out: only there does the grid show an effect of that branch, and only on dev. Every row says
-    `mode = exploratory`: the best cell of a grid flatters itself, and none of these numbers is a verdict.
+    `low` and `high` hold for this configuration alone. `band_low` and `band_high` hold for all configurations
+    of the table at once (max-T, see `max_t_band`), `p` is adjusted likewise, and `beyond_band` says whether
+    the band leaves 0 out: only there does the grid show an effect of that configuration, and only on dev.
+    Every row says `mode = exploratory`: the best cell of a grid is optimistically biased, and none of these
+    numbers is a verdict.
     """
     check_split(table, "dev")
     grid = grid_of(table)

@@ -1,4 +1,4 @@
-"""A sweep table as arrays: items × branches, and the average over neighbouring layers and strengths."""
+"""A sweep table as arrays: items × configurations, and the average over neighbouring layers and strengths."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,19 +14,19 @@ from workbench.sweeps import BRANCH, CLEAN
 
 Floats = NDArray[np.float64]
 _PLACE = ("site", "layer", "strength")
-_ALONE = "one"  # what `joint` says of a branch of one site
+_ALONE = "one"  # what `joint` says of a configuration of one site
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Patched branches of one sweep and its clean run, over the same items."""
+    """Patched configurations of one sweep and its clean run, over the same items."""
 
     branches: pd.DataFrame
-    """One row per branch: the columns of `BRANCH` that the table has, and the mean `patch_size`."""
+    """One row per configuration: the columns of `BRANCH` that the table has, and the mean `patch_size`."""
     margin_gain: Floats
-    """Item × branch: margin (of generated answers: score) less that of the clean run."""
+    """Item × configuration: margin (of generated answers: score) less that of the clean run."""
     correct: Floats
-    """Item × branch: 1 where right."""
+    """Item × configuration: 1 where right."""
     clean: Floats
     """Item: 1 where the clean run is right."""
     units: NDArray[np.intp]
@@ -35,11 +35,11 @@ class Grid:
 
     @property
     def accuracy_gain(self) -> Floats:
-        """Item × branch: 1 where it became right, −1 where it became wrong."""
+        """Item × configuration: 1 where it became right, −1 where it became wrong."""
         return self.correct - self.clean[:, None]
 
     def take(self, items: NDArray[np.bool_]) -> "Grid":
-        """The same branches on some of the items."""
+        """The same configurations on some of the items."""
         kept, units = np.unique(self.units[items], return_inverse=True)
         return replace(
             self,
@@ -51,13 +51,13 @@ class Grid:
         )
 
     def where(self, branch: int) -> dict[str, Any]:
-        """What `BRANCH` says of a branch, as plain values; without what is missing."""
+        """What `BRANCH` says of a configuration, as plain values; without what is missing."""
         row = self.branches.iloc[branch]
         return {name: _plain(row[name]) for name in BRANCH if name in row and not pd.isna(row[name])}
 
 
 def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
-    """The branches of one aligner (of all), each over the very items of the clean run."""
+    """The configurations of one aligner (of all), each over the very items of the clean run."""
     clean = table[table.aligner == CLEAN]
     rows = table[table.aligner != CLEAN] if aligner is None else table[table.aligner == aligner]
     if clean.empty or rows.empty:
@@ -71,7 +71,7 @@ def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
     item, count = names.get_indexer(rows.example), int(code.max()) + 1
     filled = np.bincount(item * count + code, minlength=len(names) * count) if (item >= 0).all() else 0
     if not np.all(filled == 1):
-        raise InputError("every branch must hold the items of the clean run, each once")
+        raise InputError("every configuration must have the items of the clean run, each once")
     values = "margin" if not pd.concat([clean.margin, rows.margin]).isna().all() else "score"
     numbers = np.empty((len(names), count)), np.empty((len(names), count))
     for into, column in zip(numbers, (values, "correct"), strict=True):
@@ -91,11 +91,12 @@ def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
 def smoothing(branches: pd.DataFrame) -> Floats:
     """Branch × branch: with which weights a branch's value is averaged with those of its neighbours.
 
-    Neighbours differ from it in layer or in strength, and in nothing else; joint branches have none. Along
-    each of the two, a branch weighs ½ and the two nearest ¼ each: those on either side, and for the first
-    and the last the next two inward. So wherever a branch stands, its own value counts as much and chance is
-    averaged away as much: averaging only over what is there would give the ends ⅔ of their own value, and the
-    highest of many by chance would be found there too often. Where there are only two, they weigh ¾ and ¼.
+    Neighbours differ from it in layer or in strength, and in nothing else; joint configurations have none.
+    Along each of the two, a configuration weighs ½ and the two nearest ¼ each: those on either side, and for
+    the first and the last the next two inward. So every configuration has the same weight for its own
+    value and the same noise reduction. Averaging only over existing neighbours would give the ends a weight
+    of ⅔, and the maximum of many null configurations would be at an end too often. With only two values the
+    weights are ¾ and ¼.
     """
     place = branches.assign(_component=_component(branches))
     family = _codes(place[name] for name in place if name not in (*_PLACE, "patch_size"))
@@ -114,7 +115,7 @@ def smoothing(branches: pd.DataFrame) -> Floats:
 
 
 def families(branches: pd.DataFrame) -> NDArray[np.intp]:
-    """Branches that differ in layer and strength alone have one number."""
+    """Configurations that differ in layer and strength alone have one number."""
     place = branches.assign(_component=_component(branches))
     where = pd.Series(np.where(_joint(branches), place.site if "site" in place else "", ""))
     return _codes([*(place[name] for name in place if name not in (*_PLACE, "patch_size")), where])

@@ -1,4 +1,4 @@
-"""Which cheap measure of likeness foretells what patching brings, without patching."""
+"""Which similarity measure predicts the gain of patching, without patching."""
 
 import math
 from collections.abc import Iterator
@@ -28,10 +28,10 @@ def predicts(
 ) -> pd.DataFrame:
     """Rank correlations of each measure's values with the gains in accuracy: a tidy table.
 
-    `similarity` has model, pair, measure, layer and value; `gains` has model, pair, layer and
-    gain, as `explore` gives it. Where a layer has several branches (strengths, interventions), its gain is
-    their mean: their best would flatter the layers with more of them. A measure in `lower_is_better` changes
-    its sign.
+    `similarity` has model, pair, measure, layer and value; `gains` has model, pair, layer and gain, as
+    `explore` gives it. Where a layer has several configurations (strengths, interventions), its gain is their
+    mean: the maximum would favour layers with more configurations. A measure in `lower_is_better` changes its
+    sign.
 
     - `scope = pair`: the measure's curve over layers with that of the gain, one row per model, pair and
       measure. Descriptive: `rho` has no interval, as neighbouring layers are no independent observations; `p`
@@ -44,7 +44,7 @@ def predicts(
       interval: tanh(atanh ρ ± z √((1 + ρ²/2) / (n − 3))), Bonett & Wright 2000. Pairs of one model are no
       independent draws either, so it is too narrow where a model has many.
 
-    `note` says why a number is missing: a curve that is constant correlates with nothing.
+    `note` says why a number is missing: a curve that is constant has no correlation.
     """
     signed = _signed(similarity, lower_is_better)
     curves = gains.dropna(subset=["layer"]).groupby([*_KEYS, "layer"], as_index=False).gain.mean()

@@ -1,4 +1,4 @@
-"""What was captured: pooled residuals with axes `layer sent d_model`, one block per language."""
+"""`Activations`: pooled residuals with axes `layer sent d_model`, one block per language."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

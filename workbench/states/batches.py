@@ -1,4 +1,4 @@
-"""Which sentences go through the model together: decided before the run, so that it can be repeated."""
+"""Batching of sentences, decided before the run so that it is reproducible."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

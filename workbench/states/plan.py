@@ -1,4 +1,4 @@
-"""What a capture would cost, before it runs."""
+"""Cost estimate of a capture."""
 
 import time
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""From a residual per token to what is kept of a sentence, inside the hook that sees it."""
+"""Pooling: from a residual per token to one state per sentence, inside the hook."""
 
 from collections.abc import Sequence
 from typing import Literal, get_args

@@ -1,4 +1,4 @@
-"""`capture`: every wanted layer's states of parallel sentences, for little more than the forward passes.
+"""`capture`: the states of parallel sentences at all requested layers, at about the cost of inference.
 
 Only what is asked for is hooked; each residual is pooled inside its hook and moved once per batch;
 nothing runs above the last wanted layer, and no logits are computed.

@@ -1,4 +1,4 @@
-"""Intervals, tests and what they can detect: arrays in, numbers out. Nothing here knows what was measured.
+"""Intervals, tests and power, as functions of arrays.
 
 Which to use: `accuracy` for a share of items; `mean_interval` and `paired_interval` for means and
 differences over items; `units_of` for what their items belong to; `jackknife_interval`

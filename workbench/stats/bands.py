@@ -1,4 +1,4 @@
-"""Simultaneous bands over a whole grid of branches, for looking at all of them at once."""
+"""Simultaneous confidence bands over a grid of configurations."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,16 +36,16 @@ def max_t_band(
     draws: int = 10_000,
     seed: int = 0,
 ) -> Band:
-    """mean_j ± c · se_j, c the `level` quantile of max_j |t_j| under sign flips shared by all branches.
+    """mean_j ± c · se_j, c the `level` quantile of max_j |t_j| under sign flips shared by all configurations.
 
-    `differences` is item × branch (a branch is a layer, a method, a strength …). Each flip turns an item,
-    or a whole group, in all branches at once: branches that go together count for less than as many that
-    do not. A branch in which nothing changed has the band [0, 0] and p = 1; where there are too few groups
-    for the level, all other bands are infinite.
+    `differences` is item × configuration (a configuration is a layer, a method, a strength …). Each flip
+    turns an item, or a whole group, in all configurations at once: configurations that go together count for
+    less than as many that do not. A configuration in which nothing changed has the band [0, 0] and p = 1;
+    where there are too few groups for the level, all other bands are infinite.
 
-    What is flipped are deviations from each branch's mean. Flipping the differences themselves would be
-    exact without any effect, but effects that branches share make them look more alike than their noise
-    is, and the band too narrow (at two standard deviations it held in 76 % of trials instead of 95 %).
+    What is flipped are deviations from each configuration's mean. Flipping the differences themselves would
+    be exact without any effect, but effects that configurations share make them look more alike than their
+    noise is, and the band too narrow (at two standard deviations it held in 76 % of trials instead of 95 %).
     """
     x = as_array(differences, "differences").astype(np.float64)
     if x.ndim != 2 or 0 in x.shape:
@@ -59,7 +59,7 @@ def max_t_band(
     estimate = x.mean(0)
     residuals = sums - sizes[:, None] * estimate
     spread = np.sqrt(np.square(residuals).sum(0))
-    # A branch that moves every item alike has no spread but rounding.
+    # A configuration that moves every item alike has no spread but rounding.
     spread[spread <= 1e-12 * np.sqrt(np.square(sums).sum(0))] = 0
     error = np.sqrt(n / (n - 1)) * spread / len(x)
 
@@ -72,7 +72,7 @@ def max_t_band(
 
 
 def _largest_t(residuals: Floats, spread: Floats, draws: int, seed: int) -> Floats:
-    """The largest |t| over branches under each flip, in rising order.
+    """The largest |t| over configurations under each flip, in rising order.
 
     Flips leave the sum of squares as it is, so t follows from r = Σ s_i x_i / √(n Σ x_i²) alone, as
     r √((n − 1) / (1 − r²)), and the largest r gives the largest t.

@@ -1,4 +1,4 @@
-"""What all files of this room share: the interval, the checks, groups, and the p-value of a resampling."""
+"""Shared by all of `stats`: the interval, input checks, groups, and p-values of resampling."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -107,5 +107,5 @@ def _standardised(x: Floats) -> Floats:
     length = np.sqrt(centred @ centred)
     # What rounding leaves of a constant is no variation.
     if len(x) < 3 or length <= 1e-12 * np.sqrt(x @ x):
-        raise InputError("a curve that is constant, or of fewer than 3 points, correlates with nothing")
+        raise InputError("a curve that is constant, or of fewer than 3 points, has no correlation")
     return centred / length

@@ -1,4 +1,4 @@
-"""Not worse, or no different, by more than a margin that was set beforehand."""
+"""Non-inferiority and equivalence tests with a margin fixed in advance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""p-values adjusted for how many were looked at: each can be compared with the level as it stands."""
+"""p-values adjusted for multiple testing."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

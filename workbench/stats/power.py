@@ -1,4 +1,4 @@
-"""What a data set of a given size can show."""
+"""Power: minimum detectable effects for a data set of a given size."""
 
 import math
 from statistics import NormalDist
@@ -37,7 +37,7 @@ def detectable_effect(
     if not 0.5 <= power < 1:
         raise InputError(f"power is a probability from 0.5 up, such as 0.8, not {power}")
     if n <= 0:
-        raise InputError(f"{n} items can show nothing")
+        raise InputError(f"{n} items are too few for any detectable effect")
     if sd is not None:
         if not sd > 0:
             raise InputError(f"a standard deviation lies above 0; {sd} given")

@@ -1,4 +1,4 @@
-"""What counts as one observation: a group of items where they have one, else the item itself."""
+"""Sampling units: the group of an item if it has one, else the item itself."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""The half of a study that needs no task: capture, fit, measure."""
+"""The part of a study that needs no task: capture, fit, measure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Several studies of one model as one question: every pair and task, with its verdicts corrected together."""
+"""Studies of several pairs and tasks on one model, with Holm-corrected verdicts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

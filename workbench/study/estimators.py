@@ -1,4 +1,4 @@
-"""Settings as things to run: aligners and controls by name, and which of them the study is about."""
+"""Aligners and controls by name, and the headline: the aligner that the verdict is about."""
 
 import inspect
 from collections.abc import Mapping

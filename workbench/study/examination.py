@@ -1,4 +1,4 @@
-"""What a study is fitted on: sentences that the doctor has seen, or the prompts of a task."""
+"""The text that maps are fitted on: sentences checked by the doctor, or the prompts of a task."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,17 +27,17 @@ from workbench.text import ParallelText
 AnyTask = Task | AnswerTask
 
 _RUINS = ("shift", "scramble", "copy", "boilerplate", "script", "overlap")
-"""Alarms whose rows say something else than they seem to."""
+"""Alarms whose rows are left out."""
 _SHORTEST = 24
 """Bytes of letters and digits of a sentence that is looked for inside benchmark items: a shorter one
 (“What do you think?”) stands in many texts."""
 _MOST = 0.5
-"""Where more of the rows than this would be left out, the text is not mended but wrong."""
+"""A text that would lose a larger fraction of its rows is rejected."""
 
 
 @dataclass(frozen=True)
 class Examination:
-    """A text without the rows that would ruin a study, and why they went."""
+    """A text without invalid rows, and the reasons why rows were left out."""
 
     text: ParallelText
     """The rows that are left."""
@@ -69,10 +69,9 @@ class Examination:
 
 
 def examine(text: ParallelText, tasks: Iterable[AnyTask] = (), progress: Progress = silent) -> Examination:
-    """Let the doctor look, and leave out misplaced rows, copies, and sentences of the tasks' items.
+    """Check the text, and leave out misplaced rows, copies, and sentences of the tasks' items.
 
-    Rows with notices stay: they are for people to look at. A text that would lose most of its rows is
-    refused.
+    Rows with notices are kept. A text that would lose most of its rows is rejected.
     """
     report = check(text, progress=progress)
     for task in tasks:

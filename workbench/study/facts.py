@@ -1,4 +1,4 @@
-"""The first facts of a study: what can be known before anything is patched."""
+"""The first facts of a study: token counts and unpatched accuracies."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from workbench.sweeps import CLEAN
 
 @dataclass(frozen=True)
 class FirstFacts:
-    """Tokens, and the unpatched model on dev items: whether there is anything to close, and to be seen."""
+    """Token counts, unpatched accuracies on dev items, the gap, and the minimum detectable gain."""
 
     tokens: pd.DataFrame
     """Tokens a sentence, a word and a character, one row a language."""
@@ -27,11 +27,11 @@ class FirstFacts:
     n_test: int
     """Items, of each language."""
     detectable: float
-    """The true gain that test items so many find four times out of five."""
+    """Minimum detectable gain on test, at 80 % power."""
 
     @property
     def worth_going_on(self) -> bool:
-        """Whether there is a gap: its interval lies above 0. Without target items nobody can say no."""
+        """Whether there is a gap (interval above 0); True if it is unknown, without target-language items."""
         return self.gap is None or self.gap.low > 0
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What each layer's feed-forward neurons do in either language, and whether the same ones are active."""
+"""Statistics of feed-forward neurons per layer and language, and their correlation between languages."""
 
 import math
 from collections.abc import Mapping, Sequence

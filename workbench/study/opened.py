@@ -1,4 +1,4 @@
-"""A run opened with a model at hand, or one that can be loaded: its studies go on from where they are."""
+"""Open a run together with its model, so that its studies can be resumed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a study found: judged on test items alone, every gain beside its interval."""
+"""The result of a study on test items, with intervals."""
 
 from dataclasses import dataclass
 from pathlib import Path

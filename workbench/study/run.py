@@ -1,4 +1,4 @@
-"""The steps of a study: capture, fit, measure, sweep, choose on dev, judge on test."""
+"""The steps of a study: capture, fit, measure, sweep, choose on dev, score on test."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from workbench.panel import Panel
 
 FOLDS = 5
-"""Of dev, to see how much of its gain was choosing."""
+"""Folds of dev, to estimate the selection bias."""
 
 
 @dataclass
@@ -207,7 +207,7 @@ class Study:
         return self.settings.strengths if INTERVENTIONS[intervention].uses_strength else (1.0,)
 
     def branch(self, maps: dict[str, LayerMaps], choice: Choice) -> Branch:
-        """The branch that a choice names."""
+        """The configuration that a choice names."""
         return next(b for b in self.branches(maps) if choice.where.items() <= b.columns.items())
 
     def test(
@@ -215,7 +215,8 @@ class Study:
     ) -> pd.DataFrame:
         """Score each aligner's choice once on test items, and the headline's on the target's too.
 
-        The headline's map is also fitted anew on other draws of the sentences: is it the map, or these pairs?
+        The headline's map is also fitted anew on other random samples of the sentences: is it the map, or
+        these pairs?
         """
         chosen = {
             aligner: self.branch(maps, choice)
@@ -234,7 +235,7 @@ class Study:
         on_target: Sequence[Branch] = (),
         folder: str | None = None,
     ) -> pd.DataFrame:
-        """Branches and the clean run over source items; `on_target` and it over target items."""
+        """Configurations and the clean run over source items; `on_target` and it over target items."""
         tables = []
         for language, some in ((self.source, branches), (self.target, on_target)):
             if items := self.items(language, split):

@@ -1,4 +1,4 @@
-"""Fitted maps and a chosen patch on disk, each with a card that says what it belongs to."""
+"""Fitted maps and the chosen patch on disk, each with a record of its origin."""
 
 import json
 from collections.abc import Iterator
@@ -71,12 +71,12 @@ class SavedPatch:
         if wanted != found:
             raise InputError(
                 f"the patch was made for {self.card.get('model')} (weights {str(wanted)[:12]}…), but "
-                f"{model.info.name} has weights {found[:12]}…: fit it anew for this model"
+                f"{model.info.name} has weights {found[:12]}…: fit it again for this model"
             )
 
 
 def save_patch(branch: Branch, path: Path, card: dict[str, Any]) -> None:
-    """Write the branch's maps with the card; the file is whole or not there."""
+    """Write the configuration's maps with the card; the file is whole or not there."""
     tensors: dict[str, Tensor] = {}
     parts = []
     for number, (site, aligner) in enumerate(branch.parts):

@@ -1,4 +1,4 @@
-"""How a study shows itself in a notebook, before it ran and after."""
+"""The display of a study and its result in a notebook."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ STEPS = {
     "scored on test": "shards/test",
     "judged": "verdict.json",
 }
-"""Each step, and what is in the folder once it has begun to leave something there."""
+"""Each step, and the files in the folder that show it has begun."""
 
 
 def study_line(study: "Study") -> str:
@@ -27,7 +27,7 @@ def study_line(study: "Study") -> str:
 
 
 def study_card(study: "Study") -> str:
-    """What goes into a study, and how far it went."""
+    """The inputs of a study, and its finished steps."""
     counts = [f"{len(study.items(study.source, split)):,} {split}" for split in ("dev", "test")]
     there = bool(study.items(study.target, "test"))
     settings, info = study.settings, study.model.info
@@ -38,8 +38,8 @@ def study_card(study: "Study") -> str:
         "sentences": f"{len(study.text):,}",
         "task": f"{study.task.name}: {', '.join(counts)} items, "
         + ("in both languages" if there else f"in {study.source} alone"),
-        "compared": ", ".join(settings.aligners),
-        "put in by": f"{', '.join(settings.interventions)}, α = {strengths}",
+        "aligners": ", ".join(settings.aligners),
+        "patch types": f"{', '.join(settings.interventions)}, α = {strengths}",
         "done": ", ".join(_done(study)) or "nothing yet: run() does all steps",
         "folder": study.folder,
     }
@@ -52,7 +52,7 @@ def result_line(result: "StudyResult") -> str:
 
 
 def result_card(result: "StudyResult") -> str:
-    """The verdict, each aligner's own choice with its gain, and where all lies."""
+    """The verdict, each aligner's choice with its gain, and the folder."""
     n = result.n
     level = percent(result.headline.gain.level)
     facts = {

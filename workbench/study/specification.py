@@ -1,4 +1,4 @@
-"""What a run is made of, written before any work: model, settings, sentences and items as data.
+"""The specification of a run, written before any computation: model, settings, sentences and items as data.
 
     specification.json   model, settings, versions, pairs, tasks and where each study lies
     text.parquet         the sentences, row by row, in every language

@@ -135,7 +135,7 @@ def fitted_at(site: Site, aligner: str, split: str) -> dict[str, Any]:
     return site.columns | {"aligner": aligner, "split": split}
 
 
-# How far the states a map will be applied to lie from those it was fitted on, layer by layer.
+# Mismatch between the states a map is applied to and those it was fitted on, layer by layer.
 
 
 def mismatch_table(
@@ -166,7 +166,7 @@ def mismatch_table(
     return pd.DataFrame(rows).astype({"layer": "Int64"})
 
 
-# How many sentence pairs a map needs: held-out fit over the number of pairs, for several draws of them.
+# Learning curve: held-out R² over the number of sentence pairs, for several random samples.
 
 
 FEWEST = 10

@@ -1,4 +1,4 @@
-"""What a study leaves in its folder: tables, the heatmap, and a manifest of what they came from."""
+"""Write the folder of a study: tables, heatmap and manifest."""
 
 from collections.abc import Iterable
 from pathlib import Path

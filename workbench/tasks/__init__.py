@@ -1,4 +1,4 @@
-"""Tasks: what a model is asked, in which language and split, and what would be right."""
+"""Tasks: items with prompts and correct answers, by language and split."""
 
 import inspect
 from collections.abc import Callable, Iterable

@@ -28,6 +28,6 @@ def read_answers(path: str | Path, name: str | None = None, scorer: str = "exact
         try:
             example = AnswerExample(item, prompt, row.values, row.language, row.split, row.group)
         except InputError as error:
-            raise row.error(f"{error}: mend the row") from error
+            raise row.error(f"{error}: fix the row") from error
         examples.append(example)
     return AnswerTask(Path(plain_name(path)).stem if name is None else name, tuple(examples), scorer)

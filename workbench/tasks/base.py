@@ -1,4 +1,4 @@
-"""What a task is: examples with choices or answers, in languages and splits."""
+"""Tasks: examples with choices or answers, in languages and splits."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -63,7 +63,7 @@ def _check_whole(name: str, *texts: str) -> None:
     try:
         "\n".join((name, *texts)).encode()
     except UnicodeEncodeError:
-        raise InputError(f"{_named(name)} holds half a character (a lone surrogate): mend it") from None
+        raise InputError(f"{_named(name)} holds half a character (a lone surrogate): fix it") from None
 
 
 def _named(name: str) -> str:
@@ -105,7 +105,7 @@ class _AtHand(Generic[E]):
                 raise InputError(f"item {quoted(example.id)} of {self.name} is in two splits")
             if (example.id, example.language) in seen:
                 raise InputError(
-                    f"item {quoted(example.id)} of {self.name} is there twice in {example.language!r}"
+                    f"item {quoted(example.id)} of {self.name} occurs twice in {example.language!r}"
                 )
             seen.add((example.id, example.language))
 

@@ -53,7 +53,7 @@ def read_belebele(
                     name, prompt, choices, right, language, split_of[name], name.rpartition("#")[0]
                 )
             except InputError as error:
-                raise TextError(f"{error}: mend the item", files[language]) from error
+                raise TextError(f"{error}: fix the item", files[language]) from error
             examples.append(example)
     note = f"the one published set cut into a dev and a test half by passage with seed {seed}"
     return ChoiceTask("belebele", tuple(examples), (note,))
@@ -67,7 +67,7 @@ def _read(path: File) -> dict[str, Item]:
         fields = ("link", *(("split",) if "split" in record else ()), "question_number")
         name = "#".join(text_in(record, field, path, line) for field in fields)
         if name in side:
-            raise TextError(f"item {quoted(name)} is there twice: keep one", path, line)
+            raise TextError(f"item {quoted(name)} occurs twice: keep one", path, line)
         values = {
             "passage": text_in(record, "flores_passage", path, line),
             "question": text_in(record, "question", path, line),

@@ -67,7 +67,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
         row = _checked(path, line, cells, values)
         item = cells["id"]
         if (item, row.language) in seen:
-            raise row.error(f"item {quoted(item)} is there twice in {row.language!r}: keep one")
+            raise row.error(f"item {quoted(item)} occurs twice in {row.language!r}: keep one")
         if (split := split_of.setdefault(item, row.split)) != row.split:
             raise row.error(
                 f"item {quoted(item)} is in {row.split} here and in {split} above: "

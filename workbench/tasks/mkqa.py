@@ -44,7 +44,7 @@ def read_mkqa(
         if type(name) is not int:
             raise TextError(f"'example_id' is {quoted(name)}, not a number: fetch the file again", file, line)
         if str(name) in items:
-            raise TextError(f"item {name} is there twice: keep one", file, line)
+            raise TextError(f"item {name} occurs twice: keep one", file, line)
         sides = {code: _item(record, by_code[code], file, line) for code in chosen}
         whole = {code: side for code, side in sides.items() if side is not None}
         if len(whole) < len(sides):
@@ -72,11 +72,11 @@ def _item(record: Record, code: str, path: File, line: int) -> Item | None:
     question = text_in(queries, code, path, line).strip()
     found = answers.get(code)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise TextError(f"the answers in {code} are {quoted(found)}, no list: mend the item", path, line)
+        raise TextError(f"the answers in {code} are {quoted(found)}, no list: fix the item", path, line)
     texts: list[str] = []
     for one in found:
         if one.get("type") not in (*_SHORT, *_UNUSED):
-            raise TextError(f"the type of an answer is {quoted(one.get('type'))}: mend the item", path, line)
+            raise TextError(f"the type of an answer is {quoted(one.get('type'))}: fix the item", path, line)
         if one["type"] in _SHORT and one.get("text"):
             aliases = one.get("aliases") or []
             if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):

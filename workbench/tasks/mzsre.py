@@ -57,7 +57,7 @@ def _read(path: File) -> tuple[list[Item], list[Item]]:
     other: list[Item] = []
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict) or len(record) != 2 or "en" not in record:
-            raise TextError(f"item {number} is not in English and one other language: mend the item", path)
+            raise TextError(f"item {number} is not in English and one other language: fix the item", path)
         for code, side in record.items():
             (english if code == "en" else other).append(_item(side, path, number))
     return english, other
@@ -65,7 +65,7 @@ def _read(path: File) -> tuple[list[Item], list[Item]]:
 
 def _item(side: Any, path: File, number: int) -> Item:
     if not isinstance(side, dict):
-        raise TextError(f"item {number} holds {quoted(side)} in place of its texts: mend the item", path)
+        raise TextError(f"item {number} holds {quoted(side)} in place of its texts: fix the item", path)
     try:
         return {name: text_in(side, field, path).strip() for name, field in _TEXTS.items()}
     except TextError as error:

@@ -68,7 +68,7 @@ def _read(path: File, part: str) -> Side:
     for line, cells in read_table(path, _NEEDED, "PAWS-X"):
         name = f"{part}-{text_in(cells, 'id', path, line)}"
         if name in side:
-            raise TextError(f"pair {quoted(name)} is there twice: keep one", path, line)
+            raise TextError(f"pair {quoted(name)} occurs twice: keep one", path, line)
         side[name] = {key: cells[key].strip() for key in _NEEDED}
     return side
 

@@ -66,7 +66,7 @@ def read_prompts(path: str | Path) -> dict[str, Any]:
     try:
         tables = tomllib.loads("\n".join(read_lines(path)))
     except (ValueError, RecursionError) as error:
-        raise TextError(f"is not TOML ({error}): mend it", path) from error
+        raise TextError(f"is not TOML ({error}): fix it", path) from error
     options: dict[str, Any] = {}
     for option, table in tables.items():
         if not isinstance(table, dict):

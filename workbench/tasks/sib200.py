@@ -58,7 +58,7 @@ def _read(path: File) -> dict[str, Item]:
     for line, cells in read_table(path, ("index_id", "category", "text"), "SIB-200", quoted_cells=True):
         name = text_in(cells, "index_id", path, line)
         if name in side:
-            raise TextError(f"item {quoted(name)} is there twice: keep one", path, line)
+            raise TextError(f"item {quoted(name)} occurs twice: keep one", path, line)
         side[name] = one_of(cells, "category", TOPICS, path, line), text_in(cells, "text", path, line).strip()
     return side
 

@@ -31,7 +31,7 @@ def read_starter(
         item = _item(path, number, line)
         if item.id in sides.setdefault(item.language, {}):
             raise TextError(
-                f"item {quoted(item.id)} is there twice in {item.language!r}: keep one", path, number
+                f"item {quoted(item.id)} occurs twice in {item.language!r}: keep one", path, number
             )
         sides[item.language][item.id] = item
     every = {name: name for side in sides.values() for name in side}
@@ -52,12 +52,12 @@ def _item(path: Path, number: int, line: str) -> CopaItem:
     cells = line.split("\t")
     if len(cells) != len(_COLUMNS):
         raise TextError(
-            f"has {len(cells)} cells but the header has {len(_COLUMNS)}: mend the row", path, number
+            f"has {len(cells)} cells but the header has {len(_COLUMNS)}: fix the row", path, number
         )
     row = dict(zip(_COLUMNS, cells, strict=True))
     name, premise, one, two = (text_in(row, c, path, number) for c in ("id", "premise", "choice1", "choice2"))
     if one == two:
-        raise TextError("both choices are the same: mend the row", path, number)
+        raise TextError("both choices are the same: fix the row", path, number)
     question = one_of(row, "question", ("cause", "effect"), path, number)
     label = int(one_of(row, "label", ("0", "1"), path, number))
     language = canonical_in(path, row["language"], number)

@@ -50,7 +50,7 @@ def read_choices(path: str | Path, name: str | None = None) -> ChoiceTask:
                 row.group,
             )
         except InputError as error:
-            raise row.error(f"{error}: mend the row") from error
+            raise row.error(f"{error}: fix the row") from error
         examples.append(example)
     return ChoiceTask(Path(plain_name(path)).stem if name is None else name, tuple(examples))
 

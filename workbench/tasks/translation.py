@@ -29,7 +29,7 @@ def read_translation(
     are the English names of the languages.
     """
     if path is None:
-        raise InputError("translation does not come with the project: name a text, as translation:PATH")
+        raise InputError("translation is not bundled: name a text, as translation:PATH")
     text = read(path, _sides(languages, to), format=format)
     groups = text.groups or tuple(map(str, range(len(text))))
     split_of = halves({str(row): group for row, group in enumerate(groups)}, seed)
@@ -50,7 +50,7 @@ def read_flores(
     The splits are published: devtest is test. `group` is the article.
     """
     if path is None:
-        raise InputError("flores does not come with the project: name its folder, as flores:PATH")
+        raise InputError("flores is not bundled: name its folder, as flores:PATH")
     parts = []
     for part, split in _FLORES.items():
         text = read(path, _sides(languages, to), format="flores", split=part)

@@ -103,7 +103,7 @@ def _read(path: File, language: str, part: str) -> Side:
     for line, record in read_objects(path):
         index = number_in(record, "idx", 10**9, path, line)
         if index in side:
-            raise TextError(f"item {index} is there twice: keep one", path, line)
+            raise TextError(f"item {index} occurs twice: keep one", path, line)
         premise, one, two = (text_in(record, key, path, line) for key in ("premise", "choice1", "choice2"))
         if one == two:
             raise TextError("both choices are the same: fetch the file again or mend the item", path, line)

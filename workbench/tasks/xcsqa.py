@@ -45,7 +45,7 @@ def read_xcsqa(
                 example = Example(name, prompt, choices, right, language, split_of[name])
             except InputError as error:
                 raise TextError(
-                    f"{error}: mend the item, or let choice use {{letter}}", files[language], line
+                    f"{error}: fix the item, or let choice use {{letter}}", files[language], line
                 ) from error
             examples.append(example)
     note = f"dev cut into a dev and a test half with seed {seed}; the published test set hides its answers"
@@ -57,7 +57,7 @@ def _read(path: File) -> dict[str, Item]:
     for line, record in read_objects(path):
         name = text_in(record, "id", path, line)
         if name in side:
-            raise TextError(f"item {quoted(name)} is there twice: keep one", path, line)
+            raise TextError(f"item {quoted(name)} occurs twice: keep one", path, line)
         question = record.get("question")
         if not isinstance(question, dict):
             raise TextError(f"'question' is {quoted(question)}: it must hold stem and choices", path, line)

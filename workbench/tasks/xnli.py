@@ -59,6 +59,6 @@ def _read(path: File) -> Rows:
         language = canonical_in(path, cells["language"], number)
         name = text_in(cells, "pairID", path, number)
         if name in rows.setdefault(language, {}):
-            raise TextError(f"item {quoted(name)} is there twice in {language!r}: keep one", path, number)
+            raise TextError(f"item {quoted(name)} occurs twice in {language!r}: keep one", path, number)
         rows[language][name] = number, cells
     return rows

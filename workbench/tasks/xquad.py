@@ -48,7 +48,7 @@ def _read(path: File) -> Iterator[tuple[str, tuple[str, str, str, tuple[str, ...
                 context = text_in(paragraph, "context", path)
                 name, question = (text_in(qa, key, path) for key in ("id", "question"))
                 if name in seen:
-                    raise TextError(f"item {quoted(name)} is there twice: keep one", path)
+                    raise TextError(f"item {quoted(name)} occurs twice: keep one", path)
                 seen.add(name)
                 yield name, (where, context, question, _answers(qa, context, path, name))
 
@@ -58,7 +58,7 @@ def _answers(qa: Any, context: str, path: File, name: str) -> tuple[str, ...]:
     for text in out:
         if text not in context:
             raise TextError(
-                f"answer {quoted(text)} of item {quoted(name)} is not in its paragraph: mend the item", path
+                f"answer {quoted(text)} of item {quoted(name)} is not in its paragraph: fix the item", path
             )
     return tuple(dict.fromkeys(out))
 

@@ -64,7 +64,7 @@ def read_xstorycloze(
                 try:
                     example = Example(name, prompt, choices, right, language, split_of[name])
                 except InputError as error:
-                    raise TextError(f"{error}: mend the item", parts[part][language], line) from error
+                    raise TextError(f"{error}: fix the item", parts[part][language], line) from error
                 examples.append(example)
     return ChoiceTask("xstorycloze", tuple(examples), notes + cut)
 

@@ -62,7 +62,7 @@ def read_xwinograd(
                 name, one.before.rstrip(), choices, one.right, one.language, split_of[name], groups[name]
             )
         except InputError as error:
-            raise TextError(f"{error}: mend the item", one.path, one.line) from error
+            raise TextError(f"{error}: fix the item", one.path, one.line) from error
         examples.append(example)
     notes = [f"the one published set cut into a dev and a test half by schema with seed {seed}"]
     if lost := len(schemas) - len(kept):
@@ -109,7 +109,7 @@ def _from_table(path: Path) -> Iterator[_Schema]:
         except (ValueError, TypeError, AttributeError) as error:
             raise TextError(f"is no row of XWinograd ({error}): fetch the file again", path, line) from error
         if first is second or not {type(first), type(second)} == {bool}:
-            raise TextError("does not have one right candidate of two: mend the row", path, line)
+            raise TextError("does not have one right candidate of two: fix the row", path, line)
         code = canonical_in(path, _ODD.get(language, language), line)
         end = start + len(pronoun)
         yield _Schema(code, path, line, sentence[:start], sentence[end:], (one, two), int(second))

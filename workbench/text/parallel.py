@@ -1,4 +1,4 @@
-"""Many-way aligned sentences: row i of every language says the same thing."""
+"""`ParallelText`: aligned sentences; row i has the same meaning in every language."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -201,5 +201,5 @@ def _check_side(language: str, side: tuple[str, ...]) -> None:
         "\n".join(side).encode()
     except UnicodeEncodeError:
         row = next(row for row, sentence in enumerate(side) if _LONE_SURROGATE.search(sentence))
-        message = f"row {row} of {language!r} holds half a character (a lone surrogate): mend it"
+        message = f"row {row} of {language!r} holds half a character (a lone surrogate): fix it"
         raise InputError(message) from None

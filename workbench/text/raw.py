@@ -115,7 +115,7 @@ def _complete_rows(sides: dict[str, Side], drop_missing: bool) -> list[int]:
     language, side = next((code, s) for code, s in sides.items() if not s.sentences[row].strip())
     raise TextError(
         f"no sentence in {language!r}; {n - len(keep)} of {n} rows lack a side: "
-        "mend them, or leave them out with drop_missing=True (--drop-missing)",
+        "fix them, or leave them out with drop_missing=True (--drop-missing)",
         side.path,
         side.line(row) or None,
     )

@@ -1,4 +1,4 @@
-"""`read`: one door for every corpus format."""
+"""`read`: read parallel text in any supported format."""
 
 from collections.abc import Iterable
 from pathlib import Path

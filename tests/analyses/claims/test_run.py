@@ -129,7 +129,7 @@ def test_a_pair_that_was_not_studied_is_refused(diagnosed, capsys):
     ("options", "message"),
     [
         (("organism", "--only", "mid_to_high"), "did you mean 'mid_to_high_layers'"),
-        (("organism", "--band", "0.7"), "two shares of the depth"),
+        (("organism", "--band", "0.7"), "two fractions of the depth"),
         (("nowhere",), "there is no folder nowhere"),
     ],
 )

@@ -22,7 +22,7 @@ def test_a_file_is_read(tmp_path):
         ("sw\t1\nde\tmuch\n", ":2: .*is not a language, a tab and a number"),
         ("sw\t1\nde\n", ":2:"),
         ("sw\tinf\nde\tinf\n", ":2:"),
-        ("sw\t1\nswa\t2\n", ":2: sw stands there twice"),
+        ("sw\t1\nswa\t2\n", ":2: sw occurs twice"),
         ("sw\t1\nqqqqq\t2\n", ":2:"),
         ("language\tshare\n", "holds no line"),
     ],

@@ -1,4 +1,4 @@
-"""What a claim is, what it is tested on, and what comes out."""
+"""Claims, the data they are tested on, and their findings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def read_scale(path: Path) -> Scale:
         except InputError as error:
             raise TextError(str(error), path, at) from error
         if language in values:
-            raise TextError(f"{language} stands there twice", path, at)
+            raise TextError(f"{language} occurs twice", path, at)
         values[language] = number
     if not values:
         raise TextError("holds no line with a language and a number", path)
@@ -144,16 +144,16 @@ class Case:
         return rows[rows.seed.isna() | (rows.seed == self.study.settings.seed)]
 
     def on_test(self, branches: Sequence[Branch], folder: str) -> pd.DataFrame:
-        """Branches and the clean run, scored over source-language test items."""
+        """Configurations and the clean run, scored over source-language test items."""
         rows = self.study.sweep("test", branches, folder=f"claims/{folder}")
         return rows[rows.language == self.study.source]
 
     def branch(self, choice: Choice) -> Branch:
-        """The branch that a choice of the study's own aligner names."""
+        """The configuration that a choice of the study's own aligner names."""
         return self.study.branch({self.aligner: self.maps}, choice)
 
     def branches(self, *choices: Choice) -> list[Branch]:
-        """The branches of those choices that patch anything, each once."""
+        """The configurations of those choices that patch anything, each once."""
         found: dict[str, Branch] = {}
         for choice in choices:
             if choice.layer is not None:

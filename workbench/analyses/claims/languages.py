@@ -25,13 +25,13 @@ DRAWS = 20_000
 
 @dataclass(frozen=True)
 class RankTest:
-    """A rank correlation over languages, against all orders that they could stand in."""
+    """A rank correlation over languages, with a permutation test."""
 
     rho: float
     p: float
-    """Two-sided: the share of orders with a correlation as far from 0."""
+    """Two-sided: the share of permutations with a correlation at least as far from 0."""
     smallest_p: float
-    """The least that so many languages, with these ties, could have shown."""
+    """The smallest attainable p with this number of languages and these ties."""
     n: int
 
     @property
@@ -50,7 +50,7 @@ class RankTest:
     def __str__(self) -> str:
         words = f"ρ = {signed(self.rho, 2)} over {self.n} pairs, p = {self.p:.2g}"
         if not self.decides:
-            words += f", where so many, with these ties, could have shown {self.smallest_p:.2g} at the least"
+            words += f", where the smallest attainable p, with these ties, is {self.smallest_p:.2g}"
         return words
 
 

@@ -44,9 +44,7 @@ def _judge_depth(ground: Ground) -> Finding:
     parts = [part for case in ground.cases if (part := _part_depth(case, ground.band)) is not None]
     low, high = (f"{100 * end:g}" for end in ground.band)
     if not parts:
-        return undecided(
-            f"no pair has layers inside {low} to {high} % of the depth and a patch that dev prefers"
-        )
+        return undecided(f"no pair has layers inside {low} to {high} % of the depth and a chosen patch")
     found = difference(parts, ground.delta)
     ruling = brings_more(found)
     table = table_of(parts, "accuracy_inside", "accuracy_outside", ground.delta, brings_more)
@@ -101,7 +99,7 @@ def decided(found: Difference, rho: float | None, p: float | None) -> Ruling:
 def _judge_cka(ground: Ground) -> Finding:
     parts = [part for case in ground.cases if (part := _part_cka(case)) is not None]
     if not parts:
-        return undecided("no pair with a CKA at several layers and a patch that dev prefers")
+        return undecided("no pair with a CKA at several layers and a chosen patch")
     found = difference(parts, ground.delta)
     rho, p = _correlation(ground.predictors)
     ruling = decided(found, rho, p)
@@ -173,9 +171,7 @@ def _judge_scrambled(ground: Ground) -> Finding:
         }
         parts.append(Part(about, rows_of(rows, control), rows_of(rows, case.choice)))
     if not parts:
-        return undecided(
-            f"no study has the control {CONTROL} and a patch that dev prefers: add it to --aligners"
-        )
+        return undecided(f"no study has the control {CONTROL} and a chosen patch: add it to --aligners")
     found = difference(parts, ground.delta)
     ruling = does_as_well(found)
     table = table_of(parts, "accuracy_scrambled", "accuracy_true", ground.delta, does_as_well)

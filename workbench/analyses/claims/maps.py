@@ -80,7 +80,7 @@ CLUSTERS = 4
 def _judge_one_matrix(ground: Ground) -> Finding:
     found = [part for case in ground.cases if (part := _part(case)) is not None]
     if not found:
-        return undecided("no pair with a patch that dev prefers, and sentences enough for two clusters")
+        return undecided("no pair with a chosen patch, and sentences enough for two clusters")
     pooled = difference(found, ground.delta)
     ruling = does_as_well(pooled)
     table = table_of(found, "accuracy_one", "accuracy_by_cluster", ground.delta, does_as_well)
@@ -118,9 +118,9 @@ def _clusters(maps: LayerMaps, layer: int | None) -> int:
 
 # A few hundred pairs suffice: accuracy of the patched model over the number of pairs its map was fitted on.
 #
-# The layer, formula and strength are those that the study chose with all its pairs, so that nothing is chosen
-# by the curve. Without regularisation it has a dent where there are as many pairs as dimensions: there the
-# map follows the noise of every pair, and its error on new sentences is at its largest.
+# The layer, patch type and strength are those that the study chose with all its pairs, so that nothing is
+# selected by the curve. Without regularisation the curve shows double descent: with as many pairs as
+# dimensions the map fits the noise of every pair, and its error on new sentences is largest.
 
 
 FEW = 300
@@ -265,9 +265,7 @@ def _judge_few_pairs(ground: Ground, aligner: str) -> Finding:
         few, whole = (mean_over_draws(rows[rows.n_fit == size]) for size in (FEW, n))
         parts.append(Part(case.facts, few, whole))
     if not parts:
-        return undecided(
-            f"no pair with a patch that dev prefers and {ENOUGH * FEW:g} sentences to fit on or more"
-        )
+        return undecided(f"no pair with a chosen patch and {ENOUGH * FEW:g} sentences to fit on or more")
     found, table = difference(parts, ground.delta), pd.concat(tables, ignore_index=True)
     ruling, low = does_as_well(found), worst(table)
     most = int(table.n_fit.max())
@@ -280,7 +278,7 @@ def _judge_few_pairs(ground: Ground, aligner: str) -> Finding:
 
 _RULE = (
     f"Accuracy on test with a map fitted on {FEW} pairs (mean of {DRAWS} draws) less that with all of "
-    "them, at the layer, formula and strength that the study chose. Supported where it is shown to lose "
+    "them, at the layer, patch type and strength that the study chose. Supported where it is shown to lose "
     "less than δ; not supported where it is not and the interval lies below 0."
 )
 

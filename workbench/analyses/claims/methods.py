@@ -150,7 +150,7 @@ def decided_fine_tuning(rows: pd.DataFrame, delta: float) -> Finding:
     """
     table = rows[[*_KEPT, *_GAIN, "level", "n"]].reset_index(drop=True)
     patched = rows[rows.layer.notna()]
-    none = f"dev prefers no intervention in {len(rows) - len(patched)} of {len(rows)}"
+    none = f"no patch chosen on dev in {len(rows) - len(patched)} of {len(rows)}"
     if patched.empty:
         return undecided(f"{none} (accuracy {float(rows.accuracy.mean()):.3f} in mean)", table)
     one = over_alone(patched)

@@ -1,4 +1,4 @@
-"""The rule by which claims about paired differences are decided, the same for all of them.
+"""The decision rule for claims about paired differences.
 
 Items of several pairs are pooled: the mean over all items of all pairs. Pairs may ask the same items, so an
 item (or the group it belongs to) is one unit, however many pairs it was asked in. What follows is about new
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What one case adds: the same items under two branches."""
+    """What one case adds: the same items under two configurations."""
 
     about: Mapping[str, Any]
     """Which model, pair and task, and whatever else its line in the table should say."""
@@ -41,7 +41,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Difference:
-    """Accuracy of the first branch less that of the second, over the items of one or several cases."""
+    """Accuracy of the first configuration less that of the second, over the items of one or several cases."""
 
     interval: Interval
     p: float

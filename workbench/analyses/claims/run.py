@@ -1,4 +1,4 @@
-"""Claims tested together on the studies of a run, corrected for being several, and written down."""
+"""Test claims together on the studies of a run, Holm-corrected, and write the findings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is said of a generated text: its language, and how much it repeats itself."""
+"""Language identification and repetition of generated texts."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence

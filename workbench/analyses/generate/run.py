@@ -1,4 +1,4 @@
-"""A model writes on, clean and patched: in which language, and how much of it repeats itself."""
+"""Generate texts with the clean and patched model, and measure output language and repetition."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Plan:
     tokens: int | None = None
     """None: 200, or what the model's context leaves."""
     prompts: int = 40
-    """Half of them to choose branches on, half to report."""
+    """Half of them to choose configurations on, half to report."""
 
     def __post_init__(self) -> None:
         known = (STUDY, *RECIPES)
@@ -242,7 +242,7 @@ class _Work:
 
 
 def _record(chosen: Branch | None, branches: Sequence[Branch], scores: Sequence[Score]) -> dict[str, Any]:
-    """What was chosen, and what all branches scored on dev."""
+    """What was chosen, and what all configurations scored on dev."""
     return {
         "chosen": None if chosen is None else chosen.columns,
         "dev": [branch.columns | one.to_json() for branch, one in zip(branches, scores, strict=True)],

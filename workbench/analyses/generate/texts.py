@@ -1,4 +1,4 @@
-"""Beginnings of held-out sentences, and what a model writes behind them, kept batch by batch."""
+"""Beginnings of held-out sentences and their generated continuations, cached batch by batch."""
 
 import time
 from collections.abc import Callable, Sequence

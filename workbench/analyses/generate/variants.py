@@ -38,7 +38,7 @@ class Variant:
 
     @property
     def chosen(self) -> str:
-        """The branch in words."""
+        """The configuration in words."""
         return "nothing" if self.branch is None else str(self.branch).split(" ", 1)[1]
 
 
@@ -52,7 +52,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Score:
-    """What a branch's texts on dev are worth."""
+    """What a configuration's texts on dev are worth."""
 
     language_control: float
     """The share in the target language."""
@@ -82,7 +82,7 @@ def frozen_variants(study: Study) -> list[Variant]:
     wanted = [headline, *(name for name in choices if name in CONTROLS)]
     there = [name for name in wanted if choices[name].layer is not None]
     if not there:
-        raise NotApplicable("neither for the headline nor for its controls did dev prefer any patch")
+        raise NotApplicable("no patch was chosen on dev, neither for the headline nor for its controls")
     maps = study.alignment.fit(states)
     return [
         Variant(

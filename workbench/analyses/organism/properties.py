@@ -1,4 +1,4 @@
-"""What an organism must show: each property a question to the measurements, with its numbers.
+"""The expected properties of an organism, each tested on measurements.
 
 A property that cannot be asked of a world (it has no language of that kind) fails with that reason.
 """

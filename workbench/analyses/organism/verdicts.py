@@ -1,4 +1,4 @@
-"""The verdict for every pair and task of a world, beside what is known of the world."""
+"""The verdict for every pair and task of a world, with its ground truth."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a trained model of a world shows, measured on test items drawn for the occasion.
+"""Measure a trained model on fresh test items.
 
 Nothing here is chosen on what it is reported on: maps are fitted on parallel text of the `fit` facts,
 layer and strength are chosen on the `dev` facts, and the fresh items are of the `test` facts.

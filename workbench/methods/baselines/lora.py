@@ -176,7 +176,7 @@ def _finished(folder: Path, digest: str) -> Tuned | None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
     if not (folder / _CARD).is_file():
-        raise InputError(f"{folder} is there already and holds no fine-tuned model: choose another folder")
+        raise InputError(f"{folder} already exists and holds no fine-tuned model: choose another folder")
     card = read_json(folder / _CARD)
     if card.get("inputs_digest") != digest:
         raise InputError(
@@ -184,7 +184,7 @@ def _finished(folder: Path, digest: str) -> Tuned | None:
         )
     for name, sha256 in card["files"].items():
         if not (folder / name).is_file() or digest_file(folder / name) != sha256:
-            raise StoreError(f"{folder / name} is damaged or missing: delete {folder} and train anew")
+            raise StoreError(f"{folder / name} is damaged or missing: delete {folder} and train again")
     facts = ("trained_parameters", "forward_tokens", "examples", "seconds", "losses")
     return Tuned(folder, digest=digest, **{name: card[name] for name in facts})
 

@@ -1,4 +1,4 @@
-"""Baselines: every variant asked on dev, the best one on test."""
+"""Baselines: every variant is scored on dev, the best one on test."""
 
 import time
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""A method of a comparison before it becomes a row: what it chose, its rows on test, what it costs."""
+"""A method of a comparison, before it becomes a table row: its choice, its test rows, its cost."""
 
 import time
 from collections.abc import Sequence
@@ -34,13 +34,13 @@ class Entry:
     """The same for target-language items; None where the method leaves those as they are."""
     cost: Cost = field(default_factory=Cost)
     choice: Choice | None = None
-    """The branch, where there is one."""
+    """The configuration, where there is one."""
     controls: dict[str, pd.DataFrame] = field(default_factory=dict)
     """Rows on the same test items, by the control's name."""
     over: pd.DataFrame | None = None
     """Of a combination: the rows of its baseline alone."""
     dev_gain: float = 0.0
-    """Accuracy on dev over asking directly; chosen from several, so it flatters."""
+    """Accuracy on dev over direct prompting; optimistically biased, as it was selected as the best."""
 
 
 @dataclass(frozen=True)

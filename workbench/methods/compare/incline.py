@@ -30,9 +30,9 @@ class Reading:
     choice: Choice
     verdict: Verdict
     retention: Interval | None
-    """What the chosen patch does to target-language items; None where nothing was chosen."""
+    """What the chosen patch does to target-language items; None where no patch was chosen."""
     forced: Interval
-    """The gain on test at the α of the best dev margin, be that better than doing nothing or not."""
+    """The gain on test at the α of the best dev margin, be that better than no patch or not."""
 
 
 @dataclass(frozen=True)

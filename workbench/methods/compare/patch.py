@@ -16,22 +16,22 @@ from workbench.select import Choice, choose, rows_of
 from workbench.study import Study
 from workbench.sweeps import CLEAN, Branch
 
-# Recipes: all branches swept on dev in one go, with their controls; the chosen ones judged on test.
+# Recipes: all configurations swept on dev in one go, with their controls; the chosen ones judged on test.
 
 
 RANDOM, SHUFFLED = "random", "shuffled"
-"""Controls of a recipe: steps as long in random directions; fitted on pairs that are none."""
+"""Controls of a recipe: steps as long in random directions; fitted on shuffled pairs."""
 
 
 @dataclass(eq=False)
 class Tried:
-    """A recipe, or one of its controls, with all branches tried so far."""
+    """A recipe, or one of its controls, with all configurations tried so far."""
 
     recipe: Recipe
     control: str | None
     given: Ingredients
     found: list[Branch] = field(default_factory=list)
-    """Branches as the recipe gave them, under this name."""
+    """Configurations as the recipe gave them, under this name."""
     branches: list[Branch] = field(default_factory=list)
     """The same, turned where that is the control: what is swept."""
     choice: Choice | None = None
@@ -45,13 +45,13 @@ class Tried:
 
     @property
     def branch(self) -> Branch | None:
-        """The chosen branch."""
+        """The chosen configuration."""
         if self.choice is None or self.choice.layer is None:
             return None
         return next(b for b in self.branches if self.choice.where.items() <= b.columns.items())
 
     def take(self, found: Sequence[Branch]) -> list[Branch]:
-        """Add branches, and return those to sweep."""
+        """Add configurations, and return those to sweep."""
         seed = self.given.study.settings.seed
         named = [replace(b, aligner=self.name, seed=seed) for b in found]
         own = [turned(branch, seed) for branch in named] if self.control == RANDOM else named

@@ -1,4 +1,4 @@
-"""Every method on the same items: chosen on dev, frozen, judged once on test, in one table."""
+"""All methods on the same items: selected on dev, frozen, scored once on test, in one table."""
 
 import logging
 from collections.abc import Iterable, Sequence

@@ -73,7 +73,7 @@ def _row(
     if entry is direct:
         gain = Interval(0.0, 0.0, 0.0, LEVEL, gain.n)
     elif entry.choice is not None and entry.choice.layer is None and entry.over is None:
-        # Dev preferred doing nothing: exactly no gain, which does not show that none could be had.
+        # Dev preferred no patch: exactly no gain, which does not show that none could be had.
         kind, within, gain = "undecided", False, Interval(0.0, 0.0, 0.0, LEVEL, gain.n)
     return {
         "method": entry.method,

@@ -1,4 +1,4 @@
-"""Recipes: interventions of the literature in a few lines over align, intervene and sweep."""
+"""Recipes: published interventions, implemented with align, intervene and sweeps."""
 
 from workbench.methods.recipes import learned, maps, neurons, nonlinear, vectors
 from workbench.methods.recipes.base import Ingredients, Recipe, all_layers, single_layers, turned

@@ -1,7 +1,8 @@
-"""What a recipe is: an intervention of the literature, in terms of the parts that are there.
+"""`Recipe`: a published intervention, in terms of aligners and patch types.
 
-A recipe says which states to capture, which map to fit on them, and which branches to sweep on dev. Choosing
-among the branches, the controls and the judgement on test are the same for all of them, and are not its own.
+A recipe says which states to capture, which map to fit on them, and which configurations to sweep on dev.
+Choosing among the configurations, the controls and the judgement on test are the same for all of them, and
+are not its own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -116,7 +117,7 @@ class Ingredients:
         return tuple(items)
 
     def broken(self) -> "Ingredients":
-        """The same with pairs that are none."""
+        """The same with shuffled pairs."""
         return replace(self, broken_pairs=True)
 
 
@@ -159,7 +160,7 @@ def single_layers(
     component: Component = "resid_post",
     **more: Any,
 ) -> list[Branch]:
-    """A branch for each layer and strength. Who runs them names them."""
+    """A configuration for each layer and strength. Who runs them names them."""
     return [
         Branch("", Site(layer, component), map, intervention, strength, **more)
         for layer, map in by_layer(maps).items()
@@ -174,7 +175,7 @@ def all_layers(
     component: Component = "resid_post",
     **more: Any,
 ) -> list[Branch]:
-    """A branch for each strength, which patches every layer at once."""
+    """A configuration for each strength, which patches every layer at once."""
     sites = {Site(layer, component): map for layer, map in by_layer(maps).items()}
     return [Branch.jointly("", sites, intervention, strength, **more) for strength in strengths]
 

@@ -26,7 +26,7 @@ def read_tmx(path: Path, request: Request) -> Raw:
             units.parser.Parse(chunk, False)
         units.parser.Parse(b"", True)
     except expat.ExpatError as error:
-        message = f"is not well-formed XML ({expat.ErrorString(error.code)}): mend it or fetch it again"
+        message = f"is not well-formed XML ({expat.ErrorString(error.code)}): fix it or fetch it again"
         raise TextError(message, path, error.lineno) from error
     except (
         LookupError,
