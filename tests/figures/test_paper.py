@@ -16,7 +16,7 @@ from made_tables import made
 from workbench.core.errors import InputError
 from workbench.figures import FIGURES, Cells, Scale, Spec, make_spec
 from workbench.figures.paper import draw_paper, save_paper
-from workbench.figures.paper_text import Ruler, missing_fonts
+from workbench.figures.paper_layout import Ruler, missing_fonts
 from workbench.figures.presets import PRESETS
 
 LAYERS, PAIRS = 80, 50

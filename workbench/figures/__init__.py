@@ -4,13 +4,11 @@
 description with plotly, `workbench.figures.paper.draw_paper` with matplotlib (loaded only when asked for).
 """
 
-from workbench.figures.frames import NothingToShow
-from workbench.figures.interactive import draw_heatmap, to_page
-from workbench.figures.interactive_spec import draw_interactive
+from workbench.figures.frames import NothingToShow, RunTables, join_runs
+from workbench.figures.gains import Heatmap, draw_heatmap, gain_heatmap
+from workbench.figures.interactive import draw_interactive, to_page
 from workbench.figures.kinds import FIGURES, Kind, find_kind, lacking, make_spec
-from workbench.figures.spec import Heatmap, gain_heatmap
-from workbench.figures.spec_parts import Axis, Cells, Mark, Plot, Scale, Series, Spec
-from workbench.figures.tables_in import RunTables, join_runs
+from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec
 from workbench.figures.tables_out import to_latex, to_markdown
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from workbench.figures.spec_parts import Cells, Scale, Series
+from workbench.figures.spec import Cells, Scale, Series
 
 # ColorBrewer's PuOr, told apart with every common kind of colour blindness; white is zero.
 DIVERGING = ["#b35806", "#f1a340", "#fee0b6", "#f7f7f7", "#d8daeb", "#998ec3", "#542788"]

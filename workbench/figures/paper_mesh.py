@@ -15,7 +15,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.path import Path
 
 from workbench.figures.look import colours
-from workbench.figures.spec_parts import Scale
+from workbench.figures.spec import Scale
 
 
 def colour_map(scale: Scale) -> LinearSegmentedColormap:

@@ -7,11 +7,11 @@ import pandas as pd
 
 from workbench.core.numbers import interval, percent
 from workbench.figures import Axis, Cells, Mark, Plot, Scale, Series, Spec
-from workbench.figures.explored import cells_of
 from workbench.figures.frames import layer_axis, limits, number, numbers, places, reach, span
-from workbench.figures.spec_parts import short
+from workbench.figures.kinds.sweep import cells_of
+from workbench.figures.markup import words
+from workbench.figures.spec import short
 from workbench.panel.explored import Explored
-from workbench.report.words import words
 
 
 def gains(seen: Explored, aligner: str) -> Spec:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.core.numbers import plain
-from workbench.report.markup import Markup, tag
+from workbench.figures.markup import Markup, tag
 
 _WIDTH, _HEIGHT = 300, 170
 _LEFT, _RIGHT, _TOP, _BOTTOM = 38, 10, 10, 32

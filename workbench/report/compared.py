@@ -6,9 +6,8 @@ from typing import Any
 import pandas as pd
 
 from workbench.core.numbers import between, interval, number, plain, probability, signed
+from workbench.figures.markup import Child, Markup, count, records, table, tag, words
 from workbench.report.forest import Estimate, forest
-from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.words import count, records, words
 from workbench.results import Run
 
 _FAMILIES = {"baseline": "asks otherwise, or trains", "recipe": "patches", "combination": "does both"}

@@ -7,10 +7,9 @@ from typing import Any
 import pandas as pd
 
 from workbench.core.numbers import between, number, plain, probability, signed
+from workbench.figures.markup import Markup, raw, records, tag, words
 from workbench.report.heatmap import with_rows
-from workbench.report.markup import Markup, raw, tag
 from workbench.report.scatter import clouds_at, shares_at
-from workbench.report.words import records, words
 from workbench.results import Part
 
 Table = dict[str, Any]

@@ -6,10 +6,9 @@ from typing import Any
 import pandas as pd
 
 from workbench.core.numbers import between, number, plain, probability, signed
+from workbench.figures.markup import Child, Markup, count, records, table, tag, words
 from workbench.report.chart import Line, interval_bar, panel
 from workbench.report.heatmap import at_one_strength
-from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.words import count, records, words
 from workbench.results import Part
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.core.numbers import between, plain, signed
+from workbench.figures.markup import Markup, tag
 from workbench.report.chart import Along, ticks
-from workbench.report.markup import Markup, tag
 
 _WIDTH, _NAMES, _RIGHT, _ROW, _TOP, _BELOW = 440, 178, 14, 19, 8, 34
 _LETTERS = 28

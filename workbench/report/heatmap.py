@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from workbench.core.numbers import plain, signed
+from workbench.figures.markup import Child, Markup, count, records, scrolling, short, tag, words
 from workbench.report.colours import shade
-from workbench.report.markup import Child, Markup, scrolling, tag
-from workbench.report.words import count, records, short, words
 from workbench.results import Part
 
 STAR = "★"

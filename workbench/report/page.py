@@ -4,14 +4,13 @@ import base64
 import hashlib
 from pathlib import Path
 
+from workbench.figures.markup import Child, Markup, language, listed, raw, tag
 from workbench.report import compared, evidence, examples, made, scatter
 from workbench.report.colours import style
 from workbench.report.detail import as_data
 from workbench.report.heatmap import methods_by_layers, pairs_by_layers, reach_of
-from workbench.report.markup import Child, Markup, raw, tag
 from workbench.report.similarity import similarity_maps
 from workbench.report.verdict import summary, verdict_card
-from workbench.report.words import language, listed
 from workbench.results import Part, Run
 
 _HERE = Path(__file__).parent

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.core.numbers import percent, plain
-from workbench.report.markup import Markup, tag
-from workbench.report.words import language
+from workbench.figures.markup import Markup, language, tag
 from workbench.results import Part
 
 _SIDE, _EDGE = 260, 12

@@ -6,9 +6,8 @@ from typing import Any
 import pandas as pd
 
 from workbench.core.numbers import between, number
+from workbench.figures.markup import Child, Markup, records, scrolling, short, tag, words
 from workbench.report.colours import shade
-from workbench.report.markup import Child, Markup, scrolling, tag
-from workbench.report.words import records, short, words
 from workbench.results import Part
 
 FIRST = ("cka_debiased", "cka")

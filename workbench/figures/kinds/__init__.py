@@ -1,30 +1,12 @@
-"""The kinds of figures: each is one file with `spec(frames) -> Spec`, and one line in `FIGURES`."""
+"""The kinds of figures: each is one function from tables to a `Spec`, and one line in `FIGURES`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.figures.frames import NothingToShow
-from workbench.figures.kinds import (
-    alignment,
-    comparison,
-    confounds,
-    curve,
-    fit,
-    flips,
-    gap,
-    grid,
-    layers,
-    lens,
-    methods,
-    pareto,
-    pca,
-    predictors,
-    similarity,
-    strengths,
-)
-from workbench.figures.spec_parts import Cells, Spec
-from workbench.figures.tables_in import Frames
+from workbench.figures.frames import Frames, NothingToShow
+from workbench.figures.kinds import comparison, maps, states, sweep
+from workbench.figures.spec import Cells, Spec
 
 
 @dataclass(frozen=True)
@@ -50,29 +32,29 @@ _COMPARE = "workbench compare"
 _CHOICES = ("selection",)
 
 FIGURES: dict[str, Kind] = {
-    "layers": Kind("gain on dev by layer and pair", ("exploration",), layers.spec, may=_CHOICES),
-    "strengths": Kind("gain on dev by layer and strength", ("exploration",), strengths.spec, may=_CHOICES),
-    "methods": Kind("gain on dev by method and layer", ("exploration",), methods.spec, may=_CHOICES),
-    "similarity": Kind("similarity by pair and layer", ("similarity",), similarity.spec, _MEASURE),
-    "alignment": Kind("similarity over layers", ("similarity",), alignment.spec, may=("null",)),
-    "grid": Kind("every layer with every layer", ("grid",), grid.spec, f"{_MEASURE} --grid"),
-    "fit": Kind("held-out R² of maps and controls over layers", ("fit",), fit.spec, may=_CHOICES),
+    "layers": Kind("gain on dev by layer and pair", ("exploration",), sweep.layers, may=_CHOICES),
+    "strengths": Kind("gain on dev by layer and strength", ("exploration",), sweep.strengths, may=_CHOICES),
+    "methods": Kind("gain on dev by method and layer", ("exploration",), sweep.methods, may=_CHOICES),
+    "similarity": Kind("similarity by pair and layer", ("similarity",), states.similarity, _MEASURE),
+    "alignment": Kind("similarity over layers", ("similarity",), states.alignment, may=("null",)),
+    "grid": Kind("every layer with every layer", ("grid",), states.grid, f"{_MEASURE} --grid"),
+    "fit": Kind("held-out R² of maps and controls over layers", ("fit",), maps.fit, may=_CHOICES),
     "predictors": Kind(
         "similarity against gain",
         ("similarity", "exploration"),
-        predictors.spec,
+        maps.predictors,
         may=("predictors", "selection"),
     ),
-    "curve": Kind("held-out R² by number of pairs", ("curve",), curve.spec, "workbench fit --curve"),
-    "pca": Kind("where sentences lie before and after the map", ("pca",), pca.spec, may=_CHOICES),
-    "lens": Kind("the logit lens' share per language over layers", ("geometry",), lens.spec, _MEASURE),
-    "flips": Kind("items that became right and wrong", ("selection",), flips.spec),
-    "confounds": Kind("what else goes along with the measures", ("confounds",), confounds.spec),
-    "gap": Kind("share of the gap closed", ("selection", "sweep"), gap.spec),
+    "curve": Kind("held-out R² by number of pairs", ("curve",), maps.curve, "workbench fit --curve"),
+    "pca": Kind("where sentences lie before and after the map", ("pca",), maps.pca, may=_CHOICES),
+    "lens": Kind("the logit lens' share per language over layers", ("geometry",), states.lens, _MEASURE),
+    "flips": Kind("items that became right and wrong", ("selection",), sweep.flips),
+    "confounds": Kind("what else goes along with the measures", ("confounds",), states.confounds),
+    "gap": Kind("share of the gap closed", ("selection", "sweep"), sweep.gap),
     "comparison": Kind(
-        "every method's gain, controls and retention", ("comparison",), comparison.spec, _COMPARE
+        "every method's gain, controls and retention", ("comparison",), comparison.comparison, _COMPARE
     ),
-    "pareto": Kind("gain against what it costs", ("comparison",), pareto.spec, _COMPARE),
+    "pareto": Kind("gain against what it costs", ("comparison",), comparison.pareto, _COMPARE),
 }
 
 
