@@ -6,7 +6,7 @@ Nothing is set for the whole process: matplotlib's settings hold while a figure 
 import io
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -15,12 +15,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.figures.look import BLACK, UNMEASURED, ink, strokes
-from workbench.figures.paper_fonts import quick_fonts
+from workbench.figures.look import BLACK, UNMEASURED, colours, ink, strokes
 from workbench.figures.paper_layout import (
     PAD,
     Block,
@@ -31,7 +31,6 @@ from workbench.figures.paper_layout import (
     has_legend,
     missing_fonts,
 )
-from workbench.figures.paper_mesh import draw_mesh
 from workbench.figures.paper_plots import draw_plot, handle
 from workbench.figures.presets import Preset
 from workbench.figures.presets import preset as find_preset
@@ -65,7 +64,7 @@ def save_paper(figure: Figure, file_format: str) -> bytes:
     if file_format not in FORMATS:
         raise InputError(f"no format is called {file_format!r}: {did_you_mean(file_format, FORMATS)}")
     buffer = io.BytesIO()
-    with _style(), quick_fonts() if file_format == "pdf" else nullcontext():
+    with _style():
         figure.savefig(buffer, format=file_format, dpi=figure.dpi, **_WAYS[file_format])
     return buffer.getvalue()
 
@@ -185,7 +184,7 @@ def draw_cells(axes: Axes, page: Page, block: Block, scale: Scale) -> None:
         [[np.nan if value is None else value for value in row] for row in panel.values]
     )
     apart = points >= 5  # else borders would hide the cells
-    draw_mesh(
+    _mesh(
         axes,
         np.arange(columns + 1) - 0.5,
         np.arange(rows + 1) - 0.5,
@@ -300,6 +299,25 @@ def _ticks(axes: Axes, page: Page, block: Block, panel: Cells, ruler: Ruler) -> 
         spine.set_visible(False)
 
 
+def _mesh(
+    axes: Axes, across: np.ndarray, down: np.ndarray, values: np.ndarray, scale: Scale, **edges: Any
+) -> None:
+    """Cells between these places, in the colours of the scale; those that are masked show the axes."""
+    axes.pcolormesh(
+        across,
+        down,
+        values,
+        cmap=LinearSegmentedColormap.from_list("workbench", colours(scale), N=256),
+        vmin=scale.low,
+        vmax=scale.high,
+        antialiased=False,
+        snap=True,  # to whole dots, in files of dots
+        **edges,
+    )
+    axes.set_xlim(across[0], across[-1])
+    axes.set_ylim(down[0], down[-1])
+
+
 def shown_labels(labels: Sequence[str], sizes: Sequence[float], pitch: float) -> list[int]:
     """Places of the labels that are written: all, where none touches another, or every k-th.
 
@@ -334,7 +352,7 @@ def draw_scale(figure: Figure, page: Page) -> None:
     )
     stops = np.linspace(scale.low, scale.high, 65)
     middles = ((stops[1:] + stops[:-1]) / 2)[None, :]
-    draw_mesh(axes, stops, np.array([0, 1]), middles, scale, edgecolors="face", linewidth=0.1)
+    _mesh(axes, stops, np.array([0, 1]), middles, scale, edgecolors="face", linewidth=0.1)
     middle = (scale.low + scale.high) / 2
     places = (
         [scale.low, scale.low / 2, 0.0, scale.high / 2, scale.high]
