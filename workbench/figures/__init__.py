@@ -6,8 +6,9 @@ description with plotly, `workbench.figures.paper.draw_paper` with matplotlib (l
 
 from workbench.figures.frames import NothingToShow, RunTables, join_runs
 from workbench.figures.gains import Heatmap, draw_heatmap, gain_heatmap
-from workbench.figures.interactive import draw_interactive, to_page
+from workbench.figures.interactive import draw_interactive
 from workbench.figures.kinds import FIGURES, Kind, find_kind, lacking, make_spec
+from workbench.figures.live import to_page
 from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec
 from workbench.figures.tables_out import to_latex, to_markdown
 

@@ -39,23 +39,6 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _WRAP = 110  # characters of a subtitle line
 
 
-def to_page(figure: "go.Figure", title: str) -> str:
-    """A whole HTML page with the drawing code in it: it works with no network."""
-    body = figure.to_html(
-        full_html=False,
-        include_plotlyjs=True,
-        include_mathjax=False,
-        div_id="figure",
-        config={"displaylogo": False, "responsive": True},
-    )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="generator" content="alignment-workbench">\n'
-        f"<title>{escape(title)}</title>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
-
-
 def wrapped(text: str) -> str:
     """Escaped text, broken into lines at spaces."""
     lines, line = [], ""
@@ -128,6 +111,10 @@ def _panel(
     else:
         for line in panel.lines:
             _zero(figure, panel, line, axes)
+        if panel.marked is not None:
+            upright = {"x0": panel.marked, "x1": panel.marked, "y0": 0, "y1": 1, "xref": axes["xaxis"]}
+            upright |= {"yref": f"{axes['yaxis']} domain", "line": {"color": "#777777", "dash": "dot"}}
+            figure.add_shape(type="line", name="marked", **upright)
         for series in panel.series:
             _series(figure, panel, series, axes, show=series.role != "faint" and series.name not in named)
             named.add(series.name)

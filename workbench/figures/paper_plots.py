@@ -29,6 +29,8 @@ def draw_plot(axes: Axes, page: Page, block: Block) -> None:
         if low <= value <= high:
             draw = axes.axvline if panel.lying else axes.axhline
             draw(value, color="#aaaaaa", linewidth=0.6, zorder=0.5, gid="zero")
+    if panel.marked is not None:
+        axes.axvline(panel.marked, color="#777777", linewidth=0.6, linestyle="dotted", gid="zero")
     for series in panel.series:
         _DRAW[series.look](axes, series, panel, page.preset.text / 7)
     across, down = (panel.y, panel.x) if panel.lying else (panel.x, panel.y)

@@ -130,6 +130,8 @@ class Plot:
     aside: tuple[str, ...] = ()
     """Of a lying plot, a short text to the right of each named place; empty where there is none."""
     aside_title: str = ""
+    marked: float | None = None
+    """A place with an upright line, such as the layer that was chosen."""
 
 
 Panel = Cells | Plot

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from workbench.core.numbers import plain, signed
+from workbench.figures.look import step_of
 from workbench.figures.markup import Child, Markup, count, records, scrolling, short, tag, words
-from workbench.report.colours import shade
 from workbench.results import Part
 
 STAR = "★"
@@ -148,7 +148,7 @@ def _cell(cell: Cell | None, layer: int, part: int, reach: float) -> Markup:
     if cell.test is not None:
         marks = [tag("b", STAR, " ", short(cell.gain)), tag("small", f"test {short(cell.test)}")]
     classes = [
-        shade(cell.gain, reach),
+        step_of(cell.gain, reach),
         "in" if cell.inside else None,
         "best" if cell.test is not None else None,
     ]
@@ -184,7 +184,7 @@ def _caption(part: Part, shown: pd.DataFrame) -> Child:
 
 def _legend(reach: float, starred: str) -> Markup:
     scale = [
-        tag("span", signed(share * reach, 2), class_=shade(share * reach, reach))
+        tag("span", signed(share * reach, 2), class_=step_of(share * reach, reach))
         for share in (-1.0, -0.5, 0.0, 0.5, 1.0)
     ]
     return tag(

@@ -4,9 +4,9 @@ import base64
 import hashlib
 from pathlib import Path
 
+from workbench.figures.look import style
 from workbench.figures.markup import Child, Markup, language, listed, raw, tag
-from workbench.report import compared, evidence, examples, made, scatter
-from workbench.report.colours import style
+from workbench.report import compared, evidence, examples, made
 from workbench.report.detail import as_data
 from workbench.report.heatmap import methods_by_layers, pairs_by_layers, reach_of
 from workbench.report.similarity import similarity_maps
@@ -178,7 +178,7 @@ def _evidence(part: Part) -> Markup | None:
     if drawn:
         tables = tag("details", tag("summary", "The curves as tables"), *evidence.numbers(part))
         shown += [tag("h4", "Fit and similarity over layers"), drawn, tables]
-    places = scatter.before_and_after(part)
+    places = evidence.before_and_after_map(part)
     if places:
         shown += [tag("h4", "Sentences before and after the map"), places]
     return tag("div", *shown) if shown else None

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from workbench.core.numbers import between, number
+from workbench.figures.look import step_of
 from workbench.figures.markup import Child, Markup, records, scrolling, short, tag, words
-from workbench.report.colours import shade
 from workbench.results import Part
 
 FIRST = ("cka_debiased", "cka")
@@ -71,7 +71,7 @@ def _cell(row: dict[str, Any] | None, column: str, reach: float) -> Markup:
     value = number(row[column])
     shown: list[Child] = [short(value).removeprefix("+")]
     about = between(row["low"], row["high"]) if "low" in row else ""
-    shade_of = shade(None if value is None else max(value, -1.0), reach)
+    shade_of = step_of(None if value is None else max(value, -1.0), reach)
     return tag("td", *shown, class_=shade_of, title=f"95 % interval {about}" if about else None)
 
 

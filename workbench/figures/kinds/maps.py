@@ -139,7 +139,7 @@ def pca(frames: Frames) -> Spec:
         marked |= any(place in picked for place in shown)
         for place in shown:
             where = f"layer\u00a0{layer_name(place)}" + ("*" if place in picked else "")
-            panels += _pair_of_panels(", ".join(filter(None, (title, where))), mine[mine.place == place])
+            panels += before_and_after(", ".join(filter(None, (title, where))), mine[mine.place == place])
     same, aligner = said(table, ["model", "pair"]), said(table, ["aligner"]) or "the map"
     return Spec(
         kind="pca",
@@ -187,7 +187,7 @@ def _shown(found: Sequence[int], picked: Sequence[int], most: int) -> list[int]:
     return sorted({*spread, *picked})
 
 
-def _pair_of_panels(title: str, rows: pd.DataFrame) -> list[Plot]:
+def before_and_after(title: str, rows: pd.DataFrame, names: Sequence[str] = NAMES) -> list[Plot]:
     """Before: source and target. After: the mapped source states and target, in the same range."""
     x, y = (
         Axis(f"PC {number} ({percent(rows[f'share_{name}'].iloc[0])})", range=limits(numbers(rows[name])))
@@ -198,21 +198,21 @@ def _pair_of_panels(title: str, rows: pd.DataFrame) -> list[Plot]:
     clouds = (rows[~mapped & source], rows[~mapped & ~source], rows[mapped])
     panels = []
     for when, slots in (("before", (0, 1)), ("after", (1, 2))):
-        series = tuple(made(clouds[slot], slot) for made in (_cloud, _mean) for slot in slots)
-        panels.append(Plot(f"{title}, {when}", x, y, series, lines=()))
+        series = tuple(made(clouds[slot], slot, names[slot]) for made in (_cloud, _mean) for slot in slots)
+        panels.append(Plot(", ".join(filter(None, (title, when))), x, y, series, lines=()))
     return panels
 
 
-def _cloud(rows: pd.DataFrame, slot: int) -> Series:
-    notes = tuple((f"{NAMES[slot]}, sentence {one}",) for one in rows.sentence)
+def _cloud(rows: pd.DataFrame, slot: int, name: str) -> Series:
+    notes = tuple((f"{name}, sentence {one}",) for one in rows.sentence)
     x = tuple(map(float, rows.x))
-    return Series(NAMES[slot], x, numbers(rows.y), look="cloud", slot=slot, notes=notes)
+    return Series(name, x, numbers(rows.y), look="cloud", slot=slot, notes=notes)
 
 
-def _mean(rows: pd.DataFrame, slot: int) -> Series:
+def _mean(rows: pd.DataFrame, slot: int, name: str) -> Series:
     x, y = ((float(rows[name].mean()),) for name in ("x", "y"))
-    notes = ((f"mean of {NAMES[slot]}", f"n = {len(rows)}"),)
-    return Series(NAMES[slot], x, y, look="mean", slot=slot, notes=notes)
+    notes = ((f"mean of {name}", f"n = {len(rows)}"),)
+    return Series(name, x, y, look="mean", slot=slot, notes=notes)
 
 
 def predictors(frames: Frames) -> Spec:

@@ -15,9 +15,11 @@ from workbench.figures.frames import (
     bar_axis,
     controls,
     is_control,
+    layer_axis,
     layer_name,
     limits,
     number,
+    numbers,
     ordered,
     parts,
     places,
@@ -143,6 +145,28 @@ def note(row: Any) -> tuple[str, ...]:
         f"simultaneous band {between(row.band_low, row.band_high)}, p = {row.p:.4f}",
         f"mean margin {signed(row.margin_gain, 2)}, n = {row.n}",
     )
+
+
+def gain_curve(frames: Frames) -> Plot | None:
+    """The gain of one study's headline over layers, in its simultaneous band, where one was judged."""
+    selection = frames.get("selection")
+    if selection is None or "exploration" not in frames:
+        return None
+    best = str(selection[selection.headline.astype(bool)].aligner.iloc[0])
+    table = at_chosen(frames["exploration"], chosen(frames))
+    table = table[table.aligner == best]
+    if table.empty:
+        return None
+    table = table.assign(place=places(table)).sort_values("place")
+    series = Series(
+        f"{best}, {table.intervention.iloc[0]}",
+        tuple(map(float, table.place)),
+        numbers(table.gain),
+        numbers(table.band_low),
+        numbers(table.band_high),
+    )
+    values = limits((*series.y, *series.low, *series.high), include=(0.0,))
+    return Plot(f"gain on dev: {series.name}", layer_axis(table.place), Axis("gain", range=values), (series,))
 
 
 _FRAMED_LAYER = "Framed: the layer chosen on dev; its number, the only one, is the gain on test. "
