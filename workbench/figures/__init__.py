@@ -5,9 +5,9 @@ description with plotly, `workbench.figures.paper.draw_paper` with matplotlib (l
 """
 
 from workbench.figures.frames import NothingToShow, RunTables, join_runs
-from workbench.figures.gains import Heatmap, draw_heatmap, gain_heatmap
 from workbench.figures.interactive import draw_interactive
-from workbench.figures.kinds import FIGURES, Kind, find_kind, lacking, make_spec
+from workbench.figures.kinds import FIGURES, Kind, find_kind, lacking, make_spec, with_notes
+from workbench.figures.kinds.sweep import branches, headlines
 from workbench.figures.live import to_page
 from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec
 from workbench.figures.tables_out import to_latex, to_markdown
@@ -16,7 +16,6 @@ __all__ = [
     "FIGURES",
     "Axis",
     "Cells",
-    "Heatmap",
     "Kind",
     "Mark",
     "NothingToShow",
@@ -25,14 +24,15 @@ __all__ = [
     "Scale",
     "Series",
     "Spec",
-    "draw_heatmap",
+    "branches",
     "draw_interactive",
     "find_kind",
-    "gain_heatmap",
+    "headlines",
     "join_runs",
     "lacking",
     "make_spec",
     "to_latex",
     "to_markdown",
     "to_page",
+    "with_notes",
 ]

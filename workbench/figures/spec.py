@@ -72,6 +72,8 @@ class Cells:
     """Number of rows above a line across, which parts methods from controls."""
     notes: tuple[tuple[tuple[str, ...], ...], ...] = ()
     """For each cell, the lines shown when it is pointed at."""
+    keys: tuple[tuple[int | None, ...], ...] = ()
+    """For each cell, a number by which a page finds it in a table; empty where none is needed."""
     square: bool = False
     turned: bool = False
     """Whether names of columns are long, and stand upright."""

@@ -8,8 +8,7 @@ from workbench.figures.look import style
 from workbench.figures.markup import Child, Markup, language, listed, raw, tag
 from workbench.report import compared, evidence, examples, made
 from workbench.report.detail import as_data
-from workbench.report.heatmap import methods_by_layers, pairs_by_layers, reach_of
-from workbench.report.similarity import similarity_maps
+from workbench.report.heatmap import methods_by_layers, pairs_by_layers, reach_of, similarity_maps
 from workbench.report.verdict import summary, verdict_card
 from workbench.results import Part, Run
 

@@ -81,6 +81,11 @@ def make_spec(name: str, frames: Frames, cautions: Sequence[str] = ()) -> Spec:
         spec = kind.spec(frames)
     except KeyError as error:
         raise InputError(f"figure {name}: a table has no column {error}; write it anew") from error
+    return with_notes(spec, cautions)
+
+
+def with_notes(spec: Spec, cautions: Sequence[str] = ()) -> Spec:
+    """The description with what has to be said about its data in the footer."""
     notes = [f"Note: {caution}." for caution in cautions]
     cells = (panel.values for panel in spec.panels if isinstance(panel, Cells))
     if any(value is None for values in cells for row in values for value in row):
@@ -88,4 +93,4 @@ def make_spec(name: str, frames: Frames, cautions: Sequence[str] = ()) -> Spec:
     return replace(spec, footer=" ".join(filter(None, [spec.footer.strip(), *notes])))
 
 
-__all__ = ["FIGURES", "Kind", "find_kind", "lacking", "make_spec"]
+__all__ = ["FIGURES", "Kind", "find_kind", "lacking", "make_spec", "with_notes"]

@@ -112,6 +112,17 @@ def subtitle(table: pd.DataFrame, what: str) -> str:
     )
 
 
+def _of_gains(
+    kind: str, title: str, about: str, panels: Sequence[Cells], table: pd.DataFrame, notes: tuple[str, str]
+) -> Spec:
+    """Panels of gains on one scale; `notes` are what the footer begins with, and what a frame means."""
+    longest = reach(table.gain)
+    framed = notes[1] if any(panel.marks for panel in panels) else ""
+    scale = Scale("gain in accuracy on dev", -longest, longest)
+    footer = notes[0] + framed + HATCHED + FOOTER
+    return Spec(kind, title, subtitle(table, about), tuple(panels), scale, footer)
+
+
 def cells_of(
     table: pd.DataFrame, rows: Sequence[Any], columns: Sequence[int], row_key: str
 ) -> dict[str, Any]:
@@ -130,6 +141,7 @@ def cells_of(
         "values": each(lambda row: None if row is None else number(row.gain)),
         "hatched": each(lambda row: row is not None and not bool(row.beyond_band)),
         "notes": each(note),
+        "keys": each(lambda row: getattr(row, "key", None)) if "key" in table else (),
     }
 
 
@@ -144,7 +156,16 @@ def note(row: Any) -> tuple[str, ...]:
         f"gain on dev {interval(number(row.gain), number(row.low), number(row.high))}",
         f"simultaneous band {between(row.band_low, row.band_high)}, p = {row.p:.4f}",
         f"mean margin {signed(row.margin_gain, 2)}, n = {row.n}",
+        *(
+            f"{name} {value:.3f}"
+            for column, name in _MORE.items()
+            if (value := number(getattr(row, column, None))) is not None
+        ),
     )
+
+
+_MORE = {"correct": "accuracy", "patch_size": "patch size ‖h′ − h‖ / ‖h‖"}
+"""Means over items that the table `sweep` has beside those of `exploration`."""
 
 
 def gain_curve(frames: Frames) -> Plot | None:
@@ -187,15 +208,8 @@ def layers(frames: Frames) -> Spec:
             star = " (control)" if is_control(aligner, known) else ""
             name = f"{aligner}{star}" + (f", {title}" if title else "")
             panels.append(_layers_panel(name, mine[mine.aligner == aligner], rows, columns, choices))
-    longest = reach(table.gain)
-    return Spec(
-        kind="layers",
-        title="Where a mapped state helps",
-        subtitle=subtitle(table, "each aligner at the formula and strength it chose on dev"),
-        panels=tuple(panels),
-        scale=Scale("gain in accuracy on dev", -longest, longest),
-        footer=(_FRAMED_LAYER if any(panel.marks for panel in panels) else "") + HATCHED + FOOTER,
-    )
+    about = "each aligner at the formula and strength it chose on dev"
+    return _of_gains("layers", "Where a mapped state helps", about, panels, table, ("", _FRAMED_LAYER))
 
 
 def _layers_panel(
@@ -251,17 +265,13 @@ def strengths(frames: Frames) -> Spec:
                 **cells_of(mine, rows, columns, "row"),
             )
         )
-    longest = reach(table.gain)
-    return Spec(
-        kind="strengths",
-        title="How strong a patch has to be",
-        subtitle=subtitle(table, "the aligner chosen on dev" if heads else "every aligner but controls"),
-        panels=tuple(panels),
-        scale=Scale("gain in accuracy on dev", -longest, longest),
-        footer=(_FRAMED_STRENGTH if any(panel.marks for panel in panels) else "") + HATCHED + FOOTER,
+    about = "the aligner chosen on dev" if heads else "every aligner but controls"
+    return _of_gains(
+        "strengths", "How strong a patch has to be", about, panels, table, ("", _FRAMED_STRENGTH)
     )
 
 
+_CONTROLS = "* below the line: controls, which a map has to beat. "
 _FRAMED_CHOICE = "Framed: what the aligner chose on dev. "
 
 
@@ -297,17 +307,49 @@ def methods(frames: Frames) -> Spec:
                 **cells_of(mine, rows, columns, "row"),
             )
         )
-    longest = reach(table.gain)
-    return Spec(
-        kind="methods",
-        title="Aligners and controls",
-        subtitle=subtitle(table, "each formula at the strength chosen on dev, or else its largest"),
-        panels=tuple(panels),
-        scale=Scale("gain in accuracy on dev", -longest, longest),
-        footer="* below the line: controls, which a map has to beat. "
-        + (_FRAMED_CHOICE if any(panel.marks for panel in panels) else "")
-        + HATCHED
-        + FOOTER,
+    about = "each formula at the strength chosen on dev, or else its largest"
+    return _of_gains("methods", "Aligners and controls", about, panels, table, (_CONTROLS, _FRAMED_CHOICE))
+
+
+def headlines(frames: Frames) -> Spec:
+    """A row for each study: the aligner that it is about, at the formula and strength chosen."""
+    selection = frames["selection"]
+    heads = selection[selection.headline.astype(bool)]
+    known = set(zip(*(heads[name].astype(str) for name in (*STUDY, "aligner")), strict=True))
+    table = at_chosen(frames["exploration"], chosen(frames))
+    keys = zip(*(table[name].astype(str) for name in (*STUDY, "aligner")), strict=True)
+    table = table[[key in known for key in keys]]
+    if table.empty:
+        raise NothingToShow("no study has gains of the aligner that it is about")
+    table = table.assign(place=places(table))
+    rows = [some.assign(row=title or some.pair) for title, _, some in parts(table, STUDY)]
+    names = [str(some.row.iloc[0]) for some in rows]
+    columns = sorted(set(table.place))
+    panel = Cells("", tuple(names), **cells_of(pd.concat(rows), names, columns, "row"))
+    about = "the aligner of each study at the formula and strength chosen"
+    return _of_gains("headlines", "Where the patch helps", about, [panel], table, ("", ""))
+
+
+def branches(frames: Frames) -> Spec:
+    """A row for each aligner, formula and strength of a sweep, with the means of its items where they are."""
+    table, known = single(frames["exploration"]), controls(frames)
+    if "sweep" in frames:
+        keys = [*STUDY, "language", "aligner", "intervention", "site", "strength", "positions"]
+        dev = frames["sweep"]
+        dev = dev[dev.split == "dev"].astype({"correct": "Float64", "strength": "Float64"})
+        means = dev.groupby(keys, dropna=False, as_index=False)[list(_MORE)].mean()
+        table = table.astype({"strength": "Float64"}).merge(means, on=keys, how="left")
+    star = table.aligner.astype(str).map(lambda name: "*" if is_control(name, known) else "")
+    label = table.aligner.astype(str) + star + ", " + table.intervention.astype(str)
+    if table.strength.nunique() > 1:
+        label += table.strength.map(lambda value: "" if number(value) is None else f", α = {value:g}")
+    if table.positions.nunique() > 1:
+        label += ", " + table.positions.astype(str)
+    table = table.assign(place=places(table), row=label)
+    rows, columns = list(dict.fromkeys(table.row)), sorted(set(table.place))
+    panel = Cells("", tuple(rows), **cells_of(table, rows, columns, "row"))
+    return _of_gains(
+        "branches", "Gain of every patch", "every formula and strength", [panel], table, ("", "")
     )
 
 
