@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from workbench.figures import Cells, NothingToShow, make_spec, to_latex, to_markdown
-from workbench.figures.kinds.pareto import front
+from workbench.figures.kinds.comparison import front
 from workbench.figures.labels import beside_points
 
 

@@ -16,7 +16,7 @@ from made_tables import made
 from workbench.core.errors import InputError
 from workbench.figures import FIGURES, Cells, Scale, Spec, make_spec
 from workbench.figures.paper import draw_paper, save_paper
-from workbench.figures.paper_text import Ruler, missing_fonts
+from workbench.figures.paper_layout import Ruler, missing_fonts
 from workbench.figures.presets import PRESETS
 
 LAYERS, PAIRS = 80, 50
@@ -174,9 +174,9 @@ def test_the_same_bytes_in_another_process(tmp_path):
 
 
 def test_a_missing_script_is_one_clear_warning_that_names_the_font(monkeypatch):
-    from workbench.figures import paper_text
+    from workbench.figures import paper_layout
 
-    monkeypatch.setattr(paper_text.fontManager, "get_font_names", lambda: ["DejaVu Sans"])
+    monkeypatch.setattr(paper_layout.fontManager, "get_font_names", lambda: ["DejaVu Sans"])
     frames = {"selection": made(6, 1)["selection"].assign(pair="हिन्दी-en")}
     spec = make_spec("flips", frames)
     with pytest.warns(UserWarning, match="no font for Devanagari .* install Noto Sans Devanagari") as said:

@@ -56,10 +56,10 @@ def test_a_row_of_the_grid_reads_both_ways(seen):
 def test_the_plane_shows_sentences_before_and_after(seen):
     before, after = specs.plane(seen["sw-ar"], 3, "ridge").panels
     table = pd.read_parquet(seen["sw-ar"].part.folder / "pca.parquet").query("layer == 3")
-    for plot, mapped in ((before, False), (after, True)):
-        clouds = {series.name: series for series in plot.series}
+    for plot, mapped, name in ((before, False, "sw"), (after, True, "sw, mapped")):
+        clouds = {series.name: series for series in plot.series if series.look == "cloud"}
         expected = table[(table.language == "sw") & (table.mapped == mapped)]
-        assert clouds["sw"].x == tuple(expected.x) and clouds["sw"].y == tuple(expected.y)
+        assert clouds[name].x == tuple(expected.x) and clouds[name].y == tuple(expected.y)
         assert clouds["ar"].x == tuple(table[table.language == "ar"].x)
     assert specs.plane(seen["sw-ar"], 0, "ridge") == "Layer 0: all states are the same"
 

@@ -97,7 +97,7 @@ def _similarity(about, layers, rng):
     rows = [
         place
         | {"measure": name, "split": "held_out", "value": (value := rng.uniform(0, 1)), "low": value - 0.1}
-        | {"high": value + 0.1, "n": 30, "note": ""}
+        | {"high": value + 0.1, "interval": "bootstrap", "n": 30, "note": ""}
         for place in [embed, *_layered(about, layers)]
         for name in MEASURES
     ]

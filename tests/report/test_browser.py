@@ -92,7 +92,7 @@ def test_other_methods_are_drawn_each_in_the_colour_of_its_kind(browser, address
     hollow = (ran.verdict == "undecided").sum()
     assert sum(fill == "rgb(255, 255, 255)" for fill, _ in marks) == hollow > 0
     names = page.evaluate(
-        "[...document.querySelectorAll('.forest svg.curve g[class^=e] > text')]"
+        "[...document.querySelectorAll('.forest svg.curve text.name')]"
         ".map((name) => [name.getBBox().x, name.textContent])"
     )
     assert min(x for x, _ in names) >= 0 and len(names) == len(ran), "no name leaves the picture"

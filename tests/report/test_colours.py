@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbench.report.colours import DARK, DIM, LIGHT, WRITTEN_ON, contrast, shade, shades
+from workbench.figures.look import DARK, DIM, LIGHT, PALETTES, WRITTEN_ON, contrast, on_page, shades, step_of
 
 SCHEMES = pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
 
@@ -46,5 +46,12 @@ def test_shades_grow_from_zero(scheme):
 
 
 def test_a_shade_is_as_strong_as_its_number():
-    assert [shade(v, 0.4) for v in (-0.4, -0.2, 0.0, 0.2, 0.4, 0.9)] == ["n8", "n4", "z", "p4", "p8", "p8"]
-    assert shade(None, 1.0) is None
+    assert [step_of(v, 0.4) for v in (-0.4, -0.2, 0.0, 0.2, 0.4, 0.9)] == ["n8", "n4", "z", "p4", "p8", "p8"]
+    assert step_of(None, 1.0) is None
+
+
+def test_curves_keep_their_colour_on_white_and_are_lightened_for_a_dark_page():
+    for palette in PALETTES.values():
+        for colour in palette:
+            assert on_page(colour, LIGHT) == colour
+            assert contrast(on_page(colour, DARK), DARK["page"]) >= 4.5, colour

@@ -98,19 +98,21 @@ def test_marks_stand_where_the_gains_are(alone):
     folder, tables = alone
     known = ran(tables["comparison"])
     svg = section_of(folder).all("svg", class_="curve")[0]
-    rows = [g for g in svg.all("g") if re.fullmatch(r"e\d", g.attributes.get("class", ""))]
+    groups = {g.attributes.get("class", ""): g for g in svg.all("g")}
+    rows = [row for name, group in groups.items() if name.startswith("main-") for row in group.all("g")]
+    rows = [row for row in rows if row.all("line")]
     assert len(rows) == len(known)
     found = []
     for row in rows:
         name = row.all("title")[0].text.partition(":")[0].replace(" ", "_")
         (line,) = row.all("line")
-        (mark,) = [path for path in row.all("path") if not path.has("class_", "control")]
+        (mark,) = row.all("path")
         at = float(re.match(r"M([\d.]+)", mark.attributes["d"])[1])
         ends = float(line.attributes["x1"]), float(line.attributes["x2"])
         found += [(known.gain[name], at), (known.gain_low[name], ends[0]), (known.gain_high[name], ends[1])]
-        controls = [path for path in row.all("path") if path.has("class_", "control")]
-        assert len(controls) == (0 if known.family[name] == "baseline" else 2)
         assert f"{name.replace('_', ' ')}: " in svg.attributes["aria-label"]
+    controls = [path for path in svg.all("path") if path.has("class_", "control")]
+    assert len(controls) == 2 * (known.family != "baseline").sum()
     (low, left), (high, right) = min(found), max(found)
     for value, place in found:
         assert place == pytest.approx(left + (value - low) / (high - low) * (right - left), abs=0.11)

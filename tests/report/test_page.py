@@ -110,7 +110,7 @@ def test_sentences_are_drawn_before_and_after_the_map_at_the_chosen_layer(alone)
     layer = int(tables["selection"].query("headline").layer.iloc[0])
     before, after = root.all("figure", class_="places")
     assert f"Layer {layer}, the layer chosen on dev; 100 held-out sentences" in root.text
-    for figure, kinds, apart in ((before, "k0 k1", layer + 1), (after, "k1 k2", 0)):
+    for figure, kinds, apart in ((before, "state-0 state-1", layer + 1), (after, "state-1 state-2", 0)):
         clouds = [path for path in figure.all("path") if "cloud" in path.attributes.get("class", "")]
         assert [path.attributes["class"] for path in clouds] == [f"cloud {one}" for one in kinds.split()]
         assert [path.attributes["d"].count("M") for path in clouds] == [100, 100]

@@ -112,7 +112,7 @@ def _studies(options: argparse.Namespace, progress: "Progress") -> "Diagnosis":
 
 def draw(folder: Path) -> None:
     """The table as two figures beside it: what each method gains, and what a gain costs."""
-    from workbench.figures.tables_in import join_runs
+    from workbench.figures.frames import join_runs
     from workbench.figures.writing import write_figures
     from workbench.results import open_run
 

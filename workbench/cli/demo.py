@@ -110,7 +110,7 @@ def _study(
 
 
 def _draw(folder: Path, command: str) -> None:
-    from workbench.figures.tables_in import join_runs
+    from workbench.figures.frames import join_runs
     from workbench.figures.writing import write_figures
     from workbench.results import open_run
 

@@ -1,6 +1,7 @@
 """Print the demonstration: all pairs and tasks in two tables, then one verdict in words."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.cli.findings import print_sentence, terminal_heatmap
@@ -30,31 +31,19 @@ def print_gaps(results: Results) -> None:
 
 def print_grid(results: Results) -> None:
     """Gain of the headline's map on dev, layer by layer: a row for each pair and task."""
-    from workbench.figures import Heatmap
+    import pandas as pd
 
-    rows, values = [], []
-    layers = range(int(results[0].model["n_layers"]))
-    for result in results:
-        choice = result.headline.choice
-        table = result.tables["exploration"]
-        mine = table[(table.aligner == choice.aligner) & (table.joint == "one")]
-        formula = choice.intervention or mine.intervention.iloc[0]
-        mine = mine[mine.intervention == formula]
-        mine = mine[mine.strength == (choice.strength if choice.layer is not None else mine.strength.max())]
-        by_layer = mine.set_index("layer").gain
-        rows.append(f"{result.source} · {_task(result)}")
-        values.append(tuple(float(by_layer[layer]) if layer in by_layer else None for layer in layers))
-    spec = Heatmap(
-        title="",
-        subtitle="",
-        row_title="",
-        column_title="",
-        value_title=f"gain in accuracy of {results[0].headline.choice.aligner}",
-        rows=tuple(rows),
-        columns=tuple(map(str, layers)),
-        values=tuple(values),
-        notes=(),
-    )
+    from workbench.figures import Cells, Scale, headlines
+
+    frames = {
+        name: pd.concat([result.tables[name] for result in results]) for name in ("exploration", "selection")
+    }
+    spec = headlines(frames)
+    panel, scale = spec.panels[0], spec.scale
+    assert isinstance(panel, Cells) and scale is not None, "a heatmap has cells and a scale"
+    rows = tuple(f"{result.source} · {_task(result)}" for result in results)
+    title = f"gain in accuracy of {results[0].headline.choice.aligner} on dev"
+    spec = replace(spec, panels=(replace(panel, rows=rows),), scale=Scale(title, scale.low, scale.high))
     heatmap = terminal_heatmap(spec)
     heatmap.rstrip()
     console.print(heatmap)

@@ -51,10 +51,10 @@ def run(options: argparse.Namespace) -> int:
     """Read, draw, write, say where."""
     from workbench.cli.show import console, progress_bar
     from workbench.core.errors import InputError
+    from workbench.figures.frames import join_runs
     from workbench.figures.kinds import find_kind
     from workbench.figures.paper import FORMATS
     from workbench.figures.presets import preset
-    from workbench.figures.tables_in import join_runs
     from workbench.figures.writing import write_figures
     from workbench.results import open_run
 

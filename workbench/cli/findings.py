@@ -11,9 +11,7 @@ from workbench.cli.show import console, table
 from workbench.core.numbers import estimated, percent, plain, signed
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from workbench.figures import Heatmap
+    from workbench.figures import Scale, Spec
     from workbench.study import FirstFacts, Study, StudyResult
 
 
@@ -52,11 +50,9 @@ def print_facts(study: "Study", facts: "FirstFacts") -> None:
 
 def print_found(result: "StudyResult") -> None:
     """Print the grid on dev, the similarities, what was chosen and its gain on test."""
-    from workbench.figures import gain_heatmap
+    from workbench.figures import make_spec
 
-    sweep = result.tables["sweep"]
-    dev = sweep[(sweep.split == "dev") & (sweep.language == result.source)]
-    console.print(terminal_heatmap(gain_heatmap(_shortened(dev, result))))
+    console.print(terminal_heatmap(make_spec("methods", result.tables)))
     print_similarity(result)
     _print_mismatch(result)
     print_verdict(result)
@@ -64,47 +60,36 @@ def print_found(result: "StudyResult") -> None:
     console.print(f"tables   {result.paths['sweep'].parent}/*.parquet, manifest.json\n", soft_wrap=True)
 
 
-def _shortened(dev: "pd.DataFrame", result: "StudyResult") -> "pd.DataFrame":
-    """Each aligner and patch type at one strength: the chosen one, or else the largest."""
-    from workbench.sweeps import CLEAN
+def terminal_heatmap(spec: "Spec") -> Text:
+    """The first panel as coloured cells with their numbers, as many columns side by side as have room."""
+    from workbench.figures import Cells
 
-    dev = dev[dev.joint.fillna("one") == "one"]
-    chosen = {(o.choice.aligner, o.choice.intervention): o.choice.strength for o in result.outcomes}
-    branch = dev.aligner.astype(str) + dev.intervention.fillna("").astype(str)
-    shown = dev.assign(shown=dev.groupby(branch).strength.transform("max"))
-    for (aligner, intervention), strength in chosen.items():
-        shown.loc[(dev.aligner == aligner) & (dev.intervention == intervention), "shown"] = strength
-    return shown[(dev.aligner == CLEAN) | (shown.strength == shown.shown)]
-
-
-def terminal_heatmap(spec: "Heatmap") -> Text:
-    """The heatmap as coloured cells with their numbers, as many layers side by side as there is room for."""
-    label = max(len(row) for row in spec.rows)
+    panel, scale = spec.panels[0], spec.scale
+    assert isinstance(panel, Cells) and scale is not None, "a heatmap has cells and a scale"
+    label = max(len(row) for row in panel.rows)
     room = max(console.width - label - 2, WIDE)
-    digits, wide = (3, WIDE) if len(spec.columns) * WIDE <= room else (2, WIDE - 1)
+    digits, wide = (3, WIDE) if len(panel.columns) * WIDE <= room else (2, WIDE - 1)
     at_once = room // wide
-    out = Text(f"{spec.value_title} on dev, by layer patched (exploration)\n", style="bold")
-    for start in range(0, len(spec.columns), at_once):
-        columns = spec.columns[start : start + at_once]
+    out = Text(f"{scale.title}, by {panel.column_title} (exploration)\n", style="bold")
+    for start in range(0, len(panel.columns), at_once):
+        columns = panel.columns[start : start + at_once]
         out.append(" " * (label + 1) + "".join(f"{column:>{wide}}" for column in columns) + "\n")
-        for name, values in zip(spec.rows, spec.values, strict=True):
+        for name, values in zip(panel.rows, panel.values, strict=True):
             out.append(f"{name:<{label}} ")
             for value in values[start : start + at_once]:
-                shown = signed(value, digits, none="")
-                out.append(f"{shown:>{wide}}", style=_shade(value, spec.reach))
+                out.append(f"{signed(value, digits, none=''):>{wide}}", style=_style(value, scale))
             out.append("\n")
     return out
 
 
-def _shade(value: float | None, reach: float) -> str:
-    """Purple for more, orange for less, as in the figure; stronger the further from zero."""
+def _style(value: float | None, scale: "Scale") -> str:
+    """The colours of the figures."""
+    from workbench.figures.look import ink, shade
+
     if value is None:
         return ""
-    weight = min(abs(value) / reach, 1.0)
-    strong = (84, 39, 136) if value > 0 else (179, 88, 6)
-    red, green, blue = (round(255 + (c - 255) * weight) for c in strong)
-    ink = "white" if weight > 0.6 else "black"
-    return f"{ink} on rgb({red},{green},{blue})"
+    red, green, blue = (round(255 * part) for part in shade(value, scale))
+    return f"{ink(value, scale)} on rgb({red},{green},{blue})"
 
 
 def print_similarity(result: "StudyResult") -> None:

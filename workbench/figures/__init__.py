@@ -8,14 +8,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from workbench.figures.draw import plot
-from workbench.figures.frames import NothingToShow
-from workbench.figures.interactive import draw_heatmap, to_page
-from workbench.figures.interactive_spec import draw_interactive
-from workbench.figures.kinds import FIGURES, Kind, find_kind, lacking, make_spec
+from workbench.figures.frames import NothingToShow, RunTables, join_runs
+from workbench.figures.interactive import draw_interactive
+from workbench.figures.kinds import FIGURES, Kind, find_kind, lacking, make_spec, with_notes
+from workbench.figures.kinds.sweep import branches, headlines
+from workbench.figures.live import to_page
 from workbench.figures.presets import Preset, preset
-from workbench.figures.spec import Heatmap, gain_heatmap
-from workbench.figures.spec_parts import Axis, Cells, Mark, Plot, Scale, Series, Spec
-from workbench.figures.tables_in import RunTables, join_runs
+from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec
 from workbench.figures.tables_out import to_latex, to_markdown
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ __all__ = [
     "FIGURES",
     "Axis",
     "Cells",
-    "Heatmap",
     "Kind",
     "Mark",
     "NothingToShow",
@@ -36,11 +34,11 @@ __all__ = [
     "Scale",
     "Series",
     "Spec",
-    "draw_heatmap",
+    "branches",
     "draw_interactive",
     "draw_paper",
     "find_kind",
-    "gain_heatmap",
+    "headlines",
     "join_runs",
     "lacking",
     "make_spec",
@@ -50,6 +48,7 @@ __all__ = [
     "to_latex",
     "to_markdown",
     "to_page",
+    "with_notes",
     "write_figures",
 ]
 

@@ -1,11 +1,15 @@
-"""What the kinds of figures ask of their tables: parts by what varies, layers as places, who is a control."""
+"""What figures ask of tables: joined from runs, parts by what varies, layers as places, who is a control."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import pandas as pd
 
 from workbench.core.errors import InputError
-from workbench.figures.spec_parts import Axis, Value
+from workbench.core.store import digest_file
+from workbench.figures.spec import Axis, Value
+from workbench.results import Run
 
 CONTROLS = ("identity", "random_rotation", "shuffled_pairs", "random_equal_norm", "wrong_language")
 """Controls by name, for tables that do not tell; the room of the maps cannot be asked: it needs torch."""
@@ -136,3 +140,86 @@ def limits(
 def reach(values: Iterable[Value]) -> float:
     """The largest distance from zero; 1 where all is zero, so that a scale has a length."""
     return max((abs(value) for value in values if value is not None), default=0.0) or 1.0
+
+
+Frames = Mapping[str, pd.DataFrame]
+"""Name of a table → the table."""
+
+NAMES = (
+    *("fit", "curve", "similarity", "null", "grid", "geometry", "pca", "confounds"),
+    *("sweep", "exploration", "predictors", "selection", "comparison"),
+)
+_STUDY = ("model", "pair", "task", "split", "seed")
+_UNPATCHED = [("split", "==", "test"), ("aligner", "==", "clean")]
+"""What figures need of the largest table: the unpatched test rows alone."""
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """The tables of one or several runs, joined."""
+
+    name: str
+    frames: dict[str, pd.DataFrame]
+    digests: dict[str, str]
+    """`folder/table.parquet` → SHA-256, of every file that was read."""
+    cautions: tuple[str, ...] = ()
+    """What has to be said beside these results."""
+
+
+def join_runs(*runs: Run) -> RunTables:
+    """The tables of opened runs, as figures need them.
+
+    Of several runs, tables of one name are joined; what an earlier one says of a model, pair and task is not
+    said again by a later one.
+    """
+    if not runs:
+        raise InputError("name a folder of a run, as written by `workbench diagnose` or `workbench demo`")
+    found: dict[str, list[pd.DataFrame]] = {}
+    digests: dict[str, str] = {}
+    for run in runs:
+        names = [name for name in NAMES if name in run.tables]
+        if not names:
+            raise InputError(f"{run.folder} holds no table of a run (such as exploration.parquet)")
+        for name in names:
+            table = run.tables.read(name, _UNPATCHED) if name == "sweep" else run.tables[name]
+            found.setdefault(name, []).append(table)
+            path = run.folder / f"{name}.parquet"
+            digests[f"{run.folder.resolve().name}/{path.name}"] = digest_file(path)
+    frames = {name: _joined(parts) for name, parts in found.items()}
+    cautions = dict.fromkeys(line for run in runs for line in run.cautions)
+    name = "+".join(run.folder.resolve().name for run in runs)
+    return RunTables(name, frames, digests, tuple(cautions))
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    kept = [parts[0]]
+    for part in parts[1:]:
+        keys = [name for name in _STUDY if name in part and all(name in other for other in kept)]
+        seen = pd.concat([other[keys] for other in kept]).drop_duplicates().astype(str)
+        known = set(seen.itertuples(index=False, name=None))
+        new = [row not in known for row in part[keys].astype(str).itertuples(index=False, name=None)]
+        if any(new):
+            kept.append(part[new])
+    return kept[0] if len(kept) == 1 else pd.concat(kept, ignore_index=True)
+
+
+FLOOR = -0.5
+"""Axes of R² end here: how far below zero a control falls says nothing more."""
+T = TypeVar("T")
+
+
+def some_of(values: Sequence[T], count: int) -> list[T]:
+    """So many of the values, evenly spread, first and last among them.
+
+    >>> some_of(range(9), 4), some_of([1, 2], 4)
+    ([0, 3, 5, 8], [1, 2])
+    """
+    if len(values) <= count:
+        return list(values)
+    return [values[round(at * (len(values) - 1) / (count - 1))] for at in range(count)]
+
+
+def bar_axis(names: Sequence[str]) -> Axis:
+    """Places from the top for lying bars, under their names."""
+    ticks = tuple((float(place), name) for place, name in enumerate(names))
+    return Axis("", ticks, (-0.6, len(names) - 0.4))

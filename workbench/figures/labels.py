@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from workbench.figures.spec_parts import Plot
+from workbench.figures.spec import Plot
 
 _STEPS, _RISES = 8, 12
 """How far to the side and up or down a label may go, in halves of its width and quarters of its height."""

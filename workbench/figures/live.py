@@ -1,4 +1,6 @@
-"""A figure as a live widget of a notebook: it tells where it is clicked, and is drawn anew in its place.
+"""A figure as a page of its own, and as a live widget of a notebook.
+
+The widget tells where it is clicked, and is drawn anew in its place.
 
 plotly's own FigureWidget sends all of plotly.js with every figure. On a slow machine the browser is then not
 ready in time for what follows, and figures stay empty or as they were. Here one figure carries it for all.
@@ -6,13 +8,15 @@ ready in time for what follows, and figures stay empty or as they were. Here one
 
 from collections.abc import Callable
 from functools import cache
+from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
-
-import plotly.graph_objects as go
+from typing import TYPE_CHECKING, Any
 
 from workbench.core.errors import InputError
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 Clicked = Callable[[float, float], None]
 """Gets the x and y of what was clicked, in the units of the axes."""
@@ -21,7 +25,24 @@ HERE = "here"
 _INK = "#d4145a"
 
 
-def live(figure: go.Figure, clicked: Clicked | None = None, carries: bool = False) -> Any:
+def to_page(figure: "go.Figure", title: str) -> str:
+    """A whole HTML page with the drawing code in it: it works with no network."""
+    body = figure.to_html(
+        full_html=False,
+        include_plotlyjs=True,
+        include_mathjax=False,
+        div_id="figure",
+        config={"displaylogo": False, "responsive": True},
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="generator" content="alignment-workbench">\n'
+        f"<title>{escape(title)}</title>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def live(figure: "go.Figure", clicked: Clicked | None = None, carries: bool = False) -> Any:
     """The figure as a widget. One of those that are shown together `carries` the drawing code."""
     code = (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8") if carries else ""
     widget = _widget()(figure=figure.to_json(), code=code)
@@ -30,7 +51,7 @@ def live(figure: go.Figure, clicked: Clicked | None = None, carries: bool = Fals
     return widget
 
 
-def draw(widget: Any, figure: go.Figure) -> None:
+def draw(widget: Any, figure: "go.Figure") -> None:
     """Another figure in the same widget."""
     widget.figure = figure.to_json()
 
@@ -54,7 +75,7 @@ def _widget() -> Any:
     return Live
 
 
-def tighten(figure: go.Figure, height: int, legend: bool = False) -> go.Figure:
+def tighten(figure: "go.Figure", height: int, legend: bool = False) -> "go.Figure":
     """The same figure in less room, for a place among other widgets; it is as wide as that."""
     domains = {axis.domain for axis in figure.select_yaxes()}
     if len(domains) == 1:
@@ -83,7 +104,7 @@ def tighten(figure: go.Figure, height: int, legend: bool = False) -> go.Figure:
     return figure
 
 
-def point_at(figure: go.Figure, column: float) -> None:
+def point_at(figure: "go.Figure", column: float) -> None:
     """Move the frame to a column of the figure; the first call makes it."""
     ends = {"x0": column - 0.5, "x1": column + 0.5}
     if any(shape.name == HERE for shape in figure.layout.shapes):

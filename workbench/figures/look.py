@@ -1,8 +1,11 @@
-"""Colours, dashes and markers of both renderings: safe for colour-blind readers, told apart in grey print."""
+"""The colours, dashes and markers of every drawing: safe for colour-blind readers, told apart in grey print.
+
+Purple helps, orange harms. Figures are drawn on white; the report also on a dark screen, with a style sheet.
+"""
 
 from typing import Literal
 
-from workbench.figures.spec_parts import Cells, Scale, Series
+from workbench.figures.spec import Cells, Scale, Series
 
 # ColorBrewer's PuOr, told apart with every common kind of colour blindness; white is zero.
 DIVERGING = ["#b35806", "#f1a340", "#fee0b6", "#f7f7f7", "#d8daeb", "#998ec3", "#542788"]
@@ -14,9 +17,18 @@ GREYS = ["#4d4d4d", "#7a7a7a", "#999999", "#5f5f5f"]
 AREAS = ["#0072b2", "#e69f00", "#e6e6e6"]
 STATES = ["#0072b2", "#e69f00", "#009e73"]
 BARS = ["#542788", "#f1a340", "#999999"]
-FAINT = "#9fb6c9"
 BLACK = "#222222"
 UNMEASURED = "#dddddd"
+PALETTES = {
+    "main": CURVES,
+    "control": GREYS,
+    "area": AREAS,
+    "bars": BARS,
+    "state": STATES,
+    "reference": [BLACK],
+    "faint": ["#9fb6c9"],
+}
+"""Kind of a series → its colours by slot."""
 
 Dash = Literal["solid", "dashed", "dashdot", "dotted"]
 DASHES: list[Dash] = ["solid", "dashed", "dashdot", "dotted"]
@@ -32,16 +44,17 @@ def colours(scale: Scale) -> list[str]:
     return DIVERGING if scale.diverging else SEQUENTIAL
 
 
+def kind_of(series: Series) -> tuple[str, int]:
+    """The palette of a series and its place there."""
+    looks = {"area": "area", "bars": "bars", "cloud": "state", "mean": "state"}
+    kind = looks.get(series.look, "main") if series.role == "main" else series.role
+    return kind, series.slot % len(PALETTES[kind])
+
+
 def colour_of(series: Series) -> str:
     """The colour of a series."""
-    if series.role == "reference":
-        return BLACK
-    if series.role == "faint":
-        return FAINT
-    if series.role == "control":
-        return GREYS[series.slot % len(GREYS)]
-    palette = {"area": AREAS, "bars": BARS, "cloud": STATES, "mean": STATES}.get(series.look, CURVES)
-    return palette[series.slot % len(palette)]
+    kind, slot = kind_of(series)
+    return PALETTES[kind][slot]
 
 
 def dash_of(series: Series) -> Dash:
@@ -102,3 +115,130 @@ def strokes(panel: Cells, scale: Scale, numbered: bool) -> list[Stroke]:
 def _ink_at(panel: Cells, row: int, column: int, scale: Scale) -> str:
     value = panel.values[row][column]
     return ink(0.0 if value is None else value, scale)
+
+
+STEPS = 8
+"""Shades on either side of zero."""
+DIM = 0.42
+"""How strong the colour of a cell inside the band is, beside one beyond it."""
+
+LIGHT = {
+    "page": "#ffffff",
+    "raised": "#f6f5f8",
+    "ink": "#1c1b20",
+    "muted": "#56545f",
+    "line": "#d9d7e0",
+    "accent": DIVERGING[-1],
+    "helps": DIVERGING[-1],
+    "on-helps": "#ffffff",
+    "harms": "#9a4a00",
+    "on-harms": "#ffffff",
+    "equivalent": "#4d4b57",
+    "on-equivalent": "#ffffff",
+    "undecided": "#e4e2ea",
+    "on-undecided": "#1c1b20",
+    "warn": "#fff3df",
+    "on-warn": "#5c3300",
+    "more": DIVERGING[-1],
+    "less": DIVERGING[0],
+    "zero": "#f4f3f6",
+}
+DARK = {
+    "page": "#141318",
+    "raised": "#1f1d25",
+    "ink": "#ebe9f1",
+    "muted": "#b1adbd",
+    "line": "#3a3744",
+    "accent": "#c9b3ff",
+    "helps": "#c9b3ff",
+    "on-helps": "#1d0f38",
+    "harms": "#ffb266",
+    "on-harms": "#301700",
+    "equivalent": "#b9b6c4",
+    "on-equivalent": "#141318",
+    "undecided": "#3a3744",
+    "on-undecided": "#ebe9f1",
+    "warn": "#3a2a10",
+    "on-warn": "#ffe2b8",
+    "more": "#b79aff",
+    "less": "#f39a3d",
+    "zero": "#26242d",
+}
+WRITTEN_ON = [
+    *(("ink", "page"), ("muted", "page"), ("accent", "page"), ("ink", "raised"), ("muted", "raised")),
+    *((f"on-{kind}", kind) for kind in ("helps", "harms", "equivalent", "undecided", "warn")),
+    *(("accent", "raised"), ("helps", "page"), ("harms", "page")),
+]
+"""Which colour is written on which."""
+_INKS = ("#ffffff", "#000000")
+
+
+def shades(scheme: dict[str, str], dim: float = 1.0) -> dict[str, tuple[str, str]]:
+    """Background and ink of each shade: `p1` … `p8` above zero, `n1` … `n8` below, `z` at zero."""
+    found = {"z": scheme["zero"]}
+    for letter, strong in (("p", scheme["more"]), ("n", scheme["less"])):
+        for step in range(1, STEPS + 1):
+            found[f"{letter}{step}"] = _mixed(scheme["zero"], strong, dim * step / STEPS)
+    return {name: (back, max(_INKS, key=lambda ink: contrast(ink, back))) for name, back in found.items()}
+
+
+def step_of(value: float | None, reach: float) -> str | None:
+    """The shade of a number on a scale that is `reach` long on either side of zero.
+
+    >>> step_of(0.5, 0.5), step_of(-0.25, 0.5), step_of(0.0, 0.5)
+    ('p8', 'n4', 'z')
+    """
+    if value is None:
+        return None
+    step = min(round(abs(value) / reach * STEPS), STEPS)
+    return "z" if step == 0 else f"{'p' if value > 0 else 'n'}{step}"
+
+
+def style() -> str:
+    """The colours as CSS: light, dark where the reader's screen is, and light again on paper."""
+    dark = f"@media screen and (prefers-color-scheme: dark) {{\n{_rules(DARK)}}}\n"
+    return ":root { color-scheme: light dark; }\n" + _rules(LIGHT) + dark
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG's contrast ratio of two colours, 1 to 21."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _rules(scheme: dict[str, str]) -> str:
+    names = "".join(f" --{name}: {value};" for name, value in scheme.items())
+    cells = [
+        f"{inside}.{name} {{ background-color: {back}; color: {ink}; }}"
+        for inside, dim in (("", 1.0), (".in", DIM))
+        for name, (back, ink) in shades(scheme, dim).items()
+    ]
+    kinds = [
+        f".{kind}-{slot} {{ --kind: {on_page(colour, scheme)}; }}"
+        for kind, palette in PALETTES.items()
+        for slot, colour in enumerate(palette)
+    ]
+    return f":root {{{names} }}\n" + "\n".join([*cells, *kinds]) + "\n"
+
+
+def on_page(colour: str, scheme: dict[str, str]) -> str:
+    """A series' colour on the report's page: lighter where a dark page would swallow it."""
+    if scheme is LIGHT:
+        return colour
+    steps = (_mixed(colour, "#ffffff", step / 20) for step in range(21))
+    return next(found for found in steps if contrast(found, scheme["page"]) >= 4.5)
+
+
+def _luminance(colour: str) -> float:
+    parts = (value / 255 for value in _channels(colour))
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _channels(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _mixed(one: str, other: str, weight: float) -> str:
+    pairs = zip(_channels(one), _channels(other), strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * weight):02x}" for a, b in pairs)

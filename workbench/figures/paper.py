@@ -5,23 +5,36 @@ Nothing is set for the whole process: matplotlib's settings hold while a figure 
 
 import io
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.figures.paper_cells import draw_cells, draw_scale
-from workbench.figures.paper_fonts import quick_fonts
-from workbench.figures.paper_layout import PAD, Block, Layout, Page, has_legend
+from workbench.figures.look import BLACK, UNMEASURED, colours, ink, strokes
+from workbench.figures.paper_layout import (
+    PAD,
+    Block,
+    Layout,
+    Page,
+    Ruler,
+    families,
+    has_legend,
+    missing_fonts,
+)
 from workbench.figures.paper_plots import draw_plot, handle
-from workbench.figures.paper_text import Ruler, families, missing_fonts
 from workbench.figures.presets import Preset
 from workbench.figures.presets import preset as find_preset
-from workbench.figures.spec_parts import Cells, Spec
+from workbench.figures.spec import Cells, Scale, Spec, short
 
 FORMATS = ("pdf", "svg", "png")
 _WAYS: dict[str, dict[str, Any]] = {
@@ -51,7 +64,7 @@ def save_paper(figure: Figure, file_format: str) -> bytes:
     if file_format not in FORMATS:
         raise InputError(f"no format is called {file_format!r}: {did_you_mean(file_format, FORMATS)}")
     buffer = io.BytesIO()
-    with _style(), quick_fonts() if file_format == "pdf" else nullcontext():
+    with _style():
         figure.savefig(buffer, format=file_format, dpi=figure.dpi, **_WAYS[file_format])
     return buffer.getvalue()
 
@@ -159,3 +172,193 @@ def _draw_block(figure: Figure, page: Page, block: Block) -> None:
 def _text(figure: Figure, page: Page, line: str, top: float, size: float, **style: Any) -> None:
     x, y = PAD / page.preset.width, 1 - top / page.height
     figure.text(x, y, line, va="top", ha="left", size=size, **style)
+
+
+def draw_cells(axes: Axes, page: Page, block: Block, scale: Scale) -> None:
+    """One panel of cells."""
+    panel = block.panel
+    assert isinstance(panel, Cells)
+    rows, columns = len(panel.rows), len(panel.columns)
+    points = 72 * min(block.width / columns, block.height / rows)
+    values = np.ma.masked_invalid(
+        [[np.nan if value is None else value for value in row] for row in panel.values]
+    )
+    apart = points >= 5  # else borders would hide the cells
+    _mesh(
+        axes,
+        np.arange(columns + 1) - 0.5,
+        np.arange(rows + 1) - 0.5,
+        values,
+        scale,
+        edgecolors="white" if apart else "face",
+        linewidth=min(0.8, points / 14) if apart else 0.1,
+    )
+    axes.set_facecolor(UNMEASURED)
+    axes.invert_yaxis()  # the first row is above
+    ruler = page.ruler
+    numbered = _numbered(page, block, panel, ruler)
+    found = strokes(panel, scale, numbered)
+    axes.add_collection(
+        LineCollection(
+            [[start, end] for start, end, _ in found],
+            colors=[colour for *_, colour in found],
+            linewidths=min(0.6, max(0.25, points * 0.06)),
+            gid="strokes",
+        ),
+        autolim=False,
+    )
+    if numbered:
+        _numbers(axes, page, panel, scale)
+    _marks(axes, page, block, panel, scale)
+    if panel.rule_after is not None:
+        axes.axhline(panel.rule_after - 0.5, color=BLACK, linewidth=1.0, gid="rule")
+    _ticks(axes, page, block, panel, ruler)
+
+
+def _numbered(page: Page, block: Block, panel: Cells, ruler: Ruler) -> bool:
+    """Whether every cell has room for its number."""
+    if not panel.numbers:
+        return False
+    widest = ruler.widest((short(value) for row in panel.values for value in row), page.preset.text)
+    wide = block.width / len(panel.columns) >= widest * 1.06
+    return wide and block.height / len(panel.rows) >= page.preset.line * 0.95
+
+
+def _numbers(axes: Axes, page: Page, panel: Cells, scale: Scale) -> None:
+    for row, values in enumerate(panel.values):
+        for column, value in enumerate(values):
+            if value is not None:
+                axes.text(
+                    column,
+                    row,
+                    short(value),
+                    ha="center",
+                    va="center_baseline",
+                    color=ink(value, scale),
+                    size=page.preset.text,
+                    gid="number",
+                )
+
+
+def _marks(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale) -> None:
+    size, line = page.preset.text, page.preset.line
+    points = 72 * min(block.width / len(panel.columns), block.height / len(panel.rows))
+    roomy = block.height / len(panel.rows) >= line * 0.8
+    for mark in panel.marks:
+        axes.add_patch(
+            Rectangle(
+                (mark.column - 0.5, mark.row - 0.5),
+                1,
+                1,
+                fill=False,
+                edgecolor=BLACK,
+                linewidth=min(1.2, 0.3 * points) * size / 7,
+                clip_on=False,
+                zorder=5,
+                gid="frame",
+            )
+        )
+        if not mark.text or not roomy:
+            continue
+        value = panel.values[mark.row][mark.column]
+        if block.beside:
+            place = (block.width + PAD * 0.7) / block.width * len(panel.columns) - 0.5
+            axes.text(place, mark.row, mark.text, va="center_baseline", ha="left", size=size, gid="mark")
+        else:
+            colour = BLACK if value is None else ink(value, scale)
+            axes.text(
+                mark.column,
+                mark.row,
+                mark.text,
+                va="center_baseline",
+                ha="center",
+                size=size,
+                color=colour,
+                zorder=6,
+                gid="mark",
+            )
+
+
+def _ticks(axes: Axes, page: Page, block: Block, panel: Cells, ruler: Ruler) -> None:
+    size, line = page.preset.text, page.preset.line
+    wide, gap = block.width / len(panel.columns), size / 72 * 0.5
+    shown = shown_labels(panel.columns, [ruler.width(name, size) + gap for name in panel.columns], wide)
+    if panel.turned:
+        shown = shown_labels(panel.columns, [line * 0.92] * len(panel.columns), wide)
+    axes.set_xticks(shown, [panel.columns[at] for at in shown], rotation=90 if panel.turned else 0)
+    rows: list[int] = []
+    if block.names:
+        rows = shown_labels(panel.rows, [line * 0.92] * len(panel.rows), block.height / len(panel.rows))
+    axes.set_yticks(rows, [block.names[at] for at in rows])
+    axes.tick_params(length=0)
+    if block.x_title and panel.column_title:
+        axes.set_xlabel(panel.column_title, labelpad=1.5)
+    if block.y_title and panel.row_title:
+        axes.set_ylabel(panel.row_title, labelpad=2, y=page.middle(panel.row_title, block))
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _mesh(
+    axes: Axes, across: np.ndarray, down: np.ndarray, values: np.ndarray, scale: Scale, **edges: Any
+) -> None:
+    """Cells between these places, in the colours of the scale; those that are masked show the axes."""
+    axes.pcolormesh(
+        across,
+        down,
+        values,
+        cmap=LinearSegmentedColormap.from_list("workbench", colours(scale), N=256),
+        vmin=scale.low,
+        vmax=scale.high,
+        antialiased=False,
+        snap=True,  # to whole dots, in files of dots
+        **edges,
+    )
+    axes.set_xlim(across[0], across[-1])
+    axes.set_ylim(down[0], down[-1])
+
+
+def shown_labels(labels: Sequence[str], sizes: Sequence[float], pitch: float) -> list[int]:
+    """Places of the labels that are written: all, where none touches another, or every k-th.
+
+    Of layers, those that are multiples of a round number. `pitch` is how far apart labels are.
+
+    >>> shown_labels(["emb", "0", "1", "2", "3"], [1.0] * 5, 0.6)
+    [1, 3]
+    """
+    everything = list(range(len(labels)))
+    layers = [at for at in everything if labels[at].isdigit()]
+    shown, step = everything, 1
+    while len(shown) > 1 and any((sizes[a] + sizes[b]) / 2 > (b - a) * pitch for a, b in pairwise(shown)):
+        step += 1
+        while step not in _ROUND and step < 100:
+            step += 1
+        shown = [at for at in layers if int(labels[at]) % step == 0] if layers else everything[::step]
+    return shown
+
+
+_ROUND = (1, 2, 5, 10, 20, 50, 100)
+
+
+def draw_scale(figure: Figure, page: Page) -> None:
+    """The scale below the panels, its title above it."""
+    scale, preset = page.spec.scale, page.preset
+    assert scale is not None
+    wide, thick = min(0.6 * preset.width, 22 * preset.line), preset.line * 0.7
+    left, top = (preset.width - wide) / 2, page.scale_top + preset.line * 1.1
+    axes = figure.add_axes(
+        (left / preset.width, 1 - (top + thick) / page.height, wide / preset.width, thick / page.height),
+        label="scale",
+    )
+    stops = np.linspace(scale.low, scale.high, 65)
+    middles = ((stops[1:] + stops[:-1]) / 2)[None, :]
+    _mesh(axes, stops, np.array([0, 1]), middles, scale, edgecolors="face", linewidth=0.1)
+    middle = (scale.low + scale.high) / 2
+    places = (
+        [scale.low, scale.low / 2, 0.0, scale.high / 2, scale.high]
+        if scale.diverging
+        else [scale.low, middle, scale.high]
+    )
+    axes.set_xticks(places, [short(place, sign=scale.diverging) for place in places])
+    axes.set_yticks([])
+    axes.set_title(scale.title, size=preset.text, pad=2)

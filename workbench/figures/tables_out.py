@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from workbench.core.numbers import plain
 from workbench.figures.look import SCATTERED
-from workbench.figures.spec_parts import Cells, Panel, Plot, Series, Spec, Value
+from workbench.figures.spec import Cells, Panel, Plot, Series, Spec, Value
 
 COLUMNS = 8
 """Wider tables go on below."""

@@ -9,14 +9,13 @@ from typing import Any
 from workbench.core.errors import InputError, StoreError
 from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_bytes, digest_file, read_json, write_bytes, write_json
-from workbench.figures.frames import NothingToShow
+from workbench.figures.frames import NothingToShow, RunTables
 from workbench.figures.kinds import FIGURES, find_kind, make_spec
 from workbench.figures.paper import FORMATS, draw_paper, save_paper
-from workbench.figures.paper_text import missing_fonts
+from workbench.figures.paper_layout import missing_fonts
 from workbench.figures.presets import Preset
 from workbench.figures.presets import preset as find_preset
-from workbench.figures.spec_parts import Spec
-from workbench.figures.tables_in import RunTables
+from workbench.figures.spec import Spec
 from workbench.figures.tables_out import to_latex, to_markdown
 
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from workbench.core.errors import InputError
 from workbench.core.numbers import number
-from workbench.figures.explored import single
 from workbench.figures.frames import controls, ordered, places
+from workbench.figures.kinds.sweep import single
+from workbench.figures.markup import words
 from workbench.report.examples import turned
-from workbench.report.words import words
 from workbench.results import Part, Run, open_run, read_table
 
 CLEAN = "clean"

@@ -5,11 +5,10 @@ from typing import Any
 import pandas as pd
 
 from workbench.core.numbers import between, plain, signed
+from workbench.figures.markup import Child, Markup, count, language, raw, table, tag, words
 from workbench.panel.explored import Explored
 from workbench.report.detail import details
 from workbench.report.examples import direction
-from workbench.report.markup import Child, Markup, raw, table, tag
-from workbench.report.words import count, language, words
 
 SHOWN = 5
 """Flipped items of each kind."""

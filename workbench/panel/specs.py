@@ -1,17 +1,18 @@
 """The panel's figures as descriptions: gains, a measure, one row of the grid, places of sentences."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from workbench.core.numbers import interval, percent
+from workbench.core.numbers import interval
 from workbench.figures import Axis, Cells, Mark, Plot, Scale, Series, Spec
-from workbench.figures.explored import cells_of
 from workbench.figures.frames import layer_axis, limits, number, numbers, places, reach, span
-from workbench.figures.spec_parts import short
+from workbench.figures.kinds.maps import before_and_after
+from workbench.figures.kinds.sweep import cells_of
+from workbench.figures.markup import words
+from workbench.figures.spec import short
 from workbench.panel.explored import Explored
-from workbench.report.words import words
 
 
 def gains(seen: Explored, aligner: str) -> Spec:
@@ -111,36 +112,14 @@ def plane(seen: Explored, layer: int, aligner: str) -> Spec | str:
     points = used[used.x.notna()]
     if points.empty:
         return f"Layer {layer}: {used.note.iloc[0]}"
-    known = limits(numbers(points.x)), limits(numbers(points.y))
-    shares = float(points.share_x.iloc[0]), float(points.share_y.iloc[0])
-    axes = [
-        Axis(f"direction {i + 1} ({percent(share)})", range=ends)
-        for i, (share, ends) in enumerate(zip(shares, known, strict=True))
-    ]
-    source, name = str(seen.part.source), words(used.aligner.iloc[0])
-    before = points[~points.mapped.astype(bool)]
-    after = points[points.mapped.astype(bool) | (points.language != source)]
-    panels = tuple(
-        Plot(title, axes[0], axes[1], tuple(_clouds(rows, source)), lines=())
-        for title, rows in (("before", before), (f"after {name}", after))
-    )
+    if not {True, False} <= set(points.mapped.astype(bool)) or points.language.nunique() < 2:
+        return f"Layer {layer}: the table pca lacks a language, before the map or after it."
+    source, target, name = str(seen.part.source), str(seen.part.target), words(used.aligner.iloc[0])
+    before, after = before_and_after("", points, (source, target, f"{source}, mapped"))
+    panels = (before, replace(after, title=f"after {name}"))
     return Spec(
         kind="pca",
         title=f"Layer {layer} before and after the map",
         subtitle=f"held-out sentences, n = {span(points.n)}; the plane is that of both languages before",
         panels=panels,
     )
-
-
-def _clouds(rows: pd.DataFrame, source: str) -> Sequence[Series]:
-    codes = sorted(map(str, rows.language.unique()), key=lambda code: code != source)
-    found = []
-    for slot, code in enumerate(codes):
-        mine = rows[rows.language == code]
-        notes = tuple((code, f"sentence {one}") for one in mine.sentence)
-        found.append(Series(code, _whole(mine.x), numbers(mine.y), look="points", slot=slot, notes=notes))
-    return found
-
-
-def _whole(column: pd.Series) -> tuple[float, ...]:
-    return tuple(map(float, column))

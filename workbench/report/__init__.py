@@ -4,7 +4,7 @@ from pathlib import Path
 
 from workbench.core.store import write_bytes
 from workbench.report.page import to_html
-from workbench.report.sure import how_sure
+from workbench.report.verdict import how_sure
 from workbench.results import claim, open_run
 
 __all__ = ["how_sure", "to_html", "write_report"]

@@ -1,18 +1,19 @@
 """The study's patches against the other methods of `workbench compare`: in words, drawn, and as a table."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from workbench.core.numbers import between, interval, number, plain, probability, signed
-from workbench.report.forest import Estimate, forest
-from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.words import count, records, words
+from workbench.figures.kinds.comparison import FAMILIES
+from workbench.figures.markup import Child, Markup, count, records, table, tag, words
+from workbench.figures.svg import draw_svg
+from workbench.report.evidence import plots_of
 from workbench.results import Run
 
-_FAMILIES = {"baseline": "asks otherwise, or trains", "recipe": "patches", "combination": "does both"}
-_CONTROLS = {"random": "in random directions", "shuffled": "fitted on shuffled pairs"}
+_CONTROLS = ("random", "shuffled")
 _UNJUDGED = ("direct", "ceiling")
 
 
@@ -32,7 +33,7 @@ def _one(heading: str | None, rows: pd.DataFrame) -> Markup:
     left = records(rows[rows.gain.isna()])
     shown: list[Child] = [tag("p", " ".join(_said(methods)))] if methods else []
     if methods:
-        shown += [_picture(methods), tag("p", _READ, class_="muted"), _gains(methods), _costs(methods)]
+        shown += [*_picture(rows), tag("p", _READ, class_="muted"), _gains(methods), _costs(methods)]
     if left:
         names = [tag("li", f"{one['title']}: {one['note']}") for one in left]
         shown.append(tag("details", tag("summary", f"{len(left)} not run, and why"), tag("ul", *names)))
@@ -40,16 +41,17 @@ def _one(heading: str | None, rows: pd.DataFrame) -> Markup:
 
 
 _READ = (
+    "A baseline asks otherwise, or trains; a recipe patches; a combination does both. "
     "Lines: intervals of 95 %. Filled marks are shown to gain or lose, corrected for all methods; of hollow "
     "ones neither is shown. Grey marks are a recipe’s controls: what they gain, it has to beat. The dotted "
-    "lines are asking directly and, where it was asked, the ceiling: the same items in the main language."
+    "lines are asking directly and, where it was asked, the ceiling: the same items in the main language. "
+    "main: the change of accuracy in the main language; * a loss that matters is not ruled out."
 )
 
 
 def _ordered(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """By family, those that gain more first."""
-    families = list(_FAMILIES)
-    return sorted(found, key=lambda one: (families.index(str(one["family"])), -float(one["gain"])))
+    return sorted(found, key=lambda one: (FAMILIES.index(str(one["family"])), -float(one["gain"])))
 
 
 def _verdict(one: dict[str, Any]) -> str | None:
@@ -122,23 +124,9 @@ def _with_interval(one: dict[str, Any], name: str) -> str:
     return interval(one[name], one[f"{name}_low"], one[f"{name}_high"])
 
 
-def _picture(methods: list[dict[str, Any]]) -> Markup:
-    rows = [
-        Estimate(
-            words(one["method"]),
-            list(_FAMILIES).index(str(one["family"])),
-            float(one["gain"]),
-            float(one["gain_low"]),
-            float(one["gain_high"]),
-            shown=_verdict(one) in ("helps", "harms"),
-            controls=tuple(_control(one, name) for name in _CONTROLS),
-        )
-        for one in methods
-    ]
-    ceiling = next((float(one["gain"]) for one in methods if one["method"] == "ceiling"), None)
-    kinds = [f"{family}: {what}" for family, what in _FAMILIES.items()]
-    controls = [f"control: {what}" for what in _CONTROLS.values()]
-    return forest("Gain on test of each method", rows, kinds, controls, ceiling)
+def _picture(rows: pd.DataFrame) -> list[Markup]:
+    plots = plots_of("comparison", {"comparison": rows})
+    return [draw_svg(replace(plot, title="Gain on test of each method")) for plot in plots]
 
 
 def _gains(methods: list[dict[str, Any]]) -> Markup:

@@ -7,10 +7,9 @@ from typing import Any
 import pandas as pd
 
 from workbench.core.numbers import between, number, plain, probability, signed
+from workbench.figures.markup import Markup, raw, records, tag, words
+from workbench.report.evidence import planes_at
 from workbench.report.heatmap import with_rows
-from workbench.report.markup import Markup, raw, tag
-from workbench.report.scatter import clouds_at, shares_at
-from workbench.report.words import records, words
 from workbench.results import Part
 
 Table = dict[str, Any]
@@ -101,12 +100,14 @@ def _fit(part: Part, layer: int) -> Table:
 
 def _means(part: Part, layer: int) -> Table:
     """Where the languages' means lie before and after the map, in the plane of the picture."""
-    clouds = clouds_at(part, layer)
     caption = "Means of the languages’ states, in the plane where both spread most before the map"
-    if clouds is None:
+    planes = planes_at(part, layer)
+    if not planes:
         return {"caption": caption, "heads": [], "rows": []}
-    rows = [[cloud.name, *(plain(value, 2) for value in cloud.mean)] for cloud in clouds]
-    return {"caption": caption, "heads": ["mean of", *shares_at(part, layer)], "rows": rows}
+    means = {one.name: one for plane in planes for one in plane.series if one.look == "mean"}
+    rows = [[name, plain(one.x[0], 2), plain(one.y[0], 2)] for name, one in means.items()]
+    heads = ["mean of", planes[0].x.title, planes[0].y.title]
+    return {"caption": caption, "heads": heads, "rows": rows}
 
 
 def _similarity(part: Part, layer: int) -> Table:

@@ -1,15 +1,17 @@
 """Why to believe it: what each aligner brings on test, curves over layers, confounds, predictors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from workbench.core.numbers import between, number, plain, probability, signed
-from workbench.report.chart import Line, interval_bar, panel
-from workbench.report.heatmap import at_one_strength
-from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.words import count, records, words
+from workbench.figures import NothingToShow, Plot, make_spec
+from workbench.figures.kinds.maps import before_and_after
+from workbench.figures.kinds.sweep import gain_curve
+from workbench.figures.markup import Child, Markup, count, language, records, table, tag, words
+from workbench.figures.svg import draw_svg, interval_bar
 from workbench.results import Part
 
 
@@ -52,60 +54,76 @@ def _where(one: dict[str, Any]) -> Child:
 
 
 def curves(part: Part) -> Markup | None:
-    """Fit and similarities over layers, small and alike, with the chosen layer marked."""
-    sites = _sites(part)
-    if not sites:
+    """Gain, fit and similarities over layers, small and alike, with the chosen layer marked."""
+    panels = _plots(part)
+    if not panels:
         return None
-    names = [_site(site) for site in sites]
-    places = {_layer(site): i for i, site in enumerate(sites)}
-    mark = None if part.layer is None else places.get(part.layer)
-    panels = [panel(title, names, lines, mark) for title, lines in _panels(part, sites)]
+    known = {place for panel in panels for place, _ in panel.x.ticks}
+    mark = None if part.layer not in known else float(part.layer)
+    drawn = [draw_svg(replace(panel, marked=mark)) for panel in panels]
     chosen = "" if mark is None else "The upright line is the layer chosen on dev. "
     gain = ", but the gain on dev items" if part.finished else ""
     band = ", of the gain the simultaneous band" if part.finished else ""
     note = (
         f"{chosen}Measured on held-out sentences{gain}. Shaded: 95 % intervals where there are any{band}. "
-        "“emb” is the embedding."
+        "“emb” is the embedding. A value outside of an axis is drawn at its edge; the tables have it."
     )
-    return tag("div", tag("p", note, class_="muted"), tag("div", *panels, class_="panels"))
+    return tag("div", tag("p", note, class_="muted"), tag("div", *drawn, class_="panels"))
 
 
-def _panels(part: Part, sites: list[str]) -> list[tuple[str, list[Line]]]:
-    found = _gain(part, sites)
-    fit, similarity = part.tables.get("fit"), part.tables.get("similarity")
+def _plots(part: Part) -> list[Plot]:
+    """The panels of the same figures that `workbench figures` draws."""
+    measured = [*plots_of("fit", part.tables), *plots_of("alignment", part.tables)]
+    if not measured:
+        return []
     lower = part.manifest.get("lower_is_better", ())
-    if fit is not None:
-        lines = [_line(words(name), some, "r2", sites) for name, some in fit.groupby("aligner", sort=False)]
-        found.append(("R² of the maps", lines))
-    if similarity is not None:
-        for name, some in similarity.groupby("measure", sort=False):
-            title = words(name) + (" (less is more alike)" if name in lower else "")
-            found.append((title, [_line(words(name), some, "value", sites, ("low", "high"))]))
+    found = [gain] if (gain := gain_curve(part.tables)) else []
+    for panel in measured:
+        less = " (less is more alike)" if panel.title in lower else ""
+        found.append(replace(panel, title=words(panel.title) + less if panel.title else "R² of the maps"))
     return found
 
 
-def _gain(part: Part, sites: list[str]) -> list[tuple[str, list[Line]]]:
-    """The gain of the headline's aligner, to set the other curves beside."""
-    best = part.headline
-    if best is None or "exploration" not in part.tables:
+def plots_of(kind: str, tables: Mapping[str, pd.DataFrame]) -> list[Plot]:
+    """The panels of a figure; none where the tables hold nothing that it shows."""
+    try:
+        return [panel for panel in make_spec(kind, tables).panels if isinstance(panel, Plot)]
+    except NothingToShow:
         return []
-    grid = at_one_strength(part)
-    mine = grid[grid.aligner == best.aligner]
-    formula = best.intervention if pd.notna(best.intervention) else mine.intervention.iloc[0]
-    mine = mine[mine.intervention == formula]
-    name = f"{words(best.aligner)}, {words(formula)}"
-    return [(f"gain on dev: {name}", [_line(name, mine, "gain", sites, ("band_low", "band_high"))])]
 
 
-def _line(name: str, some: pd.DataFrame, column: str, sites: list[str], band: tuple[str, ...] = ()) -> Line:
-    at = some.drop_duplicates("site").set_index("site")
+def before_and_after_map(part: Part) -> Markup | None:
+    """The chosen layer, or else the middle one: both languages before the map, and mapped ones after."""
+    found = part.tables.get("pca")
+    layers = [] if found is None else sorted(int(layer) for layer in found.layer.dropna().unique())
+    if found is None or not layers:
+        return None
+    layer = part.layer if part.layer in layers else layers[len(layers) // 2]
+    planes = planes_at(part, layer)
+    if not planes:
+        return None
+    aligner, n = words(found.aligner.iloc[0]), len(planes[0].series[0].x)
+    which = "the layer chosen on dev" if layer == part.layer else "in the middle"
+    said = (
+        f"Layer {layer}, {which}; {n} held-out sentences. Large: means. The plane is that of the first two "
+        f"principal components (PC) of both languages’ states before the map; states mapped by {aligner} are "
+        "put into the same plane."
+    )
+    titles = ("Before the map", "After it")
+    drawn = [draw_svg(replace(plane, title=when)) for when, plane in zip(titles, planes, strict=True)]
+    return tag("div", tag("p", said, class_="muted"), tag("div", *drawn, class_="panels"))
 
-    def values(column: str) -> tuple[float | None, ...]:
-        return tuple(number(at[column].get(site)) for site in sites)
 
-    # A map with a control's errors can lie far below 0: the curve ends at −1, the table has the number.
-    inside = tuple(None if v is None else max(v, -1.0) for v in values(column))
-    return Line(name, inside, *map(values, band))
+def planes_at(part: Part, layer: int | None) -> list[Plot]:
+    """The two planes of a layer, before and after the map; none where the table has no place for them."""
+    found = part.tables.get("pca")
+    if found is None or layer is None:
+        return []
+    here = found[(found.layer == layer).fillna(False) & found.x.notna() & found.y.notna()]
+    if not {True, False} <= set(here.mapped.astype(bool)) or here.language.nunique() < 2:
+        return []
+    source = language(here[here.mapped.astype(bool)].language.iloc[0])
+    return before_and_after("", here, (source, language(part.target), f"{source}, mapped"))
 
 
 def numbers(part: Part) -> list[Markup]:
@@ -141,11 +159,6 @@ def _sites(part: Part) -> list[str]:
 def _site(site: str) -> str:
     component, _, layer = site.partition(".")
     return {"embed": "emb", "resid_post": layer}.get(component, site)
-
-
-def _layer(site: str) -> int | None:
-    component, _, layer = site.partition(".")
-    return int(layer) if component == "resid_post" and layer.isdigit() else None
 
 
 def confounds(part: Part) -> Markup | None:

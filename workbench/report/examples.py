@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.core.numbers import signed
-from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.words import count, language, records
+from workbench.figures.markup import Child, Markup, count, language, records, table, tag
 from workbench.results import Part
 
 SHOWN = 4

@@ -1,180 +1,166 @@
-"""The gains on dev as tables whose cells are coloured: aligners by layers, and pairs by layers."""
+"""Descriptions as tables whose cells are coloured: aligners by layers, pairs by layers, similarities."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
 from workbench.core.numbers import plain, signed
-from workbench.report.colours import shade
-from workbench.report.markup import Child, Markup, scrolling, tag
-from workbench.report.words import count, records, short, words
+from workbench.figures import Cells, NothingToShow, headlines, make_spec
+from workbench.figures.frames import component
+from workbench.figures.kinds.states import FIRST
+from workbench.figures.look import step_of
+from workbench.figures.markup import Child, Markup, count, scrolling, short, tag, words
 from workbench.results import Part
 
 STAR = "★"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A gain on dev; `row` is its place in the detail of the layer."""
-
-    gain: float
-    inside: bool
-    """Whether the simultaneous band holds 0."""
-    row: int
-    test: float | None = None
-    """The gain on test, of the chosen cell alone."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a heatmap: of which part, and its cells by layer."""
-
-    label: Child
-    part: int
-    cells: dict[int, Cell]
+Drawn = Callable[[int, int], Markup]
+"""From row and column to a cell."""
 
 
 def reach_of(parts: Iterable[Part]) -> float:
     """The largest gain or loss shown of any part: one scale for the whole report."""
-    found = [at_one_strength(part).gain.abs().max() for part in parts if "exploration" in part.tables]
-    return max((float(value) for value in found if pd.notna(value)), default=0.0) or 1.0
+    found = [spec.scale.high for part in parts if (spec := _methods(part)) is not None and spec.scale]
+    return max(found, default=1.0)
 
 
-def methods_by_layers(part: Part, place: int, reach: float) -> Markup:
+def methods_by_layers(part: Part, place: int, reach: float) -> Markup | None:
     """Every aligner and formula at one strength: that of its choice, or else its largest."""
-    shown = at_one_strength(part)
-    several = shown.strength.nunique() > 1
-    rows = [
-        Row(_label(str(aligner), str(formula), some, several, part), place, _cells(some, part))
-        for (aligner, formula), some in shown.groupby(["aligner", "intervention"], sort=False)
-    ]
-    about = (_caption(part, shown), f"map-{place}")
-    return _heatmap(rows, about, "aligner and formula", reach, "the chosen patch")
+    spec = _methods(part)
+    if spec is None or not isinstance(panel := spec.panels[0], Cells):
+        return None
+    labels = [_label(name, notes) for name, notes in zip(panel.rows, panel.notes, strict=True)]
+    about = (_caption(part), f"map-{place}")
+    owners = [(part, place)] * len(panel.rows)
+    return _gains(panel, labels, owners, about, "aligner and formula", (reach, "the chosen patch"))
 
 
-def pairs_by_layers(parts: Sequence[Part], reach: float) -> Markup:
+def pairs_by_layers(parts: Sequence[Part], reach: float) -> Markup | None:
     """The headline's patch for each pair and task, one row each."""
-    rows = []
-    for place, part in enumerate(parts):
-        best = part.headline
-        if best is None or "exploration" not in part.tables:
-            continue
-        shown = at_one_strength(part)
-        mine = shown[shown.aligner == best.aligner]
-        if pd.notna(best.intervention):
-            mine = mine[mine.intervention == best.intervention]
-        else:
-            mine = mine[mine.intervention == mine.intervention.iloc[0]]
-        rows.append(Row(tag("a", part.title, href=f"#part-{place}"), place, _cells(mine, part)))
+    shown = [(part, at) for at, part in enumerate(parts) if _has_headline(part)]
+    tables = [_with_keys(part) for part, _ in shown]
+    try:
+        frames = {name: pd.concat([one[name] for one in tables]) for name in ("exploration", "selection")}
+        (panel,) = headlines(frames).panels
+    except (NothingToShow, ValueError):
+        return None
+    assert isinstance(panel, Cells), "headlines are cells"
+    labels: list[Child] = [tag("a", part.title, href=f"#part-{place}") for part, place in shown]
     caption: Child = [
         tag("b", "Gain in accuracy over the unpatched run, on dev (exploratory). "),
         "Each pair and task with the aligner that its study is about, at the strength chosen.",
     ]
-    return _heatmap(rows, (caption, "map-all"), "pair and task", reach, "the patch chosen for each")
+    starred = (reach, "the patch chosen for each")
+    return _gains(panel, labels, shown, (caption, "map-all"), "pair and task", starred)
 
 
-def at_one_strength(part: Part) -> pd.DataFrame:
-    """The single-layer branches of the grid, each aligner and formula at one strength, with their `row`."""
-    grid = with_rows(part.tables["exploration"])
-    grid = grid[grid.joint == "one"]
-    strength = grid.groupby(["aligner", "intervention"]).strength.transform("max").astype(float)
-    selection = part.tables.get("selection")
-    for chosen in (
-        ()
-        if selection is None
-        else selection[selection.layer.notna() & (selection.joint == "one")].itertuples()
-    ):
-        mine = (grid.aligner == chosen.aligner) & (grid.intervention == chosen.intervention)
-        strength = strength.mask(mine.astype(bool), float(str(chosen.strength)))
-    return grid[(grid.strength.astype(float) - strength).abs() < 1e-9]
+def _has_headline(part: Part) -> bool:
+    best = part.headline
+    return best is not None and _methods(part) is not None and best.aligner in set(_swept(part).aligner)
+
+
+def _swept(part: Part) -> pd.DataFrame:
+    """The branches of one layer each."""
+    table = part.tables["exploration"]
+    return table[table.joint == "one"]
 
 
 def with_rows(exploration: pd.DataFrame) -> pd.DataFrame:
     """Each branch with its place among those of its layer: how cells find their numbers."""
-    return exploration.assign(row=exploration.groupby("layer").cumcount())
+    return exploration.assign(key=exploration.groupby("layer").cumcount())
 
 
-def _cells(some: pd.DataFrame, part: Part) -> dict[int, Cell]:
-    best = part.headline
-    cells = {}
-    for one in records(some.drop_duplicates("layer")):
-        chosen = (
-            part.layer is not None
-            and best is not None
-            and all(one[name] == best[name] for name in ("aligner", "intervention", "layer", "strength"))
+def _with_keys(part: Part) -> dict[str, pd.DataFrame]:
+    return {**part.tables, "exploration": with_rows(part.tables["exploration"])}
+
+
+def _methods(part: Part) -> Any:
+    """The figure `methods` of a part; None where it has no gains by layer."""
+    if "exploration" not in part.tables or _swept(part).empty:
+        return None
+    return make_spec("methods", _with_keys(part))
+
+
+def _gains(
+    panel: Cells,
+    labels: Sequence[Child],
+    owners: Sequence[tuple[Part, int]],
+    about: tuple[Child, str],
+    corner: str,
+    starred: tuple[float, str],
+) -> Markup:
+    """Cells that open their layer; `starred` is the scale's length, and what a star stands for."""
+
+    def drawn(row: int, column: int) -> Markup:
+        value, (part, place) = panel.values[row][column], owners[row]
+        if value is None:
+            return _unseen()
+        best, layer = part.headline, panel.columns[column]
+        chosen = best is not None and str(part.layer) == layer and _is(best, panel.notes[row][column])
+        marks: list[Child] = [short(value)]
+        if chosen and best is not None:
+            marks = [tag("b", STAR, " ", short(value)), tag("small", f"test {short(best.gain)}")]
+        inside = panel.hatched[row][column]
+        classes = [step_of(value, starred[0]), "in" if inside else None, "best" if chosen else None]
+        return tag(
+            "td",
+            *marks,
+            class_=" ".join(filter(None, classes)),
+            data_part=place,
+            data_layer=layer,
+            data_row=panel.keys[row][column],
         )
-        test = float(best.gain) if chosen and best is not None else None
-        cells[int(one["layer"])] = Cell(float(one["gain"]), not one["beyond_band"], int(one["row"]), test)
-    return cells
+
+    return _heatmap(panel, labels, about, corner, drawn, _legend(*starred))
+
+
+def _is(best: pd.Series, note: tuple[str, ...]) -> bool:
+    """Whether a cell's note is about the branch that was chosen."""
+    return note[0] == f"{best.aligner}, {best.intervention}, α = {best.strength:g}"
 
 
 def _heatmap(
-    rows: Sequence[Row], about: tuple[Child, str], corner: str, reach: float, starred: str
+    panel: Cells,
+    labels: Sequence[Child],
+    about: tuple[Child, str],
+    corner: str,
+    drawn: Drawn,
+    legend: Markup | None = None,
 ) -> Markup:
     """`about` is what the heatmap shows, and the id of that text."""
-    layers = sorted({layer for row in rows for layer in row.cells})
-    heads = [tag("th", corner, scope="col"), *(tag("th", layer, scope="col") for layer in layers)]
+    names = panel.columns
+    heads = [tag("th", corner, scope="col"), *(tag("th", name, scope="col") for name in names)]
     body = [
-        tag(
-            "tr",
-            tag("th", row.label, scope="row"),
-            *(_cell(row.cells.get(layer), layer, row.part, reach) for layer in layers),
-        )
-        for row in rows
+        tag("tr", tag("th", label, scope="row"), *(drawn(row, column) for column in range(len(names))))
+        for row, label in enumerate(labels)
     ]
     # A header over the layers, so that the numbers say what they are.
-    over = tag("tr", tag("td"), tag("th", "layer patched", colspan=len(layers), scope="colgroup"))
+    over = tag("th", panel.column_title, colspan=len(names), scope="colgroup")
     table = tag(
         "table",
-        tag("thead", over, tag("tr", *heads)),
+        tag("thead", tag("tr", tag("td"), over), tag("tr", *heads)),
         tag("tbody", *body),
-        class_="heat" if len(layers) <= 16 else "heat many",
+        class_="heat" if len(names) <= 16 else "heat many",
         aria_labelledby=about[1],
     )
     caption = tag("p", about[0], id=about[1], class_="caption")
-    return tag(
-        "div",
-        caption,
-        scrolling(table, "Heatmap, scrolls sideways"),
-        _legend(reach, starred),
-        class_="heatmap",
-    )
+    return tag("div", caption, scrolling(table, "Heatmap, scrolls sideways"), legend, class_="heatmap")
 
 
-def _cell(cell: Cell | None, layer: int, part: int, reach: float) -> Markup:
-    if cell is None:
-        return tag("td", tag("span", "not measured", class_="unseen"))
-    marks: list[Child] = [short(cell.gain)]
-    if cell.test is not None:
-        marks = [tag("b", STAR, " ", short(cell.gain)), tag("small", f"test {short(cell.test)}")]
-    classes = [
-        shade(cell.gain, reach),
-        "in" if cell.inside else None,
-        "best" if cell.test is not None else None,
-    ]
-    return tag(
-        "td",
-        *marks,
-        class_=" ".join(filter(None, classes)),
-        data_part=part,
-        data_layer=layer,
-        data_row=cell.row,
-    )
+def _unseen() -> Markup:
+    return tag("td", tag("span", "not measured", class_="unseen"))
 
 
-def _label(aligner: str, formula: str, some: pd.DataFrame, several: bool, part: Part) -> Child:
-    strength = f" {float(some.strength.iloc[0]):g}" if several else ""
-    return [words(aligner), _control(aligner, part), " ", tag("small", f"{words(formula)}{strength}")]
+def _label(name: str, notes: Sequence[tuple[str, ...]]) -> Child:
+    """Aligner, with a star for a control, then formula and strength, which the notes of its cells name."""
+    first = next((lines[0] for lines in notes if lines), name)
+    aligner, _, formula = first.partition(", ")
+    star = "*" * name.partition(",")[0].endswith("*")
+    return [words(aligner), star, " ", tag("small", words(formula.replace(", α =", "")))]
 
 
-def _control(aligner: str, part: Part) -> str:
-    selection = part.tables.get("selection")
-    return "" if selection is None else "*" * bool(selection[selection.aligner == aligner].control.any())
-
-
-def _caption(part: Part, shown: pd.DataFrame) -> Child:
-    n = int(shown.n.iloc[0]) if len(shown) else 0
+def _caption(part: Part) -> Child:
+    n = int(part.tables["exploration"].n.iloc[0])
     return [
         tag("b", "Gain in accuracy over the unpatched run, on dev (exploratory). "),
         f"{part.model}, {part.title}, {count(n, 'dev item')}; each row at the strength chosen for it on dev. "
@@ -185,7 +171,7 @@ def _caption(part: Part, shown: pd.DataFrame) -> Child:
 
 def _legend(reach: float, starred: str) -> Markup:
     scale = [
-        tag("span", signed(share * reach, 2), class_=shade(share * reach, reach))
+        tag("span", signed(share * reach, 2), class_=step_of(share * reach, reach))
         for share in (-1.0, -0.5, 0.0, 0.5, 1.0)
     ]
     return tag(
@@ -206,3 +192,57 @@ def _legend(reach: float, starred: str) -> Markup:
         ),
         class_="legend",
     )
+
+
+def similarity_maps(parts: Sequence[Part]) -> Markup | None:
+    """A row for each pair, a column for each layer; without similarities, the held-out R² of the maps."""
+    tables = [part.tables["similarity"] for part in parts if "similarity" in part.tables]
+    about = "on held-out sentences"
+    if not tables:
+        names = {"aligner": "measure", "r2": "value", "n_held_out": "n"}
+        fits = [part.tables["fit"].rename(columns=names) for part in parts if "fit" in part.tables]
+        tables, about = [table.assign(low=None, high=None) for table in fits], f"R² {about}"
+    if not tables:
+        return None
+    whole = pd.concat(tables, ignore_index=True).drop_duplicates(["pair", "measure", "site"])
+    whole = whole[whole.value.notna()]
+    names_of = list(dict.fromkeys(map(str, whole.measure)))
+    # The others are a click away.
+    first = next((name for name in FIRST if name in names_of), names_of[0] if names_of else "")
+    drawn = {name: _similarities(whole[whole.measure == name], about, name) for name in names_of}
+    others = [drawn[name] for name in names_of if name != first]
+    more = tag("details", tag("summary", f"{len(others)} more"), *others) if others else None
+    return tag("div", drawn.get(first), more)
+
+
+def _similarities(table: pd.DataFrame, about: str, name: str) -> list[Markup]:
+    """One measure of each component: its figure `similarity` as a table."""
+    kinds = table.site.map(component)
+    components = [kind for kind in dict.fromkeys(kinds) if kind != "embed"] or ["embed"]
+    made = []
+    for kind in components:
+        some = table[kinds.isin([kind, "embed"])]
+        (panel,) = make_spec("similarity", {"similarity": some}).panels
+        assert isinstance(panel, Cells), "similarities are cells"
+        where = f" of {words(kind)}" if len(components) > 1 else ""
+        n = ", ".join(str(int(n)) for n in dict.fromkeys(some.n))
+        title = tag("b", f"{words(name)} {about}{where}, by pair and layer. ")
+        caption: Child = [title, f"n = {n}; “emb” is the embedding."]
+        ident = f"alike-{name}" + (f"-{kind}" if len(components) > 1 else "")
+        made.append(_heatmap(panel, panel.rows, (caption, ident), "pair", _alike(panel)))
+    return made
+
+
+def _alike(panel: Cells) -> Drawn:
+    known = [abs(max(value, -1.0)) for row in panel.values for value in row if value is not None]
+    reach = max(1.0, *known) if known else 1.0
+
+    def drawn(row: int, column: int) -> Markup:
+        value = panel.values[row][column]
+        if value is None:
+            return _unseen()
+        about = "\n".join(panel.notes[row][column])
+        class_ = step_of(max(value, -1.0), reach)
+        return tag("td", short(value).removeprefix("+"), class_=class_, title=about)
+
+    return drawn

@@ -6,8 +6,7 @@ from typing import Any
 from workbench.checks.report import spelled
 from workbench.core.numbers import plain
 from workbench.core.store import digest_json
-from workbench.report.markup import Child, Markup, table, tag
-from workbench.report.words import count, language, words
+from workbench.figures.markup import Child, Markup, count, language, table, tag, words
 from workbench.results import Part, Run
 
 

@@ -4,14 +4,12 @@ import base64
 import hashlib
 from pathlib import Path
 
-from workbench.report import compared, evidence, examples, made, scatter
-from workbench.report.colours import style
+from workbench.figures.look import style
+from workbench.figures.markup import Child, Markup, language, listed, raw, tag
+from workbench.report import compared, evidence, examples, made
 from workbench.report.detail import as_data
-from workbench.report.heatmap import methods_by_layers, pairs_by_layers, reach_of
-from workbench.report.markup import Child, Markup, raw, tag
-from workbench.report.similarity import similarity_maps
+from workbench.report.heatmap import methods_by_layers, pairs_by_layers, reach_of, similarity_maps
 from workbench.report.verdict import summary, verdict_card
-from workbench.report.words import language, listed
 from workbench.results import Part, Run
 
 _HERE = Path(__file__).parent
@@ -179,7 +177,7 @@ def _evidence(part: Part) -> Markup | None:
     if drawn:
         tables = tag("details", tag("summary", "The curves as tables"), *evidence.numbers(part))
         shown += [tag("h4", "Fit and similarity over layers"), drawn, tables]
-    places = scatter.before_and_after(part)
+    places = evidence.before_and_after_map(part)
     if places:
         shown += [tag("h4", "Sentences before and after the map"), places]
     return tag("div", *shown) if shown else None

@@ -8,12 +8,11 @@ import pandas as pd
 
 from workbench.core.bundled import cautions
 from workbench.core.store import write_bytes, write_json
-from workbench.figures import draw_heatmap, gain_heatmap, to_page
+from workbench.figures import branches, draw_interactive, to_page, with_notes
 from workbench.measures import METRICS
 from workbench.results import update_manifest, write_tables
 from workbench.states import Activations
 from workbench.study.result import StudyResult
-from workbench.sweeps import CLEAN
 from workbench.tasks import SplitName
 
 if TYPE_CHECKING:
@@ -35,8 +34,8 @@ def paths_in(folder: Path, tables: Iterable[str]) -> dict[str, Path]:
 def write_study(study: "Study", result: StudyResult, states: Activations, dev: pd.DataFrame) -> None:
     """Tables, heatmap and manifest: the same bytes from the same data. What differs, times, lies apart."""
     write_tables(result.tables, study.folder)
-    spec = gain_heatmap(dev, CLEAN, cautions(study.text.sources))
-    write_bytes(result.paths["heatmap"], to_page(draw_heatmap(spec), spec.title).encode())
+    spec = with_notes(branches({**result.tables, "sweep": dev}), cautions(study.text.sources))
+    write_bytes(result.paths["heatmap"], to_page(draw_interactive(spec), spec.title).encode())
     write_json(result.paths["verdict"], verdict_json(result))
     update_manifest(study.folder, _facts(study, result, states), {})
     write_json(result.paths["timings"], {"seconds": result.seconds})

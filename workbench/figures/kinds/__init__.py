@@ -1,30 +1,12 @@
-"""The kinds of figures: each is one file with `spec(frames) -> Spec`, and one line in `FIGURES`."""
+"""The kinds of figures: each is one function from tables to a `Spec`, and one line in `FIGURES`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.figures.frames import NothingToShow
-from workbench.figures.kinds import (
-    alignment,
-    comparison,
-    confounds,
-    curve,
-    fit,
-    flips,
-    gap,
-    grid,
-    layers,
-    lens,
-    methods,
-    pareto,
-    pca,
-    predictors,
-    similarity,
-    strengths,
-)
-from workbench.figures.spec_parts import Cells, Spec
-from workbench.figures.tables_in import Frames
+from workbench.figures.frames import Frames, NothingToShow
+from workbench.figures.kinds import comparison, maps, states, sweep
+from workbench.figures.spec import Cells, Spec
 
 
 @dataclass(frozen=True)
@@ -50,29 +32,29 @@ _COMPARE = "workbench compare"
 _CHOICES = ("selection",)
 
 FIGURES: dict[str, Kind] = {
-    "layers": Kind("gain on dev by layer and pair", ("exploration",), layers.spec, may=_CHOICES),
-    "strengths": Kind("gain on dev by layer and strength", ("exploration",), strengths.spec, may=_CHOICES),
-    "methods": Kind("gain on dev by method and layer", ("exploration",), methods.spec, may=_CHOICES),
-    "similarity": Kind("similarity by pair and layer", ("similarity",), similarity.spec, _MEASURE),
-    "alignment": Kind("similarity over layers", ("similarity",), alignment.spec, may=("null",)),
-    "grid": Kind("every layer with every layer", ("grid",), grid.spec, f"{_MEASURE} --grid"),
-    "fit": Kind("held-out R² of maps and controls over layers", ("fit",), fit.spec, may=_CHOICES),
+    "layers": Kind("gain on dev by layer and pair", ("exploration",), sweep.layers, may=_CHOICES),
+    "strengths": Kind("gain on dev by layer and strength", ("exploration",), sweep.strengths, may=_CHOICES),
+    "methods": Kind("gain on dev by method and layer", ("exploration",), sweep.methods, may=_CHOICES),
+    "similarity": Kind("similarity by pair and layer", ("similarity",), states.similarity, _MEASURE),
+    "alignment": Kind("similarity over layers", ("similarity",), states.alignment, may=("null",)),
+    "grid": Kind("every layer with every layer", ("grid",), states.grid, f"{_MEASURE} --grid"),
+    "fit": Kind("held-out R² of maps and controls over layers", ("fit",), maps.fit, may=_CHOICES),
     "predictors": Kind(
         "similarity against gain",
         ("similarity", "exploration"),
-        predictors.spec,
+        maps.predictors,
         may=("predictors", "selection"),
     ),
-    "curve": Kind("held-out R² by number of pairs", ("curve",), curve.spec, "workbench fit --curve"),
-    "pca": Kind("where sentences lie before and after the map", ("pca",), pca.spec, may=_CHOICES),
-    "lens": Kind("the logit lens' share per language over layers", ("geometry",), lens.spec, _MEASURE),
-    "flips": Kind("items that became right and wrong", ("selection",), flips.spec),
-    "confounds": Kind("what else goes along with the measures", ("confounds",), confounds.spec),
-    "gap": Kind("share of the gap closed", ("selection", "sweep"), gap.spec),
+    "curve": Kind("held-out R² by number of pairs", ("curve",), maps.curve, "workbench fit --curve"),
+    "pca": Kind("where sentences lie before and after the map", ("pca",), maps.pca, may=_CHOICES),
+    "lens": Kind("the logit lens' share per language over layers", ("geometry",), states.lens, _MEASURE),
+    "flips": Kind("items that became right and wrong", ("selection",), sweep.flips),
+    "confounds": Kind("what else goes along with the measures", ("confounds",), states.confounds),
+    "gap": Kind("share of the gap closed", ("selection", "sweep"), sweep.gap),
     "comparison": Kind(
-        "every method's gain, controls and retention", ("comparison",), comparison.spec, _COMPARE
+        "every method's gain, controls and retention", ("comparison",), comparison.comparison, _COMPARE
     ),
-    "pareto": Kind("gain against what it costs", ("comparison",), pareto.spec, _COMPARE),
+    "pareto": Kind("gain against what it costs", ("comparison",), comparison.pareto, _COMPARE),
 }
 
 
@@ -99,6 +81,11 @@ def make_spec(name: str, frames: Frames, cautions: Sequence[str] = ()) -> Spec:
         spec = kind.spec(frames)
     except KeyError as error:
         raise InputError(f"figure {name}: a table has no column {error}; write it anew") from error
+    return with_notes(spec, cautions)
+
+
+def with_notes(spec: Spec, cautions: Sequence[str] = ()) -> Spec:
+    """The description with what has to be said about its data in the footer."""
     notes = [f"Note: {caution}." for caution in cautions]
     cells = (panel.values for panel in spec.panels if isinstance(panel, Cells))
     if any(value is None for values in cells for row in values for value in row):
@@ -106,4 +93,4 @@ def make_spec(name: str, frames: Frames, cautions: Sequence[str] = ()) -> Spec:
     return replace(spec, footer=" ".join(filter(None, [spec.footer.strip(), *notes])))
 
 
-__all__ = ["FIGURES", "Kind", "find_kind", "lacking", "make_spec"]
+__all__ = ["FIGURES", "Kind", "find_kind", "lacking", "make_spec", "with_notes"]
