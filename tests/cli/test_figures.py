@@ -128,7 +128,7 @@ def test_a_figure_of_somebody_else_is_named_and_left_as_it_is(run_folder, tmp_pa
     out.mkdir()
     (out / "layers.png").write_bytes(b"mine")
     assert main(command) == 2
-    assert "layers.png is there already" in capsys.readouterr().err
+    assert "layers.png already exists" in capsys.readouterr().err
     assert [path.name for path in out.iterdir()] == ["layers.png"]
     assert (out / "layers.png").read_bytes() == b"mine"
     assert main([*command, "--overwrite"]) == 0 and main(command) == 0, "ours are drawn again"

@@ -8,9 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from workbench.core.errors import InputError
+from workbench.figures.frames import join_runs
 from workbench.figures.interactive import draw_interactive
 from workbench.figures.kinds import FIGURES, find_kind, make_spec
-from workbench.figures.frames import join_runs
 from workbench.results import Run, open_run
 
 _ALSO = {"aligners": "methods"}

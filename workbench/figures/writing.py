@@ -130,6 +130,6 @@ def _refuse_foreign(folder: Path, kind: str, names: Sequence[str]) -> None:
         file = folder / name
         if file.exists() and (not file.is_file() or digest_file(file) != listed.get(name)):
             raise InputError(
-                f"{file} is there already and is not a figure as `workbench figures` wrote it: give another "
+                f"{file} already exists and is not a figure as `workbench figures` wrote it: give another "
                 "folder with --out, or --overwrite to replace it"
             )

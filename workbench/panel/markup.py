@@ -43,7 +43,7 @@ def headline(seen: Explored) -> str:
     said = tag("b", found) if found else tag("span", "No verdict is written in this folder.")
     jointly = f" The chosen patch is at layers {seen.part.jointly}." if seen.part.jointly else ""
     about = (
-        "For looking at, not for concluding: of many cells on dev the best one flatters itself. Click a cell "
+        "Exploratory, on dev: the best of many cells is optimistically biased. Click a cell "
         f"of the heatmap or a point of the curve to see its layer.{jointly}"
     )
     return _boxed(tag("div", said, dir="auto"), tag("div", about, class_="muted"))

@@ -4,10 +4,9 @@ from pathlib import Path
 
 from workbench.core.store import write_bytes
 from workbench.report.page import to_html
-from workbench.report.verdict import how_sure
 from workbench.results import claim, open_run
 
-__all__ = ["how_sure", "to_html", "write_report"]
+__all__ = ["to_html", "write_report"]
 
 
 def write_report(folder: str | Path, out: str | Path | None = None, overwrite: bool = False) -> Path:

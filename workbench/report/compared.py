@@ -83,7 +83,7 @@ def _said(methods: list[dict[str, Any]]) -> Iterator[str]:
         one = max(on_top, key=lambda one: float(one["over_own"]))
         adds = f"{_with_interval(one, 'over_own')} ({_named(one)})"
         yield f"On top of another method, patching adds at most {adds}."
-    yield "The best of many on the same items flatters itself: mind the intervals."
+    yield "The best of many methods is optimistically biased: use the intervals."
 
 
 def _of_patch(one: dict[str, Any]) -> Iterator[str]:

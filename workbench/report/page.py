@@ -159,7 +159,7 @@ def _where(part: Part, place: int, reach: float) -> Markup | None:
     if "exploration" not in part.tables or part.tables["exploration"].empty:
         return None
     say = (
-        "For looking at, not for concluding: of many cells the best one flatters itself. Point at a cell for "
+        "Exploratory: the best of many cells is optimistically biased. Point at a cell for "
         "its numbers; click it, or press Enter, for all of its layer. Arrow keys move between cells."
     )
     return tag(

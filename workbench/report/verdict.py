@@ -5,59 +5,15 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.core.numbers import between, number, percent, plain, probability, signed
-from workbench.figures.markup import Child, Markup, count, language, listed, table, tag, words
+from workbench.core.numbers import between, number, percent, probability, signed
+from workbench.figures.markup import Child, Markup, language, listed, table, tag, words
 from workbench.results import Part, Run
-
-
-def how_sure(selection: pd.DataFrame) -> list[str]:
-    """The lines about the headline's row of the table `selection`, beside its other rows.
-
-    The one home of these words: the report and the command line say the same.
-    """
-    best = selection[selection.headline].iloc[0]
-    if pd.isna(best.layer):
-        return ["On dev no patch was better than none by more than its own error, so none was made on test."]
-    return [*_compared(selection[~selection.headline]), *_stable(best)]
-
-
-def _compared(others: pd.DataFrame) -> Iterator[str]:
-    beaten = [words(one.aligner) for one in others.itertuples() if (number(one.headline_over_low) or 0) > 0]
-    level = [words(one.aligner) for one in others.itertuples() if words(one.aligner) not in beaten]
-    if beaten:
-        yield f"On test it does better than {listed(beaten)}."
-    if level:
-        yield f"It is not told apart from {listed(level)}."
-    gaining = others[others.control & (others.gain_low > 0)]
-    for control in gaining.itertuples():
-        yield (
-            f"Mind what a control does by itself: {words(control.aligner)} gains {signed(control.gain)} "
-            f"{between(control.gain_low, control.gain_high)}."
-        )
-
-
-def _stable(best: pd.Series) -> Iterator[str]:
-    yield (
-        f"{count(int(best.gained), 'test item')} became right, {int(best.lost):,} wrong; "
-        f"so many items could have shown a gain of {plain(best.detectable)}."
-    )
-    agreement = percent(best.agreement)
-    yield (
-        f"Chosen again without a fifth of dev: the same layer in {agreement} of the folds, gain "
-        f"{signed(best.crossfit_gain)}, regret {plain(best.regret)}. Choosing alone brought "
-        f"{signed(best.optimism)}."
-    )
-    if number(best.refits):
-        yield (
-            f"Maps from {int(best.refits)} draws of the sentences gain {signed(best.refit_low)} to "
-            f"{signed(best.refit_high)} (sd {plain(best.refit_sd)})."
-        )
-
+from workbench.results.evidence import evidence_sentences
 
 KINDS = {
     "helps": "The interval of the gain on test lies above 0.",
     "harms": "The interval of the gain on test lies below 0.",
-    "equivalent": "The gain is shown to be too small to matter, either way.",
+    "equivalent": "Any effect is shown to lie within the margin δ.",
     "undecided": "Neither a gain nor the lack of one is shown.",
 }
 
@@ -112,7 +68,7 @@ def summary(run: Run) -> Markup:
     heads = ["pair and task", "verdict", "layer", "aligner", "strength α"]
     heads += ["gain on test", "95 % interval", "share of the gap"]
     corrected = any(run.together(part) is not None for part in run.parts)
-    caption = "All pairs and tasks" + (", verdicts corrected together (Holm)" if corrected else "")
+    caption = "All pairs and tasks" + (", verdicts Holm-corrected" if corrected else "")
     return table(caption, heads, rows, words=4, class_="summary")
 
 
@@ -123,7 +79,7 @@ def _known(kind: str) -> str:
 def _how_far(part: Part) -> str:
     done = part.folder / "shards"
     if (done / "dev").exists() or part.records.get("choices"):
-        return "this study was stopped before its end. The same command goes on where it was."
+        return "this study was stopped before its end. The same command resumes it."
     if done.exists():
         return (
             "this study ended after its first facts: no gap to close was seen on dev, or it was stopped. "
@@ -135,7 +91,7 @@ def _how_far(part: Part) -> str:
 def _sentence(best: pd.Series) -> str:
     """Of a folder that holds no sentence: the same facts from the table."""
     if pd.isna(best.layer):
-        return f"{best.verdict}: dev prefers no patch to any with {words(best.aligner)}"
+        return f"{best.verdict}: no patch chosen on dev (with {words(best.aligner)})"
     where = f" {best.layer}" if best.joint == "one" else f"s {best.site} ({best.joint})"
     return (
         f"{best.verdict}: patch layer{where} with {words(best.aligner)} at {best.strength:g}: "
@@ -147,9 +103,7 @@ def _corrected(best: pd.Series, together: pd.Series | None, n: int) -> Markup | 
     if together is None:
         return None
     alone = "" if together.holm_verdict == best.verdict else f" Taken alone, it would be “{best.verdict}”."
-    return tag(
-        "p", f"Corrected for {n} verdicts (Holm): p {_equals(together.holm_p)}.{alone}", class_="muted"
-    )
+    return tag("p", f"Holm-corrected over {n} verdicts: p {_equals(together.holm_p)}.{alone}", class_="muted")
 
 
 def _equals(p: float) -> str:
@@ -170,7 +124,7 @@ def _figures(part: Part, best: pd.Series) -> Iterator[Markup]:
     nothing = pd.isna(best.layer)
     chosen = "none" if nothing else part.jointly or str(part.layer)
     name = "layers chosen on dev" if part.jointly else "layer chosen on dev"
-    yield _figure(name, chosen, "dev prefers no patch" if nothing else _how(best))
+    yield _figure(name, chosen, "no patch chosen" if nothing else _how(best))
     if number(best.retention) is not None:
         about = f"at least {signed(best.retention_low)} (one-sided 95 %)"
         yield _figure(f"change in {language(part.target)} itself", signed(best.retention), about)
@@ -191,19 +145,20 @@ def _of(interval: dict[str, Any]) -> str:
 def _beside(part: Part, best: pd.Series) -> list[Child]:
     """What stands beside the verdict: whom it beats, how stable it is, and what it costs."""
     nothing = pd.isna(best.layer)
-    return [*how_sure(part.tables["selection"]), *([] if nothing else _costs(part, best))]
+    return [*evidence_sentences(part.tables["selection"]), *([] if nothing else _costs(part, best))]
 
 
 def _costs(part: Part, best: pd.Series) -> Iterator[Child]:
     if number(best.retention) is None:
-        yield "The task has no items in the target language: what the patch costs there is not known."
-    elif not bool(best.noninferior):
-        margin = part.verdict.get("delta") or (part.about("settings") or {}).get("delta")
-        beyond = f" less than {margin:g}" if margin is not None else " little"
+        yield "The task has no items in the target language: the cost of the patch there is unknown."
+        return
+    margin = part.verdict.get("delta") or (part.about("settings") or {}).get("delta")
+    loss = "a relevant loss" if margin is None else f"a loss above {margin:g}"
+    change = f"Accuracy in {language(part.target)} changes by {signed(best.retention)}"
+    if bool(best.noninferior):
+        yield f"{change} ({loss} is ruled out)."
+    else:
         yield tag(
             "strong",
-            f"It is not shown to cost {language(part.target)} {beyond.strip()}: accuracy there changes by "
-            f"{signed(best.retention)}, so patch {language(part.source)} input only.",
+            f"{change} ({loss} is not ruled out): patch {language(part.source)} input only.",
         )
-    else:
-        yield f"It is shown to cost {language(part.target)} too little to matter ({signed(best.retention)})."

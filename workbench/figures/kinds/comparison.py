@@ -125,7 +125,7 @@ def _forest(table: pd.DataFrame, studies: Studies) -> Found:
 
 _ABOUT_CONTROLS = (
     "Controls of a recipe, each with its own choice on dev: steps as long in random directions; fitted on "
-    "pairs that are none. "
+    "shuffled pairs. "
 )
 
 

@@ -94,7 +94,7 @@ def curve(frames: Frames) -> Spec:
         kind="curve",
         title="How many sentences a map needs",
         subtitle=f"{same + ': ' if same else ''}held-out sentences, n = {span(table.n_held_out)}; "
-        "mean over draws of the sentences",
+        "mean over random samples of the sentences",
         panels=tuple(panels),
         footer="Bands: from the smallest to the largest of the draws."
         + (f" Values below −{-FLOOR:g} are not drawn." if (table.r2 < FLOOR).any() else ""),

@@ -31,7 +31,7 @@ from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec,
 from workbench.stats import paired_interval, units_of
 
 HATCHED = "Hatched corners: the simultaneous band over all branches includes 0. "
-FOOTER = "Dash: below 0. Exploration on dev: the best cell flatters itself."
+FOOTER = "Dash: below 0. Exploration on dev: the best cell is optimistically biased."
 STUDY = ("model", "pair", "task")
 
 
