@@ -77,12 +77,17 @@ def cases(folder: Path) -> dict[str, Callable[[], Any]]:
     fitted = align.ALIGNERS["least_squares"]().fit(X, X + 0.3 * Y)
     branches = [sweeps.Branch("map", site(layer), fitted, "add_mapped", 0.5) for layer in range(4)]
 
-    def sweep(split: str) -> Any:
-        items = [
+    items = {
+        split: [
             tasks.Example(f"{split}{i}", prompt, (" yes", " no"), i % 2, "sw", split)
             for i, prompt in enumerate(SENTENCES)
         ]
-        return sweeps.sweep(model, items, branches, task="t", pair="sw-en")
+        for split in ("dev", "test")
+    }
+    parallel = text.ParallelText(sides)
+
+    def sweep(split: str) -> Any:
+        return sweeps.sweep(model, items[split], branches, task="t", pair="sw-en")
 
     choice = select.choose(sweep("dev"), "map")
     select.freeze({"map": choice}, folder / "choices.json", {})
@@ -95,7 +100,7 @@ def cases(folder: Path) -> dict[str, Callable[[], Any]]:
     return {
         "slot sweep": lambda: sweep("dev"),
         "verdict": verdict,
-        "capture": lambda: capture(model, text.ParallelText(sides), languages=["sw", "en"], store=folder),
+        "capture": lambda: capture(model, parallel, languages=["sw", "en"], store=folder),
     }
 
 

@@ -8,7 +8,7 @@ from workbench.align import Identity, LeastSquares
 from workbench.core.errors import InputError
 from workbench.core.types import Site
 from workbench.sweeps import COLUMNS, Branch, read_examples, score_choices, sweep
-from workbench.tasks import Example
+from workbench.tasks import AnswerExample, Example
 
 
 def by_hand(model, reading, site=None, change=None):
@@ -145,6 +145,19 @@ def test_a_choice_that_melts_into_its_prompt_is_refused(tiny):
 
     with pytest.raises(InputError, match="start the choices with a space"):
         read_examples(Model(), [Example("x", "ab", ("c", "d"), 0, "sw", "dev")])
+
+
+def test_a_way_must_be_known_and_able(tiny):
+    single = [Example("x", "a", ("b", "c"), 0, "sw", "dev")]
+    with pytest.raises(InputError, match=r"unknown way 'slot': did you mean 'slots'"):
+        sweep(tiny, single, [], task="t", pair="sw-en", way="slot")
+    asked = [AnswerExample("x", "a", ("b",), "sw", "dev")]
+    with pytest.raises(InputError, match="answers are generated naively"):
+        sweep(tiny, asked, [], task="t", pair="sw-en", way="slots", scorer="exact")
+    options = {"task": "t", "pair": "sw-en", "scorer": "exact", "max_new_tokens": 2}
+    pd.testing.assert_frame_equal(
+        sweep(tiny, asked, [], **options, way="naive"), sweep(tiny, asked, [], **options)
+    )
 
 
 def test_no_examples_no_sweep(tiny):

@@ -33,6 +33,7 @@ from workbench.study.writing import SPLITS, patch_card, paths_in, write_study
 from workbench.sweeps import Branch, Classes, class_prototypes, sweep
 from workbench.tasks import Example, SplitName, same_items, task_of
 from workbench.text import ParallelText, text_of
+from workbench.text.splits import Rows
 
 if TYPE_CHECKING:
     from workbench.panel import Panel
@@ -130,6 +131,21 @@ class Study:
         from workbench.panel import explore
 
         return explore(self.folder, *more)
+
+    @property
+    def seed(self) -> int:
+        """Of everything random."""
+        return self.settings.seed
+
+    @property
+    def fit_rows(self) -> Rows:
+        """The sentences to fit on."""
+        return self.alignment.split.fit
+
+    @property
+    def states_folder(self) -> Path:
+        """Where captured states are kept."""
+        return self.alignment.store
 
     def __repr__(self) -> str:
         return study_line(self)

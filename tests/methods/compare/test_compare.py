@@ -85,9 +85,9 @@ def test_what_took_long_once_is_not_forgotten_when_it_is_found_done(compared, tm
         Asked(BASELINES[name], None, None, None, seconds)
         for name, seconds in [("lora", 0.2), ("direct", 1.0)]
     ]
-    assert comparing._prepared(asked, [], tmp_path / "timings.json") == {"lora": 70.5, "direct": 1.0}
+    assert comparing._prepared(asked, tmp_path / "timings.json") == {"lora": 70.5, "direct": 1.0}
     (tmp_path / "timings.json").write_bytes(compared.paths["timings"].read_bytes()[:-9])  # damaged: unknown
-    assert comparing._prepared(asked, [], tmp_path / "timings.json") == {"lora": 0.2, "direct": 1.0}
+    assert comparing._prepared(asked, tmp_path / "timings.json") == {"lora": 0.2, "direct": 1.0}
 
 
 def test_a_gain_on_dev_is_over_asking_directly_there(study, compared):

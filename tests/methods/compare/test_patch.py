@@ -89,7 +89,7 @@ def test_what_a_recipe_needed_is_counted(study, tried):
 def test_the_recipe_that_dev_likes_best_is_put_on_top(tried):
     single, random = tried[0][:2]
     gain = single.choice.smoothed_gain
-    better = replace(single, recipe=RECIPES["shifcon"], choice=replace(single.choice, smoothed_gain=gain + 1))
+    better = replace(single, method=RECIPES["shifcon"], choice=replace(single.choice, smoothed_gain=gain + 1))
     control = replace(random, choice=replace(single.choice, smoothed_gain=gain + 2))
     for some in ([single, better, control], [better, control, single]):
         assert [one.name for one in comparing._on_top(Plan.of(()), some)] == ["shifcon"]

@@ -1,6 +1,9 @@
 """What recipes are made of: sentences and their partners, layers, gains on dev, controls."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ import torch
 from workbench.align import Given, MeanShift, restore
 from workbench.align import export as exported
 from workbench.core.types import Site
+from workbench.methods.base import LanguagePair
 from workbench.methods.recipes import RECIPES, Ingredients, turned
 from workbench.methods.recipes.base import margin_gains, single_layers
 from workbench.methods.recipes.learned import Training
@@ -32,6 +36,25 @@ def test_broken_pairs_leave_no_sentence_with_its_translation(given):
     assert not (broken.partners == given.rows).any()
     of = {int(row): at for at, row in enumerate(given.rows)}
     assert torch.equal(others, target[:, [of[int(row)] for row in broken.partners]])
+
+
+def test_a_recipe_needs_no_study(given):
+    """Any object with the attributes of `LanguagePair` will do."""
+    script = "import sys, workbench.methods.recipes; print([m for m in sys.modules if '.study' in m])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    names = [name for name, one in vars(LanguagePair).items() if isinstance(one, property)]
+    bare = Ingredients(SimpleNamespace(**{name: getattr(given.study, name) for name in names}))
+    rows = torch.randn(5, 32, generator=torch.Generator().manual_seed(1))
+    for name in ("incline_single", "mean_difference", "caa"):
+        recipe = RECIPES[name]
+        for one, other in zip(recipe.branches(given), recipe.branches(bare), strict=True):
+            assert torch.equal(one.map.transform(rows), other.map.transform(rows))
+
+
+def test_a_recipe_says_what_it_needs():
+    assert RECIPES["incline_single"].needs == ("pairs",) and RECIPES["mean_difference"].needs == ()
+    assert "labels" in RECIPES["iti"].needs
 
 
 def test_only_recipes_of_pairs_are_changed_by_breaking_them(given):

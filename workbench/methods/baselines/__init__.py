@@ -1,5 +1,6 @@
 """Baselines: other ways of closing a language gap, to see what patching is worth against them."""
 
+from workbench.methods.base import Cost
 from workbench.methods.baselines.asking import (
     CEILING,
     DIRECT,
@@ -11,7 +12,7 @@ from workbench.methods.baselines.asking import (
     TRANSFER_PROTOTYPE,
     organism_wording,
 )
-from workbench.methods.baselines.base import Baseline, Cost, Variant, Wording
+from workbench.methods.baselines.base import Baseline, Variant, Wording
 from workbench.methods.baselines.lora import FINE_TUNED, FINE_TUNED_FEW, TRANSFER_LORA
 from workbench.methods.baselines.translate_test import (
     TRANSLATE_ORACLE,

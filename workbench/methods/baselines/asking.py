@@ -7,10 +7,10 @@ from typing import Any
 
 from workbench.core.errors import InputError, NotApplicable
 from workbench.core.languages import name_of
+from workbench.methods.base import Cost, LanguagePair
 from workbench.methods.baselines.base import (
     AnyTask,
     Baseline,
-    Cost,
     Variant,
     Wording,
     parallel_items,
@@ -19,14 +19,13 @@ from workbench.methods.baselines.base import (
 )
 from workbench.organism.config import WorldConfig
 from workbench.organism.language import ASKED, MARK, STOP, item_prompt, translation_prompt
-from workbench.study import Study
 from workbench.tasks import ChoiceTask, same_items, with_shots
 from workbench.tasks.prompts import fill
 
 # The items as they are: what every other method is held against.
 
 
-def _as_they_are(study: Study, wording: Wording) -> list[Variant]:
+def _as_they_are(study: LanguagePair, wording: Wording) -> list[Variant]:
     return [Variant("as it is", task_of(study))]
 
 
@@ -36,7 +35,7 @@ DIRECT = Baseline("direct", "direct inference", "the item in its own language, n
 # The parallel item in the main language: the accuracy that nothing but another language is away.
 
 
-def _in_main(study: Study, wording: Wording) -> list[Variant]:
+def _in_main(study: LanguagePair, wording: Wording) -> list[Variant]:
     there, task = parallel_items(study), task_of(study)
     asked = []
     for item in task.all:
@@ -59,7 +58,7 @@ CEILING = Baseline(
 # Other prompts: instructions in the main language, and a search among templates on dev.
 
 
-def _instructed(study: Study, wording: Wording) -> list[Variant]:
+def _instructed(study: LanguagePair, wording: Wording) -> list[Variant]:
     task = wording.instructed
     if task is None:
         raise NotApplicable(f"{study.task.name} has no instruction, or already one in {study.target}")
@@ -69,7 +68,7 @@ def _instructed(study: Study, wording: Wording) -> list[Variant]:
     return [Variant(f"instruction in {study.target}", task)]
 
 
-def _searched(study: Study, wording: Wording) -> list[Variant]:
+def _searched(study: LanguagePair, wording: Wording) -> list[Variant]:
     task = task_of(study)
     return [
         Variant(repr(template), in_template(task, template, study.target)) for template in wording.templates
@@ -108,7 +107,7 @@ PROMPT_SEARCH = Baseline(
 OWN, MAIN = "own", "main"
 
 
-def _shown(study: Study, wording: Wording, languages: Sequence[str]) -> list[Variant]:
+def _shown(study: LanguagePair, wording: Wording, languages: Sequence[str]) -> list[Variant]:
     task = task_of(study).only([study.source, study.target]) if MAIN in languages else task_of(study)
     sides = [None if language == OWN else study.target for language in languages]
     variants = []
@@ -117,7 +116,7 @@ def _shown(study: Study, wording: Wording, languages: Sequence[str]) -> list[Var
             continue  # one shot cannot be mixed
         for seed in range(wording.seeds):
             try:
-                shown = with_shots(task, n, study.settings.seed + seed, wording.between, sides)
+                shown = with_shots(task, n, study.seed + seed, wording.between, sides)
             except InputError as error:
                 raise NotApplicable(str(error)) from error
             if _longest(study, shown) > (study.model.info.n_ctx or float("inf")):
@@ -128,7 +127,7 @@ def _shown(study: Study, wording: Wording, languages: Sequence[str]) -> list[Var
     return variants
 
 
-def _longest(study: Study, task: object) -> int:
+def _longest(study: LanguagePair, task: object) -> int:
     items = [
         item
         for split in ("dev", "test")
@@ -152,7 +151,7 @@ SHOTS_MIXED = Baseline(
 # Cross-lingual transfer without training: classes learned from main-language items, by nearest prototype.
 
 
-def _by_prototypes(study: Study, wording: Wording) -> list[Variant]:
+def _by_prototypes(study: LanguagePair, wording: Wording) -> list[Variant]:
     task = task_of(study)
     parallel_items(study)
     learned = task.examples(study.target, "fit")

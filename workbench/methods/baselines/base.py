@@ -7,8 +7,8 @@ from typing import Any, cast
 from workbench.core.errors import InputError, NotApplicable
 from workbench.core.languages import name_of
 from workbench.core.types import ComparedBy
+from workbench.methods.base import Cost, Family, LanguagePair, Need
 from workbench.models import LanguageModel
-from workbench.study import Study
 from workbench.tasks import AnswerTask, ChoiceTask
 
 AnyTask = ChoiceTask | AnswerTask
@@ -21,24 +21,6 @@ TEMPLATES = (
     "Think of it in {target}. {prompt}",
 )
 """Prompts to search among where the user gives none; `{target}` is the main language's English name."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a method needs besides the model, before the first test item is asked."""
-
-    parameters: int = 0
-    """Numbers that were fitted or trained, of what is used in the end."""
-    fit_tokens: int = 0
-    """Tokens run forward to fit or train it; choosing on dev is not counted."""
-    pairs: int = 0
-    """Parallel sentences."""
-    labels: int = 0
-    """Solved items."""
-    translations: int = 0
-    """Items translated from outside."""
-    item_tokens: float | None = None
-    """Tokens run forward for one test item, where it is not the item as it is asked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +71,13 @@ class Baseline:
     name: str
     title: str
     about: str
-    variants: Callable[[Study, Wording], list[Variant]]
+    variants: Callable[[LanguagePair, Wording], list[Variant]]
     """May raise `NotApplicable`."""
-    needs_training: bool = False
+    needs: tuple[Need, ...] = ()
+    family: Family = "baseline"
 
 
-def task_of(study: Study) -> AnyTask:
+def task_of(study: LanguagePair) -> AnyTask:
     """The study's task, whose items must be at hand to be asked in other words."""
     if not isinstance(study.task, ChoiceTask | AnswerTask):
         raise InputError(f"{study.task.name}: only a ChoiceTask or AnswerTask can be asked in other words")
@@ -108,7 +91,7 @@ def with_items(task: AnyTask, items: Iterable[Any], word: str = "") -> AnyTask:
     return cast(AnyTask, replace(changed, name=name, all=tuple(items)))
 
 
-def parallel_items(study: Study) -> Mapping[str, Any]:
+def parallel_items(study: LanguagePair) -> Mapping[str, Any]:
     """The task's items in the main language, by name."""
     task = task_of(study)
     if study.target not in task.languages:

@@ -19,7 +19,8 @@ from workbench.core.bundled import MODELS, resolved
 from workbench.core.errors import InputError, NotApplicable, StoreError, WorkbenchError
 from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_file, digest_json, json_bytes, read_json, write_bytes, write_json
-from workbench.methods.baselines.base import Baseline, Cost, Variant, Wording, task_of
+from workbench.methods.base import Cost, LanguagePair
+from workbench.methods.baselines.base import Baseline, Variant, Wording, task_of
 from workbench.methods.baselines.lora_training import (
     LoraSettings,
     Question,
@@ -39,7 +40,6 @@ from workbench.models.load import (
 )
 from workbench.models.quiet import quietly
 from workbench.models.weights import weights_digest
-from workbench.study import Study
 
 # Supervised fine-tuning by LoRA: from a checkpoint and fit items to a checkpoint that any backend opens.
 #
@@ -241,12 +241,12 @@ FEW = 50
 """Labels that one person can write in an hour or two."""
 
 
-def _tuned(study: Study, wording: Wording, on: str, most: int | None = None) -> list[Variant]:
+def _tuned(study: LanguagePair, wording: Wording, on: str, most: int | None = None) -> list[Variant]:
     task, language = task_of(study), study.source if on == "own" else study.target
     examples = task.examples(language, "fit")[:most] if language in task.languages else ()
     if not examples:
         raise NotApplicable(f"{task.name} has no fit items in {language} to train on")
-    info, seed = study.model.info, study.settings.seed
+    info, seed = study.model.info, study.seed
     dtype = info.dtype.removeprefix("torch.")
     try:
         tuned = fine_tune(
@@ -271,19 +271,19 @@ FINE_TUNED = Baseline(
     "fine-tuning (LoRA) on its own labels",
     "a LoRA adapter trained on solved items of the language, merged",
     partial(_tuned, on="own"),
-    needs_training=True,
+    needs=("labels", "training"),
 )
 FINE_TUNED_FEW = Baseline(
     "lora_few",
     f"fine-tuning (LoRA) on {FEW} of its own labels",
     "the same with few labels, where patching on top has something left to close",
     partial(_tuned, on="own", most=FEW),
-    needs_training=True,
+    needs=("labels", "training"),
 )
 TRANSFER_LORA = Baseline(
     "lora_transfer",
     "cross-lingual transfer (LoRA)",
     "a LoRA adapter trained on solved items of the main language, asked in the other",
     partial(_tuned, on="main"),
-    needs_training=True,
+    needs=("labels", "training"),
 )

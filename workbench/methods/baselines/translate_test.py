@@ -9,17 +9,16 @@ from typing import Any
 from workbench.core.errors import NotApplicable, StoreError, TextError, quoted
 from workbench.core.reading import user_path
 from workbench.core.store import digest_json, read_json, write_json
+from workbench.methods.base import Cost, LanguagePair
 from workbench.methods.baselines.base import (
     AnyTask,
     Baseline,
-    Cost,
     Variant,
     Wording,
     parallel_items,
     task_of,
     with_items,
 )
-from workbench.study import Study
 from workbench.tasks.records import read_objects, read_table, text_in
 
 # Translate, then answer: by a table of translations from outside, or by the model itself.
@@ -30,7 +29,7 @@ log = logging.getLogger(__name__)
 _BATCH = 64
 
 
-def _from_table(study: Study, wording: Wording) -> list[Variant]:
+def _from_table(study: LanguagePair, wording: Wording) -> list[Variant]:
     if wording.translations is None:
         raise NotApplicable("no table of translations was given (--translations)")
     items = _judged(study)
@@ -41,7 +40,7 @@ def _from_table(study: Study, wording: Wording) -> list[Variant]:
     return [Variant("table", task, cost=Cost(translations=len(items)))]
 
 
-def _oracle(study: Study, wording: Wording) -> list[Variant]:
+def _oracle(study: LanguagePair, wording: Wording) -> list[Variant]:
     there, items = parallel_items(study), _judged(study)
     if missing := [item.id for item in items if item.id not in there]:
         raise NotApplicable(f"{study.task.name} has no item {missing[0]!r} in {study.target}")
@@ -49,7 +48,7 @@ def _oracle(study: Study, wording: Wording) -> list[Variant]:
     return [Variant(f"the data's own {study.target} side", task, cost=Cost(translations=len(items)))]
 
 
-def _by_itself(study: Study, wording: Wording) -> list[Variant]:
+def _by_itself(study: LanguagePair, wording: Wording) -> list[Variant]:
     items = _judged(study)
     prompts = [wording.to_translate(item, study.source, study.target) for item in items]
     ids = study.model.tokens.encode(prompts)
@@ -65,7 +64,9 @@ def _by_itself(study: Study, wording: Wording) -> list[Variant]:
     return [Variant("the model itself", task, cost=Cost(item_tokens=tokens))]
 
 
-def _translations(study: Study, wording: Wording, prompts: list[str], ids: list[list[int]]) -> list[str]:
+def _translations(
+    study: LanguagePair, wording: Wording, prompts: list[str], ids: list[list[int]]
+) -> list[str]:
     """What the model makes of each prompt, kept in the study's folder."""
     facts = {"weights": study.model.weights_digest, "prompts": prompts, "until": wording.until}
     path = study.folder / "compare" / "translations" / f"{digest_json(facts)[:16]}.json"
@@ -88,14 +89,14 @@ def _translations(study: Study, wording: Wording, prompts: list[str], ids: list[
     return texts
 
 
-def _judged(study: Study) -> list[Any]:
+def _judged(study: LanguagePair) -> list[Any]:
     """The source items of dev and test."""
     return [
         item for item in task_of(study).all if item.language == study.source and item.split in ("dev", "test")
     ]
 
 
-def _asked(study: Study, prompts: Mapping[str, str], word: str) -> AnyTask:
+def _asked(study: LanguagePair, prompts: Mapping[str, str], word: str) -> AnyTask:
     """The task with other prompts for source items; their choices stay what they are."""
     task = task_of(study)
     items = (

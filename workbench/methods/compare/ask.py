@@ -1,14 +1,18 @@
 """Baselines: every variant is scored on dev, the best one on test."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
+from workbench.core.errors import NotApplicable
+from workbench.methods.base import Cost
 from workbench.methods.baselines.base import Baseline, Variant, Wording
-from workbench.methods.compare.entry import Entry
+from workbench.methods.compare.entry import Entry, Skipped, tokens_per_item
+from workbench.models import LanguageModel
 from workbench.study import Study
 
 
@@ -16,7 +20,7 @@ from workbench.study import Study
 class Asked:
     """A baseline with the variant that dev prefers."""
 
-    baseline: Baseline
+    method: Baseline
     variant: Variant
     study: Study
     """The study as the variant would have it: its task, its model."""
@@ -24,6 +28,33 @@ class Asked:
     """The variant's rows over source-language dev items."""
     seconds: float
     """What all variants took to make: translating, training."""
+    control: None = None
+    patch: tuple[None, ...] = (None,)
+
+    @property
+    def name(self) -> str:
+        """What its rows are called."""
+        return self.method.name
+
+    @property
+    def record(self) -> str:
+        """The variant."""
+        return self.variant.name
+
+    @property
+    def model(self) -> LanguageModel:
+        """The model that answers."""
+        return self.study.model
+
+    @property
+    def cost(self) -> Cost:
+        """The variant's."""
+        return self.variant.cost
+
+    def tokens(self) -> float:
+        """Tokens run forward for one test item; what was generated counts."""
+        said = [str(text) for text in self.test.generated.dropna()]
+        return tokens_per_item(self.model, self.study.items(self.study.source, "test"), said)
 
     @cached_property
     def test(self) -> pd.DataFrame:
@@ -39,6 +70,32 @@ class Asked:
     @cached_property
     def _on_test(self) -> pd.DataFrame:
         return self.study.sweep("test", (), folder="clean")
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How baselines are chosen and judged."""
+
+    wording: Wording
+
+    def choose(self, study: Study, methods: Sequence[Baseline]) -> tuple[list[Asked], list[Skipped]]:
+        """Every baseline asked on dev."""
+        asked, skipped = [], []
+        for baseline in methods:
+            try:
+                asked.append(ask_on_dev(study, baseline, self.wording))
+            except NotApplicable as error:
+                skipped.append(Skipped(baseline.name, baseline.title, "baseline", str(error)))
+        return asked, skipped
+
+    def answer(self, study: Study, chosen: Sequence[Asked]) -> list[Entry]:
+        """Every baseline scored on test; its gain on dev is over the first of them, asking directly."""
+        entries = []
+        for one in chosen:
+            entry = ask_on_test(study, one)
+            entry.dev_gain = float(one.dev.correct.mean() - chosen[0].dev.correct.mean())
+            entries.append(entry)
+        return entries
 
 
 def ask_on_dev(study: Study, baseline: Baseline, wording: Wording) -> Asked:
@@ -60,13 +117,13 @@ def ask_on_test(study: Study, asked: Asked) -> Entry:
     """Score the chosen variant once on test, and on the target's items where it changes these as well."""
     changed = asked.variant.model is not None or asked.variant.by is not None or _put_otherwise(study, asked)
     return Entry(
-        asked.baseline.name,
-        asked.baseline.title,
+        asked.name,
+        asked.method.title,
         "baseline",
         asked.variant.name,
         asked.test,
         asked.test_there if changed else None,
-        asked.variant.cost,
+        asked.cost,
     )
 
 

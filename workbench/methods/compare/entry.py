@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.methods.baselines.base import Cost
+from workbench.methods.base import Cost
 from workbench.models import LanguageModel
 from workbench.select import Choice
 from workbench.sweeps import Branch

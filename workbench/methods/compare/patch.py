@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import pandas as pd
 
 from workbench.align import export
 from workbench.core.errors import InputError, NotApplicable
-from workbench.methods.baselines.base import Cost
+from workbench.methods.base import Cost
 from workbench.methods.compare.ask import Asked, compare_folder
 from workbench.methods.compare.entry import Entry, Skipped
 from workbench.methods.recipes import Ingredients, Recipe, turned
+from workbench.models import LanguageModel
 from workbench.select import Choice, choose, rows_of
 from workbench.study import Study
 from workbench.sweeps import CLEAN, Branch
@@ -27,7 +29,7 @@ RANDOM, SHUFFLED = "random", "shuffled"
 class Tried:
     """A recipe, or one of its controls, with all configurations tried so far."""
 
-    recipe: Recipe
+    method: Recipe
     control: str | None
     given: Ingredients
     found: list[Branch] = field(default_factory=list)
@@ -41,7 +43,35 @@ class Tried:
     @property
     def name(self) -> str:
         """What its rows are called: `shifcon`, `shifcon~random`."""
-        return self.recipe.name + (f"~{self.control}" if self.control else "")
+        return self.method.name + (f"~{self.control}" if self.control else "")
+
+    @property
+    def record(self) -> dict[str, Any] | None:
+        """The choice."""
+        return None if self.choice is None else asdict(self.choice)
+
+    @property
+    def model(self) -> LanguageModel:
+        """The model that is patched."""
+        return self.given.study.model
+
+    @property
+    def patch(self) -> tuple[Branch, ...]:
+        """The chosen branch of the recipe itself."""
+        return () if self.branch is None or self.control is not None else (self.branch,)
+
+    @property
+    def cost(self) -> Cost:
+        """What fitting takes, and how large the chosen maps are."""
+        given, study = self.given, self.given.study
+        numbers = 0 if self.branch is None else sum(_numbers(map) for _, map in self.branch.parts)
+        if self.method.needs_labels:
+            items = given.labelled(study.source)
+            tokens = sum(map(len, study.model.tokens.encode([item.prompt for item in items])))
+            return Cost(parameters=numbers, fit_tokens=tokens, labels=len(items))
+        sides = [study.text[code][int(row)] for code in (study.source, study.target) for row in given.rows]
+        tokens = sum(map(len, study.model.tokens.encode(sides)))
+        return Cost(parameters=numbers, fit_tokens=tokens, pairs=len(given.rows))
 
     @property
     def branch(self) -> Branch | None:
@@ -52,7 +82,7 @@ class Tried:
 
     def take(self, found: Sequence[Branch]) -> list[Branch]:
         """Add configurations, and return those to sweep."""
-        seed = self.given.study.settings.seed
+        seed = self.given.seed
         named = [replace(b, aligner=self.name, seed=seed) for b in found]
         own = [turned(branch, seed) for branch in named] if self.control == RANDOM else named
         known = {tuple(b.columns.items()) for b in self.branches}
@@ -63,6 +93,19 @@ class Tried:
         self.found += named
         self.branches += own
         return own
+
+
+class Patching:
+    """How recipes are chosen and judged: all in shared sweeps, each beside its controls."""
+
+    def choose(self, study: Study, methods: Sequence[Recipe]) -> tuple[list[Tried], list[Skipped]]:
+        """Every recipe and its controls swept on dev."""
+        tried, _, skipped = try_on_dev(study, methods)
+        return tried, skipped
+
+    def answer(self, study: Study, chosen: Sequence[Tried]) -> list[Entry]:
+        """Every choice scored on test."""
+        return judge_on_test(study, chosen)
 
 
 def try_on_dev(study: Study, recipes: Sequence[Recipe]) -> tuple[list[Tried], pd.DataFrame, list[Skipped]]:
@@ -85,7 +128,7 @@ def try_on_dev(study: Study, recipes: Sequence[Recipe]) -> tuple[list[Tried], pd
             continue
         tried += some
     rows = _sweep(study, [branch for one in tried for branch in one.branches], 0)
-    growing = [one for one in tried if one.recipe.grow]
+    growing = [one for one in tried if one.method.grow]
     for number in range(1, study.model.info.n_layers + 1):
         more = [branch for one in growing for branch in _grown(one, rows)]
         if not more:
@@ -110,18 +153,18 @@ def judge_on_test(study: Study, tried: Sequence[Tried]) -> list[Entry]:
         controls = {
             str(other.control): rows_of(here, other.choice)
             for other in tried
-            if other.recipe is one.recipe and other.control is not None and other.choice is not None
+            if other.method is one.method and other.control is not None and other.choice is not None
         }
         patched = one.branch is not None and not there.empty
         entries.append(
             Entry(
-                one.recipe.name,
-                one.recipe.title,
+                one.method.name,
+                one.method.title,
                 "recipe",
                 _words(one.choice),
                 rows_of(here, one.choice),
                 rows_of(there, one.choice) if patched else None,
-                _cost(one),
+                one.cost,
                 one.choice,
                 controls,
                 dev_gain=one.choice.accuracy_gain,
@@ -131,9 +174,9 @@ def judge_on_test(study: Study, tried: Sequence[Tried]) -> list[Entry]:
 
 
 def _grown(one: Tried, rows: pd.DataFrame) -> list[Branch]:
-    assert one.recipe.grow is not None
+    assert one.method.grow is not None
     mine = rows[(rows.aligner == one.name) | (rows.aligner == CLEAN)]
-    return one.take(one.recipe.grow(one.given, one.found, mine))
+    return one.take(one.method.grow(one.given, one.found, mine))
 
 
 def _sweep(study: Study, branches: Sequence[Branch], number: int, clean: bool = True) -> pd.DataFrame:
@@ -145,18 +188,6 @@ def _sweep(study: Study, branches: Sequence[Branch], number: int, clean: bool = 
 
 def _words(choice: Choice) -> str:
     return "nothing" if choice.layer is None else choice.name.split(" ", 1)[1]
-
-
-def _cost(one: Tried) -> Cost:
-    given, study = one.given, one.given.study
-    numbers = 0 if one.branch is None else sum(_numbers(map) for _, map in one.branch.parts)
-    if one.recipe.needs_labels:
-        items = given.labelled(study.source)
-        tokens = sum(map(len, study.model.tokens.encode([item.prompt for item in items])))
-        return Cost(parameters=numbers, fit_tokens=tokens, labels=len(items))
-    sides = [study.text[code][int(row)] for code in (study.source, study.target) for row in given.rows]
-    tokens = sum(map(len, study.model.tokens.encode(sides)))
-    return Cost(parameters=numbers, fit_tokens=tokens, pairs=len(given.rows))
 
 
 def _numbers(map: object) -> int:
@@ -176,14 +207,14 @@ def combine(asked: Asked, recipes: Sequence[Recipe]) -> tuple[list[Entry], list[
     What they gain is counted over that baseline: does patching still help after it?
     """
     tried, _, skipped = try_on_dev(asked.study, recipes)
-    name, title = asked.baseline.name, asked.baseline.title
+    name, title = asked.name, asked.method.title
     entries = judge_on_test(asked.study, tried)
     for entry in entries:
         entry.method, entry.title = f"{name}+{entry.method}", f"{title} + {entry.title}"
         entry.family, entry.over = "combination", asked.test
         if entry.on_target is None:
             entry.on_target = asked.test_there  # without a patch, what the baseline alone does there
-        entry.cost = _sum(asked.variant.cost, entry.cost)
+        entry.cost = _sum(asked.cost, entry.cost)
     renamed = [Skipped(f"{name}+{s.method}", f"{title} + {s.title}", "combination", s.why) for s in skipped]
     return entries, renamed
 

@@ -19,8 +19,8 @@ from workbench.align import Aligner, LayerMaps, Turned, fit_layers
 from workbench.align.controls import derangement
 from workbench.core.errors import NotApplicable
 from workbench.core.types import Component, Site
+from workbench.methods.base import Family, LanguagePair, Need
 from workbench.states import Activations, capture
-from workbench.study import Study
 from workbench.sweeps import BRANCH, CLEAN, Branch
 
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
@@ -40,7 +40,7 @@ class Ingredients:
     in another order: whatever a recipe then still gains is not owed to which sentence says what.
     """
 
-    study: Study
+    study: LanguagePair
     broken_pairs: bool = False
     _kept: dict[tuple[str, ...], Activations] = field(default_factory=dict, repr=False)
 
@@ -52,12 +52,12 @@ class Ingredients:
     @property
     def seed(self) -> int:
         """Of the study."""
-        return self.study.settings.seed
+        return self.study.seed
 
     @cached_property
     def rows(self) -> Tensor:
         """The sentences to fit on."""
-        return torch.as_tensor(self.study.alignment.split.fit)
+        return torch.as_tensor(self.study.fit_rows)
 
     @cached_property
     def partners(self) -> Tensor:
@@ -93,7 +93,7 @@ class Ingredients:
                 languages=languages,
                 sites=[component],
                 pool=pool,
-                store=study.alignment.store,
+                store=study.states_folder,
                 progress=study.progress,
             )
         return self._kept[key]
@@ -142,6 +142,12 @@ class Recipe:
     needs_labels: bool = False
     formula: str = ""
     """What happens to a state, in one line."""
+    family: Family = "recipe"
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What it learns from besides sentences in each language."""
+        return (*(("pairs",) if self.uses_pairs else ()), *(("labels",) if self.needs_labels else ()))
 
 
 Maps = LayerMaps | Mapping[int, Aligner]
