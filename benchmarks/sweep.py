@@ -33,8 +33,7 @@ from rich.table import Table
 
 from workbench.align import LeastSquares
 from workbench.core.errors import ModelError
-from workbench.core.types import Site
-from workbench.intervene import Positions
+from workbench.core.types import Positions, Site
 from workbench.models import LanguageModel, load_model
 from workbench.models.tiny import VOCABULARY, make_tiny_tokenizer
 from workbench.sweeps import Branch, Plan
