@@ -34,7 +34,7 @@ from torch.utils._pytree import tree_leaves
 from workbench.models import LanguageModel, load_model
 from workbench.models.tiny import VOCABULARY, make_tiny_tokenizer
 from workbench.states import capture
-from workbench.states.batches import plan_batches
+from workbench.states.run import plan_batches
 from workbench.text import ParallelText
 
 SENTENCES, SHORTEST, LONGEST = 512, 5, 120

@@ -11,8 +11,8 @@ from workbench.checks import Report, check_fields, is_benchmark
 from workbench.core.reading import files_in, user_path
 from workbench.methods.baselines.translate_test import read_translations
 from workbench.tasks import TASKS
+from workbench.tasks.labels import TOPICS
 from workbench.tasks.prompts import read_prompts
-from workbench.tasks.sib200 import TOPICS
 from workbench.text import read
 
 LANGUAGES = ("swh_Latn", "eng_Latn")

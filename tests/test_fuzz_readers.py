@@ -23,9 +23,9 @@ from workbench.core import reading
 from workbench.core.errors import InputError, TextError, WorkbenchError, quoted
 from workbench.tasks import TASKS, read_choices, read_task
 from workbench.tasks.catalogue import File, fetch
-from workbench.tasks.xcopa import read_xcopa
+from workbench.tasks.stories import read_xcopa
 from workbench.text import read
-from workbench.text.registry import READERS
+from workbench.text.readers import READERS
 
 SMALL = {**{f"text {name}": small for name, small in TEXTS.items()}, **TASK_FILES, **OTHERS}
 SLOW = ("text huggingface",)  # the library takes a second a case

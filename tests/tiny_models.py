@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from workbench.models import LanguageModel, load_model
-from workbench.models.support import support_table
+from workbench.models.outline import support_table
 from workbench.models.tiny import make_tiny_model
 
 HAS_HOOKED = version("transformer-lens").startswith("3.")

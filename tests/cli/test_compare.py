@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from organism_models import FAR, MAIN, tiny_organism
 
-from workbench.cli import compared, main
+from workbench.cli import compare as compared
+from workbench.cli import main
 from workbench.cli.compare import draw
 from workbench.cli.runs import named_pairs
 from workbench.core.errors import InputError

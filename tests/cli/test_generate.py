@@ -5,7 +5,8 @@ import pytest
 from organism_models import FAR, MAIN, tiny_organism
 
 from workbench.analyses.generate.table import COLUMNS, SUMMARY
-from workbench.cli import generated, main
+from workbench.cli import generate as generated
+from workbench.cli import main
 from workbench.models import load_model
 from workbench.study import Settings, prepare
 

@@ -16,7 +16,7 @@ from workbench.stats import (
     tango_interval,
     wilson_interval,
 )
-from workbench.stats.paired import score_bounds
+from workbench.stats.tests import score_bounds
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 5), (3, 7), (5, 5), (180, 300), (1, 1000)])

@@ -7,7 +7,7 @@ from scipy import stats as scipy_stats
 
 from workbench.core.errors import InputError
 from workbench.stats import tango_interval
-from workbench.stats.paired import score
+from workbench.stats.tests import score
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 
 from workbench.core.errors import InputError
 from workbench.tasks import AnswerExample, AnswerTask, read_answers, read_task, same_items
-from workbench.tasks.mgsm import read_mgsm
-from workbench.tasks.xquad import read_xquad
+from workbench.tasks.maths import read_mgsm
+from workbench.tasks.questions import read_xquad
 
 
 def mgsm(folder, language, rows):

@@ -8,15 +8,11 @@ import pytest
 
 from workbench.core.errors import InputError
 from workbench.tasks import AnswerTask, ChoiceTask, read_task, same_items
-from workbench.tasks.mkqa import read_mkqa
-from workbench.tasks.msvamp import read_msvamp
-from workbench.tasks.mzsre import read_mzsre
-from workbench.tasks.pawsx import read_pawsx
-from workbench.tasks.sib200 import TOPICS, read_sib200
+from workbench.tasks.labels import TOPICS, read_pawsx, read_sib200
+from workbench.tasks.maths import read_msvamp
+from workbench.tasks.questions import read_mkqa, read_mzsre, read_xcsqa
+from workbench.tasks.stories import read_xstorycloze, read_xwinograd
 from workbench.tasks.translation import read_flores, read_translation
-from workbench.tasks.xcsqa import read_xcsqa
-from workbench.tasks.xstorycloze import read_xstorycloze
-from workbench.tasks.xwinograd import read_xwinograd
 
 
 def write(path, *lines):

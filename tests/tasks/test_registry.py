@@ -19,7 +19,7 @@ from workbench.tasks import (
     with_shots,
     write_choices,
 )
-from workbench.tasks.starter import read_starter
+from workbench.tasks.tables import read_starter
 
 DOCS = Path(__file__).parents[2] / "docs"
 

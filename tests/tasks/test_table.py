@@ -6,7 +6,7 @@ import pytest
 
 from workbench.core.errors import InputError
 from workbench.tasks import ChoiceTask, Example, read_choices, write_choices
-from workbench.tasks.table import write_rows
+from workbench.tasks.tables import write_rows
 
 HEADER = "id split group language prompt answer choice1 choice2 choice3".split()
 ROW = ["1", "dev", "d1", "sw", "Kwa sababu", "1", " ndiyo", " hapana", ""]

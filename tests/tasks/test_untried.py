@@ -6,8 +6,8 @@ import pytest
 
 from workbench.core.errors import InputError
 from workbench.tasks import read_task, same_items
-from workbench.tasks.belebele import read_belebele
-from workbench.tasks.xnli import read_xnli
+from workbench.tasks.labels import read_xnli
+from workbench.tasks.questions import read_belebele
 
 
 def belebele(folder, language, n=4, **changes):

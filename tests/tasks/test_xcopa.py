@@ -6,7 +6,7 @@ import pytest
 
 from workbench.core.errors import InputError
 from workbench.tasks import read_task, same_items
-from workbench.tasks.xcopa import read_xcopa
+from workbench.tasks.stories import read_xcopa
 
 COPA = """<?xml version="1.0" encoding="UTF-8"?>
 <copa-corpus version="1.0">

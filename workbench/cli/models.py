@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the table; exit code 1 where a check finds otherwise than the table says."""
     from importlib.metadata import version
 
-    from workbench.models.support import support_table
+    from workbench.models.outline import support_table
 
     rows = support_table()
     has_hooked = version("transformer-lens").startswith("3.")
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
             "lists.\nOther architectures may work: every model is checked when it is loaded."
         )
         return 0
-    from workbench.models.support import check_cell
+    from workbench.models.outline import check_cell
 
     found: dict[tuple[str, str], str] = {}
     with tempfile.TemporaryDirectory() as folder, progress_bar() as progress:

@@ -1,12 +1,9 @@
-"""`LanguageModel`: the interface to a model, independent of the backend.
+"""What any model offers, whichever backend runs it, and one digest for its weights."""
 
-A model is asked for three things: tokens (`tokens`), a run with hooks at named sites (`run`), and its
-own final norm and unembedding. Hooks are plain functions of a residual `[batch pos width]`; they are
-looked up by site, must fire, and are taken off whatever happens.
-"""
-
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -17,9 +14,43 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from workbench.core.errors import HookError, InputError, SiteError
+from workbench.core.store import digest_json
 from workbench.core.types import Site
 from workbench.models.tokens import TokenReader
-from workbench.models.weights import weights_digest
+
+# One digest for the weights of a model, over their bytes.
+
+
+def weights_digest(parameters: Iterable[tuple[str, Tensor]]) -> str:
+    """Digest of names, shapes, dtypes and bytes; a weight under two names (tied) counts once."""
+    seen: dict[int, str] = {}
+    unique: list[tuple[str, Tensor]] = []
+    for name, weight in sorted(parameters, key=lambda item: item[0]):
+        if weight.data_ptr() not in seen:
+            seen[weight.data_ptr()] = name
+            unique.append((name, weight))
+    # hashlib lets go of the interpreter lock, so two threads hash twice as fast.
+    with ThreadPoolExecutor(2) as pool:
+        parts = list(pool.map(lambda item: _digest(item[1]), unique))
+    return digest_json(
+        [
+            [name, list(weight.shape), str(weight.dtype), part]
+            for (name, weight), part in zip(unique, parts, strict=True)
+        ]
+    )
+
+
+def _digest(weight: Tensor) -> str:
+    flat = weight.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8)
+    return hashlib.sha256(flat.numpy().data).hexdigest()
+
+
+# `LanguageModel`: the interface to a model, independent of the backend.
+#
+# A model is asked for three things: tokens (`tokens`), a run with hooks at named sites (`run`), and its
+# own final norm and unembedding. Hooks are plain functions of a residual `[batch pos width]`; they are
+# looked up by site, must fire, and are taken off whatever happens.
+
 
 Padding = Literal["right", "left"]
 Hook = Callable[[Tensor], Tensor | None]

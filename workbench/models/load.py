@@ -18,7 +18,7 @@ from workbench.core.bundled import MODELS, resolved
 from workbench.core.errors import ModelError, WorkbenchError, did_you_mean, quoted
 from workbench.models.base import LanguageModel, ModelInfo
 from workbench.models.bridge import BridgeModel
-from workbench.models.check import reference_logits, self_check
+from workbench.models.check import check_vocabulary, check_weights, reference_logits, self_check
 from workbench.models.folder import check_files, check_name, check_settings, check_shape
 from workbench.models.hooked import (
     HookedModel,
@@ -26,7 +26,6 @@ from workbench.models.hooked import (
     hooked_transformer_class,
     processing_of,
 )
-from workbench.models.intact import check_vocabulary, check_weights
 from workbench.models.quiet import quietly
 from workbench.models.tokens import TokenReader
 

@@ -17,7 +17,7 @@ from workbench.core.store import digest_file, digest_json, read_json, write_byte
 from workbench.organism.config import WorldConfig
 from workbench.organism.items import TASKS, Items
 from workbench.tasks import ChoiceTask, read_choices, write_choices
-from workbench.tasks.table import write_rows
+from workbench.tasks.tables import write_rows
 from workbench.text import ParallelText, read
 
 # What lies beside a trained model, for people and for programs that never saw its config.

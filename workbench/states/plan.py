@@ -11,9 +11,7 @@ from workbench.core.types import Site, expand_sites
 from workbench.models import LanguageModel
 from workbench.models.outline import Outline
 from workbench.models.tokens import TokenReader
-from workbench.states.batches import padded_tokens, plan_batches
-from workbench.states.pool import Pooler, counted, default_positions
-from workbench.states.run import fitting
+from workbench.states.run import Pooler, counted, default_positions, fitting, padded_tokens, plan_batches
 from workbench.text import ParallelText
 
 # Characters a token spans on average, where no tokenizer is at hand: between English with a large

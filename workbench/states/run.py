@@ -1,8 +1,4 @@
-"""`capture`: the states of parallel sentences at all requested layers, at about the cost of inference.
-
-Only what is asked for is hooked; each residual is pooled inside its hook and moved once per batch;
-nothing runs above the last wanted layer, and no logits are computed.
-"""
+"""`capture`: sentences in batches of similar length, pooled over positions, kept as they are finished."""
 
 import gc
 import os
@@ -10,24 +6,174 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pandas as pd
 import torch
+from einops import einsum, rearrange
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from workbench.core.errors import InputError
+from workbench.core.errors import InputError, did_you_mean
 from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_json
 from workbench.core.types import Site, expand_sites
 from workbench.models import Batch, Hook, LanguageModel, wrap
 from workbench.models.base import Padding
 from workbench.models.tokens import Encoded
-from workbench.states.activations import Activations, Captured, digest_tensors, row_offsets
-from workbench.states.batches import Shard, plan_batches, plan_shards
-from workbench.states.entry import Entry
-from workbench.states.pool import POOLS, POSITIONS, Pooler, check_choice, counted, default_positions
+from workbench.states.activations import Activations, Captured, Entry, digest_tensors, row_offsets
 from workbench.text import ParallelText, text_of
+
+# Batching of sentences, decided before the run so that it is reproducible.
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A stretch of work that is saved as a whole: some batches of sentence numbers."""
+
+    batches: tuple[tuple[int, ...], ...]
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Sentence numbers in the order they are run."""
+        return tuple(row for batch in self.batches for row in batch)
+
+
+def plan_batches(
+    lengths: Sequence[int], batch_tokens: int, in_length_order: bool = True
+) -> list[tuple[int, ...]]:
+    """Group sentences so that a padded batch holds at most `batch_tokens` tokens.
+
+    In length order little is padded; the order of the results is that of the text all the same.
+
+    >>> plan_batches([5, 2, 3], batch_tokens=6)
+    [(1, 2), (0,)]
+    """
+    if batch_tokens < 1:
+        raise InputError(f"batch_tokens must be at least 1, not {batch_tokens}")
+    order = range(len(lengths))
+    batches: list[tuple[int, ...]] = []
+    batch: list[int] = []
+    widest = 0
+    for row in sorted(order, key=lambda i: lengths[i]) if in_length_order else order:
+        width = max(widest, lengths[row])
+        if batch and width * (len(batch) + 1) > batch_tokens:
+            batches.append(tuple(batch))
+            batch, width = [], lengths[row]
+        batch.append(row)
+        widest = width
+    return [*batches, tuple(batch)] if batch else batches
+
+
+def plan_shards(lengths: Sequence[int], batches: Sequence[tuple[int, ...]], shard_tokens: int) -> list[Shard]:
+    """Group batches into shards of about `shard_tokens` tokens."""
+    shards: list[Shard] = []
+    current: list[tuple[int, ...]] = []
+    held = 0
+    for batch in batches:
+        current.append(batch)
+        held += sum(lengths[row] for row in batch)
+        if held >= shard_tokens:
+            shards.append(Shard(tuple(current)))
+            current, held = [], 0
+    return [*shards, Shard(tuple(current))] if current else shards
+
+
+def padded_tokens(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> int:
+    """Tokens the model is shown, padding included."""
+    return sum(max(lengths[row] for row in batch) * len(batch) for batch in batches)
+
+
+# Pooling: from a residual per token to one state per sentence, inside the hook.
+
+
+Pool = Literal["last", "mean", "weighted_mean", "all"]
+"""What is kept of a sentence:
+
+    last           the state at its last token
+    mean           the mean over its tokens
+    weighted_mean  the mean with weight t on its t-th token, as causal models see more later on
+    all            every token's state
+"""
+
+Positions = Literal["all", "content", "sentence"]
+"""Which tokens count: all real ones; all but BOS and other specials; or, inside a template, the
+sentence's own."""
+
+POOLS: tuple[str, ...] = get_args(Pool)
+POSITIONS: tuple[str, ...] = get_args(Positions)
+
+
+def default_positions(pool: str) -> str:
+    """The last token is the last one the model sees; a mean leaves BOS and other specials out."""
+    return "all" if pool == "last" else "content"
+
+
+def counted(encoded: Encoded, positions: str) -> list[bool]:
+    """Which tokens of a text count."""
+    if positions == "all":
+        return [True] * len(encoded)
+    if positions == "content":
+        return [not special for special in encoded.special]
+    return list(encoded.sentence)
+
+
+def check_choice(value: str, known: Sequence[str], what: str) -> None:
+    """Raise `InputError` for a word that is not one of the known."""
+    if value not in known:
+        raise InputError(f"unknown {what} {value!r}: {did_you_mean(value, known)}")
+
+
+class Pooler:
+    """Pools the residuals of one batch; made once per batch, used at every site."""
+
+    def __init__(self, pool: str, batch: Batch, count: Sequence[Sequence[bool]]):
+        self.pool = pool
+        self.keep = _spread(batch, count)
+        self.padded = batch.padding == "left"
+        width = self.keep.shape[1]
+        rank = self.keep.cumsum(1) * self.keep
+        if pool == "last":
+            self.index = (width - 1) - self.keep.flip(1).int().argmax(1)
+        elif pool != "all":
+            weight = self.keep.float() if pool == "mean" else rank.float()
+            self.weight = weight / weight.sum(1, keepdim=True)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the result: one a sentence, or one a token."""
+        return int(self.keep.sum()) if self.pool == "all" else len(self.keep)
+
+    def __call__(self, h: Float[Tensor, "batch pos width"]) -> Float[Tensor, "row width"]:
+        """Pool one site's residuals."""
+        if self.pool == "all":
+            return rearrange(h, "batch pos width -> (batch pos) width")[self.keep.flatten().to(h.device)]
+        if self.pool == "last":
+            index = self.index.to(h.device)
+            return h[torch.arange(len(h), device=h.device), index]
+        if self.padded:
+            # Under left padding a pad position may attend to nothing at all and hold NaN, which
+            # a weight of zero does not silence.
+            h = h.masked_fill(~self.keep[..., None].to(h.device), 0.0)
+        weight = self.weight.to(h.device)
+        return einsum(weight, h.float(), "batch pos, batch pos width -> batch width")
+
+
+def _spread(batch: Batch, count: Sequence[Sequence[bool]]) -> Bool[Tensor, "batch pos"]:
+    """The counted tokens of each row at their places in the padded batch."""
+    keep = torch.zeros_like(batch.mask, device="cpu")
+    width = keep.shape[1]
+    for row, flags in enumerate(count):
+        start = 0 if batch.padding == "right" else width - len(flags)
+        keep[row, start : start + len(flags)] = torch.tensor(flags)
+    return keep.to(batch.mask.device)
+
+
+# `capture`: the states of parallel sentences at all requested layers, at about the cost of inference.
+#
+# Only what is asked for is hooked; each residual is pooled inside its hook and moved once per batch;
+# nothing runs above the last wanted layer, and no logits are computed.
+
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _SHARD_BATCHES = 16  # a shard is saved about every so many batches

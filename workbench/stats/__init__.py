@@ -6,23 +6,28 @@ for similarities between sets of rows, where no row may be drawn twice;
 `max_t_band` for looking at a whole grid; `holm` for a few hypotheses that were fixed beforehand.
 """
 
-from workbench.stats.bands import Band, max_t_band
-from workbench.stats.base import Alternative, Interval
-from workbench.stats.curves import circular_shift_test, rank_correlation
+from workbench.stats.base import Alternative, Interval, units_of
+from workbench.stats.curves import Band, circular_shift_test, max_t_band, rank_correlation
 from workbench.stats.intervals import (
+    Statistic,
     accuracy,
     effective_items,
+    jackknife_interval,
     mean_interval,
     paired_interval,
     paired_test,
     wilson_interval,
 )
-from workbench.stats.margins import MarginTest, equivalence, noninferiority
-from workbench.stats.multiple import holm, holm_rejections
-from workbench.stats.paired import tango_interval
-from workbench.stats.power import DISCORDANCE, detectable_effect
-from workbench.stats.subsets import Statistic, jackknife_interval
-from workbench.stats.units import units_of
+from workbench.stats.tests import (
+    DISCORDANCE,
+    MarginTest,
+    detectable_effect,
+    equivalence,
+    holm,
+    holm_rejections,
+    noninferiority,
+    tango_interval,
+)
 
 __all__ = [
     "DISCORDANCE",

@@ -1,14 +1,18 @@
-"""Shared by all of `stats`: the interval, input checks, groups, and p-values of resampling."""
+"""What the rest of the room shares: the interval, checks, groups, the p-value of a resampling."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.core.arrays import as_array
 from workbench.core.errors import InputError
+
+# Shared by all of `stats`: the interval, input checks, groups, and p-values of resampling.
+
 
 Alternative = Literal["two-sided", "greater", "less"]
 Floats = NDArray[np.float64]
@@ -107,3 +111,21 @@ def p_value(reached: int, draws: int, exact: bool) -> float:
     added; p is never 0.
     """
     return reached / draws if exact else (1 + reached) / (1 + draws)
+
+
+# Sampling units: the group of an item if it has one, else the item itself.
+
+
+def units_of(groups: Iterable[object], names: Iterable[object]) -> list[str] | None:
+    """The group of each item, its own name where it has no group (None, NaN); None where no item has one.
+
+    >>> units_of(["p1", "p1", None], ["a", "b", "c"])
+    ['p1', 'p1', 'c']
+    >>> units_of([None, None], ["a", "b"]) is None
+    True
+    """
+    given = np.array(list(groups), dtype=object)
+    missing = np.asarray(pd.isna(given), dtype=bool)
+    if missing.all():
+        return None
+    return [str(unit) for unit in np.where(missing, np.array(list(names), dtype=object), given)]

@@ -20,8 +20,7 @@ from workbench.core.types import Normalisation
 from workbench.models import Batch, LanguageModel
 from workbench.models.base import Padding
 from workbench.tasks import SCORERS, AnswerExample, Example, Prototypes, prototypes
-from workbench.tasks.prototype import Distance
-from workbench.tasks.scoring import choice_scores
+from workbench.tasks.scoring import Distance, choice_scores
 
 LOGITS = 2**25
 """Most logits held at a time."""

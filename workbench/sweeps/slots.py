@@ -24,8 +24,7 @@ from torch import Tensor
 from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS, Intervention, Map, PositionPatch, patch_size
 from workbench.models import Hook, LanguageModel, TokenTree
-from workbench.models.outline import Outline
-from workbench.models.support import support_table
+from workbench.models.outline import Outline, support_table
 from workbench.sweeps.plan import Branch, Limits, Plan
 from workbench.sweeps.score import LOGITS, Reading, Scores
 from workbench.tasks import Example

@@ -10,31 +10,16 @@ from typing import Any
 from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.languages import canonical
 from workbench.core.reading import plain_name
-from workbench.tasks.answers import read_answers
 from workbench.tasks.base import AnswerExample, AnswerTask, ChoiceTask, Example, SplitName, Task, same_items
-from workbench.tasks.belebele import read_belebele
-from workbench.tasks.chat import with_chat
 from workbench.tasks.hub import HUB, read_hub
-from workbench.tasks.mgsm import read_mgsm
-from workbench.tasks.mkqa import read_mkqa
-from workbench.tasks.msvamp import read_msvamp
-from workbench.tasks.mzsre import read_mzsre
-from workbench.tasks.native import NATIVE
-from workbench.tasks.pawsx import read_pawsx
-from workbench.tasks.prompts import read_prompts
-from workbench.tasks.prototype import Prototypes, prototypes
-from workbench.tasks.scoring import SCORERS
-from workbench.tasks.shots import with_shots
-from workbench.tasks.sib200 import read_sib200
-from workbench.tasks.starter import read_starter
-from workbench.tasks.table import read_choices, write_choices
+from workbench.tasks.labels import read_pawsx, read_sib200, read_xnli
+from workbench.tasks.maths import read_mgsm, read_msvamp
+from workbench.tasks.prompts import NATIVE, read_prompts, with_chat, with_shots
+from workbench.tasks.questions import read_belebele, read_mkqa, read_mzsre, read_xcsqa, read_xquad
+from workbench.tasks.scoring import SCORERS, Prototypes, prototypes
+from workbench.tasks.stories import read_xcopa, read_xstorycloze, read_xwinograd
+from workbench.tasks.tables import read_answers, read_choices, read_starter, write_choices
 from workbench.tasks.translation import read_flores, read_translation
-from workbench.tasks.xcopa import read_xcopa
-from workbench.tasks.xcsqa import read_xcsqa
-from workbench.tasks.xnli import read_xnli
-from workbench.tasks.xquad import read_xquad
-from workbench.tasks.xstorycloze import read_xstorycloze
-from workbench.tasks.xwinograd import read_xwinograd
 
 Reader = Callable[..., ChoiceTask | AnswerTask]
 """`path → task`, with options of its own, all of them with a default."""

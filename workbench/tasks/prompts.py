@@ -1,16 +1,21 @@
-"""Prompt templates, and the halves into which a benchmark with a single published set is cut."""
+"""Prompts: templates, solved items before each, chat templates, and prompts in the item's language."""
 
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from workbench.core.errors import InputError, TextError, did_you_mean, quoted
 from workbench.core.languages import canonical
 from workbench.core.reading import canonical_in, read_lines, user_path
-from workbench.tasks.base import SplitName
+from workbench.tasks.base import AnswerExample, AnswerTask, ChoiceTask, Example, SplitName
+
+# Prompt templates, and the halves into which a benchmark with a single published set is cut.
+
 
 Template = str | Mapping[str, str]
 """A text with {placeholders}, or one for each language."""
@@ -119,3 +124,181 @@ def halves(units: Mapping[str, str], seed: int) -> dict[str, SplitName]:
 def shuffled(names: Mapping[str, object] | set[str], seed: int) -> list[str]:
     """Names in an order that the seed alone decides."""
     return sorted(names, key=lambda name: (hashlib.sha256(f"{seed}:{name}".encode()).digest(), name))
+
+
+# Few-shot prompts: solved examples before each item, in its language or in others.
+
+
+AnyTask = TypeVar("AnyTask", bound=ChoiceTask | AnswerTask)
+
+
+def with_shots(
+    task: AnyTask, n: int, seed: int = 0, between: str = "\n\n", languages: Sequence[str | None] = (None,)
+) -> AnyTask:
+    """The task with `n` solved examples before each item: in its own language, or in `languages` in turn.
+
+    They come from the fit split, or from dev where there is none, and are the first of an order that
+    the seed decides, the same items in every language. Never the item itself or one of its group: then the
+    next in order takes its place. An answer follows its prompt after a space, a choice as it is. Of
+    `languages` None is the item's own: ("en",) shows English examples, ("en", None) mixes the two.
+    """
+    if n < 0:
+        raise InputError(f"{n} shots: give 0 or more")
+    if n == 0:
+        return task
+    items = cast(tuple[Example | AnswerExample, ...], task.all)
+    pool_split = "fit" if any(e.split == "fit" for e in items) else "dev"
+    pools = {
+        language: {e.id: e for e in items if e.language == language and e.split == pool_split}
+        for language in task.languages
+    }
+    shown_in = _shown_in(task, languages)
+    shared = set.intersection(*(set(pool) for pool in pools.values())) if pools else set()
+    order = shuffled(shared, seed)
+    out: list[Any] = []
+    for item in items:
+        own = pools[item.language]
+        chosen = list(islice((name for name in order if not _together(own[name], item)), n))
+        if len(chosen) < n:
+            raise InputError(
+                f"{task.name} has {len(chosen)} items of {pool_split} to show before {item.id!r}, not {n}: "
+                "take fewer shots"
+            )
+        sides = [shown_in[k % len(shown_in)] or item.language for k in range(n)]
+        shown = [_solved(pools[side][name]) for side, name in zip(sides, chosen, strict=True)]
+        out.append(replace(item, prompt=between.join([*shown, item.prompt])))
+    others = [language for language in shown_in if language is not None]
+    name = f"{task.name}-{n}shot" + (f"-seed{seed}" if seed else "")
+    name += "-" + "+".join(language or "own" for language in shown_in) if others else ""
+    note = f"{n} solved items of {pool_split} before each, seed {seed}"
+    note += f", in {' and '.join(language or 'its own language' for language in shown_in)}" if others else ""
+    changed: Any = task  # one call for both kinds of task
+    return cast(AnyTask, replace(changed, name=name, all=tuple(out), notes=(*task.notes, note)))
+
+
+def _shown_in(task: ChoiceTask | AnswerTask, languages: Sequence[str | None]) -> list[str | None]:
+    if isinstance(languages, str) or not languages:
+        raise InputError('languages of shots are a list: write ["en"]')
+    codes = [None if language is None else canonical(language) for language in languages]
+    for code in codes:
+        if code is not None and code not in task.languages:
+            raise InputError(f"{task.name} has no {code!r} to show: it has {', '.join(task.languages)}")
+    return codes
+
+
+def _together(one: Example | AnswerExample, other: Example | AnswerExample) -> bool:
+    return one.id == other.id or (one.group is not None and one.group == other.group)
+
+
+def _solved(shot: Example | AnswerExample) -> str:
+    return shot.prompt + (shot.choices[shot.answer] if isinstance(shot, Example) else f" {shot.answers[0]}")
+
+
+# Chat templates: what a task asks, as a turn of a conversation.
+
+
+TaskType = TypeVar("TaskType", ChoiceTask, AnswerTask)
+Chat = Callable[[str], str]
+"""A user's words → the text that a model reads, up to where its answer begins."""
+
+
+def with_chat(task: TaskType, chat: Chat) -> TaskType:
+    """The task with each prompt set into a chat; for shots in the prompt, `with_shots` comes first.
+
+    Choices lose the space before them, since a chat ends where a new text begins. A prompt that a choice goes
+    on from in mid-sentence makes no sense in a chat: give the task a template that asks a question.
+    """
+    items = cast(tuple[Example | AnswerExample, ...], task.all)
+    made: dict[str, str] = {}
+    out: list[Any] = []
+    for item in items:
+        prompt = made.setdefault(item.prompt, chat(item.prompt))
+        if not isinstance(prompt, str) or item.prompt.strip() not in prompt:
+            raise InputError(
+                f"the chat template loses the prompt of item {quoted(item.id)}: {quoted(prompt)}"
+            )
+        if isinstance(item, Example):
+            choices = tuple(choice.lstrip() for choice in item.choices)
+            out.append(replace(item, prompt=prompt, choices=choices))
+        else:
+            out.append(replace(item, prompt=prompt))
+    return replace(task, name=f"{task.name}-chat", all=tuple(out), notes=(*task.notes, "set into a chat"))
+
+
+# Prompts in the item's own language: options of readers, by task.
+#
+# The words between the published texts are those in use, such as in lm-evaluation-harness; nobody who speaks
+# the languages has checked them here. Its Arabic *no* in XNLI is the word for a number, and its French *no*
+# in PAWS-X is English: here they are لا and Non.
+
+
+_MGSM = {
+    "bn": ("প্রশ্ন:", "উত্তর:"),
+    "de": ("Frage:", "Antwort:"),
+    "en": ("Question:", "Answer:"),
+    "es": ("Pregunta:", "Respuesta:"),
+    "fr": ("Question :", "Réponse :"),
+    "ja": ("問題:", "答え:"),
+    "ru": ("Задача:", "Ответ:"),
+    "sw": ("Swali:", "Jibu:"),
+    "te": ("ప్రశ్న:", "సమాధానం:"),
+    "th": ("โจทย์:", "คำตอบ:"),
+    "zh": ("问题:", "解答:"),
+}
+_MATHS = {"template": {code: f"{ask} {{question}}\n{say}" for code, (ask, say) in _MGSM.items()}}
+
+_XNLI = {
+    "ar": ("صحيح", "نعم", "لذا", "لا"),
+    "bg": ("правилно", "да", "така", "не"),
+    "de": ("richtig", "Ja", "Auch", "Nein"),
+    "el": ("σωστός", "Ναί", "Έτσι", "όχι"),
+    "en": ("right", "Yes", "Also", "No"),
+    "es": ("correcto", "Sí", "Asi que", "No"),
+    "fr": ("correct", "Oui", "Aussi", "Non"),
+    "hi": ("सही", "हाँ", "इसलिए", "नहीं"),
+    "ru": ("правильно", "Да", "Так", "Нет"),
+    "sw": ("sahihi", "Ndiyo", "Hivyo", "Hapana"),
+    "th": ("ถูกต้อง", "ใช่", "ดังนั้น", "ไม่"),
+    "tr": ("doğru", "Evet", "Böylece", "Hayır"),
+    "ur": ("صحیح", "جی ہاں", "اس لئے", "نہیں"),
+    "vi": ("đúng", "Vâng", "Vì vậy", "Không"),
+    "zh": ("正确", "是的", "所以", "不是的"),
+}
+_PAWSX = {
+    "de": ("richtig", "Nein", "Ja"),
+    "en": ("right", "No", "Yes"),
+    "es": ("verdad", "No", "Sí"),
+    "fr": ("n'est-ce pas", "Non", "Oui"),
+    "ja": ("ですね", "いいえ", "はい"),
+    "ko": ("맞죠", "아니요", "예"),
+    "zh": ("对吧", "不是", "是"),
+}
+_XCOPA = {
+    "en": ("because", "so"),
+    "et": ("sest", "seetõttu"),
+    "ht": ("poukisa", "donk sa"),
+    "id": ("karena", "maka"),
+    "it": ("perché", "quindi"),
+    "qu": ("imataq", "chaymi"),
+    "sw": ("kwa sababu", "kwa hiyo"),
+    "ta": ("காரணமாக", "எனவே"),
+    "th": ("เพราะ", "ดังนั้น"),
+    "tr": ("çünkü", "bu yüzden"),
+    "vi": ("bởi vì", "vì vậy"),
+    "zh": ("因为", "所以"),
+}
+
+NATIVE: dict[str, dict[str, Any]] = {
+    "xcopa": {"connectors": _XCOPA},
+    "mgsm": _MATHS,
+    "msvamp": {"template": {code: text for code, text in _MATHS["template"].items() if code != "te"}},
+    "xnli": {
+        "template": {code: f"{{premise}}, {said[0]}?" for code, said in _XNLI.items()},
+        "words": {code: said[1:] for code, said in _XNLI.items()},
+    },
+    "pawsx": {
+        "template": {code: f"{{clause}}, {said[0]}?" for code, said in _PAWSX.items()},
+        "words": {code: said[1:] for code, said in _PAWSX.items()},
+    },
+}
+"""Tasks that can be asked in the item's language, and the options of their readers that do it."""

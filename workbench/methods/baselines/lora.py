@@ -31,6 +31,7 @@ from workbench.methods.baselines.lora_training import (
     with_adapter,
 )
 from workbench.models import TokenReader, load_model
+from workbench.models.base import weights_digest
 from workbench.models.load import (
     read_causal,
     read_config,
@@ -39,7 +40,6 @@ from workbench.models.load import (
     short_name,
 )
 from workbench.models.quiet import quietly
-from workbench.models.weights import weights_digest
 
 # Supervised fine-tuning by LoRA: from a checkpoint and fit items to a checkpoint that any backend opens.
 #
