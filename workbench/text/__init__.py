@@ -2,7 +2,20 @@
 
 from workbench.core.languages import canonical, same_language
 from workbench.text.parallel import ParallelText, text_of
-from workbench.text.readers import read
+from workbench.text.raw import Raw, Request, Side
+from workbench.text.readers import READERS, Reader, read
 from workbench.text.splits import Split
 
-__all__ = ["ParallelText", "Split", "canonical", "read", "same_language", "text_of"]
+__all__ = [
+    "READERS",
+    "ParallelText",
+    "Raw",
+    "Reader",
+    "Request",
+    "Side",
+    "Split",
+    "canonical",
+    "read",
+    "same_language",
+    "text_of",
+]

@@ -1,9 +1,11 @@
 """All methods on the same items: selected on dev, frozen, scored once on test, in one table."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -28,8 +30,8 @@ UNJUDGED = ("direct", "ceiling")
 """No claims of gain: they are what gains are held against."""
 
 
-METHODS: dict[str, Method] = {**BASELINES, **RECIPES}
-"""All methods, in the order of rows; the first is what all are held against."""
+METHODS: Mapping[str, Method] = ChainMap[str, Any](RECIPES, BASELINES)
+"""All methods, baselines first, in the order of rows; the first is what all are held against."""
 
 
 @dataclass(frozen=True)
