@@ -237,7 +237,7 @@ def test_several_studies_have_a_card_and_a_row_each_and_are_corrected_together(t
     root = parse(to_html(run))
     assert [part.pair for part in run.parts] == ["sw-ar", "th-en"]
     cards = root.all("article", class_="card")
-    assert len(cards) == 2 and all("Corrected for 2 verdicts (Holm): p = 0.020." in c.text for c in cards)
+    assert len(cards) == 2 and all("Holm-corrected over 2 verdicts: p = 0.020." in c.text for c in cards)
     assert holm([0.01, 0.01]).tolist() == pytest.approx([0.02, 0.02])
     (summary,) = root.all("table", class_="summary")
     for row, place, part in zip(summary.all("tr")[1:], "01", run.parts, strict=True):
@@ -332,7 +332,7 @@ def test_where_nothing_was_chosen_no_cell_is_marked(tmp_path):
     selection["retention"] = selection.retention.astype("Float64")
     selection.to_parquet(tmp_path / "selection.parquet")
     root = page_of(tmp_path)
-    assert "dev prefers no patch" in root.text and not root.all("td", class_="best")
+    assert "no patch chosen" in root.text and not root.all("td", class_="best")
 
 
 def test_a_patch_at_all_layers_at_once_is_no_cell(tmp_path):

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from workbench.core.errors import InputError
 from workbench.figures.frames import join_runs
@@ -13,11 +12,14 @@ from workbench.figures.interactive import draw_interactive
 from workbench.figures.kinds import FIGURES, find_kind, make_spec
 from workbench.results import Run, open_run
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 _ALSO = {"aligners": "methods"}
 """What a kind is called in tables: the rows of `methods` are aligners."""
 
 
-def plot(run_or_table: Any, kind: str) -> go.Figure:
+def plot(run_or_table: Any, kind: str) -> "go.Figure":
     """The interactive figure of a kind (`FIGURES`), to be shown in a notebook or written by plotly.
 
     It is made from a run or its folder, from tables by name (`result.tables`), or from one table where the

@@ -8,7 +8,7 @@ from workbench.study.facts import FirstFacts
 from workbench.study.opened import Run, diagnose, open_run
 from workbench.study.result import Outcome, StudyResult
 from workbench.study.run import Study
-from workbench.study.saved import SavedPatch, load_patch, save_patch
+from workbench.study.saved import SavedPatch, load_maps, load_patch, save_patch
 from workbench.study.specification import Specification
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "StudyResult",
     "diagnose",
     "examine",
+    "load_maps",
     "load_patch",
     "model_evidence",
     "open_run",
