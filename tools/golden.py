@@ -300,8 +300,10 @@ def _compare_figures(name: str, before: Any, after: Any, allowed: Mapping[str, s
     for kind, spec in before.items():
         if kind not in after:
             yield f"{name}: figure {kind} is gone"
-        elif f"{name}/{kind}" not in allowed and kind not in allowed:
-            for place, a, b in _differences(spec, after[kind], kind):
+            continue
+        worded = f"{name}/{kind}" in allowed or kind in allowed  # its words may differ, its numbers not
+        for place, a, b in _differences(spec, after[kind], kind):
+            if not (worded and isinstance(a, str) and isinstance(b, str)):
                 yield f"{name}: figure {place} was {str(a)[:90]!r}, now {str(b)[:90]!r}"
                 break
 
