@@ -126,7 +126,7 @@ def _task(result: "StudyResult") -> str:
 # report and figures. Finished steps are reused.
 
 
-HELP = "run all steps on the bundled model, in about a minute"
+HELP = "run the main steps on the bundled model, in about a minute"
 EXAMPLE = "workbench demo --out runs/demo"
 
 TASKS = ("exact", "two-choice")

@@ -237,7 +237,7 @@ def print_together(results: "Sequence[StudyResult]") -> None:
 
 
 HELP = "test whether mapping one language onto another improves a task; resumable"
-EXAMPLE = """workbench diagnose bigscience/bloomz-560m --pair sw-en --text ntrex128 --task xcopa:xcopa
+EXAMPLE = """workbench diagnose bigscience/bloomz-560m --pair sw-en --text ntrex128 --task xcopa:data/xcopa
   workbench diagnose organism --pair x-poor-far-x-main --quick"""
 
 QUICK: dict[str, Any] = {"aligners": "ridge,mean_shift,shuffled_pairs", "strengths": "0.25,0.5,1"}
@@ -259,7 +259,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prompts",
         default="en",
         metavar="en|item|FILE",
-        help="language or file of the prompts (default: en)",
+        help="prompts: en, item (the language of the item) or a TOML file of templates (default: en)",
     )
     task.add_argument("--chat", action="store_true", help="wrap prompts in the model's chat template")
     task.add_argument("--shots", type=int, default=0, help="solved examples before each item (default: 0)")

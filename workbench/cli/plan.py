@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Line = tuple[str, str]
 
 HELP = "estimate the cost of a capture or diagnosis"
-EXAMPLE = "workbench plan bigscience/bloomz-560m --text ntrex128 --languages sw,en --task xcopa:xcopa"
+EXAMPLE = "workbench plan bigscience/bloomz-560m --text ntrex128 --languages sw,en --task xcopa:data/xcopa"
 
 _CARDS = (("24 GB card", 24e9, 50e12), ("80 GB card", 80e9, 150e12))
 """Memory, and arithmetic a second that such a card keeps up in two-byte weights: a guess, and said to be."""

@@ -188,7 +188,7 @@ def _not_shared(case: Case) -> float:
 CLAIMS = (
     Claim(
         "low_resource_gains_most",
-        "The less of a language was read, the more it gains.",
+        "Languages with less pretraining data gain more.",
         "Rank correlation over pairs of the gain on test with resource (unpatched accuracy on dev where "
         "that is not known), against all orders. Supported where p ≤ 0.05 and it is negative; not "
         "supported where p ≤ 0.05 and it is positive.",

@@ -184,8 +184,8 @@ CLAIMS = (
     Claim(
         "mid_to_high_layers",
         "Mid-to-high layers, at 60 to 75 % of the depth unless another band is named, are the best to patch.",
-        "The best configuration inside the band and the best outside it, each chosen on dev, are judged once on "
-        "test; first less second, paired. Supported where the interval lies above 0; not supported where "
+        "The best configuration inside the band and the best outside it, each chosen on dev, are judged once "
+        "on test; first less second, paired. Supported where the interval lies above 0; not supported where "
         "it lies below 0 or the difference is shown to lie within ±δ.",
         "a widely copied summary of INCLINE; its paper patches all layers (arXiv:2410.12462)",
         _judge_depth,
