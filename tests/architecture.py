@@ -5,6 +5,7 @@
     heavy    transformer_lens only in models; plotting only in figures and report; no torch in figures
     output   only the command line prints, parses arguments and exits
     size     no file above 500 lines, no function above 60
+    names    no name is bound twice at the top of a module
 
 A *room* is a file or folder directly under the package. Run as a script, it lists the small files: those
 below 60 lines that hold code, for a subject cut into slices is as hard to read as an endless file.
@@ -78,7 +79,7 @@ class Violation:
 def check(root: Path) -> list[Violation]:
     """Every broken law of the package under `root`, in order of file and line."""
     source = Source(root)
-    laws = (_listed, _order, _cycles, _pure, _heavy, _torch_free, _output, _size)
+    laws = (_listed, _order, _cycles, _pure, _heavy, _torch_free, _output, _size, _names)
     return sorted({violation for law in laws for violation in law(source)})
 
 
@@ -302,6 +303,37 @@ def _size(source: Source) -> Iterator[Violation]:
                         f"{node.name} has {length} lines, above {MAX_FUNCTION_LINES}: "
                         "it does more than one thing; name its steps",
                     )
+
+
+def _names(source: Source) -> Iterator[Violation]:
+    for module in source.modules.values():
+        bound: dict[str, int] = {}
+        for node in module.tree.body:
+            for name in _bound_by(node):
+                if name in bound:
+                    yield _broken(
+                        module,
+                        "names",
+                        node.lineno,
+                        f"{name} is bound in line {bound[name]} too: the later one replaces the earlier one "
+                        "without a word; give one of them another name",
+                    )
+                bound[name] = node.lineno
+
+
+def _bound_by(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if not any(ast.unparse(one) == "overload" for one in node.decorator_list):
+            yield node.name
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            yield from (one.id for one in ast.walk(target) if isinstance(one, ast.Name) and _is_bound(one))
+    elif isinstance(node, ast.ImportFrom):
+        yield from (alias.asname or alias.name for alias in node.names)
+
+
+def _is_bound(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Store)
 
 
 if __name__ == "__main__":

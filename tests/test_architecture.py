@@ -67,6 +67,8 @@ PLANTED = [
     ("output", "states/run.py", "import sys\nsys.exit(2)\n", "uses sys.exit"),
     ("output", "states/run.py", "from sys import exit\n", "imports sys.exit"),
     ("output", "states/run.py", "raise SystemExit(2)\n", "raises SystemExit"),
+    ("names", "stats.py", "LEAST = 20\nLEAST, FEWEST = 10, 6\n", "bound in line 1 too"),
+    ("names", "stats.py", "from math import sqrt\ndef sqrt(x): ...\n", "bound in line 1 too"),
     ("size", "states/run.py", "pass\n" * (MAX_FILE_LINES + 1), "split it"),
     ("size", "states/run.py", "def f():\n" + "    pass\n" * MAX_FUNCTION_LINES, "name its steps"),
 ]
