@@ -51,7 +51,7 @@ from workbench.models import LanguageModel, load_model
 from workbench.models.tiny import VOCABULARY
 from workbench.organism import shipped
 from workbench.study import Settings, Study
-from workbench.sweeps import Branch
+from workbench.sweeps import Configuration
 from workbench.text import read
 
 PROMPT, TOKENS, BATCHES = 32, 200, (1, 8)
@@ -188,8 +188,8 @@ def report_texts(folder: Path, console: Console) -> bool:
     variants: dict[str, Any] = {f"clean, in {target}": (prompts.target["test"], None)}
     variants |= {name: (prompts.source["test"], b) for name, b in patches(study).items()}
     found = {
-        name: judge.columns(speak(model, some, branch, TOKENS, PROMPTS, folder / "texts"))
-        for name, (some, branch) in variants.items()
+        name: judge.columns(speak(model, some, configuration, TOKENS, PROMPTS, folder / "texts"))
+        for name, (some, configuration) in variants.items()
     }
     characters = int(statistics.median(len(said) for said in found["clean"].text))
     trial = judge.identifier.trial(held, characters)
@@ -225,14 +225,14 @@ def longer(source: Path, folder: Path) -> Path:
     return folder
 
 
-def patches(study: Study) -> dict[str, Branch | None]:
+def patches(study: Study) -> dict[str, Configuration | None]:
     """Nothing; a dense map in the middle, at all tokens and once; clas_bench's vector, and a random one."""
     given = Ingredients(study)
     middle = len(given.layers) // 2
     dense = given.fit(LeastSquares(), pool="mean")[middle]
-    steps = RECIPES["clas_bench"].branches(given)
+    steps = RECIPES["clas_bench"].configurations(given)
     step = next(b for b in steps if b.site.layer == middle + 1 and b.strength == 1)
-    everywhere = Branch("dense", Site(middle), dense, "replace", positions="all")
+    everywhere = Configuration("dense", Site(middle), dense, "replace", positions="all")
     return {
         "clean": None,
         "dense map, all tokens": everywhere,

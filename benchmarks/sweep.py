@@ -1,14 +1,15 @@
-"""What a sweep costs, by slots and by suffixes, beside one clean forward pass and one run for each branch.
+"""The cost of a sweep by slots and by suffixes, beside one clean forward pass and one naive run.
 
     python benchmarks/sweep.py             5 interleaved rounds, ten minutes
     python benchmarks/sweep.py --rounds 1  a first impression
-    python benchmarks/sweep.py --growth    how it grows with layers, prompts and branches, three minutes
+    python benchmarks/sweep.py --growth    how it grows with layers, prompts and configurations, three minutes
 
-A 12-layer, 512-wide Llama-shaped random model reads 16 prompts of 96 tokens. Branches patch the last
+A 12-layer, 512-wide Llama-shaped random model reads 16 prompts of 96 tokens. Configurations patch the last
 prompt token by slots, and all positions by suffixes, through the bridge and through HookedTransformer
 (HT, where the installed TransformerLens has it). Contenders take turns within a round, and a ratio is the
 median of its rounds' ratios, so that a slow minute of the machine hits all of them alike; beside the
-seconds that pass stand those that the processors worked. Naive is run for 12 branches; for 288 its time is
+seconds that pass stand those that the processors worked. Naive is run for 12 configurations; for 288 its
+time is
 *extrapolated*, which the table marks. Times of slots and suffixes include the clean run that comes with
 them and all scores; naive's includes a clean run where it is held against suffixes. The clean forward and
 naive go through the bridge's hook points and give all logits; slots, and suffixes on the bridge, go past
@@ -36,26 +37,26 @@ from workbench.core.errors import ModelError
 from workbench.core.types import Positions, Site
 from workbench.models import LanguageModel, load_model
 from workbench.models.tiny import VOCABULARY, make_tiny_tokenizer
-from workbench.sweeps import Branch, Plan
+from workbench.sweeps import Configuration, Plan
 from workbench.sweeps.naive import naive_scores
 from workbench.sweeps.run import scores_by
 from workbench.sweeps.score import Reading
 from workbench.tasks import Example
 
-ALL = "12 branches, all positions"
+ALL = "12 configurations, all positions"
 LAYERS, WIDTH, PROMPTS, TOKENS, LONG_CHOICE = 12, 512, 16, 96, 8
 STRENGTHS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5)
 CLEAN = "clean forward"
 SLOTS, SUFFIX, NAIVE, NAIVE_ALL = "slots", "suffix", "naive", "naive, all positions"
-SHORT, REPEATS = [CLEAN, "slots, 12 branches", "slots, 12 branches, long choices"], 3
+SHORT, REPEATS = [CLEAN, "slots, 12 configurations", "slots, 12 configurations, long choices"], 3
 PROMISED = (
-    ("12 branches by slots : clean forward", "slots, 12 branches", CLEAN, 1.5, False),
-    ("12 branches, naive : slots", "naive, 12 branches", "slots, 12 branches", 8, True),
-    ("288 branches, naive : slots", "naive, 288 branches", "slots, 288 branches", 25, True),
+    ("12 configurations by slots : clean forward", "slots, 12 configurations", CLEAN, 1.5, False),
+    ("12 configurations, naive : slots", "naive, 12 configurations", "slots, 12 configurations", 8, True),
+    ("288 configurations, naive : slots", "naive, 288 configurations", "slots, 288 configurations", 25, True),
     (
-        f"12 branches, choices of {LONG_CHOICE} tokens, naive : slots",
-        "naive, 12 branches, long choices",
-        "slots, 12 branches, long choices",
+        f"12 configurations, choices of {LONG_CHOICE} tokens, naive : slots",
+        "naive, 12 configurations, long choices",
+        "slots, 12 configurations, long choices",
         4,
         True,
     ),
@@ -63,8 +64,8 @@ PROMISED = (
     (f"{ALL}, HookedTransformer, suffix : naive", f"suffix, {ALL}, HT", f"naive, {ALL}, HT", 0.6, False),
 )
 AGREE = (
-    ("slots, 12 branches", "naive, 12 branches"),
-    ("slots, 12 branches, long choices", "naive, 12 branches, long choices"),
+    ("slots, 12 configurations", "naive, 12 configurations"),
+    ("slots, 12 configurations, long choices", "naive, 12 configurations, long choices"),
     (f"suffix, {ALL}", f"naive, {ALL}"),
     (f"suffix, {ALL}, HT", f"naive, {ALL}, HT"),
 )
@@ -74,7 +75,7 @@ GROWTH = (
     *((12, tokens, 1) for tokens in (32, 192)),
     *((12, 96, per_layer) for per_layer in (2, 8)),
 )
-"""Layers, tokens of a prompt, branches at each layer."""
+"""Layers, tokens of a prompt, configurations at each layer."""
 
 
 def main() -> None:
@@ -134,13 +135,13 @@ def readings(choice: int, prompts: int = PROMPTS, tokens: int = TOKENS) -> list[
     ]
 
 
-def branches(
+def configurations(
     methods: int,
     strengths: tuple[float, ...],
     positions: Positions = "last",
     layers: int = LAYERS,
     width: int = WIDTH,
-) -> list[Branch]:
+) -> list[Configuration]:
     """Methods × layers × strengths."""
     found = []
     for method in range(methods):
@@ -148,7 +149,7 @@ def branches(
         X, Y = (torch.randn(4 * width, width, generator=generator) for _ in range(2))
         fitted = LeastSquares().fit(X, X + 0.3 * Y)
         found += [
-            Branch(f"m{method}", Site(layer), fitted, "add_mapped", strength, positions=positions)
+            Configuration(f"m{method}", Site(layer), fitted, "add_mapped", strength, positions=positions)
             for layer in range(layers)
             for strength in strengths
         ]
@@ -158,15 +159,19 @@ def branches(
 def contenders(model: LanguageModel, hooked: LanguageModel | None) -> dict[str, Callable[[], Any]]:
     """Each way to do the work, as a function without arguments; sweeps give the choices' scores."""
     short, long = readings(1), readings(LONG_CHOICE)
-    few, many, everywhere = branches(1, (1.0,)), branches(3, STRENGTHS), branches(1, (0.1,), "all")
+    few, many, everywhere = (
+        configurations(1, (1.0,)),
+        configurations(3, STRENGTHS),
+        configurations(1, (0.1,), "all"),
+    )
     batch = model.batch([reading.prompt for reading in short])
 
     def naive(
-        items: list[Reading], which: Sequence[Branch | None] = few, by: Any = model
+        items: list[Reading], which: Sequence[Configuration | None] = few, by: Any = model
     ) -> list[list[torch.Tensor]]:
-        return [naive_scores(by, items, branch, 128).choices for branch in which]
+        return [naive_scores(by, items, configuration, 128).choices for configuration in which]
 
-    def slots(items: list[Reading], which: list[Branch]) -> list[list[torch.Tensor]]:
+    def slots(items: list[Reading], which: list[Configuration]) -> list[list[torch.Tensor]]:
         return [scores.choices for scores in scores_by("slots", Plan(model, items, which))[1:]]
 
     def suffix(by: LanguageModel) -> list[list[torch.Tensor]]:
@@ -174,11 +179,11 @@ def contenders(model: LanguageModel, hooked: LanguageModel | None) -> dict[str, 
 
     work = {
         CLEAN: lambda: model.run(batch),
-        "slots, 12 branches": lambda: slots(short, few),
-        "naive, 12 branches": lambda: naive(short),
-        "slots, 288 branches": lambda: slots(short, many),
-        "slots, 12 branches, long choices": lambda: slots(long, few),
-        "naive, 12 branches, long choices": lambda: naive(long),
+        "slots, 12 configurations": lambda: slots(short, few),
+        "naive, 12 configurations": lambda: naive(short),
+        "slots, 288 configurations": lambda: slots(short, many),
+        "slots, 12 configurations, long choices": lambda: slots(long, few),
+        "naive, 12 configurations, long choices": lambda: naive(long),
         f"suffix, {ALL}": lambda: suffix(model),
         f"naive, {ALL}": lambda: naive(short, [None, *everywhere])[1:],
     }
@@ -217,8 +222,8 @@ def measure(work: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict[str, 
                 a, b = found[fast], found[naive]
                 pairs = ((x, y) for xs, ys in zip(a, b, strict=True) for x, y in zip(xs, ys, strict=True))
                 worst = max(worst, *(float((x - y).abs().max()) for x, y in pairs))
-    times["naive, 288 branches"] = [
-        Seconds(288 / 12 * s.wall, 288 / 12 * s.cpu) for s in times["naive, 12 branches"]
+    times["naive, 288 configurations"] = [
+        Seconds(288 / 12 * s.wall, 288 / 12 * s.cpu) for s in times["naive, 12 configurations"]
     ]
     return times, worst
 
@@ -230,7 +235,7 @@ def report(times: dict[str, list[Seconds]], worst: float, threads: int, console:
     for column in ("", "median s", "CPU s", "it : clean", "CPU", ""):
         table.add_column(column, justify="right" if column else "left")
     for name, values in times.items():
-        note = "extrapolated from 12" if name == "naive, 288 branches" else ""
+        note = "extrapolated from 12" if name == "naive, 288 configurations" else ""
         costs = [statistics.median(value[kind] for value in values) for kind in (0, 1)]
         ratios = [median_ratio(times, name, CLEAN, kind) for kind in (0, 1)]
         table.add_row(name, *(f"{cost:.2f}" for cost in costs), *(f"{ratio:.2f}" for ratio in ratios), note)
@@ -251,9 +256,9 @@ def report(times: dict[str, list[Seconds]], worst: float, threads: int, console:
 def grow(threads: int, console: Console) -> None:
     """Print how the cost of each way grows, beside one clean forward of the same size."""
     title = f"processor seconds, width {GROWTH_WIDTH}, {GROWTH_PROMPTS} prompts, {threads} threads"
-    title += "; naive extrapolated from 3 branches"
+    title += "; naive extrapolated from 3 configurations"
     table = Table(title=title)
-    for column in ("layers", "tokens", "branches", "clean s", "slots : clean", "naive : slots"):
+    for column in ("layers", "tokens", "configurations", "clean s", "slots : clean", "naive : slots"):
         table.add_column(column, justify="right")
     table.add_column("suffix : clean", justify="right")
     table.add_column("suffix : naive", justify="right")
@@ -272,16 +277,16 @@ def grow(threads: int, console: Console) -> None:
 
 
 def costs(model: LanguageModel, layers: int, tokens: int, per_layer: int) -> list[dict[str, float]]:
-    """Processor seconds of each way in each round; naive from three branches, for as many as there are."""
+    """Processor seconds of each way in each round; naive extrapolated from three configurations."""
     items = readings(1, GROWTH_PROMPTS, tokens)
     strengths = tuple((i + 1) / per_layer for i in range(per_layer))
-    last = branches(1, strengths, "last", layers, GROWTH_WIDTH)
-    everywhere = branches(1, tuple(0.1 * s for s in strengths), "all", layers, GROWTH_WIDTH)
+    last = configurations(1, strengths, "last", layers, GROWTH_WIDTH)
+    everywhere = configurations(1, tuple(0.1 * s for s in strengths), "all", layers, GROWTH_WIDTH)
     batch = model.batch([reading.prompt for reading in items])
 
-    def three(which: list[Branch]) -> None:
-        for branch in (which[0], which[len(which) // 2], which[-1]):
-            naive_scores(model, items, branch, 128)
+    def three(which: list[Configuration]) -> None:
+        for configuration in (which[0], which[len(which) // 2], which[-1]):
+            naive_scores(model, items, configuration, 128)
 
     work: dict[str, Callable[[], Any]] = {
         CLEAN: lambda: model.run(batch),

@@ -221,7 +221,15 @@ def predictors(pairs):
 
 
 BASELINES = (
-    *("direct", "ceiling", "translate_self", "prompt_search", "shots_main", "shots_own", "shots_mixed"),
+    *(
+        "direct",
+        "target_language",
+        "translate_self",
+        "prompt_search",
+        "shots_main",
+        "shots_own",
+        "shots_mixed",
+    ),
     *("transfer_prototype", "transfer_lora", "fine_tuned"),
 )
 RECIPES = (
@@ -234,7 +242,15 @@ COMBINATIONS = (
     "shots_own+incline_single",
     "fine_tuned+learned_vector_answers",
 )
-FEW_COMPARED = ("direct", "ceiling", "translate_self", "shots_own", "fine_tuned", "incline_single", "shifcon")
+FEW_COMPARED = (
+    "direct",
+    "target_language",
+    "translate_self",
+    "shots_own",
+    "fine_tuned",
+    "incline_single",
+    "shifcon",
+)
 FEW_COMPARED += ("procrustes_greedy", "lape", "shots_own+incline_single", "prompt_translation")
 
 
@@ -260,14 +276,14 @@ def _compared(name, draw):
     empty = {"family": family, "title": name.replace("_", " "), "chosen": "as dev chose", "note": "no words"}
     if name == "prompt_translation":
         return empty
-    gain = 0.0 if name == "direct" else 0.65 if name == "ceiling" else round(0.03 * draw - 0.05, 3)
+    gain = 0.0 if name == "direct" else 0.65 if name == "target_language" else round(0.03 * draw - 0.05, 3)
     controlled = recipe or combined
     shown = "helps" if gain > 0.04 else "undecided"
     return (
         empty
         | {"note": None, "gain": gain, "gain_low": gain - 0.04, "gain_high": gain + 0.04, "n": 500}
         | {"level": 0.95, "verdict": shown if gain else None, "p": 0.01, "accuracy": 0.35 + gain}
-        | {"holm_verdict": None if name in ("direct", "ceiling") else shown}
+        | {"holm_verdict": None if name in ("direct", "target_language") else shown}
         # Controls of a combination gain over its baseline, here 0.1.
         | (
             {"random_gain": 0.01 - combined / 10, "shuffled_gain": -0.013 - combined / 10}

@@ -1,7 +1,7 @@
 """Each recipe's formula once more, in a few lines over plain tensors: the reference that recipes are held to.
 
-`FORMULAS[name](plain, source, target, branch)` gives (component, layer) → function of states, for one branch
-of the recipe; of the branch it reads where and how strongly, never its maps.
+`FORMULAS[name](plain, source, target, configuration)` gives (component, layer) → function of states, for
+one configuration of the recipe; of the configuration it reads where and how strongly, never its maps.
 """
 
 from functools import partial
@@ -18,8 +18,8 @@ from workbench.align.solvers import PENALTIES
 from workbench.methods.recipes.nonlinear import BLUR
 
 
-def where(branch):
-    return [(str(site.component), site.layer) for site, _ in branch.parts]
+def where(configuration):
+    return [(str(site.component), site.layer) for site, _ in configuration.parts]
 
 
 def means(plain, source, target, at, pool="last"):
@@ -31,42 +31,42 @@ def least_squares(X, Y):
     return torch.linalg.pinv(X.double()) @ Y.double()
 
 
-def incline(plain, source, target, branch, pool="last"):
+def incline(plain, source, target, configuration, pool="last"):
     read, changes = getattr(plain, pool), {}
-    for at in where(branch):
+    for at in where(configuration):
         W = least_squares(read(source, *at), read(target, *at))
-        changes[at] = lambda h, W=W: h + branch.strength * (h.double() @ W).float()
+        changes[at] = lambda h, W=W: h + configuration.strength * (h.double() @ W).float()
     return changes
 
 
-def incline_released(plain, source, target, branch):
-    return incline(plain, source, target, branch, "mean")
+def incline_released(plain, source, target, configuration):
+    return incline(plain, source, target, configuration, "mean")
 
 
-def mean_difference(plain, source, target, branch, pool="last"):
-    (at,) = where(branch)
+def mean_difference(plain, source, target, configuration, pool="last"):
+    (at,) = where(configuration)
     s, t = means(plain, source, target, at, pool)
-    return {at: lambda h: h + branch.strength * (t - s).float()}
+    return {at: lambda h: h + configuration.strength * (t - s).float()}
 
 
-def mean_difference_all(plain, source, target, branch):
-    return mean_difference(plain, source, target, branch, "mean")
+def mean_difference_all(plain, source, target, configuration):
+    return mean_difference(plain, source, target, configuration, "mean")
 
 
-def shifcon(plain, source, target, branch, same=False):
-    to, back = where(branch)
+def shifcon(plain, source, target, configuration, same=False):
+    to, back = where(configuration)
     s, t = means(plain, source, target, to, "mean")
     s2, t2 = (s, t) if same else means(plain, source, target, back, "mean")
     return {to: lambda h: (h - s + t).float(), back: lambda h: (h - t2 + s2).float()}
 
 
-def shifcon_inverse(plain, source, target, branch):
-    return shifcon(plain, source, target, branch, same=True)
+def shifcon_inverse(plain, source, target, configuration):
+    return shifcon(plain, source, target, configuration, same=True)
 
 
-def procrustes_greedy(plain, source, target, branch):
+def procrustes_greedy(plain, source, target, configuration):
     changes = {}
-    for at in where(branch):
+    for at in where(configuration):
         X, Y = plain.last(source, *at).double(), plain.last(target, *at).double()
         s, t = X.mean(0), Y.mean(0)
         U, _, Vh = torch.linalg.svd((X - s).mT @ (Y - t))
@@ -74,46 +74,48 @@ def procrustes_greedy(plain, source, target, branch):
     return changes
 
 
-def cc_tuning(plain, source, target, branch):
+def cc_tuning(plain, source, target, configuration):
     X, Y = (
         torch.cat([plain.last(side, "mlp_out", layer) for layer in range(4)]) for side in (source, target)
     )
     W = least_squares(X, Y)
-    return dict.fromkeys(where(branch), lambda h: h + branch.strength * (h.double() @ W).float())
+    return dict.fromkeys(
+        where(configuration), lambda h: h + configuration.strength * (h.double() @ W).float()
+    )
 
 
-def clas_bench(plain, source, target, branch):
-    (at,) = where(branch)
+def clas_bench(plain, source, target, configuration):
+    (at,) = where(configuration)
     s, t = means(plain, source, target, at, "mean")
     n = plain.mean(source, *at).norm(dim=1).mean()
-    return {at: lambda h: h + (branch.strength * n * (t - s) / (t - s).norm()).float()}
+    return {at: lambda h: h + (configuration.strength * n * (t - s) / (t - s).norm()).float()}
 
 
-def itlc(plain, source, target, branch):
+def itlc(plain, source, target, configuration):
     """With two languages the LDA direction is Σ⁻¹ (μ_t − μ_s)."""
-    (at,) = where(branch)
+    (at,) = where(configuration)
     assert at[1] == 2  # L/2 of 4
     X, Y = (plain.mean(side, *at).double().numpy() for side in (source, target))
     lda = LinearDiscriminantAnalysis(solver="eigen").fit(np.concatenate([X, Y]), [0] * len(X) + [1] * len(Y))
     w = lda.scalings_[:, :1]
     step = torch.tensor(((Y.mean(0) - X.mean(0)) @ w) @ np.linalg.pinv(w))
-    return {at: lambda h: h + branch.strength * step.float()}
+    return {at: lambda h: h + configuration.strength * step.float()}
 
 
-def recover(plain, source, target, branch):
+def recover(plain, source, target, configuration):
     def change(s, t):
         def changed(h):
-            new = h + branch.strength * (t - s)
+            new = h + configuration.strength * (t - s)
             return (new * h.norm(dim=-1, keepdim=True) / new.norm(dim=-1, keepdim=True)).float()
 
         return changed
 
-    return {at: change(*means(plain, source, target, at, "mean")) for at in where(branch)}
+    return {at: change(*means(plain, source, target, at, "mean")) for at in where(configuration)}
 
 
-def interpolated(branch, image):
-    (at,) = where(branch)
-    a = branch.strength
+def interpolated(configuration, image):
+    (at,) = where(configuration)
+    a = configuration.strength
     return {at: lambda h: ((1 - a) * h + a * torch.as_tensor(image(h.double().numpy()))).float()}
 
 
@@ -132,18 +134,18 @@ def ridge(X, Y):
     return SklearnRidge(alpha=best * unit, solver="svd").fit(X, Y).predict
 
 
-def pair_at(plain, source, target, branch, pool="last"):
-    (at,) = where(branch)
+def pair_at(plain, source, target, configuration, pool="last"):
+    (at,) = where(configuration)
     return tuple(getattr(plain, pool)(side, *at).double().numpy() for side in (source, target))
 
 
-def embedding_linear(plain, source, target, branch):
-    return interpolated(branch, ridge(*pair_at(plain, source, target, branch, "mean")))
+def embedding_linear(plain, source, target, configuration):
+    return interpolated(configuration, ridge(*pair_at(plain, source, target, configuration, "mean")))
 
 
-def residual_mlp(plain, source, target, branch, hidden=128, steps=400, patience=40, rate=3e-3):
+def residual_mlp(plain, source, target, configuration, hidden=128, steps=400, patience=40, rate=3e-3):
     """Ridge on four fifths of the pairs, and Adam by hand on what it leaves there, in doubles."""
-    X, Y = pair_at(plain, source, target, branch)
+    X, Y = pair_at(plain, source, target, configuration)
     generator = torch.Generator().manual_seed(0)
     order = torch.randperm(len(X), generator=generator).numpy()
     start = torch.randn(X.shape[1], hidden, generator=generator).double().numpy()
@@ -178,24 +180,24 @@ def residual_mlp(plain, source, target, branch, hidden=128, steps=400, patience=
         elif step - at >= patience:
             break
     added = (lambda h: 0) if kept is None else (lambda h: unit * network(kept, (h - mean) / spread))
-    return interpolated(branch, lambda h: linear(h) + added(h))
+    return interpolated(configuration, lambda h: linear(h) + added(h))
 
 
-def optimal_transport(plain, source, target, branch):
+def optimal_transport(plain, source, target, configuration):
     """Sinkhorn's turns on the logarithms of both scalings, until nothing moves any more."""
-    X, Y = pair_at(plain, source, target, branch)
+    X, Y = pair_at(plain, source, target, configuration)
     cost = cdist(X - X.mean(0), Y - Y.mean(0)) ** 2
     kernel, u, before = -cost / (BLUR * cost.mean()), np.zeros(len(X)), np.inf
     while np.abs(u - before).max() > 1e-9:
         v = -np.log(len(Y)) - logsumexp(kernel + u[:, None], axis=0)
         u, before = -np.log(len(X)) - logsumexp(kernel + v, axis=1), u
     plan = np.exp(u[:, None] + kernel + v)
-    return interpolated(branch, ridge(X, len(X) * plan @ Y))
+    return interpolated(configuration, ridge(X, len(X) * plan @ Y))
 
 
-def kernel_ridge(plain, source, target, branch):
+def kernel_ridge(plain, source, target, configuration):
     """With more landmarks than rows: kernel ridge, on a centred kernel."""
-    X, Y = pair_at(plain, source, target, branch)
+    X, Y = pair_at(plain, source, target, configuration)
     width = np.median(pdist(X))
     gram = np.exp(-(cdist(X, X) ** 2) / (2 * width**2))
     centre = np.eye(len(X)) - 1 / len(X)
@@ -215,22 +217,22 @@ def kernel_ridge(plain, source, target, branch):
         k = np.exp(-(cdist(h, X) ** 2) / (2 * width**2))
         return (k - gram.mean(0)) @ centre @ c + Y.mean(0)
 
-    return interpolated(branch, image)
+    return interpolated(configuration, image)
 
 
-def adaptive_strength(plain, source, target, branch):
-    X, Y = pair_at(plain, source, target, branch)
+def adaptive_strength(plain, source, target, configuration):
+    X, Y = pair_at(plain, source, target, configuration)
     mapped, s, t = ridge(X, Y), X.mean(0), Y.mean(0)
 
     def image(h):
         share = np.clip((h - t) @ (s - t) / ((s - t) @ (s - t)), 0, 2)[:, None]
         return h + share * (mapped(h) - h)
 
-    return interpolated(branch, image)
+    return interpolated(configuration, image)
 
 
-def self_learning(plain, source, target, branch):
-    X, Y = pair_at(plain, source, target, branch)
+def self_learning(plain, source, target, configuration):
+    X, Y = pair_at(plain, source, target, configuration)
     A, B = X - X.mean(0), Y - Y.mean(0)
     R, pairs = np.eye(A.shape[1]), None
     for _ in range(20):
@@ -242,7 +244,7 @@ def self_learning(plain, source, target, branch):
         i, j = map(list, zip(*pairs, strict=True))
         # Fewer pairs than dimensions leave R open: the one nearest to the identity.
         R = nearest_rotation(A[i], B[j])
-    return interpolated(branch, lambda h: (h - X.mean(0)) @ R + Y.mean(0))
+    return interpolated(configuration, lambda h: (h - X.mean(0)) @ R + Y.mean(0))
 
 
 def csls(X, Y, k=10):
@@ -271,13 +273,13 @@ def choice_ends(plain, component, layer):
     return torch.stack(right), torch.stack(wrong)
 
 
-def caa(plain, source, target, branch):
-    (at,) = where(branch)
+def caa(plain, source, target, configuration):
+    (at,) = where(configuration)
     right, wrong = choice_ends(plain, *at)
-    return {at: lambda h: h + branch.strength * (right.mean(0) - wrong.mean((0, 1))).float()}
+    return {at: lambda h: h + configuration.strength * (right.mean(0) - wrong.mean((0, 1))).float()}
 
 
-def iti(plain, source, target, branch):
+def iti(plain, source, target, configuration):
     """The tiny model has 4 layers of 4 heads, 8 wide; a twentieth of 16 is one head."""
     best = (-1.0, None)
     for layer, head in product(range(4), range(4)):
@@ -298,15 +300,15 @@ def iti(plain, source, target, branch):
             step[part] = (np.concatenate([right, wrong]) @ u).std(ddof=1) * u
             best = accuracy, (layer, torch.tensor(step).float())
     layer, step = best[1]
-    assert where(branch) == [("head_out", layer)]
-    return {("head_out", layer): lambda h: h + branch.strength * step}
+    assert where(configuration) == [("head_out", layer)]
+    return {("head_out", layer): lambda h: h + configuration.strength * step}
 
 
 LAPE_SHARE = 0.05
 """The hundredth of the paper is 3 of the tiny model's neurons."""
 
 
-def lape(plain, source, target, branch):
+def lape(plain, source, target, configuration):
     p = np.array(
         [
             [
@@ -326,22 +328,22 @@ def lape(plain, source, target, branch):
     for layer, neuron in chosen:
         if p[0, layer, neuron] > often:
             changes.setdefault(("mlp_act", layer), []).append(neuron)
-    assert sorted(changes) == where(branch)
+    assert sorted(changes) == where(configuration)
 
     def quieter(neurons, h):
         h = h.clone()
-        h[:, neurons] *= 1 - branch.strength
+        h[:, neurons] *= 1 - configuration.strength
         return h
 
     return {at: partial(quieter, neurons) for at, neurons in changes.items()}
 
 
-def affine_shortcut(plain, source, target, branch, to=None):
-    (at, top), kept = where(branch), []
+def affine_shortcut(plain, source, target, configuration, to=None):
+    (at, top), kept = where(configuration), []
     assert top == ("resid_post", 3)
     X = plain.last(source, *at).double().numpy()
     mapped = ridge(X, plain.last(to or source, *top).double().numpy())
-    a = branch.strength
+    a = configuration.strength
 
     def leave(h):
         return ((1 - a) * h + a * torch.as_tensor(mapped(kept[-1].double().numpy()))).float()
@@ -349,12 +351,12 @@ def affine_shortcut(plain, source, target, branch, to=None):
     return {at: lambda h: kept.append(h.clone()) or h, top: leave}
 
 
-def affine_shortcut_target(plain, source, target, branch):
-    return affine_shortcut(plain, source, target, branch, to=target)
+def affine_shortcut_target(plain, source, target, configuration):
+    return affine_shortcut(plain, source, target, configuration, to=target)
 
 
-def kl_calibrated(plain, source, target, branch):
-    return interpolated(branch, ridge(*pair_at(plain, source, target, branch)))
+def kl_calibrated(plain, source, target, configuration):
+    return interpolated(configuration, ridge(*pair_at(plain, source, target, configuration)))
 
 
 FORMULAS = {

@@ -1,4 +1,4 @@
-"""What tests of sweeps share: items of mixed lengths, grids of branches, and when two tables agree."""
+"""What tests of sweeps share: items of mixed lengths, grids of configurations, and when two tables agree."""
 
 from itertools import product
 
@@ -9,7 +9,7 @@ from tiny_models import CELLS
 from workbench.align import LeastSquares
 from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS
-from workbench.sweeps import COLUMNS, Branch, Limits, Plan, read_examples, run_plan
+from workbench.sweeps import COLUMNS, Configuration, Limits, Plan, read_examples, run_plan
 from workbench.tasks import Example
 
 ARCHITECTURES = [architecture for architecture, backend in CELLS if backend == "bridge"]
@@ -41,20 +41,20 @@ def grid(model, layers=None):
     fitted = a_map(model.info.d_model)
     layers = range(model.info.n_layers) if layers is None else layers
     return [
-        Branch("least_squares", Site(layer), fitted, name, 0.7 if rule.uses_strength else 1.0, seed=3)
+        Configuration("least_squares", Site(layer), fitted, name, 0.7 if rule.uses_strength else 1.0, seed=3)
         for (name, rule), layer in product(INTERVENTIONS.items(), layers)
     ]
 
 
 JOINT = [(positions, False) for positions in ("last", "prompt", "all")] + [("last", True), ("prompt", True)]
-"""Positions of joint branches, and whether their states come from a clean run."""
+"""Positions of joint configurations, and whether their states come from a clean run."""
 
 
 def joint_grid(model, layers=((0, 1, 2, 3), (1, 3)), modes=JOINT, strength=0.2):
     """Sets of layers patched together, in every mode."""
     maps = {layer: a_map(model.info.d_model, seed=layer) for layer in range(model.info.n_layers)}
     return [
-        Branch.jointly(
+        Configuration.jointly(
             "joint",
             {Site(layer): maps[layer] for layer in some},
             "add_mapped",
@@ -66,9 +66,9 @@ def joint_grid(model, layers=((0, 1, 2, 3), (1, 3)), modes=JOINT, strength=0.2):
     ]
 
 
-def table_by(way, model, examples, branches, padding="right", **limits):
+def table_by(way, model, examples, configurations, padding="right", **limits):
     """The table of one engine, in runs of other sizes or padded on the other side."""
-    plan = Plan.of(model, examples, branches, **TASK, padding=padding, limits=Limits(**limits))
+    plan = Plan.of(model, examples, configurations, **TASK, padding=padding, limits=Limits(**limits))
     return run_plan(plan, way)
 
 

@@ -154,10 +154,10 @@ def test_a_model_is_wrapped_on_the_way():
 def patch_file(model, states, tmp_path_factory):
     """A patch that moves every answer: the map of shuffled pairs."""
     maps = wb.fit_layers(wb.align.ShuffledPairs(wb.align.Ridge()), states[FAR], states[MAIN], range(40))
-    branch = wb.sweeps.Branch("shuffled_pairs", wb.Site(1), maps[1], "add_mapped", 1.0)
+    configuration = wb.sweeps.Configuration("shuffled_pairs", wb.Site(1), maps[1], "add_mapped", 1.0)
     path = tmp_path_factory.mktemp("patch") / "patch.safetensors"
     card = {"model": "organism", "pair": f"{FAR}-{MAIN}", "weights_digest": model.weights_digest}
-    wb.study.save_patch(branch, path, card)
+    wb.study.save_patch(configuration, path, card)
     return path
 
 

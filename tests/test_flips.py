@@ -42,11 +42,11 @@ class Store:
 
 
 def _sweep(folder):
-    examples, branches = items("single")[:2], grid(tiny("llama"), layers=[2])[:2]
+    examples, configurations = items("single")[:2], grid(tiny("llama"), layers=[2])[:2]
 
     def read():
         buffer = io.BytesIO()
-        sweep(tiny("llama"), examples, branches, **TASK, batch_size=1, folder=folder).to_parquet(buffer)
+        sweep(tiny("llama"), examples, configurations, **TASK, batch_size=1, folder=folder).to_parquet(buffer)
         return buffer.getvalue(), _files(folder)
 
     return Store(folder, read, again=True)
@@ -90,8 +90,8 @@ def _unfinished_capture(folder):
 
 
 def _patch(folder):
-    path, branch = folder / "patch.safetensors", grid(tiny("llama"), layers=[1])[0]
-    save_patch(branch, path, {"model": "tiny", "test": {"gain": 0.25}})
+    path, configuration = folder / "patch.safetensors", grid(tiny("llama"), layers=[1])[0]
+    save_patch(configuration, path, {"model": "tiny", "test": {"gain": 0.25}})
 
     def read():
         saved = load_patch(path)

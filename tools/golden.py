@@ -256,6 +256,7 @@ def compare(name: str, before: Any, after: Any, allowed: Mapping[str, Any]) -> I
                 for rule in allowed["columns"]
                 if rule["table"] in (table, "*") and rule.get("case", name) == name
             ]
+            columns = _renamed(columns, allowed["values"])
             yield from _compare_table(where, columns, after["tables"][table], rules, of_rows)
         yield from _compare_figures(name, before["figures"], after["figures"], allowed["figures"])
 
@@ -265,6 +266,14 @@ def _compare_options(before: Any, after: Any, allowed: Mapping[str, str]) -> Ite
         for option in options:
             if option not in after.get(command, ()) and f"{command} {option}" not in allowed:
                 yield f"options: {command} has no {option}"
+
+
+def _renamed(table: Table, values: Mapping[str, str]) -> Table:
+    """A table with the names in its cells as they are today."""
+    return {
+        key: [values.get(value, value) if isinstance(value, str) else value for value in column]
+        for key, column in table.items()
+    }
 
 
 def _compare_table(

@@ -75,7 +75,9 @@ def cases(folder: Path) -> dict[str, Callable[[], Any]]:
     sides = {"sw": tuple(SENTENCES), "en": tuple(s.upper() for s in SENTENCES)}
     X, Y = (torch.randn(80, d, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
     fitted = align.ALIGNERS["least_squares"]().fit(X, X + 0.3 * Y)
-    branches = [sweeps.Branch("map", site(layer), fitted, "add_mapped", 0.5) for layer in range(4)]
+    configurations = [
+        sweeps.Configuration("map", site(layer), fitted, "add_mapped", 0.5) for layer in range(4)
+    ]
 
     items = {
         split: [
@@ -87,7 +89,7 @@ def cases(folder: Path) -> dict[str, Callable[[], Any]]:
     parallel = text.ParallelText(sides)
 
     def sweep(split: str) -> Any:
-        return sweeps.sweep(model, items[split], branches, task="t", pair="sw-en")
+        return sweeps.sweep(model, items[split], configurations, task="t", pair="sw-en")
 
     choice = select.choose(sweep("dev"), "map")
     select.freeze({"map": choice}, folder / "choices.json", {})

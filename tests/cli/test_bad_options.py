@@ -21,7 +21,7 @@ NUMBERS = [
     *(("measure", "--blocks", "1"), ("measure", "--blocks", "-1"), ("measure", "--null", "-1")),
     *(("measure", "--held-out", "nan"), ("fit", "--draws", "0"), ("fit", "--seed", "-1")),
     *(("fit", "--curve", "--sizes", value) for value in ("0", "-5", "x", HUGE)),
-    *(("plan", "--branches", "0"), ("plan", "--batch-tokens", "0")),
+    *(("plan", "--configurations", "0"), ("plan", "--batch-tokens", "0")),
     *(("generate", "--tokens", "0"), ("generate", "--prompts", "0"), ("generate", "--prompts", "3")),
     *(("claims", "--band", value) for value in ("a,b", "0.7,0.6", "nan,1", "0.5", "0,2")),
     *(("claims", "--dev", "0"), ("claims", "--prompts", "-1"), ("claims", "--threads", "0")),

@@ -180,9 +180,9 @@ def test_plan_tells_what_a_diagnosis_would_cost_and_show(capsys, tmp_path):
     splits = ["dev"] * 40 + ["test"] * 100
     items = "".join(f"{i}\t{split}\t\tsw\tswali {i}\t1\t ndio\t la\n" for i, split in enumerate(splits))
     (tmp_path / "items.tsv").write_text(head + items)
-    arguments = ("--text", tmp_path / "text.tsv", "--task", tmp_path / "items.tsv", "--branches", 12)
+    arguments = ("--text", tmp_path / "text.tsv", "--task", tmp_path / "items.tsv", "--configurations", 12)
     code, out, _ = run(capsys, "plan", tiny_path("llama"), *arguments, "--no-probe")
     assert code == 0 and "40 dev and 100 test items in sw" in out
-    assert "detectable gain 0.109" in out and "12 branches" in out and "24 GB card" in out
+    assert "detectable gain 0.109" in out and "12 configurations" in out and "24 GB card" in out
     code, _, err = run(capsys, "plan", tiny_path("llama"), *arguments, "--no-probe", "--source", "fr")
     assert code == 2 and "fr" in err

@@ -119,7 +119,7 @@ def test_pareto_shows_gain_over_both_costs_and_numbers_every_method(table):
     for panel, column in zip(spec.panels, itertools.cycle(["item_tokens", "fit_tokens"]), strict=False):
         mine = [series for series in panel.series if series.look == "estimates"]
         numbers = [label for series in mine for label in series.labels]
-        assert sorted(numbers) == sorted(key) and "ceiling" not in key.values()
+        assert sorted(numbers) == sorted(key) and "target_language" not in key.values()
         for series in mine:
             for x, y, label in zip(series.x, series.y, series.labels, strict=True):
                 row = the(table, panel.title, key[label])

@@ -1,4 +1,4 @@
-"""The heatmap of every branch: its numbers are those of the tables, its page needs no network."""
+"""The heatmap of every configuration: its numbers are those of the tables, its page needs no network."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from made_tables import made
 
-from workbench.figures import branches, draw_interactive, headlines, to_page, with_notes
+from workbench.figures import configurations, draw_interactive, headlines, to_page, with_notes
 from workbench.figures.frames import NothingToShow
 
 
@@ -19,8 +19,8 @@ def frames():
     return {name: table for name, table in made(6, 1).items() if name in ("exploration", "selection")}
 
 
-def test_every_branch_has_a_row_and_every_cell_the_gain_of_the_table(frames):
-    spec = branches(frames)
+def test_every_configuration_has_a_row_and_every_cell_the_gain_of_the_table(frames):
+    spec = configurations(frames)
     (panel,), table = spec.panels, frames["exploration"]
     assert len(panel.rows) == len(table.groupby(["aligner", "intervention", "strength"]))
     assert panel.rows[:2] == ("ridge, replace, α = 1", "ridge, add_mapped, α = 0.5")
@@ -34,10 +34,10 @@ def test_every_branch_has_a_row_and_every_cell_the_gain_of_the_table(frames):
     assert any("gain on dev +" in line for line in panel.notes[0][3])
 
 
-def test_means_over_items_stand_in_the_notes_of_their_branch(frames):
+def test_means_over_items_stand_in_the_notes_of_their_configuration(frames):
     table = frames["exploration"]
     items = [table.assign(example=f"e{at}", group=None, correct=at < 3, patch_size=0.5) for at in range(4)]
-    spec = branches(frames | {"sweep": pd.concat(items)})
+    spec = configurations(frames | {"sweep": pd.concat(items)})
     notes = [lines for row in spec.panels[0].notes for lines in row]
     assert all("accuracy 0.750" in lines for lines in notes)
     assert all(any(line.endswith("0.500") and "patch size" in line for line in lines) for lines in notes)
@@ -46,7 +46,7 @@ def test_means_over_items_stand_in_the_notes_of_their_branch(frames):
 def test_a_layer_that_was_not_patched_is_no_number_and_is_said(frames):
     table = frames["exploration"]
     some = table[(table.layer != 2) | (table.aligner == "ridge")]
-    spec = with_notes(branches(frames | {"exploration": some}), ["only for first steps"])
+    spec = with_notes(configurations(frames | {"exploration": some}), ["only for first steps"])
     column = [row[2] for row in spec.panels[0].values]
     assert sum(value is None for value in column) == 6 and spec.panels[0].notes[-1][2] == ()
     assert "Grey: not measured." in spec.footer and spec.footer.endswith("Note: only for first steps.")
@@ -68,7 +68,7 @@ def test_each_study_has_one_row_of_the_aligner_it_is_about():
 
 
 def test_the_page_needs_no_network(frames):
-    page = to_page(draw_interactive(branches(frames)), "t")
+    page = to_page(draw_interactive(configurations(frames)), "t")
     assert page.startswith("<!doctype html>") and '<meta charset="utf-8">' in page
     assert not re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=", page)
     assert len(page) > 1_000_000  # the drawing code itself
@@ -78,7 +78,7 @@ def test_markup_in_names_is_shown_and_not_run(frames):
     evil = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
     table = frames["exploration"]
     table = table.assign(model=evil, aligner=table.aligner.where(table.aligner != "ridge", f"{evil} & co"))
-    figure = draw_interactive(branches({"exploration": table}))
+    figure = draw_interactive(configurations({"exploration": table}))
     page = to_page(figure, evil)
     assert "<script>alert(2)" not in page and "<img src=x" not in page
     heat = next(trace for trace in figure.data if trace.type == "heatmap")

@@ -32,7 +32,7 @@ def the(table, **wanted):
     return row
 
 
-def test_layers_holds_the_gain_of_the_chosen_branch_and_the_test_number_of_the_chosen_layer(frames):
+def test_layers_holds_the_gain_of_the_chosen_configuration_and_the_test_number_of_the_chosen_layer(frames):
     spec = make_spec("layers", frames)
     assert [panel.title for panel in spec.panels] == ["ridge", "mean_shift", "shuffled_pairs (control)"]
     for panel in spec.panels:
@@ -44,12 +44,12 @@ def test_layers_holds_the_gain_of_the_chosen_branch_and_the_test_number_of_the_c
             assert panel.columns[mark.column] == str(picked["layer"])
             assert mark.text == f"{picked['gain']:+.2f}".replace("0.", ".").replace("-", "−")
             for column, layer in enumerate(map(int, panel.columns)):
-                branch = the(
+                configuration = the(
                     frames["exploration"],
                     **{"pair": pair, "aligner": aligner, "layer": layer, "intervention": "replace"},
                 )
-                assert panel.values[row][column] == branch["gain"]
-                assert panel.hatched[row][column] == (not branch["beyond_band"])
+                assert panel.values[row][column] == configuration["gain"]
+                assert panel.hatched[row][column] == (not configuration["beyond_band"])
                 assert any("simultaneous band" in line for line in panel.notes[row][column])
     assert not any(panel.numbers for panel in spec.panels)  # the only number is that on test
     words = spec.subtitle
@@ -70,7 +70,7 @@ def test_without_a_selection_nothing_is_framed(frames):
     assert not any(panel.marks for panel in spec.panels) and "Framed" not in spec.footer
 
 
-def test_branches_of_several_sites_are_left_out(frames):
+def test_configurations_of_several_sites_are_left_out(frames):
     table = frames["exploration"]
     joint = table[table.layer == 0].assign(joint="cascade", gain=9.0)
     spec = make_spec("layers", frames | {"exploration": pd.concat([table, joint])})

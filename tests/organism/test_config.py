@@ -47,7 +47,7 @@ def test_what_is_no_config_is_refused_with_a_hint(value, says):
 
 
 @pytest.mark.parametrize(
-    ("dials", "says"),
+    ("settings", "says"),
     [
         ({"test": 10**6}, "too few for its splits"),
         ({"switched_one": 0.9}, "at most 1"),
@@ -57,9 +57,9 @@ def test_what_is_no_config_is_refused_with_a_hint(value, says):
         ({"languages": (LanguageConfig("x-a", 0.5), LanguageConfig("x-b", 0.4))}, "add up to 0.9"),
     ],
 )
-def test_dials_that_contradict_each_other_are_refused(dials, says):
+def test_settings_that_contradict_each_other_are_refused(settings, says):
     with pytest.raises(InputError, match=says):
-        WorldConfig(**dials)
+        WorldConfig(**settings)
 
 
 def test_a_language_is_refused_for_what_no_language_can_be():

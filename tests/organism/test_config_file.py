@@ -30,7 +30,7 @@ def test_what_was_written_is_read_back(config, tmp_path):
     assert again == config and again.digest == config.digest
 
 
-def test_dials_left_out_are_at_their_default(tmp_path):
+def test_settings_left_out_are_at_their_default(tmp_path):
     (tmp_path / "world.toml").write_text("seed = 4\n[training]\nsteps = 9\n", encoding="utf-8")
     assert read_config(tmp_path / "world.toml") == WorldConfig(seed=4, training=TrainingConfig(steps=9))
 

@@ -12,9 +12,9 @@ from workbench.organism.world import World
 CONFIG = WorldConfig()
 
 
-def with_language(**dials):
+def with_language(**settings):
     """A world of the main language and one other."""
-    other = LanguageConfig("x-other", 0.5, **dials)
+    other = LanguageConfig("x-other", 0.5, **settings)
     config = replace(CONFIG, languages=(replace(CONFIG.main, resource=0.5), other))
     main, built = build_languages(config).values()
     return main, built

@@ -49,7 +49,7 @@ def test_another_seed_gives_other_weights(whole, tmp_path):
     assert not torch.equal(weights(whole.folder)[name], weights(other.folder)[name])
 
 
-def test_a_checkpoint_of_other_dials_or_a_damaged_one_is_refused(tmp_path):
+def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(tmp_path):
     folder = tmp_path / "model"
     train_organism(TINY, folder, stop_at=1)
     with pytest.raises(InputError, match="other settings"):

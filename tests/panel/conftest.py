@@ -25,15 +25,15 @@ def run(tmp_path_factory):
 
 
 def with_dev_rows(folder):
-    """Dev rows of every ridge branch: at layer L, item i becomes right if i > L, and wrong if i = L."""
+    """Dev rows of all ridge maps: at layer L, item i becomes right if i > L, and wrong if i = L."""
     sweep, items = (pd.read_parquet(folder / f"{name}.parquet") for name in ("sweep", "items"))
     grid = pd.read_parquet(folder / "exploration.parquet")
-    branches = grid[grid.aligner == "ridge"]
+    configurations = grid[grid.aligner == "ridge"]
     clean = sweep[(sweep.aligner == "clean") & (sweep.language == "sw")].assign(split="dev", seed=None)
     dev = [clean.assign(correct=clean.example == "e0", prediction=1, margin=0.0)]
-    for branch in branches.to_dict("records"):
-        layer = branch["layer"]
-        about = {name: branch[name] for name in ("site", "layer", "joint", "intervention", "strength")}
+    for configuration in configurations.to_dict("records"):
+        layer = configuration["layer"]
+        about = {name: configuration[name] for name in ("site", "layer", "joint", "intervention", "strength")}
         number = clean.example.str[1:].astype(int)
         right = (number > layer) | ((number == 0) & (layer > 0))
         dev.append(

@@ -179,7 +179,7 @@ def _selection(about, task, exploration, kind):
             | {"accuracy": 0.6, "gain": 0.25, "gain_low": 0.125, "gain_high": 0.375, "headline_over": over}
             | {"headline_over_low": over and 0.05, "headline_over_high": over and 0.15, "level": 0.95}
             | {"n": 12, "verdict": kind if headline else "undecided", "p": 0.01, "detectable": 0.1}
-            | {"gained": 4, "lost": 2, "crossfit_gain": 0.2, "optimism": 0.01, "regret": 0.02}
+            | {"gained": 4, "lost": 2, "crossfit_gain": 0.2, "selection_bias": 0.01, "regret": 0.02}
             | {"agreement": 0.8, "refits": 6 if headline else None, "refit_sd": 0.01 if headline else None}
             | {"refit_low": 0.2 if headline else None, "refit_high": 0.3 if headline else None}
             | {"retention": -0.01 if headline else None, "retention_low": -0.015 if headline else None}
@@ -200,19 +200,19 @@ def after(i):
 
 def _sweep(about, task, languages, best):
     """The unpatched run, the headline's patch, and a refit of it that is never right."""
-    branch = {name: best[name] for name in ("site", "layer", "joint", "intervention", "strength")}
+    configuration = {name: best[name] for name in ("site", "layer", "joint", "intervention", "strength")}
     rows = []
     for language in languages:
         for i in range(ITEMS):
             answer = i % 2
             first, then = (answer if right(i) else 1 - answer for right in (before, after))
             rows.append(_row(about, task, language, i, "clean", before(i), first))
-            rows.append(_row(about, task, language, i, best.aligner, after(i), then, **branch, seed=0))
-            rows.append(_row(about, task, language, i, best.aligner, False, 0, **branch, seed=1))
+            rows.append(_row(about, task, language, i, best.aligner, after(i), then, **configuration, seed=0))
+            rows.append(_row(about, task, language, i, best.aligner, False, 0, **configuration, seed=1))
     return pd.DataFrame(rows).astype({"layer": "Int64", "seed": "Int64", "prediction": "Int64"})
 
 
-def _row(about, task, language, i, aligner, correct, prediction, **branch):
+def _row(about, task, language, i, aligner, correct, prediction, **configuration):
     place = {
         "site": None,
         "layer": None,
@@ -220,7 +220,7 @@ def _row(about, task, language, i, aligner, correct, prediction, **branch):
         "intervention": None,
         "strength": None,
         "seed": None,
-    } | branch
+    } | configuration
     return (
         about
         | place
@@ -244,7 +244,7 @@ def _items(task, source, target, text):
 def _records(about, source, target, task, text):
     interval = {"estimate": 0.5, "low": 0.25, "high": 0.75, "level": 0.95, "n": 12}
     tokens = {"sentences": 10, "tokens": 90, "tokens_per_word": 1.5, "tokens_per_character": 0.4}
-    facts = {"baseline": interval, "ceiling": interval, "gap": interval, "n_dev": 100, "n_test": 12}
+    facts = {"baseline": interval, "target_accuracy": interval, "gap": interval, "n_dev": 100, "n_test": 12}
     finding = {
         "kind": "copy",
         "severity": "alarm",

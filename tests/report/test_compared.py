@@ -43,7 +43,7 @@ def test_every_method_has_its_row(alone):
         prices = [cell.text for cell in other.children]
         assert prices[0] == cells[0]
         assert one.title in cells[1] and one.chosen in cells[1]
-        assert cells[2] == ("" if name == "ceiling" else one.verdict)
+        assert cells[2] == ("" if name == "target_language" else one.verdict)
         assert number(cells[3]) == pytest.approx(one.gain, abs=0.00051)
         ends = [number(end) for end in cells[4].split(",")]
         assert ends == pytest.approx([one.gain_low, one.gain_high], abs=0.00051)
@@ -66,7 +66,7 @@ def test_every_method_has_its_row(alone):
 
 def test_it_is_said_in_words_first(alone):
     folder, tables = alone
-    known = ran(tables["comparison"]).drop("ceiling")
+    known = ran(tables["comparison"]).drop("target_language")
     section = section_of(folder)
     said = section.all("p")[0].text
     helps = (known.verdict == "helps").sum()
@@ -91,7 +91,7 @@ def test_a_best_patch_that_no_control_is_beaten_by_is_told(copied):
     assert "0 shown to help" in section.text and "The largest gain" not in section.text
     marks = section.all("svg", class_="curve")[0].all("path", class_="est")
     full = [m for m in marks if not m.has("class_", "hollow") and not m.has("class_", "control")]
-    assert len(full) == 1, "the ceiling alone, which claims nothing"
+    assert len(full) == 1, "the target alone, which claims nothing"
 
 
 def test_marks_stand_where_the_gains_are(alone):

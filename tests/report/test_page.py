@@ -40,27 +40,27 @@ def test_the_verdict_stands_first_in_words(alone):
     assert root.all("h1")[0].text == "Does mapping Swahili (sw) onto Arabic (ar) help tiny?"
 
 
-def test_every_cell_is_the_gain_of_its_branch(alone):
+def test_every_cell_is_the_gain_of_its_configuration(alone):
     folder, tables = alone
     root = page_of(folder)
     (heat,) = root.all("table", class_="heat")
     best, layers = chosen(tables), details(root)[0]["layers"]
-    # The branches of a layer stand in the order of the table.
+    # The configurations of a layer stand in the order of the table.
     grid = tables["exploration"]
     cells = [cell for cell in heat.all("td") if "data-layer" in cell.attributes]
     shown = set()
     for cell in cells:
         where = cell.attributes
-        branch = grid[grid.layer == int(where["data-layer"])].iloc[int(where["data-row"])]
-        shown.add((branch.aligner, branch.intervention, branch.strength))
+        configuration = grid[grid.layer == int(where["data-layer"])].iloc[int(where["data-row"])]
+        shown.add((configuration.aligner, configuration.intervention, configuration.strength))
         first = cell.text.replace("★", "").partition("test")[0]
-        assert number(first) == pytest.approx(branch.gain, abs=0.0051)
-        assert ("in" in where["class"].split()) == (not branch.beyond_band)
+        assert number(first) == pytest.approx(configuration.gain, abs=0.0051)
+        assert ("in" in where["class"].split()) == (not configuration.beyond_band)
         row = layers[where["data-layer"]][0]["rows"][int(where["data-row"])]
-        assert row[0] == branch.aligner.replace("_", " ")
-        assert number(row[3]) == pytest.approx(branch.gain, abs=0.00051)
+        assert row[0] == configuration.aligner.replace("_", " ")
+        assert number(row[3]) == pytest.approx(configuration.gain, abs=0.00051)
         assert [number(x) for x in row[5].split(",")] == pytest.approx(
-            [branch.band_low, branch.band_high], abs=0.00051
+            [configuration.band_low, configuration.band_high], abs=0.00051
         )
     assert len(cells) == 6 * 2 * len(folders.METHODS), "a row for each aligner and formula"
     one_each = {(aligner, formula) for aligner, formula, _ in shown}
@@ -76,8 +76,8 @@ def test_the_detail_of_a_layer_is_all_that_the_tables_hold_of_it(alone):
     folder, tables = alone
     for layer, shown in details(page_of(folder))[0]["layers"].items():
         found = {table["caption"]: table["rows"] for table in shown}
-        branches, fit, means, similarity, confounds = found.values()
-        assert len(branches) == (tables["exploration"].layer == int(layer)).sum()
+        configurations, fit, means, similarity, confounds = found.values()
+        assert len(configurations) == (tables["exploration"].layer == int(layer)).sum()
         here = tables["fit"][tables["fit"].layer == int(layer)]
         assert [number(row[1]) for row in fit] == pytest.approx(here.r2.tolist(), abs=0.00051)
         here = tables["pca"][tables["pca"].layer == int(layer)]
@@ -338,8 +338,8 @@ def test_where_nothing_was_chosen_no_cell_is_marked(tmp_path):
 def test_a_patch_at_all_layers_at_once_is_no_cell(tmp_path):
     tables = folders.study(tmp_path)
     grid, selection, sweep = (tables[name] for name in ("exploration", "selection", "sweep"))
-    # The branch of the headline, and a joint one of the same formula and strength that is the lowest layer's
-    # by its column `layer`.
+    # The configuration of the headline, and a joint one of the same formula and strength that is the lowest
+    # layer's by its column `layer`.
     best = {"site": "resid_post.0-5", "layer": 0, "joint": "cascade"}
     chosen = selection[selection.headline].iloc[0]
     same = (grid.aligner == "ridge") & (grid.intervention == chosen.intervention)

@@ -19,7 +19,7 @@ ROW = {
     "agreement": 1.0,
     "crossfit_gain": 0.6,
     "regret": 0.0,
-    "optimism": 0.0,
+    "selection_bias": 0.0,
     "refits": 6,
     "refit_low": 0.607,
     "refit_high": 0.627,

@@ -1,4 +1,4 @@
-"""Sweep tables with a few branches, written out branch by branch."""
+"""Sweep tables with a few configurations, written out configuration by configuration."""
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,8 @@ PLACE = {"intervention": "replace", "positions": "last", "joint": "one", "streng
 
 
 @pytest.fixture
-def branch():
-    """The columns that name a branch of one site."""
+def configuration():
+    """The columns that name a configuration of one site."""
 
     def name(layer, **more):
         return {"aligner": "map", "site": f"resid_post.{layer}", "layer": layer} | PLACE | more
@@ -23,9 +23,9 @@ def branch():
 def sweep_table():
     """A table of (names, margins) or (names, margins, correct); names None are the clean run's."""
 
-    def build(*branches, split="dev", groups=None, **facts):
+    def build(*configurations, split="dev", groups=None, **facts):
         parts = []
-        for names, margin, *rest in branches:
+        for names, margin, *rest in configurations:
             margin = np.asarray(margin, dtype=float)
             columns = dict.fromkeys(COLUMNS) | {
                 **{"model": "toy", "task": "toy", "pair": "b-a", "language": "b", "split": split},

@@ -1,8 +1,9 @@
 """The whole way from dev to verdict, on tables whose truth is known: how often it is right.
 
-No model takes part. Items are right or wrong in the clean run; a branch turns wrong ones right and right ones
-wrong at rates of its own, so that its true gain is the difference of the two. Neighbouring branches mostly
-turn the same items, and items of a group go together.
+No model takes part. Items are right or wrong in the clean run; a configuration turns wrong ones right and
+right ones
+wrong at rates of its own, so that its true gain is the difference of the two. Neighbouring configurations
+mostly turn the same items, and items of a group go together.
 """
 
 from dataclasses import dataclass
@@ -23,11 +24,11 @@ METHOD = "ridge"
 
 @dataclass(frozen=True)
 class Truth:
-    """What branches do, and how items hang together."""
+    """What configurations do, and how items hang together."""
 
     n: int = 200
     gain: float = 0.0
-    """Of the best branch; lower ones at other layers and strengths, in proportion to `profile`."""
+    """Of the best configuration; lower ones at other layers and strengths, in proportion to `profile`."""
     discordance: float = 0.2
     right: float = 0.5
     louder: float = 1.0
@@ -47,7 +48,7 @@ class Truth:
 
     @property
     def gains(self):
-        """True gain of each branch."""
+        """True gain of each configuration."""
         return self.gain * self.profile
 
 
@@ -56,9 +57,9 @@ class Tables:
 
     def __init__(self, truth):
         self.truth = truth
-        n, self.branches = truth.n, [(a, layer) for a in STRENGTHS for layer in range(LAYERS)]
-        layers = [None, *(layer for _, layer in self.branches)]
-        strengths = [None, *(a for a, _ in self.branches)]
+        n, self.configurations = truth.n, [(a, layer) for a in STRENGTHS for layer in range(LAYERS)]
+        layers = [None, *(layer for _, layer in self.configurations)]
+        strengths = [None, *(a for a, _ in self.configurations)]
         self.group = None if truth.groups is None else np.arange(n) * truth.groups // n
         group = [None] * n if self.group is None else [f"g{g}" for g in self.group]
         clean = [layer is None for layer in layers]
@@ -74,7 +75,7 @@ class Tables:
         )
 
     def draw(self, split, rng):
-        """One sweep: what all branches do to new items."""
+        """One sweep: what all configurations do to new items."""
         truth, n = self.truth, self.truth.n
         right = ndtr(self._latent(rng, 1)) < truth.right
         gains = truth.gains
@@ -90,7 +91,7 @@ class Tables:
 
     def gain_of(self, choice):
         """The true gain of what was chosen."""
-        return self.truth.gains[self.branches.index((choice.strength, choice.layer))]
+        return self.truth.gains[self.configurations.index((choice.strength, choice.layer))]
 
     def _latent(self, rng, columns):
         own = rng.normal(size=(self.truth.n, columns))
@@ -119,7 +120,7 @@ GROUPED = {"n": 300, "groups": 30}
 @pytest.mark.parametrize("more", [{}, GROUPED], ids=["items", "groups"])
 def test_under_the_sharp_null_it_hardly_ever_helps(more):
     # With half of the items right and as many turned either way, exchanging clean and patched runs of
-    # any item, in all branches at once, makes a table that is as likely.
+    # any item, in all configurations at once, makes a table that is as likely.
     found = list(studies(Truth(**more), 1, decide_choice))
     helps = np.mean([verdict.kind == "helps" for _, verdict, _ in found])
     harms = np.mean([verdict.kind == "harms" for _, verdict, _ in found])

@@ -9,7 +9,7 @@ from workbench.select import choose, crossfit
 
 
 def table(truth, n=200, layers=16, seed=0, groups=None):
-    """Branches whose true gain in accuracy is `truth` at layer 5 and 0 elsewhere, all independent."""
+    """Configurations whose true gain in accuracy is `truth` at layer 5 and 0 elsewhere, all independent."""
     rng = np.random.default_rng(seed)
     parts = []
     for layer in (None, *range(layers)):
@@ -39,17 +39,17 @@ def test_where_nothing_helps_the_gain_on_dev_is_optimism():
     found = [crossfit(table(0.0, seed=seed), "map") for seed in range(6)]
     assert np.mean([one.choice.accuracy_gain for one in found]) > 0.05, "the best of sixteen flatters itself"
     assert abs(np.mean([one.gain for one in found])) < 0.03
-    assert np.mean([one.optimism for one in found]) > 0.02
+    assert np.mean([one.selection_bias for one in found]) > 0.02
 
 
 def test_a_real_gain_stays_and_every_fold_agrees():
     found = crossfit(table(0.4), "map")
     assert found.choice.layer == 5 and found.agreement == 1.0
-    assert found.gain == pytest.approx(0.4, abs=0.1) and abs(found.optimism) < 0.03
+    assert found.gain == pytest.approx(0.4, abs=0.1) and abs(found.selection_bias) < 0.03
     assert found.choice == choose(table(0.4), "map")
 
 
-def test_regret_is_bracketed_by_an_honest_and_a_flattered_best_branch():
+def test_regret_is_bracketed_by_an_honest_and_a_flattered_best_configuration():
     # Nothing helps: nothing is given up in truth, while the best of sixteen seems to be 5 points better.
     null = [crossfit(table(0.0, seed=seed), "map") for seed in range(12)]
     assert np.mean([one.regret for one in null]) < 0.02 < 0.04 < np.mean([one.regret_at_most for one in null])
@@ -82,9 +82,11 @@ def test_regret_by_a_naive_loop():
     )
 
 
-def test_folds_tell_how_often_the_very_branch_was_chosen():
+def test_folds_tell_how_often_the_very_configuration_was_chosen():
     found = crossfit(table(0.4), "map")
-    assert found.same_branch == 1.0 and found.branches == {"map replace at layer 5, strength 1": 5}
+    assert found.same_configuration == 1.0 and found.configurations == {
+        "map replace at layer 5, strength 1": 5
+    }
 
 
 def test_groups_stay_whole():

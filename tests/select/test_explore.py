@@ -1,4 +1,4 @@
-"""The grid on dev shows what single intervals and the band over all branches say, and its label."""
+"""The grid on dev shows what single intervals and the band over all configurations say, and its label."""
 
 import numpy as np
 import pytest
@@ -11,16 +11,16 @@ N, LAYERS = 120, 12
 
 
 @pytest.fixture
-def table(branch, sweep_table):
+def table(configuration, sweep_table):
     rng = np.random.default_rng(3)
     clean = rng.random(N) < 0.5
     runs = [np.where(rng.random(N) < 0.3, rng.random(N) < 0.5, clean) for _ in range(LAYERS)]
     runs[4] = clean | (rng.random(N) < 0.5)
-    branches = [(branch(i), run, run > 0) for i, run in enumerate(runs)]
-    return sweep_table((None, clean, clean), *branches, groups=[f"g{i // 2}" for i in range(N)])
+    configurations = [(configuration(i), run, run > 0) for i, run in enumerate(runs)]
+    return sweep_table((None, clean, clean), *configurations, groups=[f"g{i // 2}" for i in range(N)])
 
 
-def test_each_row_has_both_intervals_of_its_branch(table):
+def test_each_row_has_both_intervals_of_its_configuration(table):
     found = explore(table)
     assert len(found) == LAYERS and set(found["mode"]) == {"exploratory"}
     clean = table[table.aligner == "clean"].correct.to_numpy(dtype=float)

@@ -9,17 +9,17 @@ from workbench.core.errors import InputError
 from workbench.select.grid import grid_of, smoothing, standard_errors
 
 
-def smoothed(branches, values):
-    return smoothing(pd.DataFrame(branches)) @ np.asarray(values, dtype=float)
+def smoothed(configurations, values):
+    return smoothing(pd.DataFrame(configurations)) @ np.asarray(values, dtype=float)
 
 
-def test_a_branch_weighs_half_and_the_two_nearest_layers_a_quarter(branch):
-    found = smoothed([branch(i) for i in range(5)], [4, 0, 0, 0, 8])
+def test_a_configuration_weighs_half_and_the_two_nearest_layers_a_quarter(configuration):
+    found = smoothed([configuration(i) for i in range(5)], [4, 0, 0, 0, 8])
     assert found == pytest.approx([2, 1, 0, 2, 4])
 
 
-def test_ends_weigh_as_much_and_average_as_much_as_all_others(branch):
-    weights = smoothing(pd.DataFrame([branch(i) for i in range(7)]))
+def test_ends_weigh_as_much_and_average_as_much_as_all_others(configuration):
+    weights = smoothing(pd.DataFrame([configuration(i) for i in range(7)]))
     assert np.allclose(weights.sum(1), 1) and np.allclose(np.diag(weights), 0.5)
     assert np.allclose(np.square(weights).sum(1), 0.375)
     noise = np.random.default_rng(0).normal(size=(20_000, 7)) @ weights.T
@@ -27,10 +27,10 @@ def test_ends_weigh_as_much_and_average_as_much_as_all_others(branch):
     assert np.abs(share - 1 / 7).max() < 0.05, "no layer is the best by chance much more often"
 
 
-def test_layers_and_strengths_are_both_averaged_whatever_the_order_of_rows(branch):
+def test_layers_and_strengths_are_both_averaged_whatever_the_order_of_rows(configuration):
     places = [(layer, a) for layer in (4, 0, 2, 6) for a in (1.0, 0.25, 0.5)]
     values = np.random.default_rng(1).normal(size=12)
-    found = smoothed([branch(layer, strength=a) for layer, a in places], values)
+    found = smoothed([configuration(layer, strength=a) for layer, a in places], values)
     table = pd.Series(values, index=pd.MultiIndex.from_tuples(places)).unstack().sort_index()
     four = np.array([[2, 1, 1, 0], [1, 2, 1, 0], [0, 1, 2, 1], [0, 1, 1, 2]]) / 4
     three = np.array([[2, 1, 1], [1, 2, 1], [1, 1, 2]]) / 4
@@ -38,17 +38,17 @@ def test_layers_and_strengths_are_both_averaged_whatever_the_order_of_rows(branc
     assert found == pytest.approx([expected[place] for place in places])
 
 
-def test_other_interventions_sites_and_joint_branches_are_no_neighbours(branch):
-    branches = [
-        branch(0),
-        branch(1),
-        branch(1, intervention="add_mapped"),
-        branch(1, site="mlp_out.1"),
-        branch(1, positions="all"),
-        branch(0, site="resid_post.0-3", joint="cascade"),
-        branch(1, site="resid_post.1-3", joint="cascade"),
+def test_other_interventions_sites_and_joint_configurations_are_no_neighbours(configuration):
+    configurations = [
+        configuration(0),
+        configuration(1),
+        configuration(1, intervention="add_mapped"),
+        configuration(1, site="mlp_out.1"),
+        configuration(1, positions="all"),
+        configuration(0, site="resid_post.0-3", joint="cascade"),
+        configuration(1, site="resid_post.1-3", joint="cascade"),
     ]
-    found = smoothed(branches, [4, 8, 100, 200, 300, 400, 500])
+    found = smoothed(configurations, [4, 8, 100, 200, 300, 400, 500])
     assert found == pytest.approx([5, 7, 100, 200, 300, 400, 500])
 
 
@@ -60,9 +60,12 @@ def test_standard_errors_are_those_of_a_mean_over_items_or_groups():
     assert np.isinf(standard_errors(x, np.zeros(40, dtype=int))).all()
 
 
-def test_the_grid_holds_what_the_rows_hold(branch, sweep_table):
+def test_the_grid_holds_what_the_rows_hold(configuration, sweep_table):
     table = sweep_table(
-        (None, [1, -1, 1]), (branch(0), [2, 2, -2]), (branch(1), [3, -3, 3]), groups=["g", "g", None]
+        (None, [1, -1, 1]),
+        (configuration(0), [2, 2, -2]),
+        (configuration(1), [3, -3, 3]),
+        groups=["g", "g", None],
     )
     grid = grid_of(table.sample(frac=1, random_state=0))
     where = [grid.where(j)["layer"] for j in range(2)]
@@ -71,8 +74,8 @@ def test_the_grid_holds_what_the_rows_hold(branch, sweep_table):
     assert grid.accuracy_gain.sum() == 0 and len(grid.unit_names) == 2
 
 
-def test_generated_answers_have_scores_in_place_of_margins(branch, sweep_table):
-    table = sweep_table((None, [0, 0, 1]), (branch(0), [1, 0, 1]))
+def test_generated_answers_have_scores_in_place_of_margins(configuration, sweep_table):
+    table = sweep_table((None, [0, 0, 1]), (configuration(0), [1, 0, 1]))
     scored = table.assign(score=table.margin, margin=np.nan)
     assert np.array_equal(grid_of(scored).margin_gain, grid_of(table).margin_gain)
     half = table.assign(margin=table.margin.where(table.aligner == "clean"))
@@ -80,8 +83,8 @@ def test_generated_answers_have_scores_in_place_of_margins(branch, sweep_table):
         grid_of(half)
 
 
-def test_a_branch_without_some_items_is_refused(branch, sweep_table):
-    table = sweep_table((None, [1, -1, 1]), (branch(0), [2, 2, -2]))
+def test_a_configuration_without_some_items_is_refused(configuration, sweep_table):
+    table = sweep_table((None, [1, -1, 1]), (configuration(0), [2, 2, -2]))
     for broken in (table.iloc[:-1], pd.concat([table, table.iloc[-1:]])):
         with pytest.raises(InputError, match="each once"):
             grid_of(broken)

@@ -15,10 +15,10 @@ def right(k):
 
 
 @pytest.fixture
-def found(branch, sweep_table):
-    choice = choose(sweep_table((None, right(20)), (branch(2), right(30))), "map")
-    fits = [(branch(2, seed=seed), right(k)) for seed, k in enumerate((30, 25, 35, 28, 20))]
-    other = branch(3, seed=7), right(50)
+def found(configuration, sweep_table):
+    choice = choose(sweep_table((None, right(20)), (configuration(2), right(30))), "map")
+    fits = [(configuration(2, seed=seed), right(k)) for seed, k in enumerate((30, 25, 35, 28, 20))]
+    other = configuration(3, seed=7), right(50)
     return choice, sweep_table((None, right(20)), *fits, other, split="test")
 
 

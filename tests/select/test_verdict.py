@@ -117,9 +117,9 @@ def test_what_helps_less_than_matters_is_equivalent_once_holm_takes_it_back():
     assert {v.kind for v in found.values()} == {"equivalent"}
 
 
-def test_what_was_chosen_is_judged_on_its_own_test_rows(branch, sweep_table):
+def test_what_was_chosen_is_judged_on_its_own_test_rows(configuration, sweep_table):
     after, before = items(400, 80, 10)
-    runs = (None, before - 0.5), (branch(3), after - 0.5), (branch(4), before - 0.5)
+    runs = (None, before - 0.5), (configuration(3), after - 0.5), (configuration(4), before - 0.5)
     choice = choose(sweep_table(*runs), "map")
     test = sweep_table(*runs, split="test")
     assert decide_choice(test, choice) == decide(after, before)
@@ -129,13 +129,13 @@ def test_what_was_chosen_is_judged_on_its_own_test_rows(branch, sweep_table):
         decide_choice(sweep_table(*runs), choice)
 
 
-def test_retention_is_non_inferiority_at_the_stated_margin(branch, sweep_table):
-    choice = choose(sweep_table((None, [1.0] * 9), (branch(3), [2.0] * 9)), "map")
+def test_retention_is_non_inferiority_at_the_stated_margin(configuration, sweep_table):
+    choice = choose(sweep_table((None, [1.0] * 9), (configuration(3), [2.0] * 9)), "map")
     after, before = items(1000, 4, 6)
-    runs = (None, before - 0.5), (branch(3), after - 0.5)
+    runs = (None, before - 0.5), (configuration(3), after - 0.5)
     found = retained(sweep_table(*runs, split="test"), choice, 0.02)
     assert found == noninferiority(after, before, 0.02) and found.holds
-    few = sweep_table((None, before[:60] - 0.5), (branch(3), before[:60] - 0.5), split="test")
+    few = sweep_table((None, before[:60] - 0.5), (configuration(3), before[:60] - 0.5), split="test")
     assert not retained(few, choice, 0.02).holds, "sixty items cannot show it"
     groups = [f"g{i % 20}" for i in range(1000)]
     grouped = retained(sweep_table(*runs, split="test", groups=groups), choice, 0.02)

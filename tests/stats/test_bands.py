@@ -9,10 +9,10 @@ from workbench.core.errors import InputError
 from workbench.stats import max_t_band
 
 
-def grid(rng, n, branches, effect, likeness=0.5):
-    """Differences whose branches go together, with an effect per branch."""
+def grid(rng, n, configurations, effect, likeness=0.5):
+    """Differences whose configurations go together, with an effect per configuration."""
     noise = np.sqrt(likeness) * rng.normal(size=(n, 1))
-    return noise + np.sqrt(1 - likeness) * rng.normal(size=(n, branches)) + effect
+    return noise + np.sqrt(1 - likeness) * rng.normal(size=(n, configurations)) + effect
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.3, 2.0])
@@ -58,13 +58,13 @@ def scipy_p(x):
     ).pvalue
 
 
-def test_one_branch_is_a_sign_flip_test():
+def test_one_configuration_is_a_sign_flip_test():
     x = grid(np.random.default_rng(4), 120, 1, 0.2)
     p = max_t_band(x, draws=20_000).p[0]
     assert p == pytest.approx(scipy_p(x[:, 0]), abs=0.01)
 
 
-def test_copies_of_a_branch_cost_nothing_and_others_do():
+def test_copies_of_a_configuration_cost_nothing_and_others_do():
     x = grid(np.random.default_rng(5), 80, 1, 0.4)
     other = np.random.default_rng(6).normal(size=(80, 100))
     alone = max_t_band(x, draws=2000)
@@ -74,7 +74,7 @@ def test_copies_of_a_branch_cost_nothing_and_others_do():
     assert among.high[0] - among.low[0] > 1.3 * (alone.high[0] - alone.low[0])
 
 
-def test_branches_without_variance():
+def test_configurations_without_variance():
     x = np.zeros((50, 4))
     x[:, 1] = 0.1  # rounding leaves a trace of a spread here
     x[:30, 2] = 1
@@ -104,8 +104,8 @@ def test_same_seed_same_band_and_chunks_do_not_matter(monkeypatch):
 @pytest.mark.parametrize(
     ("differences", "message"),
     [
-        ([1.0, 2.0], "item × branch"),
-        (np.zeros((5, 0)), "item × branch"),
+        ([1.0, 2.0], "item × configuration"),
+        (np.zeros((5, 0)), "item × configuration"),
         ([[1.0, 2.0]], "at least two items"),
         ([[1.0], [np.inf]], "1 NaN"),
     ],

@@ -25,7 +25,7 @@ def rows(language: str, right: list[int]) -> pd.DataFrame:
 def test_the_gap_is_between_the_same_items() -> None:
     clean = pd.concat([rows("sw", [0, 0, 1] * 40), rows("en", [1, 1, 1] * 40)])
     facts = first_facts(TOKENS, clean, "sw", n_test=500, chance=0.5)
-    assert facts.baseline.estimate == pytest.approx(1 / 3) and facts.ceiling.estimate == 1
+    assert facts.baseline.estimate == pytest.approx(1 / 3) and facts.target_accuracy.estimate == 1
     assert facts.gap.estimate == pytest.approx(2 / 3) and facts.worth_going_on
     assert (facts.n_dev, facts.n_test) == (120, 500)
     assert facts.detectable == pytest.approx(0.051, abs=0.001), "as `plan` says of 500 items"
@@ -43,9 +43,9 @@ def test_accuracies_are_by_group_where_items_have_groups() -> None:
     facts = first_facts(TOKENS, clean, "sw", 500, None)
     units = [f"{number}" for number in range(11) for _ in range(10)] + [str(i) for i in range(110, 120)]
     assert facts.baseline == accuracy([0, 0, 1, 1] * 30, units) and facts.baseline.n == 21
-    assert facts.ceiling == accuracy([1] * 120, units)
+    assert facts.target_accuracy == accuracy([1] * 120, units)
 
 
 def test_without_target_items_nobody_can_say() -> None:
     facts = first_facts(TOKENS, rows("sw", [1, 0] * 30), "sw", 500, None)
-    assert facts.ceiling is None and facts.gap is None and facts.worth_going_on
+    assert facts.target_accuracy is None and facts.gap is None and facts.worth_going_on

@@ -73,7 +73,9 @@ def test_retention_is_what_the_patch_does_to_the_target():
     found = judge(table, FAR, known({"ridge": RIDGE}), ALONE)
     assert found.retention == paired_interval(HARMED, THERE)
     assert found.retention.estimate == pytest.approx(-2 / 6)
-    assert found.ceiling.estimate == pytest.approx(5 / 6), "the patched rows are no part of the ceiling"
+    assert found.target_accuracy.estimate == pytest.approx(5 / 6), (
+        "the patched rows are no part of the target accuracy"
+    )
 
 
 def test_where_nothing_was_chosen_there_is_no_gain_and_no_retention():

@@ -18,25 +18,25 @@ from workbench.tasks import ChoiceTask
 def test_the_counts_add_up(result):
     assert result.n == {"fit": 32, "held_out": 8, "dev": 16, "test": 20}
     assert result.pair == f"{FAR}-{MAIN}"
-    assert result.gap.estimate == pytest.approx(result.ceiling.estimate - result.baseline.estimate)
+    assert result.gap.estimate == pytest.approx(result.target_accuracy.estimate - result.baseline.estimate)
 
 
 def test_a_formula_without_a_strength_is_run_once(study, maps):
-    branches = study.branches(maps)
+    configurations = study.configurations(maps)
     variants = [("replace", 1.0), ("interpolate", 0.25), ("interpolate", 0.5)]
     for aligner in study.settings.aligners:
         for layer in range(3):
-            own = [b for b in branches if b.aligner == aligner and b.site.layer == layer]
+            own = [b for b in configurations if b.aligner == aligner and b.site.layer == layer]
             assert sorted((b.intervention, b.strength) for b in own) == sorted(variants)
-    assert len(branches) == len(study.settings.aligners) * 3 * len(variants)
+    assert len(configurations) == len(study.settings.aligners) * 3 * len(variants)
 
 
-def test_dev_holds_every_branch_and_test_only_what_was_chosen(result):
+def test_dev_holds_every_configuration_and_test_only_what_was_chosen(result):
     sweep = result.tables["sweep"]
     patched = sweep[(sweep.language == FAR) & (sweep.aligner != CLEAN)]
     rows = patched.groupby(["split", "aligner", "intervention", "layer", "strength"]).size()
     assert len(rows["dev"]) == 5 * 3 * 3 and set(rows["dev"]) == {16}
-    tested = {branch[1:]: count for branch, count in rows.items() if branch[0] == "test"}
+    tested = {configuration[1:]: count for configuration, count in rows.items() if configuration[0] == "test"}
     chosen = {
         (c.aligner, c.intervention, c.layer, c.strength): 20
         for c in (outcome.choice for outcome in (result.headline, *result.others))
@@ -117,7 +117,7 @@ def test_without_target_items_there_is_a_verdict_but_no_gap(study, tmp_path):
         aligners=("ridge", "identity"), headline="ridge", interventions=("replace",), strengths=(1.0,)
     )
     result = Study(study.model, study.text, half, FAR, MAIN, tmp_path, settings).run()
-    assert result.gap is None and result.ceiling is None and result.retained is None
+    assert result.gap is None and result.target_accuracy is None and result.retained is None
     assert "gap" not in result.sentence and result.facts.worth_going_on
     assert result.headline.gain.n == 20
 
@@ -127,11 +127,15 @@ def test_all_layers_can_be_patched_at_once(study, tmp_path, way):
     settings = Settings(aligners=("ridge",), interventions=("add_mapped",), strengths=(0.1,), joint=(way,))
     here = Study(study.model, study.text, study.task, FAR, MAIN, tmp_path, settings)
     maps, states = here.alignment.fit(here.alignment.capture()), here.alignment.capture()
-    joint = [branch for branch in here.branches(maps) if branch.joint != "one"]
-    assert [branch.columns["site"] for branch in joint] == ["resid_post.0-2"] and joint[0].joint == way
+    joint = [configuration for configuration in here.configurations(maps) if configuration.joint != "one"]
+    assert [configuration.columns["site"] for configuration in joint] == ["resid_post.0-2"] and joint[
+        0
+    ].joint == way
     again = here.refitted(joint[0], states)
-    assert {branch.seed for branch in again} == {1, 2, 3, 4, 5}
-    assert all(branch.where == joint[0].where and branch.joint == way for branch in again)
+    assert {configuration.seed for configuration in again} == {1, 2, 3, 4, 5}
+    assert all(
+        configuration.where == joint[0].where and configuration.joint == way for configuration in again
+    )
     found = here.run().tables["exploration"]
     assert set(found.joint) == {"one", way}
 
@@ -151,7 +155,7 @@ def test_the_organism_that_ships_has_a_gap_that_a_map_narrows(tmp_path):
     organism = shipped()
     text, task = organism.text().select(range(600)), organism.task("exact").first(dev=300, test=1000)
     result = Study(load_model(organism.folder), text, task, "x-poor-far", "x-main", tmp_path).run()
-    assert result.ceiling.low > 0.95 and result.gap.low > 0.25
+    assert result.target_accuracy.low > 0.95 and result.gap.low > 0.25
     assert result.headline.choice.aligner == "ridge" and result.headline.gain.low > 0
     assert result.headline_over["shuffled_pairs"].low > 0
 

@@ -12,14 +12,14 @@ from workbench.core.errors import InputError, StoreError
 from workbench.core.types import Site
 from workbench.intervene import applied
 from workbench.study import load_patch, save_patch
-from workbench.sweeps import Branch
+from workbench.sweeps import Configuration
 
 CARD = {"model": "tiny", "pair": "x-a-x-b", "test": {"gain": 0.25}}
 
 
 @pytest.fixture
-def branch(maps):
-    return Branch("ridge", Site(1), maps["ridge"][1], "interpolate", 0.5, positions="prompt")
+def configuration(maps):
+    return Configuration("ridge", Site(1), maps["ridge"][1], "interpolate", 0.5, positions="prompt")
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def logits(study, patches, batch, **how):
         return study.model.run(batch)
 
 
-def test_it_does_what_it_did(study, branch, batch, maps, tmp_path):
+def test_it_does_what_it_did(study, configuration, batch, maps, tmp_path):
     card = CARD | {"weights_digest": study.model.weights_digest}
-    save_patch(branch, tmp_path / "patch.safetensors", card)
+    save_patch(configuration, tmp_path / "patch.safetensors", card)
     saved = load_patch(tmp_path / "patch.safetensors")
     saved.check(study.model)
     [patch] = saved.patches
     assert (patch.site, patch.strength, patch.positions) == (Site(1), 0.5, "prompt")
-    assert saved.card["test"] == {"gain": 0.25} and saved.card["branch"]["aligner"] == "ridge"
+    assert saved.card["test"] == {"gain": 0.25} and saved.card["configuration"]["aligner"] == "ridge"
     from workbench.intervene import INTERVENTIONS, Patch
 
     mine = Patch(Site(1), INTERVENTIONS["interpolate"], maps["ridge"][1].transform, 0.5, "prompt")
@@ -49,8 +49,8 @@ def test_it_does_what_it_did(study, branch, batch, maps, tmp_path):
 
 def test_several_sites_come_back_with_their_own_maps(study, maps, batch, tmp_path):
     sites = {Site(layer): maps["ridge"][layer] for layer in range(3)}
-    branch = Branch.jointly("ridge", sites, "add_mapped", 0.1, from_clean=True)
-    save_patch(branch, tmp_path / "all.safetensors", CARD)
+    configuration = Configuration.jointly("ridge", sites, "add_mapped", 0.1, from_clean=True)
+    save_patch(configuration, tmp_path / "all.safetensors", CARD)
     saved = load_patch(tmp_path / "all.safetensors")
     assert saved.from_clean and [patch.site.layer for patch in saved.patches] == [0, 1, 2]
     for layer, patch in enumerate(saved.patches):
@@ -60,15 +60,15 @@ def test_several_sites_come_back_with_their_own_maps(study, maps, batch, tmp_pat
     assert not torch.equal(cascade, logits(study, saved.patches, batch, from_clean=True))
 
 
-def test_another_model_is_refused(study, branch, tmp_path):
-    save_patch(branch, tmp_path / "patch.safetensors", CARD | {"weights_digest": "0" * 64})
+def test_another_model_is_refused(study, configuration, tmp_path):
+    save_patch(configuration, tmp_path / "patch.safetensors", CARD | {"weights_digest": "0" * 64})
     with pytest.raises(InputError, match="fit it again"):
         load_patch(tmp_path / "patch.safetensors").check(study.model)
 
 
-def test_what_is_damaged_or_foreign_is_refused(branch, tmp_path):
+def test_what_is_damaged_or_foreign_is_refused(configuration, tmp_path):
     path = tmp_path / "patch.safetensors"
-    save_patch(branch, path, CARD)
+    save_patch(configuration, path, CARD)
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(bytes(data))
@@ -84,9 +84,9 @@ def test_what_is_damaged_or_foreign_is_refused(branch, tmp_path):
         load_patch(tmp_path / "none.safetensors")
 
 
-def test_a_patch_of_an_earlier_version_is_refused(branch, tmp_path):
+def test_a_patch_of_an_earlier_version_is_refused(configuration, tmp_path):
     path = tmp_path / "patch.safetensors"
-    save_patch(branch, path, CARD)
+    save_patch(configuration, path, CARD)
     with safe_open(path, framework="pt") as file:
         made = json.loads(file.metadata()["workbench"])
     del made["digest"]
@@ -102,6 +102,6 @@ def test_a_study_saves_what_it_chose(study, result):
         return
     saved = load_patch(result.paths["patch"])
     saved.check(study.model)
-    assert saved.card["branch"]["layer"] == result.headline.choice.layer
+    assert saved.card["configuration"]["layer"] == result.headline.choice.layer
     assert saved.card["test"]["gain"] == pytest.approx(result.headline.gain.estimate)
     assert json.dumps(saved.card)

@@ -10,7 +10,7 @@ from tiny_models import tiny as tiny_of
 from workbench.core.errors import InputError
 from workbench.core.types import Site
 from workbench.intervene import applied
-from workbench.sweeps import Branch, sweep
+from workbench.sweeps import Configuration, sweep
 from workbench.sweeps.plan import patches_of
 from workbench.sweeps.score import Generation
 from workbench.tasks import AnswerExample, Example
@@ -26,17 +26,17 @@ def asked(*answers):
 
 
 @torch.no_grad()
-def by_hand(model, prompt, branch, n):
+def by_hand(model, prompt, configuration, n):
     """The likeliest tokens, each from a whole run without cache."""
     (ids,) = model.tokens.encode([prompt])
     said = []
     for _ in range(n):
         batch = model.batch([ids + said])
-        if branch is None:
+        if configuration is None:
             logits = model.run(batch)
         else:
-            ends, from_clean = torch.tensor([len(ids) - 1]), branch.joint == "from_clean"
-            with applied(model, patches_of(branch), batch, ends=ends, from_clean=from_clean):
+            ends, from_clean = torch.tensor([len(ids) - 1]), configuration.joint == "from_clean"
+            with applied(model, patches_of(configuration), batch, ends=ends, from_clean=from_clean):
                 logits = model.run(batch)
         token = int(logits[0, -1].argmax())
         if token in model.ends:
@@ -48,15 +48,15 @@ def by_hand(model, prompt, branch, n):
 @pytest.mark.parametrize(("architecture", "backend"), CELLS)
 def test_answers_are_those_by_hand(architecture, backend):
     model = tiny_of(architecture, backend)
-    branches = joint_grid(model, layers=[(0, 2)], strength=-2.0)
+    configurations = joint_grid(model, layers=[(0, 2)], strength=-2.0)
     table = sweep(
-        model, asked(), branches, **TASK, scorer="exact", max_new_tokens=5, until=None, batch_size=3
+        model, asked(), configurations, **TASK, scorer="exact", max_new_tokens=5, until=None, batch_size=3
     )
-    assert len(table) == len(PROMPTS) * (1 + len(branches))
+    assert len(table) == len(PROMPTS) * (1 + len(configurations))
     runs = [table[i : i + len(PROMPTS)] for i in range(0, len(table), len(PROMPTS))]
-    for branch, rows in zip([None, *branches], runs, strict=True):
+    for configuration, rows in zip([None, *configurations], runs, strict=True):
         for prompt, row in zip(PROMPTS, rows.itertuples(), strict=True):
-            assert row.generated == by_hand(model, prompt, branch, 5).strip()
+            assert row.generated == by_hand(model, prompt, configuration, 5).strip()
     assert len({tuple(rows.generated) for rows in runs}) > 1  # patches change what is said
 
 
@@ -95,8 +95,10 @@ def test_an_answer_ends_where_it_is_told_to():
 
 def test_choices_have_scores_but_answers_no_margins(tmp_path):
     model = tiny_of("llama")
-    branch = Branch.jointly("m", {b.site: b.map for b in joint_grid(model)[:1]}, "add_mapped", 0.5)
-    table = sweep(model, asked(), [branch], **TASK, scorer="exact", max_new_tokens=3)
+    configuration = Configuration.jointly(
+        "m", {b.site: b.map for b in joint_grid(model)[:1]}, "add_mapped", 0.5
+    )
+    table = sweep(model, asked(), [configuration], **TASK, scorer="exact", max_new_tokens=3)
     assert (table[table.aligner == "m"].patch_size > 0.01).all()
     table.to_parquet(tmp_path / "t.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "t.parquet"), table)

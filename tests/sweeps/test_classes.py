@@ -13,7 +13,7 @@ from tiny_models import tiny as tiny_of
 from workbench.core.errors import InputError
 from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS
-from workbench.sweeps import ENGINES, Branch, Plan, class_prototypes, sweep
+from workbench.sweeps import ENGINES, Configuration, Plan, class_prototypes, sweep
 from workbench.sweeps import suffix as suffix_module
 from workbench.sweeps.naive import naive_scores
 from workbench.sweeps.run import scores_by
@@ -75,25 +75,29 @@ def test_slots_and_suffixes_give_the_scores_of_naive_on_either_side_of_padding(a
     last = grid(model, layers=[0, 2, 3])
     everywhere = [
         *(
-            Branch("m", Site(layer), map, name, 0.7 if rule.uses_strength else 1.0, positions=positions)
+            Configuration(
+                "m", Site(layer), map, name, 0.7 if rule.uses_strength else 1.0, positions=positions
+            )
             for layer, (name, rule) in zip((0, 1, 2, 3, 0, 1), INTERVENTIONS.items(), strict=True)
             for positions in ("prompt", "all")
         ),
-        Branch("m", Site(1, "attn_out"), map, "add_mapped", 0.5),
+        Configuration("m", Site(1, "attn_out"), map, "add_mapped", 0.5),
         *joint_grid(model),
     ]
-    branches = [None, *last, *everywhere]
-    naive = [naive_scores(model, readings, b, 3, ("left", "right")[i % 2]) for i, b in enumerate(branches)]
-    ways = [("suffix", branches[1:], side) for side in ("left", "right")]
+    configurations = [None, *last, *everywhere]
+    naive = [
+        naive_scores(model, readings, b, 3, ("left", "right")[i % 2]) for i, b in enumerate(configurations)
+    ]
+    ways = [("suffix", configurations[1:], side) for side in ("left", "right")]
     if ENGINES["slots"].refusal(model, readings, last) is None:
         jointly = [b for b in everywhere if b.positions == "last" and b.also]
         ways.append(("slots", [*last, *jointly], "right"))
     for way, some, padding in ways:
         scores = scores_by(way, Plan(model, readings, some, padding=padding))
-        for branch, got in zip([None, *some], scores, strict=True):
-            other = naive[branches.index(branch)]
+        for configuration, got in zip([None, *some], scores, strict=True):
+            other = naive[configurations.index(configuration)]
             choices = torch.stack(got.choices), torch.stack(other.choices)
-            torch.testing.assert_close(*choices, atol=1e-5, rtol=0, msg=f"{way}, {branch}")
+            torch.testing.assert_close(*choices, atol=1e-5, rtol=0, msg=f"{way}, {configuration}")
             torch.testing.assert_close(got.sizes, other.sizes, atol=1e-5, rtol=0, check_dtype=False)
 
 
@@ -104,8 +108,8 @@ def test_slots_and_suffixes_give_the_scores_of_naive_on_either_side_of_padding(a
 def test_rows_are_those_by_hand(architecture, backend, layer):
     model = tiny_of(architecture, backend)
     some = a_map(model.info.d_model)
-    branch = Branch("m", Site(layer), some, "add_mapped", 0.7)
-    table = sweep(model, DEV, [branch], **TASK, by=fitted(model))
+    configuration = Configuration("m", Site(layer), some, "add_mapped", 0.7)
+    table = sweep(model, DEV, [configuration], **TASK, by=fitted(model))
     unpatched = np.array([state(model, e.prompt) for e in DEV])
     patched = np.array(
         [state(model, e.prompt, Site(layer), lambda h: h + 0.7 * some.transform(h)) for e in DEV]
@@ -158,7 +162,7 @@ def test_planted_classes_are_found_and_a_patch_that_swaps_them_swaps_the_answers
             axis = (high - low) / (high - low).norm()
             return h - 2 * ((h - middle.to(h)) @ axis)[:, None] * axis
 
-    table = sweep(model, dev, [Branch("mirror", Site(TOP), Mirror(), "replace")], **TASK, by=classes)
+    table = sweep(model, dev, [Configuration("mirror", Site(TOP), Mirror(), "replace")], **TASK, by=classes)
     assert table[table.aligner == "clean"].correct.all()
     assert not table[table.aligner == "mirror"].correct.any()
 
@@ -176,15 +180,15 @@ def test_prototypes_are_of_fit_items_alone_and_need_no_choice_to_be_read():
 @pytest.mark.parametrize("backend", ["bridge", *(["hooked"] if HAS_HOOKED else [])])
 def test_a_wrong_fast_path_stops_the_sweep(backend, monkeypatch):
     """Planted: suffixes that leave the clean run a layer too high, and slots one block off."""
-    model, branches = tiny_of("llama", backend), joint_grid(tiny_of("llama"), modes=[("prompt", False)])
+    model, configurations = tiny_of("llama", backend), joint_grid(tiny_of("llama"), modes=[("prompt", False)])
     classes = fitted(model)
-    naive = [naive_scores(model, classes.read(model, DEV), b, 4) for b in branches]
+    naive = [naive_scores(model, classes.read(model, DEV), b, 4) for b in configurations]
     real = suffix_module._leaves
     with monkeypatch.context() as patch:
-        patch.setattr(suffix_module, "_leaves", lambda branch: min(real(branch) + 1, 4))
+        patch.setattr(suffix_module, "_leaves", lambda configuration: min(real(configuration) + 1, 4))
         with pytest.raises(InputError, match="suffix and naive disagree on llama"):
-            sweep(model, DEV, branches, **TASK, by=classes)
-        table = sweep(model, DEV, branches, **TASK, by=classes, allow_naive=True, clean=False)
+            sweep(model, DEV, configurations, **TASK, by=classes)
+        table = sweep(model, DEV, configurations, **TASK, by=classes, allow_naive=True, clean=False)
         right = [float(s[e.answer]) for scores in naive for s, e in zip(scores.choices, DEV, strict=True)]
         assert table.score.tolist() == pytest.approx(right, abs=1e-6)
     if backend == "bridge":
@@ -195,17 +199,17 @@ def test_a_wrong_fast_path_stops_the_sweep(backend, monkeypatch):
 
 
 def test_shards_of_other_prototypes_are_not_taken(tmp_path):
-    model, branches = tiny_of("llama"), grid(tiny_of("llama"), [1])
+    model, configurations = tiny_of("llama"), grid(tiny_of("llama"), [1])
     options = TASK | {"folder": tmp_path, "batch_size": 2}
-    first = sweep(model, DEV, branches, **options, by=fitted(model))
+    first = sweep(model, DEV, configurations, **options, by=fitted(model))
     others = [
-        sweep(model, DEV, branches, **options),
-        sweep(model, DEV, branches, **options, by=fitted(model, FIT[:9])),
-        sweep(model, DEV, branches, **options, by=fitted(model, distance="euclidean")),
+        sweep(model, DEV, configurations, **options),
+        sweep(model, DEV, configurations, **options, by=fitted(model, FIT[:9])),
+        sweep(model, DEV, configurations, **options, by=fitted(model, distance="euclidean")),
     ]
     assert all(not first.margin.equals(other.margin) for other in others)
     assert len(list(tmp_path.iterdir())) == 4
-    again = sweep(model, DEV, branches, **options, by=fitted(model))
+    again = sweep(model, DEV, configurations, **options, by=fitted(model))
     assert first.equals(again) and len(list(tmp_path.iterdir())) == 4
 
 
@@ -216,8 +220,10 @@ def test_half_precision_passes_for_what_it_is(backend):
     from workbench.models import load_model
 
     model = load_model(tiny_path("llama"), backend=backend, dtype="bfloat16")
-    branches = [*grid(model), *joint_grid(model)]
-    assert len(sweep(model, DEV, branches, **TASK, by=fitted(model))) == len(DEV) * (1 + len(branches))
+    configurations = [*grid(model), *joint_grid(model)]
+    assert len(sweep(model, DEV, configurations, **TASK, by=fitted(model))) == len(DEV) * (
+        1 + len(configurations)
+    )
 
 
 def test_what_has_no_classes_is_refused_in_one_line():

@@ -7,7 +7,7 @@ from tiny_models import sentences, tiny, tiny_path
 from workbench.align import Identity
 from workbench.core.types import Site
 from workbench.models.outline import outline
-from workbench.sweeps import Branch, sweep
+from workbench.sweeps import Configuration, sweep
 from workbench.sweeps.slots import sweep_cost
 from workbench.tasks import Example
 
@@ -22,10 +22,10 @@ FULL_ONLY = pytest.param(300, LONG, marks=pytest.mark.full)
 
 
 @pytest.mark.parametrize(
-    ("n_branches", "choices"),
+    ("n_configurations", "choices"),
     [(1, SHORT), (7, SHORT), (300, SHORT), (1, LONG), (7, LONG), FULL_ONLY],
 )
-def test_the_tokens_are_those_that_are_run(monkeypatch, n_branches, choices):
+def test_the_tokens_are_those_that_are_run(monkeypatch, n_configurations, choices):
     model, ran = tiny("llama"), []
     untouched = model.run_tree
 
@@ -35,14 +35,16 @@ def test_the_tokens_are_those_that_are_run(monkeypatch, n_branches, choices):
 
     monkeypatch.setattr(model, "run_tree", counted)
     identity = Identity().fit(torch.randn(4, model.info.d_model), torch.randn(4, model.info.d_model))
-    branches = [Branch("identity", Site(i % 2), identity, "interpolate", 0.5) for i in range(n_branches)]
+    configurations = [
+        Configuration("identity", Site(i % 2), identity, "interpolate", 0.5) for i in range(n_configurations)
+    ]
     items = examples(choices)
-    sweep(model, items, branches, task="t", pair="a-b", batch_size=8, way="slots")
-    cost = sweep_cost(outline(str(tiny_path("llama"))), items, n_branches, batch_size=8)
+    sweep(model, items, configurations, task="t", pair="a-b", batch_size=8, way="slots")
+    cost = sweep_cost(outline(str(tiny_path("llama"))), items, n_configurations, batch_size=8)
     assert (cost.runs, cost.tokens) == (len(ran), sum(ran))
     assert cost.examples == 30 and cost.flops == 2.0 * outline(str(tiny_path("llama"))).parameters * sum(ran)
 
 
-def test_many_branches_cost_far_less_than_one_by_one():
+def test_many_configurations_cost_far_less_than_one_by_one():
     cost = sweep_cost(outline(str(tiny_path("llama"))), examples((" a", " b")), 200)
     assert cost.tokens < 0.5 * cost.one_by_one

@@ -1,18 +1,18 @@
-"""Branches say what and where they patch, and refuse what makes no sense."""
+"""Configurations say what and where they patch, and refuse what makes no sense."""
 
 import pytest
 
 from workbench.core.errors import InputError
 from workbench.core.types import Site
-from workbench.sweeps import BRANCH, COLUMNS, Branch
+from workbench.sweeps import COLUMNS, CONFIGURATION, Configuration
 from workbench.sweeps.plan import site_set
 
 MAP = object()
 
 
-def test_a_branch_of_one_site():
-    branch = Branch("ridge", Site(3), MAP, "replace", seed=7)
-    assert branch.columns == {
+def test_a_configuration_of_one_site():
+    configuration = Configuration("ridge", Site(3), MAP, "replace", seed=7)
+    assert configuration.columns == {
         "aligner": "ridge",
         "site": "resid_post.3",
         "layer": 3,
@@ -22,17 +22,17 @@ def test_a_branch_of_one_site():
         "strength": 1.0,
         "seed": 7,
     }
-    assert str(branch) == "ridge at resid_post.3 (replace, 1)"
-    assert set(branch.columns) == set(BRANCH) <= set(COLUMNS)
+    assert str(configuration) == "ridge at resid_post.3 (replace, 1)"
+    assert set(configuration.columns) == set(CONFIGURATION) <= set(COLUMNS)
 
 
-def test_joint_branches_are_told_apart():
+def test_joint_configurations_are_told_apart():
     maps = {Site(layer): MAP for layer in (2, 0, 1)}
-    cascade = Branch.jointly("ridge", maps, "add_mapped", 0.5, positions="prompt")
-    clean = Branch.jointly("ridge", maps, "add_mapped", 0.5, positions="prompt", from_clean=True)
+    cascade = Configuration.jointly("ridge", maps, "add_mapped", 0.5, positions="prompt")
+    clean = Configuration.jointly("ridge", maps, "add_mapped", 0.5, positions="prompt", from_clean=True)
     assert [site.layer for site, _ in cascade.parts] == [0, 1, 2]
     assert (cascade.where, cascade.columns["layer"], cascade.joint) == ("resid_post.0-2", 0, "cascade")
-    assert {k for k in BRANCH if cascade.columns[k] != clean.columns[k]} == {"joint"}
+    assert {k for k in CONFIGURATION if cascade.columns[k] != clean.columns[k]} == {"joint"}
     assert str(clean) == "ridge at resid_post.0-2 (add_mapped, 0.5, prompt, from_clean)"
 
 
@@ -43,10 +43,10 @@ def test_sets_of_sites_in_one_word():
 
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(InputError, match="did you mean 'prompt'"):
-        Branch("m", Site(0), MAP, "replace", positions="promt")
+        Configuration("m", Site(0), MAP, "replace", positions="promt")
     with pytest.raises(InputError, match="one site twice"):
-        Branch("m", Site(0), MAP, "replace", also=((Site(0), MAP),))
+        Configuration("m", Site(0), MAP, "replace", also=((Site(0), MAP),))
     with pytest.raises(InputError, match="no tokens yet to come"):
-        Branch.jointly("m", {Site(0): MAP, Site(1): MAP}, "replace", positions="all", from_clean=True)
+        Configuration.jointly("m", {Site(0): MAP, Site(1): MAP}, "replace", positions="all", from_clean=True)
     with pytest.raises(InputError, match="patches no site"):
-        Branch.jointly("m", {}, "replace")
+        Configuration.jointly("m", {}, "replace")

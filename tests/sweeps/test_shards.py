@@ -16,7 +16,7 @@ from tiny_models import tiny as tiny_of
 from workbench.align import Identity, LeastSquares, MeanShift
 from workbench.core.errors import InputError
 from workbench.core.types import Site
-from workbench.sweeps import Branch, Limits, Plan, read_examples, sweep
+from workbench.sweeps import Configuration, Limits, Plan, read_examples, sweep
 from workbench.sweeps import run as module
 from workbench.sweeps.run import plan_shards
 from workbench.sweeps.shards import map_digest
@@ -52,10 +52,10 @@ CASES = {name: rest for name, *rest in cases()}
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_sweep_killed_anywhere_ends_in_the_same_bytes(name, tmp_path, monkeypatch):
-    model, examples, branches, options = CASES[name]
+    model, examples, configurations, options = CASES[name]
     options = options | TASK | {"batch_size": 2}
-    expected = as_bytes(sweep(model, examples, branches, **options))
-    assert as_bytes(sweep(model, examples, branches, **options, folder=tmp_path / "whole")) == expected
+    expected = as_bytes(sweep(model, examples, configurations, **options))
+    assert as_bytes(sweep(model, examples, configurations, **options, folder=tmp_path / "whole")) == expected
     ran = []
     real = module.run_shard
     monkeypatch.setattr(module, "run_shard", lambda plan, shard: ran.append(shard) or real(plan, shard))
@@ -71,20 +71,20 @@ def test_a_sweep_killed_anywhere_ends_in_the_same_bytes(name, tmp_path, monkeypa
                     raise KeyboardInterrupt
 
             try:
-                table = sweep(model, examples, branches, **options, folder=folder, progress=kill)
+                table = sweep(model, examples, configurations, **options, folder=folder, progress=kill)
                 break
             except KeyboardInterrupt:
                 kills = len(ran)
         assert as_bytes(table) == expected
         assert kills and len(ran) == len(set(ran)), "a finished shard was run again"
-        assert as_bytes(sweep(model, examples, branches, **options, folder=folder)) == expected
+        assert as_bytes(sweep(model, examples, configurations, **options, folder=folder)) == expected
         assert len(ran) == len(set(ran))
 
 
 def test_an_error_in_a_shard_leaves_those_before(tmp_path, monkeypatch):
-    model, examples, branches, _ = CASES["choices"]
+    model, examples, configurations, _ = CASES["choices"]
     options = TASK | {"batch_size": 2, "folder": tmp_path}
-    whole = sweep(model, examples, branches, **TASK, batch_size=2)
+    whole = sweep(model, examples, configurations, **TASK, batch_size=2)
     real, ran = module.run_shard, []
 
     def failing(plan, shard):
@@ -95,26 +95,26 @@ def test_an_error_in_a_shard_leaves_those_before(tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "run_shard", failing)
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        sweep(model, examples, branches, **options)
+        sweep(model, examples, configurations, **options)
     assert len(list(tmp_path.glob("*/*.parquet"))) == 2
     # Settled when it was begun: the fast ways are not checked again.
     monkeypatch.setattr(module, "check_fast", lambda *a: pytest.fail("checked again"))
-    assert as_bytes(sweep(model, examples, branches, **options)) == as_bytes(whole)
+    assert as_bytes(sweep(model, examples, configurations, **options)) == as_bytes(whole)
     assert ran.count(ran[0]) == 1
 
 
 def test_another_sweep_never_meets_these_shards(tmp_path):
     model, examples = tiny_of("llama"), items("single")
     fitted, other = a_map(32), a_map(32, seed=1)
-    base = [Branch("m", Site(1), fitted, "add_mapped", 0.5)]
+    base = [Configuration("m", Site(1), fitted, "add_mapped", 0.5)]
     sweeps = [
         (model, examples, base, {}),
         (model, examples[:3], base, {}),
         (model, [*examples[:3], items("multi")[3]], base, {}),
-        (model, examples, [Branch("m", Site(1), other, "add_mapped", 0.5)], {}),
-        (model, examples, [Branch("m", Site(1), fitted, "add_mapped", 0.6)], {}),
-        (model, examples, [Branch("m", Site(1), fitted, "add_mapped", 0.5, positions="all")], {}),
-        (model, examples, [Branch("m", Site(1), fitted, "add_mapped", 0.5, seed=1)], {}),
+        (model, examples, [Configuration("m", Site(1), other, "add_mapped", 0.5)], {}),
+        (model, examples, [Configuration("m", Site(1), fitted, "add_mapped", 0.6)], {}),
+        (model, examples, [Configuration("m", Site(1), fitted, "add_mapped", 0.5, positions="all")], {}),
+        (model, examples, [Configuration("m", Site(1), fitted, "add_mapped", 0.5, seed=1)], {}),
         (model, examples, base, {"clean": False}),
         (model, examples, base, {"batch_size": 3}),
         (tiny_of("qwen2"), examples, base, {}),
@@ -127,16 +127,16 @@ def test_another_sweep_never_meets_these_shards(tmp_path):
 
 
 def test_what_is_damaged_is_named_and_computed_again(tmp_path, caplog):
-    model, examples, branches, _ = CASES["choices"]
+    model, examples, configurations, _ = CASES["choices"]
 
     def again():
         caplog.clear()
-        table = as_bytes(sweep(model, examples, branches, **TASK, batch_size=2, folder=tmp_path))
+        table = as_bytes(sweep(model, examples, configurations, **TASK, batch_size=2, folder=tmp_path))
         assert table == whole
         assert {path.name: path.read_bytes() for path in plan.parent.iterdir()} == files
         return [record.getMessage() for record in caplog.records]
 
-    whole = as_bytes(sweep(model, examples, branches, **TASK, batch_size=2, folder=tmp_path))
+    whole = as_bytes(sweep(model, examples, configurations, **TASK, batch_size=2, folder=tmp_path))
     (plan,) = tmp_path.glob("*/plan.json")
     files = {path.name: path.read_bytes() for path in plan.parent.iterdir()}
     one, other, *_ = sorted(plan.parent.glob("*.parquet"))
@@ -157,13 +157,13 @@ def test_what_is_damaged_is_named_and_computed_again(tmp_path, caplog):
 @pytest.mark.parametrize("way", ["slots", "suffix", "naive"])
 @pytest.mark.parametrize("clean", [True, False])
 @pytest.mark.parametrize("n", [0, 1, 90])
-def test_every_branch_meets_every_example_once(way, clean, n):
+def test_every_configuration_meets_every_example_once(way, clean, n):
     model = tiny_of("llama")
     readings = read_examples(model, items("multi") + items("mixed"))
-    branches = (grid(model) * 4)[:n]
+    configurations = (grid(model) * 4)[:n]
     ways = [way if clean else "", *[way] * n]
-    shards = plan_shards(Plan(model, readings, branches, limits=Limits(3, slots=40)), ways)
-    met = Counter((i, j) for shard in shards for i in shard.rows for j in shard.branches)
+    shards = plan_shards(Plan(model, readings, configurations, limits=Limits(3, slots=40)), ways)
+    met = Counter((i, j) for shard in shards for i in shard.rows for j in shard.configurations)
     expected = {(i, j) for i in range(len(readings)) for j in range(0 if clean else 1, n + 1)}
     assert set(met) == expected
     assert set(met.values()) <= {1}

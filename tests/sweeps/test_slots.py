@@ -13,7 +13,7 @@ from workbench.align import Identity
 from workbench.core.errors import InputError
 from workbench.core.types import Site
 from workbench.models.bridge import BridgeModel
-from workbench.sweeps import ENGINES, Branch, read_examples, score_choices, sweep
+from workbench.sweeps import ENGINES, Configuration, read_examples, score_choices, sweep
 from workbench.tasks import Example
 
 JOINT_WAYS = ("cascade", "from_clean")
@@ -31,39 +31,39 @@ ONE_OF_THREE = [
 @pytest.mark.parametrize(("architecture", "kind"), ONE_OF_THREE)
 def test_slots_give_the_table_of_naive(architecture, kind):
     model, examples = tiny_of(architecture), items(kind)
-    branches = grid(model)
-    naive = sweep(model, examples, branches, **TASK, way="naive")
-    slots = sweep(model, examples, branches, **TASK, way="slots")
+    configurations = grid(model)
+    naive = sweep(model, examples, configurations, **TASK, way="naive")
+    slots = sweep(model, examples, configurations, **TASK, way="slots")
     close(slots, naive, scale_of(model, examples), 1e-5 if kind == "single" else 1e-4)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_joint_branches_are_slots_too(architecture):
+def test_joint_configurations_are_slots_too(architecture):
     model, examples = tiny_of(architecture), items("multi")
-    branches = joint_grid(model, modes=[("last", False), ("last", True)])
-    naive = table_by("naive", model, examples, branches, "left")
+    configurations = joint_grid(model, modes=[("last", False), ("last", True)])
+    naive = table_by("naive", model, examples, configurations, "left")
     cascade, overwritten = (naive[(naive.joint == way) & (naive.layer == 0)].margin for way in JOINT_WAYS)
     assert abs(cascade.to_numpy() - overwritten.to_numpy()).max() > 1e-3
-    close(sweep(model, examples, branches, **TASK, way="slots"), naive, scale_of(model, examples), 1e-4)
+    close(sweep(model, examples, configurations, **TASK, way="slots"), naive, scale_of(model, examples), 1e-4)
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma2", "gpt2", "bloom", "falcon", "opt"])
 def test_slots_through_the_wrapped_modules_are_as_good(architecture, monkeypatch):
     model, examples = tiny_of(architecture), items("multi")
     monkeypatch.setattr(model, "unwrapping_is_exact", False)
-    branches = grid(model, layers=[1])
-    naive = sweep(model, examples, branches, **TASK, way="naive")
-    close(sweep(model, examples, branches, **TASK, way="slots"), naive, scale_of(model, examples), 1e-4)
+    configurations = grid(model, layers=[1])
+    naive = sweep(model, examples, configurations, **TASK, way="naive")
+    close(sweep(model, examples, configurations, **TASK, way="slots"), naive, scale_of(model, examples), 1e-4)
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
 @pytest.mark.parametrize("limits", [{"batch_size": 1}, {"slots": 1}, {"slots": 7}, {"token_budget": 300}])
 def test_packing_changes_nothing(kind, limits):
     model, examples = tiny_of("mistral"), items(kind)
-    branches = grid(model)
-    whole = sweep(model, examples, branches, **TASK, way="slots")
+    configurations = grid(model)
+    whole = sweep(model, examples, configurations, **TASK, way="slots")
     close(
-        table_by("slots", model, examples, branches, **limits),
+        table_by("slots", model, examples, configurations, **limits),
         whole,
         scale_of(model, examples),
         1e-5,
@@ -73,9 +73,9 @@ def test_packing_changes_nothing(kind, limits):
 @pytest.mark.parametrize("architecture", ["gpt2", "opt", "llama", "gemma2", "bloom"])
 def test_rows_may_be_longer_than_the_context(architecture):
     model, examples = tiny_of(architecture), items("single")[:2]
-    branches = grid(model) * 25  # 300 blocks, where 256 tokens are the longest text
-    slots = table_by("slots", model, examples, branches, slots=400)
-    naive = sweep(model, examples, branches[:12], **TASK, way="naive")
+    configurations = grid(model) * 25  # 300 blocks, where 256 tokens are the longest text
+    slots = table_by("slots", model, examples, configurations, slots=400)
+    naive = sweep(model, examples, configurations[:12], **TASK, way="naive")
     close(slots.iloc[: len(naive)], naive, scale_of(model, examples), 1e-5)
 
 
@@ -84,12 +84,12 @@ def test_doing_nothing_is_the_clean_run(architecture):
     model, examples = tiny_of(architecture), items("single")
     some, identity = a_map(model.info.d_model), Identity().fit(*[torch.eye(model.info.d_model)] * 2)
     for layer in range(model.info.n_layers):
-        branches = [
-            Branch("a", Site(layer), some, "add_mapped", 0.0),
-            Branch("b", Site(layer), some, "interpolate", 0.0),
-            Branch("c", Site(layer), identity, "replace"),
+        configurations = [
+            Configuration("a", Site(layer), some, "add_mapped", 0.0),
+            Configuration("b", Site(layer), some, "interpolate", 0.0),
+            Configuration("c", Site(layer), identity, "replace"),
         ]
-        table = sweep(model, examples, branches, **TASK, way="slots")
+        table = sweep(model, examples, configurations, **TASK, way="slots")
         clean = table[table.aligner == "clean"]
         for _, patched in table[table.aligner != "clean"].groupby("aligner"):
             gap = abs(patched.margin.to_numpy() - clean.margin.to_numpy()).max()
@@ -112,9 +112,9 @@ def test_the_clean_run_can_be_left_out_and_can_be_all():
 def test_a_prompt_of_one_token():
     model = tiny_of("gpt2")
     examples = [Example("x", "a", ("b", "c"), 0, "sw", "dev"), *items("single")]
-    branches = grid(model)
-    naive = sweep(model, examples, branches, **TASK, way="naive")
-    close(sweep(model, examples, branches, **TASK, way="slots"), naive, scale_of(model, examples), 1e-5)
+    configurations = grid(model)
+    naive = sweep(model, examples, configurations, **TASK, way="naive")
+    close(sweep(model, examples, configurations, **TASK, way="slots"), naive, scale_of(model, examples), 1e-5)
 
 
 def test_the_model_is_left_as_it_was():
@@ -122,7 +122,7 @@ def test_the_model_is_left_as_it_was():
     readings = read_examples(model, examples)
     before = score_choices(model, readings)
     sweep(model, examples, grid(model), **TASK, way="slots")
-    huge = Branch("huge", Site(1), lambda_map(lambda h: h * float("inf")), "replace")
+    huge = Configuration("huge", Site(1), lambda_map(lambda h: h * float("inf")), "replace")
     with pytest.raises(InputError, match="NaN or infinity"):
         sweep(model, examples, [huge], **TASK, way="slots")
     after = score_choices(model, readings)
@@ -145,9 +145,9 @@ def test_what_slots_cannot_do_is_said():
     readings = read_examples(model, items("single"))
     refusal = ENGINES["slots"].refusal
     assert refusal(model, readings, grid(model)) is None
-    inside = Branch("m", Site(1, "mlp_out"), a_map(model.info.d_model), "replace")
+    inside = Configuration("m", Site(1, "mlp_out"), a_map(model.info.d_model), "replace")
     assert refusal(model, readings, [inside]) == "slots patch resid_post, not mlp_out.1"
-    everywhere = Branch("m", Site(1), a_map(model.info.d_model), "replace", positions="all")
+    everywhere = Configuration("m", Site(1), a_map(model.info.d_model), "replace", positions="all")
     assert (
         ENGINES["slots"].refusal(model, readings, [everywhere])
         == "slots patch the last prompt token, not 'all'"
@@ -181,10 +181,10 @@ def test_hooked_transformer_has_no_slots():
 @pytest.mark.parametrize("clean", [True, False])
 def test_sweep_mixes_ways_and_keeps_the_order(clean):
     model, examples = tiny_of("qwen2"), items("multi")
-    inside = [Branch("m", Site(n, "mlp_out"), a_map(model.info.d_model), "replace") for n in range(2)]
-    branches = [inside[0], *grid(model, layers=[2]), inside[1], *grid(model, layers=[0])]
-    naive = sweep(model, examples, branches, **TASK, clean=clean, way="naive")
-    table = sweep(model, examples, branches, **TASK, clean=clean)
+    inside = [Configuration("m", Site(n, "mlp_out"), a_map(model.info.d_model), "replace") for n in range(2)]
+    configurations = [inside[0], *grid(model, layers=[2]), inside[1], *grid(model, layers=[0])]
+    naive = sweep(model, examples, configurations, **TASK, clean=clean, way="naive")
+    table = sweep(model, examples, configurations, **TASK, clean=clean)
     close(table, naive, scale_of(model, examples), 1e-4)
 
 
@@ -200,7 +200,7 @@ def test_sweep_takes_the_fast_path(monkeypatch):
 def test_a_wrong_fast_path_stops_the_sweep(monkeypatch):
     """Planted: a tree whose masks forget the sliding windows, as a 4-D mask given at the top does."""
     model, examples = tiny_of("mistral"), items("single")
-    real, branches = BridgeModel._tree_masks, grid(model)
+    real, configurations = BridgeModel._tree_masks, grid(model)
 
     def forgetful(self, tree):
         replace = real(self, tree)
@@ -210,12 +210,12 @@ def test_a_wrong_fast_path_stops_the_sweep(monkeypatch):
 
         return hook
 
-    naive = sweep(model, examples, branches, **TASK, batch_size=64, way="naive")
+    naive = sweep(model, examples, configurations, **TASK, batch_size=64, way="naive")
     monkeypatch.setattr(BridgeModel, "_tree_masks", forgetful)
     says = r"slots and naive disagree on mistral, .* margin \S+ and \S+ \(allowed .* naive for all would take"
     with pytest.raises(InputError, match=says):
-        sweep(model, examples, branches, **TASK)
-    anyway = sweep(model, examples, branches, **TASK, allow_naive=True)
+        sweep(model, examples, configurations, **TASK)
+    anyway = sweep(model, examples, configurations, **TASK, allow_naive=True)
     pd.testing.assert_frame_equal(anyway, naive)
 
 

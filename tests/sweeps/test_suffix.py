@@ -13,7 +13,7 @@ from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS
 from workbench.models.base import LanguageModel
 from workbench.models.bridge import BridgeModel
-from workbench.sweeps import BRANCH, ENGINES, Branch, Plan, read_examples, sweep
+from workbench.sweeps import CONFIGURATION, ENGINES, Configuration, Plan, read_examples, sweep
 from workbench.sweeps import suffix as module
 from workbench.sweeps.naive import naive_scores
 from workbench.sweeps.run import scores_by
@@ -26,13 +26,13 @@ def everywhere(model):
     """Every formula at every position, every site that all models have, and joint sets."""
     fitted = a_map(model.info.d_model)
     formulas = [
-        Branch("m", Site(layer), fitted, name, 0.7 if rule.uses_strength else 1.0, positions=positions)
+        Configuration("m", Site(layer), fitted, name, 0.7 if rule.uses_strength else 1.0, positions=positions)
         for layer, (name, rule) in zip((0, 1, 2, 3, 0, 1), INTERVENTIONS.items(), strict=True)
         for positions in POSITIONS
     ]
     sites = [Site(2, "resid_pre"), Site(0, "resid_pre"), Site(1, "attn_out"), Site(3, "mlp_out")]
-    within = [Branch("m", site, fitted, "add_mapped", 0.5, positions="prompt") for site in sites]
-    mixed = Branch.jointly(
+    within = [Configuration("m", site, fitted, "add_mapped", 0.5, positions="prompt") for site in sites]
+    mixed = Configuration.jointly(
         "m", {Site(1): fitted, Site(1, "mlp_out"): fitted}, "add_mapped", 0.3, positions="all"
     )
     return [*formulas, *within, mixed, *joint_grid(model)]
@@ -50,14 +50,14 @@ EVERY_OTHER = [
 @pytest.mark.parametrize(("architecture", "backend", "kind", "sides"), EVERY_OTHER)
 def test_suffixes_give_the_table_of_naive(architecture, backend, kind, sides):
     model, examples = tiny_of(architecture, backend), items(kind)
-    branches = everywhere(model)
+    configurations = everywhere(model)
     assert max(len(r.prompt) for r in read_examples(model, examples)) >= 3 * 8  # three windows
-    naive = table_by("naive", model, examples, branches, sides[0])
-    suffix = table_by("suffix", model, examples, branches, sides[1])
+    naive = table_by("naive", model, examples, configurations, sides[0])
+    suffix = table_by("suffix", model, examples, configurations, sides[1])
     close(suffix, naive, scale_of(model, examples), 1e-5 if kind == "single" else 1e-4)
     clean = naive[naive.aligner == "clean"].margin.to_numpy()
-    for branch, rows in naive.groupby(BRANCH):
-        assert abs(rows.margin.to_numpy() - clean).max() > 1e-3, branch  # none of them does nothing
+    for configuration, rows in naive.groupby(CONFIGURATION):
+        assert abs(rows.margin.to_numpy() - clean).max() > 1e-3, configuration  # none of them does nothing
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
@@ -65,10 +65,10 @@ def test_suffixes_give_the_table_of_naive(architecture, backend, kind, sides):
 @pytest.mark.parametrize(("architecture", "backend"), BOTH)
 def test_packing_changes_nothing(architecture, backend, kind, limits):
     model, examples = tiny_of(architecture, backend), items(kind)
-    branches = everywhere(model)[-8:]
-    whole = sweep(model, examples, branches, **TASK, way="suffix")
+    configurations = everywhere(model)[-8:]
+    whole = sweep(model, examples, configurations, **TASK, way="suffix")
     close(
-        table_by("suffix", model, examples, branches, **limits),
+        table_by("suffix", model, examples, configurations, **limits),
         whole,
         scale_of(model, examples),
         1e-4,
@@ -80,8 +80,8 @@ def test_doing_nothing_is_the_clean_run(architecture, backend):
     model, examples = tiny_of(architecture, backend), items("single")
     fitted = a_map(model.info.d_model)
     identity = Identity().fit(*[fitted.transform(fitted.transform(a_row(model)))] * 2)
-    branches = [
-        Branch(f"{name}{layer}{positions}", Site(layer), map, name, strength, positions=positions)
+    configurations = [
+        Configuration(f"{name}{layer}{positions}", Site(layer), map, name, strength, positions=positions)
         for positions in POSITIONS
         for layer in (0, 3)
         for name, map, strength in (
@@ -90,8 +90,8 @@ def test_doing_nothing_is_the_clean_run(architecture, backend):
             ("replace", identity, 1.0),
         )
     ]
-    naive = sweep(model, examples, branches, **TASK, way="naive")
-    suffix = sweep(model, examples, branches, **TASK, way="suffix")
+    naive = sweep(model, examples, configurations, **TASK, way="naive")
+    suffix = sweep(model, examples, configurations, **TASK, way="suffix")
     for table, share in ((naive, 0.0), (suffix, 1e-5)):
         clean = table[table.aligner == "clean"]
         for aligner, rows in table[table.aligner != "clean"].groupby("aligner"):
@@ -109,7 +109,7 @@ def a_row(model):
 @pytest.mark.parametrize(("architecture", "backend"), BOTH)
 def test_the_layers_below_are_run_once(architecture, backend, monkeypatch):
     model, examples = tiny_of(architecture, backend), items("multi")
-    branches = grid(model)[:4] + grid(model)[4:8]  # two formulas at every layer
+    configurations = grid(model)[:4] + grid(model)[4:8]  # two formulas at every layer
     ran = [0] * model.info.n_layers
     for name in ("run", "run_tree", "run_forked"):
         real = getattr(type(model), name)
@@ -120,7 +120,7 @@ def test_the_layers_below_are_run_once(architecture, backend, monkeypatch):
             return real(self, *args, start=start, stop=stop, **kwargs)
 
         monkeypatch.setattr(type(model), name, counted)
-    sweep(model, examples, branches, **TASK, way="suffix")
+    sweep(model, examples, configurations, **TASK, way="suffix")
     assert ran == [1, 1 + 2, 1 + 4, 1 + 6]
 
 
@@ -130,15 +130,15 @@ def test_choices_behind_a_prompt_that_is_run_once_are_those_of_naive(architectur
     model = tiny_of(architecture, "hooked")
     choices = ("a", " it is so", " water and trees ran over to the house", " b")
     examples = [replace(e, choices=choices, answer=i % 4) for i, e in enumerate(items("multi"))]
-    readings, branches = read_examples(model, examples), everywhere(model)
+    readings, configurations = read_examples(model, examples), everywhere(model)
     assert {len(choice) for choice in readings[0].choices} >= {1, 16} and module.forks(model, readings)
-    scores = scores_by("suffix", Plan(model, readings, branches))
-    for i, (branch, got) in enumerate(zip([None, *branches], scores, strict=True)):
-        naive = naive_scores(model, readings, branch, 5, ("left", "right")[i % 2])
+    scores = scores_by("suffix", Plan(model, readings, configurations))
+    for i, (configuration, got) in enumerate(zip([None, *configurations], scores, strict=True)):
+        naive = naive_scores(model, readings, configuration, 5, ("left", "right")[i % 2])
         tokens = max(len(choice) for choice in readings[0].choices)
         gap = max(float((a - b).abs().max()) for a, b in zip(got.choices, naive.choices, strict=True))
-        assert gap <= 1e-5 * tokens * scale_of(model, examples), branch
-        assert float((got.sizes - naive.sizes).abs().max()) <= 1e-5, branch
+        assert gap <= 1e-5 * tokens * scale_of(model, examples), configuration
+        assert float((got.sizes - naive.sizes).abs().max()) <= 1e-5, configuration
 
 
 @pytest.mark.skipif(not HAS_HOOKED, reason="this TransformerLens has no HookedTransformer")
@@ -168,39 +168,41 @@ def test_a_prompt_is_run_once_for_all_its_choices(monkeypatch):
 @pytest.mark.skipif(not HAS_HOOKED, reason="this TransformerLens has no HookedTransformer")
 def test_sweep_takes_suffixes_for_hooked_transformer(monkeypatch):
     model, examples = tiny_of("gpt2", "hooked"), items("multi")
-    branches = [*grid(model, layers=[1]), *joint_grid(model)]
-    naive = sweep(model, examples, branches, **TASK, way="naive")
+    configurations = [*grid(model, layers=[1]), *joint_grid(model)]
+    naive = sweep(model, examples, configurations, **TASK, way="naive")
     monkeypatch.setattr("workbench.sweeps.naive.naive_scores", lambda *a, **k: pytest.fail("went naive"))
-    close(sweep(model, examples, branches, **TASK), naive, scale_of(model, examples), 1e-4)
+    close(sweep(model, examples, configurations, **TASK), naive, scale_of(model, examples), 1e-4)
 
 
 @pytest.mark.parametrize("clean", [True, False])
 def test_sweep_mixes_slots_and_suffixes_and_keeps_the_order(clean):
     model, examples = tiny_of("mistral"), items("mixed")
-    branches = [
-        branch for pair in zip(everywhere(model)[-12:], grid(model)[:12], strict=True) for branch in pair
+    configurations = [
+        configuration
+        for pair in zip(everywhere(model)[-12:], grid(model)[:12], strict=True)
+        for configuration in pair
     ]
-    naive = sweep(model, examples, branches, **TASK, clean=clean, way="naive")
+    naive = sweep(model, examples, configurations, **TASK, clean=clean, way="naive")
     for batch_size in (64, 3):
-        table = sweep(model, examples, branches, **TASK, clean=clean, batch_size=batch_size)
+        table = sweep(model, examples, configurations, **TASK, clean=clean, batch_size=batch_size)
         close(table, naive, scale_of(model, examples), 1e-4)
 
 
 def test_a_wrong_suffix_stops_the_sweep(monkeypatch):
     """Planted: suffixes that begin one layer too high, so that a layer has read the unpatched stream."""
     model, examples = tiny_of("llama"), items("single")
-    slots, branches = grid(model, layers=[1]), joint_grid(model, modes=[("prompt", False)])
-    naive = sweep(model, examples, [*slots, *branches], **TASK, way="naive")
+    slots, configurations = grid(model, layers=[1]), joint_grid(model, modes=[("prompt", False)])
+    naive = sweep(model, examples, [*slots, *configurations], **TASK, way="naive")
     real = module._leaves
-    monkeypatch.setattr(module, "_leaves", lambda branch: min(real(branch) + 1, 4))
+    monkeypatch.setattr(module, "_leaves", lambda configuration: min(real(configuration) + 1, 4))
     says = (
         r"suffix and naive disagree on llama, joint at resid_post\.0-3 \(add_mapped, 0\.2, prompt, cascade\),"
     )
     with pytest.raises(
         InputError, match=says + r".* naive for all would take about .* pass allow_naive=True"
     ):
-        sweep(model, examples, [*slots, *branches], **TASK)
-    table = sweep(model, examples, [*slots, *branches], **TASK, allow_naive=True)
+        sweep(model, examples, [*slots, *configurations], **TASK)
+    table = sweep(model, examples, [*slots, *configurations], **TASK, allow_naive=True)
     close(table, naive, scale_of(model, examples), 1e-5)
 
 
@@ -211,8 +213,8 @@ def test_half_precision_passes_for_what_it_is(architecture, backend):
     from workbench.models import load_model
 
     model, examples = load_model(tiny_path(architecture), backend=backend, dtype="bfloat16"), items("multi")
-    branches = [b for b in everywhere(model) if b.positions != "last"]
-    assert len(sweep(model, examples, branches, **TASK)) == len(examples) * (1 + len(branches))
+    configurations = [b for b in everywhere(model) if b.positions != "last"]
+    assert len(sweep(model, examples, configurations, **TASK)) == len(examples) * (1 + len(configurations))
 
 
 def test_what_suffixes_cannot_do_is_said():
@@ -222,7 +224,7 @@ def test_what_suffixes_cannot_do_is_said():
     long = read_examples(model, [Example("x", "a" * 300, ("b", "c"), 0, "sw", "dev")])
     assert "tokens, but" in ENGINES["suffix"].refusal(model, long, [])
     with pytest.raises(SiteError, match="layers 0"):
-        ENGINES["suffix"].refusal(model, [], [Branch("m", Site(9), a_map(32), "replace")])
+        ENGINES["suffix"].refusal(model, [], [Configuration("m", Site(9), a_map(32), "replace")])
     with pytest.raises(InputError, match="nothing to sweep"):
         sweep(model, items("single"), [], **TASK, clean=False, way="suffix")
     with pytest.raises(InputError, match="no examples of t"):

@@ -7,7 +7,7 @@ import torch
 from workbench.align import Identity, LeastSquares
 from workbench.core.errors import InputError
 from workbench.core.types import Site
-from workbench.sweeps import COLUMNS, Branch, read_examples, score_choices, sweep
+from workbench.sweeps import COLUMNS, Configuration, read_examples, score_choices, sweep
 from workbench.tasks import AnswerExample, Example
 
 
@@ -51,8 +51,8 @@ def test_clean_scores_are_those_by_hand(tiny, request, kind, batch_size):
 def test_patched_rows_are_those_by_hand(tiny, request, kind, layer):
     examples = request.getfixturevalue(kind)
     fitted, site = a_map(tiny.info.d_model), Site(layer)
-    branch = Branch("least_squares", site, fitted, "add_mapped", strength=0.7, seed=5)
-    table = sweep(tiny, examples, [branch], task="t", pair="sw-en", batch_size=3, way="naive")
+    configuration = Configuration("least_squares", site, fitted, "add_mapped", strength=0.7, seed=5)
+    table = sweep(tiny, examples, [configuration], task="t", pair="sw-en", batch_size=3, way="naive")
     patched = table[table.aligner == "least_squares"].set_index("example")
     for reading in read_examples(tiny, examples):
         sizes = []
@@ -77,11 +77,15 @@ def test_patched_rows_are_those_by_hand(tiny, request, kind, layer):
     ("positions", "from_clean"),
     [("last", False), ("prompt", False), ("all", False), ("last", True), ("prompt", True)],
 )
-def test_joint_branches_are_those_by_hand(tiny, request, kind, positions, from_clean):
+def test_joint_configurations_are_those_by_hand(tiny, request, kind, positions, from_clean):
     examples, sites = request.getfixturevalue(kind), [Site(0), Site(2)]
     maps = {site: a_map(tiny.info.d_model, seed=site.layer) for site in sites}
-    branch = Branch.jointly("m", maps, "add_mapped", 0.3, positions=positions, from_clean=from_clean)
-    table = sweep(tiny, examples, [branch], task="t", pair="sw-en", batch_size=3, clean=False, way="naive")
+    configuration = Configuration.jointly(
+        "m", maps, "add_mapped", 0.3, positions=positions, from_clean=from_clean
+    )
+    table = sweep(
+        tiny, examples, [configuration], task="t", pair="sw-en", batch_size=3, clean=False, way="naive"
+    )
     assert set(table.site) == {"resid_post.0,2"} and set(table.layer) == {0}
     for reading, row in zip(read_examples(tiny, examples), table.itertuples(), strict=True):
         end, scores = len(reading.prompt), []
@@ -111,8 +115,10 @@ def test_joint_branches_are_those_by_hand(tiny, request, kind, positions, from_c
 
 
 def test_the_table_has_its_columns_and_survives_parquet(tiny, single, tmp_path):
-    branch = Branch("identity", Site(1), Identity().fit(*[torch.eye(tiny.info.d_model)] * 2), "replace")
-    table = sweep(tiny, single, [branch], task="t", pair="sw-en", way="naive")
+    configuration = Configuration(
+        "identity", Site(1), Identity().fit(*[torch.eye(tiny.info.d_model)] * 2), "replace"
+    )
+    table = sweep(tiny, single, [configuration], task="t", pair="sw-en", way="naive")
     assert list(table) == list(COLUMNS)
     assert len(table) == 2 * len(single)
     table.to_parquet(tmp_path / "t.parquet")
@@ -122,8 +128,8 @@ def test_the_table_has_its_columns_and_survives_parquet(tiny, single, tmp_path):
 @pytest.mark.parametrize(("name", "strength"), [("replace", 1.0), ("add_mapped", 0.0)])
 def test_doing_nothing_changes_no_margin(tiny, single, name, strength):
     identity = Identity().fit(*[torch.eye(tiny.info.d_model)] * 2)
-    branch = Branch("identity", Site(1), identity, name, strength)
-    table = sweep(tiny, single, [branch], task="t", pair="sw-en", way="naive")
+    configuration = Configuration("identity", Site(1), identity, name, strength)
+    table = sweep(tiny, single, [configuration], task="t", pair="sw-en", way="naive")
     clean, patched = table[table.aligner == "clean"], table[table.aligner == "identity"]
     assert patched.margin.tolist() == clean.margin.tolist()
     assert not patched.patch_size.any()

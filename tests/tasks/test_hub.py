@@ -343,15 +343,15 @@ def flores_files(folder):
     return folder
 
 
-def fetched_before(tmp_path, monkeypatch, name, revision, branch=None):
+def fetched_before(tmp_path, monkeypatch, name, revision, configuration=None):
     """Where the hub's library keeps what it fetched of a data set, in a cache of this test's own."""
     import huggingface_hub
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     folder = tmp_path / "hub" / f"datasets--{name.replace('/', '--')}"
-    if branch is not None:
+    if configuration is not None:
         (folder / "refs").mkdir(parents=True)
-        (folder / "refs" / branch).write_text(revision, encoding="utf-8")
+        (folder / "refs" / configuration).write_text(revision, encoding="utf-8")
     return folder / "snapshots" / revision
 
 
@@ -371,7 +371,9 @@ def test_files_that_were_fetched_before_need_no_network(tmp_path, monkeypatch):
 
 def test_mzsre_is_read_from_any_data_set_that_holds_its_files(tmp_path, monkeypatch, caplog):
     pin = "0123456789abcdef0123456789abcdef01234567"
-    edit_files(fetched_before(tmp_path, monkeypatch, "some/edits", pin, branch="main") / "data" / "MzsRE")
+    edit_files(
+        fetched_before(tmp_path, monkeypatch, "some/edits", pin, configuration="main") / "data" / "MzsRE"
+    )
     expected = read_task(f"mzsre:{edit_files(tmp_path / 'files')}")
     for spec, note in [
         ("hub:mzsre:some/edits", "read from some/edits at main, which is not pinned"),

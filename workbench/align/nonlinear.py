@@ -277,8 +277,8 @@ class ShortcutEntry(Params):
 class ShortcutExit(Params):
     """x ↦ T(e), e the row that went through the entry in the same run: what lies between has no say.
 
-    A pair of both belongs to one joint configuration, the entry at the lower layer: `Branch.jointly` in
-    cascade.
+    A pair of both belongs to one joint configuration, the entry at the lower layer: `Configuration.jointly`
+    in cascade.
     """
 
     def __init__(self, entry: ShortcutEntry, aligner: Any):

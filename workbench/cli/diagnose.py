@@ -56,8 +56,8 @@ def print_facts(study: "Study", facts: "FirstFacts") -> None:
     ]
     console.print(table(("sentences used for fitting", "tokens per sentence", "per word"), rows))
     seen: list[tuple[str, str]] = [(f"accuracy in {study.source}", estimated(facts.baseline, sign=False))]
-    if facts.ceiling is not None and facts.gap is not None:
-        seen.append((f"accuracy in {study.target}, same items", estimated(facts.ceiling, sign=False)))
+    if facts.target_accuracy is not None and facts.gap is not None:
+        seen.append((f"accuracy in {study.target}, same items", estimated(facts.target_accuracy, sign=False)))
         seen.append(("gap", estimated(facts.gap, sign=False)))
     if facts.chance is not None:
         seen.append(("chance level", f"{facts.chance:.3f}"))

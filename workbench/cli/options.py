@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LARGEST = 2**63 - 1
 _WHOLE = {
-    **dict.fromkeys(("batch_size", "batch_tokens", "branches", "dev", "draws", "items"), (1, _LARGEST)),
+    **dict.fromkeys(("batch_size", "batch_tokens", "configurations", "dev", "draws", "items"), (1, _LARGEST)),
     **dict.fromkeys(("prompts", "seeds", "test", "tokens"), (1, _LARGEST)),
     **dict.fromkeys(("blocks", "null", "refits", "shots"), (0, _LARGEST)),
     "dpi": (1, 2400),

@@ -44,12 +44,12 @@ def verdicts(options: argparse.Namespace) -> int:
         patched = "none" if pd.isna(row["layer"]) else row["layer"]
         gain = interval(row["gain"], row["gain_low"], row["gain_high"], 2)
         gap = "" if pd.isna(row["gap"]) else signed(row["gap"], 2) + ("" if row["gap_low"] > 0 else " (none)")
-        dials = f"{row['read']:g}", f"{row['taught']:g}"
+        settings = f"{row['read']:g}", f"{row['taught']:g}"
         rows.append(
             (
                 row["pair"],
                 row["task"],
-                *dials,
+                *settings,
                 gap,
                 patched,
                 gain,
@@ -379,7 +379,7 @@ def _ladders(found: "Verification") -> object:
                 "",
                 f"{study.target}, unpatched",
                 "",
-                estimated(study.known_ceiling, 2, sign=False),
+                estimated(study.known_target_accuracy, 2, sign=False),
                 estimated(study.known_gap, 2),
                 "",
             )

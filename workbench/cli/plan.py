@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--source", metavar="LANG", help="language of the items (default: the first with items)"
     )
     group.add_argument(
-        "--branches",
+        "--configurations",
         type=int,
         help="configurations in the sweep (default: as in diagnose, 30 per layer)",
     )
@@ -136,12 +136,12 @@ def _sweep_bill(
     detectable = f"{detectable_effect(n_test):.3f} of accuracy, four times out of five" if n_test else "none"
     lines = [("task", f"{task.name}: {items}"), ("detectable gain", detectable)]
     if not isinstance(task, ChoiceTask) or not dev:
-        return [*lines, ("sweep", "not planned: answers are generated, one run for each branch")]
-    cost = sweep_cost(shape, task.examples(source, "dev"), options.branches or 30 * shape.n_layers)
+        return [*lines, ("sweep", "not planned: answers are generated, one run for each configuration")]
+    cost = sweep_cost(shape, task.examples(source, "dev"), options.configurations or 30 * shape.n_layers)
     lines.append(
         (
             "sweep on dev",
-            f"{cost.branches:,} branches in {cost.runs:,} runs: {cost.tokens:,} tokens "
+            f"{cost.configurations:,} configurations in {cost.runs:,} runs: {cost.tokens:,} tokens "
             f"(one by one {cost.one_by_one:,}), {cost.flops / 1e12:,.2f} TFLOP",
         )
     )

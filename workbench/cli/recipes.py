@@ -69,4 +69,6 @@ def _learns_from(recipe: "Recipe") -> str:
 
 
 def _searched(recipe: "Recipe") -> str:
-    return "all branches in one sweep" + (", then further ones after what was best" if recipe.grow else "")
+    return "all configurations in one sweep" + (
+        ", then further ones after what was best" if recipe.grow else ""
+    )

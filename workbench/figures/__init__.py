@@ -11,7 +11,7 @@ from workbench.figures.draw import plot
 from workbench.figures.frames import NothingToShow, RunTables, join_runs
 from workbench.figures.interactive import draw_interactive
 from workbench.figures.kinds import FIGURES, Kind, find_kind, lacking, make_spec, with_notes
-from workbench.figures.kinds.sweep import branches, headlines
+from workbench.figures.kinds.sweep import configurations, headlines
 from workbench.figures.live import to_page
 from workbench.figures.presets import Preset, preset
 from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec
@@ -34,7 +34,7 @@ __all__ = [
     "Scale",
     "Series",
     "Spec",
-    "branches",
+    "configurations",
     "draw_interactive",
     "draw_paper",
     "find_kind",

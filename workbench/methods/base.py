@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from workbench.core.progress import Progress
 from workbench.models import LanguageModel
-from workbench.sweeps import Branch
+from workbench.sweeps import Configuration
 from workbench.tasks import AnswerTask, Task
 from workbench.text import ParallelText
 from workbench.text.splits import Rows
@@ -132,7 +132,7 @@ class Chosen(Protocol):
         """The model that answers."""
 
     @property
-    def patch(self) -> tuple[Branch | None, ...]:
+    def patch(self) -> tuple[Configuration | None, ...]:
         """What is patched in a run, None for nothing; empty where there is nothing to time."""
 
     @property

@@ -87,7 +87,7 @@ class TokenTree:
     """Rows in which each token sees its own ancestors only, so that many texts share their beginning.
 
     `sees` says which tokens a token descends from (and itself); what a model's own mask hides at that
-    distance (a sliding window) stays hidden. Positions count along a branch, from 0.
+    distance (a sliding window) stays hidden. Positions count along a configuration, from 0.
     """
 
     ids: Int[Tensor, "batch pos"]
@@ -219,7 +219,7 @@ class LanguageModel(ABC):
     ) -> Float[Tensor, "batch pos d_model"]:
         """The residual above the last layer of many continuations of one prompt, in one run.
 
-        Hooks stand at `resid_post` sites and see whole rows, branches and all. `start`, `stop` and
+        Hooks stand at `resid_post` sites and see whole rows, configurations and all. `start`, `stop` and
         `residual` are those of `run` without a head.
         """
         raise InputError(f"no tree of tokens in {self.info.name}: {self.tree_refused()}")

@@ -245,7 +245,7 @@ class BridgeModel(LanguageModel):
     def _tree_masks(self, tree: TokenTree) -> Callable[[nn.Module, Any, Any], Any]:
         """A pre-hook for blocks: the mask they are given, read by position, cut to the ancestors.
 
-        The row is as long as any branch, so the model's own mask for it says what position p sees of
+        The row is as long as any configuration, so the model's own mask for it says what position p sees of
         position q: windows, where a layer has one. None says that all of the past is seen. ALiBi
         counts along the row as well; it is read by position too.
         """

@@ -102,7 +102,7 @@ def _default_languages() -> tuple[LanguageConfig, ...]:
 
 @dataclass(frozen=True)
 class WorldConfig:
-    """All dials. The first language is the main one; shares of documents are within a language."""
+    """All settings. The first language is the main one; shares of documents are within a language."""
 
     seed: int = option(0, "Everything random follows from it: truth, words, documents, weights.")
     concepts: int = option(
@@ -180,7 +180,7 @@ class WorldConfig:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all dials."""
+        """SHA-256 of all settings."""
         return digest_json(self.to_json())
 
     def language(self, code: str) -> LanguageConfig:
@@ -192,13 +192,13 @@ class WorldConfig:
         raise InputError(f"unknown language {code!r}: {hint}")
 
     def to_json(self) -> dict[str, Any]:
-        """The dials as JSON values."""
+        """The settings as JSON values."""
         value = asdict(self)
         return value | {"languages": list(value["languages"])}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "WorldConfig":
-        """Read what `to_json` wrote; dials left out are at their default, unknown ones an error.
+        """Read what `to_json` wrote; settings left out are at their default, unknown ones an error.
 
         >>> WorldConfig.from_json({"conceps": 3})
         Traceback (most recent call last):

@@ -15,7 +15,7 @@ _WIDTH = 100
 _HEAD = """\
 # A world, the languages that speak of it, and the model that reads them. The same file gives the same
 # model:  workbench organism train THIS-FILE
-# The gap is the accuracy a language lacks though it has the words. Dials left out are at their default.
+# The gap is the accuracy a language lacks though it has the words. Settings left out are at their default.
 """
 
 
@@ -34,25 +34,25 @@ def read_config(path: Path) -> WorldConfig:
 
 
 def write_config(config: WorldConfig, path: Path) -> None:
-    """Write all dials, each under the line that explains it."""
+    """Write all settings, each under the line that explains it."""
     write_bytes(path, to_toml(config).encode())
 
 
 def to_toml(config: WorldConfig) -> str:
-    """All dials as TOML, each under the line that explains it.
+    """All settings as TOML, each under the line that explains it.
 
     >>> tomllib.loads(to_toml(WorldConfig(seed=3)))["seed"]
     3
     """
-    parts = [_HEAD, _dials(config, explain(WorldConfig), leave_out=("languages", "training"))]
-    parts.append("[training]\n" + _dials(config.training, explain(TrainingConfig)))
+    parts = [_HEAD, _settings(config, explain(WorldConfig), leave_out=("languages", "training"))]
+    parts.append("[training]\n" + _settings(config.training, explain(TrainingConfig)))
     told = "".join(_comment(f"{name}: {text}") for name, text in explain(LanguageConfig).items())
     parts.append("# The languages, the main one first.\n" + told.rstrip())
-    parts += ["[[languages]]\n" + _dials(language, {}) for language in config.languages]
+    parts += ["[[languages]]\n" + _settings(language, {}) for language in config.languages]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
 
-def _dials(config: Any, told: dict[str, str], leave_out: tuple[str, ...] = ()) -> str:
+def _settings(config: Any, told: dict[str, str], leave_out: tuple[str, ...] = ()) -> str:
     lines = []
     for dial in fields(config):
         if dial.name not in leave_out:

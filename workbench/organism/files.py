@@ -53,9 +53,9 @@ def write_files(config: WorldConfig, folder: Path) -> None:
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """The card of a trained model: all dials, and what training took.
+    """The card of a trained model: all settings, and what training took.
 
-    The bundled card is of version 0.1, where `digest` is that of the dials alone.
+    The bundled card is of version 0.1, where `digest` is that of the settings alone.
     """
     card = read_json(path, digest="unchecked")
     if "config" in card and card.get("digest") == digest_json(card["config"]):
@@ -86,7 +86,7 @@ class Shipped:
     folder: Path
     """Of the model, in Hugging Face format."""
     config: WorldConfig
-    """All dials it was made with."""
+    """All settings it was made with."""
 
     def text(self) -> ParallelText:
         """The same sentences in every language, of facts that no task asks in dev or test."""
@@ -115,11 +115,11 @@ def shipped(folder: Path | None = None) -> Shipped:
 
 
 def _read_config(path: Path) -> WorldConfig:
-    dials = _read(path, read_card).get("config")
-    if not isinstance(dials, Mapping):
+    settings = _read(path, read_card).get("config")
+    if not isinstance(settings, Mapping):
         raise InputError(f"{path} holds no settings under 'config': {_REMEDY}")
     try:
-        return WorldConfig.from_json(dials)
+        return WorldConfig.from_json(settings)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 

@@ -23,12 +23,12 @@ _EXTRA = ("grid", "pca")
 
 @dataclass(frozen=True)
 class Explored:
-    """One pair and task. A *branch* is a formula at a strength, by its label, of the aligner at a layer."""
+    """One pair and task. A *configuration* is a patch type at a strength, of an aligner at a layer."""
 
     part: Part
     run: Run
-    branches: pd.DataFrame
-    """The dev sweep's branches of one site each, with their `place` and their `label`."""
+    configurations: pd.DataFrame
+    """The dev sweep's configurations of one site each, with their `place` and their `label`."""
     extra: dict[str, pd.DataFrame]
     _kept: dict[tuple[str, str, int], pd.DataFrame] = field(default_factory=dict, repr=False)
 
@@ -40,7 +40,7 @@ class Explored:
     @property
     def aligners(self) -> list[str]:
         """The headline first, then other aligners, then controls."""
-        found = ordered(map(str, self.branches.aligner), controls(self.part.tables))
+        found = ordered(map(str, self.configurations.aligner), controls(self.part.tables))
         best = self.part.headline
         return sorted(found, key=lambda aligner: best is None or aligner != best.aligner)
 
@@ -53,18 +53,18 @@ class Explored:
     @property
     def layers(self) -> list[int]:
         """The layers patched."""
-        return sorted(set(map(int, self.branches.place)))
+        return sorted(set(map(int, self.configurations.place)))
 
     def of(self, aligner: str) -> pd.DataFrame:
-        """An aligner's branches."""
-        return self.branches[self.branches.aligner == aligner]
+        """An aligner's configurations."""
+        return self.configurations[self.configurations.aligner == aligner]
 
     def labels(self, aligner: str) -> list[str]:
         """Its formulas and strengths, in the table's order."""
         return list(dict.fromkeys(self.of(aligner).label))
 
     def at(self, aligner: str, layer: int, label: str) -> pd.Series | None:
-        """One branch."""
+        """One configuration."""
         mine = self.of(aligner)
         mine = mine[(mine.place == layer) & (mine.label == label)]
         return None if mine.empty else mine.iloc[0]
@@ -100,7 +100,7 @@ class Explored:
     # Items ---------------------------------------------------------------------------------------
 
     def is_chosen(self, aligner: str, layer: int, label: str) -> bool:
-        """Whether test items were scored with this very branch and are known item by item."""
+        """Whether test items were scored with this very configuration and are known item by item."""
         best = self.part.headline
         headline = best is not None and best.aligner == aligner
         return headline and self.chosen(aligner) == (layer, label) and "sweep" in self.part.tables
@@ -112,11 +112,12 @@ class Explored:
         """
         if self.is_chosen(aligner, layer, label):
             return turned(self.part)
-        branch, rows = self.at(aligner, layer, label), self._dev(aligner, layer)
-        if branch is None or rows is None:
+        configuration, rows = self.at(aligner, layer, label), self._dev(aligner, layer)
+        if configuration is None or rows is None:
             return None
-        row = pd.DataFrame([branch]).assign(headline=True)
-        # The report's function looks at the rows of one split and of one branch, which it is handed here.
+        row = pd.DataFrame([configuration]).assign(headline=True)
+        # The report's function looks at the rows of one split and of one configuration, which it is handed
+        # here.
         tables = {"selection": row, "sweep": rows.assign(split="test")}
         return turned(replace(self.part, tables=tables))
 
@@ -148,7 +149,7 @@ def read_explored(folder: str | Path, *more: str | Path) -> list[Explored]:
     found = [_explored(run, part, others) for part in run.parts if _swept(part)]
     if not found:
         raise InputError(
-            f"{run.folder} holds no table exploration with branches: nothing was swept to its end; "
+            f"{run.folder} holds no table exploration with configurations: nothing was swept to its end; "
             "run the study, or give a folder that workbench diagnose wrote"
         )
     return found
@@ -161,10 +162,10 @@ def _swept(part: Part) -> bool:
 def _explored(run: Run, part: Part, more: Iterable[Path]) -> Explored:
     table = single(part.tables["exploration"])
     labels = [_label(*one) for one in zip(table.intervention, table.strength, strict=True)]
-    branches = table.assign(place=places(table), label=labels)
+    configurations = table.assign(place=places(table), label=labels)
     folders = list(dict.fromkeys([part.folder, run.folder, *more]))
     extra = {name: rows for name in _EXTRA if (rows := _of_pair(name, folders, part)) is not None}
-    return Explored(part, run, branches, extra)
+    return Explored(part, run, configurations, extra)
 
 
 def _of_pair(name: str, folders: Sequence[Path], part: Part) -> pd.DataFrame | None:

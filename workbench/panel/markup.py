@@ -50,12 +50,13 @@ def headline(seen: Explored) -> str:
 
 
 def looked_at(seen: Explored, aligner: str, layer: int, label: str) -> str:
-    """The branch at a layer in one line: its gain on dev, and on test where it is the chosen one."""
-    branch = seen.at(aligner, layer, label)
-    if branch is None:
+    """The configuration at a layer in one line: its gain on dev, and on test where it is the chosen one."""
+    configuration = seen.at(aligner, layer, label)
+    if configuration is None:
         gain = "not tried"
     else:
-        gain = f"gain on dev {signed(branch.gain)} {between(branch.low, branch.high)}, exploratory"
+        interval = between(configuration.low, configuration.high)
+        gain = f"gain on dev {signed(configuration.gain)} {interval}, exploratory"
     frozen = seen.frozen(aligner)
     if frozen is not None and seen.chosen(aligner) == (layer, label):
         test = f"{signed(frozen.gain)} {between(frozen.gain_low, frozen.gain_high)}, n = {int(frozen.n)}"
@@ -109,7 +110,9 @@ def flips(seen: Explored, aligner: str, layer: int, label: str) -> str:
     """Items that became right, and that became wrong, in both languages."""
     found = seen.turned(aligner, layer, label)
     if found is None:
-        return note("Which items flipped is not known: the folder has no sweep.parquet with this branch.")
+        return note(
+            "Which items flipped is not known: the folder has no sweep.parquet with this configuration."
+        )
     test = seen.is_chosen(aligner, layer, label)
     split = "test items" if test else "dev items, exploratory"
     right, after = found.before, found.after

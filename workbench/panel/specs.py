@@ -24,7 +24,7 @@ def gains(seen: Explored, aligner: str) -> Spec:
         marks = [Mark(rows.index(chosen[1]), columns.index(chosen[0]), f"test {short(number(row.gain))}")]
     cells = cells_of(table, rows, columns, "label")
     panel = Cells(title="", rows=tuple(rows), marks=tuple(marks), numbers=False, **cells)
-    longest = reach(seen.branches.gain)
+    longest = reach(seen.configurations.gain)
     return Spec(
         kind="layers",
         title=f"{words(aligner)}: gain on dev, exploratory",

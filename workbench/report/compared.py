@@ -14,7 +14,7 @@ from workbench.report.evidence import plots_of
 from workbench.results import Run
 
 _CONTROLS = ("random", "shuffled")
-_UNJUDGED = ("direct", "ceiling")
+_UNJUDGED = ("direct", "target_language")
 
 
 def against_others(run: Run) -> Markup | None:
@@ -44,7 +44,7 @@ _READ = (
     "A baseline asks otherwise, or trains; a recipe patches; a combination does both. "
     "Lines: intervals of 95 %. Filled marks are shown to gain or lose, corrected for all methods; of hollow "
     "ones neither is shown. Grey marks are a recipe’s controls: what they gain, it has to beat. The dotted "
-    "lines are asking directly and, where it was asked, the ceiling: the same items in the main language. "
+    "lines are asking directly and, where it was asked, the same items in the target language. "
     "main: the change of accuracy in the main language; * a loss that matters is not ruled out."
 )
 
@@ -75,9 +75,9 @@ def _said(methods: list[dict[str, Any]]) -> Iterator[str]:
     recipes = [one for one in judged if one["family"] == "recipe"]
     if recipes:
         yield from _of_patch(max(recipes, key=_gain))
-    ceiling = next((one for one in methods if one["method"] == "ceiling"), None)
-    if ceiling is not None:
-        yield f"Asked in the main language itself, the model gains {signed(ceiling['gain'])}."
+    target = next((one for one in methods if one["method"] == "target_language"), None)
+    if target is not None:
+        yield f"Asked in the target language itself, the model gains {signed(target['gain'])}."
     on_top = [one for one in judged if number(one["over_own"]) is not None]
     if on_top:
         one = max(on_top, key=lambda one: float(one["over_own"]))

@@ -17,12 +17,12 @@ Table = dict[str, Any]
 
 
 def details(part: Part) -> dict[str, list[Table]]:
-    """For each layer its tables; the first has the branches, in the order that cells count them in."""
+    """For each layer its tables; the first has the configurations, in the order that cells count them in."""
     if "exploration" not in part.tables:
         return {}
     grid = with_rows(part.tables["exploration"])
     return {
-        str(int(layer)): [_branches(grid[grid.layer == layer]), *_measured(part, int(layer))]
+        str(int(layer)): [_configurations(grid[grid.layer == layer]), *_measured(part, int(layer))]
         for layer in sorted(grid.layer.dropna().unique())
     }
 
@@ -36,7 +36,7 @@ def as_data(parts: Sequence[Part]) -> Markup:
     return tag("script", raw(spelled), type="application/json", id="details")
 
 
-def _branches(grid: pd.DataFrame) -> Table:
+def _configurations(grid: pd.DataFrame) -> Table:
     rows = [
         [
             words(one["aligner"]),

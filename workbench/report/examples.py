@@ -13,7 +13,7 @@ SHOWN = 4
 """Items of each kind."""
 _LONGEST = 420
 """Characters of a prompt that are shown at once: its end, where the question stands."""
-_BRANCH = ("aligner", "intervention", "site", "joint", "strength")
+_PATCH = ("aligner", "intervention", "site", "joint", "strength")
 
 
 def turned(part: Part) -> pd.DataFrame | None:
@@ -27,7 +27,7 @@ def turned(part: Part) -> pd.DataFrame | None:
     own = sweep[sweep.language == part.source]
     clean = own[own.aligner == "clean"].drop_duplicates("example").set_index("example")
     mine = own
-    for name in _BRANCH:
+    for name in _PATCH:
         mine = mine[(mine[name] == best[name]).fillna(False)]
     # The map itself has the lowest seed; the others are refits of it.
     mine = mine[mine.seed == mine.seed.min()].drop_duplicates("example").set_index("example")

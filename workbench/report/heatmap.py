@@ -60,13 +60,13 @@ def _has_headline(part: Part) -> bool:
 
 
 def _swept(part: Part) -> pd.DataFrame:
-    """The branches of one layer each."""
+    """The configurations of one layer each."""
     table = part.tables["exploration"]
     return table[table.joint == "one"]
 
 
 def with_rows(exploration: pd.DataFrame) -> pd.DataFrame:
-    """Each branch with its place among those of its layer: how cells find their numbers."""
+    """Each configuration with its place among those of its layer: how cells find their numbers."""
     return exploration.assign(key=exploration.groupby("layer").cumcount())
 
 
@@ -115,7 +115,7 @@ def _gains(
 
 
 def _is(best: pd.Series, note: tuple[str, ...]) -> bool:
-    """Whether a cell's note is about the branch that was chosen."""
+    """Whether a cell's note is about the configuration that was chosen."""
     return note[0] == f"{best.aligner}, {best.intervention}, α = {best.strength:g}"
 
 

@@ -46,7 +46,10 @@ def facts(part: Part) -> Markup | None:
         [name, plain(one["estimate"]), f"[{plain(one['low'])}, {plain(one['high'])}]"]
         for name, one in (
             (f"accuracy in {language(part.source)}", known.get("baseline")),
-            (f"accuracy in {language(part.target)}, same items", known.get("ceiling")),
+            (
+                f"accuracy in {language(part.target)}, same items",
+                known.get("target_accuracy", known.get("ceiling")),
+            ),
             ("gap", known.get("gap")),
         )
         if one

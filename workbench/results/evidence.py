@@ -48,7 +48,7 @@ def _stability(best: pd.Series) -> Iterator[str]:
     folds = "all folds" if best.agreement == 1 else f"{percent(best.agreement)} of the folds"
     yield (
         f"5-fold check: same layer in {folds}; gain {signed(best.crossfit_gain)}, "
-        f"regret {plain(best.regret)}, selection bias {plain(best.optimism)}."
+        f"regret {plain(best.regret)}, selection bias {plain(best.selection_bias)}."
     )
     if number(best.refits):
         yield (

@@ -28,7 +28,7 @@ NEEDED = {
     "predictors": "scope pair measure rho low high p n note",
     "selection": "aligner task pair model site layer joint intervention strength control headline dev_gain "
     "gain gain_low gain_high headline_over headline_over_low headline_over_high n verdict detectable gained "
-    "lost crossfit_gain optimism regret agreement refits refit_sd refit_low refit_high retention "
+    "lost crossfit_gain selection_bias regret agreement refits refit_sd refit_low refit_high retention "
     "retention_low noninferior",
     "sweep": "language site layer joint aligner intervention strength seed split example prediction "
     "generated correct margin",

@@ -14,7 +14,7 @@ VERSION = 2
 
 _FITTED = "model pair seed site layer aligner split"
 _MEASURED = "model pair seed site layer measure split"
-_BRANCH = "intervention positions joint strength"
+_PATCH = "intervention positions joint strength"
 
 
 def _ends(*names: str) -> str:
@@ -37,24 +37,24 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "feed_forward": f"{_MEASURED} language n value low high note",
         "pca": f"{_FITTED} n language mapped sentence x y share_x share_y note",
         "confounds": f"{_MEASURED} confound rho low high mean n note",
-        "sweep": f"model task pair language site layer aligner {_BRANCH} seed split example group prediction "
+        "sweep": f"model task pair language site layer aligner {_PATCH} seed split example group prediction "
         "generated correct margin score patch_size",
         "exploration": "model task pair language aligner seed intervention site layer positions joint "
         "strength split mode gain low high band_low band_high p beyond_band margin_gain level n",
         "predictors": "scope model pair measure rho low high p n note site layer seed split task",
-        "selection": f"{_FITTED} {_BRANCH} control headline dev_margin_gain dev_gain accuracy gain gain_low "
-        f"gain_high {_ends('headline_over')} level n verdict p detectable gained lost crossfit_gain optimism "
-        "regret agreement refits refit_sd refit_low refit_high retention retention_low noninferior task "
-        "holm_p holm_verdict",
+        "selection": f"{_FITTED} {_PATCH} control headline dev_margin_gain dev_gain accuracy gain gain_low "
+        f"gain_high {_ends('headline_over')} level n verdict p detectable gained lost crossfit_gain "
+        "selection_bias regret agreement refits refit_sd refit_low refit_high retention retention_low "
+        "noninferior task holm_p holm_verdict",
         "items": "task language split example group prompt choices answer answers",
-        "comparison": f"model task pair site layer method seed split family title chosen {_BRANCH} dev_gain "
+        "comparison": f"model task pair site layer method seed split family title chosen {_PATCH} dev_gain "
         f"{_ends('accuracy', 'gain')} level n verdict within_delta p holm_p holm_verdict gained lost "
         f"share_of_gap {_ends('over_own')} random_gain {_ends('random_over')} shuffled_gain "
         f"{_ends('shuffled_over')} retention retention_low noninferior parameters fit_tokens pairs labels "
         "translations item_tokens note",
-        "generation": f"model task pair site layer method seed split kind control prompted {_BRANCH} example "
+        "generation": f"model task pair site layer method seed split kind control prompted {_PATCH} example "
         "group prompt text tokens repetition language p_source p_target patch_size",
-        "generation_summary": f"model task pair site layer method seed split kind control prompted {_BRANCH} "
+        "generation_summary": f"model task pair site layer method seed split kind control prompted {_PATCH} "
         f"chosen dev_score n level {_ends('language_control')} source_share other_share unclear_share "
         f"{_ends('repetition')} score tokens "
         f"{_ends('control_gain', 'over_random', 'repetition_change', 'identifier_accuracy')} "
@@ -64,6 +64,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     }.items()
 }
 """Table → its columns, in order."""
+
+_OLD_NAMES = {"aligner": "method", "measure": "method", "selection_bias": "optimism"}
+"""Column → what workbench 0.1 called it."""
 
 OPTIONAL = {"selection": {"holm_p", "holm_verdict"}, "predictors": {"task"}}
 """Columns that a table has only where several studies stand in it."""
@@ -80,9 +83,5 @@ def check_columns(name: str, table: pd.DataFrame) -> None:
 
 def old_names(name: str, found: Iterable[str]) -> dict[str, str]:
     """Today's name of a column → that of workbench 0.1, for those that the file has under the old one."""
-    found = set(found)
-    return {
-        now: "method"
-        for now in ("aligner", "measure")
-        if now in COLUMNS.get(name, ()) and now not in found and "method" in found
-    }
+    found, known = set(found), COLUMNS.get(name, ())
+    return {now: old for now, old in _OLD_NAMES.items() if now in known and now not in found and old in found}

@@ -15,10 +15,10 @@ from workbench.core.settings import FITS
 from workbench.core.store import read_json, write_json
 from workbench.select.choice import (
     Choice,
-    branch_rows,
     check_split,
     choose,
     choose_from,
+    configuration_rows,
     grid_for,
     paired_correct,
 )
@@ -39,15 +39,15 @@ class CrossFit:
     """On all of dev."""
     gain: float
     """Accuracy over the unpatched run, out of fold: dev's estimate without selection bias."""
-    optimism: float
+    selection_bias: float
     """Selection bias: gain of the choice on dev minus `gain`."""
     layers: dict[int | None, int]
     """How often each layer was chosen; None is no patch."""
     regret: float = NAN
-    """Accuracy given up against the branch that was the most accurate one, out of fold (see `crossfit`)."""
+    """Accuracy lost against the most accurate configuration, out of fold (see `crossfit`)."""
     regret_at_most: float = NAN
     """The same against the configuration that is best on all of dev, whose gain is optimistically biased."""
-    branches: dict[str, int] = field(default_factory=dict)
+    configurations: dict[str, int] = field(default_factory=dict)
     """How often each configuration was chosen, by `Choice.name`."""
 
     @property
@@ -56,9 +56,9 @@ class CrossFit:
         return self.layers.get(self.choice.layer, 0) / sum(self.layers.values())
 
     @property
-    def same_branch(self) -> float:
+    def same_configuration(self) -> float:
         """Share of folds that chose the very configuration which all of dev chooses."""
-        return self.branches.get(self.choice.name, 0) / max(sum(self.branches.values()), 1)
+        return self.configurations.get(self.choice.name, 0) / max(sum(self.configurations.values()), 1)
 
 
 def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -> CrossFit:
@@ -82,12 +82,12 @@ def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -
     fold_of = dict(zip(names[order], np.arange(count) % folds, strict=True))
     fold = np.array([fold_of[name] for name in grid.unit_names])[grid.units]
     gain = best = 0.0
-    layers, branches = Counter[int | None](), Counter[str]()
+    layers, configurations = Counter[int | None](), Counter[str]()
     for held in range(folds):
         inside, outside = grid.take(fold != held), grid.take(fold == held)
         choice = choose_from(inside)
         layers[choice.layer] += 1
-        branches[choice.name] += 1
+        configurations[choice.name] += 1
         gain += float(_gains(outside)[_index(grid, choice)].sum())
         best += float(_gains(outside)[_best(_gains(inside).sum(1))].mean(0).sum())
     gain, best = gain / len(fold), best / len(fold)
@@ -95,16 +95,16 @@ def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -
     return CrossFit(
         choice=chosen,
         gain=gain,
-        optimism=chosen.accuracy_gain - gain,
+        selection_bias=chosen.accuracy_gain - gain,
         layers=dict(layers),
         regret=best - gain,
         regret_at_most=hindsight - gain,
-        branches=dict(branches),
+        configurations=dict(configurations),
     )
 
 
 def _gains(grid: Grid) -> Floats:
-    """Branch × item, with no patch as the last configuration."""
+    """Configuration × item, with no patch as the last configuration."""
     return np.vstack([grid.accuracy_gain.T, np.zeros(len(grid.clean))])
 
 
@@ -116,7 +116,7 @@ def _index(grid: Grid, choice: Choice) -> int:
     """Where `_gains` has a choice."""
     if choice.layer is None:
         return -1
-    return next(j for j in range(len(grid.branches)) if choice.where == grid.where(j))
+    return next(j for j in range(len(grid.configurations)) if choice.where == grid.where(j))
 
 
 # How much the gain of a chosen configuration varies with the pairs that its map was fitted on.
@@ -148,7 +148,7 @@ def refit_spread(table: pd.DataFrame, choice: Choice) -> Refits | None:
     check_split(table, "test")
     if choice.layer is None:
         return None
-    rows, clean = branch_rows(table, choice, but=("seed",)), table[table.aligner == CLEAN]
+    rows, clean = configuration_rows(table, choice, but=("seed",)), table[table.aligner == CLEAN]
     seeds = sorted(int(seed) for seed in rows.seed.dropna().unique())
     if len(seeds) < FITS:
         raise InputError(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from workbench.core.errors import InputError
 from workbench.select.grid import Grid, families, grid_of, smoothing, standard_errors
 from workbench.stats import Interval, accuracy, paired_interval, units_of
-from workbench.sweeps import BRANCH, CLEAN
+from workbench.sweeps import CLEAN, CONFIGURATION
 
 NOTHING = 1e-3
 """A mean margin at most this far above that of the clean run (in nats) is treated as rounding."""
@@ -36,7 +36,7 @@ class Choice:
     smoothed_gain: float = 0.0
     """`margin_gain`, averaged with neighbouring layers and strengths: what was compared."""
     also: dict[str, Any] = field(default_factory=dict)
-    """The other columns of `BRANCH` that name the configuration: site, positions, joint, seed."""
+    """The other columns of `CONFIGURATION` that name the configuration: site, positions, joint, seed."""
 
     @property
     def name(self) -> str:
@@ -49,10 +49,10 @@ class Choice:
 
     @property
     def where(self) -> dict[str, Any]:
-        """What `BRANCH` says of the configuration."""
+        """What `CONFIGURATION` says of the configuration."""
         return {name: getattr(self, name) for name in _NAMED} | self.also
 
-    def same_branch(self, other: "Choice | None") -> bool:
+    def same_configuration(self, other: "Choice | None") -> bool:
         """Whether both patch the same, or neither does; no other choice is the clean run."""
         if self.layer is None or other is None or other.layer is None:
             return self.layer is None and (other is None or other.layer is None)
@@ -60,17 +60,20 @@ class Choice:
 
 
 def choose(table: pd.DataFrame, aligner: str) -> Choice:
-    """The branch of an aligner with the best margin on dev, but for what a weaker one may well bring too.
+    """The weakest configuration of an aligner whose margin on dev is within one standard error of the best.
 
     The measure is the mean log-probability margin (for generated answers, which have none, the mean score):
     on the same items it tells configurations apart that accuracy, a count of few changed items, cannot.
 
-    1. Each branch's gain over the clean run is averaged with those of its neighbours in layer and strength
+    1. Each configuration's gain over the clean run is averaged with those of its neighbours in layer and
+    strength
        (`smoothing` has the weights): a map does not work at one layer and fail at the next, so a lone peak is
        mostly chance. Joint configurations have no neighbours and are compared as they are.
-    2. The branch with the largest smoothed gain is the best one. If that gain is no larger than its own
+    2. The configuration with the largest smoothed gain is the best one. If that gain is no larger than its
+    own
        standard error, or than rounding, nothing is chosen: the clean run takes part in the rule below.
-    3. One-standard-error rule towards α = 0: all branches remain whose smoothed gain is below the best one's
+    3. One-standard-error rule towards α = 0: all configurations remain whose smoothed gain is below the
+    best one's
        by at most the standard error of that difference, over the same items, or groups where there are any.
        Among them the smallest strength of each intervention counts, and of interventions the one with the
        smallest patch there (mean ‖h′ − h‖ / ‖h‖, as strengths of two formulas are no common scale; where
@@ -85,11 +88,11 @@ def choose(table: pd.DataFrame, aligner: str) -> Choice:
 
 def choose_from(grid: Grid) -> Choice:
     """The rule of `choose`, on configurations of one aligner."""
-    weights = smoothing(grid.branches)
+    weights = smoothing(grid.configurations)
     smoothed = grid.margin_gain @ weights.T
     means = smoothed.mean(0)
-    aligner = str(grid.branches.aligner.iloc[0])
-    layer, strength = (grid.branches[name].to_numpy(dtype=float) for name in ("layer", "strength"))
+    aligner = str(grid.configurations.aligner.iloc[0])
+    layer, strength = (grid.configurations[name].to_numpy(dtype=float) for name in ("layer", "strength"))
     order = np.lexsort((strength, layer, -_rounded(means)))
     best = int(order[0])
     own_error = float(standard_errors(smoothed[:, [best]], grid.units)[0])
@@ -98,7 +101,7 @@ def choose_from(grid: Grid) -> Choice:
     behind = smoothed[:, [best]] - smoothed
     near = _rounded(means[best] - means) <= _rounded(standard_errors(behind, grid.units))
     near[best] = True
-    chosen = _smallest_patch(grid.branches, near, order)
+    chosen = _smallest_patch(grid.configurations, near, order)
     where = grid.where(chosen)
     return Choice(
         aligner=aligner,
@@ -112,15 +115,15 @@ def choose_from(grid: Grid) -> Choice:
     )
 
 
-def _smallest_patch(branches: pd.DataFrame, near: NDArray[np.bool_], order: NDArray[np.intp]) -> int:
+def _smallest_patch(configurations: pd.DataFrame, near: NDArray[np.bool_], order: NDArray[np.intp]) -> int:
     """Of the configurations near the best, the first in order at its intervention's smallest strength."""
-    strength = branches.strength.to_numpy(dtype=float)
+    strength = configurations.strength.to_numpy(dtype=float)
     size = (
-        branches.patch_size.to_numpy(dtype=float)
-        if "patch_size" in branches
-        else np.full(len(branches), np.nan)
+        configurations.patch_size.to_numpy(dtype=float)
+        if "patch_size" in configurations
+        else np.full(len(configurations), np.nan)
     )
-    family, ranked = families(branches), [int(j) for j in order if near[j]]
+    family, ranked = families(configurations), [int(j) for j in order if near[j]]
     first: dict[int, int] = {}
     for j in ranked:
         kin = int(family[j])
@@ -147,16 +150,16 @@ def grid_for(table: pd.DataFrame, aligner: str) -> Grid:
 
 def rows_of(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     """The rows of a chosen configuration (of the clean run, where no patch was chosen)."""
-    return branch_rows(table, choice, but=())
+    return configuration_rows(table, choice, but=())
 
 
-def branch_rows(table: pd.DataFrame, choice: Choice, but: tuple[str, ...]) -> pd.DataFrame:
+def configuration_rows(table: pd.DataFrame, choice: Choice, but: tuple[str, ...]) -> pd.DataFrame:
     """The rows of a chosen configuration, and of those that differ from it only in the columns `but`."""
     if choice.layer is None:
         return table[table.aligner == CLEAN]
     where = choice.where
     mine = np.ones(len(table), dtype=bool)
-    for name in BRANCH:
+    for name in CONFIGURATION:
         if name in where and name in table and name not in but:
             mine &= np.asarray((table[name] == where[name]).fillna(False), dtype=bool)
     return table[mine]
@@ -170,7 +173,7 @@ def gain_on_test(table: pd.DataFrame, choice: Choice, over: Choice | None = None
     check_split(table, "test")
     after = rows_of(table, choice)
     before = table[table.aligner == CLEAN] if over is None else rows_of(table, over)
-    if choice.same_branch(over):
+    if choice.same_configuration(over):
         units = units_of(after.group, after.example)
         return Interval(0.0, 0.0, 0.0, 0.95, len(set(units)) if units else len(after))
     return accuracy_difference(after, before)
@@ -182,7 +185,7 @@ def accuracy_of(rows: pd.DataFrame) -> Interval:
 
 
 def accuracy_difference(after: pd.DataFrame, before: pd.DataFrame) -> Interval:
-    """Accuracy of one branch less that of another, paired over the items of both."""
+    """Accuracy of one configuration less that of another, paired over the items of both."""
     a, b, groups = paired_correct(after, before)
     return paired_interval(a, b, groups)
 

@@ -5,7 +5,7 @@ import pandas as pd
 from workbench.select.choice import check_split
 from workbench.select.grid import grid_of
 from workbench.stats import max_t_band, paired_interval
-from workbench.sweeps import BRANCH
+from workbench.sweeps import CONFIGURATION
 
 EXPLORATORY = "exploratory"
 _ABOUT = ("model", "task", "pair", "language")
@@ -26,7 +26,7 @@ def explore(table: pd.DataFrame, level: float = 0.95, draws: int = 10_000, seed:
     band = max_t_band(grid.accuracy_gain, units, level, draws, seed)
     alone = [paired_interval(after, grid.clean, units, level) for after in grid.correct.T]
     about = {name: _the_one(table, name) for name in _ABOUT if name in table}
-    found = grid.branches[[name for name in BRANCH if name in grid.branches]].assign(
+    found = grid.configurations[[name for name in CONFIGURATION if name in grid.configurations]].assign(
         **about,
         split="dev",
         mode=EXPLORATORY,

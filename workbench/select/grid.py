@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from workbench.core.errors import InputError
 from workbench.stats import units_of
-from workbench.sweeps import BRANCH, CLEAN
+from workbench.sweeps import CLEAN, CONFIGURATION
 
 Floats = NDArray[np.float64]
 _PLACE = ("site", "layer", "strength")
@@ -21,8 +21,8 @@ _ALONE = "one"  # what `joint` says of a configuration of one site
 class Grid:
     """Patched configurations of one sweep and its clean run, over the same items."""
 
-    branches: pd.DataFrame
-    """One row per configuration: the columns of `BRANCH` that the table has, and the mean `patch_size`."""
+    configurations: pd.DataFrame
+    """One row per configuration: its columns of `CONFIGURATION`, and the mean `patch_size`."""
     margin_gain: Floats
     """Item × configuration: margin (of generated answers: score) less that of the clean run."""
     correct: Floats
@@ -50,10 +50,10 @@ class Grid:
             unit_names=self.unit_names[kept],
         )
 
-    def where(self, branch: int) -> dict[str, Any]:
-        """What `BRANCH` says of a configuration, as plain values; without what is missing."""
-        row = self.branches.iloc[branch]
-        return {name: _plain(row[name]) for name in BRANCH if name in row and not pd.isna(row[name])}
+    def where(self, configuration: int) -> dict[str, Any]:
+        """What `CONFIGURATION` says of a configuration, as plain values; without what is missing."""
+        row = self.configurations.iloc[configuration]
+        return {name: _plain(row[name]) for name in CONFIGURATION if name in row and not pd.isna(row[name])}
 
 
 def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
@@ -61,12 +61,12 @@ def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
     clean = table[table.aligner == CLEAN]
     rows = table[table.aligner != CLEAN] if aligner is None else table[table.aligner == aligner]
     if clean.empty or rows.empty:
-        missing = "clean run" if clean.empty else aligner or "patched branch"
+        missing = "clean run" if clean.empty else aligner or "patched configuration"
         raise InputError(f"the sweep holds no {missing}: run it first")
     names = pd.Index(clean.example)
     if names.has_duplicates:
         raise InputError("the clean run has an item twice: give one sweep over items of one language")
-    keys = [name for name in BRANCH if name in table]
+    keys = [name for name in CONFIGURATION if name in table]
     code = _codes(rows[name] for name in keys)
     item, count = names.get_indexer(rows.example), int(code.max()) + 1
     filled = np.bincount(item * count + code, minlength=len(names) * count) if (item >= 0).all() else 0
@@ -79,7 +79,7 @@ def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
     mine = units_of(clean.group, clean.example) or clean.example.astype(str).tolist()
     units, unit_names = pd.factorize(np.array(mine, dtype=object))
     return Grid(
-        branches=_described(rows, keys, code),
+        configurations=_described(rows, keys, code),
         margin_gain=numbers[0] - _numbers(clean, values)[:, None],
         correct=numbers[1],
         clean=_numbers(clean, "correct"),
@@ -88,8 +88,8 @@ def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
     )
 
 
-def smoothing(branches: pd.DataFrame) -> Floats:
-    """Branch × branch: with which weights a branch's value is averaged with those of its neighbours.
+def smoothing(configurations: pd.DataFrame) -> Floats:
+    """The weights with which each configuration's value is averaged with those of its neighbours.
 
     Neighbours differ from it in layer or in strength, and in nothing else; joint configurations have none.
     Along each of the two, a configuration weighs ½ and the two nearest ¼ each: those on either side, and for
@@ -98,26 +98,26 @@ def smoothing(branches: pd.DataFrame) -> Floats:
     of ⅔, and the maximum of many null configurations would be at an end too often. With only two values the
     weights are ¾ and ¼.
     """
-    place = branches.assign(_component=_component(branches))
+    place = configurations.assign(_component=_component(configurations))
     family = _codes(place[name] for name in place if name not in (*_PLACE, "patch_size"))
-    joint = _joint(branches)
-    layers, strengths = (_codes([branches[name]]) for name in ("layer", "strength"))
-    result = np.eye(len(branches))
+    joint = _joint(configurations)
+    layers, strengths = (_codes([configurations[name]]) for name in ("layer", "strength"))
+    result = np.eye(len(configurations))
     for along, across in (("layer", strengths), ("strength", layers)):
-        weights = np.eye(len(branches))
+        weights = np.eye(len(configurations))
         line = _codes(pd.Series(x) for x in (family, across))
         for one in np.unique(line[~joint]):
             members = np.flatnonzero(line == one)
-            members = members[np.argsort(branches[along].to_numpy(dtype=float)[members], kind="stable")]
+            members = members[np.argsort(configurations[along].to_numpy(dtype=float)[members], kind="stable")]
             weights[np.ix_(members, members)] = _kernel(len(members))
         result = weights @ result
     return np.asarray(result, dtype=np.float64)
 
 
-def families(branches: pd.DataFrame) -> NDArray[np.intp]:
+def families(configurations: pd.DataFrame) -> NDArray[np.intp]:
     """Configurations that differ in layer and strength alone have one number."""
-    place = branches.assign(_component=_component(branches))
-    where = pd.Series(np.where(_joint(branches), place.site if "site" in place else "", ""))
+    place = configurations.assign(_component=_component(configurations))
+    where = pd.Series(np.where(_joint(configurations), place.site if "site" in place else "", ""))
     return _codes([*(place[name] for name in place if name not in (*_PLACE, "patch_size")), where])
 
 
@@ -144,26 +144,26 @@ def _kernel(n: int) -> Floats:
     return weights
 
 
-def _joint(branches: pd.DataFrame) -> NDArray[np.bool_]:
-    if "joint" not in branches:
-        return np.zeros(len(branches), dtype=bool)
-    return np.asarray(branches.joint.fillna(_ALONE) != _ALONE, dtype=bool)
+def _joint(configurations: pd.DataFrame) -> NDArray[np.bool_]:
+    if "joint" not in configurations:
+        return np.zeros(len(configurations), dtype=bool)
+    return np.asarray(configurations.joint.fillna(_ALONE) != _ALONE, dtype=bool)
 
 
-def _component(branches: pd.DataFrame) -> pd.Series:
+def _component(configurations: pd.DataFrame) -> pd.Series:
     """`resid_post` of `resid_post.3`."""
-    if "site" not in branches:
-        return pd.Series("", index=branches.index)
-    return branches.site.astype(str).str.split(".", n=1).str[0]
+    if "site" not in configurations:
+        return pd.Series("", index=configurations.index)
+    return configurations.site.astype(str).str.split(".", n=1).str[0]
 
 
 def _described(rows: pd.DataFrame, keys: list[str], code: NDArray[np.intp]) -> pd.DataFrame:
     first = np.unique(code, return_index=True)[1]
-    branches = rows[keys].iloc[first].reset_index(drop=True)
+    configurations = rows[keys].iloc[first].reset_index(drop=True)
     if "patch_size" in rows:
         size = rows.patch_size.to_numpy(dtype=float, na_value=np.nan)
-        branches["patch_size"] = np.bincount(code, size) / np.bincount(code)
-    return branches
+        configurations["patch_size"] = np.bincount(code, size) / np.bincount(code)
+    return configurations
 
 
 def _codes(columns: Iterable[Any]) -> NDArray[np.intp]:

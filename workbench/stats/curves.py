@@ -20,7 +20,7 @@ _EXACT_BANDS = 14  # with so many items or fewer, all 2^n flips are taken
 
 @dataclass(frozen=True)
 class Band:
-    """Per branch: estimate, interval and adjusted p-value; the intervals hold all at once at `level`."""
+    """Per configuration: estimate, adjusted p-value, and an interval; all hold jointly at `level`."""
 
     estimate: Floats
     low: Floats
@@ -53,7 +53,7 @@ def max_t_band(
     """
     x = as_array(differences, "differences").astype(np.float64)
     if x.ndim != 2 or 0 in x.shape:
-        raise InputError(f"differences are item × branch, at least one of each; shape {x.shape} given")
+        raise InputError(f"differences are item × configuration, at least one of each; shape {x.shape} given")
     base.check_finite(x, "differences")
     base.check_level(level)
     sums, sizes = base.group_sums(x, groups)

@@ -18,7 +18,7 @@ class FirstFacts:
     """Tokens a sentence, a word and a character, one row a language."""
     baseline: Interval
     """Accuracy on dev in the source language."""
-    ceiling: Interval | None
+    target_accuracy: Interval | None
     """The same items in the target language; None where the task does not have them."""
     gap: Interval | None
     chance: float | None
@@ -36,7 +36,9 @@ class FirstFacts:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
-        shown = {name: vars(one) for name in ("baseline", "ceiling", "gap") if (one := getattr(self, name))}
+        shown = {
+            name: vars(one) for name in ("baseline", "target_accuracy", "gap") if (one := getattr(self, name))
+        }
         counts = {"n_dev": self.n_dev, "n_test": self.n_test, "detectable": self.detectable}
         return shown | counts | {"chance": self.chance, "tokens": self.tokens.to_dict("records")}
 
@@ -50,7 +52,7 @@ def first_facts(
     return FirstFacts(
         tokens=tokens,
         baseline=accuracy_of(own),
-        ceiling=None if there.empty else accuracy_of(there),
+        target_accuracy=None if there.empty else accuracy_of(there),
         gap=None if there.empty else accuracy_difference(there, own),
         chance=chance,
         n_dev=len(own),

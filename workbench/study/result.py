@@ -53,7 +53,7 @@ class Judgement:
 
     baseline: Interval
     """Source-language accuracy, unpatched."""
-    ceiling: Interval | None
+    target_accuracy: Interval | None
     """Target-language accuracy on the same items, unpatched; None where the task has no such items."""
     gap: Interval | None
     headline: Outcome
@@ -77,9 +77,9 @@ class Judgement:
         return (self.headline, *self.others)
 
     @property
-    def known_ceiling(self) -> Interval:
-        """Target-language accuracy (`ceiling`), for tasks that have items in both languages."""
-        return _known(self.ceiling)
+    def known_target_accuracy(self) -> Interval:
+        """Target-language accuracy (`target_accuracy`), for tasks that have items in both languages."""
+        return _known(self.target_accuracy)
 
     @property
     def known_gap(self) -> Interval:
@@ -147,21 +147,23 @@ def judge(test: pd.DataFrame, source: str, crossfits: dict[str, CrossFit], setti
     """Score what was chosen on dev on the rows of a test sweep over both languages' items."""
     own, there = test[test.language == source], test[test.language != source]
     itself = own[own.seed.isna() | (own.seed == settings.seed)]
-    baseline, ceiling = itself[itself.aligner == CLEAN], there[there.aligner == CLEAN]
+    baseline, target_accuracy = itself[itself.aligner == CLEAN], there[there.aligner == CLEAN]
     name = headline_of({aligner: found.choice for aligner, found in crossfits.items()}, settings)
     outcomes = {aligner: _outcome(itself, found, settings.delta) for aligner, found in crossfits.items()}
     headline = outcomes.pop(name)
-    gap = None if there.empty else accuracy_difference(ceiling, baseline)
+    gap = None if there.empty else accuracy_difference(target_accuracy, baseline)
     patched = rows_of(itself, headline.choice)
     on_target = there[there.aligner != CLEAN]
     return Judgement(
         baseline=accuracy_of(baseline),
-        ceiling=None if there.empty else accuracy_of(ceiling),
+        target_accuracy=None if there.empty else accuracy_of(target_accuracy),
         gap=gap,
         headline=headline,
         share_of_gap=headline.gain.estimate / gap.estimate if gap and gap.low > 0 else None,
-        beyond_half=None if there.empty else _beyond_half(patched, baseline, ceiling),
-        retention=accuracy_difference(rows_of(there, headline.choice), ceiling) if len(on_target) else None,
+        beyond_half=None if there.empty else _beyond_half(patched, baseline, target_accuracy),
+        retention=accuracy_difference(rows_of(there, headline.choice), target_accuracy)
+        if len(on_target)
+        else None,
         retained=retained(there, headline.choice, settings.delta) if len(on_target) else None,
         refits=refit_spread(own, headline.choice) if settings.refits else None,
         others=tuple(outcomes.values()),
@@ -178,9 +180,9 @@ def _outcome(own: pd.DataFrame, found: CrossFit, delta: float) -> Outcome:
     return Outcome(found.choice, found.choice.aligner in CONTROLS, verdict.gain, accuracy, verdict, found)
 
 
-def _beyond_half(patched: pd.DataFrame, baseline: pd.DataFrame, ceiling: pd.DataFrame) -> Interval:
-    """patched − (baseline + ceiling) / 2 = gain − gap / 2, item by item."""
-    here, there = (rows.set_index("example").correct.astype(float) for rows in (baseline, ceiling))
+def _beyond_half(patched: pd.DataFrame, baseline: pd.DataFrame, target_accuracy: pd.DataFrame) -> Interval:
+    """patched − (baseline + target_accuracy) / 2 = gain − gap / 2, item by item."""
+    here, there = (rows.set_index("example").correct.astype(float) for rows in (baseline, target_accuracy))
     half_way = baseline.assign(correct=(here + there.loc[here.index]).to_numpy() / 2)
     return accuracy_difference(patched, half_way)
 

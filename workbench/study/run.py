@@ -30,7 +30,7 @@ from workbench.study.shown import study_card, study_line
 from workbench.study.specification import Specification
 from workbench.study.tables import predictors_table, selection_table
 from workbench.study.writing import SPLITS, patch_card, paths_in, write_study
-from workbench.sweeps import Branch, Classes, class_prototypes, sweep
+from workbench.sweeps import Classes, Configuration, class_prototypes, sweep
 from workbench.tasks import Example, SplitName, same_items, task_of
 from workbench.text import ParallelText, text_of
 from workbench.text.splits import Rows
@@ -106,7 +106,7 @@ class Study:
                 "mismatch": self.alignment.mismatch_table(states, self.task),
             }
         with self._timed("sweep"):
-            dev = self.sweep("dev", self.branches(maps))
+            dev = self.sweep("dev", self.configurations(maps))
         own, seed = self._own(dev), self.settings.seed
         found = {aligner: crossfit(own, aligner, folds=FOLDS, seed=seed) for aligner in maps}
         choices = {aligner: one.choice for aligner, one in found.items()}
@@ -122,7 +122,9 @@ class Study:
         write_study(self, result, states, own[own.joint.fillna("one") == "one"])
         if result.headline.choice.layer is not None:
             save_patch(
-                self.branch(maps, result.headline.choice), result.paths["patch"], patch_card(self, result)
+                self.configuration(maps, result.headline.choice),
+                result.paths["patch"],
+                patch_card(self, result),
             )
         return result
 
@@ -191,11 +193,13 @@ class Study:
             chance=sum(guesses) / len(guesses) if guesses else None,
         )
 
-    def branches(self, maps: dict[str, LayerMaps]) -> list[Branch]:
+    def configurations(self, maps: dict[str, LayerMaps]) -> list[Configuration]:
         """Every aligner × intervention × layer × strength, and where asked for all layers jointly."""
         seed = self.settings.seed
         alone = [
-            Branch(aligner, Site(layer), fitted[layer], intervention, strength, seed, self.settings.positions)
+            Configuration(
+                aligner, Site(layer), fitted[layer], intervention, strength, seed, self.settings.positions
+            )
             for aligner, fitted in maps.items()
             for intervention in self.settings.interventions
             for layer in range(len(fitted))
@@ -203,7 +207,7 @@ class Study:
             for strength in self._strengths(intervention)
         ]
         jointly = [
-            Branch.jointly(
+            Configuration.jointly(
                 aligner,
                 {Site(layer): fitted[layer] for layer in range(len(fitted))},
                 intervention,
@@ -222,9 +226,9 @@ class Study:
     def _strengths(self, intervention: str) -> tuple[float, ...]:
         return self.settings.strengths if INTERVENTIONS[intervention].uses_strength else (1.0,)
 
-    def branch(self, maps: dict[str, LayerMaps], choice: Choice) -> Branch:
+    def configuration(self, maps: dict[str, LayerMaps], choice: Choice) -> Configuration:
         """The configuration that a choice names."""
-        return next(b for b in self.branches(maps) if choice.where.items() <= b.columns.items())
+        return next(b for b in self.configurations(maps) if choice.where.items() <= b.columns.items())
 
     def test(
         self, maps: dict[str, LayerMaps], choices: dict[str, Choice], states: Activations
@@ -235,25 +239,30 @@ class Study:
         these pairs?
         """
         chosen = {
-            aligner: self.branch(maps, choice)
+            aligner: self.configuration(maps, choice)
             for aligner, choice in choices.items()
             if choice.layer is not None
         }
         name = headline_of(choices, self.settings)
         headline = [chosen[name]] if name in chosen else []
-        again = [branch for one in headline if self.settings.refits for branch in self.refitted(one, states)]
+        again = [
+            configuration
+            for one in headline
+            if self.settings.refits
+            for configuration in self.refitted(one, states)
+        ]
         return self.sweep("test", [*chosen.values(), *again], headline)
 
     def sweep(
         self,
         split: SplitName,
-        branches: Sequence[Branch],
-        on_target: Sequence[Branch] = (),
+        configurations: Sequence[Configuration],
+        on_target: Sequence[Configuration] = (),
         folder: str | None = None,
     ) -> pd.DataFrame:
         """Configurations and the clean run over source items; `on_target` and it over target items."""
         tables = []
-        for language, some in ((self.source, branches), (self.target, on_target)):
+        for language, some in ((self.source, configurations), (self.target, on_target)):
             if items := self.items(language, split):
                 tables.append(
                     sweep(
@@ -283,18 +292,21 @@ class Study:
             self.model, items, task=task, language=self.target, batch_size=self.settings.batch_size
         )
 
-    def refitted(self, branch: Branch, states: Activations) -> list[Branch]:
+    def refitted(self, configuration: Configuration, states: Activations) -> list[Configuration]:
         """The same patch with maps from other draws of the fitting sentences, each with the next seed."""
-        sites = [site for site, _ in branch.parts]
+        sites = [site for site, _ in configuration.parts]
         source, target = (
             torch.stack([states.at(site, code) for site in sites]) for code in (self.source, self.target)
         )
         seed = self.settings.seed
-        aligner = estimators(self.settings)[branch.aligner]
+        aligner = estimators(self.settings)[configuration.aligner]
         fits = refit(aligner, source, target, self.alignment.split.fit, self.settings.refits, seed=seed)
         return [
             replace(
-                branch, map=maps[0], also=tuple(zip(sites, maps.aligners, strict=True))[1:], seed=seed + 1 + i
+                configuration,
+                map=maps[0],
+                also=tuple(zip(sites, maps.aligners, strict=True))[1:],
+                seed=seed + 1 + i,
             )
             for i, maps in enumerate(fits.maps)
         ]

@@ -18,7 +18,7 @@ from workbench.core.store import digest_bytes, digest_json, read_bytes, read_jso
 from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS, Patch, in_place
 from workbench.models import LanguageModel, wrap
-from workbench.sweeps import Branch
+from workbench.sweeps import Configuration
 
 # A chosen patch as one file: the maps as safetensors, and in its header a JSON card of what it is.
 #
@@ -61,9 +61,9 @@ class SavedPatch:
             yield wrapped
 
     def __repr__(self) -> str:
-        about, branch = self.card, self.card.get("branch", {})
-        where = f"{branch.get('intervention')} at {branch.get('site')}, strength {branch.get('strength')}"
-        return f"SavedPatch({about.get('model')}, {about.get('pair')}: {branch.get('aligner')}, {where})"
+        about, patch = self.card, self.card.get("configuration", {})
+        where = f"{patch.get('intervention')} at {patch.get('site')}, strength {patch.get('strength')}"
+        return f"SavedPatch({about.get('model')}, {about.get('pair')}: {patch.get('aligner')}, {where})"
 
     def check(self, model: LanguageModel) -> None:
         """Refuse a model whose weights are not those the maps were fitted on."""
@@ -75,19 +75,19 @@ class SavedPatch:
             )
 
 
-def save_patch(branch: Branch, path: Path, card: dict[str, Any]) -> None:
+def save_patch(configuration: Configuration, path: Path, card: dict[str, Any]) -> None:
     """Write the configuration's maps with the card; the file is whole or not there."""
     tensors: dict[str, Tensor] = {}
     parts = []
-    for number, (site, aligner) in enumerate(branch.parts):
+    for number, (site, aligner) in enumerate(configuration.parts):
         record, learned = export(aligner)
         parts.append({"site": str(site), "map": record})
         # Tensors may share memory (a factor that several maps use), which the format does not hold.
         tensors |= {f"{number}/{name}": tensor.clone() for name, tensor in learned.items()}
     made = {
         "format": _FORMAT,
-        "branch": branch.columns,
-        "from_clean": branch.from_clean,
+        "configuration": configuration.columns,
+        "from_clean": configuration.from_clean,
         "parts": parts,
         "tensors_digest": _digest(tensors),
         "card": card,
@@ -109,8 +109,8 @@ def load_patch(path: str | Path) -> SavedPatch:
         tensors = from_bytes(data)
         if _digest(tensors) != made["tensors_digest"]:
             raise StoreError(f"{path} is damaged (its digest is wrong): save the patch again")
-        branch = made["branch"]
-        name = branch["intervention"]
+        configuration = made["branch" if "branch" in made else "configuration"]  # the former as 0.1 wrote it
+        name = configuration["intervention"]
         if name not in INTERVENTIONS:
             raise InputError(f"{path}: unknown intervention {name!r}: {did_you_mean(name, INTERVENTIONS)}")
         patches = tuple(
@@ -118,14 +118,14 @@ def load_patch(path: str | Path) -> SavedPatch:
                 Site.parse(part["site"]),
                 INTERVENTIONS[name],
                 restore(part["map"], _own(tensors, number)).transform,
-                float(branch["strength"]),
-                branch["positions"],
+                float(configuration["strength"]),
+                configuration["positions"],
             )
             for number, part in enumerate(made["parts"])
         )
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
         raise InputError(f"{path} is no saved patch: {type(error).__name__} {error}") from error
-    about = {"branch": branch, "from_clean": made["from_clean"]}
+    about = {"configuration": configuration, "from_clean": made["from_clean"]}
     return SavedPatch(patches, bool(made["from_clean"]), about | made["card"])
 
 

@@ -57,7 +57,8 @@ def result_card(result: "StudyResult") -> str:
     level = percent(result.headline.gain.level)
     facts = {
         f"{result.source}, unpatched": estimated(result.baseline, 2, sign=False),
-        f"{result.target}, the same items": result.ceiling and estimated(result.ceiling, 2, sign=False),
+        f"{result.target}, the same items": result.target_accuracy
+        and estimated(result.target_accuracy, 2, sign=False),
         "gap": result.gap and estimated(result.gap, 2),
         "measured on": f"{n['fit']:,} sentences fitted, {n['held_out']:,} held out, "
         f"{n['dev']:,} dev items, {n['test']:,} test items",

@@ -97,7 +97,7 @@ def _chosen(outcome: Outcome, found: Judgement) -> dict[str, Any]:
         "gained": verdict.gained,
         "lost": verdict.lost,
         "crossfit_gain": outcome.crossfit.gain,
-        "optimism": outcome.crossfit.optimism,
+        "selection_bias": outcome.crossfit.selection_bias,
         "regret": outcome.crossfit.regret,
         "agreement": outcome.crossfit.agreement,
     } | (_headline(found) if outcome is found.headline else dict.fromkeys(_HEADLINE))

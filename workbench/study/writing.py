@@ -8,7 +8,7 @@ import pandas as pd
 
 from workbench.core.bundled import cautions
 from workbench.core.store import write_bytes, write_json
-from workbench.figures import branches, draw_interactive, to_page, with_notes
+from workbench.figures import configurations, draw_interactive, to_page, with_notes
 from workbench.measures import METRICS
 from workbench.results import update_manifest, write_tables
 from workbench.states import Activations
@@ -34,7 +34,7 @@ def paths_in(folder: Path, tables: Iterable[str]) -> dict[str, Path]:
 def write_study(study: "Study", result: StudyResult, states: Activations, dev: pd.DataFrame) -> None:
     """Tables, heatmap and manifest: the same bytes from the same data. What differs, times, lies apart."""
     write_tables(result.tables, study.folder)
-    spec = with_notes(branches({**result.tables, "sweep": dev}), cautions(study.text.sources))
+    spec = with_notes(configurations({**result.tables, "sweep": dev}), cautions(study.text.sources))
     write_bytes(result.paths["heatmap"], to_page(draw_interactive(spec), spec.title).encode())
     write_json(result.paths["verdict"], verdict_json(result))
     update_manifest(study.folder, _facts(study, result, states), {})
@@ -46,7 +46,7 @@ def verdict_json(result: StudyResult) -> dict[str, Any]:
     verdict = result.headline.verdict
     intervals = {
         name: None if (one := getattr(result, name)) is None else vars(one)
-        for name in ("baseline", "ceiling", "gap", "beyond_half", "retention")
+        for name in ("baseline", "target_accuracy", "gap", "beyond_half", "retention")
     }
     return {
         "kind": verdict.kind,

@@ -1,16 +1,16 @@
-"""Sweeps: many branches over one task, one row per branch and example."""
+"""Sweeps: many configurations over one task, one row per configuration and example."""
 
-from workbench.sweeps.plan import BRANCH, CLEAN, COLUMNS, Branch, Engine, Limits, Plan
+from workbench.sweeps.plan import CLEAN, COLUMNS, CONFIGURATION, Configuration, Engine, Limits, Plan
 from workbench.sweeps.run import ENGINES, run_plan, sweep
 from workbench.sweeps.score import Classes, class_prototypes, read_examples, score_choices
 
 __all__ = [
-    "BRANCH",
     "CLEAN",
     "COLUMNS",
+    "CONFIGURATION",
     "ENGINES",
-    "Branch",
     "Classes",
+    "Configuration",
     "Engine",
     "Limits",
     "Plan",

@@ -1,4 +1,4 @@
-"""What is swept: branches (variants of a run), the plan of a sweep, its engines, the table it fills."""
+"""What is swept: configurations (variants of a run), the plan of a sweep, its engines, the table it fills."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,12 +42,13 @@ COLUMNS = {
     "score": "float64",
     "patch_size": "float64",
 }
-"""The sweep table, one row per branch and example. Clean runs have none of the columns in `BRANCH` but
-the aligner.
+"""The sweep table, one row per configuration and example. Clean runs have none of the columns in
+`CONFIGURATION` but the aligner.
 
-`site` names all sites of a branch (`resid_post.0-7`), `layer` is the lowest of them. `joint` is `one` for
-a branch of one site; for one of several sites `cascade`, where each patch sees the stream as those below
-it left it, or `from_clean`, where all are computed from one unpatched run and overwritten.
+`site` names all sites of a configuration (`resid_post.0-7`), `layer` is the lowest of them. `joint` is
+`one` for
+a configuration of one site; for one of several sites `cascade`, where each patch sees the stream as those
+below it left it, or `from_clean`, where all are computed from one unpatched run and overwritten.
 
 `margin` is the score of the right choice minus that of the best other one, and `score` that of the right
 choice: its log-likelihood, or how near the class is where choices are compared by prototypes. For generated
@@ -56,12 +57,12 @@ prediction nor margin. `patch_size` is ‖h′ − h‖ / ‖h‖, its mean over
 over the sites.
 """
 
-BRANCH = ["aligner", "seed", "intervention", "site", "layer", "positions", "joint", "strength"]
-"""The columns that tell branches of one sweep apart."""
+CONFIGURATION = ["aligner", "seed", "intervention", "site", "layer", "positions", "joint", "strength"]
+"""The columns that tell configurations of one sweep apart."""
 
 
 @dataclass(frozen=True, eq=False)
-class Branch:
+class Configuration:
     """One patched variant: a fitted map, put in at a site by an intervention with a strength.
 
     `also` names further sites that are patched in the same run, each with its map (see `jointly`).
@@ -76,7 +77,7 @@ class Branch:
     positions: Positions = "last"
     also: tuple[tuple[Site, Aligner], ...] = ()
     from_clean: bool = False
-    """Whether the states of a joint branch are computed from an unpatched run, or in cascade."""
+    """Whether the states of a joint configuration are computed from an unpatched run, or in cascade."""
 
     def __post_init__(self) -> None:
         if self.positions not in POSITIONS:
@@ -84,10 +85,10 @@ class Branch:
             raise InputError(f"unknown positions {self.positions!r}: {hint}")
         sites = [site for site, _ in self.parts]
         if len(set(sites)) < len(sites):
-            raise InputError(f"branch {self.aligner!r} patches one site twice: {self.where}")
+            raise InputError(f"configuration {self.aligner!r} patches one site twice: {self.where}")
         if self.from_clean and self.positions == "all":
             raise InputError(
-                f"branch {self.aligner!r}: a clean run knows no tokens yet to come: "
+                f"configuration {self.aligner!r}: a clean run knows no tokens yet to come: "
                 'with from_clean use "last" or "prompt"'
             )
 
@@ -97,7 +98,7 @@ class Branch:
     ) -> Self:
         """Several sites patched in one run, in cascade; with `from_clean=True` from one unpatched run."""
         if not maps:
-            raise InputError(f"branch {aligner!r} patches no site")
+            raise InputError(f"configuration {aligner!r} patches no site")
         (site, first), *rest = sorted(maps.items(), key=lambda part: part[0])
         return cls(aligner, site, first, intervention, strength, also=tuple(rest), **more)
 
@@ -118,7 +119,7 @@ class Branch:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """What the table says of the branch."""
+        """What the table says of the configuration."""
         return {
             "aligner": self.aligner,
             "site": self.where,
@@ -155,11 +156,12 @@ def site_set(sites: Sequence[Site]) -> str:
     return "+".join(words)
 
 
-def patches_of(branch: Branch) -> list[Patch]:
-    """What the branch changes, site by site."""
-    formula = INTERVENTIONS[branch.intervention]
+def patches_of(configuration: Configuration) -> list[Patch]:
+    """What the configuration changes, site by site."""
+    formula = INTERVENTIONS[configuration.intervention]
     return [
-        Patch(site, formula, map.transform, branch.strength, branch.positions) for site, map in branch.parts
+        Patch(site, formula, map.transform, configuration.strength, configuration.positions)
+        for site, map in configuration.parts
     ]
 
 
@@ -167,12 +169,12 @@ def patches_of(branch: Branch) -> list[Patch]:
 
 
 SLOTS = 256
-"""Most tokens of branches in one row."""
+"""Most tokens of configurations in one row."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How large a run may be: rows, tokens, and tokens of branches in a row; one of each at least."""
+    """How large a run may be: rows, tokens, and tokens of configurations in a row; one of each at least."""
 
     batch_size: int = 64
     token_budget: int = 8192
@@ -181,16 +183,16 @@ class Limits:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A sweep as its engines see it: a model, what it reads, the branches, and how choices are compared."""
+    """A sweep as its engines see it: model, items, configurations, and how choices are compared."""
 
     model: LanguageModel
     items: Sequence[Any]
     """Readings; where answers are generated, questions."""
-    branches: Sequence[Branch]
+    configurations: Sequence[Configuration]
     task: str = ""
     pair: str = ""
     clean: bool = True
-    """Whether the unpatched run has rows, too: it is the first branch then."""
+    """Whether the unpatched run has rows, too: it is the first configuration then."""
     limits: Limits = field(default_factory=Limits)
     padding: Padding = "right"
     """On which side rows are padded that hold a prompt with one choice each."""
@@ -202,7 +204,7 @@ class Plan:
         cls,
         model: LanguageModel,
         examples: Sequence[Any],
-        branches: Sequence[Branch],
+        configurations: Sequence[Configuration],
         *,
         task: str,
         generation: Generation | None = None,
@@ -216,7 +218,7 @@ class Plan:
             raise InputError("class prototypes need items: pass by=class_prototypes(model, fit_items, …)")
         else:
             items = read_questions(model, examples) if generation else read_examples(model, examples)
-        return cls(model, items, branches, task, generation=generation, by=by, **more)
+        return cls(model, items, configurations, task, generation=generation, by=by, **more)
 
     @property
     def examples(self) -> list[Any]:
@@ -228,31 +230,33 @@ class Plan:
         """What the table says of every row."""
         return {"model": self.model.info.name, "task": self.task, "pair": self.pair}
 
-    def branch(self, number: int) -> Branch | None:
-        """A branch by its number in the table; 0 is the clean run."""
-        return self.branches[number - 1] if number else None
+    def configuration(self, number: int) -> Configuration | None:
+        """A configuration by its number in the table; 0 is the clean run."""
+        return self.configurations[number - 1] if number else None
 
 
 class Engine(Protocol):
-    """One way to run branches over examples. All give the same scores, up to rounding."""
+    """One way to run configurations over examples. All give the same scores, up to rounding."""
 
     def refusal(
-        self, model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]
+        self, model: LanguageModel, readings: Sequence[Reading], configurations: Sequence[Configuration]
     ) -> str | None:
-        """Why these branches need another engine, or None where this one can do it."""
+        """Why these configurations need another engine, or None where this one can do it."""
 
-    def runs(self, plan: Plan, branches: Sequence[Branch]) -> Iterator[tuple[list[int], list[int]]]:
-        """Which items and which of these branches go into each run."""
+    def runs(
+        self, plan: Plan, configurations: Sequence[Configuration]
+    ) -> Iterator[tuple[list[int], list[int]]]:
+        """Which items and which of these configurations go into each run."""
 
     def run(
-        self, plan: Plan, readings: Sequence[Reading], branches: Sequence[Branch], clean: bool
+        self, plan: Plan, readings: Sequence[Reading], configurations: Sequence[Configuration], clean: bool
     ) -> list[Scores]:
-        """One run: with `clean` the unpatched one first, and each branch."""
+        """One run: with `clean` the unpatched one first, and each configuration."""
 
 
-# The rows of branches: columns as lists, and one table made of all of them at the end.
+# The rows of configurations: columns as lists, and one table made of all of them at the end.
 #
-# A table for each branch would cost more than the model does, where it is small.
+# A table for each configuration would cost more than the model does, where it is small.
 
 
 Columns = dict[str, list[Any]]
@@ -260,20 +264,22 @@ Columns = dict[str, list[Any]]
 
 
 def choice_rows(
-    readings: Sequence[Reading], branch: Branch | None, scores: Scores, facts: Mapping[str, str]
+    readings: Sequence[Reading], configuration: Configuration | None, scores: Scores, facts: Mapping[str, str]
 ) -> Columns:
-    """The rows of one branch over examples with choices."""
-    return rows([reading.example for reading in readings], branch, _choice_columns(readings, scores), facts)
+    """The rows of one configuration over examples with choices."""
+    return rows(
+        [reading.example for reading in readings], configuration, _choice_columns(readings, scores), facts
+    )
 
 
 def rows(
     examples: Sequence[Example | AnswerExample],
-    branch: Branch | None,
+    configuration: Configuration | None,
     found: Mapping[str, Iterable[Any]],
     facts: Mapping[str, str],
 ) -> Columns:
-    """The rows of one branch, given what it made of each example."""
-    same = {**facts, **({"aligner": CLEAN} if branch is None else branch.columns)}
+    """The rows of one configuration, given what it made of each example."""
+    same = {**facts, **({"aligner": CLEAN} if configuration is None else configuration.columns)}
     own: dict[str, list[Any]] = {
         "language": [example.language for example in examples],
         "split": [example.split for example in examples],
@@ -285,7 +291,7 @@ def rows(
 
 
 def table_of(parts: Sequence[Mapping[str, Sequence[Any]]]) -> pd.DataFrame:
-    """One table of the rows of many branches, typed."""
+    """One table of the rows of many configurations, typed."""
     names = list(parts[0])
     joined = {name: list(chain.from_iterable(part[name] for part in parts)) for name in names}
     return pd.DataFrame(joined).astype({name: kind for name, kind in COLUMNS.items() if name in joined})

@@ -1,4 +1,4 @@
-"""The sweep as others call it: each branch by the fastest engine for it, checked against naive before."""
+"""The public sweep: each configuration by the fastest engine for it, checked against naive first."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,17 @@ from workbench.core.progress import Progress, silent
 from workbench.core.types import Normalisation
 from workbench.models import LanguageModel
 from workbench.sweeps.naive import Naive, answer_columns, naive_scores
-from workbench.sweeps.plan import COLUMNS, Branch, Columns, Engine, Limits, Plan, choice_rows, rows, table_of
+from workbench.sweeps.plan import (
+    COLUMNS,
+    Columns,
+    Configuration,
+    Engine,
+    Limits,
+    Plan,
+    choice_rows,
+    rows,
+    table_of,
+)
 from workbench.sweeps.score import (
     Classes,
     Generation,
@@ -37,7 +47,7 @@ ENGINES: dict[str, Engine] = {"slots": Slots(), "suffix": Suffix(), "naive": Nai
 def sweep(
     model: LanguageModel,
     examples: Sequence[Example] | Sequence[AnswerExample],
-    branches: Sequence[Branch],
+    configurations: Sequence[Configuration],
     *,
     task: str,
     pair: str,
@@ -52,11 +62,12 @@ def sweep(
     until: str | None = "\n",
     way: str | None = None,
 ) -> pd.DataFrame:
-    """One row per (branch, example); with `clean`, the unpatched run comes first.
+    """One row per (configuration, example); with `clean`, the unpatched run comes first.
 
-    Each branch goes by slots, else by suffix, else naively. Some examples go through a fast way and naive
-    before; where they disagree this is an error, or, with `allow_naive`, that way's branches go naively.
-    `way` names one engine for all branches, which is not checked then: "slots", "suffix" or "naive".
+    Each configuration goes by slots, else by suffix, else naively. Some examples go through a fast way and
+    naive before; where they disagree this is an error, or, with `allow_naive`, that way's configurations go
+    naively.
+    `way` names one engine for all configurations, which is not checked then: "slots", "suffix" or "naive".
 
     With a `folder`, finished parts are kept there, and a sweep that was interrupted goes on where it was:
     its table is the same to the byte. Another sweep in the same folder has parts of its own.
@@ -69,12 +80,12 @@ def sweep(
     """
     if not examples:
         raise InputError(f"no examples of {task} to sweep over")
-    if not (clean or branches):
-        raise InputError(f"nothing to sweep over {task}: no branches, and no clean run")
+    if not (clean or configurations):
+        raise InputError(f"nothing to sweep over {task}: no configurations, and no clean run")
     plan = Plan.of(
         model,
         examples,
-        branches,
+        configurations,
         task=task,
         pair=pair,
         clean=clean,
@@ -109,7 +120,7 @@ def run_plan(
                 shelf.put(number, part)
         parts.append(part)
         progress("sweep", number + 1, len(shards))
-    whole = pd.concat(parts, ignore_index=True).sort_values(["branch", "row"], kind="stable")
+    whole = pd.concat(parts, ignore_index=True).sort_values(["configuration", "row"], kind="stable")
     return whole[list(COLUMNS)].astype(COLUMNS).reset_index(drop=True)
 
 
@@ -121,7 +132,7 @@ def _facts_of(plan: Plan, way: str | None, allow_naive: bool) -> dict[str, Any]:
     # Named only where they are not as ever, so that sweeps kept by earlier versions are found.
     settings |= {"way": way} if way else {}
     settings |= {"padding": plan.padding} if plan.padding != "right" else {}
-    return plan_facts(plan.model, plan.examples, plan.branches, settings)
+    return plan_facts(plan.model, plan.examples, plan.configurations, settings)
 
 
 def _generation(
@@ -137,24 +148,26 @@ def _generation(
     return Generation(scorer, most, until)
 
 
-# Which branch goes which way.
+# Which configuration goes which way.
 
 
 GENERATED = "generated"
-"""The way of branches whose answers are generated."""
+"""The way of configurations whose answers are generated."""
 
 
 def settled_ways(plan: Plan, allow_naive: bool) -> list[str]:
-    """The way of each branch, the clean run's (or "") first, once the fast ways are checked."""
+    """The way of each configuration, the clean run's (or "") first, once the fast ways are checked."""
     if plan.generation:
-        return [GENERATED if plan.clean else "", *[GENERATED] * len(plan.branches)]
-    ways = [_fastest(plan, branch) for branch in plan.branches]
+        return [GENERATED if plan.clean else "", *[GENERATED] * len(plan.configurations)]
+    ways = [_fastest(plan, configuration) for configuration in plan.configurations]
     fast = [way for way in ENGINES if way != "naive"]
     for way in fast:
-        mine = [branch for branch, its in zip(plan.branches, ways, strict=True) if its == way]
-        found = check_fast(way, replace(plan, branches=mine)) if mine else None
+        mine = [
+            configuration for configuration, its in zip(plan.configurations, ways, strict=True) if its == way
+        ]
+        found = check_fast(way, replace(plan, configurations=mine)) if mine else None
         if found is not None and not allow_naive:
-            takes = found.naive_takes(len(plan.branches), len(plan.items))
+            takes = found.naive_takes(len(plan.configurations), len(plan.items))
             raise InputError(
                 f"{found}: naive for all would take about {takes}; pass allow_naive=True to go on so"
             )
@@ -165,8 +178,12 @@ def settled_ways(plan: Plan, allow_naive: bool) -> list[str]:
     return [first if plan.clean else "", *ways]
 
 
-def _fastest(plan: Plan, branch: Branch) -> str:
-    can = (way for way, engine in ENGINES.items() if engine.refusal(plan.model, plan.items, [branch]) is None)
+def _fastest(plan: Plan, configuration: Configuration) -> str:
+    can = (
+        way
+        for way, engine in ENGINES.items()
+        if engine.refusal(plan.model, plan.items, [configuration]) is None
+    )
     return next(can)
 
 
@@ -176,10 +193,10 @@ def _all_by(plan: Plan, way: str) -> list[str]:
         raise InputError(f"unknown way {way!r}: {did_you_mean(way, ENGINES)}")
     if plan.generation and way != "naive":
         raise InputError(f"no {way} for this sweep: answers are generated naively; use way='naive'")
-    if not plan.generation and (reason := ENGINES[way].refusal(plan.model, plan.items, plan.branches)):
+    if not plan.generation and (reason := ENGINES[way].refusal(plan.model, plan.items, plan.configurations)):
         raise InputError(f"no {way} for this sweep: {reason}; use way='naive'")
     way = GENERATED if plan.generation else way
-    return [way if plan.clean else "", *[way] * len(plan.branches)]
+    return [way if plan.clean else "", *[way] * len(plan.configurations)]
 
 
 # Shards: the parts of a sweep, fixed before it runs.
@@ -187,15 +204,15 @@ def _all_by(plan: Plan, way: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Shard:
-    """Some examples under some branches, run in one go. Branch 0 is the clean run."""
+    """Some examples under some configurations, run in one go. Configuration 0 is the clean run."""
 
     way: str
     rows: tuple[int, ...]
-    branches: tuple[int, ...]
+    configurations: tuple[int, ...]
 
 
 def plan_shards(plan: Plan, ways: Sequence[str]) -> list[Shard]:
-    """All shards, in order; `ways` names the way of each branch, that of the clean run (or "") first.
+    """All shards, in order; `ways` names the way of each configuration, that of the clean run (or "") first.
 
     Nothing but the arguments has a say in it, so a sweep that is taken up again has the same batches.
     """
@@ -207,7 +224,7 @@ def plan_shards(plan: Plan, ways: Sequence[str]) -> list[Shard]:
         mine = [number for number in numbers if number]
         clean = numbers[0] == 0
         done: set[int] = set()
-        for these, some in engine.runs(plan, [plan.branches[number - 1] for number in mine]):
+        for these, some in engine.runs(plan, [plan.configurations[number - 1] for number in mine]):
             those = tuple(mine[j] for j in some)
             # The clean run of an example comes with the first of its runs.
             first = clean and not done.intersection(these)
@@ -217,44 +234,48 @@ def plan_shards(plan: Plan, ways: Sequence[str]) -> list[Shard]:
 
 
 def run_shard(plan: Plan, shard: Shard) -> pd.DataFrame:
-    """The rows of a shard, with the numbers of their branches and examples."""
+    """The rows of a shard, with the numbers of their configurations and examples."""
     items = [plan.items[i] for i in shard.rows]
     found = _generated(plan, items, shard) if plan.generation else _scored(plan, items, shard)
     return table_of(
         [
-            columns | {"branch": [number] * len(items), "row": list(shard.rows)}
-            for number, columns in zip(shard.branches, found, strict=True)
+            columns | {"configuration": [number] * len(items), "row": list(shard.rows)}
+            for number, columns in zip(shard.configurations, found, strict=True)
         ]
     )
 
 
 def _scored(plan: Plan, readings: Sequence[Reading], shard: Shard) -> list[Columns]:
-    those = [branch for number in shard.branches if (branch := plan.branch(number)) is not None]
-    found = ENGINES[shard.way].run(plan, readings, those, 0 in shard.branches)
+    those = [
+        configuration
+        for number in shard.configurations
+        if (configuration := plan.configuration(number)) is not None
+    ]
+    found = ENGINES[shard.way].run(plan, readings, those, 0 in shard.configurations)
     return [
-        choice_rows(readings, plan.branch(number), compared_by(plan.by, readings, scores), plan.facts)
-        for number, scores in zip(shard.branches, found, strict=True)
+        choice_rows(readings, plan.configuration(number), compared_by(plan.by, readings, scores), plan.facts)
+        for number, scores in zip(shard.configurations, found, strict=True)
     ]
 
 
 def _generated(plan: Plan, questions: Sequence[Any], shard: Shard) -> list[Columns]:
     assert plan.generation is not None
     parts = []
-    for number in shard.branches:
-        branch = plan.branch(number)
-        columns: Mapping[str, Any] = answer_columns(plan.model, questions, branch, plan.generation)
-        parts.append(rows([q.example for q in questions], branch, columns, plan.facts))
+    for number in shard.configurations:
+        configuration = plan.configuration(number)
+        columns: Mapping[str, Any] = answer_columns(plan.model, questions, configuration, plan.generation)
+        parts.append(rows([q.example for q in questions], configuration, columns, plan.facts))
     return parts
 
 
 def scores_by(way: str, plan: Plan) -> list[Scores]:
-    """The scores of the clean run and of each branch over all readings, by one engine."""
+    """The scores of the clean run and of each configuration over all readings, by one engine."""
     found: list[list[torch.Tensor]] = [
-        [torch.empty(0)] * len(plan.items) for _ in range(len(plan.branches) + 1)
+        [torch.empty(0)] * len(plan.items) for _ in range(len(plan.configurations) + 1)
     ]
     sizes = torch.zeros(len(found), len(plan.items), dtype=torch.float64)
-    for those, mine in ENGINES[way].runs(plan, plan.branches):
-        items, some = [plan.items[i] for i in those], [plan.branches[j] for j in mine]
+    for those, mine in ENGINES[way].runs(plan, plan.configurations):
+        items, some = [plan.items[i] for i in those], [plan.configurations[j] for j in mine]
         made = ENGINES[way].run(plan, items, some, clean=True)
         for j, scores in zip([0, *(j + 1 for j in mine)], made, strict=True):
             sizes[j, torch.tensor(those)] = scores.sizes
@@ -284,52 +305,54 @@ class Disagreement:
 
     way: str
     model: str
-    branch: Branch | None
+    configuration: Configuration | None
     example: str
     margins: tuple[float, float]
     predictions: tuple[int, int]
     tolerance: float
     seconds: float
-    """What naive takes for one example in one branch."""
+    """What naive takes for one example in one configuration."""
 
     def __str__(self) -> str:
-        what = "the clean run" if self.branch is None else str(self.branch)
+        what = "the clean run" if self.configuration is None else str(self.configuration)
         return (
             f"{self.way} and naive disagree on {self.model}, {what}, example {self.example!r}: margin "
             f"{self.margins[0]:.6g} and {self.margins[1]:.6g} (allowed difference {self.tolerance:.1g}), "
             f"choice {self.predictions[0]} and {self.predictions[1]}"
         )
 
-    def naive_takes(self, n_branches: int, n_examples: int) -> str:
+    def naive_takes(self, n_configurations: int, n_examples: int) -> str:
         """How long naive would take for all, for people."""
-        seconds = self.seconds * n_examples * (n_branches + 1)
+        seconds = self.seconds * n_examples * (n_configurations + 1)
         return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def check_fast(way: str, plan: Plan) -> Disagreement | None:
-    """Some examples, in the clean run and in telling branches, both ways; None where they agree.
+    """Some examples, in the clean run and in telling configurations, both ways; None where they agree.
 
     The examples are spread over the lengths of prompts, with the shortest and the longest. Margins must
     agree, and choices unless naive itself has a tie there.
     """
-    model, branches, some = plan.model, plan.branches, _spread(plan.items)
+    model, configurations, some = plan.model, plan.configurations, _spread(plan.items)
     clean, *patched = scores_by(way, replace(plan, items=some, limits=Limits(), padding="right"))
-    picks = _telling(branches, patched)
-    pairs = [(None, clean), *((branches[j], patched[j]) for j in picks)]
+    picks = _telling(configurations, patched)
+    pairs = [(None, clean), *((configurations[j], patched[j]) for j in picks)]
     start = time.perf_counter()
-    whole = [naive_scores(model, some, branch, len(some)) for branch, _ in pairs]
+    whole = [naive_scores(model, some, configuration, len(some)) for configuration, _ in pairs]
     seconds = (time.perf_counter() - start) / (len(pairs) * len(some))
     few = max(1, len(some) // 4)
     noise = max(
         abs(p - q)
-        # Of the clean run and the first branch: rounding is of one kind in all.
-        for (branch, _), together in list(zip(pairs, whole, strict=True))[:2]
+        # Of the clean run and the first configuration: rounding is of one kind in all.
+        for (configuration, _), together in list(zip(pairs, whole, strict=True))[:2]
         for p, q in zip(
-            _margins(together, some), _margins(naive_scores(model, some, branch, few), some), strict=True
+            _margins(together, some),
+            _margins(naive_scores(model, some, configuration, few), some),
+            strict=True,
         )
     )
     tolerance = max(FACTOR * noise, _floor(model, some))
-    for (branch, fast), naive in zip(pairs, whole, strict=True):
+    for (configuration, fast), naive in zip(pairs, whole, strict=True):
         for i, reading in enumerate(some):
             margins = _margins(fast, some)[i], _margins(naive, some)[i]
             predictions = int(fast.choices[i].argmax()), int(naive.choices[i].argmax())
@@ -338,19 +361,26 @@ def check_fast(way: str, plan: Plan) -> Disagreement | None:
             same = abs(margins[0] - margins[1]) <= tolerance  # not so where one is NaN
             if not same or (predictions[0] != predictions[1] and not tie):
                 return Disagreement(
-                    way, model.info.name, branch, reading.example.id, margins, predictions, tolerance, seconds
+                    way,
+                    model.info.name,
+                    configuration,
+                    reading.example.id,
+                    margins,
+                    predictions,
+                    tolerance,
+                    seconds,
                 )
     return None
 
 
-def _telling(branches: Sequence[Branch], patched: Sequence[Scores]) -> list[int]:
-    """The first, the last and the strongest branch, and the first of each kind."""
+def _telling(configurations: Sequence[Configuration], patched: Sequence[Scores]) -> list[int]:
+    """The first, the last and the strongest configuration, and the first of each kind."""
     first: dict[tuple[str, ...], int] = {}
-    for j, branch in enumerate(branches):
-        components = sorted({str(site.component) for site, _ in branch.parts})
-        first.setdefault((branch.positions, branch.joint, *components), j)
-    strongest = max(range(len(branches)), key=lambda j: float(patched[j].sizes.mean()))
-    return list(dict.fromkeys((0, len(branches) - 1, strongest, *first.values())))
+    for j, configuration in enumerate(configurations):
+        components = sorted({str(site.component) for site, _ in configuration.parts})
+        first.setdefault((configuration.positions, configuration.joint, *components), j)
+    strongest = max(range(len(configurations)), key=lambda j: float(patched[j].sizes.mean()))
+    return list(dict.fromkeys((0, len(configurations) - 1, strongest, *first.values())))
 
 
 def _spread(readings: Sequence[Reading]) -> list[Reading]:

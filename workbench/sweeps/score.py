@@ -1,7 +1,8 @@
 """Examples as the model reads them, and the scores of their choices: log-likelihoods, likeness to classes.
 
 Choices that are classes are scored by how near the prompt's last state is to a prototype of each. The state
-is that of the last prompt token where it leaves the last layer. Patches below change it, so that branches
+is that of the last prompt token where it leaves the last layer. Patches below change it, so that
+configurations
 are compared as ever; but no token of a choice is read, and all choices cost one run of the prompt.
 """
 
@@ -137,7 +138,7 @@ def last_states(model: LanguageModel, readings: Sequence[Reading]) -> Float[Tens
 
 
 class Scores(NamedTuple):
-    """What one branch made of each example."""
+    """What one configuration made of each example."""
 
     choices: list[Tensor]
     """Log-likelihoods of the choices, example by example."""

@@ -1,7 +1,7 @@
 """The folder that keeps the finished parts of a sweep.
 
 A folder holds one folder for each plan, called by the plan's digest: the same sweep finds its shards
-again, and another one (another model, other examples, branches or settings) never meets them.
+again, and another one (another model, other examples, configurations or settings) never meets them.
 """
 
 import io
@@ -20,7 +20,7 @@ from workbench.align.export import export
 from workbench.core.errors import InputError, StoreError
 from workbench.core.store import digest_bytes, digest_json, read_bytes, read_json, write_bytes, write_json
 from workbench.models import LanguageModel
-from workbench.sweeps.plan import Branch
+from workbench.sweeps.plan import Configuration
 from workbench.tasks import AnswerExample, Example
 
 log = logging.getLogger(__name__)
@@ -100,23 +100,26 @@ def _stem(number: int, data: bytes) -> str:
 def plan_facts(
     model: LanguageModel,
     examples: Sequence[Example] | Sequence[AnswerExample],
-    branches: Sequence[Branch],
+    configurations: Sequence[Configuration],
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """All that a sweep's rows depend on, in digests."""
     info = model.info.as_dict()
     del info["self_check"]  # measured anew at every load
-    maps: dict[int, str] = {}  # many branches share few maps
-    for branch in branches:
-        for _, map in branch.parts:
+    maps: dict[int, str] = {}  # many configurations share few maps
+    for configuration in configurations:
+        for _, map in configuration.parts:
             if id(map) not in maps:
                 maps[id(map)] = map_digest(map, model.info.d_model)
     return {
         "format": FORMAT,
         "model": info | {"weights": model.weights_digest, "tokens": model.tokens.digest()},
         "examples": digest_json([asdict(example) for example in examples]),
-        "branches": digest_json(
-            [branch.columns | {"maps": [maps[id(map)] for _, map in branch.parts]} for branch in branches]
+        "configurations": digest_json(
+            [
+                configuration.columns | {"maps": [maps[id(map)] for _, map in configuration.parts]}
+                for configuration in configurations
+            ]
         ),
         "settings": dict(settings),
     }

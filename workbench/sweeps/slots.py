@@ -1,17 +1,18 @@
 """Slots: many patched variants of a prompt in one run.
 
 A patch at the last prompt token changes nothing before it, so variants can share that part. Behind it a
-row holds one *block* for the clean run and one for each branch, and a block holds the last prompt token
-and the tokens of the choices that follow it:
+row holds one *block* for the clean run and one for each configuration, and a block holds the last prompt
+token and the tokens of the choices that follow it:
 
     prompt but its last token | last, choices | last, choices | …
-                                clean           branch 0        …
+                                clean           configuration 0        …
 
-Each block sees the shared part and itself, at the positions it would have. At its layer a branch's block
+Each block sees the shared part and itself, at the positions it would have. At its layer a configuration's
+block
 is overwritten: the last token with the patched clean state, the choices with their clean states, which is
 what they are there, for a patch at layer l is seen from layer l + 1 on. Below that a block is dead weight,
-above it *is* the patched run. A joint branch is overwritten so at its lowest layer; at those above only its
-last token is patched again, from its own state or, with `from_clean`, from the clean block's.
+above it *is* the patched run. A joint configuration is overwritten so at its lowest layer; at those above
+only its last token is patched again, from its own state or, with `from_clean`, from the clean block's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS, Intervention, Map, PositionPatch, patch_size
 from workbench.models import Hook, LanguageModel, TokenTree
 from workbench.models.outline import Outline, support_table
-from workbench.sweeps.plan import Branch, Limits, Plan
+from workbench.sweeps.plan import Configuration, Limits, Plan
 from workbench.sweeps.score import LOGITS, Reading, Scores
 from workbench.tasks import Example
 
@@ -34,29 +35,31 @@ class Slots:
     """The engine of patches at the last prompt token of the residual stream, where a model takes trees."""
 
     def refusal(
-        self, model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]
+        self, model: LanguageModel, readings: Sequence[Reading], configurations: Sequence[Configuration]
     ) -> str | None:
-        """Why these branches must be swept otherwise, or None where slots can do it."""
+        """Why these configurations must be swept otherwise, or None where slots can do it."""
         if reason := trees_tried(model):
             return reason
-        for branch in branches:
-            if branch.positions != "last":
-                return f"slots patch the last prompt token, not {branch.positions!r}"
-            for site, _ in branch.parts:
+        for configuration in configurations:
+            if configuration.positions != "last":
+                return f"slots patch the last prompt token, not {configuration.positions!r}"
+            for site, _ in configuration.parts:
                 if site.component != "resid_post":
                     return f"slots patch resid_post, not {site}"
         return too_long(model, readings)
 
-    def runs(self, plan: Plan, branches: Sequence[Branch]) -> Iterator[tuple[list[int], list[int]]]:
+    def runs(
+        self, plan: Plan, configurations: Sequence[Configuration]
+    ) -> Iterator[tuple[list[int], list[int]]]:
         """Rows of like length, blocks in equal parts."""
-        return slot_runs(plan.items, len(branches), plan.limits)
+        return slot_runs(plan.items, len(configurations), plan.limits)
 
     @torch.no_grad()
     def run(
-        self, plan: Plan, readings: Sequence[Reading], branches: Sequence[Branch], clean: bool
+        self, plan: Plan, readings: Sequence[Reading], configurations: Sequence[Configuration], clean: bool
     ) -> list[Scores]:
         """All in one run, which always holds the clean one."""
-        pack = Pack(plan.model, readings, branches)
+        pack = Pack(plan.model, readings, configurations)
         h = plan.model.run_tree(pack.tree, pack.hooks())
         of_block = list(zip(*pack.scores(h), strict=True))
         found = [Scores(list(choices), size) for choices, size in zip(of_block, pack.sizes, strict=True)]
@@ -81,28 +84,28 @@ def trees_tried(model: LanguageModel) -> str | None:
 
 
 def slot_runs(
-    readings: Sequence[Reading], n_branches: int, limits: Limits
+    readings: Sequence[Reading], n_configurations: int, limits: Limits
 ) -> Iterator[tuple[list[int], list[int]]]:
-    """Which examples and which branches go into each run: rows of like length, blocks in equal parts."""
+    """Which examples and configurations go into each run: rows of like length, blocks in equal parts."""
     blocks = [block_size(reading) for reading in readings]
     order = sorted(range(len(readings)), key=lambda i: (blocks[i], len(readings[i].prompt)))
     while order:
-        # The longest block of a batch decides how many branches fit; sorted, it is the last one's.
+        # The longest block of a batch decides how many configurations fit; sorted, it is the last one's.
         rows: list[int] = []
         width, parts = 0, 1
         for i in order[: limits.batch_size]:
             at_once = max(limits.slots // blocks[i], 1)
-            parts_now = max(-(-n_branches // at_once), 1)
-            each = -(-n_branches // parts_now)
+            parts_now = max(-(-n_configurations // at_once), 1)
+            each = -(-n_configurations // parts_now)
             wide = max(width, len(readings[i].prompt) - 1 + blocks[i] * (each + 1))
             if rows and wide * (len(rows) + 1) > limits.token_budget:
                 break
             rows.append(i)
             width, parts = wide, parts_now
         order = order[len(rows) :]
-        each = -(-n_branches // parts)
+        each = -(-n_configurations // parts)
         for part in range(parts):
-            yield rows, list(range(n_branches))[part * each : (part + 1) * each]
+            yield rows, list(range(n_configurations))[part * each : (part + 1) * each]
 
 
 def block_size(reading: Reading) -> int:
@@ -113,15 +116,17 @@ def block_size(reading: Reading) -> int:
 class Pack:
     """The rows of one run, and where everything is in them."""
 
-    def __init__(self, model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]):
-        self.model, self.readings, self.branches = model, readings, branches
+    def __init__(
+        self, model: LanguageModel, readings: Sequence[Reading], configurations: Sequence[Configuration]
+    ):
+        self.model, self.readings, self.configurations = model, readings, configurations
         device = model.device
         self.heads = torch.tensor([len(r.prompt) - 1 for r in readings], device=device)
         """Where each row's last prompt token stands: there its clean block begins."""
         self.blocks = torch.tensor([block_size(r) for r in readings], device=device)
-        self.sizes = torch.zeros(len(branches) + 1, len(readings), dtype=torch.float64)
+        self.sizes = torch.zeros(len(configurations) + 1, len(readings), dtype=torch.float64)
         self.tree = self._tree()
-        # Row and place of every token in a clean block; a branch's copy stands some blocks later.
+        # Row and place of every token in a clean block; a configuration's copy stands some blocks later.
         self._rows = torch.arange(len(readings), device=device).repeat_interleave(self.blocks)
         starts = torch.arange(len(self._rows), device=device)
         first = (self.blocks.cumsum(0) - self.blocks)[self._rows]
@@ -129,7 +134,7 @@ class Pack:
         self._step = self.blocks[self._rows]
 
     def _tree(self) -> TokenTree:
-        n = len(self.branches) + 1
+        n = len(self.configurations) + 1
         width = int((self.heads + self.blocks * n).max())
         shape = (len(self.readings), width)
         ids = torch.full(shape, self.model.tokens.pad)
@@ -149,15 +154,15 @@ class Pack:
         return TokenTree(ids.to(device), positions.to(device), sees.to(device))
 
     def hooks(self) -> dict[Site, Hook]:
-        """For each layer with branches, the hook that puts them in their blocks."""
+        """For each layer with configurations, the hook that puts them in their blocks."""
         at: dict[Site, list[tuple[int, int]]] = {}
-        for j, branch in enumerate(self.branches):
-            for part, (site, _) in enumerate(branch.parts):
+        for j, configuration in enumerate(self.configurations):
+            for part, (site, _) in enumerate(configuration.parts):
                 at.setdefault(site, []).append((j, part))
         return {site: self._fill(mine) for site, mine in at.items()}
 
     def _fill(self, mine: list[tuple[int, int]]) -> Hook:
-        """For some branches, each with the place of this layer among its sites."""
+        """For some configurations, each with the place of this layer among its sites."""
 
         def hook(h: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
             here = [t.to(h.device) for t in (self._rows, self._source, self._step, self.heads, self.blocks)]
@@ -167,22 +172,24 @@ class Pack:
             clean = h[rows, source]
             changed = h.clone()
             for j, part in mine:
-                branch, at = self.branches[j], heads + (j + 1) * blocks
+                configuration, at = self.configurations[j], heads + (j + 1) * blocks
                 if part == 0:
                     # A block is written whole, so that choices of several tokens carry their clean states.
                     changed[rows, source + (j + 1) * step] = clean
                 own = h[each, at][:, None] if part else state
-                patch = PositionPatch(*_formula(branch, part), torch.zeros_like(heads), branch.strength)
-                after = patch(state if branch.from_clean else own)
+                patch = PositionPatch(
+                    *_formula(configuration, part), torch.zeros_like(heads), configuration.strength
+                )
+                after = patch(state if configuration.from_clean else own)
                 changed[each, at] = after[:, 0]
-                self.sizes[j + 1] += patch_size(own[:, 0], after[:, 0]).cpu() / len(branch.parts)
+                self.sizes[j + 1] += patch_size(own[:, 0], after[:, 0]).cpu() / len(configuration.parts)
             return changed
 
         return hook
 
     def scores(self, h: Float[Tensor, "batch pos d_model"]) -> Iterator[list[Tensor]]:
         """For each row, and in it for each block (clean first), the scores of the choices."""
-        n = len(self.branches) + 1
+        n = len(self.configurations) + 1
         for row, reading in enumerate(self.readings):
             size, head = block_size(reading), len(reading.prompt) - 1
             states = h[row, head : head + size * n]
@@ -207,8 +214,8 @@ class Pack:
         return torch.cat(parts)
 
 
-def _formula(branch: Branch, part: int) -> tuple[Intervention, Map]:
-    return INTERVENTIONS[branch.intervention], branch.parts[part][1].transform
+def _formula(configuration: Configuration, part: int) -> tuple[Intervention, Map]:
+    return INTERVENTIONS[configuration.intervention], configuration.parts[part][1].transform
 
 
 def _block(reading: Reading) -> tuple[Int[Tensor, " pos"], Int[Tensor, " pos"], Tensor]:
@@ -238,7 +245,8 @@ def _wanted(reading: Reading) -> tuple[Tensor, Tensor, Tensor]:
     return torch.tensor(offsets), torch.tensor(tokens), torch.tensor(owner)
 
 
-# What a sweep by slots would cost, before it runs: from the tokens of its items and the number of branches.
+# What a sweep by slots would cost, before it runs: from the tokens of its items and the number of
+# configurations.
 
 
 _CHARACTERS_A_TOKEN = 3.0
@@ -250,27 +258,27 @@ class SweepCost:
     """The bill of a sweep by slots."""
 
     examples: int
-    branches: int
+    configurations: int
     tokens: int
     """Tokens that pass through the model, padding included."""
     runs: int
     flops: float
     one_by_one: int
-    """Tokens that one run for every branch would take."""
+    """Tokens that one run for every configuration would take."""
 
 
 def sweep_cost(
-    outline: Outline, examples: Sequence[Example], n_branches: int, batch_size: int = 64
+    outline: Outline, examples: Sequence[Example], n_configurations: int, batch_size: int = 64
 ) -> SweepCost:
-    """Count the tokens of all runs, branches in slots, and of as many runs without slots."""
+    """Count the tokens of all runs, configurations in slots, and of as many runs without slots."""
     readings = _readings(outline, examples)
     tokens = runs = 0
-    for rows, branches in slot_runs(readings, n_branches, Limits(batch_size)):
+    for rows, configurations in slot_runs(readings, n_configurations, Limits(batch_size)):
         runs += 1
-        widths = [_head(readings[i]) + block_size(readings[i]) * (len(branches) + 1) for i in rows]
+        widths = [_head(readings[i]) + block_size(readings[i]) * (len(configurations) + 1) for i in rows]
         tokens += max(widths) * len(rows)
-    alone = sum(_head(reading) + block_size(reading) for reading in readings) * (n_branches + 1)
-    return SweepCost(len(examples), n_branches, tokens, runs, 2.0 * outline.parameters * tokens, alone)
+    alone = sum(_head(reading) + block_size(reading) for reading in readings) * (n_configurations + 1)
+    return SweepCost(len(examples), n_configurations, tokens, runs, 2.0 * outline.parameters * tokens, alone)
 
 
 def _head(reading: Reading) -> int:

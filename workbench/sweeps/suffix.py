@@ -1,7 +1,8 @@
-"""Suffixes: the layers below a patch are run once for all branches, those above once for each.
+"""Suffixes: the layers below a patch are run once for all configurations, those above once for each.
 
-Nothing below its lowest patched layer can tell a branch from the clean run. So a batch is carried up layer
-by layer, unpatched; wherever branches begin, each of them goes on from there to the top by itself. That
+Nothing below its lowest patched layer can tell a configuration from the clean run. So a batch is carried up
+layer
+by layer, unpatched; wherever configurations begin, each of them goes on from there to the top by itself. That
 takes any positions, any sites and sets of sites, and any backend that can start at a layer.
 
 Rows are trees where a model takes them and only the residual stream is patched: a prompt and behind it all
@@ -21,48 +22,55 @@ from workbench.intervene import Patch, Placement
 from workbench.models import Forked, Hook, LanguageModel
 from workbench.models.base import Padding
 from workbench.sweeps.naive import mean_size
-from workbench.sweeps.plan import Branch, Limits, Plan, patches_of
+from workbench.sweeps.plan import Configuration, Limits, Plan, patches_of
 from workbench.sweeps.score import Reading, Scores, all_single, classes_of, log_likelihoods
 from workbench.sweeps.slots import Pack, block_size, too_long, trees_tried
 
-BRANCHES = 64
-"""Most branches in one run."""
+CONFIGURATIONS = 64
+"""Most configurations in one run."""
 
 
 class Suffix:
     """The engine of any positions and sites, where a model can start at a layer."""
 
     def refusal(
-        self, model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch]
+        self, model: LanguageModel, readings: Sequence[Reading], configurations: Sequence[Configuration]
     ) -> str | None:
-        """Why these branches must be swept naively, or None where suffixes can do it."""
-        for branch in branches:
-            for site, _ in branch.parts:
+        """Why these configurations must be swept naively, or None where suffixes can do it."""
+        for configuration in configurations:
+            for site, _ in configuration.parts:
                 model.check_site(site)
         return too_long(model, readings)
 
-    def runs(self, plan: Plan, branches: Sequence[Branch]) -> Iterator[tuple[list[int], list[int]]]:
-        """Rows of like length, branches of one kind of row, from the lowest layer up."""
-        for rows, mine in suffix_runs(plan.model, plan.items, branches, plan.limits):
-            parts = range(0, max(len(mine), 1), BRANCHES)
-            yield from ((rows, mine[start : start + BRANCHES]) for start in parts)
+    def runs(
+        self, plan: Plan, configurations: Sequence[Configuration]
+    ) -> Iterator[tuple[list[int], list[int]]]:
+        """Rows of like length, configurations of one kind of row, from the lowest layer up."""
+        for rows, mine in suffix_runs(plan.model, plan.items, configurations, plan.limits):
+            parts = range(0, max(len(mine), 1), CONFIGURATIONS)
+            yield from ((rows, mine[start : start + CONFIGURATIONS]) for start in parts)
 
     @torch.no_grad()
     def run(
-        self, plan: Plan, readings: Sequence[Reading], branches: Sequence[Branch], clean: bool
+        self, plan: Plan, readings: Sequence[Reading], configurations: Sequence[Configuration], clean: bool
     ) -> list[Scores]:
-        """The clean run, and each branch from where it leaves the clean run."""
-        rows = _rows(plan.model, readings, branches, plan.padding)
-        placed = [[rows.place(patch) for patch in patches_of(b)] for b in branches]
+        """The clean run, and each configuration from where it leaves the clean run."""
+        rows = _rows(plan.model, readings, configurations, plan.padding)
+        placed = [[rows.place(patch) for patch in patches_of(b)] for b in configurations]
         _look(
             rows,
-            [p for b, those in zip(branches, placed, strict=True) if b.joint == "from_clean" for p in those],
+            [
+                p
+                for b, those in zip(configurations, placed, strict=True)
+                if b.joint == "from_clean"
+                for p in those
+            ],
         )
         top = plan.model.info.n_layers
-        found: list[Scores | None] = [None] * len(branches)
+        found: list[Scores | None] = [None] * len(configurations)
         h, at = None, 0
-        for j in sorted(range(len(branches)), key=lambda j: _leaves(branches[j])):
-            start = _leaves(branches[j])
+        for j in sorted(range(len(configurations)), key=lambda j: _leaves(configurations[j])):
+            start = _leaves(configurations[j])
             if start > at:
                 h, at = rows.run({}, at, start, h), start
             choices = rows.scores(_go_on(rows, placed[j], h, at, top))
@@ -77,11 +85,11 @@ class Suffix:
 
 
 def suffix_runs(
-    model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch], limits: Limits
+    model: LanguageModel, readings: Sequence[Reading], configurations: Sequence[Configuration], limits: Limits
 ) -> Iterator[tuple[list[int], list[int]]]:
-    """Which examples and which branches share a run: rows of like length, branches of one kind of row."""
-    kinds = [_takes_trees(model, [branch]) for branch in branches]
-    order = sorted(range(len(branches)), key=lambda j: _leaves(branches[j]))
+    """Which examples and configurations share a run: rows of like length, one kind of configuration."""
+    kinds = [_takes_trees(model, [configuration]) for configuration in configurations]
+    order = sorted(range(len(configurations)), key=lambda j: _leaves(configurations[j]))
     for trees in dict.fromkeys(kinds or [_takes_trees(model, [])]):
         mine = [j for j in order if kinds[j] == trees]
         for rows in _batches(readings, trees or forks(model, readings), limits):
@@ -114,27 +122,32 @@ def _batches(readings: Sequence[Reading], shared: bool, limits: Limits) -> Itera
 
 
 def _rows(
-    model: LanguageModel, readings: Sequence[Reading], branches: Sequence[Branch], padding: Padding
+    model: LanguageModel,
+    readings: Sequence[Reading],
+    configurations: Sequence[Configuration],
+    padding: Padding,
 ) -> "Rows":
-    if _takes_trees(model, branches):
+    if _takes_trees(model, configurations):
         return TreeRows(model, readings)
     if forks(model, readings):
         return ForkedRows(model, readings)
     return PlainRows(model, readings, padding)
 
 
-def _takes_trees(model: LanguageModel, branches: Sequence[Branch]) -> bool:
-    stream = all(site.component == "resid_post" for branch in branches for site, _ in branch.parts)
+def _takes_trees(model: LanguageModel, configurations: Sequence[Configuration]) -> bool:
+    stream = all(
+        site.component == "resid_post" for configuration in configurations for site, _ in configuration.parts
+    )
     return stream and trees_tried(model) is None
 
 
-def _leaves(branch: Branch) -> int:
-    """The layer whose input is the last thing that the branch shares with the clean run.
+def _leaves(configuration: Configuration) -> int:
+    """The layer whose input is the last thing that the configuration shares with the clean run.
 
     A patch of what leaves a layer is put into that; one within a layer needs the layer itself.
     """
-    lowest = branch.parts[0][0].layer
-    within = any(site.layer == lowest and site.component != "resid_post" for site, _ in branch.parts)
+    lowest = configuration.parts[0][0].layer
+    within = any(site.layer == lowest and site.component != "resid_post" for site, _ in configuration.parts)
     return lowest if within else lowest + 1
 
 

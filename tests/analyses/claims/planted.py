@@ -13,15 +13,15 @@ from workbench.intervene import INTERVENTIONS
 from workbench.select import Choice
 from workbench.stats import Interval
 from workbench.study import Settings, Study
-from workbench.sweeps import BRANCH, CLEAN, COLUMNS, Branch
+from workbench.sweeps import CLEAN, COLUMNS, CONFIGURATION, Configuration
 
 SOURCE, TARGET = "b", "a"
 OTHERS = 15
 """Targets of other items, to which a planted item's patched state may lie nearer."""
 
 
-def rows_of(right, margin, branch=None, split="test", groups=None, pair="b-a"):
-    """One branch (the clean run) over its items."""
+def rows_of(right, margin, configuration=None, split="test", groups=None, pair="b-a"):
+    """One configuration (the clean run) over its items."""
     columns = dict.fromkeys(COLUMNS) | {
         **{"model": "toy", "task": "toy", "pair": pair, "language": SOURCE, "split": split},
         "example": [f"{split}-{i}" for i in range(len(right))],
@@ -29,13 +29,13 @@ def rows_of(right, margin, branch=None, split="test", groups=None, pair="b-a"):
         "margin": np.asarray(margin, dtype=float),
         "correct": right,
     }
-    columns |= {"aligner": CLEAN} if branch is None else branch.columns
+    columns |= {"aligner": CLEAN} if configuration is None else configuration.columns
     return pd.DataFrame(columns, index=range(len(right)))[list(COLUMNS)].astype(COLUMNS)
 
 
-def choice_of(branch):
-    where = branch.columns
-    also = {name: where[name] for name in BRANCH if name in ("site", "positions", "joint", "seed")}
+def choice_of(configuration):
+    where = configuration.columns
+    also = {name: where[name] for name in CONFIGURATION if name in ("site", "positions", "joint", "seed")}
     named = {name: where[name] for name in ("aligner", "intervention", "layer", "strength")}
     return Choice(**named, margin_gain=0.1, accuracy_gain=0.1, also=also)
 
@@ -47,7 +47,7 @@ def nothing(aligner="ridge"):
 class WrittenCase(Case):
     """Accuracies by aligner and layer are written down; items differ in how hard they are.
 
-    `alike` branches find the same items hard; else each has its own luck.
+    `alike` configurations find the same items hard; else each has its own luck.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class WrittenCase(Case):
             alignment=SimpleNamespace(facts={"model": "toy", "pair": pair, "seed": 0}),
             model=SimpleNamespace(info=SimpleNamespace(n_layers=len(ridge))),
         )
-        branches = [
+        configurations = [
             self.at(aligner, n) for aligner, found in self.accuracies.items() for n in range(len(found))
         ]
         own = nothing() if chosen is None else choice_of(self.at("ridge", chosen))
@@ -76,7 +76,7 @@ class WrittenCase(Case):
         picked = [one.layer for one in (own,) if one.layer is not None]
         tested = [self.at("ridge", n) for n in picked]
         tested += [self.at("shuffled_pairs", other.choice.layer) for other in others]
-        sweep = pd.concat([self.swept("dev", branches), self.swept("test", tested)], ignore_index=True)
+        sweep = pd.concat([self.swept("dev", configurations), self.swept("test", tested)], ignore_index=True)
         similarity = pd.DataFrame(
             {
                 "measure": "cka_debiased",
@@ -95,31 +95,32 @@ class WrittenCase(Case):
         super().__init__(study, result)
 
     def at(self, aligner, layer):
-        return Branch(aligner, Site(layer), Identity(), "replace", 1.0)
+        return Configuration(aligner, Site(layer), Identity(), "replace", 1.0)
 
-    def branch(self, choice):
+    def configuration(self, choice):
         return self.at(choice.aligner, choice.layer)
 
-    def swept(self, split, branches):
+    def swept(self, split, configurations):
         parts = [
-            self._rows(split_accuracy, split, branch) for split_accuracy, branch in self._asked(branches)
+            self._rows(split_accuracy, split, configuration)
+            for split_accuracy, configuration in self._asked(configurations)
         ]
         return pd.concat(parts, ignore_index=True)
 
-    def on_test(self, branches, folder):
-        return self.swept("test", branches)
+    def on_test(self, configurations, folder):
+        return self.swept("test", configurations)
 
-    def _asked(self, branches):
+    def _asked(self, configurations):
         yield self.clean, None
-        for branch in branches:
-            yield self.accuracies[branch.aligner][branch.site.layer], branch
+        for configuration in configurations:
+            yield self.accuracies[configuration.aligner][configuration.site.layer], configuration
 
     def _rows(self, *args):
         if isinstance(args[0], str):
             return super()._rows(*args)
-        accuracy, split, branch = args
+        accuracy, split, configuration = args
         hard = self.hardness[split] if self.alike else self.rng.permutation(self.hardness[split])
-        return rows_of(hard < accuracy, 4 * (accuracy - hard), branch, split, pair=self.pair)
+        return rows_of(hard < accuracy, 4 * (accuracy - hard), configuration, split, pair=self.pair)
 
 
 class States:
@@ -141,7 +142,7 @@ class LinearStudy:
     `regimes` linear maps, each for inputs of its own region.
     """
 
-    branches, branch, _strengths = Study.branches, Study.branch, Study._strengths
+    configurations, configuration, _strengths = Study.configurations, Study.configuration, Study._strengths
     source, target = SOURCE, TARGET
 
     def __init__(self, width=32, sentences=800, items=400, noise=0.5, regimes=1, seed=0):
@@ -169,25 +170,25 @@ class LinearStudy:
         )
         self.items = {name: draw(items) for name in ("dev", "test")}
 
-    def sweep(self, split, branches, folder=None):
+    def sweep(self, split, configurations, folder=None):
         x, y = self.items[split]
         parts = [self._rows(x, x, y, None, split)]
-        for branch in branches:
-            formula = INTERVENTIONS[branch.intervention]
-            patched = formula(x, branch.map.transform, branch.strength)
-            parts.append(self._rows(patched, x, y, branch, split))
+        for configuration in configurations:
+            formula = INTERVENTIONS[configuration.intervention]
+            patched = formula(x, configuration.map.transform, configuration.strength)
+            parts.append(self._rows(patched, x, y, configuration, split))
         return pd.concat(parts, ignore_index=True)
 
-    def _rows(self, patched, x, y, branch, split):
+    def _rows(self, patched, x, y, configuration, split):
         others = torch.stack([(patched - y.roll(by, 0)).norm(dim=1) for by in range(1, OTHERS + 1)])
         margin = others.min(0).values - (patched - y).norm(dim=1)
-        return rows_of((margin > 0).numpy(), margin.numpy(), branch, split)
+        return rows_of((margin > 0).numpy(), margin.numpy(), configuration, split)
 
 
 def linear_case(**world):
     """A study of planted linear maps that has chosen ridge at its only layer."""
     study = LinearStudy(**world)
-    chosen = choice_of(Branch("ridge", Site(0), Identity(), "replace", 1.0, study.settings.seed))
+    chosen = choice_of(Configuration("ridge", Site(0), Identity(), "replace", 1.0, study.settings.seed))
     result = SimpleNamespace(
         headline=SimpleNamespace(choice=chosen), pair="b-a", task="toy", source=SOURCE, tables={}
     )

@@ -38,7 +38,7 @@ def test_every_variant_has_its_rows_over_the_same_prompts(generated):
     assert [one.method for one in found.skipped] == ["study"]
 
 
-def test_the_branch_is_the_best_on_dev_and_test_prompts_have_no_say(generated):
+def test_the_configuration_is_the_best_on_dev_and_test_prompts_have_no_say(generated):
     _, found = generated
     record = json.loads(found.paths["choices"].read_text())
     assert len(record["digest"]) == 64
@@ -60,31 +60,35 @@ def test_the_branch_is_the_best_on_dev_and_test_prompts_have_no_say(generated):
     assert set(found.table.example) == set(asked["test"])
 
 
-def test_branches_meet_dev_prompts_alone_and_test_prompts_come_after_the_choice(
+def test_configurations_meet_dev_prompts_alone_and_test_prompts_come_after_the_choice(
     tiny_model, tmp_path, monkeypatch
 ):
     study, calls = tiny_study(tmp_path, tiny_model), []
 
-    def watched(model, prompts, branch, *more):
-        calls.append(({p.split for p in prompts}, branch, (tmp_path / "generate" / "choices.json").exists()))
-        return speak(model, prompts, branch, *more)
+    def watched(model, prompts, configuration, *more):
+        calls.append(
+            ({p.split for p in prompts}, configuration, (tmp_path / "generate" / "choices.json").exists())
+        )
+        return speak(model, prompts, configuration, *more)
 
     monkeypatch.setattr("workbench.analyses.generate.run.speak", watched)
     found = generate(study, PLAN)
-    dev = [branch for split, branch, frozen in calls if split == {"dev"} and not frozen]
-    test = [branch for split, branch, frozen in calls if split == {"test"} and frozen]
+    dev = [configuration for split, configuration, frozen in calls if split == {"dev"} and not frozen]
+    test = [configuration for split, configuration, frozen in calls if split == {"test"} and frozen]
     assert len(dev) == 1 + 2 * 3 * 5 and len(test) == len(found.summary) == 4
     assert len(dev) + len(test) == len(calls)
-    assert len({str(branch) for branch in dev}) == len(dev)
+    assert len({str(configuration) for configuration in dev}) == len(dev)
 
 
-def test_of_equal_branches_the_weakest_is_chosen_and_none_that_clean_equals(generated):
+def test_of_equal_configurations_the_weakest_is_chosen_and_none_that_clean_equals(generated):
     study, _ = generated
-    branches = [replace(b, aligner="m") for b in RECIPES["clas_bench"].branches(Ingredients(study))][:3]
+    configurations = [
+        replace(b, aligner="m") for b in RECIPES["clas_bench"].configurations(Ingredients(study))
+    ][:3]
     scores = [Score(0.5, 0.0, 0.6), Score(0.5, 0.0, 0.7), Score(0.5, 0.0, 0.7)]
-    assert best(branches, scores, Score(0.0, 0.0, 0.1)) == 1
-    assert best(branches[::-1], scores[::-1], Score(0.0, 0.0, 0.1)) == 1
-    assert best(branches, scores, Score(0.0, 0.0, 0.7)) is None
+    assert best(configurations, scores, Score(0.0, 0.0, 0.1)) == 1
+    assert best(configurations[::-1], scores[::-1], Score(0.0, 0.0, 0.1)) == 1
+    assert best(configurations, scores, Score(0.0, 0.0, 0.7)) is None
 
 
 def test_summaries_are_those_of_the_rows(generated):

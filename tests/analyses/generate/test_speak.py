@@ -22,13 +22,13 @@ def prompts(planted):
 @pytest.fixture(scope="module")
 def push(planted):
     """A step into the main language at all tokens of one layer, fixed beforehand."""
-    branches = RECIPES["clas_bench"].branches(Ingredients(planted.study))
-    found = next(b for b in branches if b.site.layer == 5 and b.strength == 1)
+    configurations = RECIPES["clas_bench"].configurations(Ingredients(planted.study))
+    found = next(b for b in configurations if b.site.layer == 5 and b.strength == 1)
     return replace(found, aligner="clas_bench")
 
 
-def texts(planted, prompts, branch, tokens, folder, batch_size=64):
-    return speak(planted.study.model, prompts, branch, tokens, batch_size, folder)
+def texts(planted, prompts, configuration, tokens, folder, batch_size=64):
+    return speak(planted.study.model, prompts, configuration, tokens, batch_size, folder)
 
 
 def test_a_push_into_the_main_language_is_heard_and_one_in_a_random_direction_is_not(
@@ -78,11 +78,11 @@ def test_what_was_stopped_goes_on_and_finished_batches_are_not_run_again(
     some, whole = prompts[:10], texts(planted, prompts[:10], push, 10, tmp_path / "whole", 4)
     plain, run = room._speak, []
 
-    def stopped(model, questions, branch, tokens):
+    def stopped(model, questions, configuration, tokens):
         run.append(len(questions))
         if len(run) == 2:
             raise KeyboardInterrupt
-        return plain(model, questions, branch, tokens)
+        return plain(model, questions, configuration, tokens)
 
     monkeypatch.setattr(room, "_speak", stopped)
     with pytest.raises(KeyboardInterrupt):

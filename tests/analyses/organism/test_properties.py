@@ -64,7 +64,7 @@ def study(language, gap, gain, layer=4, gains=None, over=None, curves=None, rete
         sweep.append(rows(language, "ridge", 0.4 + gain, layer))
     return StudyResult(
         baseline=about(0.4),
-        ceiling=about(0.4 + gap),
+        target_accuracy=about(0.4 + gap),
         gap=about(gap),
         headline=outcome("ridge", gain, layer),
         share_of_gap=gain / gap if gap else None,

@@ -107,7 +107,7 @@ def test_what_is_fitted_chosen_and_reported_shares_no_fact(spied):
         assert study.baseline.estimate == pytest.approx(clean.correct.mean()) and len(clean) == COUNT
         # The ladder starts from the accuracy that is reported beside it.
         assert study.baseline == found.accuracy["exact"][language]
-        assert study.ceiling == found.accuracy["exact"][MAIN]
+        assert study.target_accuracy == found.accuracy["exact"][MAIN]
 
 
 @pytest.mark.parametrize(

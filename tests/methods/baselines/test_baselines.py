@@ -25,7 +25,7 @@ def test_directly_is_the_task_itself(study):
 
 
 def test_the_ceiling_asks_the_parallel_item(study):
-    (only,) = variants(study, "ceiling")
+    (only,) = variants(study, "target_language")
     main = study.task.by_id(study.target)
     for item in source_items(study, only.task):
         assert (item.prompt, item.choices, item.answer) == (
@@ -43,7 +43,7 @@ def test_the_ceiling_asks_the_parallel_item(study):
 def test_the_ceiling_needs_the_main_language(study):
     alone = replace(study, task=study.task.only([study.source]))
     with pytest.raises(NotApplicable, match="not asked in x-main"):
-        variants(alone, "ceiling")
+        variants(alone, "target_language")
 
 
 def test_translations_from_a_table_replace_prompts_and_nothing_else(study, tmp_path):
@@ -190,7 +190,7 @@ def test_tasks_with_answers_can_be_asked_otherwise_too(study):
         for e in study.task.all
     )
     answers = replace(study, task=AnswerTask("answers", items, "exact_match"))
-    assert isinstance(variants(answers, "ceiling")[0].task, AnswerTask)
+    assert isinstance(variants(answers, "target_language")[0].task, AnswerTask)
     assert variants(answers, "shots_own", Wording(between=" . ", shots=(1,), seeds=1))[0].cost.labels == 1
     with pytest.raises(NotApplicable, match="no fit items with choices"):
         variants(answers, "transfer_prototype")
@@ -203,7 +203,7 @@ def test_a_task_without_fit_items_trains_nothing(study):
             variants(no_fit, name)
 
 
-def test_items_of_the_main_language_alone_make_no_ceiling():
+def test_items_of_the_main_language_alone_make_no_target_gain():
     items = (
         Example("a", "p", (" x", " y"), 0, "sw", "test"),
         Example("b", "q", (" x", " y"), 0, "en", "test"),
@@ -217,7 +217,7 @@ def test_items_of_the_main_language_alone_make_no_ceiling():
             self.task = task
 
     with pytest.raises(NotApplicable, match="no item 'a' in en"):
-        variants(Half(), "ceiling")
+        variants(Half(), "target_language")
 
 
 def test_a_model_that_lies_nowhere_cannot_be_trained_and_the_others_go_on(study, monkeypatch):

@@ -8,7 +8,7 @@ from methods.baselines.conftest import organism, organism_model, study_of  # noq
 from workbench.methods.baselines import organism_wording
 from workbench.methods.compare import Plan, compare
 
-METHODS = ("ceiling", "shots_own", "prompt_translation", "incline_single")
+METHODS = ("target_language", "shots_own", "prompt_translation", "incline_single")
 
 
 @pytest.fixture(scope="session")

@@ -41,11 +41,16 @@ def test_what_has_nothing_to_work_on_says_why(compared):
 
 
 def test_accuracies_and_gains_are_those_of_the_naive_loop(study, compared):
-    """The chosen branch, run one at a time by the reference, gives the same numbers."""
+    """The chosen configuration, run one at a time by the reference, gives the same numbers."""
     tried, _, _ = try_on_dev(study, [RECIPES["incline_single"]])
-    branch = next(one.branch for one in tried if one.control is None)
+    configuration = next(one.configuration for one in tried if one.control is None)
     rows = sweep(
-        study.model, study.items(study.source, "test"), [branch], task="exact", pair=study.pair, way="naive"
+        study.model,
+        study.items(study.source, "test"),
+        [configuration],
+        task="exact",
+        pair=study.pair,
+        way="naive",
     )
     right = rows.pivot(index="example", columns="aligner", values="correct").astype(float)
     gain = (right["incline_single"] - right["clean"]).mean()
@@ -56,10 +61,10 @@ def test_accuracies_and_gains_are_those_of_the_naive_loop(study, compared):
 
 def test_what_is_planted_is_found(compared):
     """The organism's far language has a gap, a map closes part of it, and controls do not."""
-    ceiling, single = row(compared, "ceiling"), row(compared, "incline_single")
-    assert ceiling.accuracy > 0.95 and ceiling.gain > 0.4
+    target, single = row(compared, "target_language"), row(compared, "incline_single")
+    assert target.accuracy > 0.95 and target.gain > 0.4
     assert single.holm_verdict == "helps" and single.gain > 0.2
-    assert single.share_of_gap == pytest.approx(single.gain / ceiling.gain)
+    assert single.share_of_gap == pytest.approx(single.gain / target.gain)
     assert abs(single.random_gain) < 0.1 and single.shuffled_over_low > 0.1
     assert single.retention < 0  # the paper's formula costs the main language something
 
@@ -73,7 +78,7 @@ def test_costs_are_counted(study, compared):
     assert single.parameters == study.model.info.d_model**2
     assert single.pairs == len(study.alignment.split.fit) and single.labels == 0
     assert shots.labels == 1 and shots.parameters == 0
-    assert compared.seconds.keys() == {"direct", "ceiling", "shots_own", "incline_single"}
+    assert compared.seconds.keys() == {"direct", "target_language", "shots_own", "incline_single"}
 
 
 def test_what_took_long_once_is_not_forgotten_when_it_is_found_done(compared, tmp_path):
@@ -96,7 +101,7 @@ def test_a_gain_on_dev_is_over_asking_directly_there(study, compared):
         sweep(study.model, some, [], task="exact", pair=study.pair, way="naive").correct.mean()
         for some in items
     )
-    assert row(compared, "ceiling").dev_gain == pytest.approx(main - own)
+    assert row(compared, "target_language").dev_gain == pytest.approx(main - own)
     assert row(compared, "direct").dev_gain == 0
 
 
@@ -110,7 +115,11 @@ def test_what_is_patched_on_top_is_held_against_its_baseline(compared):
 def test_choices_are_frozen_with_their_digest(compared):
     record = json.loads(compared.paths["choices"].read_text())
     assert record["variants"]["shots_own"] == row(compared, "shots_own").chosen
-    assert set(record["branches"]) >= {"incline_single", "incline_single~random", "incline_single~shuffled"}
+    assert set(record["configurations"]) >= {
+        "incline_single",
+        "incline_single~random",
+        "incline_single~shuffled",
+    }
     assert len(record["digest"]) == 64
 
 
@@ -138,15 +147,15 @@ def test_the_same_seed_gives_the_same_table_of_a_tiny_model(tmp_path):
 
 def test_holm_is_over_all_methods_but_what_gains_are_held_against(compared):
     table = compared.table
-    judged = table[table.p.notna() & ~table.method.isin(["direct", "ceiling"])]
+    judged = table[table.p.notna() & ~table.method.isin(["direct", "target_language"])]
     assert judged.holm_p.tolist() == pytest.approx(list(holm(judged.p.tolist())))
-    assert table.set_index("method").holm_p[["direct", "ceiling"]].isna().all()
+    assert table.set_index("method").holm_p[["direct", "target_language"]].isna().all()
     two = with_holm(pd.concat([table, table], ignore_index=True))
     assert (two.holm_p.dropna().to_numpy()[: len(judged)] >= judged.holm_p.to_numpy()).all()
 
 
 def test_a_gain_that_holm_takes_back_is_equivalent_where_it_was_shown_to_be_small(compared):
-    table = compared.table[~compared.table.method.isin(["direct", "ceiling"])].head(3).copy()
+    table = compared.table[~compared.table.method.isin(["direct", "target_language"])].head(3).copy()
     table["p"], table["verdict"] = [0.03, 0.03, 0.01], "helps"
     table["within_delta"] = pd.array([True, False, True], dtype="boolean")
     assert with_holm(table).holm_verdict.tolist() == ["equivalent", "undecided", "helps"]

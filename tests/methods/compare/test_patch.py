@@ -24,11 +24,11 @@ def tried(study):
     return try_on_dev(study, [RECIPES[name] for name in TWO])
 
 
-def naive(study, language, split, branches):
+def naive(study, language, split, configurations):
     return sweep(
         study.model,
         study.items(language, split),
-        branches,
+        configurations,
         task=study.task.name,
         pair=study.pair,
         way="naive",
@@ -47,10 +47,12 @@ def test_every_recipe_and_every_control_is_chosen_for_itself_on_dev(study, tried
 
 
 def test_controls_are_other_patches(study, tried):
-    """Random steps are as long and lead elsewhere; shuffled pairs give another map of the same branches."""
+    """Random steps are as long and lead elsewhere; shuffled pairs give another map."""
     single, random, shuffled = tried[0][:3]
     states = torch.randn(50, study.model.info.d_model, generator=torch.Generator().manual_seed(0))
-    for own, turned, broken in zip(single.branches, random.branches, shuffled.branches, strict=True):
+    for own, turned, broken in zip(
+        single.configurations, random.configurations, shuffled.configurations, strict=True
+    ):
         assert own.site == turned.site == broken.site and own.strength == turned.strength == broken.strength
         step, other = own.map.transform(states), turned.map.transform(states)
         assert torch.allclose(step.norm(dim=1), other.norm(dim=1), rtol=1e-3)
@@ -58,20 +60,20 @@ def test_controls_are_other_patches(study, tried):
         assert not torch.allclose(step, broken.map.transform(states), rtol=0.1)
 
 
-def test_the_chosen_branch_is_the_one_that_is_judged(study, tried):
+def test_the_chosen_configuration_is_the_one_that_is_judged(study, tried):
     some, _, _ = tried
     by_name = {one.name: one for one in some}
     entry = next(e for e in judge_on_test(study, some) if e.method == "incline_single")
     own = by_name["incline_single"]
-    assert own.branch.columns.items() >= own.choice.where.items()
-    control = by_name["incline_single~shuffled"].branch
-    for rows, branch in ((entry.test, own.branch), (entry.controls["shuffled"], control)):
-        if branch is None:
+    assert own.configuration.columns.items() >= own.choice.where.items()
+    control = by_name["incline_single~shuffled"].configuration
+    for rows, configuration in ((entry.test, own.configuration), (entry.controls["shuffled"], control)):
+        if configuration is None:
             continue
-        found = naive(study, study.source, "test", [branch])
-        found = found[found.aligner == branch.aligner]
+        found = naive(study, study.source, "test", [configuration])
+        found = found[found.aligner == configuration.aligner]
         assert rows.margin.to_numpy() == pytest.approx(found.margin.to_numpy(), abs=1e-4)
-    there = naive(study, study.target, "test", [own.branch])
+    there = naive(study, study.target, "test", [own.configuration])
     there = there[there.aligner == "incline_single"]
     assert entry.on_target.margin.to_numpy() == pytest.approx(there.margin.to_numpy(), abs=1e-4)
 
@@ -103,27 +105,29 @@ def test_on_top_of_a_baseline_all_is_fitted_and_judged_where_it_stands(study, wo
     asked = ask_on_dev(study, BASELINES["shots_own"], wording)
     (entry,), _ = combine(asked, [RECIPES["incline_single"]])
     some, _, _ = try_on_dev(asked.study, [RECIPES["incline_single"]])
-    branch = some[0].branch
-    found = naive(asked.study, study.source, "test", [branch])
-    found = found[found.aligner == branch.aligner]
+    configuration = some[0].configuration
+    found = naive(asked.study, study.source, "test", [configuration])
+    found = found[found.aligner == configuration.aligner]
     assert entry.test.margin.to_numpy() == pytest.approx(found.margin.to_numpy(), abs=1e-4)
     assert entry.over.margin.to_numpy() == pytest.approx(asked.test.margin.to_numpy())
     assert entry.cost.labels == asked.variant.cost.labels
 
 
-def grow_once(given, branches, rows):
-    """Doubles the strength of the best branch, once."""
-    if any(branch.strength > 1 for branch in branches):
+def grow_once(given, configurations, rows):
+    """Doubles the strength of the best configuration, once."""
+    if any(configuration.strength > 1 for configuration in configurations):
         return []
     best = choose(rows, rows.aligner.iloc[-1])
-    return [replace(b, strength=2.0) for b in branches if b.strength == 1 and b.site.layer == best.layer]
+    return [
+        replace(b, strength=2.0) for b in configurations if b.strength == 1 and b.site.layer == best.layer
+    ]
 
 
 def test_recipes_grow_in_rounds_and_so_do_their_controls(study):
     single = RECIPES["incline_single"]
     growing = Recipe(
         "growing", "", "", "", "",
-        branches=lambda given: [b for b in single.branches(given) if b.strength == 1],
+        configurations=lambda given: [b for b in single.configurations(given) if b.strength == 1],
         grow=grow_once,
     )  # fmt: skip
     tried, rows, _ = try_on_dev(study, [growing])
@@ -132,7 +136,7 @@ def test_recipes_grow_in_rounds_and_so_do_their_controls(study):
     assert len(rows[rows.aligner == "clean"]) == len(study.items(study.source, "dev"))
 
 
-def test_branches_that_tables_cannot_tell_apart_are_refused(study):
+def test_configurations_that_tables_cannot_tell_apart_are_refused(study):
     given = Ingredients(study)
     maps = given.fit(MeanShift())
     one = Tried(RECIPES["incline_single"], None, given)

@@ -20,7 +20,7 @@ def test_tables_made_for_figures_have_no_other_columns():
 
 
 def rows(correct):
-    """Test rows of one branch: so many items, right (1) or wrong (0)."""
+    """Test rows of one configuration: so many items, right (1) or wrong (0)."""
     return pd.DataFrame(
         {"example": [f"i{k}" for k in range(len(correct))], "correct": correct, "group": None}
     )
@@ -31,11 +31,11 @@ def entry(name, correct, **more):
 
 
 DIRECT = entry("direct", [1] * 30 + [0] * 70, family="baseline")
-CEILING = entry("ceiling", [1] * 90 + [0] * 10, family="baseline")
+TARGET_LANGUAGE = entry("target_language", [1] * 90 + [0] * 10, family="baseline")
 
 
 def row(study, one, *others, there=None):
-    table = comparison_table(study, DIRECT, there, [CEILING, one, *others], [])
+    table = comparison_table(study, DIRECT, there, [TARGET_LANGUAGE, one, *others], [])
     return table.set_index("method").loc[one.method]
 
 
@@ -48,8 +48,8 @@ def test_a_gain_is_over_asking_directly_and_a_share_of_the_ceilings(study):
 
 
 def test_where_there_is_no_gap_there_is_no_share_of_it(study):
-    ceiling = entry("ceiling", [1] * 29 + [0] * 70 + [1], family="baseline")  # one gained, one lost
-    table = comparison_table(study, DIRECT, None, [ceiling, entry("half", [1] * 60 + [0] * 40)], [])
+    target = entry("target_language", [1] * 29 + [0] * 70 + [1], family="baseline")  # one gained, one lost
+    table = comparison_table(study, DIRECT, None, [target, entry("half", [1] * 60 + [0] * 40)], [])
     assert table.share_of_gap.isna().all()
 
 

@@ -16,7 +16,7 @@ from workbench.methods.base import LanguagePair
 from workbench.methods.recipes import RECIPES, Ingredients, turned
 from workbench.methods.recipes.base import margin_gains, single_layers
 from workbench.methods.recipes.learned import Training
-from workbench.sweeps import Branch, sweep
+from workbench.sweeps import Configuration, sweep
 from workbench.sweeps.shards import plan_facts
 
 
@@ -48,7 +48,7 @@ def test_a_recipe_needs_no_study(given):
     rows = torch.randn(5, 32, generator=torch.Generator().manual_seed(1))
     for name in ("incline_single", "mean_difference", "caa"):
         recipe = RECIPES[name]
-        for one, other in zip(recipe.branches(given), recipe.branches(bare), strict=True):
+        for one, other in zip(recipe.configurations(given), recipe.configurations(bare), strict=True):
             assert torch.equal(one.map.transform(rows), other.map.transform(rows))
 
 
@@ -63,7 +63,9 @@ def test_only_recipes_of_pairs_are_changed_by_breaking_them(given):
     for name in ("mean_difference", "mean_difference_all", "shifcon", "shifcon_inverse"):
         recipe = RECIPES[name]
         assert not recipe.uses_pairs
-        for one, other in zip(recipe.branches(given), recipe.branches(given.broken()), strict=True):
+        for one, other in zip(
+            recipe.configurations(given), recipe.configurations(given.broken()), strict=True
+        ):
             assert torch.allclose(one.map.transform(rows), other.map.transform(rows), atol=1e-5)
 
 
@@ -81,25 +83,27 @@ def test_states_are_captured_once(given, monkeypatch):
 
 def test_gains_on_dev_are_margins_less_the_clean_runs(given):
     study = given.study
-    branches = [replace(b, aligner="m") for b in single_layers(given.fit(MeanShift()), "add_vector", (1.0,))]
-    dev = sweep(study.model, study.items("sw", "dev"), branches, task="tiny", pair="sw-en")
+    configurations = [
+        replace(b, aligner="m") for b in single_layers(given.fit(MeanShift()), "add_vector", (1.0,))
+    ]
+    dev = sweep(study.model, study.items("sw", "dev"), configurations, task="tiny", pair="sw-en")
     clean = dev[dev.aligner == "clean"].margin.mean()
     expected = [dev[dev.layer == layer].margin.mean() - clean for layer in range(4)]
-    assert margin_gains(branches, dev) == pytest.approx(expected)
+    assert margin_gains(configurations, dev) == pytest.approx(expected)
     # Of generated answers, which have no margin, the score.
     scored = dev.assign(margin=float("nan"), score=dev.margin)
-    assert margin_gains(branches, scored) == pytest.approx(expected)
+    assert margin_gains(configurations, scored) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", ["incline_paper", "mean_difference", "shifcon", "procrustes_greedy"])
 def test_the_random_control_moves_every_state_as_far(given, name):
-    branch = RECIPES[name].branches(given)[-1]
+    configuration = RECIPES[name].configurations(given)[-1]
     rows = torch.randn(5, 32, generator=torch.Generator().manual_seed(1))
-    other = turned(branch, seed=3)
-    for (site, map), (same, control) in zip(branch.parts, other.parts, strict=True):
+    other = turned(configuration, seed=3)
+    for (site, map), (same, control) in zip(configuration.parts, other.parts, strict=True):
         assert site == same
         step, turn = map.transform(rows), control.transform(rows)
-        if branch.intervention != "add_mapped":
+        if configuration.intervention != "add_mapped":
             step, turn = step - rows, turn - rows
         assert torch.allclose(step.norm(dim=1), turn.norm(dim=1), rtol=1e-4)
         assert float(torch.cosine_similarity(step, turn).abs().max()) < 0.9
@@ -107,20 +111,25 @@ def test_the_random_control_moves_every_state_as_far(given, name):
 
 @pytest.mark.parametrize("name", sorted(set(RECIPES) - {"optimal_transport"}))
 def test_every_recipe_keeps_to_its_word(name, given, study, monkeypatch):
-    """Few enough branches, each another, whose maps have a digest; the control is as good a branch."""
+    """Few enough configurations, all different, whose maps have a digest; the control is one too."""
     monkeypatch.setattr("workbench.methods.recipes.neurons.SHARE", 0.05)
     monkeypatch.setattr("workbench.methods.recipes.learned.TRAINING", Training(steps=2, batch=8))
-    branches = [replace(branch, aligner="m") for branch in RECIPES[name].branches(given)]
-    assert 0 < len(branches) <= 150
-    assert len({tuple(b.columns.values()) for b in branches}) == len(branches)
+    configurations = [
+        replace(configuration, aligner="m") for configuration in RECIPES[name].configurations(given)
+    ]
+    assert 0 < len(configurations) <= 150
+    assert len({tuple(b.columns.values()) for b in configurations}) == len(configurations)
     examples = study.items("sw", "dev")
-    control = replace(turned(branches[0], seed=1), aligner="m~random")
-    facts = plan_facts(study.model, examples, [branches[0], control], {})
-    assert facts["branches"] == plan_facts(study.model, examples, [branches[0], control], {})["branches"]
-    table = sweep(study.model, examples, [branches[0], control], task="tiny", pair="sw-en", clean=False)
+    control = replace(turned(configurations[0], seed=1), aligner="m~random")
+    facts = plan_facts(study.model, examples, [configurations[0], control], {})
+    assert (
+        facts["configurations"]
+        == plan_facts(study.model, examples, [configurations[0], control], {})["configurations"]
+    )
+    table = sweep(study.model, examples, [configurations[0], control], task="tiny", pair="sw-en", clean=False)
     sizes = table.groupby("aligner").patch_size.mean()
     assert sizes["m"] > 0 and sizes["m~random"] > 0
-    if not branches[0].also:  # in cascade the second site of either sees another state
+    if not configurations[0].also:  # in cascade the second site of either sees another state
         assert sizes["m~random"] == pytest.approx(sizes["m"], rel=1e-3)
 
 
@@ -134,16 +143,16 @@ def test_a_given_map_can_be_kept_on_disk():
 def grown(given, values):
     """What is swept next, given dev margins by set of layers; one round after the other, to the end."""
     recipe = RECIPES["procrustes_greedy"]
-    branches = [replace(b, aligner="m") for b in recipe.branches(given)]
+    configurations = [replace(b, aligner="m") for b in recipe.configurations(given)]
     rounds, seen = [], []
-    while branches:
-        rounds.append(sorted(tuple(site.layer for site, _ in b.parts) for b in branches))
-        seen = [*seen, *branches]
+    while configurations:
+        rounds.append(sorted(tuple(site.layer for site, _ in b.parts) for b in configurations))
+        seen = [*seen, *configurations]
         rows = [
             b.columns | {"margin": values.get(tuple(site.layer for site, _ in b.parts), -1.0)} for b in seen
         ]
         dev = pd.DataFrame([*rows, dict.fromkeys(rows[0]) | {"aligner": "clean", "margin": 0.0}])
-        branches = recipe.grow(given, seen, dev)
+        configurations = recipe.grow(given, seen, dev)
     return rounds
 
 
@@ -165,14 +174,14 @@ def test_procrustes_grows_while_dev_gains(given, values, sizes):
         assert rounds[2] == [(0, 1, 2), (1, 2, 3)]
 
 
-def test_a_grown_branch_patches_all_its_layers(given, plain, pairs):
+def test_a_grown_configuration_patches_all_its_layers(given, plain, pairs):
     from recipe_formulas import FORMULAS
     from sweep_grids import scale_of
 
     study, recipe = given.study, RECIPES["procrustes_greedy"]
-    first = [replace(b, aligner="m") for b in recipe.branches(given)]
+    first = [replace(b, aligner="m") for b in recipe.configurations(given)]
     examples = study.items("sw", "dev")[:2]
-    three = Branch.jointly("m", {Site(b.site.layer): b.map for b in first[:3]}, "interpolate")
+    three = Configuration.jointly("m", {Site(b.site.layer): b.map for b in first[:3]}, "interpolate")
     table = sweep(study.model, examples, [three], task="tiny", pair="sw-en", clean=False)
     for example, margin in zip(examples, table.margin, strict=True):
         scores = plain.choice_scores(example, FORMULAS["procrustes_greedy"](plain, *pairs, three))

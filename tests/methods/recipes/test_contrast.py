@@ -52,7 +52,7 @@ def test_both_backends_give_the_same_maps(name, given, tmp_path, monkeypatch):
     other = Ingredients(
         Study(model, study.text, study.task, study.source, study.target, tmp_path, study.settings)
     )
-    ones, others = (RECIPES[name].branches(one) for one in (given, other))
+    ones, others = (RECIPES[name].configurations(one) for one in (given, other))
     for one, two in zip(ones, others, strict=True):
         assert one.where == two.where
         for (_, a), (_, b) in zip(one.parts, two.parts, strict=True):

@@ -1,4 +1,4 @@
-"""Every recipe's branches do to the model what its formula says, by an independent implementation."""
+"""Every recipe's configurations do to the model what its formula says, by an independent implementation."""
 
 from functools import partial
 
@@ -20,23 +20,25 @@ def fixed(new, h):
     return new
 
 
-def margins(plain, examples, changes, branch=None):
+def margins(plain, examples, changes, configuration=None):
     found = []
     for example in examples:
         mine = changes
-        if branch is not None and branch.joint == "from_clean":
+        if configuration is not None and configuration.joint == "from_clean":
             clean = {at: plain.states(example.prompt, *at)[-1:] for at in changes}
             mine = {at: partial(fixed, change(clean[at])) for at, change in changes.items()}
-        scores = plain.choice_scores(example, mine, "last" if branch is None else branch.positions)
+        scores = plain.choice_scores(
+            example, mine, "last" if configuration is None else configuration.positions
+        )
         others = torch.cat([scores[: example.answer], scores[example.answer + 1 :]])
         found.append(float(scores[example.answer] - others.max()))
     return found
 
 
-def telling(branches):
+def telling(configurations):
     """The first, the last and two between, which are of other layers and strengths."""
-    n = len(branches)
-    return [branches[i] for i in sorted({0, n // 3, (2 * n) // 3, n - 1})]
+    n = len(configurations)
+    return [configurations[i] for i in sorted({0, n // 3, (2 * n) // 3, n - 1})]
 
 
 @pytest.mark.parametrize("name", sorted(set(RECIPES) - TRAINED))
@@ -45,17 +47,17 @@ def test_a_recipe_does_what_its_formula_says(name, given, plain, pairs, study, m
         pytest.importorskip(NEEDS[name])
     monkeypatch.setattr("workbench.methods.recipes.neurons.SHARE", LAPE_SHARE)
     examples = study.items("sw", "dev")[:2]
-    branches = telling(RECIPES[name].branches(given))
-    assert {branch.positions for branch in branches} == {POSITIONS.get(name, "last")}
-    table = sweep(study.model, examples, branches, task="tiny", pair="sw-en", clean=True)
+    configurations = telling(RECIPES[name].configurations(given))
+    assert {configuration.positions for configuration in configurations} == {POSITIONS.get(name, "last")}
+    table = sweep(study.model, examples, configurations, task="tiny", pair="sw-en", clean=True)
     clean = margins(plain, examples, {})
     n, scale = len(examples), max(scale_of(study.model, examples), *map(abs, clean))
-    for number, branch in enumerate([None, *branches]):
+    for number, configuration in enumerate([None, *configurations]):
         rows = table.iloc[number * n : (number + 1) * n]
-        if branch is None:
+        if configuration is None:
             expected = clean
         else:
-            changes = FORMULAS[name](plain, *pairs, branch)
-            expected = margins(plain, examples, changes, branch)
+            changes = FORMULAS[name](plain, *pairs, configuration)
+            expected = margins(plain, examples, changes, configuration)
             assert max(abs(a - b) for a, b in zip(expected, clean, strict=True)) > 1e-4 * scale
         assert rows.margin.tolist() == pytest.approx(expected, abs=1e-5 * scale)

@@ -35,11 +35,13 @@ def test_shifts_are_those_measured_one_sentence_at_a_time(given, plain, pairs):
             assert found[at] == pytest.approx(expected, rel=1e-3)
 
 
-def test_a_branch_shifts_the_output_by_what_it_was_asked_for(given, plain, pairs):
-    branches = RECIPES["kl_calibrated"].branches(given)
-    assert branches and len(branches) <= 4 * len(TARGETS)
-    for branch in branches[::3]:
-        shift = mean_shift(plain, pairs[0][:SENTENCES], branch.site.layer, branch.map, branch.strength)
+def test_a_configuration_shifts_the_output_by_what_it_was_asked_for(given, plain, pairs):
+    configurations = RECIPES["kl_calibrated"].configurations(given)
+    assert configurations and len(configurations) <= 4 * len(TARGETS)
+    for configuration in configurations[::3]:
+        shift = mean_shift(
+            plain, pairs[0][:SENTENCES], configuration.site.layer, configuration.map, configuration.strength
+        )
         assert min(abs(shift - nats) / nats for nats in TARGETS) < 0.1
 
 

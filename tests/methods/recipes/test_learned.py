@@ -160,8 +160,8 @@ def test_answers_become_likelier_and_states_nearer(given):
     how = Training(steps=20, batch=24)
     found = {"states": towards_states(given, how), "answers": towards_answers(given, how)}
     fit = given.labelled("sw")
-    branches = single_layers(found["answers"], "add_vector", (1.0,))
-    table = sweep(study.model, fit, branches, task="tiny", pair="sw-en")
+    configurations = single_layers(found["answers"], "add_vector", (1.0,))
+    table = sweep(study.model, fit, configurations, task="tiny", pair="sw-en")
     means = table.groupby(table.layer.fillna(-1)).margin.mean()
     assert (means.drop(-1) > means[-1] + 0.1).all()
     source, target = given.states()
@@ -197,4 +197,4 @@ def test_without_solved_items_there_is_nothing_to_learn_from(given):
     dev = tuple(e for e in given.study.task.all if e.split != "fit")
     bare = Ingredients(replace(given.study, task=ChoiceTask("bare", dev)))
     with pytest.raises(NotApplicable, match="bare has no fit items in sw"):
-        RECIPES["learned_vector_answers"].branches(bare)
+        RECIPES["learned_vector_answers"].configurations(bare)

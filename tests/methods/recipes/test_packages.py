@@ -13,7 +13,7 @@ from tiny_models import tiny_path
 from workbench.align import Given
 from workbench.core.types import Site
 from workbench.methods.recipes import RECIPES
-from workbench.sweeps import Branch, sweep
+from workbench.sweeps import Configuration, sweep
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what others' packages warn of is theirs
 
@@ -49,9 +49,9 @@ def margin(log_p_of, tokenizer, example):
     return float(scores[example.answer] - others.max())
 
 
-def swept(study, branch):
+def swept(study, configuration):
     examples = study.items("sw", "dev")[:2]
-    table = sweep(study.model, examples, [branch], task="tiny", pair="sw-en")
+    table = sweep(study.model, examples, [configuration], task="tiny", pair="sw-en")
     scale = max(scale_of(study.model, examples), float(table.margin.abs().max()))
     clean, patched = table.margin.tolist()[:2], table.margin.tolist()[2:]
     assert max(abs(a - b) for a, b in zip(clean, patched, strict=True)) > 1e-4 * scale
@@ -64,24 +64,24 @@ def test_steering_vectors_learns_the_same_vectors(given, pairs, causal, tokenize
 
     samples = list(zip(pairs[1], pairs[0], strict=True))  # the target's sentence is what is wanted
     learned = train_steering_vector(causal, tokenizer, samples, read_token_index=-1, show_progress=False)
-    branches = RECIPES["mean_difference"].branches(given)
-    for branch in branches:
-        theirs = learned.layer_activations[branch.site.layer]
-        assert torch.allclose(branch.map.bias_.float(), theirs, atol=1e-5 * float(theirs.abs().max()))
+    configurations = RECIPES["mean_difference"].configurations(given)
+    for configuration in configurations:
+        theirs = learned.layer_activations[configuration.site.layer]
+        assert torch.allclose(configuration.map.bias_.float(), theirs, atol=1e-5 * float(theirs.abs().max()))
 
 
 def test_steering_vectors_patches_the_same(given, study, causal, tokenizer):
     package("steering_vectors")
     from steering_vectors import SteeringVector
 
-    branch = replace(RECIPES["mean_difference_all"].branches(given)[5], aligner="m")
-    vector = SteeringVector({branch.site.layer: branch.map.bias_.float()}, "decoder_block")
+    configuration = replace(RECIPES["mean_difference_all"].configurations(given)[5], aligner="m")
+    vector = SteeringVector({configuration.site.layer: configuration.map.bias_.float()}, "decoder_block")
 
     def log_p(ids, end):
-        with vector.apply(causal, multiplier=branch.strength):
+        with vector.apply(causal, multiplier=configuration.strength):
             return causal(ids).logits[0]
 
-    examples, found, tolerance = swept(study, branch)
+    examples, found, tolerance = swept(study, configuration)
     assert found == pytest.approx([margin(log_p, tokenizer, e) for e in examples], abs=tolerance)
 
 
@@ -92,7 +92,7 @@ def test_repeng_patches_the_same(study, causal, tokenizer, monkeypatch):
 
     generator = torch.Generator().manual_seed(0)
     steps = {layer: 0.1 * torch.randn(32, generator=generator) for layer in (1, 2)}
-    branch = Branch.jointly(
+    configuration = Configuration.jointly(
         "m",
         {Site(layer): Given.step(step) for layer, step in steps.items()},
         "add_vector",
@@ -101,7 +101,7 @@ def test_repeng_patches_the_same(study, causal, tokenizer, monkeypatch):
     )
     steered = ControlModel(causal, [1, 2])
     steered.set_control(ControlVector("llama", {k: v.numpy() for k, v in steps.items()}), 2.0)
-    examples, found, tolerance = swept(study, branch)
+    examples, found, tolerance = swept(study, configuration)
     expected = [margin(lambda ids, end: steered(ids).logits[0], tokenizer, e) for e in examples]
     assert found == pytest.approx(expected, abs=tolerance)
 
@@ -109,18 +109,20 @@ def test_repeng_patches_the_same(study, causal, tokenizer, monkeypatch):
 @pytest.mark.parametrize("name", ["incline_single", "caa"])
 def test_pyvene_patches_the_same(name, given, study, causal, tokenizer):
     pyvene = package("pyvene")
-    branch = replace(RECIPES[name].branches(given)[-1], aligner="m")
+    configuration = replace(RECIPES[name].configurations(given)[-1], aligner="m")
 
     def change(base, source=None):
-        image = branch.map.transform(base)
-        return base + branch.strength * (image if branch.intervention == "add_mapped" else image - base)
+        image = configuration.map.transform(base)
+        return base + configuration.strength * (
+            image if configuration.intervention == "add_mapped" else image - base
+        )
 
-    place = {"layer": branch.site.layer, "component": "block_output", "intervention": change}
+    place = {"layer": configuration.site.layer, "component": "block_output", "intervention": change}
     patched = pyvene.IntervenableModel([place], model=causal)
 
     def log_p(ids, end):
         base = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         return patched(base=base, unit_locations={"base": end})[1].logits[0]
 
-    examples, found, tolerance = swept(study, branch)
+    examples, found, tolerance = swept(study, configuration)
     assert found == pytest.approx([margin(log_p, tokenizer, e) for e in examples], abs=tolerance)

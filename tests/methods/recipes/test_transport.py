@@ -20,7 +20,7 @@ def test_without_pot_it_says_what_to_install(given, monkeypatch):
 
     monkeypatch.setattr("workbench.methods.recipes.nonlinear.import_module", refused)
     with pytest.raises(NotApplicable, match=r"\[transport\]"):
-        RECIPES["optimal_transport"].branches(given)
+        RECIPES["optimal_transport"].configurations(given)
 
 
 def test_images_are_barycentres_of_sinkhorns_plan(monkeypatch):
@@ -55,5 +55,5 @@ def test_a_state_far_from_all_others_is_carried_too(monkeypatch):
 def test_it_does_not_matter_who_translates_whom(given):
     pytest.importorskip("ot")
     rows = torch.randn(5, 32, generator=torch.Generator().manual_seed(1))
-    one, other = (RECIPES["optimal_transport"].branches(g) for g in (given, given.broken()))
+    one, other = (RECIPES["optimal_transport"].configurations(g) for g in (given, given.broken()))
     assert torch.allclose(one[0].map.transform(rows), other[0].map.transform(rows), atol=1e-4)

@@ -19,7 +19,7 @@ from workbench.states import Activations
 from workbench.study import Study, StudyResult
 from workbench.study.alignment import COMPONENT
 from workbench.study.estimators import estimators
-from workbench.sweeps import CLEAN, Branch
+from workbench.sweeps import CLEAN, Configuration
 
 # What is known of languages beside a study: a number for each, from a file or from a world's config.
 
@@ -143,22 +143,22 @@ class Case:
         rows = self._rows("test")
         return rows[rows.seed.isna() | (rows.seed == self.study.settings.seed)]
 
-    def on_test(self, branches: Sequence[Branch], folder: str) -> pd.DataFrame:
+    def on_test(self, configurations: Sequence[Configuration], folder: str) -> pd.DataFrame:
         """Configurations and the clean run, scored over source-language test items."""
-        rows = self.study.sweep("test", branches, folder=f"claims/{folder}")
+        rows = self.study.sweep("test", configurations, folder=f"claims/{folder}")
         return rows[rows.language == self.study.source]
 
-    def branch(self, choice: Choice) -> Branch:
+    def configuration(self, choice: Choice) -> Configuration:
         """The configuration that a choice of the study's own aligner names."""
-        return self.study.branch({self.aligner: self.maps}, choice)
+        return self.study.configuration({self.aligner: self.maps}, choice)
 
-    def branches(self, *choices: Choice) -> list[Branch]:
+    def configurations(self, *choices: Choice) -> list[Configuration]:
         """The configurations of those choices that patch anything, each once."""
-        found: dict[str, Branch] = {}
+        found: dict[str, Configuration] = {}
         for choice in choices:
             if choice.layer is not None:
-                branch = self.branch(choice)
-                found.setdefault(str(branch), branch)
+                configuration = self.configuration(choice)
+                found.setdefault(str(configuration), configuration)
         return list(found.values())
 
     @cached_property

@@ -63,7 +63,7 @@ def _part_depth(case: Case, band: tuple[float, float]) -> Part | None:
     first, second = best_of(dev, case.aligner, [inside]), best_of(dev, case.aligner, [below, above])
     if first is None or second is None or (first.layer is None and second.layer is None):
         return None
-    rows = case.on_test(case.branches(first, second), "depth")
+    rows = case.on_test(case.configurations(first, second), "depth")
     about = case.facts | {
         "aligner": case.aligner,
         "layer": first.layer,
@@ -125,7 +125,7 @@ def _part_cka(case: Case) -> Part | None:
     choice = choose(dev[(dev.aligner == CLEAN) | (dev.layer == layer)], case.aligner)
     if choice.layer is None and case.choice.layer is None:
         return None
-    rows: pd.DataFrame = case.on_test(case.branches(choice, case.choice), "cka")
+    rows: pd.DataFrame = case.on_test(case.configurations(choice, case.choice), "cka")
     about = case.facts | {
         "aligner": case.aligner,
         "layer": layer,

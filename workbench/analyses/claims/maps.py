@@ -19,7 +19,7 @@ from workbench.analyses.claims.rule import Part, alone, difference, does_as_well
 from workbench.core.numbers import signed
 from workbench.select import choose, rows_of
 from workbench.study.estimators import estimators
-from workbench.sweeps import CLEAN, Branch
+from workbench.sweeps import CLEAN, Configuration
 
 # A map for each cluster of source states: what one matrix cannot be.
 
@@ -92,13 +92,13 @@ def _part(case: Case) -> Part | None:
     study, name = case.study, f"{case.aligner}_by_cluster"
     aligner = estimators(study.settings)[case.aligner]
     maps = case.fitted(Piecewise(aligner, CLUSTERS, study.settings.seed))
-    branches = [one for one in study.branches({name: maps}) if one.joint == "one"]
-    dev = study.sweep("dev", branches, folder="claims/one-matrix")
+    configurations = [one for one in study.configurations({name: maps}) if one.joint == "one"]
+    dev = study.sweep("dev", configurations, folder="claims/one-matrix")
     choice = choose(dev[dev.language == study.source], name)
     if (choice.layer is None and case.choice.layer is None) or _clusters(maps, choice.layer) < 2:
         return None
-    clustered = [study.branch({name: maps}, choice)] if choice.layer is not None else []
-    rows: pd.DataFrame = case.on_test([*case.branches(case.choice), *clustered], "one-matrix")
+    clustered = [study.configuration({name: maps}, choice)] if choice.layer is not None else []
+    rows: pd.DataFrame = case.on_test([*case.configurations(case.choice), *clustered], "one-matrix")
     about = case.facts | {
         "aligner": case.aligner,
         "layer": case.choice.layer,
@@ -149,12 +149,12 @@ def sizes(n: int, width: int) -> list[int]:
 
 
 def drawn(case: Case, aligner: str, draws: int = DRAWS) -> Iterator[tuple[int, int, LayerMaps]]:
-    """Number of pairs, draw, and the maps of one estimator fitted on them, at the sites of the chosen branch.
+    """Number of pairs, draw, and the maps fitted on them, at the sites of the chosen configuration.
 
     Within a draw smaller sets lie inside larger ones. All pairs can be drawn in one way only.
     """
     study = case.study
-    sites = [site for site, _ in case.branch(case.choice).parts]
+    sites = [site for site, _ in case.configuration(case.choice).parts]
     source, target = (
         torch.stack([case.states.at(site, code) for site in sites]) for code in (study.source, study.target)
     )
@@ -169,20 +169,20 @@ def drawn(case: Case, aligner: str, draws: int = DRAWS) -> Iterator[tuple[int, i
 
 def curve(case: Case, aligner: str, draws: int = DRAWS) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row for each number of pairs and draw; and rows over test items, with columns `n_fit` and `draw`."""
-    chosen, study = case.branch(case.choice), case.study
+    chosen, study = case.configuration(case.choice), case.study
     sites = [site for site, _ in chosen.parts]
     held_out = torch.as_tensor(study.alignment.split.test)
     source, target = (
         torch.stack([case.states.at(site, code) for site in sites]) for code in (study.source, study.target)
     )
-    branches: list[Branch] = []
+    configurations: list[Configuration] = []
     points = []
     for size, draw, maps in drawn(case, aligner, draws):
         also = tuple(zip(sites, maps.aligners, strict=True))[1:]
-        branches.append(replace(chosen, aligner=f"{aligner}:{size}", seed=draw, map=maps[0], also=also))
+        configurations.append(replace(chosen, aligner=f"{aligner}:{size}", seed=draw, map=maps[0], also=also))
         r2 = sum(maps.held_out(source, target, held_out)) / len(maps)
         points.append({"n_fit": size, "draw": draw, "r2": r2})
-    rows = case.on_test(branches, f"few-pairs-{aligner}")
+    rows = case.on_test(configurations, f"few-pairs-{aligner}")
     clean = float(rows[rows.aligner == CLEAN].correct.mean())
     patched = rows[rows.aligner != CLEAN]
     counts = patched.aligner.str.rpartition(":")[2].astype(int)

@@ -18,7 +18,7 @@ from workbench.methods.baselines import Baseline
 from workbench.methods.baselines.lora import FINE_TUNED, FINE_TUNED_FEW
 from workbench.models import Batch, LanguageModel
 from workbench.stats import Interval
-from workbench.sweeps import Branch
+from workbench.sweeps import Configuration
 from workbench.sweeps.plan import patches_of
 
 # The intervention costs about 12 % at inference: patched and clean runs, timed in turn.
@@ -53,10 +53,10 @@ def slowdown(clean: ArrayLike, patched: ArrayLike) -> Interval:
 
 
 def in_turn(
-    model: LanguageModel, batch: Batch, branch: Branch, repeats: int = REPEATS
+    model: LanguageModel, batch: Batch, configuration: Configuration, repeats: int = REPEATS
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Seconds of clean and of patched runs, one after the other, each first every other time."""
-    patches = patches_of(branch)
+    patches = patches_of(configuration)
     found: tuple[list[float], list[float]] = ([], [])
     start = time.perf_counter()
     for repeat in range(-WARM_UP, repeats):
@@ -90,8 +90,8 @@ def _judge_inference_cost(ground: Ground) -> Finding:
     items = case.study.items(case.study.source, "dev")[:ITEMS]
     batch = case.study.model.batch(case.study.model.tokens.encode([item.prompt for item in items]))
     found, rows = {}, []
-    for where, branch in _patches(case).items():
-        clean, patched = in_turn(case.study.model, batch, branch)
+    for where, configuration in _patches(case).items():
+        clean, patched = in_turn(case.study.model, batch, configuration)
         found[where] = slowdown(clean, patched)
         for repeat, (before, after) in enumerate(zip(clean, patched, strict=True)):
             rows.append({"where": where, "repeat": repeat, "clean": before, "patched": after})
@@ -112,12 +112,12 @@ def _judge_inference_cost(ground: Ground) -> Finding:
     return Finding(decided_inference_cost(whole), sentence, numbers, pd.DataFrame(rows))
 
 
-def _patches(case: Case) -> dict[str, Branch]:
+def _patches(case: Case) -> dict[str, Configuration]:
     """A dense map at every layer, as INCLINE has it, and what the study chose. Times know nothing of α."""
     sites = {Site(layer): case.maps[layer] for layer in range(len(case.maps))}
-    found = {"all layers": Branch.jointly("timed", sites, "add_mapped", 0.1)}
+    found = {"all layers": Configuration.jointly("timed", sites, "add_mapped", 0.1)}
     if case.choice.layer is not None:
-        found["the chosen layer"] = case.branch(case.choice)
+        found["the chosen layer"] = case.configuration(case.choice)
     return found
 
 

@@ -116,7 +116,7 @@ def does_as_well(found: Difference) -> Ruling:
 def table_of(
     parts: Sequence[Part], first: str, second: str, delta: float, rule: Callable[[Difference], Ruling]
 ) -> pd.DataFrame:
-    """One row per case: the accuracy of both branches, their difference, and the verdict on it alone."""
+    """One row per case: both configurations' accuracy, their difference, and the verdict on it."""
     rows = []
     for part in parts:
         found = difference([part], delta)

@@ -18,7 +18,7 @@ from workbench.analyses.generate.variants import (
     best,
     clean_variants,
     frozen_variants,
-    recipe_branches,
+    recipe_configurations,
     score,
 )
 from workbench.core.errors import InputError, NotApplicable, did_you_mean
@@ -26,7 +26,7 @@ from workbench.core.store import write_json
 from workbench.methods.recipes import RECIPES, Ingredients
 from workbench.results import write_table
 from workbench.study import Study
-from workbench.sweeps import Branch
+from workbench.sweeps import Configuration
 from workbench.text import ParallelText
 
 TOKENS = 200
@@ -173,61 +173,63 @@ class _Work:
     _total: int = 0
 
     def choose(self, methods: Sequence[str]) -> tuple[list[Variant], list[Skipped]]:
-        """Every variant, the recipes' branches chosen on dev and on disk before a test text is generated."""
+        """All variants; recipes are chosen on dev and saved before any test text is generated."""
         given, skipped = Ingredients(self.study), []
         variants = clean_variants(self.study)
-        candidates: list[tuple[str, list[Branch]]] = []
+        candidates: list[tuple[str, list[Configuration]]] = []
         for name in dict.fromkeys(methods):
             try:
                 if name == STUDY:
                     variants += frozen_variants(self.study)
                 else:
-                    candidates += recipe_branches(given, RECIPES[name])
+                    candidates += recipe_configurations(given, RECIPES[name])
             except NotApplicable as error:
                 skipped.append(Skipped(name, str(error)))
         self._count(candidates, len(variants))
         clean = score(self._speak("dev", None), self.judge) if candidates else None
         record = {}
-        for name, branches in candidates:
+        for name, configurations in candidates:
             assert clean is not None
-            scores = [score(self._speak("dev", branch), self.judge) for branch in branches]
-            at = best(branches, scores, clean)
-            chosen = None if at is None else branches[at]
+            scores = [
+                score(self._speak("dev", configuration), self.judge) for configuration in configurations
+            ]
+            at = best(configurations, scores, clean)
+            chosen = None if at is None else configurations[at]
             worth = (clean if at is None else scores[at]).score
             of = name.removesuffix(f"~{RANDOM}")
             control = of != name
             variants.append(
                 Variant(name, "recipe", self.study.source, chosen, control, of if control else None, worth)
             )
-            record[name] = _record(chosen, branches, scores)
+            record[name] = _record(chosen, configurations, scores)
         self._freeze(record, clean)
         return variants, skipped
 
     def test(self, variant: Variant) -> pd.DataFrame:
         """The variant's texts on the half that is reported."""
-        return self._speak("test", variant.branch, there=variant.prompted != self.study.source)
+        return self._speak("test", variant.configuration, there=variant.prompted != self.study.source)
 
     def prompts_of(self, variant: Variant) -> Sequence[Any]:
         """What the reported texts go on from."""
         here = variant.prompted == self.study.source
         return (self.prompts.source if here else self.prompts.target)["test"]
 
-    def _speak(self, half: str, branch: Branch | None, there: bool = False) -> pd.DataFrame:
+    def _speak(self, half: str, configuration: Configuration | None, there: bool = False) -> pd.DataFrame:
         side = self.prompts.target if there else self.prompts.source
         size = self.study.settings.batch_size
         return speak(
-            self.study.model, side[half], branch, self.tokens, size, self.folder / "texts", self._tell
+            self.study.model, side[half], configuration, self.tokens, size, self.folder / "texts", self._tell
         )
 
     def _tell(self) -> None:
         self._done += 1
         self.study.progress("generate", self._done, self._total)
 
-    def _count(self, candidates: Sequence[tuple[str, list[Branch]]], others: int) -> None:
+    def _count(self, candidates: Sequence[tuple[str, list[Configuration]]], others: int) -> None:
         """Batches in all, for the progress bar."""
         size = self.study.settings.batch_size
         dev, test = (batches(self.prompts.source[half], size) for half in ("dev", "test"))
-        on_dev = sum(len(branches) for _, branches in candidates) + bool(candidates)
+        on_dev = sum(len(configurations) for _, configurations in candidates) + bool(candidates)
         self._total = dev * on_dev + test * (others + len(candidates))
 
     def _freeze(self, record: Mapping[str, Any], clean: Score | None) -> None:
@@ -241,11 +243,16 @@ class _Work:
         write_json(self.folder / _FILES["choices"], made)
 
 
-def _record(chosen: Branch | None, branches: Sequence[Branch], scores: Sequence[Score]) -> dict[str, Any]:
+def _record(
+    chosen: Configuration | None, configurations: Sequence[Configuration], scores: Sequence[Score]
+) -> dict[str, Any]:
     """What was chosen, and what all configurations scored on dev."""
     return {
         "chosen": None if chosen is None else chosen.columns,
-        "dev": [branch.columns | one.to_json() for branch, one in zip(branches, scores, strict=True)],
+        "dev": [
+            configuration.columns | one.to_json()
+            for configuration, one in zip(configurations, scores, strict=True)
+        ],
     }
 
 

@@ -66,7 +66,7 @@ def generation_rows(
 
 
 def _who(study: Study, variant: Variant) -> dict[str, Any]:
-    where = {} if variant.branch is None else variant.branch.columns
+    where = {} if variant.configuration is None else variant.configuration.columns
     return {
         **study.alignment.facts,
         **where,

@@ -12,7 +12,7 @@ from workbench.core.errors import InputError
 from workbench.intervene import applied
 from workbench.models import LanguageModel
 from workbench.study import Study
-from workbench.sweeps import Branch
+from workbench.sweeps import Configuration
 from workbench.sweeps.naive import mean_size
 from workbench.sweeps.plan import patches_of
 from workbench.sweeps.score import Question, read_questions
@@ -106,7 +106,7 @@ def longest(model: LanguageModel, prompts: Sequence[AnswerExample]) -> int:
 def speak(
     model: LanguageModel,
     prompts: Sequence[AnswerExample],
-    branch: Branch | None,
+    configuration: Configuration | None,
     tokens: int,
     batch_size: int,
     folder: Path,
@@ -118,13 +118,15 @@ def speak(
     after each batch. `seconds` is the time of the row's batch for one token; the rest is the same each time.
     """
     settings = {"generate": 1, "tokens": tokens, "batch_size": batch_size}
-    shelf = Shelf(folder, plan_facts(model, prompts, [] if branch is None else [branch], settings))
+    shelf = Shelf(
+        folder, plan_facts(model, prompts, [] if configuration is None else [configuration], settings)
+    )
     questions = read_questions(model, prompts)
     parts = []
     for number, start in enumerate(range(0, len(questions), batch_size)):
         part = shelf.get(number)
         if part is None:
-            part = _speak(model, questions[start : start + batch_size], branch, tokens)
+            part = _speak(model, questions[start : start + batch_size], configuration, tokens)
             shelf.put(number, part)
         parts.append(part)
         done()
@@ -137,16 +139,16 @@ def batches(prompts: Sequence[AnswerExample], batch_size: int) -> int:
 
 
 def _speak(
-    model: LanguageModel, questions: Sequence[Question], branch: Branch | None, tokens: int
+    model: LanguageModel, questions: Sequence[Question], configuration: Configuration | None, tokens: int
 ) -> pd.DataFrame:
     batch = model.batch([question.prompt for question in questions], padding="left")
     sizes = torch.zeros(len(questions), dtype=torch.float64)
     start = time.perf_counter()
-    if branch is None:
+    if configuration is None:
         ids = model.generate(batch, tokens)
     else:
-        from_clean = branch.joint == "from_clean"
-        with applied(model, patches_of(branch), batch, from_clean=from_clean) as placements:
+        from_clean = configuration.joint == "from_clean"
+        with applied(model, patches_of(configuration), batch, from_clean=from_clean) as placements:
             ids = model.generate(batch, tokens)
         sizes = mean_size(placements)
     # A text that ended early costs as much as the longest of its batch, and one token more: the end.

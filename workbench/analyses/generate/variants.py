@@ -1,4 +1,4 @@
-"""What is generated with: nothing patched, what a study froze, and recipes, whose branch dev texts choose."""
+"""Variants of generation: unpatched, what a study froze, and recipes chosen on dev texts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from workbench.methods.recipes import Ingredients, Recipe, turned
 from workbench.select import thaw
 from workbench.study import Study
 from workbench.study.estimators import headline_of
-from workbench.sweeps import CLEAN, Branch
+from workbench.sweeps import CLEAN, Configuration
 
 RANDOM = "random"
 """The control of a recipe: steps as long, in random directions."""
@@ -28,7 +28,7 @@ class Variant:
     """`clean`, `study` or `recipe`."""
     prompted: str
     """The language of the prompts."""
-    branch: Branch | None = None
+    configuration: Configuration | None = None
     """None: nothing is patched, of a recipe because nothing was better on dev."""
     control: bool = False
     of: str | None = None
@@ -39,7 +39,7 @@ class Variant:
     @property
     def chosen(self) -> str:
         """The configuration in words."""
-        return "nothing" if self.branch is None else str(self.branch).split(" ", 1)[1]
+        return "nothing" if self.configuration is None else str(self.configuration).split(" ", 1)[1]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def frozen_variants(study: Study) -> list[Variant]:
             name,
             "study",
             study.source,
-            study.branch(maps, choices[name]),
+            study.configuration(maps, choices[name]),
             control=name != headline,
             of=None if name == headline else headline,
         )
@@ -97,15 +97,18 @@ def frozen_variants(study: Study) -> list[Variant]:
     ]
 
 
-def recipe_branches(given: Ingredients, recipe: Recipe) -> Iterator[tuple[str, list[Branch]]]:
-    """All branches of a recipe under its name, then of its control, whose steps go in random directions."""
+def recipe_configurations(given: Ingredients, recipe: Recipe) -> Iterator[tuple[str, list[Configuration]]]:
+    """All configurations of a recipe, then those of its control, whose steps have random directions."""
     if recipe.grow is not None:
-        raise NotApplicable("its branches grow by its gain on a task: texts cannot choose them")
+        raise NotApplicable("its configurations grow by its gain on a task: texts cannot choose them")
     seed = given.seed
-    found = [replace(branch, aligner=recipe.name, seed=seed) for branch in recipe.branches(given)]
+    found = [
+        replace(configuration, aligner=recipe.name, seed=seed)
+        for configuration in recipe.configurations(given)
+    ]
     yield recipe.name, found
     name = f"{recipe.name}~{RANDOM}"
-    yield name, [turned(replace(branch, aligner=name), seed) for branch in found]
+    yield name, [turned(replace(configuration, aligner=name), seed) for configuration in found]
 
 
 def score(rows: pd.DataFrame, judge: Judge) -> Score:
@@ -129,14 +132,14 @@ def harmonic(a: float, b: float) -> float:
     return 2 * a * b / (a + b) if a > 0 and b > 0 else 0.0
 
 
-def best(branches: Sequence[Branch], scores: Sequence[Score], clean: Score) -> int | None:
-    """The branch with the best score, of equals the weakest, then the lowest; None if clean is as good."""
+def best(configurations: Sequence[Configuration], scores: Sequence[Score], clean: Score) -> int | None:
+    """The best-scoring configuration, of equals the weakest, then the lowest; None if clean is as good."""
     order = sorted(
-        range(len(branches)),
+        range(len(configurations)),
         key=lambda i: (
             -round(scores[i].score, 12),
-            abs(branches[i].strength),
-            branches[i].parts[0][0].layer,
+            abs(configurations[i].strength),
+            configurations[i].parts[0][0].layer,
             i,
         ),
     )

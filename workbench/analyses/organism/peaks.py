@@ -82,8 +82,12 @@ def _pair(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
             for metric in METRICS.values():
                 value = metric(mapped, y)
                 curves.append((study.pair, metric.name, name, layer, value))
-    branches = [branch for branch in study.branches(maps) if branch.aligner == MAPS.headline]
-    dev = study.sweep("dev", branches)
+    configurations = [
+        configuration
+        for configuration in study.configurations(maps)
+        if configuration.aligner == MAPS.headline
+    ]
+    dev = study.sweep("dev", configurations)
     own = dev[dev.language == study.source]
     base = own[own.aligner == CLEAN].correct.astype(float).mean()
     patched = own[own.aligner != CLEAN].assign(correct=lambda t: t.correct.astype(float))

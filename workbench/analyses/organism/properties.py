@@ -49,7 +49,7 @@ def summary(v: Verification, judged: list[Property]) -> dict[str, Any]:
     ladders = {
         language: {
             "unpatched": _numbers(study.baseline),
-            "main": _numbers(study.known_ceiling),
+            "main": _numbers(study.known_target_accuracy),
             "retention": None if study.retention is None else _numbers(study.retention),
             "aligners": {
                 outcome.choice.aligner: {
@@ -256,7 +256,7 @@ def _recovered(language: str, study: StudyResult) -> str:
         return f"{language}: nothing was better than no patch"
     return (
         f"{language} {study.baseline.estimate:.3f} → {study.headline.accuracy.estimate:.3f} of "
-        f"{study.known_ceiling.estimate:.3f} at layer {choice.layer}, α = {choice.strength:g}: "
+        f"{study.known_target_accuracy.estimate:.3f} at layer {choice.layer}, α = {choice.strength:g}: "
         f"{_share(study):.0%} of the gap (gain less half of it {_beyond(study)})"
     )
 

@@ -117,7 +117,7 @@ def _forest(table: pd.DataFrame, studies: Studies) -> Found:
     footer = "Whiskers: 95 % intervals. Filled: a gain or a loss is shown; hollow (° in tables): none is. "
     footer += "" if table[list(CONTROLS)].isna().all(axis=None) else _ABOUT_CONTROLS
     if any(len(panel.lines) > 1 for panel in panels):
-        footer += "Lines: no gain, and the ceiling, the same items in the main language. "
+        footer += "Lines: no gain, and the gain of the same items in the target language. "
     if any(any(panel.aside) for panel in panels):
         footer += "main: change of accuracy on items in the main language; * a loss of δ is not ruled out. "
     return panels, None, footer
@@ -135,13 +135,13 @@ def _panel(title: str, rows: pd.DataFrame, order: Sequence[str], names: Axis, x:
     series = [_family(family, slot, by, places) for slot, family in enumerate(FAMILIES)]
     series += [_control(column, slot, by, places) for slot, column in enumerate(CONTROLS)]
     aside = tuple(_kept(by.get(name)) for name in order)
-    ceiling = number(by["ceiling"]["gain"]) if "ceiling" in by else None
+    target = number(by["target_language"]["gain"]) if "target_language" in by else None
     return Plot(
         title,
         names,
         x,
         tuple(one for one in series if one.x),
-        lines=(0.0,) if ceiling is None else (0.0, ceiling),
+        lines=(0.0,) if target is None else (0.0, target),
         lying=True,
         aside=aside if any(aside) else (),
         aside_title="main" if any(aside) else "",
@@ -258,13 +258,13 @@ def pareto(frames: Frames) -> Spec:
     ran = judged(frames["comparison"])
     ran = ran[ran[list(COSTS)].notna().all(axis=1)]
     # The ceiling is an oracle: it is what can be had, at no price that anybody could pay.
-    table = ran[ran.method != "ceiling"]
+    table = ran[ran.method != "target_language"]
     if table.empty:
         raise NothingToShow("figure pareto: no method of the comparison has both a gain and its costs")
     numbered = {name: str(at + 1) for at, name in enumerate(order_of(table))}
     studies = list(parts(table, STUDY))
     means = len(studies) > COST_PANELS
-    ceilings = ran[ran.method == "ceiling"]
+    targets = ran[ran.method == "target_language"]
     footer = _FOOTER
     if means:
         table, partly = _means(table, len(studies))
@@ -272,10 +272,10 @@ def pareto(frames: Frames) -> Spec:
         footer += "hollow (° in tables): shown in fewer than half of them. "
         footer += f"Not in all of them, so left out: {', '.join(partly)}. " if partly else ""
         numbered = {name: str(at + 1) for at, name in enumerate(order_of(table))}
-        groups = [("", table, _ceiling(ceilings) if len(ceilings) == len(studies) else None)]
+        groups = [("", table, _target_gain(targets) if len(targets) == len(studies) else None)]
     else:
         footer += "Filled: a gain or a loss is shown; hollow (° in tables): none is. "
-        groups = [(title, mine, _ceiling(_same(ceilings, named))) for title, named, mine in studies]
+        groups = [(title, mine, _target_gain(_same(targets, named))) for title, named, mine in studies]
     gains = limits(numbers(table.gain), include=[0.0, *(top for *_, top in groups if top is not None)])
     panels = tuple(
         _cost_panel(title, mine, column, numbered, gains, top, table)
@@ -283,7 +283,7 @@ def pareto(frames: Frames) -> Spec:
         for column in COSTS
     )
     if any(top is not None for *_, top in groups):
-        footer += "Upper line: the ceiling, the same items in the main language. "
+        footer += "Upper line: the same items in the target language. "
     key = ", ".join(f"{label}\u00a0{name}" for name, label in numbered.items())
     return Spec(
         kind="pareto",
@@ -318,13 +318,13 @@ def _means(table: pd.DataFrame, count: int) -> tuple[pd.DataFrame, list[str]]:
     return kept.assign(studies=count).reset_index(), partly
 
 
-def _same(ceilings: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
+def _same(targets: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
     for key in named:
-        ceilings = ceilings[ceilings[key].astype(str) == named[key]]
-    return ceilings
+        targets = targets[targets[key].astype(str) == named[key]]
+    return targets
 
 
-def _ceiling(rows: pd.DataFrame) -> float | None:
+def _target_gain(rows: pd.DataFrame) -> float | None:
     return None if rows.empty else float(rows.gain.mean())
 
 
@@ -334,7 +334,7 @@ def _cost_panel(
     column: str,
     numbered: dict[str, str],
     gains: tuple[float, float],
-    ceiling: float | None,
+    target: float | None,
     every: pd.DataFrame,
 ) -> Plot:
     axis, zero = _cost_axis(column, every[column].astype(float).tolist())
@@ -365,7 +365,7 @@ def _cost_panel(
         axis,
         Axis("gain", range=gains),
         (*series, line),
-        lines=(0.0,) if ceiling is None else (0.0, ceiling),
+        lines=(0.0,) if target is None else (0.0, target),
     )
 
 

@@ -256,7 +256,7 @@ def predictors(frames: Frames) -> Spec:
 
 
 def _gains(frames: Frames) -> pd.DataFrame:
-    """The mean gain of the headline aligner's branches at each place, as `predictors` takes it."""
+    """The mean gain of the headline aligner's configurations at each place, as `predictors` takes it."""
     heads = {key for key, made in chosen(frames).items() if made.headline}
     known = controls(frames)
     table = single(frames["exploration"])

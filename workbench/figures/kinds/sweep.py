@@ -30,7 +30,7 @@ from workbench.figures.frames import (
 from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec, Value, short
 from workbench.stats import paired_interval, units_of
 
-HATCHED = "Hatched corners: the simultaneous band over all branches includes 0. "
+HATCHED = "Hatched corners: the simultaneous band over all configurations includes 0. "
 FOOTER = "Dash: below 0. Exploration on dev: the best cell is optimistically biased."
 STUDY = ("model", "pair", "task")
 
@@ -76,15 +76,15 @@ def chosen(frames: Frames) -> Chosen:
 
 
 def single(exploration: pd.DataFrame) -> pd.DataFrame:
-    """The branches of one site each: several sites at once have no place on an axis of layers."""
+    """The configurations of one site each: several sites at once have no place on an axis of layers."""
     return exploration[exploration.joint.fillna("one") == "one"]
 
 
 def at_chosen(exploration: pd.DataFrame, choices: Chosen, formulas: bool = False) -> pd.DataFrame:
-    """Of each study's aligners the branches at the chosen formula, strength and positions, over all layers.
+    """Of each study's aligners, the chosen patch type, strength and positions, over all layers.
 
     Where nothing was chosen, those of the first formula at its largest strength. With `formulas`, every
-    formula is kept, each at the chosen strength or, where it has no such branch, at its largest.
+    formula is kept, each at the chosen strength or, where it has no such configuration, at its largest.
     """
     kept = []
     table = single(exploration)
@@ -244,7 +244,7 @@ def strengths(frames: Frames) -> Spec:
     table = table[shown]
     table = table[table.strength.notna()]
     if table.empty:
-        raise NothingToShow("figure strengths: no branch has a strength")
+        raise NothingToShow("figure strengths: no configuration has a strength")
     table = table.assign(place=places(table), row=table.strength.astype(float))
     columns = sorted(set(table.place))
     panels = []
@@ -330,7 +330,7 @@ def headlines(frames: Frames) -> Spec:
     return _of_gains("headlines", "Where the patch helps", about, [panel], table, ("", ""))
 
 
-def branches(frames: Frames) -> Spec:
+def configurations(frames: Frames) -> Spec:
     """A row for each aligner, formula and strength of a sweep, with the means of its items where they are."""
     table, known = single(frames["exploration"]), controls(frames)
     if "sweep" in frames:
@@ -349,7 +349,7 @@ def branches(frames: Frames) -> Spec:
     rows, columns = list(dict.fromkeys(table.row)), sorted(set(table.place))
     panel = Cells("", tuple(rows), **cells_of(table, rows, columns, "row"))
     return _of_gains(
-        "branches", "Gain of every patch", "every formula and strength", [panel], table, ("", "")
+        "configurations", "Gain of every patch", "every formula and strength", [panel], table, ("", "")
     )
 
 

@@ -2,13 +2,13 @@
 
 from workbench.methods.base import Cost
 from workbench.methods.baselines.asking import (
-    CEILING,
     DIRECT,
     PROMPT_SEARCH,
     PROMPT_TRANSLATION,
     SHOTS_MAIN,
     SHOTS_MIXED,
     SHOTS_OWN,
+    TARGET_LANGUAGE,
     TRANSFER_PROTOTYPE,
     organism_wording,
 )
@@ -23,7 +23,7 @@ from workbench.methods.baselines.translate_test import (
 
 BASELINES: dict[str, Baseline] = {
     "direct": DIRECT,
-    "ceiling": CEILING,
+    "target_language": TARGET_LANGUAGE,
     "translate_oracle": TRANSLATE_ORACLE,
     "translate_table": TRANSLATE_TABLE,
     "translate_self": TRANSLATE_SELF,

@@ -44,12 +44,12 @@ def _in_main(study: LanguagePair, wording: Wording) -> list[Variant]:
         asked.append(
             replace(there[item.id], language=study.source) if item.language == study.source else item
         )
-    return [Variant(f"asked in {study.target}", with_items(task, asked, "ceiling"))]
+    return [Variant(f"asked in {study.target}", with_items(task, asked, "target_language"))]
 
 
-CEILING = Baseline(
-    "ceiling",
-    "main-language ceiling",
+TARGET_LANGUAGE = Baseline(
+    "target_language",
+    "the same items in the target language",
     "the parallel item in the main language, choices and all",
     _in_main,
 )

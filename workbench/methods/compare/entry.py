@@ -10,7 +10,7 @@ import pandas as pd
 from workbench.methods.base import Cost
 from workbench.models import LanguageModel
 from workbench.select import Choice
-from workbench.sweeps import Branch
+from workbench.sweeps import Configuration
 from workbench.sweeps.naive import naive_scores
 from workbench.sweeps.score import all_single, read_examples
 from workbench.tasks import Example
@@ -72,7 +72,9 @@ def tokens_per_item(model: LanguageModel, items: Sequence[Any], generated: Seque
     return sum(rows) / len(readings)
 
 
-def seconds_per_item(model: LanguageModel, items: Sequence[Any], branch: Branch | None) -> float | None:
+def seconds_per_item(
+    model: LanguageModel, items: Sequence[Any], configuration: Configuration | None
+) -> float | None:
     """The time one item takes, patched or not, in a batch by itself: the best of a few runs.
 
     Measured over the same few items for all methods; None for generated answers.
@@ -84,6 +86,6 @@ def seconds_per_item(model: LanguageModel, items: Sequence[Any], branch: Branch 
     best = float("inf")
     for _ in range(REPEATS):
         start = time.perf_counter()
-        naive_scores(model, readings, branch, len(readings))
+        naive_scores(model, readings, configuration, len(readings))
         best = min(best, time.perf_counter() - start)
     return best / len(readings)

@@ -16,7 +16,7 @@ from workbench.select import (
 )
 from workbench.stats import Interval
 from workbench.study import Study
-from workbench.sweeps import CLEAN, Branch
+from workbench.sweeps import CLEAN, Configuration
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,10 @@ class InclineReport:
 def incline(study: Study) -> InclineReport:
     """Fit, sweep α on dev, judge on test, for the recipe of each entry of `INCLINE`."""
     given = Ingredients(study)
-    branches = {name: _by_strength(name, given) for name in INCLINE}
-    dev = study.sweep("dev", [one for some in branches.values() for one in some.values()], folder="incline")
+    configurations = {name: _by_strength(name, given) for name in INCLINE}
+    dev = study.sweep(
+        "dev", [one for some in configurations.values() for one in some.values()], folder="incline"
+    )
     own = dev[dev.language == study.source]
     choices = {name: choose(own, name) for name in INCLINE}
     best = {name: _best_strength(own, name) for name in INCLINE}
@@ -57,7 +59,7 @@ def incline(study: Study) -> InclineReport:
         name: {best[name], *([] if choices[name].strength is None else [float(choices[name].strength or 0)])}
         for name in INCLINE
     }
-    chosen = [branches[name][alpha] for name, some in asked.items() for alpha in sorted(some)]
+    chosen = [configurations[name][alpha] for name, some in asked.items() for alpha in sorted(some)]
     test = study.sweep("test", chosen, chosen, folder="incline-test")
     readings = {name: _reading(study, name, own, test, choices[name], best[name]) for name in INCLINE}
     here = test[test.language == study.source]
@@ -66,9 +68,9 @@ def incline(study: Study) -> InclineReport:
     return InclineReport(readings, accuracy_difference(first, second))
 
 
-def _by_strength(name: str, given: Ingredients) -> dict[float, Branch]:
-    found = RECIPES[f"incline_{name}"].branches(given)
-    return {branch.strength: replace(branch, aligner=name) for branch in found}
+def _by_strength(name: str, given: Ingredients) -> dict[float, Configuration]:
+    found = RECIPES[f"incline_{name}"].configurations(given)
+    return {configuration.strength: replace(configuration, aligner=name) for configuration in found}
 
 
 def _best_strength(own: pd.DataFrame, name: str) -> float:

@@ -16,7 +16,7 @@ from workbench.methods.recipes import Ingredients, Recipe, turned
 from workbench.models import LanguageModel
 from workbench.select import Choice, choose, rows_of
 from workbench.study import Study
-from workbench.sweeps import CLEAN, Branch
+from workbench.sweeps import CLEAN, Configuration
 
 # Recipes: all configurations swept on dev in one go, with their controls; the chosen ones judged on test.
 
@@ -32,13 +32,13 @@ class Tried:
     method: Recipe
     control: str | None
     given: Ingredients
-    found: list[Branch] = field(default_factory=list)
+    found: list[Configuration] = field(default_factory=list)
     """Configurations as the recipe gave them, under this name."""
-    branches: list[Branch] = field(default_factory=list)
+    configurations: list[Configuration] = field(default_factory=list)
     """The same, turned where that is the control: what is swept."""
     choice: Choice | None = None
     seconds: float = 0.0
-    """What the first branches took to make. States that several recipes use count with the first of them."""
+    """Seconds that the first configurations took. Shared states count with their first user."""
 
     @property
     def name(self) -> str:
@@ -56,15 +56,17 @@ class Tried:
         return self.given.study.model
 
     @property
-    def patch(self) -> tuple[Branch, ...]:
-        """The chosen branch of the recipe itself."""
-        return () if self.branch is None or self.control is not None else (self.branch,)
+    def patch(self) -> tuple[Configuration, ...]:
+        """The chosen configuration of the recipe itself."""
+        return () if self.configuration is None or self.control is not None else (self.configuration,)
 
     @property
     def cost(self) -> Cost:
         """What fitting takes, and how large the chosen maps are."""
         given, study = self.given, self.given.study
-        numbers = 0 if self.branch is None else sum(_numbers(map) for _, map in self.branch.parts)
+        numbers = (
+            0 if self.configuration is None else sum(_numbers(map) for _, map in self.configuration.parts)
+        )
         if self.method.needs_labels:
             items = given.labelled(study.source)
             tokens = sum(map(len, study.model.tokens.encode([item.prompt for item in items])))
@@ -74,24 +76,26 @@ class Tried:
         return Cost(parameters=numbers, fit_tokens=tokens, pairs=len(given.rows))
 
     @property
-    def branch(self) -> Branch | None:
+    def configuration(self) -> Configuration | None:
         """The chosen configuration."""
         if self.choice is None or self.choice.layer is None:
             return None
-        return next(b for b in self.branches if self.choice.where.items() <= b.columns.items())
+        return next(b for b in self.configurations if self.choice.where.items() <= b.columns.items())
 
-    def take(self, found: Sequence[Branch]) -> list[Branch]:
+    def take(self, found: Sequence[Configuration]) -> list[Configuration]:
         """Add configurations, and return those to sweep."""
         seed = self.given.seed
         named = [replace(b, aligner=self.name, seed=seed) for b in found]
-        own = [turned(branch, seed) for branch in named] if self.control == RANDOM else named
-        known = {tuple(b.columns.items()) for b in self.branches}
-        for branch in own:
-            if (columns := tuple(branch.columns.items())) in known:
-                raise InputError(f"{self.name} has two branches that tables cannot tell apart: {branch}")
+        own = [turned(configuration, seed) for configuration in named] if self.control == RANDOM else named
+        known = {tuple(b.columns.items()) for b in self.configurations}
+        for configuration in own:
+            if (columns := tuple(configuration.columns.items())) in known:
+                raise InputError(
+                    f"{self.name} has two configurations that tables cannot tell apart: {configuration}"
+                )
             known.add(columns)
         self.found += named
-        self.branches += own
+        self.configurations += own
         return own
 
 
@@ -109,28 +113,28 @@ class Patching:
 
 
 def try_on_dev(study: Study, recipes: Sequence[Recipe]) -> tuple[list[Tried], pd.DataFrame, list[Skipped]]:
-    """Sweep every recipe and its controls, round by round as they grow, and choose a branch of each."""
+    """Sweep all recipes and their controls, round by round, and choose a configuration of each."""
     tried, skipped = [], []
     given = Ingredients(study)
     for recipe in recipes:
         start = time.perf_counter()
         try:
-            found = recipe.branches(given)
+            found = recipe.configurations(given)
             took = time.perf_counter() - start
             some = [Tried(recipe, None, given, seconds=took), Tried(recipe, RANDOM, given)]
             some[0].take(found)
             some[1].take(found)
             if recipe.uses_pairs:
                 some.append(Tried(recipe, SHUFFLED, given.broken()))
-                some[2].take(recipe.branches(some[2].given))
+                some[2].take(recipe.configurations(some[2].given))
         except NotApplicable as error:
             skipped.append(Skipped(recipe.name, recipe.title, "recipe", str(error)))
             continue
         tried += some
-    rows = _sweep(study, [branch for one in tried for branch in one.branches], 0)
+    rows = _sweep(study, [configuration for one in tried for configuration in one.configurations], 0)
     growing = [one for one in tried if one.method.grow]
     for number in range(1, study.model.info.n_layers + 1):
-        more = [branch for one in growing for branch in _grown(one, rows)]
+        more = [configuration for one in growing for configuration in _grown(one, rows)]
         if not more:
             break
         rows = pd.concat([rows, _sweep(study, more, number, clean=False)], ignore_index=True)
@@ -141,8 +145,8 @@ def try_on_dev(study: Study, recipes: Sequence[Recipe]) -> tuple[list[Tried], pd
 
 def judge_on_test(study: Study, tried: Sequence[Tried]) -> list[Entry]:
     """Score what was chosen once on test; the recipes' patches, not the controls', on target items too."""
-    chosen = [one.branch for one in tried if one.branch is not None]
-    own = [one.branch for one in tried if one.branch is not None and one.control is None]
+    chosen = [one.configuration for one in tried if one.configuration is not None]
+    own = [one.configuration for one in tried if one.configuration is not None and one.control is None]
     rows = study.sweep("test", chosen, own, folder="recipes")
     here, there = (rows[(rows.language == study.source) == side] for side in (True, False))
     entries = []
@@ -155,7 +159,7 @@ def judge_on_test(study: Study, tried: Sequence[Tried]) -> list[Entry]:
             for other in tried
             if other.method is one.method and other.control is not None and other.choice is not None
         }
-        patched = one.branch is not None and not there.empty
+        patched = one.configuration is not None and not there.empty
         entries.append(
             Entry(
                 one.method.name,
@@ -173,15 +177,17 @@ def judge_on_test(study: Study, tried: Sequence[Tried]) -> list[Entry]:
     return entries
 
 
-def _grown(one: Tried, rows: pd.DataFrame) -> list[Branch]:
+def _grown(one: Tried, rows: pd.DataFrame) -> list[Configuration]:
     assert one.method.grow is not None
     mine = rows[(rows.aligner == one.name) | (rows.aligner == CLEAN)]
     return one.take(one.method.grow(one.given, one.found, mine))
 
 
-def _sweep(study: Study, branches: Sequence[Branch], number: int, clean: bool = True) -> pd.DataFrame:
+def _sweep(
+    study: Study, configurations: Sequence[Configuration], number: int, clean: bool = True
+) -> pd.DataFrame:
     here = replace(study, folder=compare_folder(study) / "recipes", store=study.alignment.store)
-    rows = here.sweep("dev", branches, folder=f"round-{number}")
+    rows = here.sweep("dev", configurations, folder=f"round-{number}")
     own = rows[rows.language == study.source]
     return own if clean else own[own.aligner != CLEAN]
 

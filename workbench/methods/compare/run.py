@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 COMBINED = ("shots_main", "shots_own", "lora_few", "lora")
 """Baselines that recipes are tried on top of."""
-UNJUDGED = ("direct", "ceiling")
+UNJUDGED = ("direct", "target_language")
 """No claims of gain: they are what gains are held against."""
 
 
@@ -125,7 +125,7 @@ def _freeze(study: Study, chosen: Sequence[Chosen]) -> None:
         family: {one.name: one.record for one in chosen if one.method.family == family}
         for family in ("baseline", "recipe")
     }
-    record = {"about": about, "variants": records["baseline"], "branches": records["recipe"]}
+    record = {"about": about, "variants": records["baseline"], "configurations": records["recipe"]}
     write_json(compare_folder(study) / _FILES["choices"], record)
 
 
@@ -133,7 +133,7 @@ def _on_top(plan: Plan, tried: Sequence[Tried]) -> list[Recipe]:
     """The recipes to combine with: those named, else the one with the best margin on dev."""
     if plan.on_top:
         return [RECIPES[name] for name in plan.on_top]
-    own = [one for one in tried if one.control is None and one.branch is not None]
+    own = [one for one in tried if one.control is None and one.configuration is not None]
     if not own:
         return []
     return [max(own, key=lambda one: one.choice.smoothed_gain if one.choice else 0.0).method]

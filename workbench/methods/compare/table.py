@@ -23,8 +23,8 @@ def comparison_table(
 ) -> pd.DataFrame:
     """One row for each method; `direct` is what gains are over, `there` its rows on target-language items."""
     facts = study.alignment.facts | {"split": "test", "task": study.task.name}
-    ceiling = next((entry for entry in entries if entry.method == "ceiling"), None)
-    gap = None if ceiling is None else _difference(ceiling.test, direct.test)
+    target = next((entry for entry in entries if entry.method == "target_language"), None)
+    gap = None if target is None else _difference(target.test, direct.test)
     rows = [facts | _row(study, entry, direct, there, gap) for entry in (direct, *entries)]
     rows += [
         facts | {"method": one.method, "title": one.title, "family": one.family, "note": one.why}
@@ -95,7 +95,7 @@ def _row(
         "gained": verdict.gained,
         "lost": verdict.lost,
         "share_of_gap": gain.estimate / gap.estimate if gap and gap.low > 0 else None,
-        **_branch(entry),
+        **_configuration(entry),
         **_over_own(entry),
         **_controls(entry, direct),
         **_retention(entry, there, study.settings.delta),
@@ -103,7 +103,7 @@ def _row(
     }
 
 
-def _branch(entry: Entry) -> dict[str, Any]:
+def _configuration(entry: Entry) -> dict[str, Any]:
     choice = entry.choice
     if choice is None or choice.layer is None:
         return {}

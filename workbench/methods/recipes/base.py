@@ -21,7 +21,7 @@ from workbench.core.errors import NotApplicable
 from workbench.core.types import Component, Site
 from workbench.methods.base import Family, LanguagePair, Need
 from workbench.states import Activations, capture
-from workbench.sweeps import BRANCH, CLEAN, Branch
+from workbench.sweeps import CLEAN, CONFIGURATION, Configuration
 
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
 """Strengths for formulas of which 1 is the whole step."""
@@ -121,8 +121,8 @@ class Ingredients:
         return replace(self, broken_pairs=True)
 
 
-Grow = Callable[[Ingredients, Sequence[Branch], pd.DataFrame], list[Branch]]
-"""Branches to sweep next, given those that were and their dev rows; none when there is no more to try."""
+Grow = Callable[[Ingredients, Sequence[Configuration], pd.DataFrame], list[Configuration]]
+"""Configurations to sweep next, given those swept so far and their dev rows; none to stop."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Recipe:
     reference: str
     faithful: str
     differs: str
-    branches: Callable[[Ingredients], list[Branch]]
+    configurations: Callable[[Ingredients], list[Configuration]]
     """What is swept on dev. May raise `NotApplicable`."""
     grow: Grow | None = None
     uses_pairs: bool = True
@@ -165,10 +165,10 @@ def single_layers(
     strengths: Sequence[float] = ALPHAS,
     component: Component = "resid_post",
     **more: Any,
-) -> list[Branch]:
+) -> list[Configuration]:
     """A configuration for each layer and strength. Who runs them names them."""
     return [
-        Branch("", Site(layer, component), map, intervention, strength, **more)
+        Configuration("", Site(layer, component), map, intervention, strength, **more)
         for layer, map in by_layer(maps).items()
         for strength in strengths
     ]
@@ -180,23 +180,25 @@ def all_layers(
     strengths: Sequence[float] = ALPHAS,
     component: Component = "resid_post",
     **more: Any,
-) -> list[Branch]:
+) -> list[Configuration]:
     """A configuration for each strength, which patches every layer at once."""
     sites = {Site(layer, component): map for layer, map in by_layer(maps).items()}
-    return [Branch.jointly("", sites, intervention, strength, **more) for strength in strengths]
+    return [Configuration.jointly("", sites, intervention, strength, **more) for strength in strengths]
 
 
-def turned(branch: Branch, seed: int) -> Branch:
-    """The control of any branch: steps of the same length at every site, each in a random direction."""
-    whole = branch.intervention == "add_mapped"
-    maps = {site: Turned(map, whole, seed + n) for n, (site, map) in enumerate(branch.parts)}
-    also = tuple((site, maps[site]) for site, _ in branch.also)
-    return replace(branch, map=maps[branch.site], also=also)
+def turned(configuration: Configuration, seed: int) -> Configuration:
+    """The control of a configuration: at each site a step of the same length in a random direction."""
+    whole = configuration.intervention == "add_mapped"
+    maps = {site: Turned(map, whole, seed + n) for n, (site, map) in enumerate(configuration.parts)}
+    also = tuple((site, maps[site]) for site, _ in configuration.also)
+    return replace(configuration, map=maps[configuration.site], also=also)
 
 
-def margin_gains(branches: Sequence[Branch], dev: pd.DataFrame) -> list[float]:
-    """Each branch's mean margin (score, where answers are generated) less the clean run's, on dev rows."""
+def margin_gains(configurations: Sequence[Configuration], dev: pd.DataFrame) -> list[float]:
+    """Mean margins on dev (scores, where answers are generated) less that of the clean run."""
     measure = "margin" if dev.margin.notna().any() else "score"
     clean = float(dev.loc[dev.aligner == CLEAN, measure].mean())
-    means = dev[dev.aligner != CLEAN].groupby(BRANCH)[measure].mean()
-    return [float(means.loc[tuple(b.columns[name] for name in BRANCH)]) - clean for b in branches]
+    means = dev[dev.aligner != CLEAN].groupby(CONFIGURATION)[measure].mean()
+    return [
+        float(means.loc[tuple(b.columns[name] for name in CONFIGURATION)]) - clean for b in configurations
+    ]

@@ -14,7 +14,7 @@ from workbench.core.progress import Progress, silent
 from workbench.core.types import Site
 from workbench.methods.recipes.base import Ingredients, Recipe, single_layers
 from workbench.models import Hook, LanguageModel
-from workbench.sweeps import Branch, read_examples
+from workbench.sweeps import Configuration, read_examples
 from workbench.sweeps.score import Reading
 from workbench.sweeps.suffix import PlainRows
 from workbench.tasks import AnswerExample, Example
@@ -244,15 +244,15 @@ def _spread_of(states: Tensor) -> float:
     return float((states - states.mean(0)).square().mean().sqrt())
 
 
-def _states_branches(given: Ingredients) -> list[Branch]:
-    return _branches(towards_states(given, TRAINING))
+def _states_configurations(given: Ingredients) -> list[Configuration]:
+    return _configurations(towards_states(given, TRAINING))
 
 
-def _answers_branches(given: Ingredients) -> list[Branch]:
-    return _branches(towards_answers(given, TRAINING))
+def _answers_configurations(given: Ingredients) -> list[Configuration]:
+    return _configurations(towards_answers(given, TRAINING))
 
 
-def _branches(maps: dict[int, Given]) -> list[Branch]:
+def _configurations(maps: dict[int, Given]) -> list[Configuration]:
     return single_layers(maps, "add_vector", STRENGTHS)
 
 
@@ -263,7 +263,7 @@ RECIPES = (
         _REFERENCE,
         faithful="a learned vector in the residual stream of a single layer",
         differs=_DIFFERS,
-        branches=_states_branches,
+        configurations=_states_configurations,
         formula="h + α v, v = argmin Σ_above ‖h_above(v) − h^t_above‖² over fit pairs, by Adam",
     ),
     Recipe(
@@ -272,7 +272,7 @@ RECIPES = (
         _REFERENCE,
         faithful="a learned vector in the residual stream of a single layer",
         differs=_DIFFERS + "; it has seen solved items",
-        branches=_answers_branches,
+        configurations=_answers_configurations,
         uses_pairs=False,
         needs_labels=True,
         formula="h + α v, v = argmax log p(right answer) over the task's fit items, by Adam",

@@ -29,7 +29,7 @@ from workbench.methods.recipes.base import (
     single_layers,
 )
 from workbench.select import NOTHING
-from workbench.sweeps import Branch
+from workbench.sweeps import Configuration
 
 # INCLINE (arXiv 2410.12462): h + α W h, W the least-squares map from the language to the main one.
 
@@ -42,7 +42,7 @@ _SITES: tuple[tuple[str, Component, str, str], ...] = (
 )
 
 
-def _every_layer(given: Ingredients, way: str) -> list[Branch]:
+def _every_layer(given: Ingredients, way: str) -> list[Configuration]:
     read = INCLINE[way]
     maps = given.fit(LeastSquares(center=read.centre), pool=read.fit_on)
     return all_layers(
@@ -50,12 +50,12 @@ def _every_layer(given: Ingredients, way: str) -> list[Branch]:
     )
 
 
-def _inside(given: Ingredients, component: Component) -> list[Branch]:
+def _inside(given: Ingredients, component: Component) -> list[Configuration]:
     maps = given.fit(LeastSquares(center=False), component)
     return all_layers(maps, "add_mapped", SIGNED_ALPHAS, component)
 
 
-def _one_layer(given: Ingredients) -> list[Branch]:
+def _one_layer(given: Ingredients) -> list[Configuration]:
     return single_layers(given.fit(LeastSquares(center=False)), "add_mapped", SIGNED_ALPHAS)
 
 
@@ -66,27 +66,31 @@ LAYERS_OF_PROCRUSTES = 3
 """At most so many are patched."""
 
 
-def _first(given: Ingredients) -> list[Branch]:
+def _first(given: Ingredients) -> list[Configuration]:
     return single_layers(given.fit(Procrustes()), "interpolate", (1.0,))
 
 
-def _next(given: Ingredients, branches: Sequence[Branch], dev: pd.DataFrame) -> list[Branch]:
+def _next(
+    given: Ingredients, configurations: Sequence[Configuration], dev: pd.DataFrame
+) -> list[Configuration]:
     """The best set of layers with each other one added, as long as the last one added has helped."""
-    gains = margin_gains(branches, dev)
-    best: dict[int, tuple[float, Branch]] = {}
-    for gain, branch in zip(gains, branches, strict=True):
-        n = len(branch.parts)
+    gains = margin_gains(configurations, dev)
+    best: dict[int, tuple[float, Configuration]] = {}
+    for gain, configuration in zip(gains, configurations, strict=True):
+        n = len(configuration.parts)
         if n not in best or gain > best[n][0]:
-            best[n] = gain, branch
+            best[n] = gain, configuration
     most = max(best)
-    gain, branch = best[most]
+    gain, configuration = best[most]
     before = best[most - 1][0] if most > 1 else 0.0
     if most == LAYERS_OF_PROCRUSTES or gain <= before + NOTHING:
         return []
-    maps: dict[Site, Aligner] = {b.site: b.map for b in branches if not b.also}
-    chosen = dict(branch.parts)
+    maps: dict[Site, Aligner] = {b.site: b.map for b in configurations if not b.also}
+    chosen = dict(configuration.parts)
     return [
-        Branch.jointly(branch.aligner, {**chosen, site: map}, branch.intervention, branch.strength)
+        Configuration.jointly(
+            configuration.aligner, {**chosen, site: map}, configuration.intervention, configuration.strength
+        )
         for site, map in maps.items()
         if site not in chosen
     ]
@@ -95,7 +99,7 @@ def _next(given: Ingredients, branches: Sequence[Branch], dev: pd.DataFrame) -> 
 # A linear map between embeddings, as SALT and FUSE make between vocabularies, at the embedding site.
 
 
-def _branches_embedding(given: Ingredients) -> list[Branch]:
+def _configurations_embedding(given: Ingredients) -> list[Configuration]:
     maps = given.fit(Ridge(), "embed", "mean")
     return single_layers(maps, "interpolate", ALPHAS, "embed", positions="prompt")
 
@@ -110,17 +114,17 @@ _REFERENCE_SHORTCUT = "Wang et al. 2025, Lost in Multilinguality, arXiv 2504.042
 _FAITHFUL = "an affine map from an inner layer's state replaces what the layers above make of it"
 
 
-def _branches_shortcut(given: Ingredients, to_target: bool) -> list[Branch]:
+def _configurations_shortcut(given: Ingredients, to_target: bool) -> list[Configuration]:
     source, target = given.states()
     top = len(given.layers) - 1
-    branches = []
+    configurations = []
     for layer in (layer for layer in given.spread(LAYERS_OF_SHORTCUT) if layer < top):
         map = Ridge().fit(source[layer], (target if to_target else source)[top])
         for strength in ALPHAS:
             entry = ShortcutEntry()
             sites: dict[Site, Aligner] = {Site(layer): entry, Site(top): ShortcutExit(entry, map)}
-            branches.append(Branch.jointly("", sites, "interpolate", strength))
-    return branches
+            configurations.append(Configuration.jointly("", sites, "interpolate", strength))
+    return configurations
 
 
 # ShifCon's shift to the main language's place, and back later: h − v_s + v_t, then h − v_t + v_s.
@@ -155,11 +159,11 @@ def _reversed(maps: LayerMaps, layer: int) -> Given:
     return Given.of(Affine((), -map.bias_, skip=1.0))
 
 
-def _branches_shifcon(given: Ingredients, way_back: Back) -> list[Branch]:
+def _configurations_shifcon(given: Ingredients, way_back: Back) -> list[Configuration]:
     there = given.fit(MeanShift(), pool="mean")
     layers = given.spread(LAYERS_OF_SHIFCON)
     return [
-        Branch.jointly(
+        Configuration.jointly(
             "",
             {Site(to): there[to], Site(back): way_back(there, to, back)},
             "interpolate",
@@ -179,7 +183,7 @@ RECIPES = (
         faithful="least squares without a bias on last-token states; h + α W h at the last prompt token of "
         "all layers, in cascade",
         differs="α is chosen on dev items, with the rule for doing nothing; the text is yours",
-        branches=partial(_every_layer, way="paper"),
+        configurations=partial(_every_layer, way="paper"),
         formula="h + α W h at all layers in cascade, W = argmin Σ ‖W h^s − h^t‖²; last prompt token",
     ),
     Recipe(
@@ -190,7 +194,7 @@ RECIPES = (
         "run",
         differs="α is not chosen on the test file, no copies of English are among the pairs, and the right "
         "answer is not fed in",
-        branches=partial(_every_layer, way="released"),
+        configurations=partial(_every_layer, way="released"),
         formula="h + α W h̃ at all layers, h̃ of a clean run; W on means over tokens; last prompt token",
     ),
     Recipe(
@@ -199,7 +203,7 @@ RECIPES = (
         _REFERENCE_INCLINE,
         faithful="its map and formula",
         differs="one layer, chosen on dev; the paper patches all of them",
-        branches=_one_layer,
+        configurations=_one_layer,
         formula="h + α W h at one layer, W = argmin Σ ‖W h^s − h^t‖²; last prompt token",
     ),
     *(
@@ -209,7 +213,7 @@ RECIPES = (
             _REFERENCE_INCLINE + ", its ablation",
             faithful="least squares without a bias; a + α W a at the last prompt token" + where,
             differs="α is chosen on dev items; the text is yours",
-            branches=partial(_inside, component=component),
+            configurations=partial(_inside, component=component),
             formula=f"a + α W a{where}, a {what}; W = argmin Σ ‖W a^s − a^t‖²; last prompt token",
         )
         for name, component, what, where in _SITES
@@ -220,7 +224,7 @@ RECIPES = (
         "RoSh, an independent preprint; Procrustes after Conneau et al. 2018, arXiv 1710.04087",
         faithful="centred rotation in place of the state; layers added greedily, three at most",
         differs="greedy by the mean margin on dev; applied at the last prompt token",
-        branches=_first,
+        configurations=_first,
         grow=_next,
         formula="(h − μ_s) R + μ_t, RᵀR = I, at layers i, j, k in cascade",
     ),
@@ -231,7 +235,7 @@ RECIPES = (
         faithful="a linear map takes the language's embeddings to the main one's",
         differs="within one model: fitted on sentences' mean embeddings of both languages, where they fit on "
         "tokens of two vocabularies; no vocabulary is replaced",
-        branches=_branches_embedding,
+        configurations=_configurations_embedding,
         formula="(1 − α) e + α (W e + b), e a token's embedding; W, b by ridge; all prompt tokens",
     ),
     Recipe(
@@ -241,7 +245,7 @@ RECIPES = (
         faithful=_FAITHFUL,
         differs="W and b by ridge on sentences' last tokens, β = 1; at the last prompt token; layer and α "
         "are chosen on dev",
-        branches=partial(_branches_shortcut, to_target=False),
+        configurations=partial(_configurations_shortcut, to_target=False),
         uses_pairs=False,
         formula="(1 − α) h_L + α (W h_l + b), W, b from the language's own h_l to its own h_L",
     ),
@@ -251,7 +255,7 @@ RECIPES = (
         "after " + _REFERENCE_SHORTCUT,
         faithful=_FAITHFUL,
         differs="a variant: fitted on pairs, it ends at the main language's states, not the language's own",
-        branches=partial(_branches_shortcut, to_target=True),
+        configurations=partial(_configurations_shortcut, to_target=True),
         formula="(1 − α) h_L + α (W h_l + b), W, b from the language's h_l to its translation's h_L",
     ),
     Recipe(
@@ -260,7 +264,7 @@ RECIPES = (
         _REFERENCE_SHIFCON,
         faithful="all tokens are shifted by the difference of language vectors, and back at a later layer",
         differs=_DIFFERS,
-        branches=lambda given: _branches_shifcon(given, own_means),
+        configurations=lambda given: _configurations_shifcon(given, own_means),
         uses_pairs=False,
         formula="h − v_s + v_t behind layer i; h − v_t + v_s behind layer j > i, with layer j's vectors",
     ),
@@ -270,7 +274,7 @@ RECIPES = (
         _REFERENCE_SHIFCON,
         faithful="all tokens are shifted by the difference of language vectors; the exact inverse later",
         differs=_DIFFERS,
-        branches=lambda given: _branches_shifcon(given, exact_inverse),
+        configurations=lambda given: _configurations_shifcon(given, exact_inverse),
         uses_pairs=False,
         formula="h − v_s + v_t behind layer i; h − v_t + v_s behind layer j > i, with layer i's vectors",
     ),

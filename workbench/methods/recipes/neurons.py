@@ -12,7 +12,7 @@ from workbench.core.errors import NotApplicable
 from workbench.core.types import Component, Site
 from workbench.methods.recipes.base import ALPHAS, Ingredients, Recipe, all_layers
 from workbench.models import Hook, LanguageModel
-from workbench.sweeps import Branch, read_examples
+from workbench.sweeps import Configuration, read_examples
 from workbench.tasks import Example
 
 # States of solved items with their choices, right and wrong: what contrastive recipes learn from.
@@ -144,7 +144,7 @@ def _sample(values: Tensor, most: int = 10_000_000) -> Tensor:
     return values if len(values) <= most else values[:: -(-len(values) // most)]
 
 
-def _branches(given: Ingredients) -> list[Branch]:
+def _configurations(given: Ingredients) -> list[Configuration]:
     language = given.study.source
     off = specific_neurons(activation_probabilities(given), language)
     maps = {layer: Masked(off[layer]) for layer in given.layers if off[layer].any()}
@@ -162,7 +162,7 @@ RECIPES = (
         "without neurons that are hardly ever active; all tokens",
         differs="a neuron of a gated model is counted where it enters the down-projection, behind its gate's "
         "product; α < 1 switches off in part",
-        branches=_branches,
+        configurations=_configurations,
         uses_pairs=False,
         formula="(1 − α) a for neurons that are specific to the language, at all layers; all tokens",
     ),

@@ -16,7 +16,7 @@ from workbench.core.errors import InputError, NotApplicable
 from workbench.core.types import Site
 from workbench.methods.recipes.base import ALPHAS, Ingredients, Recipe, single_layers
 from workbench.methods.recipes.learned import keep
-from workbench.sweeps import Branch
+from workbench.sweeps import Configuration
 
 # Maps that need not be linear, and strengths that follow the state: left open by INCLINE's authors.
 
@@ -25,12 +25,12 @@ _REFERENCE = "left open in Wang et al. 2024, arXiv 2410.12462"
 _DIFFERS = "no published protocol: layer and α are chosen on dev"
 
 
-def _single(given: Ingredients, estimator: Any) -> list[Branch]:
+def _single(given: Ingredients, estimator: Any) -> list[Configuration]:
     seeded = {"seed": given.seed} if estimator in (KernelRidge, ResidualMLP) else {}
     return single_layers(given.fit(estimator(**seeded)), "interpolate", ALPHAS)
 
 
-def _adaptive(given: Ingredients) -> list[Branch]:
+def _adaptive(given: Ingredients) -> list[Configuration]:
     return single_layers(given.fit(Adaptive(Ridge())), "interpolate", ALPHAS)
 
 
@@ -45,16 +45,17 @@ SENTENCES = 64
 LAYERS = 16
 
 
-def _branches(given: Ingredients) -> list[Branch]:
+def _configurations(given: Ingredients) -> list[Configuration]:
     maps = given.fit(Ridge())
     shifts = output_shifts(given, {layer: maps[layer] for layer in given.spread(LAYERS)})
-    branches = []
+    configurations = []
     for layer, by_strength in shifts.items():
         strengths = {round(a, 6) for nats in TARGETS if (a := strength_for(nats, by_strength)) is not None}
-        branches += [
-            Branch("", Site(layer), maps[layer], "interpolate", strength) for strength in sorted(strengths)
+        configurations += [
+            Configuration("", Site(layer), maps[layer], "interpolate", strength)
+            for strength in sorted(strengths)
         ]
-    return branches
+    return configurations
 
 
 def strength_for(nats: float, shifts: list[float]) -> float | None:
@@ -141,7 +142,7 @@ def _plan(ot: Any, cost: NDArray[np.float64]) -> NDArray[np.float64]:
 # Maps that need no pairs, only sentences of both languages: self-learning, and optimal transport.
 
 
-def _self_learned(given: Ingredients) -> list[Branch]:
+def _self_learned(given: Ingredients) -> list[Configuration]:
     try:
         maps = given.fit(SelfLearning())
     except InputError as error:
@@ -149,7 +150,7 @@ def _self_learned(given: Ingredients) -> list[Branch]:
     return single_layers(maps, "interpolate", ALPHAS)
 
 
-def _transported(given: Ingredients) -> list[Branch]:
+def _transported(given: Ingredients) -> list[Configuration]:
     maps = [
         Ridge().fit(source, transported(source, target))
         for source, target in zip(*given.states(), strict=True)
@@ -164,7 +165,7 @@ RECIPES = (
         _REFERENCE,
         faithful="a non-linear map in place of the matrix",
         differs=_DIFFERS,
-        branches=partial(_single, estimator=KernelRidge),
+        configurations=partial(_single, estimator=KernelRidge),
         formula="(1 − α) h + α f(h), f(h) = Σ_j c_j k(h, z_j) + b, k Gaussian; last prompt token",
     ),
     Recipe(
@@ -173,7 +174,7 @@ RECIPES = (
         _REFERENCE,
         faithful="a non-linear map in place of the matrix",
         differs=_DIFFERS,
-        branches=partial(_single, estimator=ResidualMLP),
+        configurations=partial(_single, estimator=ResidualMLP),
         formula="(1 − α) h + α (W h + b + A relu(B z + c) + a), z the standardised h; last prompt token",
     ),
     Recipe(
@@ -182,7 +183,7 @@ RECIPES = (
         _REFERENCE,
         faithful="the strength adapts to the input",
         differs=_DIFFERS,
-        branches=_adaptive,
+        configurations=_adaptive,
         formula="h + α g(h) (W h + b − h), g = 1 at the source's mean, 0 at the target's; last prompt token",
     ),
     Recipe(
@@ -192,7 +193,7 @@ RECIPES = (
         faithful="the strength is calibrated to a shift in the output",
         differs="no published protocol: the shift is measured behind the language's own sentences; it and "
         "the layer are chosen on dev",
-        branches=_branches,
+        configurations=_configurations,
         formula="(1 − α) h + α (W h + b), α such that mean KL(clean ‖ patched) is 0.05 … 2 nats",
     ),
     Recipe(
@@ -202,7 +203,7 @@ RECIPES = (
         faithful="dictionary and rotation are found in turns; neighbours by CSLS, mutual ones only",
         differs="begins with the identity, as both languages live in one model; no stochastic dictionary, no "
         "re-weighting",
-        branches=_self_learned,
+        configurations=_self_learned,
         uses_pairs=False,
         formula="(1 − α) h + α ((h − μ_s) R + μ_t), R by Procrustes on mutual neighbours; last prompt token",
     ),
@@ -212,7 +213,7 @@ RECIPES = (
         "Cuturi 2013, arXiv 1306.0895; library POT",
         faithful="entropic transport between both languages' states; each state's image is its barycentre",
         differs="a ridge map carries the images over to new states; needs POT",
-        branches=_transported,
+        configurations=_transported,
         uses_pairs=False,
         formula="(1 − α) h + α (W h + b), W, b by ridge onto the images n P Y, P Sinkhorn's plan",
     ),

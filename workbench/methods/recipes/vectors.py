@@ -9,7 +9,7 @@ from workbench.core.errors import NotApplicable
 from workbench.methods.recipes.base import ALPHAS, Ingredients, Recipe, all_layers, single_layers
 from workbench.methods.recipes.neurons import Contrast, contrast
 from workbench.models import LanguageModel
-from workbench.sweeps import Branch
+from workbench.sweeps import Configuration
 
 # Contrastive activation addition: the mean state behind right choices less that behind wrong ones.
 
@@ -17,7 +17,7 @@ from workbench.sweeps import Branch
 STRENGTHS_OF_CAA = (0.5, 1.0, 2.0, 4.0)
 
 
-def _branches_caa(given: Ingredients) -> list[Branch]:
+def _configurations_caa(given: Ingredients) -> list[Configuration]:
     right, wrong = contrast(given, "resid_post").means()
     maps = {layer: Given.step(right[layer] - wrong[layer]) for layer in given.layers}
     return single_layers(maps, "add_vector", STRENGTHS_OF_CAA)
@@ -36,11 +36,11 @@ _DIFFERS = (
 )
 
 
-def _at_the_end(given: Ingredients) -> list[Branch]:
+def _at_the_end(given: Ingredients) -> list[Configuration]:
     return single_layers(given.fit(MeanShift()), "add_vector", STRENGTHS_OF_MEAN_DIFFERENCE)
 
 
-def _everywhere(given: Ingredients) -> list[Branch]:
+def _everywhere(given: Ingredients) -> list[Configuration]:
     return single_layers(
         given.fit(MeanShift(), pool="mean"), "add_vector", STRENGTHS_OF_MEAN_DIFFERENCE, positions="all"
     )
@@ -54,7 +54,7 @@ UNIT_STRENGTHS = (0.05, 0.1, 0.2, 0.5, 1.0)
 STRENGTHS_OF_LANGUAGE_VECTORS = (0.25, 0.5, 1.0, 2.0)
 
 
-def _unit_difference(given: Ingredients) -> list[Branch]:
+def _unit_difference(given: Ingredients) -> list[Configuration]:
     maps: dict[int, Aligner] = {}
     for layer, (source, target) in enumerate(zip(*given.states(pool="mean"), strict=True)):
         step = target.double().mean(0) - source.double().mean(0)
@@ -63,7 +63,7 @@ def _unit_difference(given: Ingredients) -> list[Branch]:
     return single_layers(maps, "add_vector", UNIT_STRENGTHS, positions="all")
 
 
-def _in_lda_subspace(given: Ingredients) -> list[Branch]:
+def _in_lda_subspace(given: Ingredients) -> list[Configuration]:
     middle = len(given.layers) // 2
     languages = given.of_all_languages(pool="mean")
     groups = {code: states[middle].double() for code, states in languages.items()}
@@ -74,7 +74,7 @@ def _in_lda_subspace(given: Ingredients) -> list[Branch]:
     return single_layers(maps, "add_vector", STRENGTHS_OF_LANGUAGE_VECTORS, positions="all")
 
 
-def _norm_restored(given: Ingredients) -> list[Branch]:
+def _norm_restored(given: Ingredients) -> list[Configuration]:
     maps = given.fit(MeanShift(), pool="mean")
     return all_layers(maps, "interpolate_norm_kept", ALPHAS, positions="all")
 
@@ -87,7 +87,7 @@ SHARE = 0.05
 STRENGTHS_OF_ITI = (1.0, 2.0, 5.0, 10.0, 20.0)
 
 
-def _branches_iti(given: Ingredients) -> list[Branch]:
+def _configurations_iti(given: Ingredients) -> list[Configuration]:
     read, n_heads = contrast(given, "head_out"), heads_of(given.study.model)
     accuracy = probe_accuracies(read, n_heads)
     count = max(round(SHARE * accuracy.numel()), 1)
@@ -145,7 +145,7 @@ def heads_of(model: LanguageModel) -> int:
 # CC-Tuning at inference: one matrix for feed-forward outputs, from the language to the main one.
 
 
-def _branches_cc_tuning(given: Ingredients) -> list[Branch]:
+def _configurations_cc_tuning(given: Ingredients) -> list[Configuration]:
     source, target = given.states("mlp_out")
     pooled = LeastSquares(center=False).fit(source.flatten(0, 1), target.flatten(0, 1))
     maps = dict.fromkeys(given.layers, pooled)
@@ -162,7 +162,7 @@ RECIPES = (
         "Rimsky et al. 2024, arXiv 2312.06681; a baseline of INCLINE",
         faithful="the difference between mean states at the end of right and of wrong choices, at one layer",
         differs="added at the last prompt token, not at all tokens behind it; layer and α are chosen on dev",
-        branches=_branches_caa,
+        configurations=_configurations_caa,
         uses_pairs=False,
         needs_labels=True,
         formula="h + α (mean h(right) − mean h(wrong)), h at the end of prompt and choice; last prompt token",
@@ -173,7 +173,7 @@ RECIPES = (
         _REFERENCE,
         faithful="one vector in the residual stream of a single layer",
         differs=_DIFFERS,
-        branches=_at_the_end,
+        configurations=_at_the_end,
         uses_pairs=False,
         formula="h + α (μ_t − μ_s), μ over sentences' last tokens; last prompt token",
     ),
@@ -183,7 +183,7 @@ RECIPES = (
         _REFERENCE,
         faithful="one vector in the residual stream of a single layer",
         differs=_DIFFERS,
-        branches=_everywhere,
+        configurations=_everywhere,
         uses_pairs=False,
         formula="h + α (μ_t − μ_s), μ over all tokens; all tokens, those of choices and answers too",
     ),
@@ -195,7 +195,7 @@ RECIPES = (
         differs="α is in units of the layer's mean state length, so that it means the same everywhere; "
         "language control is measured by `workbench generate`, beside repetition; relevance, which its "
         "makers have judged by a language model, is not",
-        branches=_unit_difference,
+        configurations=_unit_difference,
         uses_pairs=False,
         formula="h + α n (μ_t − μ_s) / ‖μ_t − μ_s‖, n the mean ‖h‖ there, μ over all tokens; all tokens",
     ),
@@ -207,7 +207,7 @@ RECIPES = (
         "within its subspace, at layer L/2",
         differs="all the directions that the text's languages allow (one fewer than there are), where the "
         "paper has a hundred of two hundred languages",
-        branches=_in_lda_subspace,
+        configurations=_in_lda_subspace,
         uses_pairs=False,
         formula="h + α S⁺ Sᵀ (μ_t − μ_s) at layer L/2, S the LDA directions; all tokens",
     ),
@@ -218,7 +218,7 @@ RECIPES = (
         faithful="the target's vector is added and the source's taken away at every layer; each state keeps "
         "its length",
         differs="β = 1, so that the mean over languages cancels; the first token is patched like all others",
-        branches=_norm_restored,
+        configurations=_norm_restored,
         uses_pairs=False,
         formula="h′ ‖h‖ / ‖h′‖, h′ = h + α (v_t − β v_s), β = 1, at all layers; all tokens",
     ),
@@ -230,7 +230,7 @@ RECIPES = (
         "standard deviations of the states there",
         differs="right and wrong choices of the task in place of true and false statements; Fisher's "
         "discriminant as the probe; at the last prompt token; α chosen on dev",
-        branches=_branches_iti,
+        configurations=_configurations_iti,
         uses_pairs=False,
         needs_labels=True,
         formula="a + α σ θ at the best heads, θ = unit mean difference right − wrong, σ the spread along θ",
@@ -243,7 +243,7 @@ RECIPES = (
         "language's; in the prompt only",
         differs="the model is not fine-tuned and has no decision maker: where it is added is chosen on dev, "
         "one layer or all; fitted on sentences' last tokens",
-        branches=_branches_cc_tuning,
+        configurations=_configurations_cc_tuning,
         formula="f + α W f at one layer or all, f a feed-forward output; W = argmin Σ_layers ‖W f^s − f^t‖²",
     ),
 )
