@@ -8,7 +8,7 @@ from torch import Tensor
 
 from workbench.core.errors import HookError, InputError, ModelError, SiteError
 from workbench.core.types import COMPONENTS, Site
-from workbench.models import TokenTree, load_model
+from workbench.models import Forked, TokenTree, load_model
 
 
 @pytest.fixture(params=CELLS, ids="-".join)
@@ -310,6 +310,52 @@ def test_trees_can_start_and_stop_anywhere(model):
         model.run_tree(tree, {Site(1): lambda h: h}, start=2, residual=below)
     with pytest.raises(InputError, match="residual"):
         model.run_tree(tree, {}, start=2)
+
+
+def test_what_goes_on_behind_a_past_is_the_whole_tree(model):
+    """The end of a row behind the keys and values of its beginning, from the bottom and from a layer up."""
+    tree = tree_of_one(model)
+    if reason := model.past_refused():
+        with pytest.raises(InputError, match="no keys and values of"):
+            model.remember(tree, {}, 3)
+        assert reason
+        return
+    states = {}
+    hooks = {Site(1): lambda h: states.__setitem__(1, h)}
+    with torch.no_grad():
+        whole, past = model.remember(tree, hooks, 3)
+        end = TokenTree(tree.ids[:, 3:], tree.positions[:, 3:], tree.sees[:, 3:])
+        behind = model.run_tree(end, {}, past=past)
+        above = model.run_tree(end, {}, start=2, residual=states[1][:, 3:], past=past)
+        again = model.run_tree(end, {}, start=2, residual=states[1][:, 3:], past=past)
+    scale = float(whole.abs().max())
+    assert torch.equal(whole, model.run_tree(tree, {}))
+    assert float((behind - whole[:, 3:]).abs().max()) < 1e-5 * scale
+    assert float((above - whole[:, 3:]).abs().max()) < 1e-5 * scale
+    assert torch.equal(above, again), "a past is not added to"
+
+
+def test_forked_prompts_are_run_once_and_choices_see_them(model):
+    """Prompts of two lengths with choices of two lengths: as each whole text alone, also from a layer up."""
+    if model.forked_refused():
+        return
+    prompts = [model.tokens.encode([text])[0] for text in sentences(2, seed=5)]
+    prompts[1] = prompts[1][:-2]
+    tails, owner = [prompts[0][1:4], prompts[0][2:3], prompts[1][1:3]], torch.tensor([0, 0, 1])
+    forked = Forked(model.batch(prompts, "left"), model.batch(tails, "right"), owner)
+    doubled = {Site(2): lambda h: 2 * h}
+    with torch.no_grad():
+        above, behind = model.run_forked(forked, doubled, doubled)
+        below = model.run_forked(forked, {}, {}, stop=2)
+        risen = model.run_forked(forked, doubled, doubled, start=2, residuals=below)
+        for k, tail in enumerate(tails):
+            prompt = prompts[int(owner[k])]
+            alone = model.run(model.batch([[*prompt, *tail]]), hooks=doubled, head=False)[0]
+            scale = float(alone.abs().max())
+            for found in (above[owner[k], -len(prompt) :], risen[0][owner[k], -len(prompt) :]):
+                assert float((found - alone[: len(prompt)]).abs().max()) < 1e-5 * scale
+            for found in (behind[k, : len(tail)], risen[1][k, : len(tail)]):
+                assert float((found - alone[len(prompt) :]).abs().max()) < 1e-5 * scale
 
 
 def tree_of_one(model):

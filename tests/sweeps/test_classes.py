@@ -17,7 +17,7 @@ from workbench.sweeps import ENGINES, Configuration, Plan, class_prototypes, swe
 from workbench.sweeps import suffix as suffix_module
 from workbench.sweeps.naive import naive_scores
 from workbench.sweeps.run import scores_by
-from workbench.sweeps.slots import Pack
+from workbench.sweeps.slots import Prompts
 from workbench.tasks import AnswerExample, ChoiceTask, Example
 
 LABELS = (" yes", " perhaps not", " no")
@@ -192,8 +192,8 @@ def test_a_wrong_fast_path_stops_the_sweep(backend, monkeypatch):
         right = [float(s[e.answer]) for scores in naive for s, e in zip(scores.choices, DEV, strict=True)]
         assert table.score.tolist() == pytest.approx(right, abs=1e-6)
     if backend == "bridge":
-        ours = Pack.scores
-        monkeypatch.setattr(Pack, "scores", lambda self, h: ours(self, h.roll(1, dims=1)))
+        ours = Prompts.scores
+        monkeypatch.setattr(Prompts, "scores", lambda self, h: ours(self, h.roll(1, dims=1)))
         with pytest.raises(InputError, match="slots and naive disagree on llama"):
             sweep(model, DEV, grid(model, [1]), **TASK, by=classes)
 

@@ -26,14 +26,19 @@ FULL_ONLY = pytest.param(300, LONG, marks=pytest.mark.full)
     [(1, SHORT), (7, SHORT), (300, SHORT), (1, LONG), (7, LONG), FULL_ONLY],
 )
 def test_the_tokens_are_those_that_are_run(monkeypatch, n_configurations, choices):
-    model, ran = tiny("llama"), []
-    untouched = model.run_tree
+    model, ran = tiny("llama"), {"remember": 0, "run_tree": 0}
 
-    def counted(tree, hooks, **more):
-        ran.append(tree.ids.numel())
-        return untouched(tree, hooks, **more)
+    def count(name):
+        untouched = getattr(model, name)
 
-    monkeypatch.setattr(model, "run_tree", counted)
+        def counted(tree, *more, **named):
+            ran[name] += tree.ids.numel()
+            return untouched(tree, *more, **named)
+
+        monkeypatch.setattr(model, name, counted)
+
+    for name in ran:
+        count(name)
     identity = Identity().fit(torch.randn(4, model.info.d_model), torch.randn(4, model.info.d_model))
     configurations = [
         Configuration("identity", Site(i % 2), identity, "interpolate", 0.5) for i in range(n_configurations)
@@ -41,10 +46,13 @@ def test_the_tokens_are_those_that_are_run(monkeypatch, n_configurations, choice
     items = examples(choices)
     sweep(model, items, configurations, task="t", pair="a-b", batch_size=8, way="slots")
     cost = sweep_cost(outline(str(tiny_path("llama"))), items, n_configurations, batch_size=8)
-    assert (cost.runs, cost.tokens) == (len(ran), sum(ran))
-    assert cost.examples == 30 and cost.flops == 2.0 * outline(str(tiny_path("llama"))).parameters * sum(ran)
+    assert (cost.prompt_tokens, cost.block_tokens) == (ran["remember"], ran["run_tree"])
+    shape = outline(str(tiny_path("llama")))
+    assert shape.body + 2 * shape.unembedding == shape.parameters
+    whole, above = ran["remember"] + ran["run_tree"] / 2, ran["run_tree"]
+    assert cost.examples == 30 and cost.flops == 2.0 * (shape.body * whole + shape.unembedding * above)
 
 
 def test_many_configurations_cost_far_less_than_one_by_one():
     cost = sweep_cost(outline(str(tiny_path("llama"))), examples((" a", " b")), 200)
-    assert cost.tokens < 0.5 * cost.one_by_one
+    assert cost.prompt_tokens + cost.block_tokens < 0.5 * cost.one_by_one

@@ -12,7 +12,7 @@ from tiny_models import tiny as tiny_of
 from workbench.align import Identity
 from workbench.core.errors import InputError
 from workbench.core.types import Site
-from workbench.models.bridge import BridgeModel
+from workbench.models.bridge import TreeMasks
 from workbench.sweeps import ENGINES, Configuration, read_examples, score_choices, sweep
 from workbench.tasks import Example
 
@@ -48,12 +48,14 @@ def test_joint_configurations_are_slots_too(architecture):
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma2", "gpt2", "bloom", "falcon", "opt"])
-def test_slots_through_the_wrapped_modules_are_as_good(architecture, monkeypatch):
+def test_wrapped_modules_keep_no_keys_and_their_trees_are_run_by_suffix(architecture, monkeypatch):
     model, examples = tiny_of(architecture), items("multi")
     monkeypatch.setattr(model, "unwrapping_is_exact", False)
     configurations = grid(model, layers=[1])
     naive = sweep(model, examples, configurations, **TASK, way="naive")
-    close(sweep(model, examples, configurations, **TASK, way="slots"), naive, scale_of(model, examples), 1e-4)
+    with pytest.raises(InputError, match="no slots for this sweep: keys and values are those of"):
+        sweep(model, examples, configurations, **TASK, way="slots")
+    close(sweep(model, examples, configurations, **TASK), naive, scale_of(model, examples), 1e-4)
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
@@ -200,18 +202,9 @@ def test_sweep_takes_the_fast_path(monkeypatch):
 def test_a_wrong_fast_path_stops_the_sweep(monkeypatch):
     """Planted: a tree whose masks forget the sliding windows, as a 4-D mask given at the top does."""
     model, examples = tiny_of("mistral"), items("single")
-    real, configurations = BridgeModel._tree_masks, grid(model)
-
-    def forgetful(self, tree):
-        replace = real(self, tree)
-
-        def hook(block, args, kwargs):
-            return replace(block, args, kwargs | {"attention_mask": None})
-
-        return hook
-
+    configurations = grid(model)
     naive = sweep(model, examples, configurations, **TASK, batch_size=64, way="naive")
-    monkeypatch.setattr(BridgeModel, "_tree_masks", forgetful)
+    monkeypatch.setattr(TreeMasks, "_by_position", lambda self, own: None)
     says = r"slots and naive disagree on mistral, .* margin \S+ and \S+ \(allowed .* naive for all would take"
     with pytest.raises(InputError, match=says):
         sweep(model, examples, configurations, **TASK)

@@ -141,13 +141,14 @@ def _sweep_bill(
     lines.append(
         (
             "sweep on dev",
-            f"{cost.configurations:,} configurations in {cost.runs:,} runs: {cost.tokens:,} tokens "
-            f"(one by one {cost.one_by_one:,}), {cost.flops / 1e12:,.2f} TFLOP",
+            f"{cost.configurations:,} configurations: {cost.prompt_tokens:,} tokens through all layers, "
+            f"{cost.block_tokens:,} through those above a patch (one by one {cost.one_by_one:,}), "
+            f"{cost.flops / 1e12:,.2f} TFLOP",
         )
     )
-    if plan.seconds is not None and plan.padded_tokens:
-        seconds = plan.seconds / plan.padded_tokens * cost.tokens
-        lines.append(("sweep time", f"about {duration(seconds)}, by the tokens timed above"))
+    if plan.seconds is not None and plan.flops:
+        seconds = plan.seconds / plan.flops * cost.flops
+        lines.append(("sweep time", f"about {duration(seconds)}, by the capture timed above"))
     return lines
 
 

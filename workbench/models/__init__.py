@@ -1,6 +1,6 @@
 """Models: `load_model` and `wrap`; the only subpackage that imports TransformerLens."""
 
-from workbench.models.base import Batch, Forked, Hook, LanguageModel, ModelInfo, TokenTree
+from workbench.models.base import Batch, Forked, Hook, LanguageModel, ModelInfo, Past, TokenTree
 from workbench.models.hooked import HOOK_NAMES
 from workbench.models.load import BACKENDS, load_model, wrap
 from workbench.models.tokens import TokenReader
@@ -13,6 +13,7 @@ __all__ = [
     "Hook",
     "LanguageModel",
     "ModelInfo",
+    "Past",
     "TokenReader",
     "TokenTree",
     "load_model",

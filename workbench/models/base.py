@@ -96,6 +96,20 @@ class TokenTree:
 
 
 @dataclass(frozen=True)
+class Past:
+    """The beginnings of rows, as the tokens behind them see them: keys and values in every layer."""
+
+    positions: Int[Tensor, "batch pos"]
+    keys: Sequence[Tensor]
+    values: Sequence[Tensor]
+    """Of each layer, `[batch head pos width]`."""
+    sees: Mapping[int, Tensor | None]
+    """What each layer's own mask lets position p see of position q; None where it is all of the past."""
+    biases: Mapping[int, Tensor | None]
+    """What each layer adds to attention by the position of a key (ALiBi), for one row's heads."""
+
+
+@dataclass(frozen=True)
 class Forked:
     """Prompts, and behind each one or more tails that go on from it.
 
@@ -216,13 +230,25 @@ class LanguageModel(ABC):
         start: int = 0,
         stop: int | None = None,
         residual: Float[Tensor, "batch pos d_model"] | None = None,
+        past: Past | None = None,
     ) -> Float[Tensor, "batch pos d_model"]:
         """The residual above the last layer of many continuations of one prompt, in one run.
 
         Hooks stand at `resid_post` sites and see whole rows, configurations and all. `start`, `stop` and
-        `residual` are those of `run` without a head.
+        `residual` are those of `run` without a head. With a `past`, rows go on behind it, and the columns
+        of `tree.sees` are those of the past and then their own.
         """
         raise InputError(f"no tree of tokens in {self.info.name}: {self.tree_refused()}")
+
+    def past_refused(self) -> str | None:
+        """Why this model has no `remember`, or None where it has."""
+        return self.tree_refused()
+
+    def remember(
+        self, tree: TokenTree, hooks: Mapping[Site, Hook], width: int
+    ) -> tuple[Float[Tensor, "batch pos d_model"], Past]:
+        """What `run_tree` gives, and the keys and values of the first `width` tokens of each row."""
+        raise InputError(f"no keys and values of {self.info.name}: {self.past_refused()}")
 
     def forked_refused(self) -> str | None:
         """Why this model has no `run_forked`, or None where it has."""

@@ -10,12 +10,14 @@ import torch
 from torch import Tensor, nn
 from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
+from transformers.cache_utils import Cache, DynamicCache
 from typing_extensions import override
 
 from workbench.core.errors import InputError, SiteError
 from workbench.core.types import Site
-from workbench.models.base import Batch, Hook, LanguageModel, ModelInfo, TokenTree, firing
+from workbench.models.base import Batch, Forked, Hook, LanguageModel, ModelInfo, Past, TokenTree, firing
 from workbench.models.tokens import TokenReader
+from workbench.models.trees import Beginning, TreeMasks
 
 # Our word for a site → the bridge's name for the hook. `hook_mlp_out` already stands after the
 # post-norm where a block has one (gemma), and so does `hook_attn_out`.
@@ -75,21 +77,67 @@ class BridgeModel(LanguageModel):
         head: bool = True,
     ) -> Tensor:
         end = self.check_range(start, stop, residual, head)
+        shape = tuple(batch.ids.shape)
+        return self._pass(self._inputs(batch), hooks or {}, shape, start, end, residual, head)
+
+    def _pass(
+        self,
+        inputs: Mapping[str, Any],
+        hooks: Mapping[Site, Hook],
+        shape: tuple[int, ...],
+        start: int,
+        end: int,
+        residual: Tensor | None,
+        head: bool = False,
+    ) -> Tensor:
+        kept: dict[str, Tensor] = {}
         with ExitStack() as stack:
-            kept: dict[str, Tensor] = {}
             # The user's hooks are placed first and the keeper last, so that what is returned is
             # the residual as the hooks left it; an injected residual comes before both.
             if residual is not None:
                 inject = {Site(start, "resid_pre"): lambda h: residual}
                 stack.enter_context(self.hooked(inject))
             if hooks:
-                stack.enter_context(self.hooked(hooks, tuple(batch.ids.shape)))
+                stack.enter_context(self.hooked(hooks, shape))
             if not head:
                 keep = {Site(end - 1, "resid_post"): _keep(kept)}
                 stack.enter_context(self.hooked(keep))
             stack.enter_context(self._idle(start, end))
-            output = (self.causal if head else self.body)(**self._inputs(batch))
+            output = (self.causal if head else self.body)(**inputs)
         return output.logits if head else kept["h"]
+
+    @override
+    def forked_refused(self) -> str | None:
+        return self._cache_refused
+
+    @override
+    def run_forked(
+        self,
+        forked: Forked,
+        on_prompts: Mapping[Site, Hook],
+        on_tails: Mapping[Site, Hook],
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        residuals: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        prompts, tails, owner = forked.prompts, forked.tails, forked.owner
+        of_prompts, of_tails = residuals or (None, None)
+        end = self.check_range(start, stop, of_prompts, False)
+        cache = DynamicCache()
+        inputs = self._inputs(prompts) | {"use_cache": True, "past_key_values": cache}
+        above_prompts = self._pass(inputs, on_prompts, tuple(prompts.ids.shape), start, end, of_prompts)
+        layers: list[Any] = cache.layers
+        for layer in layers[start:]:
+            layer.batch_select_indices(owner)
+        # The layers below did not run; how long the past is, is asked of them all the same.
+        idle = torch.zeros(len(owner), 1, prompts.ids.shape[1], 1, dtype=self._dtype, device=self.device)
+        layers[:start] = [Beginning(idle, idle)] * start
+        inputs = self._inputs(tails) | {"use_cache": True, "past_key_values": cache}
+        inputs["attention_mask"] = torch.cat([prompts.mask[owner], tails.mask], 1).long()
+        if self._takes_positions:
+            inputs["position_ids"] = tails.positions + prompts.positions[owner, -1:] + 1
+        return above_prompts, self._pass(inputs, on_tails, tuple(tails.ids.shape), start, end, of_tails)
 
     @override
     def decoder(self, batch: Batch) -> Callable[[Tensor], Tensor]:
@@ -199,17 +247,79 @@ class BridgeModel(LanguageModel):
         start: int = 0,
         stop: int | None = None,
         residual: Tensor | None = None,
+        past: Past | None = None,
     ) -> Tensor:
-        if reason := self.tree_refused():
+        if past is None and (reason := self.tree_refused()):
             raise InputError(f"no tree of tokens in {self.info.name}: {reason}")
-        end = self.check_range(start, stop, residual, head=False)
+        cache = None
+        if past is not None:
+            cache = Cache(layers=[Beginning(*pair) for pair in zip(past.keys, past.values, strict=True)])
+        masks = TreeMasks(tree, past, self._dtype, self._block_takes)
+        return self._climb(
+            tree, hooks, masks, self.check_range(start, stop, residual, False), start, residual, cache
+        )
+
+    @override
+    def past_refused(self) -> str | None:
+        if reason := self.tree_refused():
+            return reason
+        if not self.unwrapping_is_exact or self._hooked_by_others():
+            return (
+                "keys and values are those of the Hugging Face modules, which are not run by themselves here"
+            )
+        return self._cache_refused
+
+    @cached_property
+    def _cache_refused(self) -> str | None:
+        """Why keys and values cannot be kept, found out with a text of two tokens."""
+        two = torch.zeros((1, 2), dtype=torch.long, device=self.device)
+        cache = DynamicCache()
+        with torch.no_grad(), self._unwrapped():
+            self.body(input_ids=two, past_key_values=cache, use_cache=True)
+        layers = [getattr(layer, "keys", None) for layer in cache.layers]
+        if len(layers) != self.info.n_layers or any(
+            k is None or k.ndim != 4 or k.shape[2] != 2 for k in layers
+        ):
+            return f"{self.info.architecture} does not keep keys and values for every layer"
+        return None
+
+    @override
+    def remember(self, tree: TokenTree, hooks: Mapping[Site, Hook], width: int) -> tuple[Tensor, Past]:
+        if reason := self.past_refused():
+            raise InputError(f"no keys and values of {self.info.name}: {reason}")
+        cache, masks = DynamicCache(), TreeMasks(tree, None, self._dtype, self._block_takes)
+        h = self._climb(tree, hooks, masks, self.info.n_layers, 0, None, cache)
+        layers: list[Any] = cache.layers
+        past = Past(
+            tree.positions[:, :width],
+            [layer.keys[:, :, :width] for layer in layers],
+            [layer.values[:, :, :width] for layer in layers],
+            masks.sees,
+            masks.biases,
+        )
+        return h, past
+
+    def _climb(
+        self,
+        tree: TokenTree,
+        hooks: Mapping[Site, Hook],
+        masks: TreeMasks,
+        end: int,
+        start: int,
+        residual: Tensor | None,
+        cache: Cache | None,
+    ) -> Tensor:
+        """From layer `start` to the output of layer `end - 1`, each block under the mask of the tree."""
         for site in hooks:
             self.check_site(site)
             if site.component != "resid_post":
                 raise InputError(f"a tree of tokens is patched at resid_post, not at {site}")
         fired: set[Site] = set()
         kept: dict[str, Tensor] = {}
-        inputs = {"input_ids": tree.ids, "attention_mask": torch.ones_like(tree.ids), "use_cache": False}
+        ones = torch.ones(tree.sees.shape[0], tree.sees.shape[-1], dtype=torch.long, device=tree.ids.device)
+        inputs = {"input_ids": tree.ids, "attention_mask": ones, "use_cache": cache is not None}
+        if cache is not None:
+            inputs["past_key_values"] = cache
         if self._takes_positions:
             inputs["position_ids"] = tree.positions
         keeper = {Site(end - 1, "resid_post"): _keep(kept)}
@@ -217,13 +327,13 @@ class BridgeModel(LanguageModel):
             if self.unwrapping_is_exact and not self._hooked_by_others():
                 stack.enter_context(self._unwrapped())
             stack.enter_context(self._idle(start, end))
-            blocks, replace = self._block_modules(), self._tree_masks(tree)
+            blocks = self._block_modules()
 
             def place(handle: Any) -> None:
                 stack.callback(handle.remove)
 
-            for block in blocks[start:end]:
-                place(block.register_forward_pre_hook(replace, with_kwargs=True))
+            for layer in range(start, end):
+                place(blocks[layer].register_forward_pre_hook(masks.hook(layer), with_kwargs=True))
             if residual is not None:
                 place(blocks[start].register_forward_pre_hook(_injected(residual), with_kwargs=True))
             # Idle blocks are called all the same: a hook there would see what is none of its layer's.
@@ -241,44 +351,6 @@ class BridgeModel(LanguageModel):
         """What a block's forward takes, in order; of its class, for the bridge patches some instances."""
         forward = inspect.signature(type(self._blocks[0].original_component).forward)
         return tuple(forward.parameters)[1:]
-
-    def _tree_masks(self, tree: TokenTree) -> Callable[[nn.Module, Any, Any], Any]:
-        """A pre-hook for blocks: the mask they are given, read by position, cut to the ancestors.
-
-        The row is as long as any configuration, so the model's own mask for it says what position p sees of
-        position q: windows, where a layer has one. None says that all of the past is seen. ALiBi
-        counts along the row as well; it is read by position too.
-        """
-        made: list[tuple[Tensor | None, Tensor]] = []  # layers share masks, so these are few
-        at = tree.positions
-
-        def mask_for(own: Tensor | None) -> Tensor:
-            for known, mask in made:
-                if known is own:
-                    return mask
-            sees = tree.sees
-            if own is not None:
-                open_ = own[0, 0] if own.dtype == torch.bool else own[0, 0] == 0
-                sees = sees & open_.to(at.device)[at[:, :, None], at[:, None, :]]
-            hidden = torch.finfo(self._dtype).min
-            mask = torch.zeros(sees.shape, dtype=self._dtype, device=sees.device)
-            mask = mask.masked_fill(~sees, hidden)[:, None]
-            made.append((own, mask))
-            return mask
-
-        def replace(block: nn.Module, args: Any, kwargs: Any) -> Any:
-            given = dict(zip(self._block_takes, args, strict=False)) | kwargs
-            changed = {"attention_mask": mask_for(given.get("attention_mask"))}
-            alibi = given.get("alibi")
-            if alibi is not None:
-                rows = alibi.reshape(len(at), -1, 1, alibi.shape[-1])
-                index = at[:, None, None].expand(-1, rows.shape[1], -1, -1).to(alibi.device)
-                changed["alibi"] = rows.gather(-1, index).reshape(alibi.shape)
-            # Each argument stays where it was, by place or by name: the bridge looks for some by name.
-            by_place = [changed.pop(name, arg) for name, arg in zip(self._block_takes, args, strict=False)]
-            return tuple(by_place), kwargs | changed
-
-        return replace
 
     def _inputs(self, batch: Batch) -> dict[str, Any]:
         inputs = {"input_ids": batch.ids, "attention_mask": batch.mask.long(), "use_cache": False}

@@ -28,6 +28,10 @@ class Outline:
     d_mlp: int
     d_heads: int
     parameters: int
+    unembedding: int
+    """Numbers of the matrix that makes logits."""
+    body: int
+    """Numbers of the layers, without embedding and unembedding."""
     tokens: TokenReader | None
 
     def width(self, component: str) -> int:
@@ -52,6 +56,9 @@ def outline(name: str, *, revision: str | None = None, trust_remote_code: bool =
         d_mlp=_first(text, "intermediate_size", "ffn_dim", "n_inner") or 4 * text.hidden_size,
         d_heads=heads * (_first(text, "head_dim") or text.hidden_size // heads),
         parameters=sum(p.numel() for p in causal.parameters()),
+        unembedding=text.vocab_size * text.hidden_size,
+        body=sum(p.numel() for p in causal.base_model.parameters())
+        - causal.get_input_embeddings().weight.numel(),
         tokens=_tokens(name, revision, trust_remote_code),
     )
 

@@ -1,8 +1,9 @@
 """Sweeps: many configurations over one task, one row per configuration and example."""
 
+from workbench.sweeps.naive import score_choices
 from workbench.sweeps.plan import CLEAN, COLUMNS, CONFIGURATION, Configuration, Engine, Limits, Plan
 from workbench.sweeps.run import ENGINES, run_plan, sweep
-from workbench.sweeps.score import Classes, class_prototypes, read_examples, score_choices
+from workbench.sweeps.score import Classes, class_prototypes, read_examples
 
 __all__ = [
     "CLEAN",

@@ -4,18 +4,18 @@ Every configuration is a run of its own. Slow, and right by construction.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.intervene import Placement, applied
-from workbench.models import Batch, LanguageModel
+from workbench.intervene import applied
+from workbench.models import LanguageModel
 from workbench.models.base import Padding
-from workbench.sweeps.plan import Configuration, Plan, patches_of
-from workbench.sweeps.score import Generation, Question, Reading, Scores, all_single, score_choices
+from workbench.sweeps.plan import Configuration, Limits, Plan, patches_of
+from workbench.sweeps.rows import batches, choice_rows, forks, look, mean_size
+from workbench.sweeps.score import Generation, Question, Reading, Scores
 from workbench.tasks import SCORERS
 
 CONFIGURATIONS = 8
@@ -50,42 +50,45 @@ class Naive:
         runs: list[Configuration | None] = [*([None] if clean else []), *configurations]
         size = plan.limits.batch_size
         return [
-            naive_scores(plan.model, readings, configuration, size, plan.padding) for configuration in runs
+            naive_scores(plan.model, readings, configuration, size, plan.padding, shared=True)
+            for configuration in runs
         ]
 
 
+@torch.no_grad()
 def naive_scores(
     model: LanguageModel,
     readings: Sequence[Reading],
     configuration: Configuration | None,
     batch_size: int,
     padding: Padding = "right",
+    shared: bool = False,
 ) -> Scores:
-    """Every example run under one configuration, or unpatched."""
-    if configuration is None:
-        choices = score_choices(model, readings, None, batch_size, padding)
-        return Scores(choices, torch.zeros(len(readings), dtype=torch.float64))
-    sizes: list[Tensor] = []
+    """Every example run from the bottom under one configuration, or unpatched.
 
-    @contextmanager
-    def patched(batch: Batch, at: Tensor) -> Iterator[None]:
-        from_clean = configuration.joint == "from_clean"
-        with applied(model, patches_of(configuration), batch, ends=at, from_clean=from_clean) as placements:
-            yield
-        sizes.append(mean_size(placements))
+    With `shared`, a prompt is run once for all its choices; else every choice has a row of its own.
+    """
+    choices: list[Tensor] = [torch.empty(0)] * len(readings)
+    sizes = torch.zeros(len(readings), dtype=torch.float64)
+    shared = shared and forks(model, readings)
+    for those in batches(readings, shared, Limits(batch_size)):
+        rows = choice_rows(model, [readings[i] for i in those], padding, shared)
+        placed = [] if configuration is None else [rows.place(patch) for patch in patches_of(configuration)]
+        if configuration is not None and configuration.joint == "from_clean":
+            look(rows, placed)
+        h = rows.run({placement.patch.site: placement for placement in placed}, 0, model.info.n_layers, None)
+        for i, scores in zip(those, rows.scores(h), strict=True):
+            choices[i] = scores
+        if placed:
+            sizes[torch.tensor(those)] = mean_size(placed)[rows.first].double()
+    return Scores(choices, sizes)
 
-    choices = score_choices(model, readings, patched, batch_size, padding)
-    flat = torch.cat(sizes)
-    # Choices of several tokens run one by one, all with the same patch: keep the first of each.
-    counts = [1 if all_single(readings) else len(reading.choices) for reading in readings]
-    return Scores(choices, flat[torch.tensor([0, *counts[:-1]]).cumsum(0)])
 
-
-def mean_size(placements: Sequence[Placement]) -> Float[Tensor, " batch"]:
-    """The patch size of each row, its mean over the configuration's sites."""
-    sizes = [placement.size for placement in placements if placement.size is not None]
-    assert len(sizes) == len(placements), "the model's run lets no silent hook pass"
-    return torch.stack(sizes).mean(0)
+def score_choices(
+    model: LanguageModel, readings: Sequence[Reading], batch_size: int = 64, padding: Padding = "right"
+) -> list[Float[Tensor, " choice"]]:
+    """Σ log p(choice token | prompt, choice tokens before it), for each choice of each example."""
+    return naive_scores(model, readings, None, batch_size, padding).choices
 
 
 def answer_columns(

@@ -288,7 +288,9 @@ def scores_by(way: str, plan: Plan) -> list[Scores]:
 
 
 CHECKED = 8
-"""Examples that go through a fast way and naive before a sweep."""
+"""At most so many examples go through a fast way and naive before a sweep."""
+PASSES, SHARE = 16, 0.02
+"""And as many as this number of naive passes over one example allow, or this share of a large sweep."""
 FACTOR = 4.0
 """A fast way may differ from naive by so much more than naive at one batch size from naive at another…"""
 FLOOR = 1e-4
@@ -333,10 +335,16 @@ def check_fast(way: str, plan: Plan) -> Disagreement | None:
     The examples are spread over the lengths of prompts, with the shortest and the longest. Margins must
     agree, and choices unless naive itself has a tie there.
     """
-    model, configurations, some = plan.model, plan.configurations, _spread(plan.items)
-    clean, *patched = scores_by(way, replace(plan, items=some, limits=Limits(), padding="right"))
-    picks = _telling(configurations, patched)
-    pairs = [(None, clean), *((configurations[j], patched[j]) for j in picks)]
+    model, configurations = plan.model, plan.configurations
+    picks = _telling(configurations)
+    passes = max(PASSES, SHARE * len(plan.items) * (len(configurations) + 1))
+    # Of naive: the clean run and each pick, and both kinds of rounding once more.
+    some = _spread(plan.items, int(min(max(passes // (len(picks) + 3), 2), CHECKED)))
+    checked = replace(
+        plan, items=some, configurations=[configurations[j] for j in picks], limits=Limits(), padding="right"
+    )
+    clean, *patched = scores_by(way, checked)
+    pairs = [(None, clean), *zip(checked.configurations, patched, strict=True)]
     start = time.perf_counter()
     whole = [naive_scores(model, some, configuration, len(some)) for configuration, _ in pairs]
     seconds = (time.perf_counter() - start) / (len(pairs) * len(some))
@@ -373,19 +381,19 @@ def check_fast(way: str, plan: Plan) -> Disagreement | None:
     return None
 
 
-def _telling(configurations: Sequence[Configuration], patched: Sequence[Scores]) -> list[int]:
+def _telling(configurations: Sequence[Configuration]) -> list[int]:
     """The first, the last and the strongest configuration, and the first of each kind."""
     first: dict[tuple[str, ...], int] = {}
     for j, configuration in enumerate(configurations):
         components = sorted({str(site.component) for site, _ in configuration.parts})
         first.setdefault((configuration.positions, configuration.joint, *components), j)
-    strongest = max(range(len(configurations)), key=lambda j: float(patched[j].sizes.mean()))
+    strongest = max(range(len(configurations)), key=lambda j: abs(configurations[j].strength))
     return list(dict.fromkeys((0, len(configurations) - 1, strongest, *first.values())))
 
 
-def _spread(readings: Sequence[Reading]) -> list[Reading]:
+def _spread(readings: Sequence[Reading], most: int) -> list[Reading]:
     by_length = sorted(readings, key=lambda reading: len(reading.prompt))
-    n = min(CHECKED, len(by_length))
+    n = min(most, len(by_length))
     return [by_length[round(i * (len(by_length) - 1) / max(n - 1, 1))] for i in range(n)]
 
 
@@ -400,7 +408,7 @@ def _floor(model: LanguageModel, readings: Sequence[Reading]) -> float:
         scores, step = classes.scores(states), torch.finfo(states.dtype).eps
         range_ = float((scores.max(1).values - scores.min(1).values).max())
         return max(max(FLOOR, step) * range_, max(CLASS_FLOOR, step) * float(scores.abs().max()))
-    logits = model.run(model.batch([reading.prompt for reading in readings]))
+    logits = model.unembed(model.final_norm(last_states(model, readings)[None]))
     step = torch.finfo(logits.dtype).eps
     summed = max(len(choice) for reading in readings for choice in reading.choices)
     return max(FLOOR, step) * max(float(logits.float().abs().max()), 1.0) * summed

@@ -6,8 +6,7 @@ configurations
 are compared as ever; but no token of a choice is read, and all choices cost one run of the prompt.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -18,16 +17,12 @@ from torch import Tensor
 from workbench.core.errors import InputError, did_you_mean
 from workbench.core.store import digest_json
 from workbench.core.types import Normalisation
-from workbench.models import Batch, LanguageModel
-from workbench.models.base import Padding
+from workbench.models import LanguageModel
 from workbench.tasks import SCORERS, AnswerExample, Example, Prototypes, prototypes
 from workbench.tasks.scoring import Distance, choice_scores
 
 LOGITS = 2**25
 """Most logits held at a time."""
-
-Patched = Callable[[Batch, Int[Tensor, " batch"]], AbstractContextManager[Any]]
-"""Given a batch and where each row's prompt ends, a block in which its run is patched."""
 
 
 @dataclass(frozen=True)
@@ -60,46 +55,6 @@ def read_examples(model: LanguageModel, examples: Sequence[Example]) -> list[Rea
             choices.append(tuple(ids[len(prompt) :]))
         readings.append(Reading(example, tuple(prompt), tuple(choices)))
     return readings
-
-
-@torch.no_grad()
-def score_choices(
-    model: LanguageModel,
-    readings: Sequence[Reading],
-    patched: Patched | None = None,
-    batch_size: int = 64,
-    padding: Padding = "right",
-) -> list[Float[Tensor, " choice"]]:
-    """Σ log p(choice token | prompt, choice tokens before it), for each choice of each example.
-
-    Where all choices are single tokens, one run of the prompt scores them all; else every choice is
-    run behind its prompt. Where they are classes, the prompt's last state is enough.
-    """
-    single = all_single(readings)
-    by_classes = classes_of(readings)
-    rows = [(i, c) for i, r in enumerate(readings) for c in range(1 if single else len(r.choices))]
-    scores: list[list[Tensor]] = [[] for _ in readings]
-    for start in range(0, len(rows), batch_size):
-        part = rows[start : start + batch_size]
-        tails = [() if single else readings[i].choices[c][:-1] for i, c in part]
-        texts = [readings[i].prompt + tail for (i, _), tail in zip(part, tails, strict=True)]
-        batch = model.batch(texts, padding)
-        at = batch.last - torch.tensor([len(tail) for tail in tails], device=batch.last.device)
-        with patched(batch, at) if patched else nullcontext():
-            found = model.run(batch, head=by_classes is None)
-        if by_classes is not None:
-            states = found[torch.arange(len(part)), at.to(found.device)]
-            for (i, _), similar in zip(part, by_classes.scores(states), strict=True):
-                scores[i] += list(similar)
-            continue
-        for row, (i, c) in enumerate(part):
-            log_p = found[row, int(at[row]) : int(batch.last[row]) + 1].float().log_softmax(-1).cpu()
-            if single:
-                scores[i] += [log_p[0, choice[0]] for choice in readings[i].choices]
-            else:
-                choice = torch.tensor(readings[i].choices[c])
-                scores[i].append(log_p[torch.arange(len(choice)), choice].sum())
-    return [torch.stack(values) for values in scores]
 
 
 def log_likelihoods(

@@ -1,34 +1,37 @@
-"""Slots: many patched variants of a prompt in one run.
+"""Slots: the prompt is run once, and every patched variant of its last token behind it.
 
-A patch at the last prompt token changes nothing before it, so variants can share that part. Behind it a
-row holds one *block* for the clean run and one for each configuration, and a block holds the last prompt
-token and the tokens of the choices that follow it:
+A patch at the last prompt token changes nothing before it, so variants share the keys and values of that
+part. What is a variant's own is a *block*: the last prompt token, and the tokens of the choices behind it.
+One clean run gives the keys and values of all layers, and the clean states of a block. A configuration at
+layer l starts there: its block is the patched state of the last token and the clean states of the choices,
+which is what they are there, for a patch at layer l is seen from layer l + 1 on. From there to the top only
+blocks are run, several in a row, each seeing the prompt and itself:
 
-    prompt but its last token | last, choices | last, choices | …
-                                clean           configuration 0        …
+    prompt but its last token (keys and values) | last, choices | last, choices | …
+                                                  configuration 0 configuration 1
 
-Each block sees the shared part and itself, at the positions it would have. At its layer a configuration's
-block
-is overwritten: the last token with the patched clean state, the choices with their clean states, which is
-what they are there, for a patch at layer l is seen from layer l + 1 on. Below that a block is dead weight,
-above it *is* the patched run. A joint configuration is overwritten so at its lowest layer; at those above
-only its last token is patched again, from its own state or, with `from_clean`, from the clean block's.
+A joint configuration starts at its lowest layer; at those above only its last token is patched again, from
+its own state or, with `from_clean`, from the clean one.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from workbench.core.types import Site
-from workbench.intervene import INTERVENTIONS, Intervention, Map, PositionPatch, patch_size
-from workbench.models import Hook, LanguageModel, TokenTree
+from workbench.intervene import INTERVENTIONS, PositionPatch, patch_size
+from workbench.models import Hook, LanguageModel, Past, TokenTree
 from workbench.models.outline import Outline, support_table
 from workbench.sweeps.plan import Configuration, Limits, Plan
 from workbench.sweeps.score import LOGITS, Reading, Scores
 from workbench.tasks import Example
+
+PART = 2**16
+"""About so many tokens of blocks make one part of a sweep."""
 
 
 class Slots:
@@ -38,7 +41,7 @@ class Slots:
         self, model: LanguageModel, readings: Sequence[Reading], configurations: Sequence[Configuration]
     ) -> str | None:
         """Why these configurations must be swept otherwise, or None where slots can do it."""
-        if reason := trees_tried(model):
+        if reason := trees_tried(model) or model.past_refused():
             return reason
         for configuration in configurations:
             if configuration.positions != "last":
@@ -58,12 +61,24 @@ class Slots:
     def run(
         self, plan: Plan, readings: Sequence[Reading], configurations: Sequence[Configuration], clean: bool
     ) -> list[Scores]:
-        """All in one run, which always holds the clean one."""
-        pack = Pack(plan.model, readings, configurations)
-        h = plan.model.run_tree(pack.tree, pack.hooks())
-        of_block = list(zip(*pack.scores(h), strict=True))
-        found = [Scores(list(choices), size) for choices, size in zip(of_block, pack.sizes, strict=True)]
-        return found if clean else found[1:]
+        """The clean run, and behind it the configurations of each layer, some at a time."""
+        prompts = Prompts(plan.model, readings)
+        unpatched = prompts.run(configurations)
+        at_once = max(plan.limits.slots // int(prompts.blocks.max()), 1)
+        found: dict[int, Scores] = {}
+        order = sorted(range(len(configurations)), key=lambda j: _lowest(configurations[j]))
+        for _, same in groupby(order, key=lambda j: _lowest(configurations[j])):
+            mine = list(same)
+            for start in range(0, len(mine), at_once):
+                some = mine[start : start + at_once]
+                pack = Pack(prompts, [configurations[j] for j in some])
+                found |= zip(some, pack.run(), strict=True)
+        patched = [found[j] for j in range(len(configurations))]
+        return [unpatched, *patched] if clean else patched
+
+
+def _lowest(configuration: Configuration) -> int:
+    return configuration.parts[0][0].layer
 
 
 def too_long(model: LanguageModel, readings: Sequence[Reading]) -> str | None:
@@ -86,23 +101,24 @@ def trees_tried(model: LanguageModel) -> str | None:
 def slot_runs(
     readings: Sequence[Reading], n_configurations: int, limits: Limits
 ) -> Iterator[tuple[list[int], list[int]]]:
-    """Which examples and configurations go into each run: rows of like length, blocks in equal parts."""
+    """Which examples and configurations go into each run: rows of like length, configurations in equal parts.
+
+    Prompts are run once for each part, so that a part has many configurations; no more than what takes a
+    while, for a part that was begun is lost when a sweep is interrupted.
+    """
     blocks = [block_size(reading) for reading in readings]
     order = sorted(range(len(readings)), key=lambda i: (blocks[i], len(readings[i].prompt)))
     while order:
-        # The longest block of a batch decides how many configurations fit; sorted, it is the last one's.
         rows: list[int] = []
-        width, parts = 0, 1
         for i in order[: limits.batch_size]:
-            at_once = max(limits.slots // blocks[i], 1)
-            parts_now = max(-(-n_configurations // at_once), 1)
-            each = -(-n_configurations // parts_now)
-            wide = max(width, len(readings[i].prompt) - 1 + blocks[i] * (each + 1))
+            at_once = min(max(limits.slots // blocks[i], 1), max(n_configurations, 1))
+            wide = max(len(readings[i].prompt), blocks[i] * at_once)
             if rows and wide * (len(rows) + 1) > limits.token_budget:
                 break
             rows.append(i)
-            width, parts = wide, parts_now
         order = order[len(rows) :]
+        tokens = len(rows) * blocks[rows[-1]] * n_configurations
+        parts = max(-(-tokens // PART), 1)
         each = -(-n_configurations // parts)
         for part in range(parts):
             yield rows, list(range(n_configurations))[part * each : (part + 1) * each]
@@ -113,109 +129,179 @@ def block_size(reading: Reading) -> int:
     return 1 + sum(len(choice) - 1 for choice in reading.choices)
 
 
-class Pack:
-    """The rows of one run, and where everything is in them."""
+class Prompts:
+    """Some prompts, each with one block behind it: the clean run, and what configurations need of it."""
 
-    def __init__(
-        self, model: LanguageModel, readings: Sequence[Reading], configurations: Sequence[Configuration]
-    ):
-        self.model, self.readings, self.configurations = model, readings, configurations
+    def __init__(self, model: LanguageModel, readings: Sequence[Reading]):
+        self.model, self.readings = model, readings
         device = model.device
         self.heads = torch.tensor([len(r.prompt) - 1 for r in readings], device=device)
-        """Where each row's last prompt token stands: there its clean block begins."""
+        """Where each row's last prompt token stands: there its block begins."""
         self.blocks = torch.tensor([block_size(r) for r in readings], device=device)
-        self.sizes = torch.zeros(len(configurations) + 1, len(readings), dtype=torch.float64)
+        self._parts = [_block(reading) for reading in readings]
+        wide = torch.arange(int(self.blocks.max()), device=device)
+        self._at = self.heads[:, None] + torch.minimum(wide, self.blocks[:, None] - 1)
+        """Where the tokens of each row's block stand; the last again for those that a block has not."""
         self.tree = self._tree()
-        # Row and place of every token in a clean block; a configuration's copy stands some blocks later.
-        self._rows = torch.arange(len(readings), device=device).repeat_interleave(self.blocks)
-        starts = torch.arange(len(self._rows), device=device)
-        first = (self.blocks.cumsum(0) - self.blocks)[self._rows]
-        self._source = self.heads[self._rows] + starts - first
-        self._step = self.blocks[self._rows]
+        self.states: dict[int, Float[Tensor, "row pos d_model"]] = {}
+        """The clean states of blocks above each layer with configurations."""
+        self.past: Past | None = None
 
-    def _tree(self) -> TokenTree:
-        n = len(self.configurations) + 1
-        width = int((self.heads + self.blocks * n).max())
-        shape = (len(self.readings), width)
-        ids = torch.full(shape, self.model.tokens.pad)
-        positions = torch.zeros(shape, dtype=torch.long)
-        sees = torch.eye(width, dtype=torch.bool).repeat(shape[0], 1, 1)
-        for row, reading in enumerate(self.readings):
-            block_ids, block_positions, block_sees = _block(reading)
-            head, end = len(reading.prompt) - 1, len(reading.prompt) - 1 + len(block_ids) * n
-            ids[row, :head] = torch.tensor(reading.prompt[:-1], dtype=torch.long)
-            positions[row, :head] = torch.arange(head)
-            ids[row, head:end] = block_ids.repeat(n)
-            positions[row, head:end] = block_positions.repeat(n)
-            sees[row, :end, :head] = True
-            sees[row, :head, :head] = torch.ones(head, head, dtype=torch.bool).tril()
-            sees[row, head:end, head:end] = torch.block_diag(*[block_sees] * n).bool()
-        device = self.model.device
-        return TokenTree(ids.to(device), positions.to(device), sees.to(device))
+    def run(self, configurations: Sequence[Configuration]) -> Scores:
+        """The clean run, which keeps what these configurations start from; its scores."""
+        layers = {site.layer for configuration in configurations for site, _ in configuration.parts}
+        hooks = {Site(layer): self._look(layer) for layer in layers}
+        if configurations:
+            h, self.past = self.model.remember(self.tree, hooks, int(self.heads.max()))
+        else:
+            h = self.model.run_tree(self.tree, hooks)
+        choices = [of_blocks[0] for of_blocks in self.scores(self.blocks_of(h)[:, None])]
+        return Scores(choices, torch.zeros(len(self.readings), dtype=torch.float64))
 
-    def hooks(self) -> dict[Site, Hook]:
-        """For each layer with configurations, the hook that puts them in their blocks."""
-        at: dict[Site, list[tuple[int, int]]] = {}
-        for j, configuration in enumerate(self.configurations):
-            for part, (site, _) in enumerate(configuration.parts):
-                at.setdefault(site, []).append((j, part))
-        return {site: self._fill(mine) for site, mine in at.items()}
+    def blocks_of(self, h: Float[Tensor, "row pos d_model"]) -> Float[Tensor, "row pos d_model"]:
+        """The states of the blocks alone."""
+        return h[torch.arange(len(h), device=h.device)[:, None], self._at.to(h.device)]
 
-    def _fill(self, mine: list[tuple[int, int]]) -> Hook:
-        """For some configurations, each with the place of this layer among its sites."""
-
-        def hook(h: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
-            here = [t.to(h.device) for t in (self._rows, self._source, self._step, self.heads, self.blocks)]
-            rows, source, step, heads, blocks = here
-            each = torch.arange(len(h), device=h.device)
-            state = h[each, heads][:, None]
-            clean = h[rows, source]
-            changed = h.clone()
-            for j, part in mine:
-                configuration, at = self.configurations[j], heads + (j + 1) * blocks
-                if part == 0:
-                    # A block is written whole, so that choices of several tokens carry their clean states.
-                    changed[rows, source + (j + 1) * step] = clean
-                own = h[each, at][:, None] if part else state
-                patch = PositionPatch(
-                    *_formula(configuration, part), torch.zeros_like(heads), configuration.strength
-                )
-                after = patch(state if configuration.from_clean else own)
-                changed[each, at] = after[:, 0]
-                self.sizes[j + 1] += patch_size(own[:, 0], after[:, 0]).cpu() / len(configuration.parts)
-            return changed
+    def _look(self, layer: int) -> Hook:
+        def hook(h: Tensor) -> None:
+            self.states[layer] = self.blocks_of(h)
 
         return hook
 
-    def scores(self, h: Float[Tensor, "batch pos d_model"]) -> Iterator[list[Tensor]]:
-        """For each row, and in it for each block (clean first), the scores of the choices."""
-        n = len(self.configurations) + 1
+    def _tree(self) -> TokenTree:
+        """Prompts, each with one block."""
+        width = int((self.heads + self.blocks).max())
+        ids = torch.full((len(self.readings), width), self.model.tokens.pad)
+        positions = torch.zeros(ids.shape, dtype=torch.long)
+        sees = torch.eye(width, dtype=torch.bool).repeat(len(ids), 1, 1)
+        for row, (reading, (block_ids, block_positions, block_sees)) in enumerate(
+            zip(self.readings, self._parts, strict=True)
+        ):
+            head = len(reading.prompt) - 1
+            end = head + len(block_ids)
+            ids[row, :head] = torch.tensor(reading.prompt[:-1], dtype=torch.long)
+            ids[row, head:end] = block_ids
+            positions[row, :end] = torch.cat([torch.arange(head), block_positions])
+            sees[row, :head, :head] = torch.ones(head, head, dtype=torch.bool).tril()
+            sees[row, head:end, :head] = True
+            sees[row, head:end, head:end] = block_sees
+        device = self.model.device
+        return TokenTree(ids.to(device), positions.to(device), sees.to(device))
+
+    def behind(self, n: int) -> TokenTree:
+        """So many blocks behind the past of each prompt."""
+        width = int(self.blocks.max())
+        shape = (len(self.readings), width)
+        ids = torch.full(shape, self.model.tokens.pad)
+        positions = torch.zeros(shape, dtype=torch.long)
+        own = torch.eye(width, dtype=torch.bool).repeat(len(ids), 1, 1)
+        for row, (block_ids, block_positions, block_sees) in enumerate(self._parts):
+            size = len(block_ids)
+            ids[row, :size], positions[row, :size] = block_ids, block_positions
+            own[row, :size, :size] = block_sees
+        heads = self.heads.cpu()
+        past = (torch.arange(int(heads.max())) < heads[:, None])[:, None].expand(-1, width * n, -1)
+        blocks = torch.einsum("ij,bpq->bipjq", torch.eye(n), own.float()).bool()
+        sees = torch.cat([past, blocks.reshape(len(ids), width * n, width * n)], 2)
+        device = self.model.device
+        return TokenTree(ids.repeat(1, n).to(device), positions.repeat(1, n).to(device), sees.to(device))
+
+    def scores(self, h: Float[Tensor, "row block pos d_model"]) -> list[Float[Tensor, "block choice"]]:
+        """For each row the scores of its choices in each block."""
+        if (classes := self.readings[0].classes) is not None:
+            return list(classes.scores(h[:, :, 0].flatten(0, 1)).unflatten(0, h.shape[:2]))
+        states, wanted = [], []
+        first = 0
         for row, reading in enumerate(self.readings):
-            size, head = block_size(reading), len(reading.prompt) - 1
-            states = h[row, head : head + size * n]
-            if reading.classes is not None:
-                yield list(reading.classes.scores(states))
-                continue
-            offsets, tokens, owner = _wanted(reading)
-            log_p = self._log_likelihoods(states, size, offsets.to(h.device), tokens.to(h.device))
-            sums = torch.zeros(n, len(reading.choices)).index_add_(1, owner, log_p)
-            yield list(sums)
+            size = block_size(reading)
+            states.append(h[row, :, :size].flatten(0, 1))
+            wanted.append((first, size, *_wanted(reading)))
+            first += size * h.shape[1]
+        log_p = self._log_likelihoods(torch.cat(states), h.shape[1], wanted)
+        found = []
+        for (_, _, _, _, owner), values, reading in zip(wanted, log_p, self.readings, strict=True):
+            found.append(torch.zeros(h.shape[1], len(reading.choices)).index_add_(1, owner, values))
+        return found
 
     def _log_likelihoods(
-        self, states: Float[Tensor, "pos d_model"], size: int, offsets: Tensor, tokens: Tensor
-    ) -> Float[Tensor, "block token"]:
-        """log p of each wanted token, read from the place that predicts it, in each block."""
-        step = max(LOGITS // (self.model.info.d_vocab * size), 1) * size
-        parts = []
-        for some in states.split(step):
-            logits = self.model.unembed(self.model.final_norm(some[None]))[0].float()
-            log_p = logits.log_softmax(-1).unflatten(0, (-1, size))
-            parts.append(log_p[:, offsets, tokens].cpu())
-        return torch.cat(parts)
+        self,
+        states: Float[Tensor, "token d_model"],
+        n: int,
+        wanted: Sequence[tuple[int, int, Tensor, Tensor, Tensor]],
+    ) -> list[Float[Tensor, "block token"]]:
+        """log p of each wanted token of each row, read from the state that predicts it, in each block."""
+        at = torch.cat(
+            [
+                (first + torch.arange(n)[:, None] * size + offsets).flatten()
+                for first, size, offsets, _, _ in wanted
+            ]
+        )
+        tokens = torch.cat([tokens.repeat(n) for _, _, _, tokens, _ in wanted])
+        order = at.argsort(stable=True)
+        log_p = torch.empty(len(at))
+        step = max(LOGITS // self.model.info.d_vocab, 1)
+        place = 0
+        for begin in range(0, len(states), step):
+            logits = self.model.unembed(self.model.final_norm(states[None, begin : begin + step]))[0].float()
+            end = int(torch.searchsorted(at[order], begin + step))
+            here = order[place:end]
+            place = end
+            rows, ids = (at[here] - begin).to(logits.device), tokens[here].to(logits.device)
+            log_p[here] = (logits[rows, ids] - logits.logsumexp(-1)[rows]).cpu()
+        return [part.unflatten(0, (n, -1)) for part in log_p.split([n * len(w[3]) for w in wanted])]
 
 
-def _formula(configuration: Configuration, part: int) -> tuple[Intervention, Map]:
-    return INTERVENTIONS[configuration.intervention], configuration.parts[part][1].transform
+class Pack:
+    """Some configurations with one lowest layer, a block for each behind every prompt."""
+
+    def __init__(self, prompts: Prompts, configurations: Sequence[Configuration]):
+        self.prompts, self.configurations = prompts, configurations
+        self.sizes = torch.zeros(len(configurations), len(prompts.readings), dtype=torch.float64)
+
+    def run(self) -> list[Scores]:
+        """The scores of each configuration."""
+        prompts, model, n = self.prompts, self.prompts.model, len(self.configurations)
+        layer = _lowest(self.configurations[0])
+        clean = prompts.states[layer]
+        h = clean[:, None].repeat(1, n, 1, 1)
+        self._patch(h, layer, first=True)
+        if layer + 1 < model.info.n_layers:
+            above = {site for configuration in self.configurations for site, _ in configuration.parts[1:]}
+            h = model.run_tree(
+                prompts.behind(n),
+                {site: self._hook(site.layer) for site in above},
+                start=layer + 1,
+                residual=h.flatten(1, 2),
+                past=prompts.past,
+            ).unflatten(1, (n, -1))
+        by_row = prompts.scores(h)
+        return [Scores([choices[j] for choices in by_row], self.sizes[j]) for j in range(n)]
+
+    def _hook(self, layer: int) -> Hook:
+        def hook(h: Float[Tensor, "row pos d_model"]) -> Tensor:
+            changed = h.clone().unflatten(1, (len(self.configurations), -1))
+            self._patch(changed, layer)
+            return changed.flatten(1, 2)
+
+        return hook
+
+    def _patch(self, h: Float[Tensor, "row block pos d_model"], layer: int, first: bool = False) -> None:
+        """Patch the last prompt token of each block that has a map for the layer."""
+        clean = self.prompts.states[layer][:, 0].to(h.device)
+        for j, configuration in enumerate(self.configurations):
+            for site, map in configuration.parts[:1] if first else configuration.parts[1:]:
+                if site.layer != layer:
+                    continue
+                own = h[:, j, 0]
+                patch = PositionPatch(
+                    INTERVENTIONS[configuration.intervention],
+                    map.transform,
+                    torch.zeros(len(h), dtype=torch.long, device=h.device),
+                    configuration.strength,
+                )
+                after = patch((clean if configuration.from_clean else own)[:, None])[:, 0]
+                self.sizes[j] += patch_size(own, after).cpu() / len(configuration.parts)
+                h[:, j, 0] = after
 
 
 def _block(reading: Reading) -> tuple[Int[Tensor, " pos"], Int[Tensor, " pos"], Tensor]:
@@ -255,14 +341,16 @@ _CHARACTERS_A_TOKEN = 3.0
 
 @dataclass(frozen=True)
 class SweepCost:
-    """The bill of a sweep by slots."""
+    """The bill of a sweep by slots, padding included."""
 
     examples: int
     configurations: int
-    tokens: int
-    """Tokens that pass through the model, padding included."""
-    runs: int
+    prompt_tokens: int
+    """Tokens of prompts, each with one block, that pass through all layers."""
+    block_tokens: int
+    """Tokens of configurations' blocks, that pass through the layers above their patch."""
     flops: float
+    """With configurations at all layers alike, so that half of the layers are above a patch on average."""
     one_by_one: int
     """Tokens that one run for every configuration would take."""
 
@@ -270,15 +358,15 @@ class SweepCost:
 def sweep_cost(
     outline: Outline, examples: Sequence[Example], n_configurations: int, batch_size: int = 64
 ) -> SweepCost:
-    """Count the tokens of all runs, configurations in slots, and of as many runs without slots."""
+    """Count the tokens of a sweep, and of as many runs without slots."""
     readings = _readings(outline, examples)
-    tokens = runs = 0
+    prompts = blocks = 0
     for rows, configurations in slot_runs(readings, n_configurations, Limits(batch_size)):
-        runs += 1
-        widths = [_head(readings[i]) + block_size(readings[i]) * (len(configurations) + 1) for i in rows]
-        tokens += max(widths) * len(rows)
+        prompts += len(rows) * max(_head(readings[i]) + block_size(readings[i]) for i in rows)
+        blocks += len(rows) * max(block_size(readings[i]) for i in rows) * len(configurations)
     alone = sum(_head(reading) + block_size(reading) for reading in readings) * (n_configurations + 1)
-    return SweepCost(len(examples), n_configurations, tokens, runs, 2.0 * outline.parameters * tokens, alone)
+    flops = 2.0 * (outline.body * (prompts + blocks / 2) + outline.unembedding * blocks)
+    return SweepCost(len(examples), n_configurations, prompts, blocks, flops, alone)
 
 
 def _head(reading: Reading) -> int:

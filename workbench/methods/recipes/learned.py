@@ -16,7 +16,7 @@ from workbench.methods.recipes.base import Ingredients, Recipe, single_layers
 from workbench.models import Hook, LanguageModel
 from workbench.sweeps import Configuration, read_examples
 from workbench.sweeps.score import Reading
-from workbench.sweeps.suffix import PlainRows
+from workbench.sweeps.rows import PlainRows
 from workbench.tasks import AnswerExample, Example
 
 # Vectors learned by gradient through the model: one for each layer, all from the same batches.
