@@ -20,8 +20,11 @@ def details(part: Part) -> dict[str, list[Table]]:
         return {}
     exploration = with_keys(part)["exploration"]
     return {
-        str(int(layer)): [_configurations(records(rows)), *_measured(part, int(layer))]
-        for layer, rows in exploration.groupby("layer")
+        str(layer): [
+            _configurations(records(exploration[exploration.layer == layer])),
+            *_measured(part, layer),
+        ]
+        for layer in sorted(map(int, exploration.layer.dropna().unique()))
     }
 
 

@@ -185,7 +185,10 @@ def confounds(part: Part) -> Markup | None:
     heads = {name: f"{words(name)} (mean {plain(mean, 2)})" for name, mean in means.items()}
     varied = [name for name in heads if name in set(known.confound)]
     constant = [head for name, head in heads.items() if name not in varied]
-    rho = {(r.measure, r.confound): interval(r.rho, r.low, r.high, 2) for r in known.itertuples()}
+    rho = {
+        (row["measure"], row["confound"]): interval(row["rho"], row["low"], row["high"], 2)
+        for row in records(known)
+    }
     rows = [
         [words(measure), *(rho.get((measure, name), NONE) for name in varied)]
         for measure in dict.fromkeys(known.measure)

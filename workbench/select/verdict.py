@@ -12,7 +12,8 @@ from workbench.core.cards import card
 from workbench.core.errors import InputError
 from workbench.core.numbers import estimated, percent, plain, signed
 from workbench.core.settings import Settings
-from workbench.select.choice import Choice, check_split, paired_correct, rows_of
+from workbench.select.choice import Choice, paired_correct, rows_of
+from workbench.select.grid import check_split
 from workbench.stats import (
     Interval,
     MarginTest,
