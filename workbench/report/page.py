@@ -21,12 +21,14 @@ def to_html(run: Run) -> str:
     css = style() + (_HERE / "page.css").read_text(encoding="utf-8")
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     title = _title(run)
+    ours = f"style-src {_hash(css)}; script-src {_hash(script)}"
+    policy = f"default-src 'none'; {ours}; base-uri 'none'; form-action 'none'"
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         # Beside escaping, a second lock: only this script runs, and nothing is ever fetched.
-        tag("meta", http_equiv="Content-Security-Policy", content=_policy(css, script)),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="generator", content="alignment-workbench"),
         tag("title", title),
         tag("style", raw(css)),
@@ -42,11 +44,6 @@ def to_html(run: Run) -> str:
         tag("script", raw(script)),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
-
-
-def _policy(css: str, script: str) -> str:
-    ours = f"style-src {_hash(css)}; script-src {_hash(script)}"
-    return f"default-src 'none'; {ours}; base-uri 'none'; form-action 'none'"
 
 
 def _hash(text: str) -> str:

@@ -5,7 +5,7 @@ read as far as its tables go.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -76,7 +76,7 @@ class Tables(Mapping[str, pd.DataFrame]):
                 f"{self.folder} holds no table {name!r} (it has {', '.join(self) or 'none'}): if the run was "
                 "stopped before its end, the same command resumes it"
             )
-        path = self._path(name)
+        path = self.folder / f"{name}.parquet"
         table = read_table(path, filters=filters, manifest=self.manifest)
         for column in NEEDED.get(name, "").split():
             if column not in table:
@@ -84,16 +84,13 @@ class Tables(Mapping[str, pd.DataFrame]):
         return table if self.pair is None or "pair" not in table else table[table.pair == self.pair]
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._path(name).is_file()
+        return (self.folder / f"{name}.parquet").is_file()
 
     def __iter__(self) -> Iterator[str]:
         return (name for name in COLUMNS if name in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.parquet"
 
 
 @dataclass(frozen=True)
@@ -106,10 +103,15 @@ class Part:
     tables: Mapping[str, pd.DataFrame]
     specification: Mapping[str, Any]
     """Of the whole run; empty for one of workbench 0.1."""
-    sides: tuple[str, str] | None = None
-    """Source and target, where the specification tells."""
-    asked: str | None = None
-    """The task, where the specification tells; empty for a run without one."""
+    model: str
+    pair: str
+    """Source and target."""
+    source: str | None
+    """The language that is mapped."""
+    target: str | None
+    """The language it is mapped to."""
+    task: str
+    """Empty where there is none."""
     all_items: pd.DataFrame | None = None
     """The items of the whole run, in all languages."""
 
@@ -190,50 +192,9 @@ class Part:
         return list(by_task.get(self.task, self.manifest.get("task_notes", ())))
 
     @property
-    def pair(self) -> str:
-        """Source and target."""
-        return "-".join(self.sides) if self.sides else self._about("pair")
-
-    @property
-    def task(self) -> str:
-        """Name of the task; empty where there is none."""
-        return self._about("task") if self.asked is None else self.asked
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        model = self.specification.get("model") or self.manifest.get("model", {})
-        return str(model.get("name") or self._about("model"))
-
-    @property
-    def source(self) -> str | None:
-        """The language that is mapped."""
-        return self._language(0, "source") or self._about("language") or None
-
-    @property
-    def target(self) -> str | None:
-        """The language it is mapped to."""
-        return self._language(1, "target")
-
-    @property
     def title(self) -> str:
         """Pair and task, or else the folder."""
         return " · ".join(filter(None, (self.pair, self.task))) or self.name
-
-    def _about(self, column: str) -> str:
-        for name in ("selection", "exploration", "fit", "similarity"):
-            table = self.tables.get(name)
-            if table is not None and column in table and len(table):
-                return str(table[column].iloc[0])
-        value = self.manifest.get(column, "")
-        return value if isinstance(value, str) else ""
-
-    def _language(self, place: int, side: str) -> str | None:
-        languages = self.sides or [
-            row["language"] for row in self.manifest.get("facts", {}).get("tokens", [])
-        ]
-        known = None if self.sides else self.verdict.get(side)
-        return known or (languages[place] if len(languages) > place else None)
 
 
 @dataclass(frozen=True, repr=False)
@@ -297,12 +258,12 @@ class Run:
             raise InputError(f"there is no folder {folder}: give one that a workbench command wrote")
         root = _root_of(folder)
         if root is None:
-            return cls(folder, {}, _parts_of_version_1(folder), folder)
+            return cls(folder, {}, tuple(_parts_of_version_1(folder)), folder)
         specification = _specification(root)
-        parts = _parts(root, specification)
+        parts = tuple(_parts(root, specification))
         if root != folder:
-            parts = [part for part in parts if part.folder.resolve() == folder.resolve()]
-        return cls(folder, specification, tuple(parts), root)
+            parts = tuple(part for part in parts if part.folder.resolve() == folder.resolve())
+        return cls(folder, specification, parts, root)
 
 
 def open_run(folder: str | Path) -> Run:
@@ -330,32 +291,56 @@ def _root_of(folder: Path) -> Path | None:
     return above if place in studies else None
 
 
-def _parts(root: Path, about: Mapping[str, Any]) -> list[Part]:
-    if not about["studies"]:
-        pairs = {f"{source}-{target}": (source, target) for source, target in about["pairs"]}
-        return [Part(root, pair, Tables(root, pair), about, sides, "") for pair, sides in pairs.items()]
-    items = Tables(root).get("items")
-    parts = []
+def _parts(root: Path, about: Mapping[str, Any]) -> Iterator[Part]:
+    model, items = str(about["model"].get("name", "")), Tables(root).get("items")
     for study in about["studies"]:
         folder, (source, target) = root / study["folder"], study["pair"]
-        sides = (source, target)
-        parts.append(Part(folder, study["folder"], Tables(folder), about, sides, study["task"], items))
-    return parts
+        pair, task = f"{source}-{target}", study["task"]
+        name, tables = study["folder"], Tables(folder)
+        yield Part(folder, name, tables, about, model, pair, source, target, task, items)
+    for source, target in () if about["studies"] else about["pairs"]:
+        pair = f"{source}-{target}"
+        yield Part(root, pair, Tables(root, pair), about, model, pair, source, target, "")
 
 
-def _parts_of_version_1(folder: Path) -> tuple[Part, ...]:
+def _parts_of_version_1(folder: Path) -> Iterator[Part]:
     """The folder itself, if it is a study, or else the folders of studies in it."""
     alone = (folder / MANIFEST).exists() or (folder / "shards").exists()
-    places = [] if alone else _studies_in(folder)
+    places = [] if alone else sorted(_studies_in(folder))
     if alone or (not places and Tables(folder)):
-        return (Part(folder, folder.resolve().name, Tables(folder), {}),)
-    if not places:
+        yield _part_of_version_1(folder, folder.resolve().name)
+    elif not places:
         raise InputError(
             f"{folder} holds no run (no {SPECIFICATION}, no tables): give a folder that a workbench command "
             "wrote"
         )
-    return tuple(
-        Part(place, place.relative_to(folder).as_posix(), Tables(place), {}) for place in sorted(places)
+    for place in places:
+        yield _part_of_version_1(place, place.relative_to(folder).as_posix())
+
+
+def _part_of_version_1(folder: Path, name: str) -> Part:
+    """What no specification tells stands in the tables, the manifest or the verdict."""
+    tables = Tables(folder)
+    part = Part(folder, name, tables, {}, "", "", None, None, "")
+
+    def known(column: str) -> str:
+        for name in ("selection", "exploration", "fit", "similarity"):
+            table = tables.get(name)
+            if table is not None and column in table and len(table):
+                return str(table[column].iloc[0])
+        value = part.manifest.get(column, "")
+        return value if isinstance(value, str) else ""
+
+    tokens = part.manifest.get("facts", {}).get("tokens", [])
+    languages = [*(row["language"] for row in tokens), None, None]
+    source, target = (part.verdict.get(s) or c for s, c in zip(("source", "target"), languages, strict=False))
+    return replace(
+        part,
+        model=str(part.manifest.get("model", {}).get("name") or known("model")),
+        pair=known("pair"),
+        source=source or known("language") or None,
+        target=target,
+        task=known("task"),
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from workbench.core.errors import InputError
 from workbench.core.settings import FITS
 from workbench.core.store import read_json, write_json
-from workbench.select.choice import Choice, choose, choose_from, grid_for, paired_correct, rows_of
+from workbench.select.choice import Choice, accuracy_difference, choose, choose_from, grid_for, rows_of
 from workbench.select.grid import Floats, Grid, check_split
 from workbench.sweeps import CLEAN
 
@@ -142,10 +142,7 @@ def refit_spread(table: pd.DataFrame, choice: Choice) -> Refits | None:
             f"the test sweep holds {len(seeds)} fits of {choice.name}, but their spread needs {FITS}: "
             f"sweep refits of the chosen configuration, seeds {seeds[0] if seeds else 0} and up"
         )
-    gains = []
-    for seed in seeds:
-        after, before, _ = paired_correct(rows[rows.seed == seed], clean)
-        gains.append(float((after - before).mean()))
+    gains = [accuracy_difference(rows[rows.seed == seed], clean).estimate for seed in seeds]
     return Refits(
         itself=gains[0],
         mean=float(np.mean(gains)),

@@ -191,7 +191,11 @@ def explore(table: pd.DataFrame, level: float = 0.95, draws: int = 10_000, seed:
     units = None if len(grid.unit_names) == len(grid.units) else grid.units.tolist()
     band = max_t_band(grid.accuracy_gain, units, level, draws, seed)
     alone = [paired_interval(after, grid.clean, units, level) for after in grid.correct.T]
-    about = {name: _values(table[name]) for name in _ABOUT if name in table}
+    about = {
+        name: ", ".join(sorted(map(str, table[name].dropna().unique()))) or None
+        for name in _ABOUT
+        if name in table
+    }
     cells = grid.configurations[CONFIGURATION].assign(
         **about,
         split="dev",
@@ -208,7 +212,3 @@ def explore(table: pd.DataFrame, level: float = 0.95, draws: int = 10_000, seed:
         n=band.n,
     )
     return cells[[*about, *(name for name in cells if name not in about)]]
-
-
-def _values(column: pd.Series) -> str | None:
-    return ", ".join(sorted(map(str, column.dropna().unique()))) or None
