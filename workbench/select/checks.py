@@ -82,14 +82,13 @@ def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -
         gain += float(gains[_index(grid, choice)].sum())
         best += float(gains[totals == totals.max()].mean(0).sum())
     gain, best = gain / len(fold), best / len(fold)
-    hindsight = float(_gains(grid).mean(1).max())
     return CrossFit(
         choice=chosen,
         gain=gain,
         selection_bias=chosen.accuracy_gain - gain,
         layers=dict(layers),
         regret=best - gain,
-        regret_at_most=hindsight - gain,
+        regret_at_most=float(_gains(grid).mean(1).max()) - gain,
         configurations=dict(configurations),
     )
 

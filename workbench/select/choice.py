@@ -66,18 +66,15 @@ def choose(table: pd.DataFrame, aligner: str) -> Choice:
     on the same items it tells configurations apart that accuracy, a count of few changed items, cannot.
 
     1. Each configuration's gain over the clean run is averaged with those of its neighbours in layer and
-    strength
-       (`smoothing` has the weights): a map does not work at one layer and fail at the next, so a lone peak is
-       mostly chance. Joint configurations have no neighbours and are compared as they are.
+       strength (`smoothing` has the weights): a map does not work at one layer and fail at the next, so a
+       lone peak is mostly chance. Joint configurations have no neighbours and are compared as they are.
     2. The configuration with the largest smoothed gain is the best one. If that gain is no larger than its
-    own
-       standard error, or than rounding, nothing is chosen: the clean run takes part in the rule below.
-    3. One-standard-error rule towards α = 0: all configurations remain whose smoothed gain is below the
-    best one's
-       by at most the standard error of that difference, over the same items, or groups where there are any.
+       own standard error, or than rounding, nothing is chosen: the clean run takes part in the rule below.
+    3. One-standard-error rule towards α = 0: all configurations remain whose smoothed gain is below the best
+       one's by at most the standard error of that difference, over the same items, or groups if there are.
        Among them the smallest strength of each intervention counts, and of interventions the one with the
-       smallest patch there (mean ‖h′ − h‖ / ‖h‖, as strengths of two formulas are no common scale; where
-       the table has no patch sizes, the smallest strength). A larger patch must earn what it disturbs.
+       smallest patch there (mean ‖h′ − h‖ / ‖h‖, as strengths of two formulas are no common scale; without
+       patch sizes in the table, the smallest strength). A larger patch must earn what it disturbs.
     4. Among configurations that tie in this, the largest smoothed gain; then the lower layer.
 
     Where the table holds refits of a map, only the map itself takes part: the lowest seed.
@@ -88,14 +85,12 @@ def choose(table: pd.DataFrame, aligner: str) -> Choice:
 
 def choose_from(grid: Grid) -> Choice:
     """The rule of `choose`, on configurations of one aligner."""
-    weights = smoothing(grid.configurations)
-    smoothed = grid.margin_gain @ weights.T
+    smoothed = grid.margin_gain @ smoothing(grid.configurations).T
     means = smoothed.mean(0)
     aligner = str(grid.configurations.aligner.iloc[0])
     layer, strength = (grid.configurations[name].to_numpy(dtype=float) for name in ("layer", "strength"))
-    order = np.lexsort(
-        (strength, layer, -np.round(means, 12))
-    )  # sums in another order are the same to twelve digits
+    # Sums in another order are the same to twelve digits, and then a tie is a tie.
+    order = np.lexsort((strength, layer, -np.round(means, 12)))
     best = int(order[0])
     own_error = float(standard_errors(smoothed[:, [best]], grid.units)[0])
     if means[best] <= max(NOTHING, own_error):
