@@ -194,7 +194,7 @@ def _print_without_patch(result: "StudyResult") -> None:
 
 def print_sentence(result: "StudyResult", sentence: str) -> None:
     """Print the verdict in a sentence, and the evidence for and against it."""
-    from workbench.results import evidence_sentences
+    from workbench.report import evidence_sentences
 
     console.print(Text(sentence, style="bold"))
     if result.share_of_gap is not None:

@@ -1,9 +1,7 @@
 """Null distributions of measures by permutation, and confounds."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import torch
 from jaxtyping import Float
@@ -14,6 +12,7 @@ from workbench.core.progress import Progress, silent
 from workbench.measures.base import Metric, check_rows
 from workbench.measures.cka import Rows, Similarity, function_of, kernel_of
 from workbench.measures.ranking import spearman
+from workbench.stats import rank_interval
 
 # Whether a similarity is more than chance: the same measure with the sentences of one side shuffled.
 
@@ -134,19 +133,5 @@ def confounds(scores: Mapping[str, PerSentence], properties: Mapping[str, PerSen
 def _compare(measure: str, score: Tensor, confound: str, value: Tensor) -> Confound:
     constant = bool((score == score[0]).all() or (value == value[0]).all())
     rho = None if constant else float(spearman(score, value))
-    low, high = (None, None) if rho is None else rank_interval(rho, len(score))
+    low, high = (None, None) if rho is None or len(score) < 4 else rank_interval(rho, len(score), 1.06)
     return Confound(measure, confound, rho, len(score), constant, low, high)
-
-
-def rank_interval(rho: float, n: int, level: float = 0.95) -> tuple[float | None, float | None]:
-    """tanh(artanh ρ ± z √(1.06 / (n − 3))): Fisher's interval with Spearman's variance (Fieller et al. 1957).
-
-    As if sentences were drawn one by one: with few documents, or for the shares of a measure of sets, which
-    lean on each other, it is too narrow.
-    """
-    if n < 4:
-        return None, None
-    if abs(rho) >= 1:
-        return rho, rho
-    half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(1.06 / (n - 3))
-    return math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from workbench.results import evidence_sentences
+from workbench.report import evidence_sentences
 
 ROW = {
     "headline": False,
