@@ -1,7 +1,7 @@
 """Aligners: maps from one language's states to another's, and controls under the same contract."""
 
-from workbench.align.affine import Affine
-from workbench.align.base import Aligner, Params, Regressor
+from workbench.align.affine import Affine, LinearAligner
+from workbench.align.base import Aligner, Estimator, Params, Regressor
 from workbench.align.controls import (
     Identity,
     RandomEqualNorm,
@@ -68,12 +68,14 @@ __all__ = [
     "Affine",
     "Aligner",
     "CurvePoint",
+    "Estimator",
     "FitFacts",
     "Given",
     "Identity",
     "KernelRidge",
     "LayerMaps",
     "LeastSquares",
+    "LinearAligner",
     "LowRank",
     "Masked",
     "MeanShift",

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.align.base import Params, check_fitted, check_rows
+from workbench.align.base import Estimator, check_fitted, check_rows
 from workbench.core.errors import InputError
 
 
@@ -90,8 +90,8 @@ class Affine:
         return out
 
 
-class LinearAligner(Params):
-    """An aligner whose `fit` earns `map_`, x ↦ x W + b."""
+class LinearAligner(Estimator):
+    """An aligner that learns `map_`, x ↦ x W + b."""
 
     map_: Affine
 
@@ -108,5 +108,4 @@ class LinearAligner(Params):
     def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
         """X W + b."""
         check_fitted(self, "map_")
-        X = check_rows(X, self.map_.width)
-        return self.map_(X)
+        return self.map_(check_rows(X, self.map_.width))

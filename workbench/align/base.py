@@ -5,6 +5,7 @@ is mapped by `x W + b`. Fitted attributes end in `_`.
 """
 
 import inspect
+from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -61,30 +62,65 @@ class Params:
         return self
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{k}={_shown(v)}" for k, v in self.get_params(deep=False).items())
+        inside = ", ".join(
+            f"{name}=<{list(value.shape)}>" if isinstance(value, Tensor) else f"{name}={value!r}"
+            for name, value in self.get_params(deep=False).items()
+        )
         return f"{type(self).__name__}({inside})"
 
 
-def _shown(value: Any) -> str:
-    return f"<{list(value.shape)}>" if isinstance(value, Tensor) else repr(value)
+class Estimator(Params):
+    """An aligner that learns from checked pairs: subclasses write `_fit` and `transform`."""
 
-
-class Regressor(Params):
-    """The objective of a scikit-learn regressor, which gets and gives numpy arrays in float64."""
-
-    def __init__(self, estimator: Any):
-        self.estimator = estimator
+    at_least = 1  # sentences
+    equal_widths = False
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
-        """Fit a copy of the regressor."""
-        X, Y = check_pairs(X, Y)
+        """Learn the map from matching rows; returns itself."""
+        X, Y = check_pairs(X, Y, self.at_least)
+        if self.equal_widths and X.shape != Y.shape:
+            raise InputError(f"{type(self).__name__} needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
+        self._fit(X, Y)
+        self.n_ = len(X)
+        return self
+
+    def _fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> None:
+        raise NotImplementedError
+
+
+class Wrapper(Estimator):
+    """An aligner around another one, `aligner`, of which it fits a copy, `aligner_`."""
+
+    aligner: Any
+    aligner_: Aligner
+
+    def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
+        """The map of the fitted copy."""
+        check_fitted(self, "aligner_")
+        return self.aligner_.transform(X)
+
+
+class Fixed(Params):
+    """An aligner that has nothing to learn."""
+
+    def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
+        """Returns itself."""
+        return self
+
+
+@dataclass(eq=False, repr=False)
+class Regressor(Estimator):
+    """The objective of a scikit-learn regressor, which gets and gives numpy arrays in float64."""
+
+    estimator: Any
+
+    def _fit(self, X: Tensor, Y: Tensor) -> None:
         try:
             self.estimator_ = _copy(self.estimator).fit(_to_numpy(X), _to_numpy(Y))
         except ValueError as error:
             raise InputError(f"{type(self.estimator).__name__} rejects these states: {error}") from error
-        self.shape_, self.n_ = (X.shape[1], Y.shape[1]), len(X)
+        self.shape_ = X.shape[1], Y.shape[1]
         self.unregularized_ = type(self.estimator).__name__ == "LinearRegression"
-        return self
 
     def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
         """What the regressor predicts, as a tensor like X."""

@@ -1,6 +1,6 @@
 """Maps through a space that both languages share: rotations, whitening, canonical correlation."""
 
-from typing import Self
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -9,20 +9,20 @@ from torch import Tensor
 from workbench.align.affine import Affine, LinearAligner
 from workbench.align.base import check_pairs
 from workbench.align.solvers import (
+    Canonical,
     Spectrum,
     canonical,
-    centered,
     check_count,
-    check_penalty,
     relative,
-    row_mean,
     spectrum,
+    split_mean,
 )
 from workbench.core.errors import InputError
 
 # The nearest rotation: distances between sentences stay as they are.
 
 
+@dataclass(eq=False, repr=False)
 class Procrustes(LinearAligner):
     """argmin_{R, c} ‖c X R − Y‖² with RᵀR = I, c = 1 without `scale`; with `center`, on X − x̄ and Y − ȳ.
 
@@ -32,34 +32,25 @@ class Procrustes(LinearAligner):
     directions that pairs reach without changing lengths, and drops the others.
     """
 
-    def __init__(self, center: bool = True, scale: bool = False):
-        self.center = center
-        self.scale = scale
+    center: bool = True
+    scale: bool = False
 
-    def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
-        """Learn R (and c and b)."""
-        X, Y = check_pairs(X, Y, at_least=2 if self.center else 1)
-        X, Y = X.double(), Y.double()
-        x_mean, y_mean = row_mean(X), row_mean(Y)
-        if self.center:
-            X, Y = centered(X), centered(Y)
+    def _fit(self, X: Tensor, Y: Tensor) -> None:
+        check_pairs(X, Y, at_least=2 if self.center else 1)
+        (x_mean, X), (y_mean, Y) = (split_mean(side, self.center) for side in (X, Y))
         a, b, D = _matched(spectrum(X, self.center), spectrum(Y, self.center))
         square = X.shape[1] == Y.shape[1]
         # ‖X R‖ is ‖X‖ for a rotation; a narrower target sees only what is carried over.
         size = float(X.square().sum() if square else (X @ a).square().sum())
         self.scale_ = float(D.sum()) / size if self.scale and len(D) else 1.0
-        if square:
-            left, right = _nearest_rotation(a, b)
-            skip = self.scale_
-        else:
-            left, right, skip = a, b.mT, 0.0
+        left, right = _nearest_rotation(a, b) if square else (a, b.mT)
+        skip = self.scale_ if square else 0.0
         left = self.scale_ * left
         bias = y_mean - (x_mean @ left) @ right if self.center else None
         if bias is not None and skip:
             bias = bias - skip * x_mean
         self.map_ = Affine.of(left, right, bias, skip)
-        self.rank_, self.n_ = len(D), len(X)
-        return self
+        self.rank_ = len(D)
 
 
 def _matched(x: Spectrum, y: Spectrum) -> tuple[Tensor, Tensor, Tensor]:
@@ -86,7 +77,28 @@ def _nearest_rotation(a: Float[Tensor, "d r"], b: Float[Tensor, "d r"]) -> tuple
 # Canonical correlations as a map: what both languages vary in together, and no more.
 
 
-class CCA(LinearAligner):
+class CanonicalAligner(LinearAligner):
+    """x ↦ ȳ + Σ w_i z_i(x) r_i over pairs of canonical directions, w_i by default their correlations."""
+
+    at_least = 2
+
+    def _fit(self, X: Tensor, Y: Tensor) -> None:
+        (x_mean, X), (y_mean, Y) = split_mean(X), split_mean(Y)
+        shared = self._directions(X, Y)
+        right = self._weights(shared.correlations)[:, None] * shared.right
+        self.map_ = Affine.of(shared.left, right, y_mean - (x_mean @ shared.left) @ right)
+        self.correlations_ = shared.correlations
+        self.rank_ = len(shared.correlations)
+
+    def _directions(self, X: Tensor, Y: Tensor) -> Canonical:
+        raise NotImplementedError
+
+    def _weights(self, correlations: Tensor) -> Tensor:
+        return correlations
+
+
+@dataclass(eq=False, repr=False)
+class CCA(CanonicalAligner):
     """The k pairs of directions of largest correlation; x ↦ ȳ + Σ ρ_i z_i(x) r_i.
 
     z_i are the source's canonical coordinates, ρ_i their correlations with the target's, by which each
@@ -95,68 +107,49 @@ class CCA(LinearAligner):
     directions this is `Ridge` of the same penalty. `correlations_` are those of the fitting rows.
     """
 
-    def __init__(self, k: int = 64, penalty: float = 0.1):
-        self.k = k
-        self.penalty = penalty
+    k: int = 64
+    penalty: float = 0.1
 
-    def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
-        """Learn the directions of both sides."""
-        X, Y = check_pairs(X, Y, at_least=2)
+    def _directions(self, X: Tensor, Y: Tensor) -> Canonical:
         check_count("k", self.k)
-        check_penalty(self.penalty)
-        X, Y = X.double(), Y.double()
-        x_mean, y_mean, X, Y = row_mean(X), row_mean(Y), centered(X), centered(Y)
         x_lambda, y_lambda = relative(self.penalty, X), relative(self.penalty, Y)
-        x, y = spectrum(X, True, x_lambda), spectrum(Y, True, y_lambda)
-        found = canonical(x, y, self.k, x_lambda, y_lambda)
-        right = found.correlations[:, None] * found.right
-        self.map_ = Affine.of(found.left, right, y_mean - (x_mean @ found.left) @ right)
-        self.correlations_ = found.correlations
-        self.rank_, self.n_ = len(found.correlations), len(X)
-        return self
+        return canonical(spectrum(X, True, x_lambda), spectrum(Y, True, y_lambda), self.k, x_lambda, y_lambda)
 
 
 # Canonical correlations between the main directions of each language.
 
 
-class SVCCA(LinearAligner):
+@dataclass(eq=False, repr=False)
+class SVCCA(CanonicalAligner):
     """CCA after each side is cut to the fewest singular directions that hold `keep` of its variance.
 
     x ↦ ȳ + Σ ρ_i z_i(x) r_i as in `CCA`, here without penalty: the cut takes its place. Within the
     directions kept this is least squares, so that with `keep` near 1 and few pairs it follows the noise.
     """
 
-    def __init__(self, keep: float = 0.99):
-        self.keep = keep
+    keep: float = 0.99
 
-    def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
-        """Learn the directions of both sides."""
-        X, Y = check_pairs(X, Y, at_least=2)
+    def _directions(self, X: Tensor, Y: Tensor) -> Canonical:
         if not isinstance(self.keep, int | float) or not 0 < self.keep <= 1:
             raise InputError(f"keep is a share above 0 and up to 1, but {self.keep!r} was given")
-        X, Y = X.double(), Y.double()
-        x_mean, y_mean = row_mean(X), row_mean(Y)
-        x, y = self._cut(spectrum(centered(X), True)), self._cut(spectrum(centered(Y), True))
-        found = canonical(x, y, len(x.S))
-        right = found.correlations[:, None] * found.right
-        self.map_ = Affine.of(found.left, right, y_mean - (x_mean @ found.left) @ right)
-        self.correlations_ = found.correlations
+        x, y = self._cut(spectrum(X, True)), self._cut(spectrum(Y, True))
         self.kept_ = (len(x.S), len(y.S))
-        self.rank_, self.n_ = len(found.correlations), len(X)
-        return self
+        return canonical(x, y, len(x.S))
 
     def _cut(self, full: Spectrum) -> Spectrum:
         if not len(full.S):
             return full
         share = full.S.square().cumsum(0)
         # The last share is 1 up to rounding, which must not ask for one more direction than there is.
-        return full.head(int((share < self.keep * (1 - 1e-12) * share[-1]).sum()) + 1)
+        k = int((share < self.keep * (1 - 1e-12) * share[-1]).sum()) + 1
+        return Spectrum(full.U[:, :k], full.S[:k], full.V[:, :k], full.complete and k >= len(full.S))
 
 
 # A rotation between whitened languages, as VecMap has it.
 
 
-class Whitened(LinearAligner):
+@dataclass(eq=False, repr=False)
+class Whitened(CanonicalAligner):
     """Whiten both languages, rotate one onto the other, and give the target's spread back.
 
     x ↦ ȳ + (x − x̄) C_x^(−½) P diag(ρ)^reweight Qᵀ C_y^(½), with C the regularised covariances and
@@ -165,27 +158,15 @@ class Whitened(LinearAligner):
     however weak the tie; with 1 each direction counts by its correlation, which is `Ridge`.
     """
 
-    def __init__(self, penalty: float = 0.1, reweight: float = 0.0):
-        self.penalty = penalty
-        self.reweight = reweight
+    penalty: float = 0.1
+    reweight: float = 0.0
 
-    def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
-        """Learn both whitenings and the rotation between them."""
-        X, Y = check_pairs(X, Y, at_least=2)
-        check_penalty(self.penalty)
+    def _directions(self, X: Tensor, Y: Tensor) -> Canonical:
         if not isinstance(self.reweight, int | float) or not self.reweight >= 0:
             raise InputError(f"reweight must be a number, 0 or above, but {self.reweight!r} was given")
-        X, Y = X.double(), Y.double()
-        x_mean, y_mean, X, Y = row_mean(X), row_mean(Y), centered(X), centered(Y)
-        found = canonical(
-            spectrum(X, True),
-            spectrum(Y, True),
-            min(X.shape[1], Y.shape[1]),
-            relative(self.penalty, X),
-            relative(self.penalty, Y),
-        )
-        right = (found.correlations**self.reweight)[:, None] * found.right
-        self.map_ = Affine.of(found.left, right, y_mean - (x_mean @ found.left) @ right)
-        self.correlations_ = found.correlations
-        self.rank_, self.n_ = len(found.correlations), len(X)
-        return self
+        x_lambda, y_lambda = relative(self.penalty, X), relative(self.penalty, Y)
+        k = min(X.shape[1], Y.shape[1])
+        return canonical(spectrum(X, True), spectrum(Y, True), k, x_lambda, y_lambda)
+
+    def _weights(self, correlations: Tensor) -> Tensor:
+        return correlations**self.reweight

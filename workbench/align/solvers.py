@@ -32,10 +32,6 @@ class Spectrum:
     complete: bool
     """Whether U spans all rows (all that sum to 0, when centred): nothing of any Y is then left out."""
 
-    def head(self, k: int) -> "Spectrum":
-        """The k largest directions."""
-        return Spectrum(self.U[:, :k], self.S[:k], self.V[:, :k], self.complete and k >= len(self.S))
-
 
 def spectrum(
     X: Float[Tensor, "sent d"], centered: bool = False, floor: float = 0.0, rtol: float | None = None
@@ -71,18 +67,12 @@ def spectrum(
 
 def leading(C: Float[Tensor, "m d"], k: int) -> Float[Tensor, "d k"]:
     """The right singular vectors of the k largest singular values (fewer, where C has a lower rank)."""
-    if C.shape[0] < C.shape[1]:
-        squares, vectors = torch.linalg.eigh(C @ C.mT)
-        count = _above(squares, k, C)
-        # Householder makes them orthonormal to the last digit, also those of small singular values.
-        return torch.linalg.qr(C.mT @ vectors.flip(1)[:, :count])[0]
-    squares, vectors = torch.linalg.eigh(C.mT @ C)
-    return vectors.flip(1)[:, : _above(squares, k, C)]
-
-
-def _above(squares: Tensor, k: int, C: Tensor) -> int:
+    wide = C.shape[0] < C.shape[1]
+    squares, vectors = torch.linalg.eigh(C @ C.mT if wide else C.mT @ C)
     tolerance = max(C.shape) * torch.finfo(C.dtype).eps * squares.max() if len(squares) else 0
-    return min(k, int((squares > tolerance).sum()))
+    kept = vectors.flip(1)[:, : min(k, int((squares > tolerance).sum()))]
+    # Householder makes them orthonormal to the last digit, also those of small singular values.
+    return torch.linalg.qr(C.mT @ kept)[0] if wide else kept
 
 
 def _reflect(rows: Float[Tensor, "sent k"]) -> Float[Tensor, "sent k"]:
@@ -91,6 +81,12 @@ def _reflect(rows: Float[Tensor, "sent k"]) -> Float[Tensor, "sent k"]:
     axis[0] -= 1
     length = axis.square().sum()
     return rows - axis[:, None] * (2 / length * (axis @ rows)) if length > 0 else rows
+
+
+def split_mean(X: Float[Tensor, "sent d"], center: bool = True) -> tuple[Tensor, Tensor]:
+    """x̄ and X − x̄ in float64; without `center`, X as it is."""
+    X = X.double()
+    return row_mean(X), centered(X) if center else X
 
 
 def row_mean(X: Float[Tensor, "sent d"]) -> Float[Tensor, " d"]:
@@ -112,48 +108,59 @@ PENALTIES = (1e-4, 3.16e-4, 1e-3, 3.16e-3, 1e-2, 3.16e-2, 0.1, 0.316, 1.0, 3.16,
 
 
 @dataclass(frozen=True, eq=False)
-class LeastSquaresSolution:
-    """W = left · right, with what says how far to trust it."""
+class Solution:
+    """W = left · right and b, with what says how far to trust them."""
 
     left: Float[Tensor, "d_source rank"]
     right: Float[Tensor, "rank d_target"]
-    singular: Float[Tensor, " rank"]
-    """Singular values of X that count."""
+    bias: Float[Tensor, " d_target"] | None
+    gains: Float[Tensor, " rank"]
+    """√(s² + λ) of each direction in `left`: the singular values of X, or of [X; √λ I] there."""
+    rank: int
+    """How many directions X has, up to rounding."""
+    condition: float
+    """Largest over smallest singular value of X, or of [X; √λ I] over the directions X could have had;
+    infinite when nothing counts."""
 
     @property
     def weight(self) -> Float[Tensor, "d_source d_target"]:
         """W as one matrix."""
         return self.left @ self.right
 
-    @property
-    def rank(self) -> int:
-        """How many directions of X count."""
-        return len(self.singular)
 
-    @property
-    def condition(self) -> float:
-        """Largest over smallest singular value of X that counts; infinite when nothing counts."""
-        return float(self.singular[0] / self.singular[-1]) if self.rank else float("inf")
+@dataclass(frozen=True, eq=False)
+class RidgeSolution(Solution):
+    """The strength that was chosen, and what every strength would have cost."""
+
+    penalty: float
+    """The chosen strength, relative to the mean squared singular value of X."""
+    lambda_: float
+    """The same, as it stands in the objective."""
+    loo_errors: Float[Tensor, " penalty"]
+    """Mean over sentences of ‖y − ŷ‖², each predicted from all the others."""
 
 
 class LeastSquaresSystem:
     """One X, for any number of Y: `solve_least_squares` with the decomposition done once."""
 
     def __init__(self, X: Float[Tensor, "sent d_source"], center: bool = False, rtol: float | None = None):
-        X = X.double()
-        self.x_mean, self.center = row_mean(X), center
-        self.spectrum = spectrum(centered(X) if center else X, center, rtol=rtol)
+        self.center, self.shape = center, X.shape
+        self.x_mean, X = split_mean(X, center)
+        self.spectrum = self._decompose(X, rtol)
         self.left = self.spectrum.V.contiguous()  # once for all maps that share it
 
-    def solve(self, Y: Float[Tensor, "sent d_target"]) -> LeastSquaresSolution:
-        """W = X⁺ Y, of the centred matrices with `center`."""
-        Y, x = Y.double(), self.spectrum
-        right = (x.U.mT @ (centered(Y) if self.center else Y)) / x.S[:, None]
-        return LeastSquaresSolution(self.left, right, x.S)
+    def _decompose(self, X: Tensor, rtol: float | None) -> Spectrum:
+        return spectrum(X, self.center, rtol=rtol)
 
-    def bias(self, solution: LeastSquaresSolution, Y: Tensor) -> Float[Tensor, " d_target"] | None:
-        """b = ȳ − x̄ W, or None without `center`."""
-        return row_mean(Y.double()) - (self.x_mean @ solution.left) @ solution.right if self.center else None
+    def solve(self, Y: Float[Tensor, "sent d_target"]) -> Solution:
+        """W = X⁺ Y, of the centred matrices with `center`."""
+        x, (y_mean, Y) = self.spectrum, split_mean(Y, self.center)
+        right = (x.U.mT @ Y) / x.S[:, None]
+        condition = float(x.S[0] / x.S[-1]) if len(x.S) else float("inf")
+        return Solution(self.left, right, self._bias(right, y_mean), x.S, len(x.S), condition)
+
+    def _bias(self, right: Tensor, y_mean: Tensor) -> Float[Tensor, " d_target"] | None:
+        return y_mean - (self.x_mean @ self.left) @ right if self.center else None
 
 
 def solve_least_squares(
@@ -161,7 +168,7 @@ def solve_least_squares(
     Y: Float[Tensor, "sent d_target"],
     rtol: float | None = None,
     center: bool = False,
-) -> LeastSquaresSolution:
+) -> Solution:
     """W = X⁺ Y: of all W that minimise ‖X W − Y‖², the one with the smallest ‖W‖.
 
     With X = U S Vᵀ, W = V_r S_r⁻¹ U_rᵀ Y over the r singular values above `rtol` times the largest
@@ -171,68 +178,33 @@ def solve_least_squares(
     return LeastSquaresSystem(X, center, rtol).solve(Y)
 
 
-@dataclass(frozen=True, eq=False)
-class RidgeSolution:
-    """W = left · right and b, with the strength that was chosen and what every strength would have cost."""
-
-    left: Float[Tensor, "d_source rank"]
-    right: Float[Tensor, "rank d_target"]
-    bias: Float[Tensor, " d_target"] | None
-    penalty: float
-    """The chosen strength, relative to the mean squared singular value of X."""
-    lambda_: float
-    """The same, as it stands in the objective."""
-    loo_errors: Float[Tensor, " penalty"]
-    """Mean over sentences of ‖y − ŷ‖², each predicted from all the others."""
-    gains: Float[Tensor, " rank"]
-    """√(s² + λ) of each direction in `left`: the singular values of [X; √λ I] there."""
-    rank: int
-    """How many directions X has, up to rounding."""
-    condition: float
-    """Largest over smallest singular value of [X; √λ I] over the directions X could have had."""
-
-    @property
-    def weight(self) -> Float[Tensor, "d_source d_target"]:
-        """W as one matrix."""
-        return self.left @ self.right
-
-
-class RidgeSystem:
+class RidgeSystem(LeastSquaresSystem):
     """One X and one grid of strengths, for any number of Y: `solve_ridge` with one decomposition."""
 
     def __init__(
-        self,
-        X: Float[Tensor, "sent d_source"],
-        penalties: Float[Tensor, " penalty"],
-        center: bool = True,
+        self, X: Float[Tensor, "sent d_source"], penalties: Float[Tensor, " penalty"], center: bool = True
     ):
-        X = X.double()
-        self.center, self.shape = center, X.shape
-        self.x_mean = row_mean(X)
-        if center:
-            X = centered(X)
-        self.penalties = penalties.to(X)
+        self.penalties = penalties.to(X.device, torch.float64)
+        super().__init__(X, center)
+
+    def _decompose(self, X: Tensor, rtol: float | None) -> Spectrum:
         self.lambdas = self.penalties * X.square().sum() / min(X.shape)
-        self.spectrum = spectrum(X, center, floor=float(self.lambdas.min()))
-        self.left = self.spectrum.V.contiguous()  # once for all maps that share it
+        return spectrum(X, self.center, floor=float(self.lambdas.min()))
 
     def solve(self, Y: Float[Tensor, "sent d_target"]) -> RidgeSolution:
         """The map to one target, at its own best strength."""
-        Y = Y.double()
-        y_mean, x = row_mean(Y), self.spectrum
-        if self.center:
-            Y = centered(Y)
+        x, (y_mean, Y) = self.spectrum, split_mean(Y, self.center)
         reached = x.U.mT @ Y
         errors = _leave_one_out(x, Y, reached, self.lambdas, 1 / len(Y) if self.center else 0.0)
         # Equal errors (as of two sentences, whatever λ) differ by rounding, which must not choose.
         penalty = self.penalties[errors <= errors.min() * (1 + 1e-9)].max()
         chosen = self.lambdas[self.penalties == penalty][0]
         right = (x.S / (x.S.square() + chosen))[:, None] * reached
-        bias = y_mean - (self.x_mean @ self.left) @ right if self.center else None
         gains = (x.S.square() + chosen).sqrt()
-        counted, condition = self._trust(gains, chosen)
+        rank, condition = self._trust(gains, chosen)
+        bias = self._bias(right, y_mean)
         return RidgeSolution(
-            self.left, right, bias, float(penalty), float(chosen), errors, gains, counted, condition
+            self.left, right, bias, gains, rank, condition, float(penalty), float(chosen), errors
         )
 
     def _trust(self, gains: Tensor, chosen: Tensor) -> tuple[int, float]:
@@ -353,15 +325,11 @@ def canonical(x: Spectrum, y: Spectrum, k: int, x_lambda: float = 0.0, y_lambda:
 
 
 def relative(penalty: float, X: Float[Tensor, "sent d"]) -> float:
-    """λ of a strength in units of ‖X‖² / min(sent, d)."""
-    return float(penalty * X.square().sum() / min(X.shape))
-
-
-def check_penalty(penalty: float) -> None:
-    """Refuse a strength that is none."""
+    """λ of a strength in units of ‖X‖² / min(sent, d), or why it is none."""
     number = isinstance(penalty, int | float) and not isinstance(penalty, bool)
     if not number or not isfinite(penalty) or penalty <= 0:
         raise InputError(f"penalty must be a number above 0, but {penalty!r} was given")
+    return float(penalty * X.square().sum() / min(X.shape))
 
 
 def check_count(name: str, count: int) -> None:
