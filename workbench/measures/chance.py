@@ -11,9 +11,8 @@ from torch import Tensor
 
 from workbench.core.errors import InputError
 from workbench.core.progress import Progress, silent
-from workbench.measures.base import Metric, check_rows
-from workbench.measures.cka import Rows, Similarity, function_of, kernel_of
-from workbench.measures.ranking import spearman
+from workbench.measures.base import Metric, PerSentence, Rows, check_rows, spearman
+from workbench.measures.cka import Similarity, function_of, kernel_of
 
 # Whether a similarity is more than chance: the same measure with the sentences of one side shuffled.
 
@@ -81,9 +80,6 @@ def _permuted(metric: Similarity, X: Tensor, Y: Tensor) -> Callable[[Tensor], fl
 # Whether a similarity is only length: its rank correlation with what sentences differ in anyway.
 
 
-PerSentence = Float[Tensor, " sent"]
-
-
 @dataclass(frozen=True)
 class Confound:
     """How far one measure's value for a sentence goes along with one property of it."""
@@ -107,13 +103,13 @@ def confounds(scores: Mapping[str, PerSentence], properties: Mapping[str, PerSen
     share of tokens that both sides have, one script or two. |ρ| near 0 clears a measure; |ρ| above about
     0.5 says that sentences score by that property: compare within strata of it before believing the measure.
     """
-    columns = {
-        **{("score", k): v for k, v in scores.items()},
-        **{("property", k): v for k, v in properties.items()},
-    }
     if not scores or not properties:
         raise InputError("confounds need at least one score and one property")
-    values = {key: torch.as_tensor(value).double() for key, value in columns.items()}
+    values = {
+        (kind, name): torch.as_tensor(value).double()
+        for kind, columns in (("score", scores), ("property", properties))
+        for name, value in columns.items()
+    }
     n = len(next(iter(values.values())))
     for (kind, name), value in values.items():
         if value.ndim != 1 or len(value) != n:

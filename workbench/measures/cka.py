@@ -1,6 +1,7 @@
 """Centred kernel alignment (linear, debiased, Gaussian, in batches), its Gram matrices, and layer grids."""
 
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import torch
 from jaxtyping import Float
@@ -9,12 +10,11 @@ from torch import Tensor
 from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
 from workbench.core.progress import Progress, silent
-from workbench.measures.base import Metric, check_rows, check_variation
+from workbench.measures.base import Metric, PerSentence, Rows, check_rows
 
 # Shared by the CKA family: Gram matrices, centred, and the angle between two of them.
 
 
-Rows = Float[Tensor, "sent d"]
 Gram = Float[Tensor, "sent sent"]
 
 BLOCK = 512
@@ -90,16 +90,11 @@ def h_centered(K: Gram) -> Gram:
     return K - row[:, None] - row[None, :] + row.mean()
 
 
-def u_centered(K: Gram) -> Gram:
+def u_center_(K: Gram) -> Gram:
     """k_ij − k_i·/(n−2) − k_·j/(n−2) + k_··/((n−1)(n−2)) off the diagonal, 0 on it (Székely & Rizzo 2014).
 
-    The diagonal, where a sentence meets itself, is what makes the biased form large.
+    In place. The diagonal, where a sentence meets itself, is what makes the biased form large.
     """
-    return u_center_(K.clone())
-
-
-def u_center_(K: Gram) -> Gram:
-    """`u_centered` in place, as its name says."""
     n = len(K)
     K.fill_diagonal_(0)
     before = K.norm()
@@ -111,48 +106,22 @@ def u_center_(K: Gram) -> Gram:
     return K.zero_() if K.norm() <= 1e-12 * before else K
 
 
-def angle(K: Gram, L: Gram) -> float:
-    """⟨K, L⟩ / (‖K‖ ‖L‖)."""
-    norms = K.norm() * L.norm()
-    if norms == 0:
-        raise InputError(UNDEFINED)
-    return float((K * L).sum() / norms)
-
-
-def angle_shares(K: Gram, L: Gram) -> Float[Tensor, " sent"]:
-    """n Σ_j k_ij l_ij / (‖K‖ ‖L‖) for each i: what sentence i adds to `angle`, which is their mean.
-
-    Large where i's similarities to all others are alike in both languages; a sentence far from the mean
-    weighs more, as it does in the angle.
-    """
-    norms = K.norm() * L.norm()
-    if norms == 0:
-        raise InputError(UNDEFINED)
-    return len(K) * (K * L).sum(1) / norms
-
-
 UNDEFINED = (
     "CKA is not defined for these rows: at most one of them differs from the others, or all are equally "
     "far apart"
 )
 
 
-# Linear centred kernel alignment: how far two sets of states arrange the same sentences alike.
+# Centred kernel alignment: how far two sets of states arrange the same sentences alike.
 #
-# With fewer sentences than dimensions the biased form approaches 1 for unrelated data; the debiased form
-# does not, and is the one to read.
+# With fewer sentences than dimensions the biased linear form approaches 1 for unrelated data; the debiased
+# form does not, and is the one to read. The form with a Gaussian kernel judges the arrangement by who is near
+# whom, rather than by all distances alike.
 
 
 def linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
     """⟨K, L⟩ / (‖K‖ ‖L‖) with K, L the Gram matrices of centred rows (Kornblith et al. 2019)."""
-    X, Y = _check(X, Y, at_least=2)
-    return angle(linear_gram(X), linear_gram(Y))
-
-
-def linear_cka_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> Float[Tensor, " sent"]:
-    """n Σ_j k_ij l_ij / (‖K‖ ‖L‖): what each sentence adds to `linear_cka`, itself (j = i) included."""
-    X, Y = _check(X, Y, at_least=2)
-    return angle_shares(linear_gram(X), linear_gram(Y))
+    return _angle(linear_gram, X, Y, at_least=2)
 
 
 def debiased_linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
@@ -161,28 +130,7 @@ def debiased_linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
     ⟨K°, L°⟩ / n(n−3) is the unbiased estimate of HSIC, so the value is about 0 for unrelated rows, and
     may fall a little below.
     """
-    X, Y = _check(X, Y, at_least=4)
-    return angle(debiased_gram(X), debiased_gram(Y))
-
-
-def debiased_linear_cka_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> Float[Tensor, " sent"]:
-    """n Σ_j k°_ij l°_ij / (‖K°‖ ‖L°‖): what each sentence adds to `debiased_linear_cka`."""
-    X, Y = _check(X, Y, at_least=4)
-    return angle_shares(debiased_gram(X), debiased_gram(Y))
-
-
-def debiased_gram(X: Rows) -> Gram:
-    """K°, the U-centred Gram matrix of centred rows."""
-    return u_center_(linear_gram(X))
-
-
-def _check(X: Tensor, Y: Tensor, at_least: int) -> tuple[Tensor, Tensor]:
-    X, Y = check_rows("CKA", X, Y, at_least)
-    check_variation("CKA", X, Y)
-    return X, Y
-
-
-# CKA with a Gaussian kernel: arrangement judged by who is near whom, rather than by all distances alike.
+    return _angle(debiased_gram, X, Y)
 
 
 def rbf_cka(X: Rows, Y: Float[Tensor, "sent d_other"], fraction: float = 1.0, debiased: bool = True) -> float:
@@ -191,22 +139,35 @@ def rbf_cka(X: Rows, Y: Float[Tensor, "sent d_other"], fraction: float = 1.0, de
     σ is `fraction` times the median distance between rows that differ. `debiased=False` centres the
     kernels by H K H, as printed there: near 1 for unrelated rows when dimensions outnumber sentences.
     """
-    X, Y = check_rows("CKA", X, Y, at_least=4)
-    check_variation("CKA", X, Y)
     center = u_center_ if debiased else h_centered
-    return angle(center(rbf_gram(X, fraction)), center(rbf_gram(Y, fraction)))
+    return _angle(lambda rows: center(rbf_gram(rows, fraction)), X, Y)
 
 
-def rbf_cka_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> Float[Tensor, " sent"]:
-    """n Σ_j k°_ij l°_ij / (‖K°‖ ‖L°‖): what each sentence adds to `rbf_cka` as it is by default."""
-    X, Y = check_rows("CKA", X, Y, at_least=4)
-    check_variation("CKA", X, Y)
-    return angle_shares(centered_rbf_gram(X), centered_rbf_gram(Y))
+def debiased_gram(X: Rows) -> Gram:
+    """K°, the U-centred Gram matrix of centred rows."""
+    return u_center_(linear_gram(X))
 
 
 def centered_rbf_gram(X: Rows) -> Gram:
     """K° of `rbf_cka` as it is by default."""
     return u_center_(rbf_gram(X))
+
+
+def _angle(gram: Callable[[Tensor], Gram], X: Tensor, Y: Tensor, at_least: int = 4) -> float:
+    K, L, norms = _grams(gram, X, Y, at_least)
+    return float((K * L).sum() / norms)
+
+
+def _grams(
+    gram: Callable[[Tensor], Gram], X: Tensor, Y: Tensor, at_least: int
+) -> tuple[Gram, Gram, Float[Tensor, ""]]:
+    """K, L and ‖K‖ ‖L‖."""
+    X, Y = check_rows("CKA", X, Y, at_least, varied=True)
+    K, L = gram(X), gram(Y)
+    norms = K.norm() * L.norm()
+    if norms == 0:
+        raise InputError(UNDEFINED)
+    return K, L, norms
 
 
 # What a CKA makes of one side alone: the centred Gram matrix of which it then takes the angle.
@@ -226,6 +187,17 @@ _KERNELS: dict[Callable[..., float], tuple[Callable[[Tensor], Tensor], int]] = {
 """The centred Gram matrix, and how many sentences it needs."""
 
 
+def cka_shares(cka: Callable[..., float], X: Rows, Y: Float[Tensor, "sent d_other"]) -> PerSentence:
+    """n Σ_j k_ij l_ij / (‖K‖ ‖L‖) for each i: what sentence i adds to a CKA, which is their mean.
+
+    Large where i's similarities to all others are alike in both languages; a sentence far from the mean
+    weighs more, as it does in the angle.
+    """
+    gram, at_least = _KERNELS[cka]
+    K, L, norms = _grams(gram, X, Y, at_least)
+    return len(K) * (K * L).sum(1) / norms
+
+
 def function_of(metric: Similarity) -> Callable[[Tensor, Tensor], float]:
     """The function of a metric; a function as it is."""
     return metric.function if isinstance(metric, Metric) else metric
@@ -233,15 +205,14 @@ def function_of(metric: Similarity) -> Callable[[Tensor, Tensor], float]:
 
 def kernel_of(metric: Similarity) -> Callable[[Tensor], Gram] | None:
     """X → K / ‖K‖ when the metric is ⟨K, L⟩ / (‖K‖ ‖L‖) of centred Gram matrices, else None."""
-    found = _KERNELS.get(function_of(metric))
-    if found is None:
+    function = function_of(metric)
+    if function not in _KERNELS:
         return None
-    center, at_least = found
+    gram, at_least = _KERNELS[function]
 
     def normalized(X: Tensor) -> Tensor:
-        X, _ = check_rows("CKA", X, X, at_least)
-        check_variation("CKA", X, X)
-        K = center(X)
+        X, _ = check_rows("CKA", X, X, at_least, varied=True)
+        K = gram(X)
         norm = K.norm()
         if norm == 0:
             raise InputError(UNDEFINED)
@@ -275,13 +246,12 @@ def grid(
     kernel = kernel_of(metric)
     if kernel is not None:
         return _by_gram(kernel, source, target, progress)
-    function, others = function_of(metric), source if target is None else target
-    total = len(source) * len(others)
-    found = torch.zeros(total, dtype=torch.float64)
-    for cell in range(total):
-        found[cell] = function(source[cell // len(others)], others[cell % len(others)])
-        progress("grid", cell + 1, total)
-    return found.view(len(source), len(others))
+    function, pairs = function_of(metric), list(product(source, source if target is None else target))
+    values = torch.zeros(len(pairs), dtype=torch.float64)
+    for cell, (X, Y) in enumerate(pairs):
+        values[cell] = function(X, Y)
+        progress("grid", cell + 1, len(pairs))
+    return values.view(len(source), -1)
 
 
 def _by_gram(

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from workbench.core.errors import InputError
-from workbench.measures.ranking import spearman
+from workbench.measures.base import check_states, spearman
 
 # Logit lens: which tokens, and whose, a state in mid-model would predict if the model ended there.
 
@@ -25,8 +25,7 @@ def lens(h: Float[Tensor, "sent d"], final_norm: Readout, unembed: Readout) -> L
     """log softmax(unembed(final_norm(h))), in float64 (nostalgebraist 2020)."""
     if h.ndim != 2 or not len(h):
         raise InputError(f"the lens needs [sent d] with at least one row; {tuple(h.shape)} given")
-    if not torch.isfinite(h).all():
-        raise InputError("the lens needs finite numbers: capture in float32")
+    check_states("the lens", h)
     logits = unembed(final_norm(h)).double()
     if logits.ndim != 2 or len(logits) != len(h):
         raise InputError(
@@ -150,6 +149,5 @@ def _checked(name: str, activations: Tensor) -> Tensor:
         raise InputError(
             f"{name} needs [sent neuron], at least one and two; {tuple(activations.shape)} given"
         )
-    if not torch.isfinite(activations).all():
-        raise InputError(f"{name} needs finite numbers: capture in float32")
+    check_states(name, activations)
     return activations.double()
