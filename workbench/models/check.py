@@ -9,7 +9,7 @@ from torch import Tensor
 
 from workbench.core.errors import ModelError, quoted
 from workbench.core.types import Site, expand_sites
-from workbench.models.base import Hook, LanguageModel
+from workbench.models.base import Batch, Hook, LanguageModel
 from workbench.models.bridge import BridgeModel
 from workbench.models.folder import REBUILT
 from workbench.models.tokens import TokenReader
@@ -34,30 +34,26 @@ def check_weights(name: str, causal: Any, report: dict[str, Any]) -> None:
         for key in report["unexpected_keys"]
         if not REBUILT.search(key) and not any(f".{buffer}".endswith(f".{key}") for buffer in buffers)
     ]
-    faults = [
-        _listed("missing", missing),
-        _listed("not of this architecture", unexpected),
-        _listed(
-            "of another shape",
-            (
-                f"{key} ({_shape(found)} in the file, {_shape(asked)} in the model)"
-                for key, found, asked in report["mismatched_keys"]
-            ),
-        ),
-        _listed("unreadable", report["error_msgs"]),
+    mismatched = [
+        f"{key} ({_shape(held)} in the file, {_shape(asked)} in the model)"
+        for key, held, asked in report["mismatched_keys"]
     ]
-    if any(faults):
+    faults = {
+        "missing": missing,
+        "not of this architecture": unexpected,
+        "of another shape": mismatched,
+        "unreadable": report["error_msgs"],
+    }
+    if any(faults.values()):
+        listed = "; ".join(_listed(what, keys) for what, keys in faults.items() if keys)
         raise ModelError(
-            f"the checkpoint of {quoted(name)} does not fit its configuration: "
-            f"{'; '.join(fault for fault in faults if fault)}: copy the model again, and take config.json "
-            "and weights from the same model"
+            f"the checkpoint of {quoted(name)} does not fit its configuration: {listed}: copy the model "
+            "again, and take config.json and weights from the same model"
         )
 
 
 def _listed(what: str, keys: Iterable[str]) -> str:
     keys = sorted(keys)
-    if not keys:
-        return ""
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     noun = "tensor is" if len(keys) == 1 else "tensors are"
     return f"{len(keys)} {noun} {what}: " + ", ".join(quoted(key)[1:-1] for key in keys[:_SHOWN]) + more
@@ -93,17 +89,16 @@ STREAM_TOLERANCE = 1e-5  # of the residual's scale; float32
 _HALF = {"torch.bfloat16": 5e-2, "torch.float16": 1e-2}
 
 
-def probe_ids(d_vocab: int, device: Any) -> Tensor:
+def probe_ids(d_vocab: int) -> Tensor:
     """A short input that every vocabulary has, the same one each time."""
-    ids = 3 + (torch.arange(12) * 7919) % max(d_vocab - 3, 1)
-    return ids.clamp(max=d_vocab - 1)[None].to(device)
+    return (3 + (torch.arange(12) * 7919) % max(d_vocab - 3, 1)).clamp(max=d_vocab - 1)
 
 
 def reference_logits(causal: Any) -> Tensor:
     """The Hugging Face model's own logits, taken before anything is wrapped around it."""
-    ids = probe_ids(causal.get_input_embeddings().weight.shape[0], causal.device)
+    ids = probe_ids(causal.get_input_embeddings().weight.shape[0])[None]
     with torch.inference_mode():
-        return causal(input_ids=ids, use_cache=False).logits.float().cpu()
+        return causal(input_ids=ids.to(causal.device), use_cache=False).logits.float().cpu()
 
 
 def self_check(model: LanguageModel, reference: Tensor | None) -> LanguageModel:
@@ -112,34 +107,30 @@ def self_check(model: LanguageModel, reference: Tensor | None) -> LanguageModel:
     Returns the model, its `info.self_check` filled with the largest differences found.
     """
     info = model.info
-    batch = model.batch([probe_ids(info.d_vocab, "cpu")[0].tolist()])
+    batch = model.batch([probe_ids(info.d_vocab).tolist()])
     seen: dict[Site, Tensor] = {}
     stream = expand_sites(("resid_pre", "resid_post"), info.n_layers)
     with torch.inference_mode():
         logits = model.run(batch, hooks={site: _copy_to(seen, site) for site in stream})
-        _check_stream(model, seen)
+        _check_stream(model, (*batch.ids.shape, info.d_model), seen)
         top = seen[Site(info.n_layers - 1, "resid_post")]
         rebuilt = model.unembed(model.final_norm(top.to(logits.device)))
-    found = {"unembed": _difference(rebuilt, logits)}
+    differences = {"unembed": _difference(rebuilt, logits)}
     if reference is not None:
-        found["logits"] = _difference(logits, reference)
-    for what, difference in found.items():
+        differences["logits"] = _difference(logits, reference)
+    for what, difference in differences.items():
         _judge(model, what, difference)
     if isinstance(model, BridgeModel):
-        found["unwrapped"] = _check_unwrapping(model, seen)
-    model.info = replace(info, self_check=found)
+        differences["unwrapped"] = _check_unwrapping(model, batch, seen)
+    model.info = replace(info, self_check=differences)
     return model
 
 
 def _copy_to(seen: dict[Site, Tensor], site: Site) -> Hook:
-    def hook(h: Tensor) -> None:
-        seen[site] = h.detach().float()
-
-    return hook
+    return lambda h: seen.update({site: h.detach().float()})
 
 
-def _check_stream(model: LanguageModel, seen: dict[Site, Tensor]) -> None:
-    shape = (1, probe_ids(model.info.d_vocab, "cpu").shape[1], model.info.d_model)
+def _check_stream(model: LanguageModel, shape: tuple[int, ...], seen: dict[Site, Tensor]) -> None:
     for site, value in seen.items():
         if tuple(value.shape) != shape:
             raise ModelError(
@@ -169,18 +160,16 @@ def _judge(model: LanguageModel, what: str, difference: float) -> None:
         )
 
 
-def _check_unwrapping(model: BridgeModel, seen: dict[Site, Tensor]) -> float:
+def _check_unwrapping(model: BridgeModel, batch: Batch, seen: dict[Site, Tensor]) -> float:
     """Compare the stream of the unwrapped modules with the bridge's; trust them only if equal."""
     again: dict[Site, Tensor] = {}
-    batch = model.batch([probe_ids(model.info.d_vocab, "cpu")[0].tolist()])
     model.unwrapping_is_exact = True
     with torch.inference_mode(), model.reading({s: _copy_to(again, s) for s in seen}) as read:
         read(batch)
     worst = max(
-        float((again[site] - seen[site]).abs().max() / seen[site].abs().max().clamp(min=1e-6))
-        for site in seen
+        float((again[site] - value).abs().max() / value.abs().max().clamp(min=1e-6))
+        for site, value in seen.items()
     )
-    allowed = _HALF.get(model.info.dtype, STREAM_TOLERANCE)
     # A user's bridge may carry processed weights that the modules beneath it do not have.
-    model.unwrapping_is_exact = worst <= allowed
+    model.unwrapping_is_exact = worst <= _HALF.get(model.info.dtype, STREAM_TOLERANCE)
     return worst

@@ -51,19 +51,17 @@ def check_name(name: str) -> None:
         raise ModelError("no model is named: give a hub name or the path of a folder")
     try:
         os.stat(name)
-        there = True
     except (FileNotFoundError, NotADirectoryError):
-        there = False
+        if name.startswith(("/", ".", "~", "\\")) or name.count("/") > 1:
+            raise ModelError(
+                f"there is no folder {quoted(name)}: check the path, or give a hub name (owner/model)"
+            ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or quoted(str(error))[1:-1]
         raise ModelError(f"{quoted(name, 80)} is no model that can be read: {reason}") from error
-    folder = os.path.isdir(name)
-    if there and not folder:
-        raise ModelError(f"{quoted(name)} is not a folder: give the folder that holds config.json")
-    if not folder and (name.startswith(("/", ".", "~", "\\")) or name.count("/") > 1):
-        raise ModelError(
-            f"there is no folder {quoted(name)}: check the path, or give a hub name (owner/model)"
-        )
+    else:
+        if not os.path.isdir(name):
+            raise ModelError(f"{quoted(name)} is not a folder: give the folder that holds config.json")
 
 
 def check_settings(folder: Path) -> dict[str, Any]:
@@ -78,10 +76,16 @@ def check_settings(folder: Path) -> dict[str, Any]:
             "its base model (peft: merge_and_unload) and give the folder of the result"
         )
     if "config.json" not in names:
-        raise ModelError(f"{quoted(str(folder))} is not a model directory: {_without_config(names)}")
-    found = {name: _read_object(folder / name) for name in _JSON if name in names}
-    _check_template(folder / "tokenizer.json", found.get("tokenizer.json", {}).get("post_processor"))
-    config = found["config.json"]
+        gguf = any(name.endswith(".gguf") for name in names)
+        reason = (
+            "it holds GGUF files, which are not read: give the original model that they were made from"
+            if gguf
+            else "it has no config.json"
+        )
+        raise ModelError(f"{quoted(str(folder))} is not a model directory: {reason}")
+    objects = {name: _read_object(folder / name) for name in _JSON if name in names}
+    _check_template(folder / "tokenizer.json", objects.get("tokenizer.json", {}).get("post_processor"))
+    config = objects["config.json"]
     weights = config.get("transformers_weights", WEIGHTS)
     if weights != WEIGHTS:
         raise ModelError(
@@ -95,12 +99,6 @@ def check_settings(folder: Path) -> dict[str, Any]:
                 f"{quoted(str(folder / 'config.json'))}: {field} is {value}, but a model needs at least 1"
             )
     return config
-
-
-def _without_config(names: list[str]) -> str:
-    if any(name.endswith(".gguf") for name in names):
-        return "it holds GGUF files, which are not read: give the original model that they were made from"
-    return "it has no config.json"
 
 
 def _read_object(path: Path) -> dict[str, Any]:
@@ -127,7 +125,7 @@ def _check_template(path: Path, processor: Any) -> None:
     for inner in _listed(processor.get("processors")):
         _check_template(path, inner)
     known = processor.get("special_tokens") or {}
-    for piece in (*_listed(processor.get("single")), *_listed(processor.get("pair"))):
+    for piece in _listed(processor.get("single")) + _listed(processor.get("pair")):
         token = piece.get("SpecialToken") if isinstance(piece, dict) else None
         name = token.get("id") if isinstance(token, dict) else None
         if isinstance(name, str) and name not in known:
@@ -182,22 +180,18 @@ def check_files(folder: Path, config: Any, own_code: bool = False) -> None:
                             f"{quoted(str(folder))}: leave one"
                         )
                     held[name] = path
-                    if not (quantised or REBUILT.search(name)):
-                        _check_kind(path, name, part.get_dtype())
+                    kind = part.get_dtype()
+                    if not (quantised or REBUILT.search(name) or kind.startswith(("F", "BF"))):
+                        raise ModelError(
+                            f"{quoted(str(path))} holds {quoted(name)} as {kind}, but weights are "
+                            "floating-point numbers: copy it again"
+                        )
         except (SafetensorError, OSError, ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{quoted(str(path))} is damaged or incomplete: {quoted(str(error))[1:-1]}: copy it again"
             ) from error
     if not (quantised or own_code):
         _check_numbers(folder, config, numbers)
-
-
-def _check_kind(path: Path, name: str, kind: str) -> None:
-    if not kind.startswith(("F", "BF")):
-        raise ModelError(
-            f"{quoted(str(path))} holds {quoted(name)} as {kind}, but weights are floating-point numbers: "
-            "copy it again"
-        )
 
 
 def _check_numbers(folder: Path, config: Any, numbers: int) -> None:

@@ -8,7 +8,7 @@ import torch
 import transformers as hf
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-from workbench.models.quiet import quietly
+from workbench.models.load import quietly
 
 VOCABULARY = 320
 _SHAPE: dict[str, Any] = {
