@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.align.affine import Affine, LinearAligner
 from workbench.align.base import (
+    Affine,
     Aligner,
     Estimator,
+    LinearAligner,
     Params,
     Wrapper,
     check_fitted,

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench.align.affine import Affine
-from workbench.align.base import Params
+from workbench.align.base import Affine, Params
 from workbench.core.errors import InputError, did_you_mean
 
 Record = dict[str, Any]

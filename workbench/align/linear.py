@@ -1,4 +1,4 @@
-"""Linear maps from source to target states: least squares, ridge, low rank, a shift of means, maps given."""
+"""Linear maps: least squares, ridge, low rank, a shift of means, rotations, shared spaces, maps given."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,21 +8,27 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from workbench.align.affine import Affine, LinearAligner
-from workbench.align.base import Fixed, check_pairs, check_rows, fresh
+from workbench.align.base import Affine, Fixed, LinearAligner, check_pairs, check_rows, fresh
 from workbench.align.solvers import (
     PENALTIES,
+    Canonical,
     LeastSquaresSystem,
     RidgeSolution,
     RidgeSystem,
     Solution,
+    Spectrum,
+    canonical,
     check_count,
     leading,
     penalty_grid,
+    relative,
     row_mean,
     solve_least_squares,
     solve_ridge,
+    spectrum,
+    split_mean,
 )
+from workbench.core.errors import InputError
 
 # Unregularised least squares: the estimator of INCLINE.
 
@@ -146,6 +152,158 @@ class MeanShift(LinearAligner):
 
     def _fit(self, X: Tensor, Y: Tensor) -> None:
         self.map_ = Affine((), row_mean(Y.double()) - row_mean(X.double()), skip=1.0)
+
+
+# The nearest rotation: distances between sentences stay as they are.
+
+
+@dataclass(eq=False, repr=False)
+class Procrustes(LinearAligner):
+    """argmin_{R, c} ‖c X R − Y‖² with RᵀR = I, c = 1 without `scale`; with `center`, on X − x̄ and Y − ȳ.
+
+    R = P Qᵀ from Xᵀ Y = P D Qᵀ and c = tr D / ‖X R‖². With fewer pairs than dimensions many rotations fit
+    alike, and the one nearest to the identity is taken (`rank_` directions are learned from the pairs, and
+    what neither language's sentences reach stays as it is). Where widths differ, W = P Qᵀ carries the
+    directions that pairs reach without changing lengths, and drops the others.
+    """
+
+    center: bool = True
+    scale: bool = False
+
+    def _fit(self, X: Tensor, Y: Tensor) -> None:
+        check_pairs(X, Y, at_least=2 if self.center else 1)
+        (x_mean, X), (y_mean, Y) = (split_mean(side, self.center) for side in (X, Y))
+        a, b, D = _matched(spectrum(X, self.center), spectrum(Y, self.center))
+        square = X.shape[1] == Y.shape[1]
+        # ‖X R‖ is ‖X‖ for a rotation; a narrower target sees only what is carried over.
+        size = float(X.square().sum() if square else (X @ a).square().sum())
+        self.scale_ = float(D.sum()) / size if self.scale and len(D) else 1.0
+        left, right = _nearest_rotation(a, b) if square else (a, b.mT)
+        skip = self.scale_ if square else 0.0
+        left = self.scale_ * left
+        bias = y_mean - (x_mean @ left) @ right if self.center else None
+        if bias is not None and skip:
+            bias = bias - skip * x_mean
+        self.map_ = Affine.of(left, right, bias, skip)
+        self.rank_ = len(D)
+
+
+def _matched(x: Spectrum, y: Spectrum) -> tuple[Tensor, Tensor, Tensor]:
+    """a [d_source r], b [d_target r] and D with Xᵀ Y = a diag(D) bᵀ, over what is not 0."""
+    P, D, Qh = torch.linalg.svd(x.S[:, None] * (x.U.mT @ y.U) * y.S, full_matrices=False)
+    rank = int((max(len(x.V), len(y.V)) * torch.finfo(D.dtype).eps * D[:1] < D).sum())
+    return x.V @ P[:, :rank], y.V @ Qh[:rank].mT, D[:rank]
+
+
+def _nearest_rotation(a: Float[Tensor, "d r"], b: Float[Tensor, "d r"]) -> tuple[Tensor, Tensor]:
+    """R − I as left · right, R the rotation with aᵀ R = bᵀ that is nearest to I."""
+    # Outside the span of a and b nothing need move, so that all happens in 2r dimensions at most.
+    basis = torch.linalg.qr(torch.cat([a, b], dim=1))[0]
+    a, b = basis.mT @ a, basis.mT @ b
+    rotation = a @ b.mT
+    rest_a, rest_b = (torch.linalg.qr(part, mode="complete")[0][:, part.shape[1] :] for part in (a, b))
+    if rest_a.shape[1]:
+        P, _, Qh = torch.linalg.svd(rest_a.mT @ rest_b)
+        rotation = rotation + rest_a @ P @ Qh @ rest_b.mT
+    rotation = rotation - torch.eye(len(rotation)).to(rotation)
+    return basis @ rotation, basis.mT
+
+
+# Canonical correlations as a map: what both languages vary in together, and no more.
+
+
+class CanonicalAligner(LinearAligner):
+    """x ↦ ȳ + Σ w_i z_i(x) r_i over pairs of canonical directions, w_i by default their correlations."""
+
+    at_least = 2
+
+    def _fit(self, X: Tensor, Y: Tensor) -> None:
+        (x_mean, X), (y_mean, Y) = split_mean(X), split_mean(Y)
+        left, self.correlations_, right = self._directions(X, Y)
+        right = self._weights(self.correlations_)[:, None] * right
+        self.map_ = Affine.of(left, right, y_mean - (x_mean @ left) @ right)
+        self.rank_ = len(self.correlations_)
+
+    def _directions(self, X: Tensor, Y: Tensor) -> Canonical:
+        raise NotImplementedError
+
+    def _weights(self, correlations: Tensor) -> Tensor:
+        return correlations
+
+
+@dataclass(eq=False, repr=False)
+class CCA(CanonicalAligner):
+    """The k pairs of directions of largest correlation; x ↦ ȳ + Σ ρ_i z_i(x) r_i.
+
+    z_i are the source's canonical coordinates, ρ_i their correlations with the target's, by which each
+    predicts its partner, and r_i takes the partner back to target dimensions. Both covariances are
+    regularised by λ = penalty · ‖X‖² / min(n, d), since below n = d every correlation is else 1. With all
+    directions this is `Ridge` of the same penalty. `correlations_` are those of the fitting rows.
+    """
+
+    k: int = 64
+    penalty: float = 0.1
+
+    def _directions(self, X: Tensor, Y: Tensor) -> Canonical:
+        check_count("k", self.k)
+        x_lambda, y_lambda = relative(self.penalty, X), relative(self.penalty, Y)
+        return canonical(spectrum(X, True, x_lambda), spectrum(Y, True, y_lambda), self.k, x_lambda, y_lambda)
+
+
+# Canonical correlations between the main directions of each language.
+
+
+@dataclass(eq=False, repr=False)
+class SVCCA(CanonicalAligner):
+    """CCA after each side is cut to the fewest singular directions that hold `keep` of its variance.
+
+    x ↦ ȳ + Σ ρ_i z_i(x) r_i as in `CCA`, here without penalty: the cut takes its place. Within the
+    directions kept this is least squares, so that with `keep` near 1 and few pairs it follows the noise.
+    """
+
+    keep: float = 0.99
+
+    def _directions(self, X: Tensor, Y: Tensor) -> Canonical:
+        if not isinstance(self.keep, int | float) or not 0 < self.keep <= 1:
+            raise InputError(f"keep is a share above 0 and up to 1, but {self.keep!r} was given")
+        x, y = self._cut(spectrum(X, True)), self._cut(spectrum(Y, True))
+        self.kept_ = (len(x.S), len(y.S))
+        return canonical(x, y, len(x.S))
+
+    def _cut(self, full: Spectrum) -> Spectrum:
+        if not len(full.S):
+            return full
+        share = full.S.square().cumsum(0)
+        # The last share is 1 up to rounding, which must not ask for one more direction than there is.
+        k = int((share < self.keep * (1 - 1e-12) * share[-1]).sum()) + 1
+        return Spectrum(full.U[:, :k], full.S[:k], full.V[:, :k], full.complete and k >= len(full.S))
+
+
+# A rotation between whitened languages, as VecMap has it.
+
+
+@dataclass(eq=False, repr=False)
+class Whitened(CanonicalAligner):
+    """Whiten both languages, rotate one onto the other, and give the target's spread back.
+
+    x ↦ ȳ + (x − x̄) C_x^(−½) P diag(ρ)^reweight Qᵀ C_y^(½), with C the regularised covariances and
+    P Qᵀ = argmin over rotations of ‖X_w R − Y_w‖² = the SVD of X_wᵀ Y_w = P diag(ρ) Qᵀ. With `reweight` 0
+    (the rotation alone) images vary as much as the target does, in every direction that pairs reach,
+    however weak the tie; with 1 each direction counts by its correlation, which is `Ridge`.
+    """
+
+    penalty: float = 0.1
+    reweight: float = 0.0
+
+    def _directions(self, X: Tensor, Y: Tensor) -> Canonical:
+        if not isinstance(self.reweight, int | float) or not self.reweight >= 0:
+            raise InputError(f"reweight must be a number, 0 or above, but {self.reweight!r} was given")
+        x_lambda, y_lambda = relative(self.penalty, X), relative(self.penalty, Y)
+        k = min(X.shape[1], Y.shape[1])
+        return canonical(spectrum(X, True), spectrum(Y, True), k, x_lambda, y_lambda)
+
+    def _weights(self, correlations: Tensor) -> Tensor:
+        return correlations**self.reweight
 
 
 # A map that was made elsewhere, not fitted on pairs, under the same contract: it can be swept and kept.

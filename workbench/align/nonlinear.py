@@ -8,10 +8,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.align.affine import Affine, LinearAligner
-from workbench.align.base import Estimator, Fixed, Params, Wrapper, check_fitted, check_rows, fresh
-from workbench.align.linear import Ridge
-from workbench.align.shared_space import Procrustes
+from workbench.align.base import (
+    Affine,
+    Estimator,
+    Fixed,
+    LinearAligner,
+    Params,
+    Wrapper,
+    check_fitted,
+    check_rows,
+    fresh,
+)
+from workbench.align.linear import Procrustes, Ridge
 from workbench.align.solvers import PENALTIES
 from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError

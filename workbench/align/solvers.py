@@ -1,6 +1,6 @@
 """The linear algebra of the maps: spectra, least squares, ridge and its leave-one-out errors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -33,16 +33,13 @@ class Spectrum:
     """Whether U spans all rows (all that sum to 0, when centred): nothing of any Y is then left out."""
 
 
-def spectrum(
-    X: Float[Tensor, "sent d"], centered: bool = False, floor: float = 0.0, rtol: float | None = None
-) -> Spectrum:
+def spectrum(X: Float[Tensor, "sent d"], centered: bool = False, floor: float = 0.0) -> Spectrum:
     """U, S and V of a float64 matrix; `centered` says that its columns sum to 0.
 
     From the eigenvectors of X Xᵀ or Xᵀ X, whichever is smaller, as long as no squared singular value is
-    below `SAFE` of the largest; else from LAPACK's SVD, without the values up to `rtol` times the largest
-    (max(sent, d) · ε by default, as numpy has it). Who only ever uses S² + λ with λ ≥ `floor` says so: with
-    fewer rows than columns small values then need no SVD, since next to λ they have digits enough. None
-    is dropped in that case, and U S Vᵀ and S are right while V's columns of tiny S may be shorter than 1.
+    below `SAFE` of the largest; else from LAPACK's SVD, without the values up to max(sent, d) · ε times the
+    largest, as numpy has it. Give `floor` where only S² + λ with λ ≥ `floor` is used: with fewer rows than
+    columns small values then need no SVD and none is dropped; V's columns of tiny S may be shorter than 1.
     """
     rows = _reflect(X)[1:] if centered else X
     wide = rows.shape[0] < rows.shape[1]
@@ -51,13 +48,12 @@ def spectrum(
     gram = rows @ rows.mT if wide else rows.mT @ rows
     squares, vectors = torch.linalg.eigh(gram)
     squares, vectors = squares.flip(0), vectors.flip(1)
-    if squares[-1] > max(SAFE, rtol**2 if rtol else 0) * squares[0] or (wide and floor > SAFE * squares[0]):
+    if squares[-1] > SAFE * squares[0] or (wide and floor > SAFE * squares[0]):
         S = squares.clamp(min=TINY * squares[0]).sqrt()
         U, V = (vectors, rows.mT @ (vectors / S)) if wide else (rows @ (vectors / S), vectors)
     else:
         U, S, Vh = torch.linalg.svd(rows, full_matrices=False)
-        tolerance = max(X.shape) * torch.finfo(X.dtype).eps if rtol is None else rtol
-        rank = int((tolerance * S[0] < S).sum())
+        rank = int((max(X.shape) * torch.finfo(X.dtype).eps * S[0] < S).sum())
         U, S, V = U[:, :rank], S[:rank], Vh[:rank].mT
     complete = len(S) == len(rows)
     if centered:
@@ -143,14 +139,15 @@ class RidgeSolution(Solution):
 class LeastSquaresSystem:
     """One X, for any number of Y: `solve_least_squares` with the decomposition done once."""
 
-    def __init__(self, X: Float[Tensor, "sent d_source"], center: bool = False, rtol: float | None = None):
+    def __init__(self, X: Float[Tensor, "sent d_source"], center: bool = False):
         self.center, self.shape = center, X.shape
         self.x_mean, X = split_mean(X, center)
-        self.spectrum = self._decompose(X, rtol)
+        self.spectrum = spectrum(X, center, self._floor(X))
         self.left = self.spectrum.V.contiguous()  # once for all maps that share it
 
-    def _decompose(self, X: Tensor, rtol: float | None) -> Spectrum:
-        return spectrum(X, self.center, rtol=rtol)
+    def _floor(self, X: Tensor) -> float:
+        """The least λ that is added to S²."""
+        return 0.0
 
     def solve(self, Y: Float[Tensor, "sent d_target"]) -> Solution:
         """W = X⁺ Y, of the centred matrices with `center`."""
@@ -166,16 +163,15 @@ class LeastSquaresSystem:
 def solve_least_squares(
     X: Float[Tensor, "sent d_source"],
     Y: Float[Tensor, "sent d_target"],
-    rtol: float | None = None,
     center: bool = False,
 ) -> Solution:
     """W = X⁺ Y: of all W that minimise ‖X W − Y‖², the one with the smallest ‖W‖.
 
-    With X = U S Vᵀ, W = V_r S_r⁻¹ U_rᵀ Y over the r singular values above `rtol` times the largest
-    (max(sent, d) · ε by default, as numpy has it). With fewer sentences than dimensions this passes
-    through every pair exactly, whatever the pairs are: judge it on rows it has not seen.
+    With X = U S Vᵀ, W = V_r S_r⁻¹ U_rᵀ Y over the r singular values above max(sent, d) · ε times the
+    largest, as numpy has it. With fewer sentences than dimensions this passes through every pair exactly,
+    whatever the pairs are: judge it on rows it has not seen.
     """
-    return LeastSquaresSystem(X, center, rtol).solve(Y)
+    return LeastSquaresSystem(X, center).solve(Y)
 
 
 class RidgeSystem(LeastSquaresSystem):
@@ -187,9 +183,9 @@ class RidgeSystem(LeastSquaresSystem):
         self.penalties = penalties.to(X.device, torch.float64)
         super().__init__(X, center)
 
-    def _decompose(self, X: Tensor, rtol: float | None) -> Spectrum:
+    def _floor(self, X: Tensor) -> float:
         self.lambdas = self.penalties * X.square().sum() / min(X.shape)
-        return spectrum(X, self.center, floor=float(self.lambdas.min()))
+        return float(self.lambdas.min())
 
     def solve(self, Y: Float[Tensor, "sent d_target"]) -> RidgeSolution:
         """The map to one target, at its own best strength."""
@@ -240,8 +236,24 @@ def _leave_one_out(
     leverage_of_mean: float,
 ) -> Float[Tensor, " penalty"]:
     """Mean of ‖e_i‖² / (1 − h_i)² for each λ: e the residuals, h_i = 1/n + Σ_k u_ik² s_k² / (s_k² + λ)."""
-    inside = x.complete and len(x.S) < Y.shape[1]
-    residuals = _from_gram(x.U, reached) if inside else _from_axes(x.U, Y, reached)
+    if x.complete and len(x.S) < Y.shape[1]:
+        # U reaches all of Y, so that e = U diag(shrunk) Uᵀ Y: at the cost of rank³ each.
+        gram = reached @ reached.mT
+
+        def residuals(shrunk: Tensor) -> Tensor:
+            scaled = x.U * shrunk
+            return ((scaled @ gram) * scaled).sum(1).clamp(min=0)
+    else:
+        # A rotation of Y's columns changes no ‖e_i‖: in these axes only the first `rank` of them depend on
+        # λ, so that a strength costs sent · rank · min(rank, d_target), not sent · d_source · d_target.
+        rest = Y - x.U @ reached
+        axes, upper = torch.linalg.qr(reached.mT)
+        inside = rest @ axes
+        outside = (rest.square().sum(1) - inside.square().sum(1)).clamp(min=0)
+
+        def residuals(shrunk: Tensor) -> Tensor:
+            return outside + (inside + (x.U * shrunk) @ upper.mT).square().sum(1)
+
     # 1 − h_i as a sum of what is not negative, since the difference loses its digits when h_i is near 1.
     free = (1 - leverage_of_mean - x.U.square().sum(1)).clamp(min=0)
     errors = []
@@ -249,28 +261,6 @@ def _leave_one_out(
         shrunk = strength / (x.S.square() + strength)
         errors.append((residuals(shrunk) / (free + x.U.square() @ shrunk).square()).mean())
     return torch.stack(errors)
-
-
-def _from_gram(U: Tensor, reached: Tensor) -> Callable[[Tensor], Tensor]:
-    """‖e_i‖² of e = U diag(shrunk) Uᵀ Y, where U reaches all of Y: at the cost of rank³ each."""
-    gram = reached @ reached.mT
-
-    def squares(shrunk: Tensor) -> Tensor:
-        scaled = U * shrunk
-        return ((scaled @ gram) * scaled).sum(1).clamp(min=0)
-
-    return squares
-
-
-def _from_axes(U: Tensor, Y: Tensor, reached: Tensor) -> Callable[[Tensor], Tensor]:
-    """‖e_i‖² of e = Y − U diag(1 − shrunk) Uᵀ Y."""
-    rest = Y - U @ reached
-    # A rotation of Y's columns changes no ‖e_i‖: in these axes only the first `rank` of them depend on
-    # λ, so that a strength costs sent · rank · min(rank, d_target), not sent · d_source · d_target.
-    axes, upper = torch.linalg.qr(reached.mT)
-    inside = rest @ axes
-    outside = (rest.square().sum(1) - inside.square().sum(1)).clamp(min=0)
-    return lambda shrunk: outside + (inside + (U * shrunk) @ upper.mT).square().sum(1)
 
 
 def penalty_grid(penalties: float | Sequence[float]) -> Float[Tensor, " penalty"]:
@@ -301,17 +291,12 @@ def r_squared(Y: Float[Tensor, "sent d"], predicted: Float[Tensor, "sent d"]) ->
 # Canonical directions of two centred matrices: what CCA, SVCCA and whitening share.
 
 
-@dataclass(frozen=True, eq=False)
-class Canonical:
-    """`left` takes a centred source row to canonical coordinates, `right` those to a centred target row."""
-
-    left: Float[Tensor, "d_source k"]
-    correlations: Float[Tensor, " k"]
-    right: Float[Tensor, "k d_target"]
+Canonical = tuple[Float[Tensor, "d_source k"], Float[Tensor, " k"], Float[Tensor, "k d_target"]]
+"""Centred source row → canonical coordinates; their correlations; coordinates → centred target row."""
 
 
 def canonical(x: Spectrum, y: Spectrum, k: int, x_lambda: float = 0.0, y_lambda: float = 0.0) -> Canonical:
-    """The k leading canonical directions, the strongest first.
+    """left, ρ and right of the k leading canonical directions, the strongest first.
 
     With the whitened X_w = X V_x (S_x² + λ_x)^(−½) and Y_w alike, X_wᵀ Y_w = P diag(ρ) Qᵀ. Then left =
     V_x (S_x² + λ_x)^(−½) P and right = Qᵀ (S_y² + λ_y)^(½) V_yᵀ, so that left · diag(ρ) · right over all
@@ -321,7 +306,7 @@ def canonical(x: Spectrum, y: Spectrum, k: int, x_lambda: float = 0.0, y_lambda:
     core = (x.S / x_size)[:, None] * (x.U.mT @ y.U) * (y.S / y_size)
     P, rho, Qh = torch.linalg.svd(core, full_matrices=False)
     count = min(k, int((rho > max(core.shape) * torch.finfo(rho.dtype).eps).sum()))
-    return Canonical((x.V / x_size) @ P[:, :count], rho[:count].clamp(max=1), (Qh[:count] * y_size) @ y.V.mT)
+    return (x.V / x_size) @ P[:, :count], rho[:count].clamp(max=1), (Qh[:count] * y_size) @ y.V.mT
 
 
 def relative(penalty: float, X: Float[Tensor, "sent d"]) -> float:

@@ -259,22 +259,19 @@ class BridgeModel(LanguageModel):
         throws the result away.
         """
         layers = self._block_modules()
-        idle = [*layers[:start], *layers[end:]]
         returns_tuple = self._blocks_return_tuples
 
         def pass_on(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
             return (hidden_states, None) if returns_tuple else hidden_states
 
-        # In the instance's dict it goes before the class's forward; taken off, nothing of it
-        # remains. Plain assignment would not do: a bridge hands that on to the module it wraps.
-        mine = [block for block in idle if "forward" not in block.__dict__]
-        for block in mine:
-            block.__dict__["forward"] = pass_on
-        try:
+        with ExitStack() as stack:
+            # In the instance's dict it goes before the class's forward; taken off, nothing of it
+            # remains. Plain assignment would not do: a bridge hands that on to the module it wraps.
+            for block in [*layers[:start], *layers[end:]]:
+                if "forward" not in block.__dict__:
+                    block.__dict__["forward"] = pass_on
+                    stack.callback(block.__dict__.pop, "forward")
             yield
-        finally:
-            for block in mine:
-                del block.__dict__["forward"]
 
     def _block_modules(self) -> list[nn.Module]:
         """The blocks as the model's forward finds them just now: wrapped, or not."""

@@ -23,8 +23,16 @@ from workbench.core.bundled import MODELS, resolved
 from workbench.core.errors import ModelError, WorkbenchError, did_you_mean, quoted
 from workbench.models.base import LanguageModel, ModelInfo
 from workbench.models.bridge import BridgeModel
-from workbench.models.check import check_vocabulary, check_weights, reference_logits, self_check
-from workbench.models.folder import check_files, check_name, check_settings, check_shape
+from workbench.models.check import (
+    check_files,
+    check_name,
+    check_settings,
+    check_shape,
+    check_vocabulary,
+    check_weights,
+    reference_logits,
+    self_check,
+)
 from workbench.models.hooked import (
     HookedModel,
     build_hooked,
@@ -270,16 +278,12 @@ def _quantisation(config: Any) -> str | None:
 
 
 def _dtype(dtype: str | torch.dtype | None, device: str, config: Any) -> torch.dtype:
-    if isinstance(dtype, torch.dtype):
-        return dtype
     if isinstance(dtype, str):
         if dtype not in _DTYPES:
             raise ModelError(f"unknown dtype {dtype!r}: {did_you_mean(dtype, _DTYPES)}")
         return _DTYPES[dtype]
-    own = getattr(config.get_text_config(), "dtype", None)
-    if device.startswith("cuda") and isinstance(own, torch.dtype):
-        return own
-    return torch.float32
+    own = getattr(config.get_text_config(), "dtype", None) if device.startswith("cuda") else None
+    return dtype or (own if isinstance(own, torch.dtype) else torch.float32)
 
 
 def _default_device() -> str:
