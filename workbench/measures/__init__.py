@@ -7,15 +7,7 @@ sentences are few. `GEOMETRY` tells of one language's states, or of two that nee
 from functools import partial
 from typing import TypeVar
 
-from workbench.measures.base import Geometry, Metric
-from workbench.measures.chance import Confound, PermutationNull, confounds, permutation_null
-from workbench.measures.cka import (
-    cka_shares,
-    debiased_linear_cka,
-    grid,
-    linear_cka,
-    rbf_cka,
-)
+from workbench.measures.base import Confound, Geometry, Metric, confounds
 from workbench.measures.fit import FitQuality, Mismatch, caution, fit_quality, mismatch
 from workbench.measures.geometry import (
     NormProfile,
@@ -56,11 +48,18 @@ from workbench.measures.neighbours import (
     retrieval,
     retrieval_scores,
 )
-from workbench.measures.subspaces import (
+from workbench.measures.similarity import (
+    PermutationNull,
+    cka_shares,
+    debiased_linear_cka,
+    grid,
+    linear_cka,
+    permutation_null,
     procrustes_distance,
     procrustes_shares,
     pwcca,
     pwcca_shares,
+    rbf_cka,
     rsa,
     rsa_shares,
     svcca,

@@ -11,8 +11,8 @@ from torch import Tensor
 from workbench.align.solvers import centered, row_mean
 from workbench.core.errors import InputError
 from workbench.measures.base import Rows, check_states
-from workbench.measures.cka import scaled
 from workbench.measures.neighbours import unit
+from workbench.measures.similarity import scaled
 
 # The shape of a cloud of states, and how far two languages' clouds lie apart. Rows need not be matched.
 
