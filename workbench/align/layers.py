@@ -45,6 +45,7 @@ def fit_facts(aligner: Any) -> FitFacts:
 # One fitted aligner per layer.
 
 
+States = Float[Tensor, "layer sent d"]
 Rows = Sequence[int] | NDArray[np.int64] | Tensor
 """Row numbers of sentences."""
 
@@ -67,12 +68,7 @@ class LayerMaps:
         """The map of one layer, applied to rows."""
         return self[layer].transform(X)
 
-    def held_out(
-        self,
-        source: Float[Tensor, "layer sent d_source"],
-        target: Float[Tensor, "layer sent d_target"],
-        rows: Rows,
-    ) -> list[float]:
+    def held_out(self, source: States, target: States, rows: Rows) -> list[float]:
         """R² of each layer on rows that were not fitted on (the caller sees to that)."""
         source, target = as_tensor(source, "source"), as_tensor(target, "target")
         index = check_states(source, target, rows)
@@ -114,12 +110,7 @@ def _facts(aligner: Aligner) -> list[str]:
     return [*("–" if value is None else format(value, style) for value, style in numbers), "; ".join(mind)]
 
 
-def fit_layers(
-    aligner: Any,
-    source: Float[Tensor, "layer sent d_source"],
-    target: Float[Tensor, "layer sent d_target"],
-    rows: Rows,
-) -> LayerMaps:
+def fit_layers(aligner: Any, source: States, target: States, rows: Rows) -> LayerMaps:
     """Fit a fresh copy of the aligner at every layer, on the given sentences alone.
 
     Any scikit-learn regressor will do for an aligner as it is.
@@ -179,30 +170,23 @@ class Refits:
     def __len__(self) -> int:
         return len(self.maps)
 
-    def held_out(self, source: Tensor, target: Tensor, rows: Rows) -> Float[Tensor, "draw layer"]:
+    def held_out(self, source: States, target: States, rows: Rows) -> Float[Tensor, "draw layer"]:
         """R² of every draw at every layer, on rows that no draw has seen."""
         index = check_states(source, target, rows)
         _check_apart(torch.cat(self.rows), index)
         scores = [maps.held_out(source, target, index) for maps in self.maps]
         return torch.tensor(scores, dtype=torch.float64)
 
-    def spread(self, source: Tensor, target: Tensor, rows: Rows) -> list[Spread]:
+    def spread(self, source: States, target: States, rows: Rows) -> list[Spread]:
         """Mean, standard deviation and range over the draws, per layer.
 
         Draws overlap, so that this is less than the spread between samples that share no sentence.
         """
-        scores = self.held_out(source, target, rows)
+        scores, n = self.held_out(source, target, rows), len(self.rows[0])
+        sd = [float(column.std()) if len(self) > 1 else float("nan") for column in scores.mT]
         return [
-            Spread(
-                layer,
-                len(self),
-                len(self.rows[0]),
-                float(values.mean()),
-                float(values.std()) if len(values) > 1 else float("nan"),
-                float(values.min()),
-                float(values.max()),
-            )
-            for layer, values in enumerate(scores.mT)
+            Spread(layer, len(self), n, float(column.mean()), sd[layer], *map(float, column.aminmax()))
+            for layer, column in enumerate(scores.mT)
         ]
 
 
@@ -217,8 +201,8 @@ class CurvePoint(NamedTuple):
 
 def refit(
     aligner: Any,
-    source: Float[Tensor, "layer sent d_source"],
-    target: Float[Tensor, "layer sent d_target"],
+    source: States,
+    target: States,
     rows: Rows,
     draws: int = 5,
     share: float = 0.8,
@@ -237,8 +221,8 @@ def refit(
 
 def learning_curve(
     aligner: Any,
-    source: Float[Tensor, "layer sent d_source"],
-    target: Float[Tensor, "layer sent d_target"],
+    source: States,
+    target: States,
     fit_rows: Rows,
     held_out_rows: Rows,
     sizes: Sequence[int],
@@ -285,11 +269,7 @@ def _check_apart(fitted: Tensor, held_out: Tensor) -> None:
 
 
 def score_grid(
-    aligner: Any,
-    source: Float[Tensor, "source_layer sent d_source"],
-    target: Float[Tensor, "target_layer sent d_target"],
-    rows: Rows,
-    held_out: Rows,
+    aligner: Any, source: States, target: States, rows: Rows, held_out: Rows
 ) -> Float[Tensor, "source_layer target_layer"]:
     """Held-out R² of the map from every source layer to every target layer, one map in memory at a time.
 

@@ -123,7 +123,7 @@ UNDEFINED = (
 
 def linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
     """⟨K, L⟩ / (‖K‖ ‖L‖) with K, L the Gram matrices of centred rows (Kornblith et al. 2019)."""
-    return _angle(linear_gram, X, Y, at_least=2)
+    return _angle(X, Y, *_KERNELS[linear_cka])
 
 
 def debiased_linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
@@ -132,7 +132,7 @@ def debiased_linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
     ⟨K°, L°⟩ / n(n−3) is the unbiased estimate of HSIC, so the value is about 0 for unrelated rows, and
     may fall a little below.
     """
-    return _angle(debiased_gram, X, Y)
+    return _angle(X, Y, *_KERNELS[debiased_linear_cka])
 
 
 def rbf_cka(X: Rows, Y: Float[Tensor, "sent d_other"], fraction: float = 1.0, debiased: bool = True) -> float:
@@ -142,26 +142,16 @@ def rbf_cka(X: Rows, Y: Float[Tensor, "sent d_other"], fraction: float = 1.0, de
     kernels by H K H, as printed there: near 1 for unrelated rows when dimensions outnumber sentences.
     """
     center = u_center_ if debiased else h_centered
-    return _angle(lambda rows: center(rbf_gram(rows, fraction)), X, Y)
+    return _angle(X, Y, lambda rows: center(rbf_gram(rows, fraction)), at_least=4)
 
 
-def debiased_gram(X: Rows) -> Gram:
-    """K°, the U-centred Gram matrix of centred rows."""
-    return u_center_(linear_gram(X))
-
-
-def centered_rbf_gram(X: Rows) -> Gram:
-    """K° of `rbf_cka` as it is by default."""
-    return u_center_(rbf_gram(X))
-
-
-def _angle(gram: Callable[[Tensor], Gram], X: Tensor, Y: Tensor, at_least: int = 4) -> float:
-    K, L, norms = _grams(gram, X, Y, at_least)
+def _angle(X: Tensor, Y: Tensor, gram: Callable[[Tensor], Gram], at_least: int) -> float:
+    K, L, norms = _grams(X, Y, gram, at_least)
     return float((K * L).sum() / norms)
 
 
 def _grams(
-    gram: Callable[[Tensor], Gram], X: Tensor, Y: Tensor, at_least: int
+    X: Tensor, Y: Tensor, gram: Callable[[Tensor], Gram], at_least: int
 ) -> tuple[Gram, Gram, Float[Tensor, ""]]:
     """K, L and ‖K‖ ‖L‖."""
     X, Y = check_rows("CKA", X, Y, at_least, varied=True)
@@ -183,8 +173,8 @@ Similarity = Metric | Callable[[Tensor, Tensor], float]
 
 _KERNELS: dict[Callable[..., float], tuple[Callable[[Tensor], Tensor], int]] = {
     linear_cka: (linear_gram, 2),
-    debiased_linear_cka: (debiased_gram, 4),
-    rbf_cka: (centered_rbf_gram, 4),
+    debiased_linear_cka: (lambda X: u_center_(linear_gram(X)), 4),
+    rbf_cka: (lambda X: u_center_(rbf_gram(X)), 4),
 }
 """The centred Gram matrix, and how many sentences it needs."""
 
@@ -195,22 +185,15 @@ def cka_shares(cka: Callable[..., float], X: Rows, Y: Float[Tensor, "sent d_othe
     Large where i's similarities to all others are alike in both languages; a sentence far from the mean
     weighs more, as it does in the angle.
     """
-    gram, at_least = _KERNELS[cka]
-    K, L, norms = _grams(gram, X, Y, at_least)
+    K, L, norms = _grams(X, Y, *_KERNELS[cka])
     return len(K) * (K * L).sum(1) / norms
-
-
-def function_of(metric: Similarity) -> Callable[[Tensor, Tensor], float]:
-    """The function of a metric; a function as it is."""
-    return metric.function if isinstance(metric, Metric) else metric
 
 
 def kernel_of(metric: Similarity) -> Callable[[Tensor], Gram] | None:
     """X → K / ‖K‖ when the metric is ⟨K, L⟩ / (‖K‖ ‖L‖) of centred Gram matrices, else None."""
-    function = function_of(metric)
-    if function not in _KERNELS:
+    gram, at_least = _KERNELS.get(getattr(metric, "function", metric), (None, 0))
+    if gram is None:
         return None
-    gram, at_least = _KERNELS[function]
 
     def normalized(X: Tensor) -> Tensor:
         X, _ = check_rows("CKA", X, X, at_least, varied=True)
@@ -248,10 +231,10 @@ def grid(
     kernel = kernel_of(metric)
     if kernel is not None:
         return _by_gram(kernel, source, target, progress)
-    function, pairs = function_of(metric), list(product(source, source if target is None else target))
+    pairs = list(product(source, source if target is None else target))
     values = torch.zeros(len(pairs), dtype=torch.float64)
     for cell, (X, Y) in enumerate(pairs):
-        values[cell] = function(X, Y)
+        values[cell] = metric(X, Y)
         progress("grid", cell + 1, len(pairs))
     return values.view(len(source), -1)
 
@@ -332,9 +315,9 @@ def permutation_null(
 
 
 def _permuted(metric: Similarity, X: Tensor, Y: Tensor) -> Callable[[Tensor], float]:
-    kernel, function = kernel_of(metric), function_of(metric)
+    kernel = kernel_of(metric)
     if kernel is None:
-        return lambda order: function(X, Y[order.to(Y.device)])
+        return lambda order: metric(X, Y[order.to(Y.device)])
     K, L = kernel(X), kernel(Y)
 
     def product(order: Tensor) -> float:

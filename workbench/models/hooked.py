@@ -132,17 +132,6 @@ def hooked_transformer_class() -> Any:
     return HookedTransformer
 
 
-def covered(name: str, hf_config: Any) -> bool:
-    """Whether TransformerLens has an exact conversion for this checkpoint."""
-    return _known_by_name(name) or hf_config.model_type in BY_CONFIG
-
-
-def _known_by_name(name: str) -> bool:
-    from transformer_lens import loading_from_pretrained as loading
-
-    return name.lower() in loading.make_model_alias_map()
-
-
 # Architectures that TransformerLens 3.9 reads from a configuration alone. The others it knows, it
 # knows by hub name (gemma: the shape is written into its loader), or not at all (falcon, xglm).
 BY_CONFIG = ("bloom", "gpt2", "gpt_neox", "llama", "mistral", "opt", "qwen2", "qwen3")
@@ -153,7 +142,8 @@ def build_hooked(name: str, causal: Any, tokenizer: Any, dtype: torch.dtype, dev
     from transformer_lens import loading_from_pretrained as loading
 
     cls = hooked_transformer_class()
-    if not covered(name, causal.config):
+    known_by_name = name.lower() in loading.make_model_alias_map()
+    if not known_by_name and causal.config.model_type not in BY_CONFIG:
         raise ModelError(
             f"HookedTransformer does not cover {causal.config.model_type} ({quoted(name)}); from local "
             f"directories it covers {', '.join(BY_CONFIG)}, and others by hub name: "
@@ -161,7 +151,7 @@ def build_hooked(name: str, causal: Any, tokenizer: Any, dtype: torch.dtype, dev
         )
     with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="wb") as folder:
         warnings.simplefilter("ignore")
-        source = name if _known_by_name(name) else _neutral_directory(Path(folder), causal.config)
+        source = name if known_by_name else _neutral_directory(Path(folder), causal.config)
         config = loading.get_pretrained_model_config(source, device=device, dtype=dtype, fold_ln=False)
         config.model_name = name
         state = loading.get_pretrained_state_dict(source, config, causal, dtype=dtype)
