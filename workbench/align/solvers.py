@@ -197,20 +197,15 @@ class RidgeSystem(LeastSquaresSystem):
         chosen = self.lambdas[self.penalties == penalty][0]
         right = (x.S / (x.S.square() + chosen))[:, None] * reached
         gains = (x.S.square() + chosen).sqrt()
-        rank, condition = self._trust(gains, chosen)
+        eps = torch.finfo(gains.dtype).eps
+        rank = int((x.S.square() > max(self.shape) * eps * x.S[:1].square()).sum())
+        possible = min(self.shape[0] - self.center, self.shape[1])
+        least = gains[-1] if len(gains) == possible > 0 else chosen.sqrt()
+        condition = float(gains[0] / least) if len(gains) else float("inf")
         bias = self._bias(right, y_mean)
         return RidgeSolution(
             self.left, right, bias, gains, rank, condition, float(penalty), float(chosen), errors
         )
-
-    def _trust(self, gains: Tensor, chosen: Tensor) -> tuple[int, float]:
-        S = self.spectrum.S
-        if not len(S):
-            return 0, float("inf")
-        rank = int((S.square() > max(self.shape) * torch.finfo(S.dtype).eps * S[0].square()).sum())
-        possible = min(self.shape[0] - self.center, self.shape[1])
-        least = gains[-1] if len(S) == possible else chosen.sqrt()
-        return rank, float(gains[0] / least)
 
 
 def solve_ridge(

@@ -19,10 +19,7 @@ from workbench.measures.geometry import (
     language_probe,
     mean_distance,
     mean_share,
-    median_norm,
     norm_profile,
-    probe_accuracy,
-    top_dimension_share,
 )
 from workbench.measures.lens import (
     LensReading,
@@ -204,7 +201,7 @@ GEOMETRY: dict[str, Geometry] = _by_name(
     ),
     Geometry(
         "language_probe",
-        probe_accuracy,
+        lambda X, Y: language_probe({"source": X, "target": Y}).accuracy,
         2,
         reading="1: a linear probe always tells the language of a state; 1/2: chance; parallel rows",
         reference="Alain & Bengio 2016, arXiv:1610.01644",
@@ -227,14 +224,14 @@ GEOMETRY: dict[str, Geometry] = _by_name(
     ),
     Geometry(
         "median_norm",
-        median_norm,
+        lambda X: norm_profile(X).median,
         1,
         range=(0.0, float("inf")),
         reading="the length of a typical state; languages or layers that differ in it differ in scale",
     ),
     Geometry(
         "top_dimension_share",
-        top_dimension_share,
+        lambda X: norm_profile(X).top_share,
         1,
         reading="1/d: dimensions are of one size; near 1: a single one decides cosines and distances",
         reference="Sun et al. 2024, arXiv:2402.17762",

@@ -95,16 +95,6 @@ def norm_profile(X: Rows) -> NormProfile:
     return NormProfile(float(norms.mean()), float(norms.std()), low, median, high, top, float(shares[top]))
 
 
-def median_norm(X: Rows) -> float:
-    """Median of ‖x_i‖."""
-    return norm_profile(X).median
-
-
-def top_dimension_share(X: Rows) -> float:
-    """max_k Σ_i x_ik² / Σ_i ‖x_i‖²: how much of the states' length one dimension makes (Sun et al. 2024)."""
-    return norm_profile(X).top_share
-
-
 # Whether a linear probe can tell a state's language: what is left of the language in the states.
 
 
@@ -136,11 +126,6 @@ def language_probe(
         )
     scores = _scores(X, np.repeat(np.arange(len(states)), n), np.tile(groups, len(states)), folds, C)
     return Probe(float(np.mean(scores)), tuple(map(float, scores)), 1 / len(states))
-
-
-def probe_accuracy(X: Rows, Y: Rows) -> float:
-    """Accuracy of `language_probe` for two languages: 1/2 is chance."""
-    return language_probe({"source": X, "target": Y}).accuracy
 
 
 def _stacked(states: Mapping[str, Rows]) -> tuple[Float[np.ndarray, "row d"], int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import transformers
@@ -41,7 +41,6 @@ from workbench.models.hooked import (
 )
 from workbench.models.tokens import TokenReader
 
-Backend = Literal["bridge", "hooked"]
 BACKENDS: tuple[str, ...] = ("bridge", "hooked")
 
 _DTYPES = {
