@@ -30,8 +30,8 @@ from workbench.core.errors import InputError
 class Identity(Estimator):
     """W = I, b = 0.
 
-    As `Replace` it must change nothing at all, and as `AddMapped` it only makes the state longer. What a
-    method gains and this gains too was no matter of languages.
+    As `Replace` it changes nothing, as `AddMapped` it only makes the state longer. A gain that it has too
+    does not come from languages.
     """
 
     equal_widths = True
@@ -52,9 +52,8 @@ class Identity(Estimator):
 class RandomRotation(LinearAligner):
     """h ↦ x̄ + (h − x̄) Q, Q an orthogonal matrix drawn uniformly (Haar) from the seed.
 
-    All distances between sentences and their distances from the mean stay; which direction means what is
-    lost. It rules out that the gain comes from states of the right spread about the right mean. It knows
-    nothing of the target, and moves states as far as it happens to: `RandomEqualNorm` matches the size.
+    Distances between sentences and from the mean stay; the meaning of directions is lost. It rules out that
+    the gain comes from states of the right spread about the right mean. `RandomEqualNorm` matches the size.
     """
 
     seed: int = 0
@@ -82,9 +81,8 @@ class RandomEqualNorm(LinearAligner):
     """h ↦ h + (h − x̄) G + g, G and g Gaussian from the seed, as large as the wrapped aligner's change.
 
     With T the wrapped aligner's map and D = T(X) − X over the fitting rows, ‖g‖ = ‖D̄‖ and
-    ‖(X − x̄) G‖ = ‖D − D̄‖: a shift as long as the method's, and changes about it of the same mean square,
-    though not the same in every row. It rules out that the gain comes from how far states are moved, in
-    whatever direction: this one knows nothing of the target.
+    ‖(X − x̄) G‖ = ‖D − D̄‖: a shift of the same length, and changes about it of the same mean square. It
+    rules out that the gain comes from how far states are moved, in whatever direction.
     """
 
     aligner: Any
@@ -115,8 +113,8 @@ def _ratio(wanted: Tensor, drawn: Tensor) -> Tensor:
 class ShuffledPairs(Wrapper):
     """The wrapped aligner's objective on (X, Y[π]), π a random order in which no row keeps its place.
 
-    It rules out that the gain comes from *which* sentences are parallel. It does not rule out a shift: a
-    map from shuffled pairs still carries the target's mean, and that alone may help.
+    A gain beyond this one depends on *which* sentences are parallel. It does not rule out a shift: a map
+    from shuffled pairs still carries the target's mean.
     """
 
     aligner: Any
@@ -144,10 +142,9 @@ def derangement(n: int, seed: int) -> Tensor:
 class WrongLanguage(Wrapper):
     """The wrapped aligner's objective on (`other`, Y): X is ignored, but for its width.
 
-    `other` holds another source language's states of the same sentences: [sent d], or [layer sent d] as
-    `fit_layers` takes the source, which then picks layer and rows from it. It rules out that the gain
-    comes from *this* source language: a map to the target that any language would do for gains it too.
-    It does not rule out what languages share, such as the target's mean, nor a language close to `other`.
+    `other` holds another source language's states of the same sentences: [sent d], or [layer sent d] for
+    `fit_layers`, which picks layer and rows. A gain beyond this one comes from *this* source language. It
+    does not rule out what languages share, such as the target's mean, nor a language close to `other`.
     """
 
     aligner: Any
@@ -180,9 +177,9 @@ class WrongLanguage(Wrapper):
 class Turned(Params):
     """h ↦ h + R (T(h) − h), or with `whole` h ↦ R T(h), R a random signed permutation of the coordinates.
 
-    T is the wrapped aligner's map, which may be fitted already. Every single state is moved exactly as far as
-    T moves it, in a direction that has nothing to do with where T goes: what this gains too is owed to the
-    size of the patch. `whole` is for formulas that add T(h) itself (`add_mapped`), not the step to it.
+    T is the wrapped aligner's map, which may be fitted already. Every state is moved exactly as far as T
+    moves it, in a random direction: a gain that it has too comes from the size of the patch. `whole` is for
+    formulas that add T(h) itself (`add_mapped`).
     """
 
     aligner: Any

@@ -83,11 +83,10 @@ class LeastSquares(Solved):
 class Ridge(Solved):
     """argmin_W ‖X W + b − Y‖² + λ ‖W‖², b free (b = 0 without `center`); λ of least leave-one-out error.
 
-    `penalties` is one strength or several to choose from, in units of ‖X‖² / min(n, d) (X centred unless
-    told otherwise), so that a strength means the same at every scale. The choice sees fitting rows only.
-    Where `at_edge_` is true the best strength may lie outside the grid: at the low end the data hardly
-    need a penalty, at the high end they support hardly more than the mean. `condition_` is that of the
-    regularised problem, [X; √λ I].
+    `penalties` is one strength or several to choose from, in units of ‖X‖² / min(n, d), so that a strength
+    means the same at every scale. Where `at_edge_` is true the best strength may lie outside the grid: at the
+    low end the data hardly need a penalty, at the high end they support hardly more than the mean.
+    `condition_` is that of [X; √λ I].
     """
 
     penalties: float | Sequence[float] = PENALTIES
@@ -112,10 +111,9 @@ class Ridge(Solved):
 class LowRank(LinearAligner):
     """argmin_W ‖X W + b − Y‖² + λ ‖W‖² over all W of rank ≤ `rank`, b free.
 
-    That is W_λ T Tᵀ, W_λ the ridge solution and T the leading right singular vectors of its fitted values
-    (of [X; √λ I] W_λ). λ is the one of least leave-one-out error for the map of full rank, among
-    `penalties` in `Ridge`'s units; `penalties=None` leaves λ = 0. `rank_` is smaller than `rank` where
-    the pairs support no more.
+    That is W_λ T Tᵀ, W_λ the ridge solution and T the leading right singular vectors of [X; √λ I] W_λ. λ is
+    that of `Ridge`; `penalties=None` leaves λ = 0. `rank_` is smaller than `rank` where the pairs support
+    no more.
     """
 
     rank: int = 64
@@ -144,8 +142,7 @@ class LowRank(LinearAligner):
 class MeanShift(LinearAligner):
     """argmin_b ‖X + b − Y‖², that is b = ȳ − x̄ (W is the identity).
 
-    It needs no pairs, only two sets of sentences: what it gains is owed to where the languages lie, not
-    to which sentence means what.
+    It needs no pairs, only two sets of sentences: its gain comes from where the languages lie.
     """
 
     equal_widths = True
@@ -162,9 +159,8 @@ class Procrustes(LinearAligner):
     """argmin_{R, c} ‖c X R − Y‖² with RᵀR = I, c = 1 without `scale`; with `center`, on X − x̄ and Y − ȳ.
 
     R = P Qᵀ from Xᵀ Y = P D Qᵀ and c = tr D / ‖X R‖². With fewer pairs than dimensions many rotations fit
-    alike, and the one nearest to the identity is taken (`rank_` directions are learned from the pairs, and
-    what neither language's sentences reach stays as it is). Where widths differ, W = P Qᵀ carries the
-    directions that pairs reach without changing lengths, and drops the others.
+    alike, and the one nearest to the identity is taken: `rank_` directions are learned, and what neither
+    language reaches stays. Where widths differ, W = P Qᵀ drops the directions that pairs do not reach.
     """
 
     center: bool = True
@@ -235,10 +231,9 @@ class CanonicalAligner(LinearAligner):
 class CCA(CanonicalAligner):
     """The k pairs of directions of largest correlation; x ↦ ȳ + Σ ρ_i z_i(x) r_i.
 
-    z_i are the source's canonical coordinates, ρ_i their correlations with the target's, by which each
-    predicts its partner, and r_i takes the partner back to target dimensions. Both covariances are
-    regularised by λ = penalty · ‖X‖² / min(n, d), since below n = d every correlation is else 1. With all
-    directions this is `Ridge` of the same penalty. `correlations_` are those of the fitting rows.
+    z_i are the source's canonical coordinates, ρ_i their correlations with the target's (`correlations_`),
+    and r_i takes the target's back to its dimensions. Both covariances are regularised by λ = penalty · ‖X‖²
+    / min(n, d), since below n = d every correlation is else 1. With all directions this is `Ridge`.
     """
 
     k: int = 64
@@ -257,8 +252,8 @@ class CCA(CanonicalAligner):
 class SVCCA(CanonicalAligner):
     """CCA after each side is cut to the fewest singular directions that hold `keep` of its variance.
 
-    x ↦ ȳ + Σ ρ_i z_i(x) r_i as in `CCA`, here without penalty: the cut takes its place. Within the
-    directions kept this is least squares, so that with `keep` near 1 and few pairs it follows the noise.
+    As `CCA`, with the cut in place of a penalty: least squares within the directions kept, so that with
+    `keep` near 1 and few pairs it follows the noise.
     """
 
     keep: float = 0.99
@@ -286,10 +281,9 @@ class SVCCA(CanonicalAligner):
 class Whitened(CanonicalAligner):
     """Whiten both languages, rotate one onto the other, and give the target's spread back.
 
-    x ↦ ȳ + (x − x̄) C_x^(−½) P diag(ρ)^reweight Qᵀ C_y^(½), with C the regularised covariances and
-    P Qᵀ = argmin over rotations of ‖X_w R − Y_w‖² = the SVD of X_wᵀ Y_w = P diag(ρ) Qᵀ. With `reweight` 0
-    (the rotation alone) images vary as much as the target does, in every direction that pairs reach,
-    however weak the tie; with 1 each direction counts by its correlation, which is `Ridge`.
+    x ↦ ȳ + (x − x̄) C_x^(−½) P diag(ρ)^reweight Qᵀ C_y^(½), with C the regularised covariances and P diag(ρ)
+    Qᵀ the SVD of X_wᵀ Y_w. With `reweight` 0 (the rotation alone) images vary as much as the target does in
+    every direction that pairs reach; with 1 each direction counts by its correlation, which is `Ridge`.
     """
 
     penalty: float = 0.1

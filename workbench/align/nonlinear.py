@@ -31,10 +31,9 @@ from workbench.core.errors import InputError
 class KernelRidge(Estimator):
     """argmin_f Σ ‖f(x) + b − y‖² + λ ‖f‖²_k, with k(x, z) = exp(−‖x − z‖² / (2 w²)).
 
-    λ is the one of least leave-one-out error. f is sought among functions of k(·, z_j), z_j `landmarks` rows
-    drawn from X by the seed; with as many landmarks as rows that is kernel ridge regression itself. w is
-    `width` times the median distance between landmarks. Far from all of them the map gives b and no more: it
-    must not be trusted there.
+    λ is that of `Ridge`. f is a sum of k(·, z_j), z_j `landmarks` rows drawn from X by the seed; with all
+    rows that is kernel ridge regression itself. w is `width` times the median distance between landmarks. Far
+    from all of them the map gives b and must not be trusted.
     """
 
     landmarks: int = 256
@@ -79,10 +78,9 @@ class KernelRidge(Estimator):
 class ResidualMLP(Estimator):
     """x ↦ x W + b + A relu(B z + c) + a, z the standardised x.
 
-    W and b are ridge's, the rest is learned by Adam.
-    A share `held_out` of the pairs is never learned from. The network is the one of the step with the least
-    error on it, and training stops when `patience` steps have not found a better one; where no step beats
-    ridge alone, ridge alone is what remains (`steps_` is 0).
+    W and b are ridge's, the rest is learned by Adam. The network is that of the step with the least error on
+    a share `held_out` of the pairs, and training stops after `patience` steps without a better one. Where no
+    step beats ridge alone, ridge alone remains (`steps_` is 0).
     """
 
     hidden: int = 128
@@ -159,9 +157,8 @@ def _network(weights: list[Tensor], Z: Tensor) -> Tensor:
 class Adaptive(Wrapper):
     """x ↦ x + g(x) (T(x) − x), T the wrapped aligner's map.
 
-    g is how far x lies from the target's mean along the line between the languages' means: 1 at the
-    source's mean, 0 at the target's and beyond it, and never above `most`. So a state that is where the
-    target's are stays where it is.
+    g is how far x lies from the target's mean along the line between the languages' means: 1 at the source's
+    mean, 0 at the target's and beyond it, and never above `most`.
     """
 
     aligner: Any
@@ -192,9 +189,8 @@ class Adaptive(Wrapper):
 class SelfLearning(LinearAligner):
     """Centred Procrustes between rows that are each other's nearest under the map so far, from R = I on.
 
-    Nearest by 2 cos − r_x − r_y, r the mean cosine to the `k` nearest of the other language (CSLS). Both
-    languages come from one model, so that the identity is a start; the rows' order is not used. It stops
-    when the dictionary stays the same, or after `rounds`. `matched_` counts its entries.
+    Nearest by 2 cos − r_x − r_y, r the mean cosine to the `k` nearest of the other language (CSLS). The rows'
+    order is not used. It stops when the pairs stay the same, or after `rounds`. `matched_` counts them.
     """
 
     rounds: int = 20
@@ -233,9 +229,8 @@ def mutual_neighbours(
     near_y = cosine.topk(min(k, cosine.shape[0]), dim=0).values.mean(0)
     score = 2 * cosine - near_x[:, None] - near_y
     best_y, best_x = score.argmax(1), score.argmax(0)
-    here = torch.arange(len(X), device=X.device)
-    mutual = best_x[best_y] == here
-    return here[mutual], best_y[mutual]
+    here = (best_x[best_y] == torch.arange(len(X), device=X.device)).nonzero()[:, 0]
+    return here, best_y[here]
 
 
 # A way past some layers: a state is noted where it enters, and its image put in where it leaves.

@@ -167,9 +167,8 @@ def solve_least_squares(
 ) -> Solution:
     """W = X⁺ Y: of all W that minimise ‖X W − Y‖², the one with the smallest ‖W‖.
 
-    With X = U S Vᵀ, W = V_r S_r⁻¹ U_rᵀ Y over the r singular values above max(sent, d) · ε times the
-    largest, as numpy has it. With fewer sentences than dimensions this passes through every pair exactly,
-    whatever the pairs are: judge it on rows it has not seen.
+    With X = U S Vᵀ, W = V_r S_r⁻¹ U_rᵀ Y over the r singular values that count (see `spectrum`). With fewer
+    sentences than dimensions it passes through every pair exactly: judge it on rows it has not seen.
     """
     return LeastSquaresSystem(X, center).solve(Y)
 

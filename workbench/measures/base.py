@@ -147,10 +147,9 @@ class Confound:
 def confounds(scores: Mapping[str, PerSentence], properties: Mapping[str, PerSentence]) -> list[Confound]:
     """ρ(score, property) over sentences, for every measure and property (Spearman 1904).
 
-    Scores are what each sentence adds to a measure, as `Metric.by_sentence` gives it. Properties are what
-    is known of the texts alone: length in tokens, fertility (tokens per word), log ratio of the two lengths,
-    share of tokens that both sides have, one script or two. |ρ| near 0 clears a measure; |ρ| above about
-    0.5 says that sentences score by that property: compare within strata of it before believing the measure.
+    Scores are those of `Metric.by_sentence`. Properties are what is known of the texts alone: length in
+    tokens, fertility (tokens per word), log ratio of the two lengths, share of common tokens, one script or
+    two. |ρ| near 0 clears a measure; above about 0.5, compare within strata of the property first.
     """
     if not scores or not properties:
         raise InputError("confounds need at least one score and one property")
@@ -186,8 +185,7 @@ def _compare(measure: str, score: Tensor, confound: str, value: Tensor) -> Confo
 def rank_interval(rho: float, n: int, level: float = 0.95) -> tuple[float | None, float | None]:
     """tanh(artanh ρ ± z √(1.06 / (n − 3))): Fisher's interval with Spearman's variance (Fieller et al. 1957).
 
-    As if sentences were drawn one by one: with few documents, or for the shares of a measure of sets, which
-    lean on each other, it is too narrow.
+    As if sentences were drawn one by one: with few documents, or for shares, it is too narrow.
     """
     if n < 4:
         return None, None

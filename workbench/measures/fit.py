@@ -112,7 +112,7 @@ def _pair(Y: Tensor, predicted: Tensor) -> tuple[Tensor, Tensor]:
 # How far states that a map is applied to lie from those it was fitted on.
 #
 # Maps are fitted at the ends of sentences and applied at the ends of prompts. What a map does outside of
-# where it was fitted is extrapolation, however well it does on held-out sentences.
+# where it was fitted is extrapolation.
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,8 @@ class Mismatch:
 def mismatch(fitted_on: Float[Tensor, "sent d"], applied_to: Float[Tensor, "prompt d"]) -> Mismatch:
     """ratio = median_j D(a_j) / median_i D₋ᵢ(f_i), D(z)² = (z − f̄)ᵀ Σ⁻¹ (z − f̄) with f̄, Σ of `fitted_on`.
 
-    Σ = (1 − γ) S + γ (tr S / d) I with γ of Ledoit & Wolf (2004), since S alone has no inverse with fewer
-    sentences than dimensions. D₋ᵢ leaves f_i out of mean and S, in closed form: a state that shaped Σ is
-    always near to it, so that without this new states of the same kind would look far away.
+    Σ = (1 − γ) S + γ (tr S / d) I with γ of Ledoit & Wolf (2004). D₋ᵢ leaves f_i out of mean and S, in closed
+    form: a state that shaped Σ lies near to it, and new states of the same kind would look far away.
     """
     X, new = _checked(fitted_on, applied_to)
     n, d = X.shape

@@ -112,9 +112,8 @@ def language_probe(
 ) -> Probe:
     """Accuracy of logistic regression on standardised states, language from state, over held-out folds.
 
-    Rows of all languages are the same sentences. A sentence is in the same fold in every language
-    (GroupKFold), and so is a document when `groups` numbers the documents: else the probe could know the
-    sentence. C is the inverse strength of its L2 penalty, as in scikit-learn.
+    Rows of all languages are the same sentences. A sentence (or a document, where `groups` numbers them) is
+    in the same fold in every language. C is the inverse strength of the L2 penalty, as in scikit-learn.
     """
     X, n = _stacked(states)
     groups = np.arange(n) if groups is None else np.asarray(groups)

@@ -116,9 +116,8 @@ UNDEFINED = (
 
 # Centred kernel alignment: how far two sets of states arrange the same sentences alike.
 #
-# With fewer sentences than dimensions the biased linear form approaches 1 for unrelated data; the debiased
-# form does not, and is the one to read. The form with a Gaussian kernel judges the arrangement by who is near
-# whom, rather than by all distances alike.
+# With fewer sentences than dimensions the biased linear form approaches 1 for unrelated data: read the
+# debiased one. A Gaussian kernel judges by who is near whom, rather than by all distances alike.
 
 
 def linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
@@ -293,9 +292,8 @@ def permutation_null(
 ) -> PermutationNull:
     """metric(X, Y[π]) for random permutations π, one-sided towards better.
 
-    For CKA the Gram matrices are computed once and only permuted. Sentences must be exchangeable: rows
-    of one document are not, and their p is too small. A `Metric` knows which way is better; of a bare
-    function higher is, unless told.
+    For CKA the Gram matrices are computed once. Sentences must be exchangeable: rows of one document are
+    not, and their p is too small. Of a bare function higher is better, unless told.
     """
     if draws < 1:
         raise InputError(f"draws, {draws}, is a number of permutations: give at least 1")
@@ -343,9 +341,8 @@ def svcca(X: Rows, Y: Float[Tensor, "sent d_other"], variance: float = 0.99) -> 
 def pwcca(X: Rows, Y: Float[Tensor, "sent d_other"], variance: float = 1.0) -> float:
     """Σ α_i ρ_i / Σ α_i, α_i = Σ_j |⟨h_i, x_j⟩|, h_i X's canonical variates, x_j its columns.
 
-    Morcos et al. 2018. ρ as in `svcca`, by default of all directions. Correlations weigh as much as X
-    speaks along them, dimension by dimension: X and Y have not the same part, and a rotation of X matters.
-    Refused as `svcca` is.
+    Morcos et al. 2018. ρ as in `svcca`, by default of all directions, weighted by X's dimensions: X and Y
+    do not play the same part, and a rotation of X matters. Refused as `svcca` is.
     """
     rho, alpha, _ = _canonical(X, Y, variance)
     return float((alpha * rho).sum() / alpha.sum())
