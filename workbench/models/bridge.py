@@ -114,8 +114,8 @@ class BridgeModel(LanguageModel):
     def reading(self, hooks: Mapping[Site, Hook]) -> Iterator[Callable[[Batch], None]]:
         """As in the base; for the residual stream alone, past the bridge's own hook points.
 
-        The bridge recomputes attention and norms in Python so that each step has a hook. Where no
-        hook but ours is there, the Hugging Face modules it wraps say the same for less.
+        The bridge recomputes attention and norms in Python so that each step has a hook. Where no hook but
+        ours is there, the Hugging Face modules it wraps compute the same faster.
         """
         lean = (
             self.unwrapping_is_exact
@@ -201,9 +201,8 @@ class BridgeModel(LanguageModel):
     def _tree_masks(self, tree: TokenTree) -> Callable[[nn.Module, Any, Any], Any]:
         """A pre-hook for blocks: the mask they are given, read by position, cut to the ancestors.
 
-        The row is as long as any configuration, so the model's own mask for it says what position p sees of
-        position q: windows, where a layer has one. None says that all of the past is seen. ALiBi
-        counts along the row as well; it is read by position too.
+        The model's own mask for the row says what position p sees of position q: windows, where a layer has
+        one. None says that all of the past is seen. ALiBi is read by position too.
         """
         made: list[tuple[Tensor | None, Tensor]] = []  # layers share masks, so these are few
         at = tree.positions
@@ -254,9 +253,8 @@ class BridgeModel(LanguageModel):
     def _idle(self, start: int, end: int) -> Iterator[None]:
         """Layers outside `start … end − 1` pass their input on and do no work.
 
-        The model's own forward goes on preparing masks and positions, so each layer that does run
-        is called exactly as ever; TransformerLens' `start_at_layer` runs the layers below and
-        throws the result away.
+        The model's own forward goes on preparing masks and positions, so each layer that does run is called
+        as ever; TransformerLens' `start_at_layer` runs the layers below and throws the result away.
         """
         layers = self._block_modules()
         returns_tuple = self._blocks_return_tuples

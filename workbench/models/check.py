@@ -21,8 +21,7 @@ from workbench.models.tokens import TokenReader
 
 # Whether a model folder can be what it says.
 #
-# Only local folders are looked at here. What can be known of their files without reading a weight is held
-# against the configuration, so that a damaged folder costs neither time nor memory.
+# Only local folders, and without reading a weight, so that a damaged one costs neither time nor memory.
 
 
 WEIGHTS = "model.safetensors"
@@ -151,8 +150,7 @@ def _entries(value: Any) -> list[Any]:
 def check_shape(folder: Path | None, raw: dict[str, Any], config: Any) -> None:
     """Refuse a configuration that leaves out its layers, width or heads, or no model can have.
 
-    transformers fills in what is left out, and a wrong number of heads fits the same weights. `folder`
-    is that of a local model, `raw` its configuration as written.
+    transformers fills in what is left out. `folder` is that of a local model, `raw` its configuration.
     """
     where = "the configuration" if folder is None else quoted(str(folder / "config.json"))
     text, renamed = config.get_text_config(), getattr(config, "attribute_map", {})
@@ -263,8 +261,7 @@ _SHOWN = 4
 def check_weights(name: str, causal: Any, report: dict[str, Any]) -> None:
     """Refuse a checkpoint with tensors missing, left over or of another shape.
 
-    `report` is the loading info of transformers, which fills what is missing at random. A tied head and
-    buffers that the model computes itself are no faults.
+    `report` is the loading info of transformers. A tied head and computed buffers are no faults.
     """
     learned = dict(causal.named_parameters())
     buffers = dict(causal.named_buffers())
@@ -306,8 +303,7 @@ def _shape(shape: Iterable[int]) -> str:
 def check_vocabulary(name: str, tokens: TokenReader, rows: int) -> None:
     """Refuse a tokenizer with ids beyond the embedding.
 
-    Special tokens that were added on top are let through: some models (Gemma 3) name tokens for images
-    that the text model has no row for, and no text makes them.
+    Added special tokens are let through: some models (Gemma 3) name tokens for images, which no text makes.
     """
     tokenizer = tokens.tokenizer
     added = getattr(tokenizer, "added_tokens_decoder", {})

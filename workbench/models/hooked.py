@@ -132,8 +132,8 @@ def hooked_transformer_class() -> Any:
     return HookedTransformer
 
 
-# Architectures that TransformerLens 3.9 reads from a configuration alone. The others it knows, it
-# knows by hub name (gemma: the shape is written into its loader), or not at all (falcon, xglm).
+# Architectures that TransformerLens 3.9 reads from a configuration alone. Others it knows by hub name
+# (gemma), or not at all (falcon, xglm).
 BY_CONFIG = ("bloom", "gpt2", "gpt_neox", "llama", "mistral", "opt", "qwen2", "qwen3")
 
 
@@ -170,8 +170,8 @@ def build_hooked(name: str, causal: Any, tokenizer: Any, dtype: torch.dtype, dev
 def _neutral_directory(folder: Path, hf_config: Any) -> str:
     """A directory that holds the configuration only, under a name that means nothing.
 
-    TransformerLens guesses an architecture from the *path* (a folder called `llama-notes/` would
-    do), and expects `n_ctx`, which newer configurations of gpt2 no longer write.
+    TransformerLens guesses an architecture from the *path*, and expects `n_ctx`, which newer configurations
+    of gpt2 no longer write.
     """
     facts = json.loads(hf_config.to_json_string(use_diff=False))
     if hf_config.model_type == "gpt2":

@@ -222,10 +222,7 @@ def read_tokenizer(name: str, *, revision: str | None, trust_remote_code: bool) 
 
 
 def read_causal(name: str, config: Any, attn: str | None, **options: Any) -> Any:
-    """The Hugging Face model, whole and from safetensors.
-
-    It has the fastest attention it admits, unless one was asked for.
-    """
+    """The Hugging Face model, whole, from safetensors; `attn` is by default the fastest attention it has."""
     if Path(name).is_dir():
         check_files(Path(name), config, own_code=options["trust_remote_code"])
     # A wrong shape is reported with the rest, where it would be an error that names nothing.
@@ -306,10 +303,7 @@ def _warn_of_idle_gpu() -> None:
 
 @contextlib.contextmanager
 def reported_errors(name: str) -> Iterator[None]:
-    """Turn what loading can run into, into one line with the remedy.
-
-    What a damaged file makes of the libraries that read it can be any exception.
-    """
+    """Turn any exception of the libraries that load a model into one line with the remedy."""
     try:
         yield
     except WorkbenchError:

@@ -1,6 +1,7 @@
 """What is known of a model without its weights: its size, whether it is supported, and a tiny one like it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,9 @@ def outline(name: str, *, revision: str | None = None, trust_remote_code: bool =
         config = read_config(name, revision=revision, trust_remote_code=trust_remote_code)
         with torch.device("meta"):  # shapes without memory
             causal = hf.AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+    tokens: TokenReader | None = None
+    with suppress(ModelError), reported_errors(name):
+        tokens = read_tokenizer(name, revision=revision, trust_remote_code=trust_remote_code)
     text = config.get_text_config()
     heads = text.num_attention_heads
     return Outline(
@@ -53,21 +57,13 @@ def outline(name: str, *, revision: str | None = None, trust_remote_code: bool =
         d_mlp=_first(text, "intermediate_size", "ffn_dim", "n_inner") or 4 * text.hidden_size,
         d_heads=heads * (_first(text, "head_dim") or text.hidden_size // heads),
         parameters=sum(p.numel() for p in causal.parameters()),
-        tokens=_tokens(name, revision, trust_remote_code),
+        tokens=tokens,
     )
 
 
 def _first(config: Any, *names: str) -> int | None:
-    found = (getattr(config, name, None) for name in names)
-    return next((int(value) for value in found if isinstance(value, int)), None)
-
-
-def _tokens(name: str, revision: str | None, trust_remote_code: bool) -> TokenReader | None:
-    try:
-        with reported_errors(name):
-            return read_tokenizer(name, revision=revision, trust_remote_code=trust_remote_code)
-    except ModelError:
-        return None
+    values = (getattr(config, name, None) for name in names)
+    return next((int(value) for value in values if isinstance(value, int)), None)
 
 
 # Which architecture works through which backend: what the test suite verifies, and nothing else.

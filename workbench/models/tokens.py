@@ -1,8 +1,7 @@
 """Sentences to tokens, the same way for every model: one BOS, no padding, nothing cut off in silence.
 
-TransformerLens and Hugging Face each have habits here (a BOS that is doubled or lost, a pad token
-invented, a side chosen by the type of the input), so the workbench asks a tokenizer only for the
-bare tokens of a text and adds the rest itself.
+TransformerLens and Hugging Face differ in BOS, pad token and padding side, so the workbench asks a tokenizer
+only for the bare tokens of a text and adds the rest itself.
 """
 
 import json
@@ -120,8 +119,7 @@ class TokenReader:
     def fertility(self, sentences: dict[str, Sequence[str]]) -> "pd.DataFrame":
         """Tokens per word and per character for each language, one row a language.
 
-        Words are what stands between spaces; for scripts written without spaces (Chinese, Thai)
-        only the figure per character compares.
+        Words stand between spaces: for scripts without spaces (Chinese, Thai) compare tokens per character.
         """
         import pandas as pd
 
