@@ -48,7 +48,7 @@ from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS, Patch, applied
 from workbench.methods.recipes import RECIPES, Ingredients, turned
 from workbench.models import LanguageModel, load_model
-from workbench.models.tiny import VOCABULARY
+from workbench.models.outline import VOCABULARY
 from workbench.organism import shipped
 from workbench.study import Settings, Study
 from workbench.sweeps import Configuration

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import spearmanr
 
 from workbench.measures import METRICS, MORE_METRICS
-from workbench.measures.chance import confounds
+from workbench.measures.base import confounds
 from workbench.stats import rank_interval
 
 ALL = METRICS | MORE_METRICS

@@ -12,56 +12,38 @@ from transformer_lens.hook_points import HookPoint
 from transformer_lens.model_bridge.generalized_components.base import GeneralizedComponent
 from typing_extensions import override
 
-from workbench.core.errors import InputError, SiteError
+from workbench.core.errors import InputError
 from workbench.core.types import Site
-from workbench.models.base import Batch, Hook, LanguageModel, ModelInfo, TokenTree, firing
+from workbench.models.base import HOOK_NAMES, Batch, Hook, LanguageModel, ModelInfo, TokenTree, firing
 from workbench.models.tokens import TokenReader
 
-# Our word for a site → the bridge's name for the hook. `hook_mlp_out` already stands after the
-# post-norm where a block has one (gemma), and so does `hook_attn_out`.
-_NAMES = {
-    "resid_pre": "blocks.{layer}.hook_resid_pre",
-    "resid_post": "blocks.{layer}.hook_resid_post",
-    "attn_out": "blocks.{layer}.hook_attn_out",
-    "mlp_out": "blocks.{layer}.hook_mlp_out",
-    "mlp_act": "blocks.{layer}.mlp.hook_post",
-    "head_out": "blocks.{layer}.attn.hook_z",
-    "embed": "embed.hook_out",
-}
 _STREAM = ("embed", "resid_pre", "resid_post")
 
 
 class BridgeModel(LanguageModel):
     """A `TransformerBridge`, ours or the user's own."""
 
+    _place = "through the bridge"
+    _names = HOOK_NAMES | {"embed": "embed.hook_out"}
+
     def __init__(self, bridge: Any, info: ModelInfo, tokens: TokenReader):
-        self.bridge, self.info, self.tokens = bridge, info, tokens
+        # Of a mixture of experts the bridge gives the layer's output the name of its neurons.
+        points = {
+            name: point
+            for name, point in bridge.hook_dict.items()
+            if not (name.endswith(".mlp.hook_post") and str(point.name).endswith(".mlp.hook_out"))
+        }
         self.causal: Any = bridge.original_model  # Hugging Face's: its attributes have no types
-        self.body: Any = self.causal.base_model
+        cap = getattr(self.causal.config, "final_logit_softcapping", None)
+        super().__init__(bridge, info, tokens, points, next(self.causal.parameters()).dtype, cap)
+        self.bridge, self.body = bridge, self.causal.base_model
         self._takes_positions = "position_ids" in inspect.signature(self.body.forward).parameters
         # Held here, for while they are unwrapped the bridge's own lists show the bare modules.
         self._blocks, self._embed = list(bridge.blocks), bridge.embed
-        self._dtype = next(self.causal.parameters()).dtype
-        self._points: dict[str, nn.Module] = {}
         self._blocks_return_tuples = self._probe_block()
         # Set by the self-check once the unwrapped modules are known to compute the same.
         self.unwrapping_is_exact = False
         self._is_unwrapped = False
-
-    @override
-    def point(self, site: Site) -> nn.Module:
-        name = _NAMES[site.component].format(layer=site.layer)
-        if name not in self._points:
-            # The bridge goes through all its modules each time it is asked for its hook points.
-            self._points |= self.bridge.hook_dict
-        found = self._points.get(name)
-        # Of a mixture of experts the bridge gives the layer's output the name of its neurons.
-        if found is None or (site.component == "mlp_act" and str(found.name).endswith(".mlp.hook_out")):
-            raise SiteError(
-                f"{self.info.architecture} has no site {site} through the bridge ({name}): "
-                "use a residual site (resid_pre, resid_post)"
-            )
-        return found
 
     @override
     def run(
@@ -75,21 +57,19 @@ class BridgeModel(LanguageModel):
         head: bool = True,
     ) -> Tensor:
         end = self.check_range(start, stop, residual, head)
+        kept: list[Tensor] = []
+        inject: dict[Site, Hook] = {} if residual is None else {Site(start, "resid_pre"): lambda h: residual}
+        keep: dict[Site, Hook] = {} if head else {Site(end - 1, "resid_post"): kept.append}
         with ExitStack() as stack:
-            kept: dict[str, Tensor] = {}
             # The user's hooks are placed first and the keeper last, so that what is returned is
             # the residual as the hooks left it; an injected residual comes before both.
-            if residual is not None:
-                inject = {Site(start, "resid_pre"): lambda h: residual}
-                stack.enter_context(self.hooked(inject))
-            if hooks:
-                stack.enter_context(self.hooked(hooks, tuple(batch.ids.shape)))
-            if not head:
-                keep = {Site(end - 1, "resid_post"): _keep(kept)}
-                stack.enter_context(self.hooked(keep))
+            for part in (inject, hooks or {}, keep):
+                stack.enter_context(self.hooked(part, tuple(batch.ids.shape)))
             stack.enter_context(self._idle(start, end))
-            output = (self.causal if head else self.body)(**self._inputs(batch))
-        return output.logits if head else kept["h"]
+            output = (self.causal if head else self.body)(
+                **self._inputs(batch.ids, batch.mask, batch.positions)
+            )
+        return output.logits if head else kept[0]
 
     @override
     def decoder(self, batch: Batch) -> Callable[[Tensor], Tensor]:
@@ -100,10 +80,8 @@ class BridgeModel(LanguageModel):
             if past is not None:
                 mask = torch.cat([mask, torch.ones_like(ids)], 1)
                 positions = positions[:, -1:] + 1
-            inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": True, "past_key_values": past}
-            if self._takes_positions:
-                inputs["position_ids"] = positions
-            output = self.causal(**inputs)
+            cached = {"use_cache": True, "past_key_values": past}
+            output = self.causal(**self._inputs(ids, mask, positions) | cached)
             past = output.past_key_values
             return output.logits[:, -1]
 
@@ -115,16 +93,6 @@ class BridgeModel(LanguageModel):
         known = getattr(self.causal.generation_config, "eos_token_id", None)
         also = known if isinstance(known, list) else [] if known is None else [known]
         return super().ends | {int(token) for token in also}
-
-    @override
-    def final_norm(self, h: Tensor) -> Tensor:
-        return self.bridge.ln_final(h.to(self._dtype))
-
-    @override
-    def unembed(self, h: Tensor) -> Tensor:
-        logits = self.bridge.unembed(h.to(self._dtype))
-        cap = getattr(self.causal.config, "final_logit_softcapping", None)
-        return logits if cap is None else torch.tanh(logits / cap) * cap
 
     @override
     def parameters(self) -> Iterator[tuple[str, Tensor]]:
@@ -146,8 +114,8 @@ class BridgeModel(LanguageModel):
     def reading(self, hooks: Mapping[Site, Hook]) -> Iterator[Callable[[Batch], None]]:
         """As in the base; for the residual stream alone, past the bridge's own hook points.
 
-        The bridge recomputes attention and norms in Python so that each step has a hook. Where no
-        hook but ours is there, the Hugging Face modules it wraps say the same for less.
+        The bridge recomputes attention and norms in Python so that each step has a hook. Where no hook but
+        ours is there, the Hugging Face modules it wraps compute the same faster.
         """
         lean = (
             self.unwrapping_is_exact
@@ -155,26 +123,21 @@ class BridgeModel(LanguageModel):
             and not self._hooked_by_others()
         )
         if not lean:
-            with super().reading(hooks) as read:
-                yield read
+            with super().reading(hooks) as wrapped:
+                yield wrapped
             return
         for site in hooks:
             self.check_site(site)
         stop = 1 + max((site.layer for site in hooks), default=0)
         fired: set[Site] = set()
-        with self._unwrapped(), self._idle(0, stop):
-            handles: list[Any] = []
 
-            def read(batch: Batch) -> None:
-                self.body(**self._inputs(batch))
+        def read(batch: Batch) -> None:
+            self.body(**self._inputs(batch.ids, batch.mask, batch.positions))
 
-            try:
-                for site, hook in hooks.items():
-                    handles.append(self._look(site, hook, fired))
-                yield read
-            finally:
-                for handle in handles:
-                    handle.remove()
+        with self._unwrapped(), self._idle(0, stop), ExitStack() as stack:
+            for site, hook in hooks.items():
+                stack.enter_context(self._look(site, hook, fired))
+            yield read
         self.must_have_fired(hooks, fired)
 
     @override
@@ -208,31 +171,24 @@ class BridgeModel(LanguageModel):
             if site.component != "resid_post":
                 raise InputError(f"a tree of tokens is patched at resid_post, not at {site}")
         fired: set[Site] = set()
-        kept: dict[str, Tensor] = {}
-        inputs = {"input_ids": tree.ids, "attention_mask": torch.ones_like(tree.ids), "use_cache": False}
-        if self._takes_positions:
-            inputs["position_ids"] = tree.positions
-        keeper = {Site(end - 1, "resid_post"): _keep(kept)}
+        kept: list[Tensor] = []
         with ExitStack() as stack:
             if self.unwrapping_is_exact and not self._hooked_by_others():
                 stack.enter_context(self._unwrapped())
             stack.enter_context(self._idle(start, end))
-            blocks, replace = self._block_modules(), self._tree_masks(tree)
-
-            def place(handle: Any) -> None:
-                stack.callback(handle.remove)
-
-            for block in blocks[start:end]:
-                place(block.register_forward_pre_hook(replace, with_kwargs=True))
+            blocks, masks, place = self._block_modules(), self._tree_masks(tree), stack.enter_context
+            changes = [(block, masks) for block in blocks[start:end]]
             if residual is not None:
-                place(blocks[start].register_forward_pre_hook(_injected(residual), with_kwargs=True))
+                changes.append((blocks[start], _injected(residual)))
+            for block, change in changes:
+                place(block.register_forward_pre_hook(change, with_kwargs=True))
             # Idle blocks are called all the same: a hook there would see what is none of its layer's.
-            within = {site: hook for site, hook in hooks.items() if start <= site.layer < end}
-            for site, hook in [*within.items(), *keeper.items()]:
+            within = [(site, hook) for site, hook in hooks.items() if start <= site.layer < end]
+            for site, hook in [*within, (Site(end - 1, "resid_post"), kept.append)]:
                 place(blocks[site.layer].register_forward_hook(firing(site, hook, fired, None)))
-            self.body(**inputs)
+            self.body(**self._inputs(tree.ids, torch.ones_like(tree.ids), tree.positions))
         self.must_have_fired(hooks, fired)
-        return kept["h"]
+        return kept[0]
 
     # How ---------------------------------------------------------------------------------------
 
@@ -245,9 +201,8 @@ class BridgeModel(LanguageModel):
     def _tree_masks(self, tree: TokenTree) -> Callable[[nn.Module, Any, Any], Any]:
         """A pre-hook for blocks: the mask they are given, read by position, cut to the ancestors.
 
-        The row is as long as any configuration, so the model's own mask for it says what position p sees of
-        position q: windows, where a layer has one. None says that all of the past is seen. ALiBi
-        counts along the row as well; it is read by position too.
+        The model's own mask for the row says what position p sees of position q: windows, where a layer has
+        one. None says that all of the past is seen. ALiBi is read by position too.
         """
         made: list[tuple[Tensor | None, Tensor]] = []  # layers share masks, so these are few
         at = tree.positions
@@ -260,9 +215,8 @@ class BridgeModel(LanguageModel):
             if own is not None:
                 open_ = own[0, 0] if own.dtype == torch.bool else own[0, 0] == 0
                 sees = sees & open_.to(at.device)[at[:, :, None], at[:, None, :]]
-            hidden = torch.finfo(self._dtype).min
             mask = torch.zeros(sees.shape, dtype=self._dtype, device=sees.device)
-            mask = mask.masked_fill(~sees, hidden)[:, None]
+            mask = mask.masked_fill(~sees, torch.finfo(self._dtype).min)[:, None]
             made.append((own, mask))
             return mask
 
@@ -280,56 +234,46 @@ class BridgeModel(LanguageModel):
 
         return replace
 
-    def _inputs(self, batch: Batch) -> dict[str, Any]:
-        inputs = {"input_ids": batch.ids, "attention_mask": batch.mask.long(), "use_cache": False}
-        if self._takes_positions:
-            inputs["position_ids"] = batch.positions
-        return inputs
+    def _inputs(self, ids: Tensor, mask: Tensor, positions: Tensor) -> dict[str, Any]:
+        inputs = {"input_ids": ids, "attention_mask": mask.long(), "use_cache": False}
+        return inputs | ({"position_ids": positions} if self._takes_positions else {})
 
     def _probe_block(self) -> bool:
         """Whether this model's blocks return `(h, …)` or `h`: it differs between architectures."""
         seen: list[bool] = []
         block = self._blocks[0].original_component
-        handle = block.register_forward_hook(lambda m, a, out: seen.append(isinstance(out, tuple)))
-        one = torch.zeros((1, 1), dtype=torch.long, device=self.device)
-        try:
-            with torch.inference_mode():
-                self.body(input_ids=one, use_cache=False)
-        finally:
-            handle.remove()
+        with (
+            torch.inference_mode(),
+            block.register_forward_hook(lambda m, a, out: seen.append(isinstance(out, tuple))),
+        ):
+            self.body(input_ids=torch.zeros((1, 1), dtype=torch.long, device=self.device), use_cache=False)
         return seen[0]
 
     @contextmanager
     def _idle(self, start: int, end: int) -> Iterator[None]:
         """Layers outside `start … end − 1` pass their input on and do no work.
 
-        The model's own forward goes on preparing masks and positions, so each layer that does run
-        is called exactly as ever; TransformerLens' `start_at_layer` runs the layers below and
-        throws the result away.
+        The model's own forward goes on preparing masks and positions, so each layer that does run is called
+        as ever; TransformerLens' `start_at_layer` runs the layers below and throws the result away.
         """
         layers = self._block_modules()
-        idle = [*layers[:start], *layers[end:]]
         returns_tuple = self._blocks_return_tuples
 
         def pass_on(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
             return (hidden_states, None) if returns_tuple else hidden_states
 
-        # In the instance's dict it goes before the class's forward; taken off, nothing of it
-        # remains. Plain assignment would not do: a bridge hands that on to the module it wraps.
-        mine = [block for block in idle if "forward" not in block.__dict__]
-        for block in mine:
-            block.__dict__["forward"] = pass_on
-        try:
+        with ExitStack() as stack:
+            # In the instance's dict it goes before the class's forward; taken off, nothing of it
+            # remains. Plain assignment would not do: a bridge hands that on to the module it wraps.
+            for block in [*layers[:start], *layers[end:]]:
+                if "forward" not in block.__dict__:
+                    block.__dict__["forward"] = pass_on
+                    stack.callback(block.__dict__.pop, "forward")
             yield
-        finally:
-            for block in mine:
-                del block.__dict__["forward"]
 
     def _block_modules(self) -> list[nn.Module]:
         """The blocks as the model's forward finds them just now: wrapped, or not."""
-        if self._is_unwrapped:
-            return [block.original_component for block in self._blocks]
-        return self._blocks
+        return [block.original_component if self._is_unwrapped else block for block in self._blocks]
 
     @cached_property
     def _wrappers(self) -> list[tuple[nn.Module, str, Any]]:
@@ -367,10 +311,8 @@ class BridgeModel(LanguageModel):
 
     def _look(self, site: Site, hook: Hook, fired: set[Site]) -> Any:
         """Place a look at the stream on the unwrapped modules."""
-        if site.component == "embed":
-            module = self._embed.original_component
-        else:
-            module = self._blocks[site.layer].original_component
+        wrapped = self._embed if site.component == "embed" else self._blocks[site.layer]
+        module = wrapped.original_component
         if site.component != "resid_pre":
             return module.register_forward_hook(firing(site, hook, fired, None))
 
@@ -379,13 +321,6 @@ class BridgeModel(LanguageModel):
             hook(args[0] if args else kwargs["hidden_states"])
 
         return module.register_forward_pre_hook(before, with_kwargs=True)
-
-
-def _keep(kept: dict[str, Tensor]) -> Hook:
-    def hook(h: Tensor) -> None:
-        kept["h"] = h
-
-    return hook
 
 
 def _injected(residual: Tensor) -> Callable[[nn.Module, Any, Any], Any]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from workbench.core.errors import InputError, StoreError
 from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_file, digest_json, write_json
-from workbench.models.quiet import quietly
+from workbench.models.load import quietly
 from workbench.organism.config import TrainingConfig, WorldConfig
 from workbench.organism.corpus import Corpus
 from workbench.organism.files import load_checkpoint, read_card, save_checkpoint

@@ -20,8 +20,8 @@ from workbench.methods.baselines import lora, lora_training
 from workbench.methods.baselines.lora import ADAPTER, LoraSettings, fine_tune
 from workbench.methods.baselines.lora_training import answer_loss, read_rows, train, with_adapter
 from workbench.models import load_model
+from workbench.models.load import quietly
 from workbench.models.outline import support_table
-from workbench.models.quiet import quietly
 from workbench.organism import shipped
 from workbench.sweeps.score import read_examples, score_choices
 from workbench.tasks import AnswerExample, Example

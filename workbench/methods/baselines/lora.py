@@ -33,13 +33,13 @@ from workbench.methods.baselines.lora_training import (
 from workbench.models import TokenReader, load_model
 from workbench.models.base import weights_digest
 from workbench.models.load import (
+    quietly,
     read_causal,
     read_config,
     read_tokenizer,
     reported_errors,
     short_name,
 )
-from workbench.models.quiet import quietly
 
 # Supervised fine-tuning by LoRA: from a checkpoint and fit items to a checkpoint that any backend opens.
 #

@@ -16,7 +16,7 @@ from torch import Tensor
 from workbench.core.errors import InputError, did_you_mean
 from workbench.core.progress import Progress
 from workbench.models import TokenReader
-from workbench.models.quiet import quietly
+from workbench.models.load import quietly
 from workbench.tasks import AnswerExample, Example
 
 Targets = Literal["all-linear", "attention", "mlp"]
