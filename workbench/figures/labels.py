@@ -1,7 +1,7 @@
 """Where short labels of points go, so that none lies on another or on a point: plain geometry."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,30 +10,8 @@ from workbench.figures.spec import Plot
 _STEPS, _RISES = 8, 12
 """How far to the side and up or down a label may go, in halves of its width and quarters of its height."""
 Place = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Box:
-    """Middle, width and height."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    def touches(self, other: "Box") -> bool:
-        """Whether the two have a place in common."""
-        return (
-            abs(self.x - other.x) < (self.width + other.width) / 2
-            and abs(self.y - other.y) < (self.height + other.height) / 2
-        )
-
-    def inside(self, width: float, height: float) -> bool:
-        """Whether it lies in a panel of this size whole."""
-        return (
-            self.width / 2 <= self.x <= width - self.width / 2
-            and self.height / 2 <= self.y <= height - self.height / 2
-        )
+Box = tuple[float, float, float, float]
+"""Middle, width and height."""
 
 
 def beside_points(
@@ -44,32 +22,76 @@ def beside_points(
     Points, `sizes` of labels, the size of the panel and that of a `mark` are all in one unit; `lines` are the
     corners of a stair that no label may lie on.
     """
-    fixed = [Box(x, y, mark, mark) for x, y in points]
-    fixed += [Box((a + c) / 2, (b + d) / 2, abs(c - a), abs(d - b)) for (a, b), (c, d) in pairwise(lines)]
-    taken: list[Box] = []
-    found: dict[int, Place | None] = {}
+    taken: list[Box] = [(x, y, mark, mark) for x, y in points]
+    taken += [((a + c) / 2, (b + d) / 2, abs(c - a), abs(d - b)) for (a, b), (c, d) in pairwise(lines)]
+    found: dict[int, Place] = {}
     # From the top down, so that of points above each other labels fall to the right and left in turn.
     for at in sorted(range(len(points)), key=lambda at: (-points[at][1], points[at][0])):
-        wide, high = sizes[at]
-        found[at] = None
-        for across, up in _offsets(wide, high, mark):
-            box = Box(points[at][0] + across, points[at][1] + up, wide, high)
-            if box.inside(*panel) and not any(box.touches(other) for other in (*fixed, *taken)):
+        for across, up in _offsets(*sizes[at], mark):
+            box = (points[at][0] + across, points[at][1] + up, *sizes[at])
+            if _is_inside(box, panel) and not any(_touch(box, other) for other in taken):
                 taken.append(box)
-                found[at] = (box.x, box.y)
+                found[at] = box[:2]
                 break
-    return [found[at] for at in range(len(points))]
+    return [found.get(at) for at in range(len(points))]
 
 
-def corners(panel: Plot) -> list[Place]:
-    """Of the stair that joins some estimates, in the units of the axes."""
-    lines = [one for one in panel.series if one.role == "reference"]
-    return [(x, y) for one in lines[:1] for x, y in zip(one.x, one.y, strict=True) if y is not None]
+def _touch(one: Box, other: Box) -> bool:
+    """Whether two boxes have a place in common."""
+    across, up = abs(one[0] - other[0]), abs(one[1] - other[1])
+    return across < (one[2] + other[2]) / 2 and up < (one[3] + other[3]) / 2
 
 
-def is_far(point: Place, label: Place, size: Place, mark: float) -> bool:
+def _is_inside(box: Box, panel: Place) -> bool:
+    """Whether a box lies whole in a panel of this size."""
+    (x, y, wide, high), (right, top) = box, panel
+    return wide / 2 <= x <= right - wide / 2 and high / 2 <= y <= top - high / 2
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label, its point in the units of the axes, and both in those of the panel."""
+
+    text: str
+    x: float
+    y: float
+    point: Place
+    place: Place
+    size: Place
+    far: bool
+    """Whether a line has to say whose label it is."""
+
+
+def place_labels(
+    plot: Plot,
+    placed: Callable[[float, float], Place],
+    size: Callable[[str], Place],
+    panel: Place,
+    mark: float,
+) -> list[Label]:
+    """The labels of estimates that have room; `placed` puts a point of the axes into the panel."""
+    marked = [
+        (x, y, label)
+        for series in plot.series
+        for x, y, label in zip(series.x, series.y, series.labels, strict=False)
+        if y is not None
+    ]
+    # Of the stair that joins some estimates.
+    lines = [series for series in plot.series if series.role == "reference"][:1] if marked else []
+    corners = [placed(x, y) for line in lines for x, y in zip(line.x, line.y, strict=True) if y is not None]
+    points = [placed(x, y) for x, y, _ in marked]
+    sizes = [size(label) for *_, label in marked]
+    places = beside_points(points, sizes, panel, mark, corners)
+    return [
+        Label(label, x, y, point, place, room, _is_far(point, place, room, mark))
+        for (x, y, label), point, place, room in zip(marked, points, places, sizes, strict=True)
+        if place is not None
+    ]
+
+
+def _is_far(point: Place, label: Place, size: Place, mark: float) -> bool:
     """Whether a label stands so far from its point that a line has to say whose it is."""
-    across, up = (abs(a - b) for a, b in zip(point, label, strict=True))
+    across, up = abs(point[0] - label[0]), abs(point[1] - label[1])
     return across > size[0] / 2 + mark * 1.2 or up > size[1] / 2 + mark * 0.8
 
 

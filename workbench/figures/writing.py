@@ -10,11 +10,11 @@ from workbench.core.errors import InputError, StoreError
 from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_bytes, digest_file, read_json, write_bytes, write_json
 from workbench.figures.frames import NothingToShow, RunTables
-from workbench.figures.kinds import FIGURES, find_kind, make_spec
+from workbench.figures.kinds import FIGURES, kind_name, make_spec
+from workbench.figures.look import Preset
+from workbench.figures.look import preset as find_preset
 from workbench.figures.paper import FORMATS, draw_paper, save_paper
 from workbench.figures.paper_layout import missing_fonts
-from workbench.figures.presets import Preset
-from workbench.figures.presets import preset as find_preset
 from workbench.figures.spec import Spec
 from workbench.figures.tables_out import to_latex, to_markdown
 
@@ -55,9 +55,8 @@ def write_figures(
     for name in formats:
         if name not in FORMATS:
             raise InputError(f"no format is called {name!r}: choose from {', '.join(FORMATS)}")
-    kinds = list(FIGURES) if only is None else [only] if isinstance(only, str) else list(only)
-    for kind in kinds:
-        find_kind(kind)
+    kinds = list(FIGURES) if only is None else [only] if isinstance(only, str) else only
+    kinds = list(map(kind_name, kinds))
     files: list[Path] = []
     left_out: dict[str, str] = {}
     fonts: dict[str, None] = {}

@@ -1,16 +1,13 @@
 """The panel's figures as descriptions: gains, a measure, one row of the grid, places of sentences."""
 
 from dataclasses import replace
-from typing import Any
-
-import pandas as pd
 
 from workbench.core.numbers import interval
-from workbench.figures import Axis, Cells, Mark, Plot, Scale, Series, Spec
-from workbench.figures.frames import layer_axis, limits, number, numbers, places, reach, span
+from workbench.figures import Axis, Plot, Scale, Series, Spec
+from workbench.figures.frames import curve, layer_axis, limits, places, reach, span
 from workbench.figures.kinds.maps import before_and_after
-from workbench.figures.kinds.sweep import cells_of
-from workbench.figures.markup import words
+from workbench.figures.kinds.sweep import chosen, gain_cells
+from workbench.figures.markup import records, words
 from workbench.figures.spec import short
 from workbench.panel.explored import Explored
 
@@ -18,12 +15,15 @@ from workbench.panel.explored import Explored
 def gains(seen: Explored, aligner: str) -> Spec:
     """Formulas and strengths × layers: the gain on dev, with the chosen cell's gain on test."""
     table = seen.of(aligner)
-    rows, columns = seen.labels(aligner), seen.layers
-    marks, chosen, row = [], seen.chosen(aligner), seen.frozen(aligner)
-    if chosen and row is not None and chosen[1] in rows and chosen[0] in columns:
-        marks = [Mark(rows.index(chosen[1]), columns.index(chosen[0]), f"test {short(number(row.gain))}")]
-    cells = cells_of(table, rows, columns, "label")
-    panel = Cells(title="", rows=tuple(rows), marks=tuple(marks), numbers=False, **cells)
+    panel = gain_cells(
+        "",
+        table.assign(row=table.label),
+        seen.labels(aligner),
+        seen.layers,
+        chosen(seen.part.tables),
+        lambda choice: f"test {short(choice.gain)}",
+        numbers=False,
+    )
     longest = reach(seen.configurations.gain)
     return Spec(
         kind="layers",
@@ -39,23 +39,15 @@ def measured(seen: Explored, measure: str) -> Spec:
     table = seen.part.tables["similarity"]
     table = table[table.measure == measure]
     table = table.assign(place=places(table)).sort_values("place", kind="stable")
-    found: list[Any] = list(table.itertuples())
-    notes = [
-        (f"layer {row.place}", interval(number(row.value), number(row.low), number(row.high)))
-        for row in found
-    ]
-    series = Series(
-        name=words(measure),
-        x=tuple(float(place) for place in table.place),
-        y=numbers(table.value),
-        low=numbers(table.low),
-        high=numbers(table.high),
-        notes=tuple(notes),
+    name = words(measure)
+    notes = tuple(
+        (f"layer {row['place']}", interval(row["value"], row["low"], row["high"])) for row in records(table)
     )
-    y = Axis(words(measure), range=limits([*series.y, *series.low, *series.high], include=(0.0,)))
+    series = curve(name, table, "place", "value", "low", "high", notes=notes)
+    y = Axis(name, range=limits([*series.y, *series.low, *series.high], include=(0.0,)))
     return Spec(
         kind="alignment",
-        title=f"{words(measure)} between the languages",
+        title=f"{name} between the languages",
         subtitle=f"held-out sentences, n = {span(table.n)}",
         panels=(Plot("", layer_axis(table.place), y, (series,)),),
     )
@@ -69,34 +61,28 @@ def grid_row(seen: Explored, layer: int) -> Spec | None:
     table = table[table.value.notna()]
     table = table.assign(place=places(table), other=places(table, "other_site", "other_layer"))
     source, target = seen.part.source, seen.part.target
-    across = (table.language == source) & (table.other_language == target)
-    inside = table.language == table.other_language
+    here, there = table[table.place == layer], table[table.other == layer]
     lines = (
-        (f"{source} {layer} with {target}", table[across & (table.place == layer)], "other"),
-        (f"{target} {layer} with {source}", table[across & (table.other == layer)], "place"),
-        *(
-            (f"within {code}", table[inside & (table.language == code) & (table.place == layer)], "other")
-            for code in (source, target)
-        ),
+        (f"{source} {layer} with {target}", here, source, target, "other"),
+        (f"{target} {layer} with {source}", there, source, target, "place"),
+        (f"within {source}", here, source, source, "other"),
+        (f"within {target}", here, target, target, "other"),
     )
-    series = [_line(name, rows, axis, slot) for slot, (name, rows, axis) in enumerate(lines) if len(rows)]
+    series: list[Series] = []
+    for slot, (name, rows, language, other, x) in enumerate(lines):
+        rows = rows[(rows.language == language) & (rows.other_language == other)]
+        if len(rows):
+            series.append(curve(name, rows.sort_values(x, kind="stable"), x, "value", slot=slot))
     if not series:
         return None
     measure = words(table.measure.iloc[0])
-    values = [value for one in series for value in one.y]
+    y = Axis(measure, range=limits((value for one in series for value in one.y), include=(0.0, 1.0)))
     return Spec(
         kind="grid",
         title=f"Layer {layer} with every layer",
         subtitle=f"{measure}, held-out sentences, n = {span(table.n)}",
-        panels=(
-            Plot("", layer_axis(table.other), Axis(measure, range=limits(values, (0.0, 1.0))), tuple(series)),
-        ),
+        panels=(Plot("", layer_axis(table.other), y, tuple(series)),),
     )
-
-
-def _line(name: str, rows: pd.DataFrame, axis: str, slot: int) -> Series:
-    rows = rows.sort_values(axis, kind="stable")
-    return Series(name, tuple(map(float, rows[axis])), numbers(rows.value), slot=slot)
 
 
 def plane(seen: Explored, layer: int, aligner: str) -> Spec | str:

@@ -75,10 +75,10 @@ def _with_keys(part: Part) -> dict[str, pd.DataFrame]:
 
 
 def _methods(part: Part) -> Any:
-    """The figure `methods` of a part; None where it has no gains by layer."""
+    """The figure `aligners` of a part; None where it has no gains by layer."""
     if "exploration" not in part.tables or _swept(part).empty:
         return None
-    return make_spec("methods", _with_keys(part))
+    return make_spec("aligners", _with_keys(part))
 
 
 def _gains(
