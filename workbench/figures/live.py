@@ -51,11 +51,6 @@ def live(figure: "go.Figure", clicked: Clicked | None = None, carries: bool = Fa
     return widget
 
 
-def draw(widget: Any, figure: "go.Figure") -> None:
-    """Another figure in the same widget."""
-    widget.figure = figure.to_json()
-
-
 @cache
 def _widget() -> Any:
     try:

@@ -2,41 +2,42 @@
 
 from dataclasses import replace
 
-from workbench.core.numbers import interval
+from workbench.core.numbers import interval, number
 from workbench.figures import Axis, Plot, Scale, Series, Spec
 from workbench.figures.frames import curve, layer_axis, limits, places, reach, span
 from workbench.figures.kinds.maps import before_and_after
 from workbench.figures.kinds.sweep import chosen, gain_cells
 from workbench.figures.markup import records, words
 from workbench.figures.spec import short
-from workbench.panel.explored import Explored
+from workbench.panel.views import StudyView
 
 
-def gains(seen: Explored, aligner: str) -> Spec:
+def gains(study: StudyView, aligner: str) -> Spec:
     """Formulas and strengths × layers: the gain on dev, with the chosen cell's gain on test."""
-    table = seen.of(aligner)
+    table = study.of(aligner)
     panel = gain_cells(
         "",
         table.assign(row=table.label),
-        seen.labels(aligner),
-        seen.layers,
-        chosen(seen.part.tables),
-        lambda choice: f"test {short(choice.gain)}",
+        study.labels(aligner),
+        study.layers,
+        chosen(study.part.tables),
+        lambda choice: f"test {short(number(choice.gain))}",
         numbers=False,
     )
-    longest = reach(seen.configurations.gain)
+    longest = reach(study.configurations.gain)
     return Spec(
         kind="layers",
         title=f"{words(aligner)}: gain on dev, exploratory",
-        subtitle=f"{seen.title}: n = {span(table.n)} dev items; framed: chosen on dev, with its gain on test",
+        subtitle=f"{study.title}: n = {span(table.n)} dev items; "
+        "framed: chosen on dev, with its gain on test",
         panels=(panel,),
         scale=Scale("gain on dev", -longest, longest),
     )
 
 
-def measured(seen: Explored, measure: str) -> Spec:
+def measured(study: StudyView, measure: str) -> Spec:
     """One similarity over the layers, with its interval."""
-    table = seen.part.tables["similarity"]
+    table = study.part.tables["similarity"]
     table = table[table.measure == measure]
     table = table.assign(place=places(table)).sort_values("place", kind="stable")
     name = words(measure)
@@ -53,14 +54,14 @@ def measured(seen: Explored, measure: str) -> Spec:
     )
 
 
-def grid_row(seen: Explored, layer: int) -> Spec | None:
+def grid_row(study: StudyView, layer: int) -> Spec | None:
     """How alike a layer is to every other: within each language, and across; None without a table."""
-    table = seen.table("grid")
+    table = study.extra.get("grid")
     if table is None:
         return None
     table = table[table.value.notna()]
     table = table.assign(place=places(table), other=places(table, "other_site", "other_layer"))
-    source, target = seen.part.source, seen.part.target
+    source, target = study.part.source, study.part.target
     here, there = table[table.place == layer], table[table.other == layer]
     lines = (
         (f"{source} {layer} with {target}", here, source, target, "other"),
@@ -85,9 +86,9 @@ def grid_row(seen: Explored, layer: int) -> Spec | None:
     )
 
 
-def plane(seen: Explored, layer: int, aligner: str) -> Spec | str:
+def plane(study: StudyView, layer: int, aligner: str) -> Spec | str:
     """Sentences of both languages in their joint plane before and after the map; or why there is none."""
-    table = seen.table("pca")
+    table = study.extra.get("pca")
     if table is None:
         return "The folder holds no table pca: a study that is run again writes it."
     here = table[(table.layer == layer).fillna(False)]
@@ -100,7 +101,7 @@ def plane(seen: Explored, layer: int, aligner: str) -> Spec | str:
         return f"Layer {layer}: {used.note.iloc[0]}"
     if not {True, False} <= set(points.mapped.astype(bool)) or points.language.nunique() < 2:
         return f"Layer {layer}: the table pca lacks a language, before the map or after it."
-    source, target, name = str(seen.part.source), str(seen.part.target), words(used.aligner.iloc[0])
+    source, target, name = str(study.part.source), str(study.part.target), words(used.aligner.iloc[0])
     before, after = before_and_after("", points, (source, target, f"{source}, mapped"))
     panels = (before, replace(after, title=f"after {name}"))
     return Spec(

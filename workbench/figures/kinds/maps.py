@@ -23,7 +23,6 @@ from workbench.figures.frames import (
     numbers,
     ordered,
     parts,
-    places,
     some_of,
     span,
     subtitle,
@@ -227,7 +226,7 @@ def predictors(frames: Frames) -> Spec:
 def _gains(frames: Frames) -> pd.DataFrame:
     """The mean gain of the headline aligner's configurations at each place, as `predictors` takes it."""
     table = of_headlines(frames)
-    table = table.assign(place=places(table), gain=table.gain.astype(float))
+    table = table.astype({"gain": float})
     return table.groupby(["model", "pair", "task", "place"], sort=False, as_index=False).agg(
         gain=("gain", "mean"), n=("n", "max")
     )

@@ -1,7 +1,7 @@
 """Figures of the sweep: the gain on dev by layer, and what the chosen patch brings on test."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,6 @@ import pandas as pd
 
 from workbench.core.numbers import between, interval, signed
 from workbench.figures.frames import (
-    EMBEDDING,
     STUDY,
     Frames,
     Lines,
@@ -33,33 +32,28 @@ from workbench.figures.frames import (
     subtitle,
 )
 from workbench.figures.markup import records
-from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec, Value, short
+from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec, short
 from workbench.stats import paired_interval, units_of
 
 HATCHED = "Hatched corners: the simultaneous band over all configurations includes 0. "
 FOOTER = "Dash: below 0. Exploration on dev: the best cell is optimistically biased."
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What one aligner chose on dev in one study, and what that brings on test."""
-
-    place: int
-    intervention: str
-    strength: Value
-    positions: str
-    headline: bool
-    gain: Value
-
-
 Owner = tuple[str, ...]
 """Model, task, pair, aligner."""
-Choices = Mapping[Owner, Choice]
+Choices = Mapping[Owner, Any]
+"""Whose configuration → its row of `selection`: what was chosen on dev, and what that brings on test."""
 
 
 def _owners(table: pd.DataFrame) -> list[Owner]:
     """Whose configuration each row is."""
     return list(zip(*(table[key].astype(str) for key in (*STUDY, "aligner")), strict=True))
+
+
+def single(table: pd.DataFrame) -> pd.DataFrame:
+    """The configurations of one site each, with their `place`; those of several have none."""
+    rows = table[table.joint.fillna("one") == "one"]
+    return rows.assign(place=places(rows))
 
 
 def chosen(frames: Frames) -> Choices:
@@ -68,23 +62,7 @@ def chosen(frames: Frames) -> Choices:
         return {}
     table = single(frames["selection"])
     table = table[table.layer.notna()]
-    choices = [
-        Choice(
-            EMBEDDING if row["site"] == "embed" else int(row["layer"]),
-            str(row["intervention"]),
-            number(row["strength"]),
-            str(row["positions"]),
-            bool(row["headline"]),
-            number(row["gain"]),
-        )
-        for row in records(table)
-    ]
-    return dict(zip(_owners(table), choices, strict=True))
-
-
-def single(table: pd.DataFrame) -> pd.DataFrame:
-    """The configurations of one site each: several sites at once have no place on an axis of layers."""
-    return table[table.joint.fillna("one") == "one"]
+    return dict(zip(_owners(table), table.itertuples(), strict=True))
 
 
 def of_headlines(frames: Frames) -> pd.DataFrame:
@@ -102,19 +80,16 @@ def at_chosen(frames: Frames, formulas: bool = False) -> pd.DataFrame:
     formula is kept, each at the chosen strength or, where it has no such configuration, at its largest.
     """
     kept, choices = [], chosen(frames)
-    table = single(frames["exploration"])
     keys = [*STUDY, "aligner", *(["intervention"] if formulas else [])]
-    for key, rows in table.groupby(keys, sort=False):
+    for key, rows in single(frames["exploration"]).groupby(keys, sort=False):
         choice = choices.get(tuple(map(str, key[:4])))
         if choice is not None and not formulas:
             rows = rows[rows.intervention == choice.intervention]
         rows = rows[rows.intervention == rows.intervention.iloc[0]]
-        strength, positions = rows.strength.max(), rows.positions.iloc[0]
-        if choice is not None:
-            strength = choice.strength if (rows.strength == choice.strength).any() else strength
-            positions = choice.positions
-        rows = rows[rows.strength == strength]
-        kept.append(rows[rows.positions == positions] if (rows.positions == positions).any() else rows)
+        strengths = rows.strength == (rows.strength.max() if choice is None else choice.strength)
+        rows = rows[strengths if strengths.any() else rows.strength == rows.strength.max()]
+        positions = rows.positions == (rows.positions.iloc[0] if choice is None else choice.positions)
+        kept.append(rows[positions] if positions.any() else rows)
     return pd.concat(kept)
 
 
@@ -146,16 +121,17 @@ def gain_cells(
     rows: Sequence[Any],
     columns: Sequence[int],
     choices: Choices | None = None,
-    text: Callable[[Choice], str] = lambda choice: "",
+    text: Callable[[Any], str] = lambda choice: "",
     **style: Any,
 ) -> Cells:
     """Gains by the columns `row` and `place`; what was chosen on dev is framed, with a text."""
     marks = {}
-    for owner, row in zip(_owners(table), records(table), strict=True) if choices else ():
+    configuration = attrgetter("place", "intervention", "strength", "positions")
+    every: Iterable[Any] = table.itertuples()
+    for owner, row in zip(_owners(table), every, strict=True):
         choice = choices.get(owner) if choices else None
-        configuration = row["place"], row["intervention"], number(row["strength"]), row["positions"]
-        if choice and configuration == (choice.place, choice.intervention, choice.strength, choice.positions):
-            at = rows.index(row["row"]), columns.index(row["place"])
+        if choice is not None and configuration(row) == configuration(choice):
+            at = rows.index(row.row), columns.index(row.place)
             marks[at] = Mark(*at, text(choice))
     return cells(
         title,
@@ -200,7 +176,7 @@ def gain_curve(frames: Frames) -> Plot | None:
     table = table[table.aligner == headline]
     if table.empty:
         return None
-    table = table.assign(place=places(table)).sort_values("place")
+    table = table.sort_values("place")
     name = f"{headline}, {table.intervention.iloc[0]}"
     series = curve(name, table, "place", "gain", "band_low", "band_high")
     values = limits((*series.y, *series.low, *series.high), include=(0.0,))
@@ -211,18 +187,23 @@ def layers(frames: Frames) -> Spec:
     """Pairs × layers for each aligner, each at the formula and strength that it chose on dev."""
     choices, known = chosen(frames), controls(frames)
     table = at_chosen(frames)
-    several = table.model.nunique() > 1
-    row = table.model.astype(str) + " " + table.pair.astype(str) if several else table.pair.astype(str)
-    table = table.assign(place=places(table), row=row)
+    pair, models = table.pair.astype(str), table.model.astype(str)
+    table = table.assign(row=models + " " + pair if models.nunique() > 1 else pair)
     columns, rows = sorted(set(table.place)), names(table.row)
     panels = []
     for title, _, group in parts(table, ["task"]):
         for aligner in ordered(group.aligner, known):
-            name = ", ".join(filter(None, [marked(aligner, known, " (control)"), title]))
-            own = group[group.aligner == aligner]
-            style = {"row_title": "pair", "numbers": False}
             panels.append(
-                gain_cells(name, own, rows, columns, choices, lambda choice: short(choice.gain), **style)
+                gain_cells(
+                    ", ".join(filter(None, [marked(aligner, known, " (control)"), title])),
+                    group[group.aligner == aligner],
+                    rows,
+                    columns,
+                    choices,
+                    lambda choice: short(number(choice.gain)),
+                    row_title="pair",
+                    numbers=False,
+                )
             )
     about = "each aligner at the formula and strength it chose on dev"
     framed = "Framed: the layer chosen on dev; its number, the only one, is the gain on test. "
@@ -236,7 +217,7 @@ def strengths(frames: Frames) -> Spec:
     table = table[table.strength.notna()]
     if table.empty:
         raise NothingToShow("figure strengths: no configuration has a strength")
-    table = table.assign(place=places(table), row=table.strength.astype(float))
+    table = table.assign(row=table.strength.astype(float))
     columns = sorted(set(table.place))
     panels = []
     for title, named, group in parts(table, (*STUDY, "aligner", "intervention", "positions")):
@@ -252,31 +233,28 @@ def strengths(frames: Frames) -> Spec:
 def aligners(frames: Frames) -> Spec:
     """Aligners × layers, controls below a line, each formula at its chosen or largest strength."""
     choices, known = chosen(frames), controls(frames)
-    table = at_chosen(frames, formulas=True)
-    label = table.aligner.map(lambda name: marked(str(name), known))
+    table = _by_aligner(at_chosen(frames, formulas=True), known)
+    table["row"] = table.starred
     if table.intervention.nunique() > 1:
-        label += ", " + table.intervention.astype(str)
-    table = table.assign(place=places(table), row=label)
+        table["row"] += ", " + table.intervention.astype(str)
     columns = sorted(set(table.place))
     panels = []
     for title, _, group in parts(table):
-        group = _by_aligner(group, known)
         rows = names(group.row)
-        above = group[~group.aligner.map(lambda name: is_control(str(name), known))].row.nunique()
+        above = group[group.starred == group.aligner].row.nunique()
         rule = above if 0 < above < len(rows) else None
         panels.append(gain_cells(title, group, rows, columns, choices, rule_after=rule))
     about = "each formula at the strength chosen on dev, or else its largest"
-    first, framed = (
-        "* below the line: controls, which a map has to beat. ",
-        "Framed: what the aligner chose on dev. ",
-    )
+    first = "* below the line: controls, which a map has to beat. "
+    framed = "Framed: what the aligner chose on dev. "
     return _of_gains("aligners", "Aligners and controls", about, panels, table, first, framed)
 
 
 def _by_aligner(table: pd.DataFrame, known: frozenset[str]) -> pd.DataFrame:
-    """The rows with those of controls last."""
+    """The rows by aligner, those of controls last; `starred` is the name, of a control with *."""
     order = ordered(table.aligner, known)
-    return table.iloc[table.aligner.astype(str).map(order.index).argsort(kind="stable")]
+    table = table.assign(starred=[marked(str(name), known) for name in table.aligner])
+    return table.sort_values("aligner", key=lambda column: column.map(order.index), kind="stable")
 
 
 def headlines(frames: Frames) -> Spec:
@@ -287,7 +265,6 @@ def headlines(frames: Frames) -> Spec:
     table = table[[owner in heads for owner in _owners(table)]]
     if table.empty:
         raise NothingToShow("no study has gains of the aligner that it is about")
-    table = table.assign(place=places(table))
     studies = parts(table, ("model", "pair", "task"))
     table = pd.concat([rows.assign(row=title or rows.pair) for title, _, rows in studies])
     panel = gain_cells("", table, names(table.row), sorted(set(table.place)))
@@ -304,12 +281,12 @@ def configurations(frames: Frames) -> Spec:
         dev = dev[dev.split == "dev"].astype({"correct": "Float64", "strength": "Float64"})
         means = dev.groupby(keys, dropna=False, as_index=False)[list(_MEANS)].mean()
         table = table.astype({"strength": "Float64"}).merge(means, on=keys, how="left")
-    label = table.aligner.map(lambda name: marked(str(name), known)) + ", " + table.intervention.astype(str)
+    table["row"] = [marked(str(name), known) for name in table.aligner]
+    table["row"] += ", " + table.intervention.astype(str)
     if table.strength.nunique() > 1:
-        label += table.strength.map(lambda value: "" if number(value) is None else f", α = {value:g}")
+        table["row"] += table.strength.map(lambda value: "" if number(value) is None else f", α = {value:g}")
     if table.positions.nunique() > 1:
-        label += ", " + table.positions.astype(str)
-    table = table.assign(place=places(table), row=label)
+        table["row"] += ", " + table.positions.astype(str)
     panel = gain_cells("", table, names(table.row), sorted(set(table.place)))
     about = "every formula and strength"
     return _of_gains("configurations", "Gain of every patch", about, [panel], table)
@@ -327,11 +304,8 @@ def flips(frames: Frames) -> Spec:
     longest = float(max(table.gained.max(), table.lost.max(), 1)) * 1.08
     panels = []
     for title, _, rows in [("", {}, table)] if several else parts(table):
-        if several:
-            labels = [name for name, _, _ in parts(rows)]
-        else:
-            rows = _by_aligner(rows, known)
-            labels = [marked(name, known) for name in rows.aligner.astype(str)]
+        rows = rows if several else _by_aligner(rows, known)
+        labels = [name for name, _, _ in parts(rows)] if several else list(rows.starred)
         x = Axis("items", range=(-longest, longest))
         panels.append(Plot(title, bar_axis(labels), x, _bars(rows, labels), lying=True))
     shown = "the headline's patch" if several else "each aligner's patch"
