@@ -191,18 +191,20 @@ def cells(
     title: str,
     table: pd.DataFrame,
     keys: tuple[str, str],
-    rows: Sequence[Any],
-    columns: Sequence[Any],
-    value: Callable[[dict[str, Any]], Value],
+    value: str,
     note: Callable[[dict[str, Any]], Lines],
+    rows: Sequence[Any] | None = None,
+    columns: Sequence[Any] | None = None,
     hatched: Callable[[dict[str, Any]], bool] | None = None,
     **style: Any,
 ) -> Cells:
-    """Cells of a table whose rows and columns are told apart by the two `keys`.
+    """Cells of a column of the table; the two `keys` are the columns that tell rows and columns apart.
 
-    `value`, `note` and `hatched` take the row of the table as a dict; a cell without one is empty.
+    `note` and `hatched` take the row of the table as a dict; a cell without one is empty.
     """
     found = {(row[keys[0]], row[keys[1]]): row for row in records(table.drop_duplicates(list(keys)))}
+    rows = names(table[keys[0]]) if rows is None else rows
+    columns = sorted(set(table[keys[1]])) if columns is None else columns
 
     def each(function: Callable[[dict[str, Any]], Any], empty: Any) -> tuple[tuple[Any, ...], ...]:
         grid = [[found.get((row, column)) for column in columns] for row in rows]
@@ -212,7 +214,7 @@ def cells(
         title,
         tuple(map(_label, rows)),
         tuple(map(_label, columns)),
-        each(value, None),
+        each(lambda row: number(row[value]), None),
         notes=each(note, ()),
         hatched=each(hatched, False) if hatched else (),
         keys=each(lambda row: row["key"], None) if "key" in table else (),

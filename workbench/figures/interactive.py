@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench.core.errors import InputError
-from workbench.figures.frames import join_runs
+from workbench.figures.frames import join_runs, number
 from workbench.figures.kinds import find_kind, make_spec
 from workbench.figures.labels import place_labels
 from workbench.figures.look import (
@@ -109,8 +109,7 @@ def draw_interactive(spec: Spec) -> "go.Figure":
             end = 0.86 if isinstance(panel, Plot) and panel.aside else 0.97
             across = ((column + inset) / side_by_side, (column + end) / side_by_side)
             down = (1 - (top + _height(panel)) / body, 1 - top / body)
-            number = at * side_by_side + column
-            suffix = str(number + 1) if number else ""
+            suffix = str(at * side_by_side + column + 1) if at or column else ""
             axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
             if isinstance(panel, Cells):
                 assert spec.scale is not None, "cells have a scale"
@@ -128,45 +127,34 @@ def draw_interactive(spec: Spec) -> "go.Figure":
 
 
 def _side_by_side(spec: Spec) -> int:
-    panels = spec.panels
-    widest = max((len(panel.columns) for panel in panels if isinstance(panel, Cells)), default=0)
+    widest = max((len(panel.columns) for panel in spec.cells), default=0)
     most = 3 if widest <= 12 else 2 if widest <= 34 else 1
     if spec.together > 1:
         most = spec.together
-    names = [name for panel in panels for name in _row_names(panel)]
-    if not same_rows(panels) and any(len(name) > 5 for name in names):
+    if not same_rows(spec.panels) and any(len(name) > 5 for panel in spec.panels for name in panel.rows):
         most = 1  # long names between panels would lie on the panel before
-    return balanced(len(panels), most, spec.together)
-
-
-def _row_names(panel: Panel) -> Sequence[str]:
-    if isinstance(panel, Cells):
-        return panel.rows
-    return [name for _, name in panel.x.ticks] if panel.lying else ()
+    return balanced(len(spec.panels), most, spec.together)
 
 
 def _height(panel: Panel) -> float:
+    rows = len(panel.rows)
     if isinstance(panel, Cells):
-        return 320 if panel.square else max(40, len(panel.rows) * (30 if len(panel.rows) <= 12 else 16))
-    return max(60, len(panel.x.ticks) * 26) if panel.lying else 240
+        return 320 if panel.square else max(40, rows * (30 if rows <= 12 else 16))
+    return max(60, rows * 26) if panel.lying else 240
 
 
 def _title(figure: "go.Figure", panel: Panel, x: float, y: float) -> None:
     remark = panel.remark if isinstance(panel, Plot) else ""
     texts = [f"<b>{escape(panel.title)}</b>" if panel.title else "", escape(remark)]
     if any(texts):
-        figure.add_annotation(
-            text=" · ".join(filter(None, texts)),
-            name="title",
-            xref="paper",
-            yref="paper",
-            x=x,
-            y=y,
-            xanchor="left",
-            yanchor="bottom",
-            showarrow=False,
-            align="left",
-        )
+        text = " · ".join(filter(None, texts))
+        _write(figure, text, name="title", x=x, y=y, yanchor="bottom")
+
+
+def _write(figure: "go.Figure", text: str, **style: Any) -> None:
+    """A text that begins at a place of the whole figure."""
+    refs = {"xref": "paper", "yref": "paper", "xanchor": "left", "align": "left"}
+    figure.add_annotation(text=text, showarrow=False, **refs, **style)
 
 
 # Axes -------------------------------------------------------------------------------------------
@@ -361,10 +349,8 @@ def _whiskers(series: Series, **style: Any) -> dict[str, Any] | None:
     """The intervals of a series; None where it has none."""
     if not series.low or not series.high:
         return None
-    above, below = ([], [])
-    for y, low, high in zip(series.y, series.low, series.high, strict=True):
-        above.append(None if high is None or y is None else high - y)
-        below.append(None if low is None or y is None else y - low)
+    y, low, high = (pd.Series(values, dtype=float) for values in (series.y, series.low, series.high))
+    above, below = (list(map(number, ends)) for ends in (high - y, y - low))
     return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, **style}
 
 
@@ -413,8 +399,7 @@ def wrapped(text: str) -> str:
 def _dress(figure: "go.Figure", spec: Spec, body: float) -> None:
     """Title, footer, legend, scale."""
     # Below the panels the names of columns, the footer, and the legend.
-    turned = [len(name) for p in spec.panels if isinstance(p, Cells) and p.turned for name in p.columns]
-    upright = 7 * max(turned, default=0)
+    upright = 7 * max(map(len, spec.upright), default=0)
     footer = wrapped(spec.footer)
     below = max(140, 70 + upright + 15 * (footer.count("<br>") + 1) + (45 if spec.legend else 0))
     figure.update_layout(
@@ -443,17 +428,5 @@ def _dress(figure: "go.Figure", spec: Spec, body: float) -> None:
             }
         )
     if spec.footer:
-        figure.add_annotation(
-            text=footer,
-            name="footer",
-            xref="paper",
-            yref="paper",
-            x=0,
-            y=0,
-            yshift=-70 - upright,
-            xanchor="left",
-            yanchor="top",
-            showarrow=False,
-            align="left",
-            font={"size": 11, "color": "#555555"},
-        )
+        font = {"size": 11, "color": "#555555"}
+        _write(figure, footer, name="footer", x=0, y=0, yshift=-70 - upright, yanchor="top", font=font)

@@ -153,13 +153,6 @@ _SCHEMES = {
 """What is coloured → its colour on a light page and on a dark one."""
 LIGHT = {name: light for name, (light, _) in _SCHEMES.items()}
 DARK = {name: dark for name, (_, dark) in _SCHEMES.items()}
-WRITTEN_ON = [
-    *(("ink", "page"), ("muted", "page"), ("accent", "page"), ("ink", "raised"), ("muted", "raised")),
-    *((f"on-{kind}", kind) for kind in ("helps", "harms", "equivalent", "undecided", "warn")),
-    *(("accent", "raised"), ("helps", "page"), ("harms", "page")),
-]
-"""Which colour is written on which."""
-_INKS = ("#ffffff", "#000000")
 
 
 def shades(scheme: dict[str, str], dim: float = 1.0) -> dict[str, tuple[str, str]]:
@@ -168,7 +161,10 @@ def shades(scheme: dict[str, str], dim: float = 1.0) -> dict[str, tuple[str, str
     for letter, strong in (("p", scheme["more"]), ("n", scheme["less"])):
         for step in range(1, STEPS + 1):
             found[f"{letter}{step}"] = _mixed(scheme["zero"], strong, dim * step / STEPS)
-    return {name: (back, max(_INKS, key=lambda ink: contrast(ink, back))) for name, back in found.items()}
+    return {
+        name: (back, max("#ffffff", "#000000", key=lambda ink: contrast(ink, back)))
+        for name, back in found.items()
+    }
 
 
 def step_of(value: float | None, reach: float) -> str | None:

@@ -32,7 +32,7 @@ from workbench.figures.paper_layout import (
     has_legend,
     missing_fonts,
 )
-from workbench.figures.paper_plots import draw_plot, handle, title_axes
+from workbench.figures.paper_plots import draw_plot, handle
 from workbench.figures.spec import Cells, Scale, Spec, short
 
 FORMATS = ("pdf", "svg", "png")
@@ -165,6 +165,8 @@ def _draw_block(figure: Figure, page: Page, block: Block) -> None:
         _draw_cells(axes, page, block, block.panel, page.spec.scale)
     else:
         draw_plot(axes, page, block, block.panel)
+    axes.set_xlabel(block.x_title, labelpad=1.5)
+    axes.set_ylabel(block.y_title, labelpad=2, y=page.middle(block))
 
 
 def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale) -> None:
@@ -202,7 +204,6 @@ def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale
     if panel.rule_after is not None:
         axes.axhline(panel.rule_after - 0.5, color=BLACK, linewidth=1.0, gid="rule")
     _ticks(axes, page, block, panel)
-    title_axes(axes, page, block, panel.column_title, panel.row_title)
     axes.spines[:].set_visible(False)
 
 

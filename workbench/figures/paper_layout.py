@@ -157,8 +157,9 @@ class Block:
     """How far to the left of its axes the title begins."""
     names: list[str]
     """Of rows, as they are written; empty where they are not."""
-    x_title: bool
-    y_title: bool
+    x_title: str
+    y_title: str
+    """What the axes measure; empty where it is not written here."""
     beside: bool
     """Whether the numbers of framed cells stand to the right of their rows."""
 
@@ -180,9 +181,9 @@ class Page:
     footer_top: float
     height: float
 
-    def middle(self, title: str, block: Block) -> float:
-        """Where the middle of a title beside axes stands, of their height: lower where it is longer."""
-        over = self.ruler.width(title, self.preset.text) - block.height
+    def middle(self, block: Block) -> float:
+        """Where the middle of the title beside axes stands, of their height: lower where it is longer."""
+        over = self.ruler.width(block.y_title, self.preset.text) - block.height
         return 0.5 - max(0.0, over) / 2 / block.height
 
 
@@ -208,7 +209,7 @@ class Layout:
         self.subtitle = ruler.wrapped(spec.subtitle, preset.text, self.room)
         self.footer = ruler.wrapped(spec.footer, preset.text, self.room)
         self.same_names = same_rows(spec.panels)
-        self.same_x_title = len({_x_title(panel) for panel in spec.panels}) == 1
+        self.same_x_title = len({_titles(panel)[0] for panel in spec.panels}) == 1
         widest = ruler.widest((series.name for series in spec.legend), preset.text)
         self.legend_columns = max(1, int(self.room / (widest + preset.text * 3.6 / 72)))
         legend_rows = math.ceil(len(spec.legend) / self.legend_columns)
@@ -343,8 +344,8 @@ class Layout:
             title=titles,
             title_left=min(left, max(0.0, wide - self.width - right)),
             names=self._names(panel) if named else [],
-            x_title=titled,
-            y_title=named,
+            x_title=_titles(panel)[0] if titled else "",
+            y_title=_titles(panel)[1] if named else "",
             beside=self.beside,
         )
 
@@ -391,8 +392,11 @@ class Layout:
         return min(max(self.width * 0.72, 8 * line), 18 * line)
 
 
-def _x_title(panel: Panel) -> str:
-    return panel.column_title if isinstance(panel, Cells) else panel.axes[0].title
+def _titles(panel: Panel) -> tuple[str, str]:
+    """What is measured across and up."""
+    if isinstance(panel, Cells):
+        return panel.column_title, panel.row_title
+    return panel.axes[0].title, panel.axes[1].title
 
 
 def has_legend(spec: Spec) -> bool:

@@ -31,26 +31,16 @@ def draw_plot(axes: Axes, page: Page, block: Block, panel: Plot) -> None:
         axes.axvline(panel.marked, color="#777777", linewidth=0.6, linestyle="dotted", gid="zero")
     for series in panel.series:
         _DRAW.get(series.look, _scattered)(axes, series, panel, page.preset.text / 7)
-    across, up = panel.axes
     _limit(axes, panel)
-    _tick(axes.xaxis, _x_ticks(axes, across, page, block))
+    _tick(axes.xaxis, _x_ticks(axes, panel.axes[0], page, block))
     _tick(axes.yaxis, _y_ticks(axes, page, block, panel))
     axes.xaxis.set_minor_locator(NullLocator())
     if panel.lying:
         axes.tick_params(axis="y", length=0)
-    title_axes(axes, page, block, across.title, up.title)
     axes.spines[["top", "right"]].set_visible(False)
     _labels(axes, page, block, panel)
     if panel.aside:
         _aside(axes, page, block, panel)
-
-
-def title_axes(axes: Axes, page: Page, block: Block, across: str, up: str) -> None:
-    """What the axes measure, where the page has it written."""
-    if block.x_title and across:
-        axes.set_xlabel(across, labelpad=1.5)
-    if block.y_title and up:
-        axes.set_ylabel(up, labelpad=2, y=page.middle(up, block))
 
 
 def handle(series: Series) -> Any:

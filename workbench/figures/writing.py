@@ -1,6 +1,7 @@
 """A run's figures as files: drawings, tables of the same numbers, and a manifest for each kind."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -90,10 +91,10 @@ def _write(
         f"{spec.kind}.tex": to_latex(spec).encode(),
         f"{spec.kind}.md": to_markdown(spec).encode(),
     }
-    figures = draw_paper(spec, style, warn=False)
-    for number, figure in enumerate(figures, start=1):
-        name = spec.kind if len(figures) == 1 else f"{spec.kind}-{number}"
-        made |= {f"{name}.{one}": save_paper(figure, one) for one in formats}
+    pages = draw_paper(spec, style, warn=False)
+    for number, page in enumerate(pages, start=1):
+        name = spec.kind if len(pages) == 1 else f"{spec.kind}-{number}"
+        made |= {f"{name}.{ending}": save_paper(page, ending) for ending in formats}
     needed = FIGURES[spec.kind].uses
     manifest: dict[str, Any] = {
         "kind": spec.kind,
@@ -119,13 +120,9 @@ def _refuse_foreign(folder: Path, kind: str, names: Sequence[str]) -> None:
     """Refuse to replace what is not a figure of ours as it was written."""
     path, listed = folder / f"{kind}.json", {}
     if path.exists():
-        try:
+        with suppress(StoreError):
             listed = read_json(path, digest="optional").get("files", {})
-        except StoreError:
-            listed = {}
-        if not listed:
-            names = [path.name, *names]
-    for name in names:
+    for name in names if listed else [path.name, *names]:
         file = folder / name
         if file.exists() and (not file.is_file() or digest_file(file) != listed.get(name)):
             raise InputError(

@@ -60,11 +60,11 @@ def order_of(table: pd.DataFrame) -> list[str]:
 
 def _subtitle(table: pd.DataFrame) -> str:
     """Split, n and contrast."""
-    text = (
+    return subtitle(
+        table,
         f"test items, n = {span(table.n)}; accuracy over asking directly, on "
-        "the same items; verdicts by Holm over all rows of a comparison"
+        "the same items; verdicts by Holm over all rows of a comparison",
     )
-    return subtitle(table, text)
 
 
 def left_out(comparison: pd.DataFrame) -> str:
@@ -191,10 +191,10 @@ def _cells(table: pd.DataFrame, studies: Studies) -> Drawn:
             title,
             rows,
             ("method", "study"),
+            column,
+            shown_gain,
             order,
             columns,
-            lambda row, column=column: number(row[column]),  # type: ignore[misc]
-            shown_gain,
             (lambda row: not row["shown"]) if column == "gain" else None,
             rule_after=first if 0 < first < len(order) else None,
             turned=True,

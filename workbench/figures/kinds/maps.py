@@ -57,8 +57,13 @@ def fit(frames: Frames) -> Spec:
             own = rows[rows.aligner == name].sort_values("place")
             series.append(curve(marked(name, known, " (control)"), own, "place", "r2", **role))
         panels.append(Plot(title, layer_axis(table.place), y, tuple(one for one in series if one.x)))
-    text = f"{span(table.n_fit)} sentences fitted, {span(table.n_held_out)} held out and shown"
-    return Spec("fit", "How well the maps fit", subtitle(table, text), tuple(panels), footer=cut.strip())
+    return Spec(
+        "fit",
+        "How well the maps fit",
+        subtitle(table, f"{span(table.n_fit)} sentences fitted, {span(table.n_held_out)} held out and shown"),
+        tuple(panels),
+        footer=cut.strip(),
+    )
 
 
 LAYERS = 4
@@ -86,11 +91,13 @@ def data_curve(frames: Frames) -> Spec:
                 series.append(curve(name, draws, "n_fit", "mean", "min", "max", slot=slot))
             title = ", ".join(filter(None, [marked(aligner, known, " (control)"), pair]))
             panels.append(Plot(title, x, y, tuple(series)))
-    text = f"held-out sentences, n = {span(table.n_held_out)}; mean over random samples of the sentences"
     return Spec(
         kind="curve",
         title="How many sentences a map needs",
-        subtitle=subtitle(table, text),
+        subtitle=subtitle(
+            table,
+            f"held-out sentences, n = {span(table.n_held_out)}; mean over random samples of the sentences",
+        ),
         panels=tuple(panels),
         footer="Bands: from the smallest to the largest of the draws." + cut,
     )
@@ -117,11 +124,10 @@ def pca(frames: Frames) -> Spec:
             where = f"layer\u00a0{layer_name(place)}" + ("*" if place in picked else "")
             panels += before_and_after(", ".join(filter(None, (title, where))), rows[rows.place == place])
     aligner = constants(table, ["aligner"]) or "the map"
-    text = f"held-out sentences, n = {span(table.n)}; before and after {aligner}"
     return Spec(
         kind="pca",
         title="Sentences before and after the map",
-        subtitle=subtitle(table, text),
+        subtitle=subtitle(table, f"held-out sentences, n = {span(table.n)}; before and after {aligner}"),
         panels=tuple(panels),
         footer="Large: means. PC 1, PC 2: principal components of both languages' states before the map, "
         "with their shares of the variance; mapped states are put into the same plane."
@@ -208,14 +214,14 @@ def predictors(frames: Frames) -> Spec:
         x = Axis("similarity", range=limits(numbers(rows.value)))
         remark = _rho(frames.get("predictors"), named)
         panels.append(Plot(title or named["measure"], x, y, tuple(series), remark=remark))
-    text = (
-        f"dev items, n = {span(joined.n)}; one point a layer; "
-        "gain of the aligner chosen on dev, the mean over its formulas and strengths"
-    )
     return Spec(
         kind="predictors",
         title="Does similarity foretell the gain?",
-        subtitle=subtitle(joined, text),
+        subtitle=subtitle(
+            joined,
+            f"dev items, n = {span(joined.n)}; one point a layer; "
+            "gain of the aligner chosen on dev, the mean over its formulas and strengths",
+        ),
         panels=tuple(panels),
         footer="ρ: Spearman's, over layers, of more than one pair their mean; its sign turned for distances, "
         "so that more is better. p: by circular shifts, as neighbouring layers are "

@@ -45,9 +45,7 @@ def similarity(frames: Frames) -> Spec:
             title,
             rows,
             ("pair", "place"),
-            names(rows.pair),
-            sorted(set(rows.place)),
-            lambda row: number(row["value"]),
+            "value",
             _similarity_note,
             row_title="pair",
             column_title="layer",
@@ -138,10 +136,9 @@ def grid(frames: Frames) -> Spec:
                 ", ".join([title, *varying]),
                 rows,
                 ("place", "other"),
-                sorted(set(rows.place), reverse=True),
-                sorted(set(rows.other)),
-                lambda row: number(row["value"]),
+                "value",
                 _grid_note,
+                sorted(set(rows.place), reverse=True),
                 row_title=f"layer of {one}",
                 column_title=f"layer of {other}",
                 numbers=False,
@@ -181,11 +178,13 @@ def lens(frames: Frames) -> Spec:
             y = Axis("share of probability", range=(0.0, 1.0))
             bands = _bands(wide.dropna(subset=[OWN, OTHER]))
             panels.append(Plot(title or named["language"], layer_axis(table.place), y, bands))
-    text = f"share of probability, held-out sentences, n = {span(table.n)}; panels are the languages read"
     return Spec(
         kind="lens",
         title="Which language the logit lens reads",
-        subtitle=subtitle(table, text),
+        subtitle=subtitle(
+            table,
+            f"share of probability, held-out sentences, n = {span(table.n)}; panels are the languages read",
+        ),
         panels=tuple(panels),
         footer="Own and other: tokens that only that language of the pair uses in the text; "
         "rest: all others.",
@@ -206,8 +205,11 @@ def _bands(wide: pd.DataFrame) -> tuple[Series, ...]:
 
 def confounds(frames: Frames) -> Spec:
     """Measures × layers, a panel for each property of sentences and pair."""
-    missing = "figure confounds: no property varies over these sentences, so none has a correlation"
-    table = by_layer(frames["confounds"], ["rho"], missing).astype({"measure": str})
+    table = by_layer(
+        frames["confounds"],
+        ["rho"],
+        "figure confounds: no property varies over these sentences, so none has a correlation",
+    ).astype({"measure": str})
     panels = []
     for title, named, rows in parts(table, (*PAIR, "confound")):
         name = title if named["confound"] in title else ", ".join(filter(None, [named["confound"], title]))
@@ -216,22 +218,22 @@ def confounds(frames: Frames) -> Spec:
                 name,
                 rows,
                 ("measure", "place"),
+                "rho",
+                _confound_note,
                 names(table.measure),
                 sorted(set(table.place)),
-                lambda row: number(row["rho"]),
-                _confound_note,
                 lambda row: row["low"] <= 0 <= row["high"],
                 column_title="layer",
             )
         )
-    text = (
-        f"held-out sentences, n = {span(table.n)}; "
-        "rank correlation of a property of sentences with what each adds to the measure"
-    )
     return Spec(
         kind="confounds",
         title="What else the measures go along with",
-        subtitle=subtitle(table, text),
+        subtitle=subtitle(
+            table,
+            f"held-out sentences, n = {span(table.n)}; "
+            "rank correlation of a property of sentences with what each adds to the measure",
+        ),
         panels=tuple(panels),
         scale=Scale("Spearman's ρ", -1.0, 1.0),
         footer="Hatched corners: the 95 % interval includes 0. Dash: below 0. A measure is turned so that "

@@ -120,7 +120,7 @@ def gain_cells(
     table: pd.DataFrame,
     rows: Sequence[Any],
     columns: Sequence[int],
-    choices: Choices | None = None,
+    choices: Choices,
     text: Callable[[Any], str] = lambda choice: "",
     **style: Any,
 ) -> Cells:
@@ -129,7 +129,7 @@ def gain_cells(
     configuration = attrgetter("place", "intervention", "strength", "positions")
     every: Iterable[Any] = table.itertuples()
     for owner, row in zip(_owners(table), every, strict=True):
-        choice = choices.get(owner) if choices else None
+        choice = choices.get(owner)
         if choice is not None and configuration(row) == configuration(choice):
             at = rows.index(row.row), columns.index(row.place)
             marks[at] = Mark(*at, text(choice))
@@ -137,10 +137,10 @@ def gain_cells(
         title,
         table,
         ("row", "place"),
+        "gain",
+        _note,
         rows,
         columns,
-        lambda row: number(row["gain"]),
-        _note,
         lambda row: not row["beyond_band"],
         column_title="layer patched",
         marks=tuple(marks.values()),
@@ -205,9 +205,14 @@ def layers(frames: Frames) -> Spec:
                     numbers=False,
                 )
             )
-    about = "each aligner at the formula and strength it chose on dev"
-    framed = "Framed: the layer chosen on dev; its number, the only one, is the gain on test. "
-    return _of_gains("layers", "Where a mapped state helps", about, panels, table, framed=framed)
+    return _of_gains(
+        "layers",
+        "Where a mapped state helps",
+        "each aligner at the formula and strength it chose on dev",
+        panels,
+        table,
+        framed="Framed: the layer chosen on dev; its number, the only one, is the gain on test. ",
+    )
 
 
 def strengths(frames: Frames) -> Spec:
@@ -225,9 +230,14 @@ def strengths(frames: Frames) -> Spec:
         rows = sorted(set(group.row), reverse=True)
         panels.append(gain_cells(name, group, rows, columns, choices, row_title="α"))
     heads = any(choice.headline for choice in choices.values())
-    about = "the aligner chosen on dev" if heads else "every aligner but controls"
-    framed = "Framed: layer and strength chosen on dev. "
-    return _of_gains("strengths", "How strong a patch has to be", about, panels, table, framed=framed)
+    return _of_gains(
+        "strengths",
+        "How strong a patch has to be",
+        "the aligner chosen on dev" if heads else "every aligner but controls",
+        panels,
+        table,
+        framed="Framed: layer and strength chosen on dev. ",
+    )
 
 
 def aligners(frames: Frames) -> Spec:
@@ -244,10 +254,15 @@ def aligners(frames: Frames) -> Spec:
         above = group[group.starred == group.aligner].row.nunique()
         rule = above if 0 < above < len(rows) else None
         panels.append(gain_cells(title, group, rows, columns, choices, rule_after=rule))
-    about = "each formula at the strength chosen on dev, or else its largest"
-    first = "* below the line: controls, which a map has to beat. "
-    framed = "Framed: what the aligner chose on dev. "
-    return _of_gains("aligners", "Aligners and controls", about, panels, table, first, framed)
+    return _of_gains(
+        "aligners",
+        "Aligners and controls",
+        "each formula at the strength chosen on dev, or else its largest",
+        panels,
+        table,
+        "* below the line: controls, which a map has to beat. ",
+        "Framed: what the aligner chose on dev. ",
+    )
 
 
 def _by_aligner(table: pd.DataFrame, known: frozenset[str]) -> pd.DataFrame:
@@ -267,7 +282,7 @@ def headlines(frames: Frames) -> Spec:
         raise NothingToShow("no study has gains of the aligner that it is about")
     studies = parts(table, ("model", "pair", "task"))
     table = pd.concat([rows.assign(row=title or rows.pair) for title, _, rows in studies])
-    panel = gain_cells("", table, names(table.row), sorted(set(table.place)))
+    panel = gain_cells("", table, names(table.row), sorted(set(table.place)), {})
     about = "the aligner of each study at the formula and strength chosen"
     return _of_gains("headlines", "Where the patch helps", about, [panel], table)
 
@@ -287,9 +302,8 @@ def configurations(frames: Frames) -> Spec:
         table["row"] += table.strength.map(lambda value: "" if number(value) is None else f", α = {value:g}")
     if table.positions.nunique() > 1:
         table["row"] += ", " + table.positions.astype(str)
-    panel = gain_cells("", table, names(table.row), sorted(set(table.place)))
-    about = "every formula and strength"
-    return _of_gains("configurations", "Gain of every patch", about, [panel], table)
+    panel = gain_cells("", table, names(table.row), sorted(set(table.place)), {})
+    return _of_gains("configurations", "Gain of every patch", "every formula and strength", [panel], table)
 
 
 PANELS = 6
@@ -309,11 +323,12 @@ def flips(frames: Frames) -> Spec:
         x = Axis("items", range=(-longest, longest))
         panels.append(Plot(title, bar_axis(labels), x, _bars(rows, labels), lying=True))
     shown = "the headline's patch" if several else "each aligner's patch"
-    text = f"test items, n = {span(table.n)}; {shown}, chosen on dev, against the unpatched run"
     return Spec(
         kind="flips",
         title="Items that the patch turned",
-        subtitle=subtitle(table, text),
+        subtitle=subtitle(
+            table, f"test items, n = {span(table.n)}; {shown}, chosen on dev, against the unpatched run"
+        ),
         panels=tuple(panels),
         footer="" if several else "* controls.",
     )
@@ -358,14 +373,14 @@ def gap(frames: Frames) -> Spec:
     shares = table.assign(**{end: table[end].astype(float) / table.lead for end in ends})
     bars = curve("share of the gap closed", shares, "place", *ends, look="bars", notes=notes)
     x = Axis("gain over gap", range=limits((*bars.y, *bars.low, *bars.high), include=(0.0, 1.0)))
-    text = (
-        f"test items, n = {span(heads.n)}; "
-        "gain of the chosen patch over the target language's lead on the same items"
-    )
     return Spec(
         kind="gap",
         title="How much of the gap is closed",
-        subtitle=subtitle(heads, text),
+        subtitle=subtitle(
+            heads,
+            f"test items, n = {span(heads.n)}; "
+            "gain of the chosen patch over the target language's lead on the same items",
+        ),
         panels=(Plot("", bar_axis(list(table.name)), x, (bars,), (0.0, 1.0), lying=True),),
         footer="Whiskers: 95 % interval of the gain, in units of the gap. "
         "1: as good as in the target language."
