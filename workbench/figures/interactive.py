@@ -12,7 +12,6 @@ import pandas as pd
 from workbench.core.errors import InputError
 from workbench.figures.frames import join_runs, number
 from workbench.figures.kinds import find_kind, make_spec
-from workbench.figures.labels import place_labels
 from workbench.figures.look import (
     BLACK,
     SCATTERED,
@@ -23,6 +22,7 @@ from workbench.figures.look import (
     dash_of,
     ink_at,
     marker_of,
+    place_labels,
     strokes,
 )
 from workbench.figures.spec import (

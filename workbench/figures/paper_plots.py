@@ -11,8 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from workbench.figures.labels import place_labels
-from workbench.figures.look import BLACK, SCATTERED, colour_of, dash_of, marker_of
+from workbench.figures.look import BLACK, SCATTERED, colour_of, dash_of, marker_of, place_labels
 from workbench.figures.paper_layout import PAD, Block, Page
 from workbench.figures.spec import Axis, Plot, Series
 

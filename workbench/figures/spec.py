@@ -4,6 +4,7 @@ Plain data, made from tables alone. Both renderings, for the browser and for pap
 and nothing else, so that they cannot disagree.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -242,7 +243,5 @@ def thinned(count: int, room: float) -> int:
     >>> thinned(80, 20), thinned(6, 20), thinned(80, 9)
     (5, 1, 10)
     """
-    step, factors, at = 1, (2, 2.5, 2), 0
-    while count / step > max(room, 1):
-        step, at = round(step * factors[at % 3]), at + 1
-    return step
+    steps = (leading * 10**power for power in itertools.count() for leading in (1, 2, 5))
+    return next(step for step in steps if count / step <= max(room, 1))

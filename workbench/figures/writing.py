@@ -95,7 +95,8 @@ def _write(
     for number, page in enumerate(pages, start=1):
         name = spec.kind if len(pages) == 1 else f"{spec.kind}-{number}"
         made |= {f"{name}.{ending}": save_paper(page, ending) for ending in formats}
-    needed = FIGURES[spec.kind].uses
+    kind = FIGURES[spec.kind]
+    needed = (*kind.needs, *kind.may)
     manifest: dict[str, Any] = {
         "kind": spec.kind,
         "command": command,

@@ -1,7 +1,6 @@
 """The panel itself: choices above, gains and a measure over layers, and below them the layer clicked on."""
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 from workbench.core.errors import InputError
@@ -17,20 +16,15 @@ _ROW = 26
 """Height of a row of the heatmap, in pixels."""
 
 
-def _ipywidgets() -> ModuleType:
-    try:
-        import ipywidgets
-    except ImportError as error:
-        raise InputError("the panel needs ipywidgets: pip install 'alignment-workbench[lab]'") from error
-    return ipywidgets
-
-
 class Panel:
     """Pair, aligner, measure and layer can be chosen by hand or in code: `panel.layer.value = 3`."""
 
     def __init__(self, views: Sequence[StudyView]):
-        self._views = views
-        self._w = w = _ipywidgets()
+        try:
+            import ipywidgets as w
+        except ImportError as error:
+            raise InputError("the panel needs ipywidgets: pip install 'alignment-workbench[lab]'") from error
+        self._views, self._w = views, w
         self.pair = self._dropdown("pair, task", [(view.title, at) for at, view in enumerate(views)], 0)
         self.aligner = self._dropdown("aligner")
         self.measure = self._dropdown("measure")

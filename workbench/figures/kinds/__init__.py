@@ -21,11 +21,6 @@ class Kind:
     may: tuple[str, ...] = ()
     """Tables it shows more with, where they are there."""
 
-    @property
-    def uses(self) -> tuple[str, ...]:
-        """All tables it is made from."""
-        return (*self.needs, *self.may)
-
 
 _MEASURE = "workbench measure"
 _COMPARE = "workbench compare"

@@ -7,6 +7,7 @@ import pandas as pd
 from workbench.core.numbers import percent, signed
 from workbench.figures.frames import (
     MANY,
+    STUDY,
     Frames,
     NothingToShow,
     by_layer,
@@ -30,7 +31,6 @@ from workbench.figures.frames import (
 from workbench.figures.kinds.sweep import chosen, of_headlines
 from workbench.figures.spec import Axis, Plot, Series, Spec
 
-PAIR = ("model", "pair")
 FLOOR = -0.5
 """Axes of R² end here: how far below zero a control falls says nothing more."""
 
@@ -50,7 +50,7 @@ def fit(frames: Frames) -> Spec:
     maps = sum(not is_control(name, known) for name in aligners)
     y, cut = _r2(table)
     panels = []
-    for title, _, rows in parts(table, PAIR):
+    for title, _, rows in parts(table):
         series = []
         for at, name in enumerate(aligners):
             role = {"role": "control", "slot": at - maps} if at >= maps else {"slot": at}
@@ -81,7 +81,7 @@ def data_curve(frames: Frames) -> Spec:
     ticks = tuple((n, f"{n:g}") for n in sizes)
     x = Axis("sentence pairs fitted", ticks, (sizes[0] * 0.9, sizes[-1] * 1.1), log=True)
     panels = []
-    for pair, _, rows in parts(table, PAIR):
+    for pair, _, rows in parts(table):
         for aligner in ordered(rows.aligner, known):
             series = []
             for slot, place in enumerate(layers):
@@ -112,7 +112,7 @@ NAMES = ("source", "target", "source, mapped")
 def pca(frames: Frames) -> Spec:
     """Two panels for each layer shown, before and after, in one plane and one range."""
     table = by_layer(frames["pca"], ["x", "y"], "figure pca: the table pca holds no place")
-    groups = list(parts(table, (*PAIR, "aligner")))
+    groups = list(parts(table, (*STUDY, "aligner")))
     panels: list[Plot] = []
     left_out = starred = False
     for title, named, rows in groups:
@@ -197,8 +197,8 @@ def _mean(rows: pd.DataFrame, slot: int, name: str) -> Series:
 
 def predictors(frames: Frames) -> Spec:
     """Points are layers; a panel for each measure, with its rank correlation over layers."""
-    table = by_layer(frames["similarity"], ["value"])[[*PAIR, "measure", "place", "value"]]
-    joined = table.merge(_gains(frames), on=[*PAIR, "place"])
+    table = by_layer(frames["similarity"], ["value"])[["model", "pair", "measure", "place", "value"]]
+    joined = table.merge(_gains(frames), on=["model", "pair", "place"])
     if joined.empty:
         raise NothingToShow("figure predictors: no layer has both a similarity and a gain")
     y = Axis("gain on dev", range=limits(numbers(joined.gain), include=(0,)))

@@ -8,6 +8,7 @@ import pandas as pd
 from workbench.core.numbers import interval
 from workbench.figures.frames import (
     MANY,
+    STUDY,
     Frames,
     Lines,
     NothingToShow,
@@ -29,7 +30,6 @@ from workbench.figures.spec import Axis, Plot, Scale, Series, Spec, short
 
 FIRST = ("cka_debiased", "cka")
 """The measure that is shown, or else the first in the table."""
-PAIR = ("model", "pair")
 
 
 def similarity(frames: Frames) -> Spec:
@@ -67,14 +67,12 @@ def _similarity_note(row: dict[str, Any]) -> Lines:
     return f"{row['pair']}, layer {layer_name(row['place'])}", value
 
 
-def _curves(
-    rows: pd.DataFrame, keys: Sequence[str], labels: Sequence[str], whole: pd.DataFrame
-) -> tuple[Series, ...]:
+def _curves(rows: pd.DataFrame, labels: Sequence[str], whole: pd.DataFrame) -> tuple[Series, ...]:
     """A curve of `value` over `place` for each group; `whole` has all groups, so that colours stay theirs."""
-    order = [named for _, named, _ in parts(whole, keys)]
+    order = [named for _, named, _ in parts(whole)]
     groups = [
         (order.index(named), group.drop_duplicates("place").sort_values("place"))
-        for _, named, group in parts(rows, keys)
+        for _, named, group in parts(rows)
     ]
     if len(order) <= MANY:
         return tuple(
@@ -89,10 +87,10 @@ def alignment(frames: Frames) -> Spec:
     """Curves over layers with their intervals, and what sentences paired at random would show."""
     table = by_layer(frames["similarity"], ["value"], "figure alignment: the table similarity holds no value")
     table = table.astype({"value": float})
-    labels = [title or constants(table, ["pair"]) for title, _, _ in parts(table, PAIR)]
+    labels = [title or constants(table, ["pair"]) for title, _, _ in parts(table)]
     panels = []
     for measure, rows in table.groupby("measure", sort=False):
-        series = _curves(rows, PAIR, labels, table)
+        series = _curves(rows, labels, table)
         if "null" in frames and len(labels) == 1:
             # The range of the same measure with the target's sentences shuffled.
             null = by_layer(frames["null"], ["null_mean"])
@@ -172,7 +170,7 @@ def lens(frames: Frames) -> Spec:
     if table.empty:
         raise NothingToShow("figure lens: the table geometry holds no lens_share_own")
     panels = []
-    for title, named, rows in parts(table, (*PAIR, "language")):
+    for title, named, rows in parts(table, (*STUDY, "language")):
         wide = rows.pivot_table(index="place", columns="measure", values="value").reset_index()
         if {OWN, OTHER} <= set(wide.columns):
             y = Axis("share of probability", range=(0.0, 1.0))
@@ -211,7 +209,7 @@ def confounds(frames: Frames) -> Spec:
         "figure confounds: no property varies over these sentences, so none has a correlation",
     ).astype({"measure": str})
     panels = []
-    for title, named, rows in parts(table, (*PAIR, "confound")):
+    for title, named, rows in parts(table, (*STUDY, "confound")):
         name = title if named["confound"] in title else ", ".join(filter(None, [named["confound"], title]))
         panels.append(
             cells(

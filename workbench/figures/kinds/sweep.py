@@ -35,8 +35,10 @@ from workbench.figures.markup import records
 from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec, short
 from workbench.stats import paired_interval, units_of
 
-HATCHED = "Hatched corners: the simultaneous band over all configurations includes 0. "
-FOOTER = "Dash: below 0. Exploration on dev: the best cell is optimistically biased."
+FOOTER = (
+    "Hatched corners: the simultaneous band over all configurations includes 0. Dash: below 0. "
+    "Exploration on dev: the best cell is optimistically biased."
+)
 
 
 Owner = tuple[str, ...]
@@ -111,7 +113,7 @@ def _of_gains(
         subtitle(table, f"dev items, n = {span(table.n)}; {what}; {about}"),
         tuple(panels),
         Scale("gain in accuracy on dev", -longest, longest),
-        first + (framed if any(panel.marks for panel in panels) else "") + HATCHED + FOOTER,
+        first + (framed if any(panel.marks for panel in panels) else "") + FOOTER,
     )
 
 
