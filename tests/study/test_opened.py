@@ -170,7 +170,7 @@ def test_a_folder_of_version_1_gives_tables_figures_and_report(tmp_path):
     assert set(run.tables["similarity"].measure) >= {"cka"} and len(run.parts) == 2
     assert [part.source for part in run.parts] == ["x-poor-far", "x-rich-far"]
     assert set(run.parts[0].test_rows.split) == {"test"} and run.parts[0].items is not None
-    for kind in ("layers", "methods", "alignment", "similarity", "gap", "flips"):
+    for kind in ("layers", "aligners", "alignment", "similarity", "gap", "flips"):
         assert make_spec(kind, join_runs(run).frames).panels
     page = write_report(OLD, tmp_path / "old.html").read_text(encoding="utf-8")
     assert "x-poor-far" in page and "helps" in page

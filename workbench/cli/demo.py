@@ -134,7 +134,7 @@ ITEMS = {"dev": 100, "test": 150}
 """Numbers of items, enough for a demonstration."""
 PROMPTS = 250
 CONTROLS = ("mean_shift", "shuffled_pairs", "random_equal_norm")
-FIGURES = ("layers", "methods", "pca", "gap")
+FIGURES = ("layers", "aligners", "pca", "gap")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -76,7 +76,7 @@ def print_found(result: "StudyResult") -> None:
     """Print the grid on dev, the similarities, what was chosen and its gain on test."""
     from workbench.figures import make_spec
 
-    console.print(terminal_heatmap(make_spec("methods", result.tables)))
+    console.print(terminal_heatmap(make_spec("aligners", result.tables)))
     print_similarity(result)
     _print_mismatch(result)
     print_verdict(result)

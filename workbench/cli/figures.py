@@ -53,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
     from workbench.core.errors import InputError
     from workbench.figures.frames import join_runs
     from workbench.figures.kinds import find_kind
+    from workbench.figures.look import preset
     from workbench.figures.paper import FORMATS
-    from workbench.figures.presets import preset
     from workbench.figures.writing import write_figures
     from workbench.results import open_run
 

@@ -72,10 +72,10 @@ def with_keys(part: Part) -> dict[str, pd.DataFrame]:
 
 
 def _methods(part: Part) -> Spec | None:
-    """The figure `methods` of a part; None where it has no gains by layer."""
+    """The figure `aligners` of a part; None where it has no gains by layer."""
     if "exploration" not in part.tables or single(part.tables["exploration"]).empty:
         return None
-    return make_spec("methods", with_keys(part))
+    return make_spec("aligners", with_keys(part))
 
 
 def _gains(panel: Cells, owners: Sequence[tuple[Part, int]], reach: float) -> list[list[Markup]]:
