@@ -95,7 +95,7 @@ def inference_cost(ground: Ground) -> Finding:
         slowdowns[where] = slowdown(clean, patched)
         for repeat, (before, after) in enumerate(zip(clean, patched, strict=True)):
             rows.append({"where": where, "repeat": repeat, "clean": before, "patched": after})
-    whole, one = slowdowns["all layers"], slowdowns.get("the chosen layer")
+    whole, chosen = slowdowns["all layers"], slowdowns.get("the chosen layer")
     sentence = f"time added to a run of {len(items)} prompts: all layers patched {_percent(whole)}"
     numbers: dict[str, Number] = {
         "estimate": whole.estimate,
@@ -104,15 +104,15 @@ def inference_cost(ground: Ground) -> Finding:
         "level": LEVEL,
         "repeats": whole.n,
     }
-    if one is not None:
-        sentence += f", the chosen layer alone {_percent(one)}"
-        numbers |= bounds("one_layer", one)
+    if chosen is not None:
+        sentence += f", the chosen layer alone {_percent(chosen)}"
+        numbers |= bounds("one_layer", chosen)
     sentence += f"; {model.device.type}, {whole.n} repeats in turn"
     return Finding(decided_inference_cost(whole), sentence, numbers, pd.DataFrame(rows))
 
 
-def _percent(one: Interval) -> str:
-    return f"{signed(100 * one.estimate, 0)} % {between(100 * one.low, 100 * one.high, 0)}"
+def _percent(slowdown: Interval) -> str:
+    return f"{signed(100 * slowdown.estimate, 0)} % {between(100 * slowdown.low, 100 * slowdown.high, 0)}"
 
 
 # Steering is complementary to fine-tuning: what an intervention adds to a fine-tuned model.

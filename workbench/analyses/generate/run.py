@@ -9,11 +9,12 @@ import pandas as pd
 
 from workbench.align import CONTROLS
 from workbench.analyses.generate.judge import SHORTEST, LanguageIdentifier, Trial
-from workbench.analyses.generate.table import RANDOM, Variant, generation_rows, harmonic, summary_table
+from workbench.analyses.generate.table import Variant, generation_rows, harmonic, summary_table
 from workbench.analyses.generate.texts import Beginnings, beginnings, speak
 from workbench.core.errors import InputError, NotApplicable
 from workbench.core.store import read_json, write_json
 from workbench.methods.base import check_names
+from workbench.methods.compare.candidates import RANDOM
 from workbench.methods.recipes import RECIPES, Ingredients, Recipe, turned
 from workbench.results import write_table
 from workbench.select import thaw

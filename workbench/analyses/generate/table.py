@@ -8,13 +8,12 @@ import pandas as pd
 
 from workbench.analyses.generate.judge import UNCLEAR, Trial
 from workbench.methods.base import bounds, typed_table
+from workbench.methods.compare.candidates import RANDOM
 from workbench.select.verdict import LEVEL
 from workbench.stats import Interval, accuracy, mean_interval, paired_interval, units_of
 from workbench.study import Study
 from workbench.sweeps import Configuration
 
-RANDOM = "random"
-"""The control of a recipe: steps as long, in random directions."""
 _TYPES = {"Int64": "layer seed", "boolean": "control"}
 _STRINGS = "model task pair site method split kind prompted intervention positions joint "
 

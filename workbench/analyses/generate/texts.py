@@ -74,13 +74,13 @@ def begin(model: LanguageModel, sentence: str) -> str | None:
     (ids,) = model.tokens.encode([sentence])
     prefix = len(model.tokens.prefix)
     half = (len(ids) - prefix + 1) // 2
-    said = model.tokens.decode(ids[: prefix + half])
-    if half < LEAST_TOKENS or not said.strip():
+    text = model.tokens.decode(ids[: prefix + half])
+    if half < LEAST_TOKENS or not text.strip():
         return None
-    if sentence.startswith(said) and not said[-1].isspace():
-        begun, _, rest = sentence[len(said) :].partition(" ")
-        said = said + begun if rest else said
-    return said.rstrip()
+    if sentence.startswith(text) and not text[-1].isspace():
+        begun, _, rest = sentence[len(text) :].partition(" ")
+        text = text + begun if rest else text
+    return text.rstrip()
 
 
 # A model goes on with prompts, patched or not; every finished batch is kept on disk.

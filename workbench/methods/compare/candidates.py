@@ -208,21 +208,22 @@ def answer_configurations(study: Study, candidates: Sequence[Candidate]) -> list
     rows = study.sweep("test", [configuration for _, configuration in chosen], own, folder="recipes")
     here, there = (rows[(rows.language == study.source) == side] for side in (True, False))
     entries: dict[str, Entry] = {}
-    for one in candidates:
-        assert one.choice is not None
-        if one.control is not None:
-            entries[one.method.name].controls[one.control] = rows_of(here, one.choice)
+    for candidate in candidates:
+        method, choice = candidate.method, candidate.choice
+        assert choice is not None
+        if candidate.control is not None:
+            entries[method.name].controls[candidate.control] = rows_of(here, choice)
             continue
-        entries[one.method.name] = Entry(
-            one.method.name,
-            one.method.title,
-            one.method.family,
-            one.choice.name.split(" ", 1)[-1],  # without the recipe's name
-            rows_of(here, one.choice),
-            rows_of(there, one.choice) if one.configuration is not None and not there.empty else None,
-            one.cost,
-            one.choice,
-            dev_gain=one.choice.accuracy_gain,
+        entries[method.name] = Entry(
+            method.name,
+            method.title,
+            method.family,
+            choice.name.split(" ", 1)[-1],  # without the recipe's name
+            rows_of(here, choice),
+            None if choice.layer is None or there.empty else rows_of(there, choice),
+            candidate.cost,
+            choice,
+            dev_gain=choice.accuracy_gain,
         )
     return list(entries.values())
 
@@ -240,10 +241,8 @@ def combine(asked: Asked, recipes: Sequence[Recipe]) -> tuple[list[Entry], list[
         row.family = "combination"
     for entry in entries:
         entry.over = asked.test[asked.study.source]
-        if entry.on_target is None:
-            entry.on_target = asked.test.get(
-                asked.study.target
-            )  # without a patch, what the baseline alone does there
+        if entry.on_target is None:  # without a patch, what the baseline alone does there
+            entry.on_target = asked.test.get(asked.study.target)
         counts = {name: n for name, n in vars(asked.variant.cost).items() if name != "item_tokens"}
         sums = {name: n + getattr(entry.cost, name) for name, n in counts.items()}
         entry.cost = replace(asked.variant.cost, **sums)
