@@ -1,6 +1,5 @@
 """`compare`: what it refuses, which studies it takes, and what it prints."""
 
-import pandas as pd
 import pytest
 from organism_models import FAR, MAIN, tiny_organism
 
@@ -9,7 +8,8 @@ from workbench.cli import main
 from workbench.cli.compare import draw
 from workbench.cli.runs import named_pairs
 from workbench.core.errors import InputError
-from workbench.methods.compare.table import COLUMNS
+from workbench.methods.base import typed_table
+from workbench.methods.compare.table import TYPES
 from workbench.models import load_model
 from workbench.results import open_run
 from workbench.study import Settings, prepare
@@ -71,7 +71,7 @@ def table():
         {"method": "translate_table", "note": "no table of translations was given"},
     ]  # fmt: skip
     facts = {"model": "organism", "pair": "a-b", "task": "exact", "n": 1000}
-    return pd.DataFrame([facts | row for row in rows]).reindex(columns=list(COLUMNS)).astype(COLUMNS)
+    return typed_table("comparison", [facts | row for row in rows], **TYPES)
 
 
 def test_the_table_is_drawn_beside_it(tmp_path, capsys):

@@ -79,7 +79,7 @@ def test_verdicts_and_incline_print_what_they_write(capsys, monkeypatch, tmp_pat
     monkeypatch.setenv("COLUMNS", "160")
     # That every task has its verdict is held elsewhere, in organism/test_verdicts.py.
     tasks = TASKS if FULL else {name: TASKS[name] for name in ("exact", "translation")}
-    monkeypatch.setattr("workbench.analyses.organism.verdicts.TASKS", tasks)
+    monkeypatch.setattr("workbench.analyses.organism.verify.TASKS", tasks)
     common = (tiny_organism().folder, "--prompts", 40, "--dev", 12, "--items", 12)
     code, out, _ = run(capsys, "organism", "verdicts", *common, "--out", tmp_path / "verdicts")
     table = pd.read_parquet(tmp_path / "verdicts" / "verdicts.parquet")

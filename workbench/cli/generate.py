@@ -57,8 +57,8 @@ def print_generated(found: "Generated") -> None:
     for row in found.summary.to_dict("records"):
         if row["kind"] != "clean":
             console.print(f"{row['method']}: {row['chosen']}", style="dim", markup=False, highlight=False)
-    for one in found.skipped:
-        console.print(f"{one.method} was not run: {one.why}.", style="dim", highlight=False)
+    for method, why in found.skipped.items():
+        console.print(f"{method} was not run: {why}.", style="dim", highlight=False)
     console.print(_KEY.format(source=source, target=target), style="dim")
     _print_texts(found.table, source)
     trial = found.trial

@@ -9,8 +9,7 @@ from workbench.cli.show import console, duration, progress_bar, table
 from workbench.core.numbers import estimated, interval, percent, signed
 
 if TYPE_CHECKING:
-    from workbench.analyses.organism.properties import Property
-    from workbench.analyses.organism.verify import Verification
+    from workbench.analyses.organism.verify import Property, Verification
     from workbench.methods.compare.incline import InclineReport, Reading
 
 
@@ -22,7 +21,7 @@ def verdicts(options: argparse.Namespace) -> int:
     import pandas as pd
     import torch
 
-    from workbench.analyses.organism.verdicts import verdicts as judged
+    from workbench.analyses.organism.verify import verdicts as judged
     from workbench.models import load_model
     from workbench.organism import shipped
     from workbench.results import write_table
@@ -261,8 +260,7 @@ def _train(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     import torch
 
-    from workbench.analyses.organism.properties import properties, summary
-    from workbench.analyses.organism.verify import verify
+    from workbench.analyses.organism.verify import properties, summary, verify
     from workbench.core.store import write_json
     from workbench.models import load_model
     from workbench.organism import shipped

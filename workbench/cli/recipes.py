@@ -62,10 +62,10 @@ def _print_whole(recipe: "Recipe") -> None:
 def _learns_from(recipe: "Recipe") -> str:
     sentences = (
         "which sentence is whose translation (a control breaks the pairs)"
-        if recipe.uses_pairs
+        if "pairs" in recipe.needs
         else "sentences or items of each language; who translates whom is not used"
     )
-    return sentences + ("; solved fit items of the task" if recipe.needs_labels else "")
+    return sentences + ("; solved fit items of the task" if "labels" in recipe.needs else "")
 
 
 def _searched(recipe: "Recipe") -> str:

@@ -3,7 +3,7 @@
 import pytest
 from organism_models import FAR, MAIN, NEAR, tiny_organism
 
-from workbench.analyses.organism.verdicts import verdicts
+from workbench.analyses.organism.verify import verdicts
 from workbench.models import load_model
 from workbench.organism.items import TASKS
 
