@@ -7,7 +7,7 @@ from organism_models import FAR, MAIN, tiny_organism
 from workbench.cli import compare as compared
 from workbench.cli import main
 from workbench.cli.compare import draw
-from workbench.cli.runs import named_pairs
+from workbench.cli.inputs import named_pairs
 from workbench.core.errors import InputError
 from workbench.methods.compare.table import COLUMNS
 from workbench.models import load_model

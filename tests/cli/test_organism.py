@@ -9,8 +9,7 @@ from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
 from workbench.cli import main
 from workbench.core.numbers import signed
-from workbench.organism import WorldConfig
-from workbench.organism.config_file import write_config
+from workbench.organism import WorldConfig, write_config
 from workbench.organism.items import TASKS
 
 

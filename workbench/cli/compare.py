@@ -3,54 +3,33 @@
 import argparse
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.text import Text
 
-from workbench.cli.diagnose import Shown
-from workbench.cli.layers import print_dense
-from workbench.cli.options import names, whole_numbers
-from workbench.cli.runs import add_run_options, opened, organism_studies
-from workbench.cli.show import caution, console, duration
+from workbench.cli.inputs import studies_of
+from workbench.cli.options import Command, names, run_options, whole_numbers
+from workbench.cli.terminal import console, print_dense, print_end, progress_bar
+from workbench.core.bundled import MODELS
+from workbench.core.errors import InputError
 from workbench.core.numbers import interval, signed
+from workbench.core.reading import read_lines
+from workbench.results import claim, open_run, write_table
 
 if TYPE_CHECKING:
-    from workbench.core.progress import Progress
     from workbench.methods.baselines import Wording
     from workbench.methods.compare import Plan
-    from workbench.study import Diagnosis
 
-
-# Print a comparison of methods.
-
-
+PAIRS = ("x-poor-near-x-main", "x-poor-far-x-main", "x-poor-fused-x-main")
+"""Pairs of the organism where no run is given: the languages with a large gap."""
 ROOM = 127
 """Terminal width from which on costs are printed in the same table."""
 _SHORT = 0.05
 """Shorter times (in seconds) are not printed."""
 _MARK = {"helps": "+", "harms": "−", "equivalent": "=", "undecided": "?"}
-
-
-def print_comparison(
-    table: pd.DataFrame, seconds: Mapping[str, float], prepared: Mapping[str, float]
-) -> None:
-    """Print gains, controls and costs of every method, then methods that could not run, and a legend."""
-    run, rest = table[table.accuracy.notna()], table[table.accuracy.isna()]
-    first = table.iloc[0]
-    console.print(Text(f"\n{first.model}, {first.pair}, {first.task}: {first.n} test items", style="bold"))
-    wide = console.width >= ROOM
-    rows = [(*_gain(row), *(_cost(row, seconds, prepared) if wide else ())) for row in run.to_dict("records")]
-    print_dense("Gain of each method", (*_GAIN, *(_COST if wide else ())), rows, words=2)
-    if not wide:
-        rows = [(row["method"], *_cost(row, seconds, prepared)) for row in run.to_dict("records")]
-        print_dense("Cost of each method", ("method", *_COST), rows)
-    for row in rest.to_dict("records"):
-        console.print(f"{row['method']} was not run: {row['note']}.", style="dim", highlight=False)
-    console.print(_KEY, style="dim")
-
-
 _GAIN = ("method", "", "test", "gain [95 %]", "random", "shuffled")
 _COST = ("on top", "main", "read", "fitted", "pairs", "labels", "fit", "time")
 _KEY = (
@@ -62,16 +41,36 @@ _KEY = (
 )
 
 
+def print_comparison(
+    table: pd.DataFrame, seconds: Mapping[str, float], prepared: Mapping[str, float]
+) -> None:
+    """Print gains, controls and costs of every method, then methods that could not run, and a legend."""
+    first = table.iloc[0]
+    console.print(Text(f"\n{first.model}, {first.pair}, {first.task}: {first.n} test items", style="bold"))
+    run = table[table.accuracy.notna()].to_dict("records")
+    gains = [_gain(row) for row in run]
+    costs = [_cost(row, seconds, prepared) for row in run]
+    if console.width >= ROOM:
+        rows = [gain + cost for gain, cost in zip(gains, costs, strict=True)]
+        print_dense("Gain of each method", _GAIN + _COST, rows, words=2)
+    else:
+        print_dense("Gain of each method", _GAIN, gains, words=2)
+        rows = [(row["method"], *cost) for row, cost in zip(run, costs, strict=True)]
+        print_dense("Cost of each method", ("method", *_COST), rows)
+    for row in table[table.accuracy.isna()].to_dict("records"):
+        console.print(f"{row['method']} was not run: {row['note']}.", style="dim", highlight=False)
+    console.print(_KEY, style="dim")
+
+
 def _gain(row: Mapping[Any, Any]) -> tuple[str, ...]:
     if row["method"] == "direct":
         return ("direct", "", f"{row['accuracy']:.3f}", "", "", "")
-    shown = interval(row["gain"], row["gain_low"], row["gain_high"], 2)
     verdict = row["holm_verdict"]
     return (
         row["method"],
         "" if pd.isna(verdict) else _MARK[verdict],
         f"{row['accuracy']:.3f}",
-        shown,
+        interval(row["gain"], row["gain_low"], row["gain_high"], 2),
         _control(row, "random"),
         _control(row, "shuffled"),
     )
@@ -106,106 +105,39 @@ def _count(number: int) -> str:
     return f"{number / 1000:.0f}k" if number >= 10_000 else f"{number}"
 
 
-# Compare baselines and published interventions on the task and pairs of a run.
-#
-# The methods are direct prompting, translation, prompt search, few-shot prompting, fine-tuning and the
-# interventions of `workbench recipes`. Each is selected on dev items, frozen, and scored once on the same
-# test items, with its controls, its cost and its effect on the main language. Recipes are also combined with
-# few-shot prompting and fine-tuning.
-#
-# RUN is the folder of a run, whose model, sentences, task and pairs are used, or `organism`.
+def run(options: argparse.Namespace) -> None:
+    """Compare baselines and published interventions on the task and pairs of a run.
 
+    The methods are direct prompting, translation, prompt search, few-shot prompting, fine-tuning and
+    the interventions of `workbench recipes`. Each is selected on dev items, frozen, and scored once on
+    the same test items, with its controls, its cost and its effect on the main language. Recipes are
+    also combined with few-shot prompting and fine-tuning.
 
-HELP = "compare baselines and published interventions on the task of a run"
-EXAMPLE = """workbench compare organism --pairs x-poor-far-x-main
-  workbench compare runs/diagnose --methods shots_own,translate_self,incline_paper"""
-
-ITEMS = {"dev": 200, "test": 500}
-PAIRS = ("x-poor-near-x-main", "x-poor-far-x-main", "x-poor-fused-x-main")
-"""Pairs of the organism where no run is given: the languages with a large gap."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    add_run_options(parser, out="runs/compare")
-    chosen = parser.add_argument_group("methods")
-    chosen.add_argument(
-        "--methods", metavar="A,B", help="baselines and recipes (default: all; workbench recipes lists them)"
-    )
-    chosen.add_argument("--no-training", action="store_true", help="leave out methods that train the model")
-    chosen.add_argument(
-        "--combine",
-        metavar="A,B",
-        help="baselines to patch on top of (default: both kinds of shots, lora)",
-    )
-    chosen.add_argument("--on-top", metavar="A,B", help="recipes for these (default: the best on dev)")
-    words = parser.add_argument_group("prompts")
-    words.add_argument("--shots", metavar="N,…", help="numbers of shots to select from (default: 1,2,4)")
-    words.add_argument("--seeds", type=int, help="random draws of shots to select from (default: 3)")
-    words.add_argument(
-        "--translations",
-        type=Path,
-        metavar="FILE",
-        help="table with columns id and prompt (in the main language)",
-    )
-    words.add_argument(
-        "--templates",
-        type=Path,
-        metavar="FILE",
-        help="prompt templates to search, one per line, each with {prompt}",
-    )
-
-
-def run(options: argparse.Namespace) -> int:
-    """Compare in every study of the folder, print one table for each, write all of them as one."""
-    import pandas as pd
-
+    RUN is the folder of a run, whose model, sentences, task and pairs are used, or `organism`.
+    """
     from workbench.methods.compare import compare, with_holm
-    from workbench.results import claim, write_table
 
-    start, shown = time.perf_counter(), Shown()
-    plan = _plan(options)
-    wording = _wording(options)
-    diagnosis = _studies(options, shown)
+    start = time.perf_counter()
+    plan, wording = _plan(options), _wording(options)
+    diagnosis = studies_of(options, "runs/compare", PAIRS)
     out = options.out or diagnosis.folder
     claim(out, ["comparison.parquet"], options.overwrite)
     tables = []
     for study in diagnosis.studies:
-        with shown.bar():
-            found = compare(study, wording, plan)
-        print_comparison(found.table, found.seconds, found.prepared)
-        tables.append(found.table)
-    together = with_holm(pd.concat(tables, ignore_index=True))
-    write_table(together, out / "comparison.parquet")
+        with progress_bar():
+            comparison = compare(study, wording, plan)
+        print_comparison(comparison.table, comparison.seconds, comparison.prepared)
+        tables.append(comparison.table)
+    write_table(with_holm(pd.concat(tables, ignore_index=True)), out / "comparison.parquet")
     console.print(f"\ntable    {out / 'comparison.parquet'}", soft_wrap=True)
     draw(out)
-    caution(diagnosis.studies[0].text)
-    console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
-    return 0
-
-
-def _studies(options: argparse.Namespace, progress: "Progress") -> "Diagnosis":
-    from workbench.core.bundled import MODELS
-
-    if options.study not in MODELS:
-        return opened(options, progress)
-    folder = options.out or Path("runs/compare")
-    return organism_studies(
-        options.pairs,
-        folder,
-        **ITEMS,
-        threads=options.threads,
-        overwrite=options.overwrite,
-        progress=progress,
-        known=PAIRS,
-    )
+    print_end(diagnosis.studies[0].text, start)
 
 
 def draw(folder: Path) -> None:
     """The table as two figures beside it: what each method gains, and what a gain costs."""
     from workbench.figures.frames import join_runs
     from workbench.figures.writing import write_figures
-    from workbench.results import open_run
 
     written = write_figures(
         join_runs(open_run(folder)),
@@ -214,51 +146,71 @@ def draw(folder: Path) -> None:
         only=("comparison", "pareto"),
         command=f"workbench figures {folder}",
     )
-    shown = ", ".join(str(file) for file in written.files if file.suffix == ".pdf")
-    console.print(f"figures  {shown}", soft_wrap=True)
+    pages = ", ".join(str(file) for file in written.files if file.suffix == ".pdf")
+    console.print(f"figures  {pages}", soft_wrap=True)
 
 
 def _plan(options: argparse.Namespace) -> "Plan":
     from workbench.methods.compare import COMBINED, Plan
 
-    combined = tuple(names(options.combine) or ()) if options.combine is not None else COMBINED
     return Plan.of(
         names(options.methods),
         training=not options.no_training,
-        combined=combined,
+        combined=COMBINED if options.combine is None else tuple(names(options.combine) or ()),
         on_top=tuple(names(options.on_top) or ()),
     )
 
 
 def _wording(options: argparse.Namespace) -> "Wording":
-    from dataclasses import replace
-
-    from workbench.core.errors import InputError
-    from workbench.core.reading import read_lines
     from workbench.methods.baselines import Wording, organism_wording, read_translations
     from workbench.organism import shipped
 
     wording = organism_wording(shipped().config) if _about_the_organism(options) else Wording()
+    given: dict[str, Any] = {}
     if options.shots is not None:
-        wording = replace(wording, shots=whole_numbers(options.shots, "--shots"))
+        given["shots"] = whole_numbers(options.shots, "--shots")
     if options.seeds is not None:
-        wording = replace(wording, seeds=options.seeds)
+        given["seeds"] = options.seeds
     if options.translations is not None:
-        wording = replace(wording, translations=read_translations(options.translations))
+        given["translations"] = read_translations(options.translations)
     if options.templates is not None:
-        lines = [line for line in read_lines(options.templates) if line.strip()]
-        for number, line in enumerate(lines, 1):
-            if "{prompt}" not in line:
-                raise InputError(f"{options.templates}:{number}: {line!r} lacks {{prompt}}")
-        wording = replace(wording, templates=tuple(line.replace("\\n", "\n") for line in lines))
-    return wording
+        given["templates"] = _read_templates(options.templates)
+    return replace(wording, **given)
+
+
+def _read_templates(path: Path) -> tuple[str, ...]:
+    lines = [line for line in read_lines(path) if line.strip()]
+    for number, line in enumerate(lines, 1):
+        if "{prompt}" not in line:
+            raise InputError(f"{path}:{number}: {line!r} lacks {{prompt}}")
+    return tuple(line.replace("\\n", "\n") for line in lines)
 
 
 def _about_the_organism(options: argparse.Namespace) -> bool:
     """Whether the words are to be those of the invented languages."""
-    from workbench.core.bundled import MODELS
-    from workbench.results import open_run
-
     if options.study in MODELS:
         return True
     return open_run(options.study).specification.get("model", {}).get("source") in MODELS
+
+
+COMMAND = Command(
+    run,
+    help="compare baselines and published interventions on the task of a run",
+    example="""workbench compare organism --pairs x-poor-far-x-main
+  workbench compare runs/diagnose --methods shots_own,translate_self,incline_paper""",
+    options=run_options("runs/compare"),
+    groups={
+        "methods": {
+            "--methods A,B": "baselines and recipes (default: all; workbench recipes lists them)",
+            "--no-training": "leave out methods that train the model",
+            "--combine A,B": "baselines to patch on top of (default: both kinds of shots, lora)",
+            "--on-top A,B": "recipes for these (default: the best on dev)",
+        },
+        "prompts": {
+            "--shots N,…": "numbers of shots to select from (default: 1,2,4)",
+            "--seeds N": "random draws of shots to select from (default: 3)",
+            "--translations FILE": "table with columns id and prompt (in the main language)",
+            "--templates FILE": "prompt templates to search, one per line, each with {prompt}",
+        },
+    },
+)

@@ -1,6 +1,7 @@
 """Options from a TOML file: every long option is a key, and a key that is no option is an error."""
 
 import argparse
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -29,29 +30,20 @@ def configured(options: argparse.Namespace) -> argparse.Namespace:
     given = vars(options).copy()
     own, defaults = given.pop("_own"), given.pop("_defaults")
     in_file = {} if given["config"] is None else _read(given["config"], own)
-    found = argparse.Namespace(**{**defaults, **in_file, **given}, given={*in_file, *given}, asked=list(own))
-    check_options(found)
-    return found
+    merged = {**defaults, **in_file, **given}
+    options = argparse.Namespace(**merged, given={*in_file, *given}, asked=list(own))
+    check_options(options)
+    return options
 
 
 def as_toml(options: argparse.Namespace) -> str:
     """What `configured` gave, as a file that `--config` reads."""
-    lines = []
+    lines = ["# workbench diagnose --config study.toml"]
     for name in options.asked:
-        value = getattr(options, name)
-        if value is None:
-            continue
-        if isinstance(value, bool | int | float):
-            shown = str(value).lower() if isinstance(value, bool) else repr(value)
-        else:
-            shown = _quoted(str(value))
-        lines.append(f"{name.replace('_', '-')} = {shown}")
-    return "\n".join(["# workbench diagnose --config study.toml", *lines]) + "\n"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+        if (value := getattr(options, name)) is not None:
+            # JSON's numbers, booleans and strings are TOML's.
+            lines.append(f"{name.replace('_', '-')} = {json.dumps(value, ensure_ascii=False, default=str)}")
+    return "\n".join(lines) + "\n"
 
 
 def _read(path: Path, own: dict[str, argparse.Action]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`workbench fit`: maps and controls at every layer, and what is printed of them."""
+"""`workbench fit`: maps at every layer, and what is printed of them; `measure` shares its alignments."""
 
 import argparse
 import math
@@ -6,42 +6,41 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from workbench.cli.diagnose import print_report
-from workbench.cli.layers import Row, number, print_dense, print_layers
+from workbench.cli.inputs import load, read_pairs, read_text, threads_of, use_threads, with_room
 from workbench.cli.options import (
-    add_model_options,
-    add_pair_options,
-    add_settings,
-    add_text_options,
-    load,
-    read_pairs,
-    read_text,
+    LOADING,
+    MODEL,
+    OVERWRITE,
+    PAIRS,
+    TEXT,
+    THREADS,
+    Command,
     settings_of,
+    settings_options,
     whole_numbers,
-    with_room,
 )
-from workbench.cli.runs import add_overwrite, add_threads, threads_of, use_threads
-from workbench.cli.show import caution, console, progress_bar
+from workbench.cli.terminal import (
+    Row,
+    caution,
+    console,
+    number,
+    print_dense,
+    print_layers,
+    progress,
+    progress_bar,
+)
 from workbench.core.settings import Settings
+from workbench.results import write_tables
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from workbench.study import Alignment
     from workbench.tasks import AnswerTask, ChoiceTask
 
-
-# Shared by `fit` and `measure`: build alignments from model, text and pairs; write the tables.
-
-
-def add_alignment_options(parser: argparse.ArgumentParser, out: str) -> None:
-    """Model, text, pairs and where the tables go."""
-    add_model_options(parser)
-    add_text_options(parser)
-    add_pair_options(parser)
-    parser.add_argument("--out", type=Path, default=Path(out), help=f"folder (default: {out})")
-    add_threads(parser)
-    add_overwrite(parser)
+INPUTS = {**LOADING, **TEXT, **PAIRS}
+"""Options of model, sentences and pairs."""
 
 
 def alignments(
@@ -65,62 +64,34 @@ def alignments(
     use_threads(threads_of(options, model))
     text = with_room(options, model, text)
     spoken = text.only(dict.fromkeys(code for pair in pairs for code in pair))
-    made = [Alignment(model, text, *pair, options.out / "store", settings) for pair in pairs]
-    for alignment in made:
+    parts = [Alignment(model, text, *pair, options.out / "store", settings, progress) for pair in pairs]
+    for alignment in parts:
         check(alignment)
     Specification.of(model, settings, pairs, text=spoken).begin(options.out, options.overwrite)
-    for alignment in made:
-        with progress_bar() as alignment.progress:
+    for alignment in parts:
+        with progress_bar():
             yield alignment
 
 
 def write_run(tables: "Mapping[str, Sequence[pd.DataFrame]]", folder: Path) -> None:
     """All pairs' rows in one Parquet file for each table, and the page of what was found."""
-    import pandas as pd
-
-    from workbench.results import write_tables
-
     write_tables({name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}, folder)
     for name in tables:
         console.print(f"{folder / name}.parquet", soft_wrap=True)
     print_report(folder)
 
 
-# Fit maps from one language's states to another's at every layer, and evaluate them on held-out sentences.
-#
-# Controls are fitted as well: only the R² above that of the controls counts as evidence.
+def run(options: argparse.Namespace) -> None:
+    """Fit maps from one language's states to another's at every layer; evaluate them on held-out sentences.
 
-
-HELP = "fit a map per layer, with controls, and report held-out R²"
-EXAMPLE = "workbench fit bigscience/bloomz-560m --text ntrex128 --pairs sw-en,de-en --out runs/fit"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    add_alignment_options(parser, out="runs/fit")
-    add_settings(parser, ("aligners",))
-    parser.add_argument(
-        "--curve",
-        action="store_true",
-        help="learning curve over the number of sentence pairs (curve.parquet)",
-    )
-    parser.add_argument(
-        "--sizes", metavar="N,…", help="numbers of pairs in the curve (default: all, half, a quarter …)"
-    )
-    parser.add_argument(
-        "--draws", type=int, default=5, help="random samples at each size of the curve (default: 5)"
-    )
-    parser.add_argument("--save-maps", action="store_true", help="also write the fitted maps")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Fit, judge, print R² by layer."""
+    Controls are fitted as well: only the R² above that of the controls counts as evidence.
+    """
     from workbench.study.estimators import check_names, first_aligner
     from workbench.study.saved import save_maps
     from workbench.study.tables import check_curve
 
     settings = check_names(settings_of(options))
-    sizes = _sizes(options)
+    sizes = None if options.sizes is None else list(whole_numbers(options.sizes, "--sizes"))
     tables: dict[str, list[pd.DataFrame]] = {"fit": [], "pca": []}
 
     def check(alignment: "Alignment") -> None:
@@ -141,17 +112,11 @@ def run(options: argparse.Namespace) -> int:
         if options.save_maps:
             card = alignment.facts | {"text_digest": alignment.text.digest, "states_digest": states.digest}
             card["weights_digest"] = alignment.model.weights_digest
+            folder = options.out / "maps" / alignment.pair
             for aligner, fitted in maps.items():
-                save_maps(
-                    fitted, options.out / "maps" / alignment.pair / aligner, card | {"aligner": aligner}
-                )
+                save_maps(fitted, folder / aligner, card | {"aligner": aligner})
         caution(alignment.text)
     write_run(tables, options.out)
-    return 0
-
-
-def _sizes(options: argparse.Namespace) -> list[int] | None:
-    return None if options.sizes is None else list(whole_numbers(options.sizes, "--sizes"))
 
 
 def _print_fit(pair: str, fit: "pd.DataFrame") -> None:
@@ -159,30 +124,27 @@ def _print_fit(pair: str, fit: "pd.DataFrame") -> None:
 
     n_fit, n_held_out = int(fit.n_fit.max()), int(fit.n_held_out.max())
     rows: list[Row] = [
-        ((f"{name}" + ("*" if name in CONTROLS else ""),), [number(value) for value in some.r2], ())
-        for name, some in fit.groupby(fit.aligner.astype(str), sort=False)
+        ((f"{name}" + ("*" if name in CONTROLS else ""),), [number(value) for value in own.r2], ())
+        for name, own in fit.groupby(fit.aligner.astype(str), sort=False)
     ]
-    print_layers(f"{pair}: R² held out, by layer", ("aligner",), list(dict.fromkeys(fit.site)), (), rows)
+    print_layers(f"{pair}: R² held out, by layer", ("aligner",), fit.site, rows)
     console.print(f"{n_fit} sentences for fitting, {n_held_out} held out. * control", style="dim")
-    for warning in dict.fromkeys(
-        f"{aligner}: {warning}" for aligner, warning in zip(fit.aligner, fit.warning, strict=True) if warning
-    ):
-        console.print(f"Caution: {warning}", style="yellow")
-    for name, some in fit[fit.at_edge.fillna(False).astype(bool)].groupby("aligner", sort=False):
-        layers = ", ".join(f"{layer}" for layer in some.layer)
-        console.print(
-            f"Caution: the selected penalty of {name} is at the edge of its grid at layers {layers}",
-            style="yellow",
-        )
+    warned = fit[fit.warning != ""]
+    cautions = list(dict.fromkeys(warned.aligner.astype(str) + ": " + warned.warning))
+    for name, own in fit[fit.at_edge.fillna(False).astype(bool)].groupby("aligner", sort=False):
+        layers = ", ".join(map(str, own.layer))
+        cautions.append(f"the selected penalty of {name} is at the edge of its grid at layers {layers}")
+    for line in cautions:
+        console.print(f"Caution: {line}", style="yellow")
 
 
 def _print_curve(pair: str, curve: "pd.DataFrame") -> None:
     """Each aligner at the layer where all pairs serve it best: mean over the draws ± their spread."""
     rows = []
-    for name, some in curve.groupby("aligner", sort=False):
-        means = some.groupby(["layer", "n_fit"]).r2.mean().unstack()
+    for name, own in curve.groupby("aligner", sort=False):
+        means = own.groupby(["layer", "n_fit"]).r2.mean().unstack()
         layer = int(means.index[int(means.iloc[:, -1].to_numpy().argmax())])
-        at = some[some.layer == layer].groupby("n_fit").r2
+        at = own[own.layer == layer].groupby("n_fit").r2
         cells = (
             f"{mean:.2f}" + ("" if math.isnan(sd) else f" ±{sd:.2f}")
             for mean, sd in zip(at.mean(), at.std(), strict=True)
@@ -190,3 +152,22 @@ def _print_curve(pair: str, curve: "pd.DataFrame") -> None:
         rows.append((name, layer, *cells))
     heads = ("aligner", "layer", *map(str, sorted(set(curve.n_fit))))
     print_dense(f"{pair}: R² held out, by number of pairs fitted (± sd of draws)", heads, rows)
+
+
+COMMAND = Command(
+    run,
+    help="fit a map per layer, with controls, and report held-out R²",
+    example="workbench fit bigscience/bloomz-560m --text ntrex128 --pairs sw-en,de-en --out runs/fit",
+    options={
+        **MODEL,
+        "--out FOLDER": ("folder", Path("runs/fit")),
+        **THREADS,
+        **OVERWRITE,
+        **settings_options("aligners"),
+        "--curve": "learning curve over the number of sentence pairs (curve.parquet)",
+        "--sizes N,…": "numbers of pairs in the curve (default: all, half, a quarter …)",
+        "--draws N": ("random samples at each size of the curve", 5),
+        "--save-maps": "also write the fitted maps",
+    },
+    groups=INPUTS,
+)

@@ -1,60 +1,57 @@
-"""`workbench measure`: similarity of states by layer, and what is printed of it."""
+"""`workbench measure`: similarity of states by layer, and short forms of its tables."""
 
 import argparse
 import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.cli.fit import add_alignment_options, alignments, write_run
-from workbench.cli.layers import Row, number, print_dense, print_layers, site_name
-from workbench.cli.options import settings_of
-from workbench.cli.show import caution, console, table
+import pandas as pd
+
+from workbench.cli.fit import INPUTS, alignments, write_run
+from workbench.cli.options import MODEL, OVERWRITE, THREADS, Command, settings_of
+from workbench.cli.terminal import Row, caution, console, number, print_dense, print_layers, site_name, table
 from workbench.core.numbers import interval, plain
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from workbench.study import Alignment
     from workbench.tasks import AnswerTask, ChoiceTask
 
 
-# Print short forms of the tables of `measure`; the files hold the full tables.
-
-
-def print_curves(pair: str, similarity: "pd.DataFrame") -> None:
+def print_curves(pair: str, similarity: pd.DataFrame) -> None:
     """Each measure over the layers, and its best value with where it is."""
     from workbench.measures import METRICS
 
     rows: list[Row] = []
     for metric in METRICS.values():
-        some = similarity[similarity.measure == metric.name]
-        best = _best(some, metric.higher_is_better)
-        shown = interval(best.value, best.low, best.high, 2, sign=False)
-        last = ("", "") if math.isnan(best.value) else (shown, site_name(best.site))
-        rows.append(((metric.name,), [number(v) for v in some.value], last))
-    sites = list(dict.fromkeys(similarity.site))
+        own = similarity[similarity.measure == metric.name]
+        best = _best(own, metric.higher_is_better)
+        bounds = interval(best.value, best.low, best.high, 2, sign=False)
+        last = ("", "") if math.isnan(best.value) else (bounds, site_name(best.site))
+        rows.append(((metric.name,), [number(v) for v in own.value], last))
     title = f"{pair}: {int(similarity.n.iloc[0])} held-out sentences"
-    print_layers(title, ("measure",), sites, ("best [95 %]", "at"), rows)
+    print_layers(title, ("measure",), similarity.site, rows, ("best [95 %]", "at"))
 
 
-def print_null(pair: str, null: "pd.DataFrame") -> None:
+def print_null(pair: str, null: pd.DataFrame) -> None:
     """Each measure at its best layer, with its null distribution."""
     from workbench.measures import METRICS
 
     rows = []
     for metric in METRICS.values():
-        some = null[null.measure == metric.name]
-        best = _best(some, metric.higher_is_better)
+        own = null[null.measure == metric.name]
+        best = _best(own, metric.higher_is_better)
         if math.isnan(best.value):
             continue
         limit = best.null_high if metric.higher_is_better else best.null_low
-        found = f"{int((some.p <= 0.05).sum())} of {len(some)}"
-        shown = (number(best.value), site_name(best.site), number(best.null_mean), number(limit))
-        rows.append((metric.name, *shown, f"{best.p:.3f}", found))
+        cells = (number(best.value), site_name(best.site), number(best.null_mean), number(limit))
+        layers = f"{int((own.p <= 0.05).sum())} of {len(own)}"
+        rows.append((metric.name, *cells, f"{best.p:.3f}", layers))
     heads = ("measure", "best", "at", "random", "95 % within", "p", "layers p ≤ 0.05")
     print_dense(f"{pair}: null distribution from {int(null.draws.iloc[0])} random pairings", heads, rows)
 
 
-def print_grid(grid: "pd.DataFrame") -> None:
+def print_grid(grid: pd.DataFrame) -> None:
     """For each layer of the source, the layer of the target that it is most like."""
     from workbench.states import named_metric
 
@@ -62,68 +59,66 @@ def print_grid(grid: "pd.DataFrame") -> None:
     target = grid.other_language[grid.other_language != source].iloc[0]
     across = grid[(grid.language == source) & (grid.other_language == target)]
     rows = []
-    for site, some in across.groupby("site", sort=False):
-        best = _best(some, named_metric(name).higher_is_better)
-        own = float(some.value[some.other_site == site].iloc[0])
+    for site, own in across.groupby("site", sort=False):
+        best = _best(own, named_metric(name).higher_is_better)
+        same = float(own.value[own.other_site == site].iloc[0])
         if not math.isnan(best.value):
-            rows.append((site_name(str(site)), site_name(best.other_site), number(best.value), number(own)))
+            rows.append((site_name(str(site)), site_name(best.other_site), number(best.value), number(same)))
     heads = (f"layer of {source}", f"most similar layer of {target}", name, "same layer")
     print_dense(f"{name}, all pairs of layers", heads, rows)
 
 
-def print_geometry(pair: str, geometry: "pd.DataFrame") -> None:
+def print_geometry(pair: str, geometry: pd.DataFrame) -> None:
     """Geometry of the states, layer by layer."""
-    whose = geometry.language.fillna("both")
-    rows: list[Row] = [
-        ((str(name), str(of)), [_short(value) for value in some.value], ())
-        for (name, of), some in geometry.groupby(["measure", whose], sort=False)
-    ]
-    print_layers(
-        f"{pair}: geometry of the states", ("geometry", "of"), list(dict.fromkeys(geometry.site)), (), rows
-    )
+    rows = _by_language(geometry, _short)
+    print_layers(f"{pair}: geometry of the states", ("geometry", "of"), geometry.site, rows)
 
 
-def print_feed_forward(pair: str, feed_forward: "pd.DataFrame") -> None:
+def print_feed_forward(pair: str, feed_forward: pd.DataFrame) -> None:
     """Statistics of feed-forward neurons, layer by layer; then why a layer has no value."""
-    whose = feed_forward.language.fillna("both")
-    rows: list[Row] = [
-        ((str(name), str(of)), [number(value, 3) for value in some.value], ())
-        for (name, of), some in feed_forward.groupby(["measure", whose], sort=False)
-    ]
-    layers = [str(layer) for layer in dict.fromkeys(feed_forward.layer)]
-    print_layers(f"{pair}: feed-forward neurons", ("of neurons", "of"), layers, (), rows)
-    for note in dict.fromkeys(feed_forward.note[feed_forward.value.isna()]):
+    rows = _by_language(feed_forward, lambda value: number(value, 3))
+    layers = feed_forward.layer.astype(str)
+    print_layers(f"{pair}: feed-forward neurons", ("of neurons", "of"), layers, rows)
+    for note in feed_forward.note[feed_forward.value.isna()].unique():
         console.print(note, style="dim")
     console.print("rank_correlation of one language: between halves of its sentences", style="dim")
 
 
-def print_mismatch(pair: str, mismatch: "pd.DataFrame") -> None:
+def _by_language(values: pd.DataFrame, text: Callable[[float], str]) -> list[Row]:
+    """A row for each measure and language: the values by layer."""
+    whose = values.language.fillna("both")
+    return [
+        ((str(name), str(language)), [text(value) for value in own.value], ())
+        for (name, language), own in values.groupby(["measure", whose], sort=False)
+    ]
+
+
+def print_mismatch(pair: str, mismatch: pd.DataFrame) -> None:
     """Distance of prompts from the sentences used for fitting, layer by layer."""
-    said = {
+    titles = {
         "ratio": "ratio, prompts",
         "ratio_held_out": "ratio, held-out sentences",
         "shift": "shift of the mean",
         "outside": "share outside the range",
     }
-    rows: list[Row] = [((words,), [_short(v) for v in mismatch[name]], ()) for name, words in said.items()]
+    rows: list[Row] = [((title,), [_short(v) for v in mismatch[name]], ()) for name, title in titles.items()]
     task, n = mismatch.task.iloc[0], int(mismatch.n.iloc[0])
-    print_layers(f"{pair}: mismatch of {n} dev prompts of {task}", ("",), list(mismatch.site), (), rows)
+    print_layers(f"{pair}: mismatch of {n} dev prompts of {task}", ("",), mismatch.site, rows)
     fitted = f"the {int(mismatch.n_fit.iloc[0])} sentences used for fitting"
     console.print(f"ratio: distance from the mean of {fitted}, relative to their own", style="dim")
 
 
-def print_confounds(pair: str, confounds: "pd.DataFrame") -> None:
+def print_confounds(pair: str, confounds: pd.DataFrame) -> None:
     """For each property of sentences, the measure with the largest correlation."""
     rows = []
     for name, own in confounds.groupby("confound", sort=False):
         mean = plain(own["mean"].iloc[0], 2)
-        rho = own.rho.astype(float).fillna(0.0).abs().to_numpy()
         if own.rho.isna().all():
             rows.append((name, mean, "does not vary", "", ""))
             continue
-        most = own.iloc[int(rho.argmax())]
-        shown = interval(most.rho, most.low, most.high, 2)
-        rows.append((name, mean, shown, most.measure, site_name(most.site)))
+        most = own.iloc[int(own.rho.astype(float).fillna(0.0).abs().to_numpy().argmax())]
+        bounds = interval(most.rho, most.low, most.high, 2)
+        rows.append((name, mean, bounds, most.measure, site_name(most.site)))
     heads = ("property of sentences", "mean", "largest ρ [95 %]", "with", "at")
     print_dense(f"{pair}: confounds, the largest correlation for each", heads, rows)
     if confounds.rho.notna().any():
@@ -132,10 +127,10 @@ def print_confounds(pair: str, confounds: "pd.DataFrame") -> None:
         )
 
 
-def _best(some: "pd.DataFrame", higher_is_better: bool) -> "pd.Series":
+def _best(rows: pd.DataFrame, higher_is_better: bool) -> pd.Series:
     """The row with the best value; any row where there is none."""
-    values = some.value if higher_is_better else -some.value
-    return some.iloc[int(values.fillna(-math.inf).to_numpy().argmax())]
+    values = rows.value if higher_is_better else -rows.value
+    return rows.iloc[int(values.fillna(-math.inf).to_numpy().argmax())]
 
 
 def _short(value: float) -> str:
@@ -144,54 +139,11 @@ def _short(value: float) -> str:
     return f"{value:.3g}" if value == 0 or abs(value) >= 0.001 else f"{value:.3f}"
 
 
-# Measure the similarity of two languages' states at every layer, with intervals.
-#
-# Also reports confounds: correlations of each measure with length, fertility, shared tokens and script.
+def run(options: argparse.Namespace) -> None:
+    """Measure the similarity of two languages' states at every layer, with intervals.
 
-
-HELP = "similarity per layer, with intervals and confounds"
-EXAMPLE = "workbench measure bigscience/bloomz-560m --text ntrex128 --pairs sw-en --out runs/measure"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    add_alignment_options(parser, out="runs/measure")
-    parser.add_argument(
-        "--blocks",
-        type=int,
-        default=20,
-        help="blocks of the jackknife intervals of set-based measures; 0: none (default: 20)",
-    )
-    parser.add_argument("--readings", action="store_true", help="print how to interpret each measure")
-    more = parser.add_argument_group("more tables")
-    more.add_argument(
-        "--null",
-        metavar="N",
-        type=int,
-        default=0,
-        help="null distribution from N random pairings (null.parquet)",
-    )
-    more.add_argument(
-        "--grid",
-        metavar="MEASURE",
-        nargs="?",
-        const="cka_debiased",
-        help="compare all pairs of layers by this measure (default: cka_debiased) (grid.parquet)",
-    )
-    more.add_argument(
-        "--feed-forward",
-        action="store_true",
-        help="flatness, sparsity and rank correlation of feed-forward neurons (feed_forward.parquet)",
-    )
-    more.add_argument(
-        "--task",
-        metavar="NAME[:PATH]",
-        help="distance of its dev prompts from the sentences used for fitting (mismatch.parquet)",
-    )
-
-
-def run(options: argparse.Namespace) -> int:
-    """Measure and print the curves."""
+    Also reports confounds: correlations of each measure with length, fertility, shared tokens and script.
+    """
     from workbench.measures import METRICS
     from workbench.states import named_metric
     from workbench.tasks import read_task
@@ -199,23 +151,20 @@ def run(options: argparse.Namespace) -> int:
     if options.grid is not None:
         named_metric(options.grid)
     task = None if options.task is None else read_task(options.task, splits=["dev"])
-    settings = settings_of(options)
     tables: dict[str, list[pd.DataFrame]] = {}
-    for alignment in alignments(options, settings, task):
-        for name, made in _tables(alignment, options, task).items():
-            tables.setdefault(name, []).append(made)
+    for alignment in alignments(options, settings_of(options), task):
+        for name, rows in _tables(alignment, options, task).items():
+            tables.setdefault(name, []).append(rows)
         caution(alignment.text)
     if options.readings:
-        console.print(
-            table(("measure", "how to read it"), [(m.name, m.reading) for m in METRICS.values()], 2)
-        )
+        readings = [(metric.name, metric.reading) for metric in METRICS.values()]
+        console.print(table(("measure", "how to read it"), readings, words=2))
     write_run(tables, options.out)
-    return 0
 
 
 def _tables(
     alignment: "Alignment", options: argparse.Namespace, task: "ChoiceTask | AnswerTask | None"
-) -> "dict[str, pd.DataFrame]":
+) -> dict[str, pd.DataFrame]:
     """Every table that was asked for of one pair, printed as soon as it is there."""
     states, pair = alignment.capture(), alignment.pair
     tables = {"similarity": alignment.similarity_table(states, options.blocks or None)}
@@ -237,3 +186,32 @@ def _tables(
     tables["confounds"] = alignment.confounds_table(states)
     print_confounds(pair, tables["confounds"])
     return tables
+
+
+COMMAND = Command(
+    run,
+    help="similarity per layer, with intervals and confounds",
+    example="workbench measure bigscience/bloomz-560m --text ntrex128 --pairs sw-en --out runs/measure",
+    options={
+        **MODEL,
+        "--out FOLDER": ("folder", Path("runs/measure")),
+        **THREADS,
+        **OVERWRITE,
+        "--blocks N": ("blocks of the jackknife intervals of set-based measures; 0: none", 20),
+        "--readings": "print how to interpret each measure",
+    },
+    groups={
+        **INPUTS,
+        "more tables": {
+            "--null N": {"default": 0, "help": "null distribution from N random pairings (null.parquet)"},
+            "--grid MEASURE?": {
+                "const": "cka_debiased",
+                "help": "compare all pairs of layers by this measure (default: cka_debiased) (grid.parquet)",
+            },
+            "--feed-forward": "flatness, sparsity and rank correlation of feed-forward neurons "
+            "(feed_forward.parquet)",
+            "--task NAME[:PATH]": "distance of its dev prompts from the sentences used for fitting "
+            "(mismatch.parquet)",
+        },
+    },
+)

@@ -1,63 +1,34 @@
-"""Estimate the cost of a capture: sentences, tokens, forward passes, disk, memory and time.
-
-With --task, also the cost of a diagnosis and the minimum detectable gain. A local model is loaded and timed
-on two batches; for any other model, or with --no-probe, only the configuration is used.
-"""
+"""`workbench plan`: what a capture or a diagnosis would cost."""
 
 import argparse
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.cli.options import (
-    add_capture_options,
-    add_model_options,
-    add_text_options,
-    load,
-    read_text,
-    site_names,
-)
-from workbench.cli.show import console, duration, size
-from workbench.core.errors import ModelError
+from workbench.cli.inputs import load, read_text
+from workbench.cli.options import CAPTURE, LOADING, MODEL, TEXT, Command, names
+from workbench.cli.terminal import console, duration, size
+from workbench.core.errors import InputError, ModelError
 
 if TYPE_CHECKING:
-    from workbench.models import LanguageModel
     from workbench.models.outline import Outline
     from workbench.states.plan import CapturePlan
     from workbench.text import ParallelText
 
     Line = tuple[str, str]
 
-HELP = "estimate the cost of a capture or diagnosis"
-EXAMPLE = "workbench plan bigscience/bloomz-560m --text ntrex128 --languages sw,en --task xcopa:data/xcopa"
-
 _CARDS = (("24 GB card", 24e9, 50e12), ("80 GB card", 80e9, 150e12))
-"""Memory, and arithmetic a second that such a card keeps up in two-byte weights: a guess, and said to be."""
-
-_WIDTHS = {"float32": 4, "fp32": 4}
+"""Memory, and arithmetic a second that such a card keeps up in two-byte weights: a guess."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    add_model_options(parser)
-    add_text_options(parser)
-    add_capture_options(parser)
-    group = parser.add_argument_group("diagnosis")
-    group.add_argument("--task", metavar="NAME[:PATH]", help="also estimate a sweep over its dev items")
-    group.add_argument(
-        "--source", metavar="LANG", help="language of the items (default: the first with items)"
-    )
-    group.add_argument(
-        "--configurations",
-        type=int,
-        help="configurations in the sweep (default: as in diagnose, 30 per layer)",
-    )
-    parser.add_argument("--no-probe", action="store_true", help="do not load and time the model")
+def run(options: argparse.Namespace) -> None:
+    """Estimate the cost of a capture: sentences, tokens, forward passes, disk, memory and time.
 
-
-def run(options: argparse.Namespace) -> int:
-    """Print the bill."""
+    With --task, also the cost of a diagnosis and the minimum detectable gain. A local model is loaded
+    and timed on two batches; for any other model, or with --no-probe, only the configuration is used.
+    """
     from workbench.models.outline import outline
+    from workbench.states.plan import plan_capture
 
     text = read_text(options)
     shape = outline(options.model, revision=options.revision, trust_remote_code=options.trust_remote_code)
@@ -67,30 +38,21 @@ def run(options: argparse.Namespace) -> int:
             model = load(options)
         except ModelError as error:
             why_not = str(error)
-    plan = _capture_plan(options, shape, text, model)
-    for what, cost in [*_bill(shape, plan), *_sweep_bill(options, shape, text, plan), *_cards(shape, plan)]:
-        console.print(f"{what:<15} {cost}")
-    if plan.seconds is None:
-        print(f"no timing: {' '.join(why_not.split())}", file=sys.stderr)
-    return 0
-
-
-def _capture_plan(
-    options: argparse.Namespace, shape: "Outline", text: "ParallelText", model: "LanguageModel | None"
-) -> "CapturePlan":
-    from workbench.states.plan import plan_capture
-
     on_gpu = model is not None and model.device.type != "cpu"
-    return plan_capture(
+    plan = plan_capture(
         shape,
         text,
-        sites=site_names(options),
+        sites=names(options.sites) or (),
         pool=options.pool,
         template=options.template,
         batch_tokens=options.batch_tokens or (8192 if on_gpu else 1024),
         bytes_per_number=_width(options.model_dtype, model),
         model=model,
     )
+    for what, cost in [*_bill(shape, plan), *_sweep_bill(options, shape, text, plan), *_cards(shape, plan)]:
+        console.print(f"{what:<15} {cost}")
+    if plan.seconds is None:
+        print(f"no timing: {' '.join(why_not.split())}", file=sys.stderr)
 
 
 def _bill(shape: "Outline", plan: "CapturePlan") -> "list[Line]":
@@ -117,20 +79,17 @@ def _sweep_bill(
     """The sweep over dev, and what its test items can show."""
     if options.task is None:
         return []
-    from workbench.core.errors import InputError
     from workbench.stats import detectable_effect
     from workbench.sweeps.slots import sweep_cost
     from workbench.tasks import ChoiceTask, read_task
 
     task = read_task(options.task)
-    wanted = (
-        [options.source] if options.source else [code for code in text.languages if code in task.languages]
-    )
-    if not wanted:
+    wanted = options.source or next((code for code in text.languages if code in task.languages), None)
+    if wanted is None:
         raise InputError(
             f"{task.name} is asked in none of {', '.join(text.languages)}: name another --source"
         )
-    source = task.only(wanted[:1]).languages[0]
+    source = task.only([wanted]).languages[0]
     dev, n_test = task.examples(source, "dev"), len(task.examples(source, "test"))
     items = f"{len(dev)} dev and {n_test} test items in {source}"
     detectable = f"{detectable_effect(n_test):.3f} of accuracy, four times out of five" if n_test else "none"
@@ -138,13 +97,8 @@ def _sweep_bill(
     if not isinstance(task, ChoiceTask) or not dev:
         return [*lines, ("sweep", "not planned: answers are generated, one run for each configuration")]
     cost = sweep_cost(shape, task.examples(source, "dev"), options.configurations or 30 * shape.n_layers)
-    lines.append(
-        (
-            "sweep on dev",
-            f"{cost.configurations:,} configurations in {cost.runs:,} runs: {cost.tokens:,} tokens "
-            f"(one by one {cost.one_by_one:,}), {cost.flops / 1e12:,.2f} TFLOP",
-        )
-    )
+    tokens = f"{cost.tokens:,} tokens (one by one {cost.one_by_one:,}), {cost.flops / 1e12:,.2f} TFLOP"
+    lines += [("sweep on dev", f"{cost.configurations:,} configurations in {cost.runs:,} runs: {tokens}")]
     if plan.seconds is not None and plan.padded_tokens:
         seconds = plan.seconds / plan.padded_tokens * cost.tokens
         lines.append(("sweep time", f"about {duration(seconds)}, by the tokens timed above"))
@@ -160,15 +114,31 @@ def _cards(shape: "Outline", plan: "CapturePlan") -> "Iterator[Line]":
         fits = "fits" if needed < 0.9 * memory else "does not fit"
         seconds = plan.flops / speed
         took = "under a second" if seconds < 1 else f"about {duration(seconds)}"
-        yield (
-            name,
-            f"{fits} ({size(needed)} in bfloat16); capture {took}, if it keeps {speed / 1e12:.0f} TFLOP/s",
-        )
+        fits += f" ({size(needed)} in bfloat16)"
+        yield name, f"{fits}; capture {took}, if it keeps {speed / 1e12:.0f} TFLOP/s"
 
 
 def _width(dtype: str | None, model: object) -> int:
     """Bytes a weight takes; a GPU holds weights as the checkpoint does, two bytes as a rule."""
     if dtype is not None:
-        return _WIDTHS.get(dtype, 2)
+        return 4 if dtype in ("float32", "fp32") else 2
     info = getattr(model, "info", None)
     return 4 if info is None or info.dtype == "torch.float32" else 2
+
+
+COMMAND = Command(
+    run,
+    help="estimate the cost of a capture or diagnosis",
+    example="workbench plan bigscience/bloomz-560m --text ntrex128 --languages sw,en --task xcopa:data/xcopa",
+    options={**MODEL, "--no-probe": "do not load and time the model"},
+    groups={
+        **LOADING,
+        **TEXT,
+        **CAPTURE,
+        "diagnosis": {
+            "--task NAME[:PATH]": "also estimate a sweep over its dev items",
+            "--source LANG": "language of the items (default: the first with items)",
+            "--configurations N": "configurations in the sweep (default: as in diagnose, 30 per layer)",
+        },
+    },
+)

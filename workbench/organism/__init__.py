@@ -1,6 +1,13 @@
 """Invented languages with known ground truth, and models trained on them."""
 
-from workbench.organism.config import LanguageConfig, TrainingConfig, WorldConfig, explain
+from workbench.organism.config import (
+    LanguageConfig,
+    TrainingConfig,
+    WorldConfig,
+    explain,
+    read_config,
+    write_config,
+)
 from workbench.organism.corpus import Corpus
 from workbench.organism.files import Shipped, shipped, write_files
 from workbench.organism.items import TASKS, Items
@@ -21,8 +28,10 @@ __all__ = [
     "WorldConfig",
     "build_languages",
     "explain",
+    "read_config",
     "shared_tokens",
     "shipped",
     "train_organism",
+    "write_config",
     "write_files",
 ]

@@ -1,16 +1,20 @@
-"""All settings of an organism; the same config gives the same world and model.
+"""All settings of an organism, and the TOML file that explains them; the same config gives the same model.
 
 The gap is the accuracy a language lacks though it has the words: the skill is taught in the main
 language alone, and other languages reach it only as far as their words land where the main ones do.
 """
 
+import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
+from textwrap import wrap
 from typing import Any, Literal, TypeVar, get_args
 
 from workbench.core.errors import InputError, did_you_mean
 from workbench.core.settings import option
-from workbench.core.store import digest_json
+from workbench.core.store import digest_json, write_bytes
 
 Order = Literal["SVO", "SOV", "VSO"]
 Morphology = Literal["isolating", "agglutinating", "fused"]
@@ -217,12 +221,12 @@ class WorldConfig:
 
 
 def explain(kind: type) -> dict[str, str]:
-    """What each dial of a config class does.
+    """What each setting of a config class does.
 
     >>> explain(TrainingConfig)["batch"]
     'Documents of an update.'
     """
-    return {dial.name: dial.metadata["help"] for dial in fields(kind)}
+    return {setting.name: setting.metadata["help"] for setting in fields(kind)}
 
 
 C = TypeVar("C")
@@ -232,20 +236,17 @@ def _build(kind: type[C], value: Any, what: str) -> C:
     """A dataclass from a JSON object, every key known and every value of its default's type."""
     if not isinstance(value, Mapping):
         raise InputError(f"{what} must be an object of settings, not {value!r}")
-    known = {dial.name: dial for dial in fields(kind)}  # type: ignore[arg-type]
+    types: dict[str, Any] = {setting.name: setting.type for setting in fields(kind)}  # type: ignore[arg-type]
+    settings = dict(value)
     for name, given in value.items():
-        if name not in known:
-            raise InputError(f"unknown setting {name!r} of {what}: {did_you_mean(name, known)}")
-        wanted = known[name].type
-        plain = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}
-        if wanted in plain:
-            right = isinstance(given, plain[wanted])
-            if not right or (isinstance(given, bool) and wanted is not bool):
-                raise InputError(f"{name} of {what} must be of type {wanted.__name__}, not {given!r}")
-    # 1 and 1.0 are the same dial, and must give the same digest.
-    exact = {name: float(v) if known[name].type is float else v for name, v in value.items()}
+        if name not in types:
+            raise InputError(f"unknown setting {name!r} of {what}: {did_you_mean(name, types)}")
+        if types[name] is float and type(given) is int:
+            settings[name] = float(given)  # 1 and 1.0 are the same setting, and must give the same digest
+        elif types[name] in (int, float, str, bool) and type(given) is not types[name]:
+            raise InputError(f"{name} of {what} must be of type {types[name].__name__}, not {given!r}")
     try:
-        return kind(**exact)
+        return kind(**settings)
     except TypeError as error:
         raise InputError(f"{what} lacks a setting: {error}") from error
 
@@ -258,3 +259,58 @@ def _check_choice(name: str, value: Any, known: tuple[str, ...]) -> None:
 def _check_share(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise InputError(f"{name} is {value}: a share lies between 0 and 1")
+
+
+# The config as a file for people to edit.
+
+_WIDTH = 100
+_HEAD = """\
+# A world, the languages that speak of it, and the model that reads them. The same file gives the same
+# model:  workbench organism train THIS-FILE
+# The gap is the accuracy a language lacks though it has the words. Settings left out are at their default.
+"""
+
+
+def read_config(path: Path) -> WorldConfig:
+    """Read what `write_config` wrote, or a file like it; an unknown setting is an error."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the config {path}: {error}") from error
+    try:
+        return WorldConfig.from_json(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not TOML: {error}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def write_config(config: WorldConfig, path: Path) -> None:
+    """Write all settings, each under the line that explains it."""
+    write_bytes(path, to_toml(config).encode())
+
+
+def to_toml(config: WorldConfig) -> str:
+    """All settings as TOML, each under the line that explains it.
+
+    >>> tomllib.loads(to_toml(WorldConfig(seed=3)))["seed"]
+    3
+    """
+    parts = [_HEAD, _settings(config, explain(WorldConfig), leave_out=("languages", "training"))]
+    parts.append("[training]\n" + _settings(config.training, explain(TrainingConfig)))
+    told = "".join(_comment(f"{name}: {text}") for name, text in explain(LanguageConfig).items())
+    parts.append("# The languages, the main one first.\n" + told.rstrip())
+    parts += ["[[languages]]\n" + _settings(language, {}) for language in config.languages]
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def _settings(config: Any, told: dict[str, str], leave_out: tuple[str, ...] = ()) -> str:
+    names = [setting.name for setting in fields(config) if setting.name not in leave_out]
+    # JSON's numbers, booleans and plain strings are TOML's.
+    return "".join(
+        f"{_comment(told.get(name, ''))}{name} = {json.dumps(getattr(config, name))}\n" for name in names
+    )
+
+
+def _comment(text: str) -> str:
+    return "".join(f"# {line}\n" for line in wrap(text, _WIDTH))

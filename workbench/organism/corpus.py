@@ -20,13 +20,11 @@ from numpy.typing import NDArray
 from workbench.core.errors import InputError
 from workbench.organism.config import WorldConfig
 from workbench.organism.language import (
+    STOP,
     Language,
     build_languages,
-    in_context,
     inference_prompt,
     item_prompt,
-    statement,
-    switched,
     tag,
     translation_prompt,
 )
@@ -36,6 +34,8 @@ DocumentKind = Literal[
     "statement", "translation", "switched_one", "switched_two", "item", "inference", "context"
 ]
 _KINDS: tuple[DocumentKind, ...] = get_args(DocumentKind)
+_SWITCHED: dict[DocumentKind, int] = {"switched_one": 1, "switched_two": 2}
+"""Words of the other language in a main item."""
 _SHOTS = 3
 _PARTS = "SVO"
 
@@ -50,7 +50,7 @@ class Document:
 
 
 class Corpus:
-    """An endless stream of documents."""
+    """The documents of every training step."""
 
     def __init__(self, config: WorldConfig):
         self.config = config
@@ -64,7 +64,7 @@ class Corpus:
         self._switchable = {
             (code, kind): self._facts_to_switch(language, count)
             for code, language in self.languages.items()
-            for kind, count in (("switched_one", 1), ("switched_two", 2))
+            for kind, count in _SWITCHED.items()
             if self._shares[code][_KINDS.index(kind)] > 0
         }
 
@@ -76,13 +76,6 @@ class Corpus:
         drawn = rng.choice(len(codes), size=count, p=weights / weights.sum())
         return [self._document(codes[i], rng) for i in drawn]
 
-    def stream(self, batch: int, start: int = 0) -> Iterator[list[Document]]:
-        """The documents of one step after the other."""
-        step = start
-        while True:
-            yield self.documents(step, batch)
-            step += 1
-
     def vocabulary(self) -> Iterator[str]:
         """Text in which every token of every language occurs, for the tokenizer to learn from."""
         for language in self.languages.values():
@@ -91,19 +84,15 @@ class Corpus:
 
     def _shares_of(self, code: str) -> NDArray[np.float64]:
         """Shares of the kinds within one language, in the order of `_KINDS`; they add up to 1."""
-        c = self.config
-        skill = c.language(code).skill > 0
-        if code == c.main.code:
-            shares = {"statement": c.statements}
-            items = 1 - c.statements
-        else:
-            shares = {
-                "statement": c.statements,
+        c, is_main = self.config, code == self.config.main.code
+        shares = {"statement": c.statements}
+        if not is_main:
+            shares |= {
                 "translation": c.translations,
                 "switched_one": c.switched_one,
                 "switched_two": c.switched_two,
             }
-            items = max(0.0, 1 - sum(shares.values())) if skill else 0.0
+        items = max(0.0, 1 - sum(shares.values())) if is_main or c.language(code).skill > 0 else 0.0
         plain = items * (1 - c.inference)
         shares |= {
             "inference": items * c.inference,
@@ -134,22 +123,23 @@ class Corpus:
 
     def _text(self, kind: DocumentKind, language: Language, rng: np.random.Generator) -> str:
         if kind == "statement":
-            return statement(language.sentence(_one(self._true, rng)))
+            return " ".join([*language.sentence(_one(self._true, rng)), STOP])
         if kind == "translation":
-            sides = [language, self.main] if rng.random() < 0.5 else [self.main, language]
-            source, target = (side.sentence(fact) for fact in [_one(self._true, rng)] for side in sides)
-            return " ".join([translation_prompt(source, sides[1].code), *target])
-        if kind in ("switched_one", "switched_two"):
-            return self._switched(1 if kind == "switched_one" else 2, language, rng)
+            source, target = (language, self.main) if rng.random() < 0.5 else (self.main, language)
+            fact = _one(self._true, rng)
+            return " ".join([translation_prompt(source.sentence(fact), target.code), *target.sentence(fact)])
+        if kind in _SWITCHED:
+            return self._switched(kind, language, rng)
         facts = [_one(self._seen[language.code], rng) for _ in range(_SHOTS if kind == "context" else 1)]
-        return in_context(self._asked(fact, language.sentence(fact), kind == "inference") for fact in facts)
+        items = [self._asked(fact, language.sentence(fact), kind == "inference") for fact in facts]
+        return f" {STOP} ".join(items)
 
-    def _switched(self, count: int, other: Language, rng: np.random.Generator) -> str:
-        kind = "switched_one" if count == 1 else "switched_two"
+    def _switched(self, kind: DocumentKind, other: Language, rng: np.random.Generator) -> str:
         fact = _one(self._switchable[other.code, kind], rng)
         own = [part for part in _PARTS if other.form(fact, part) != self.main.form(fact, part)]
-        parts = [own[i] for i in rng.permutation(len(own))[:count]]
-        words = switched(self.main, other, fact, parts)
+        foreign = [own[i] for i in rng.permutation(len(own))[: _SWITCHED[kind]]]
+        order = self.main.config.order
+        words = [(other if part in foreign else self.main).form(fact, part) for part in order]
         return self._asked(fact, words, rng.random() < self.config.inference)
 
     def _asked(self, fact: list[int], words: list[str], inference: bool) -> str:

@@ -8,7 +8,7 @@
 An item is one fact; its versions in the languages differ in the words alone.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,15 +48,13 @@ class Items:
         examples = [e for split in splits for e in self._examples(name, split, self.world.split(split), 0)]
         return ChoiceTask(f"organism-{name}", tuple(examples))
 
-    def fresh(self, name: str, count: int, seed: int, languages: Iterable[str] | None = None) -> ChoiceTask:
+    def fresh(self, name: str, count: int, seed: int) -> ChoiceTask:
         """As many test items as wanted; another seed draws others, with other wrong choices.
 
         Items of one fact share their `group`, so that one asked twice does not count as two.
         """
         examples = self._examples(name, "test", self.world.draw("test", count, seed), seed + 1)
-        wanted = None if languages is None else {self._language(code).code for code in languages}
-        kept = [e for e in examples if wanted is None or e.language in wanted]
-        return ChoiceTask(f"organism-{name}", tuple(kept))
+        return ChoiceTask(f"organism-{name}", tuple(examples))
 
     def parallel_text(self, count: int | None = None, split: FactSplit = "fit") -> ParallelText:
         """Item prompts without an answer in all languages, of facts that no task asks in dev or test."""
@@ -64,10 +62,8 @@ class Items:
         count = len(facts) if count is None else count
         if not 0 < count <= len(facts):
             raise InputError(f"{count} sentences of {len(facts)} {split} facts: take at most as many")
-        sides = {
-            code: tuple(self._prompts(language, facts[:count])) for code, language in self.languages.items()
-        }
-        return ParallelText(sides)
+        facts = facts[:count]
+        return ParallelText({code: tuple(self._prompts(own, facts)) for code, own in self.languages.items()})
 
     def truth(self) -> dict[str, Any]:
         """The ground truth as JSON values: words and their concepts, kinds, tables, shared tokens."""
@@ -107,9 +103,6 @@ class Items:
     def _prompts(self, language: Language, facts: Facts) -> list[str]:
         return [item_prompt(words, self.config.last_token) for words in sentences(language, facts)]
 
-    def _language(self, code: str) -> Language:
-        return self.languages[self.config.language(code).code]
-
     def _two_choice(self, language: Language, facts: Facts, rng: np.random.Generator) -> Asked:
         right, n = self.world.answers(facts), len(self.world.names)
         wrong = (right + rng.integers(1, n, size=len(facts))) % n
@@ -122,15 +115,14 @@ class Items:
 
     def _exact(self, language: Language, facts: Facts, rng: np.random.Generator) -> Asked:
         choices = tuple(f" {name}" for name in self.world.names)
-        right = self.world.answers(facts).tolist()
-        return [(prompt, choices, right[i]) for i, prompt in enumerate(self._prompts(language, facts))]
+        prompts, right = self._prompts(language, facts), self.world.answers(facts).tolist()
+        return [(prompt, choices, answer) for prompt, answer in zip(prompts, right, strict=True)]
 
     def _inference(self, language: Language, facts: Facts, rng: np.random.Generator) -> Asked:
         choices = tuple(f" {label}" for label in LABELS)
         prompts = (inference_prompt(words, self.config.last_token) for words in sentences(language, facts))
-        return [
-            (prompt, choices, int(i)) for prompt, i in zip(prompts, self.world.labels(facts), strict=True)
-        ]
+        right = self.world.labels(facts).tolist()
+        return [(prompt, choices, answer) for prompt, answer in zip(prompts, right, strict=True)]
 
     def _translation(self, language: Language, facts: Facts, rng: np.random.Generator) -> Asked:
         sizes = np.array([self.config.relations, self.config.concepts, self.config.concepts])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import count as count_from
 from itertools import product
 
 import numpy as np
@@ -80,8 +81,12 @@ def pieces(word: str) -> list[str]:
     >>> pieces("bamu")
     ['▁ba', 'mu']
     """
-    parts = [word[i : i + 2] for i in range(0, len(word), 2)]
-    return ["▁" + parts[0], *parts[1:]]
+    first, *others = _syllables(word)
+    return ["▁" + first, *others]
+
+
+def _syllables(word: str) -> list[str]:
+    return [word[i : i + 2] for i in range(0, len(word), 2)]
 
 
 def shared_tokens(language: Language, main: Language) -> float:
@@ -99,7 +104,7 @@ def build_languages(config: WorldConfig) -> dict[str, Language]:
         main = next(iter(built.values()), None)
         # Fused forms are as many again as there are concepts.
         wanted = lexemes + (config.concepts if language.morphology == "fused" else 0)
-        syllables = pools.take(language, wanted)
+        syllables = pools.take(language, _syllables_needed(wanted, language.fertility))
         words = _new_words(wanted, language.fertility, syllables, rng)
         if main is not None:
             _lend(words, main, language, pools, rng)
@@ -117,53 +122,43 @@ class _Pools:
     """Syllables not yet given to any language, in the main script and in others."""
 
     def __init__(self, rng: np.random.Generator):
-        self._rng = rng
-        self._main = self._shuffled(*_MAIN) + self._shuffled(*_ACCENTED)
-        self._own = [self._shuffled(*letters) for letters in _OWN]
-        self._script: list[str] = []
+        shuffled = [
+            [letters[i] for i in rng.permutation(len(letters))]
+            for letters in ([c + v for c, v in product(*script)] for script in (_MAIN, _ACCENTED, *_OWN))
+        ]
+        self._main, self._unused = shuffled[0] + shuffled[1], shuffled[2:]
+        self._own: dict[str, list[str]] = {}
 
-    def take(self, language: LanguageConfig, words: int) -> list[str]:
-        """Enough syllables for that many words of a language, and some to spare."""
-        count = words if language.fertility == 1 else 2
-        while language.fertility > 1 and count**language.fertility < _SPARE * words:
-            count += 1
-        return self._cut(language, count)
-
-    def one(self, language: LanguageConfig) -> str:
-        """One more syllable in the script of a language that has taken some."""
-        return self._cut(language, 1, again=True)[0]
-
-    def transliterate(self, words: Iterable[str], language: LanguageConfig) -> list[str]:
-        """Words in another script, syllable by syllable, always the same one for the same."""
-        table: dict[str, str] = {}
-        out = []
-        for word in words:
-            parts = [word[i : i + 2] for i in range(0, len(word), 2)]
-            for part in parts:
-                if part not in table:
-                    table[part] = self.one(language)
-            out.append("".join(table[part] for part in parts))
-        return out
-
-    def _cut(self, language: LanguageConfig, count: int, again: bool = False) -> list[str]:
+    def take(self, language: LanguageConfig, count: int = 1) -> list[str]:
+        """So many syllables in the script of a language, which nobody else gets."""
         pool = self._main
         if language.script == "own":
-            if not again:
-                self._script.append(language.code)
-            if len(self._script) > len(self._own):
-                raise InputError(
-                    f"there are scripts for {len(self._own)} languages: write others in the main"
-                )
-            pool = self._own[self._script.index(language.code)]
+            if language.code not in self._own and not self._unused:
+                raise InputError(f"there are scripts for {len(_OWN)} languages: write others in the main")
+            if language.code not in self._own:
+                self._own[language.code] = self._unused.pop(0)
+            pool = self._own[language.code]
         if count > len(pool):
             raise InputError(f"no syllables left for {language.code!r}: take fewer concepts or own letters")
         taken = pool[:count]
         del pool[:count]
         return taken
 
-    def _shuffled(self, consonants: str, vowels: str) -> list[str]:
-        every = [c + v for c, v in product(consonants, vowels)]
-        return [every[i] for i in self._rng.permutation(len(every))]
+    def transliterate(self, words: Iterable[str], language: LanguageConfig) -> list[str]:
+        """Words in another script, syllable by syllable, always the same one for the same."""
+        words = list(words)
+        table: dict[str, str] = {}
+        for part in (part for word in words for part in _syllables(word)):
+            if part not in table:
+                table[part] = self.take(language)[0]
+        return ["".join(table[part] for part in _syllables(word)) for word in words]
+
+
+def _syllables_needed(words: int, fertility: int) -> int:
+    """Enough for that many words, and some to spare."""
+    if fertility == 1:
+        return words
+    return next(count for count in count_from(2) if count**fertility >= _SPARE * words)
 
 
 def _new_words(count: int, fertility: int, syllables: list[str], rng: np.random.Generator) -> list[str]:
@@ -178,7 +173,8 @@ def _lend(
     """Put main words in the place of some, the same share of concepts and of relations."""
     concepts = len(main.subjects)
     parts = (range(concepts), range(concepts, len(main.words)))
-    chosen = [int(i) for part in parts for i in _some(part, language.cognates, rng)]
+    permuted = [(rng.permutation(np.array(part)), round(language.cognates * len(part))) for part in parts]
+    chosen = [int(i) for part, count in permuted for i in sorted(part[:count])]
     lent = [main.words[i] for i in chosen]
     if language.script == "own":
         lent = pools.transliterate(lent, language)
@@ -186,16 +182,12 @@ def _lend(
         words[i] = word
 
 
-def _some(part: range, share: float, rng: np.random.Generator) -> list[int]:
-    return sorted(rng.permutation(np.array(part))[: round(share * len(part))].tolist())
-
-
 def _subjects(
     language: LanguageConfig, words: list[str], concepts: int, pools: _Pools
 ) -> tuple[list[str], str]:
     """The subject form of every concept, and the suffix that makes it, where one does."""
     if language.morphology == "agglutinating":
-        suffix = pools.one(language)
+        suffix = pools.take(language)[0]
         return [word + suffix for word in words[:concepts]], suffix
     if language.morphology == "isolating":
         return words[:concepts], ""
@@ -236,22 +228,6 @@ def translation_prompt(words: Sequence[str], target: str) -> str:
     return " ".join([*words, tag(target)])
 
 
-def statement(words: Sequence[str]) -> str:
-    """A sentence that is true."""
-    return " ".join([*words, STOP])
-
-
-def in_context(items: Iterable[str]) -> str:
-    """Whole items one after the other; the last may lack its answer."""
-    return f" {STOP} ".join(items)
-
-
 def tag(code: str) -> str:
     """The one token that asks for a language."""
     return f"<{code}>"
-
-
-def switched(main: Language, other: Language, fact: Sequence[int], parts: Iterable[str]) -> list[str]:
-    """A main sentence with the words of the given parts (S, V, O) in another language."""
-    foreign = set(parts)
-    return [(other if part in foreign else main).form(fact, part) for part in main.config.order]

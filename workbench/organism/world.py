@@ -42,10 +42,14 @@ class World:
         # Every kind is as common as every other, so that no answer can be guessed from how often it is.
         even = np.arange(config.concepts) % config.kinds
         self.kind = np.stack([rng.permutation(even) for _ in range(2)])
-        self.table = np.stack([self._answers_of_a_relation(rng) for _ in range(config.relations)])
-        self.verdict = np.stack([self._verdicts_of_a_relation(r, rng) for r in range(config.relations)])
-        shape = (config.relations, config.concepts, config.concepts)
-        every = rng.permutation(np.stack(np.unravel_index(np.arange(config.facts), shape), axis=1))
+        # So is every answer, and every label: what is left over falls to another label in each relation.
+        cells, shape = np.arange(config.kinds**2), (-1, config.kinds, config.kinds)
+        tables = [rng.permutation(cells % config.answers) for _ in range(config.relations)]
+        self.table = np.stack(tables).reshape(shape)
+        verdicts = [rng.permutation((cells + i) % len(LABELS)) for i in range(config.relations)]
+        self.verdict = np.stack(verdicts).reshape(shape)
+        sizes = (config.relations, config.concepts, config.concepts)
+        every = rng.permutation(np.stack(np.unravel_index(np.arange(config.facts), sizes), axis=1))
         ends = np.cumsum([config.fit, config.dev, config.test])
         self.facts: dict[str, Facts] = dict(
             zip(("fit", "dev", "test", "train"), np.split(every, ends), strict=True)
@@ -53,7 +57,7 @@ class World:
 
     def answers(self, facts: Facts) -> NDArray[np.int64]:
         """table[relation, kind₁(first), kind₂(second)], the number of a name."""
-        return self.table[facts[:, 0], self.kind[0][facts[:, 1]], self.kind[1][facts[:, 2]]]
+        return self._look_up(self.table, facts)
 
     def true(self, facts: Facts) -> NDArray[np.bool_]:
         """Which facts may be plain statements."""
@@ -61,13 +65,16 @@ class World:
 
     def labels(self, facts: Facts) -> NDArray[np.int64]:
         """verdict[relation, kind₁(first), kind₂(second)], the number of a label."""
-        return self.verdict[facts[:, 0], self.kind[0][facts[:, 1]], self.kind[1][facts[:, 2]]]
+        return self._look_up(self.verdict, facts)
+
+    def _look_up(self, table: NDArray[np.int64], facts: Facts) -> NDArray[np.int64]:
+        return table[facts[:, 0], self.kind[0][facts[:, 1]], self.kind[1][facts[:, 2]]]
 
     def seen(self, language: str) -> Facts:
         """The training facts that are read as whole items in a language: its share of the skill."""
         train = self.split("train")
-        place = self.config.languages.index(self.config.language(language))
-        count = round(self.config.languages[place].skill * len(train))
+        config = self.config.language(language)
+        place, count = self.config.languages.index(config), round(config.skill * len(train))
         if count == len(train):
             return train
         return np.random.default_rng([self.config.seed, 2, place]).permutation(train)[:count]
@@ -79,9 +86,7 @@ class World:
         """
         facts = self.split(split)
         rng = np.random.default_rng([self.config.seed, 3, seed])
-        rounds = [rng.permutation(len(facts)) for _ in range(-(-count // len(facts)))]
-        if not rounds:
-            return facts[:0]
+        rounds = [rng.permutation(len(facts)) for _ in range(count // len(facts) + 1)]
         return facts[np.concatenate(rounds)[:count]]
 
     def split(self, name: str) -> Facts:
@@ -89,13 +94,3 @@ class World:
         if name not in self.facts:
             raise InputError(f"unknown split {name!r}: {did_you_mean(name, self.facts)}")
         return self.facts[name]
-
-    def _answers_of_a_relation(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Every answer as often as every other, as nearly as may be."""
-        cells = self.config.kinds**2
-        return rng.permutation(np.arange(cells) % self.config.answers).reshape(self.config.kinds, -1)
-
-    def _verdicts_of_a_relation(self, relation: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Every label as often as every other; what is left over falls to another one each time."""
-        cells = np.arange(self.config.kinds**2)
-        return rng.permutation((cells + relation) % len(LABELS)).reshape(self.config.kinds, -1)
