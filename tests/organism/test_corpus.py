@@ -8,7 +8,7 @@ import pytest
 
 from workbench.core.errors import InputError
 from workbench.organism.config import LanguageConfig, WorldConfig
-from workbench.organism.corpus import Corpus
+from workbench.organism.texts import Corpus
 from workbench.organism.world import LABELS, NAMES
 
 CONFIG = WorldConfig(switched_one=0.3, switched_two=0.2)

@@ -6,7 +6,7 @@ import pytest
 
 from workbench.core.errors import InputError
 from workbench.organism.config import WorldConfig
-from workbench.organism.items import TASKS, Items
+from workbench.organism.texts import TASKS, Items
 from workbench.organism.world import LABELS
 
 CONFIG = WorldConfig(fit=60, dev=40, test=50)

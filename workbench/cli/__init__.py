@@ -12,12 +12,11 @@ from io import TextIOWrapper
 from pkgutil import resolve_name
 from typing import Any, NoReturn
 
-from workbench.cli.config import configurable
-from workbench.cli.options import Command, add_options, check_options
+from workbench.cli.options import Command, add_options, check_options, configurable
 from workbench.core.errors import WorkbenchError
 
 COMMANDS = {
-    "capture": "workbench.cli.capture:COMMAND",
+    "capture": "workbench.cli.capture:CAPTURE",
     "claims": "workbench.cli.claims:COMMAND",
     "compare": "workbench.cli.compare:COMMAND",
     "data": "workbench.cli.catalogues:DATA",
@@ -25,13 +24,13 @@ COMMANDS = {
     "diagnose": "workbench.cli.diagnose:COMMAND",
     "doctor": "workbench.cli.doctor:COMMAND",
     "figures": "workbench.cli.figures:FIGURES",
-    "fit": "workbench.cli.fit:COMMAND",
+    "fit": "workbench.cli.alignments:FIT",
     "generate": "workbench.cli.generate:COMMAND",
     "lab": "workbench.cli.lab:COMMAND",
-    "measure": "workbench.cli.measure:COMMAND",
+    "measure": "workbench.cli.alignments:MEASURE",
     "models": "workbench.cli.catalogues:MODELS",
     "organism": "workbench.cli.organism:COMMAND",
-    "plan": "workbench.cli.plan:COMMAND",
+    "plan": "workbench.cli.capture:PLAN",
     "recipes": "workbench.cli.catalogues:RECIPES",
     "report": "workbench.cli.figures:REPORT",
 }
@@ -68,10 +67,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_command(commands: Any, name: str, command: Command) -> None:
+    description = inspect.getdoc(command.run) or ""
     parser = commands.add_parser(
         name,
-        help=command.help,
-        description=inspect.getdoc(command.run),
+        help=command.help or description[0].lower() + description[1:].rstrip("."),
+        description=description,
         epilog=f"example:\n  {command.example}" if command.example else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

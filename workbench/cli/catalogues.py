@@ -143,19 +143,19 @@ def recipes(options: argparse.Namespace) -> None:
 
     if options.name is None:
         for recipe in RECIPES.values():
-            facts = {name: getattr(recipe, name) for name in ("reference", "faithful", "differs")}
+            facts = [(f"  {name}", getattr(recipe, name)) for name in ("reference", "faithful", "differs")]
             console.print(f"\n[bold]{recipe.name}[/bold]  {recipe.title}")
-            console.print(table(("", ""), [(f"  {name}", fact) for name, fact in facts.items()], words=2))
+            console.print(table(("", ""), facts, words=2))
         console.print(f"\n{len(RECIPES)} recipes; `workbench recipes NAME` shows one in full.")
         return
     if options.name not in RECIPES:
         raise InputError(f"unknown recipe {options.name!r}: {did_you_mean(options.name, RECIPES)}")
     recipe = RECIPES[options.name]
-    facts = {name: getattr(recipe, name) for name in ("formula", "reference", "faithful", "differs")}
+    facts = [(name, getattr(recipe, name)) for name in ("formula", "reference", "faithful", "differs")]
     searched = ", then further ones after what was best" if recipe.grow else ""
-    facts |= {"learns from": _learns_from(recipe), "on dev": f"all configurations in one sweep{searched}"}
+    facts += [("learns from", _learns_from(recipe)), ("on dev", f"all configurations in one sweep{searched}")]
     console.print(f"[bold]{recipe.name}[/bold]  {recipe.title}\n")
-    console.print(table(("", ""), facts.items(), words=2))
+    console.print(table(("", ""), facts, words=2))
 
 
 def _learns_from(recipe: "Recipe") -> str:

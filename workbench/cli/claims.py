@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.cli.inputs import opened, read_pairs, use_threads
-from workbench.cli.options import Command, names, numbers, run_options
+from workbench.cli.options import Command, chosen, names, numbers, run_options
 from workbench.cli.terminal import console, print_end, progress, progress_bar, table
 from workbench.core.bundled import MODELS
 from workbench.core.errors import InputError
@@ -55,11 +55,8 @@ def _organism(options: argparse.Namespace, known: dict[str, Any]) -> "Ground":
             organism,
             options.out or Path(OUT),
             pairs=pairs,
-            dev=options.dev,
-            test=options.test,
-            prompts=options.prompts,
             progress=progress,
-            overwrite=options.overwrite,
+            **chosen(options, "dev", "test", "prompts", "overwrite"),
             **known,
         )
 

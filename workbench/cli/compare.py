@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from rich.text import Text
 
+from workbench.cli.figures import draw_figures
 from workbench.cli.inputs import studies_of
 from workbench.cli.options import Command, names, run_options, whole_numbers
 from workbench.cli.terminal import console, print_dense, print_end, progress_bar
@@ -130,24 +131,10 @@ def run(options: argparse.Namespace) -> None:
         tables.append(comparison.table)
     write_table(with_holm(pd.concat(tables, ignore_index=True)), out / "comparison.parquet")
     console.print(f"\ntable    {out / 'comparison.parquet'}", soft_wrap=True)
-    draw(out)
-    print_end(diagnosis.studies[0].text, start)
-
-
-def draw(folder: Path) -> None:
-    """The table as two figures beside it: what each method gains, and what a gain costs."""
-    from workbench.figures.frames import join_runs
-    from workbench.figures.writing import write_figures
-
-    written = write_figures(
-        join_runs(open_run(folder)),
-        folder / "figures",
-        formats=("pdf", "png"),
-        only=("comparison", "pareto"),
-        command=f"workbench figures {folder}",
-    )
-    pages = ", ".join(str(file) for file in written.files if file.suffix == ".pdf")
+    written = draw_figures(out, ("pdf", "png"), ("comparison", "pareto"), f"workbench figures {out}")
+    pages = ", ".join(str(file) for file in written if file.suffix == ".pdf")
     console.print(f"figures  {pages}", soft_wrap=True)
+    print_end(diagnosis.studies[0].text, start)
 
 
 def _plan(options: argparse.Namespace) -> "Plan":

@@ -4,11 +4,13 @@ import argparse
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from workbench.cli.diagnose import print_report, print_sentence, terminal_heatmap
+from workbench.cli.figures import draw_figures
 from workbench.cli.inputs import use_threads
 from workbench.cli.options import BACKEND, OVERWRITE, Command
 from workbench.cli.terminal import console, print_dense, print_end, progress, progress_bar
@@ -45,18 +47,12 @@ def print_setting(results: Results) -> None:
 
 def print_grid(results: Results) -> None:
     """Gain of the headline's map on dev, layer by layer: a row for each pair and task."""
-    import pandas as pd
-
-    from workbench.figures import Cells, Scale, headlines
+    from workbench.figures import headlines
 
     names = ("exploration", "selection")
     spec = headlines({name: pd.concat([result.tables[name] for result in results]) for name in names})
-    panel, scale = spec.panels[0], spec.scale
-    assert isinstance(panel, Cells) and scale is not None, "a heatmap has cells and a scale"
-    rows = tuple(map(_title, results))
     title = f"gain in accuracy of {results[0].headline.choice.aligner} on dev"
-    spec = replace(spec, panels=(replace(panel, rows=rows),), scale=Scale(title, scale.low, scale.high))
-    heatmap = terminal_heatmap(spec)
+    heatmap = terminal_heatmap(spec, title, [_title(result) for result in results])
     heatmap.rstrip()
     console.print(heatmap)
 
@@ -77,7 +73,7 @@ def print_verdicts(results: Results) -> None:
                 f"{verdict.kind}{'*' if cost else ''}",
                 "none" if choice.layer is None else choice.layer,
                 estimated(verdict.gain, 2),
-                "" if result.gap is None else plain(result.gap.estimate, 2),
+                plain(result.gap and result.gap.estimate, 2, none=""),
                 signed(max(controls, default=None), 2, none="no patch"),
             )
         )
@@ -143,7 +139,9 @@ def run(options: argparse.Namespace) -> None:
     command += ["--out", str(options.out), "--backend", options.backend, "--threads", str(options.threads)]
     write_bytes(options.out / "command.txt", f"{shlex.join(command)}\n".encode())
     print_report(options.out)
-    _draw(options.out, shlex.join(command))
+    written = draw_figures(options.out, ("pdf",), FIGURES, shlex.join(command))
+    figures = f"figures  {options.out / 'figures'}, {len(written)} files"
+    console.print(f"{figures}; all kinds: workbench figures {options.out}", soft_wrap=True)
     print_end(diagnosis.studies[0].text, start)
 
 
@@ -184,26 +182,6 @@ def _study(
         progress(f"studies ({study.pair}, {study.task.name})", done + 1, len(diagnosis.studies))
     diagnosis.conclude(results)
     return diagnosis, results
-
-
-def _draw(folder: Path, command: str) -> None:
-    from workbench.figures.frames import join_runs
-    from workbench.figures.writing import write_figures
-    from workbench.results import open_run
-
-    with progress_bar():
-        written = write_figures(
-            join_runs(open_run(folder)),
-            folder / "figures",
-            formats=("pdf",),
-            only=FIGURES,
-            command=command,
-            progress=progress,
-        )
-    console.print(
-        f"figures  {folder / 'figures'}, {len(written.files)} files; all kinds: workbench figures {folder}",
-        soft_wrap=True,
-    )
 
 
 COMMAND = Command(

@@ -4,23 +4,20 @@ import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from workbench.cli.config import as_toml, configured
 from workbench.cli.inputs import load, read_pairs, read_text, threads_of, use_threads, with_room
 from workbench.cli.options import (
-    LOADING,
-    MODEL,
-    OVERWRITE,
-    PAIRS,
-    TEXT,
-    THREADS,
+    INPUTS,
     Command,
+    as_toml,
+    configured,
     names,
     settings_of,
     settings_options,
+    study_options,
 )
 from workbench.cli.terminal import (
     Row,
@@ -42,7 +39,6 @@ from workbench.results import evidence_sentences
 if TYPE_CHECKING:
     from workbench.figures import Scale, Spec
     from workbench.study import Diagnosis, Examination, FirstFacts, Study, StudyResult
-    from workbench.tasks import AnswerTask, ChoiceTask
 
 QUICK: dict[str, Any] = {"aligners": "ridge,mean_shift,shuffled_pairs", "strengths": "0.25,0.5,1"}
 """What --quick stands for, where nothing else is asked for."""
@@ -91,21 +87,25 @@ def print_result(result: "StudyResult") -> None:
     console.print(f"tables   {result.paths['sweep'].parent}/*.parquet, manifest.json\n", soft_wrap=True)
 
 
-def terminal_heatmap(spec: "Spec") -> Text:
-    """The first panel as coloured cells with their numbers, as many columns side by side as have room."""
+def terminal_heatmap(spec: "Spec", title: str = "", rows: Sequence[str] = ()) -> Text:
+    """The first panel as coloured cells with their numbers, as many columns side by side as have room.
+
+    `title` and `rows` replace those of the figure.
+    """
     from workbench.figures import Cells
 
     panel, scale = spec.panels[0], spec.scale
     assert isinstance(panel, Cells) and scale is not None, "a heatmap has cells and a scale"
-    label = max(len(row) for row in panel.rows)
+    title, rows = title or scale.title, rows or panel.rows
+    label = max(map(len, rows))
     room = max(console.width - label - 2, WIDE)
     digits, wide = (3, WIDE) if len(panel.columns) * WIDE <= room else (2, WIDE - 1)
     at_once = room // wide
-    out = Text(f"{scale.title}, by {panel.column_title} (exploration)\n", style="bold")
+    out = Text(f"{title}, by {panel.column_title} (exploration)\n", style="bold")
     for start in range(0, len(panel.columns), at_once):
         columns = panel.columns[start : start + at_once]
         out.append(" " * (label + 1) + "".join(f"{column:>{wide}}" for column in columns) + "\n")
-        for name, values in zip(panel.rows, panel.values, strict=True):
+        for name, values in zip(rows, panel.values, strict=True):
             out.append(f"{name:<{label}} ")
             for value in values[start : start + at_once]:
                 out.append(f"{signed(value, digits, none=''):>{wide}}", style=_style(value, scale))
@@ -165,7 +165,6 @@ def print_verdict(result: "StudyResult") -> None:
     rows: list[tuple[object, ...]] = []
     for outcome in result.outcomes:
         choice = outcome.choice
-        over = result.headline_over.get(choice.aligner)
         rows.append(
             (
                 choice.aligner + ("*" if outcome.is_control else ""),
@@ -173,7 +172,7 @@ def print_verdict(result: "StudyResult") -> None:
                 "none" if choice.layer is None else choice.layer,
                 "" if choice.layer is None else f"{choice.strength:g}",
                 "no patch chosen" if choice.layer is None else estimated(outcome.gain, 2),
-                "" if over is None else estimated(over, 2),
+                estimated(result.headline_over.get(choice.aligner), 2, none=""),
             )
         )
     shown = len(columns) if console.width >= ROOM else -1  # the sentences below name what it beats
@@ -225,7 +224,7 @@ def print_together(results: "Sequence[StudyResult]") -> None:
                 "none" if choice.layer is None else f"{choice.layer}",
                 "" if choice.layer is None else choice.aligner,
                 estimated(verdict.gain, 2),
-                "" if result.gap is None else plain(result.gap.estimate, 2),
+                plain(result.gap and result.gap.estimate, 2, none=""),
                 f"{verdict.adjusted_p:.3f}",
             )
         )
@@ -254,7 +253,6 @@ def run(options: argparse.Namespace) -> None:
             facts = study.facts()
         print_facts(study, facts)
         if not facts.worth_going_on and not options.anyway:
-            assert facts.gap is not None
             console.print(
                 f"No gap to close is seen on dev: {estimated(facts.gap)}. Stopped before the long work; "
                 "--anyway goes on.",
@@ -297,18 +295,17 @@ def set_up(options: argparse.Namespace) -> "Diagnosis":
 def _tasks(options: argparse.Namespace, languages: list[str] | None) -> "list[Any]":
     """The tasks the options name, in the languages of the pairs as far as they are asked in them."""
     from workbench.organism import shipped
-    from workbench.organism.items import TASKS
+    from workbench.organism.texts import TASKS
 
     if options.task is None and options.model not in MODELS:
         raise InputError("which task? give --task, such as xcopa:FOLDER or a table of choices")
-    tasks: list[Any] = []
+    tasks = []
     for name in names(options.task or "exact") or []:
         # The organism's tasks are called by their bare names, but only with the organism.
         own = options.model in MODELS and name in TASKS
         if own and options.prompts != "en":
             raise InputError(f"task {name!r} of the organism has prompts of its own: leave out --prompts")
-        task: Any = shipped().task(name) if own else _read(name, languages, options.prompts)
-        tasks.append(_cut(task, options))
+        tasks.append(_cut(shipped().task(name) if own else _read(name, languages, options.prompts), options))
     return tasks
 
 
@@ -330,17 +327,13 @@ def _read(name: str, languages: list[str] | None, prompts: str) -> Any:
         return task
 
 
-T = TypeVar("T", "ChoiceTask", "AnswerTask")
-
-
-def _cut(task: T, options: argparse.Namespace) -> T:
+def _cut(task: Any, options: argparse.Namespace) -> Any:
     """With shots, and no more items than asked for."""
     from workbench.tasks import with_shots
 
     task = with_shots(task, options.shots, seed=options.seed)
-    everything = len(task.all)
-    counts = {split: getattr(options, split, None) or everything for split in ("fit", "dev", "test")}
-    return task.first(**counts)
+    counts = {"fit": None, "dev": options.dev, "test": options.test}
+    return task.first(**{split: count or len(task.all) for split, count in counts.items()})
 
 
 def _print_examination(examination: "Examination") -> None:
@@ -359,17 +352,9 @@ COMMAND = Command(
     help="test whether mapping one language onto another improves a task; resumable",
     example="""workbench diagnose bigscience/bloomz-560m --pair sw-en --text ntrex128 --task xcopa:data/xcopa
   workbench diagnose organism --pair x-poor-far-x-main --quick""",
-    options={
-        **MODEL,
-        "--anyway": "continue even if dev items show no gap",
-        "--out FOLDER": ("folder", Path("runs/diagnose")),
-        **THREADS,
-        **OVERWRITE,
-    },
+    options={**study_options("runs/diagnose"), "--anyway": "continue even if dev items show no gap"},
     groups={
-        **LOADING,
-        **TEXT,
-        **PAIRS,
+        **INPUTS,
         "task": {
             "--task NAME[:PATH],…": "tasks, such as xcopa:folder or items.tsv (of the organism: exact)",
             "--prompts en|item|FILE": (

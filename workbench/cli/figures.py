@@ -1,11 +1,13 @@
 """`workbench figures` and `workbench report`: a run's tables as figures of a paper, or as one HTML page."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.cli.options import OVERWRITE, Command, names
 from workbench.cli.terminal import console, progress, progress_bar, size
 from workbench.core.errors import InputError, WorkbenchError
+from workbench.results import open_run
 
 GALLERY = {
     "diagnose": [
@@ -27,12 +29,8 @@ def figures(options: argparse.Namespace) -> None:
     Each kind becomes PDF, SVG and PNG, a LaTeX and a Markdown table of the same numbers, and a manifest
     with the digests of the tables. Built again from the same tables, they are the same bytes.
     """
-    from workbench.figures.frames import join_runs
-    from workbench.figures.kinds import find_kind
+    from workbench.figures import find_kind, join_runs, preset, write_figures
     from workbench.figures.paper import FORMATS
-    from workbench.figures.presets import preset
-    from workbench.figures.writing import write_figures
-    from workbench.results import open_run
 
     if options.gallery and options.runs:
         raise InputError("--gallery makes its own runs: do not give RUN")
@@ -70,6 +68,18 @@ def figures(options: argparse.Namespace) -> None:
     console.print(
         f"{kinds} figure{'' if kinds == 1 else 's'}, {len(written.files)} files  {folder}", soft_wrap=True
     )
+
+
+def draw_figures(folder: Path, formats: Sequence[str], only: Sequence[str], command: str) -> Sequence[Path]:
+    """Draw figures of a run beside its tables; returns their files."""
+    from workbench.figures import join_runs, write_figures
+
+    tables = join_runs(open_run(folder))
+    with progress_bar():
+        written = write_figures(
+            tables, folder / "figures", formats=formats, only=only, command=command, progress=progress
+        )
+    return written.files
 
 
 def _gallery() -> list[Path]:

@@ -45,10 +45,7 @@ def print_generated(generated: "Generated") -> None:
     methods = [(_name(row, source),) for row in rows]
     languages = [_language(row) for row in rows]
     repetitions = [_repetition(row, source, generated.seconds) for row in rows]
-    parts = {
-        "Output language": (_LANGUAGE, languages),
-        "Repetition": (_REPETITION, repetitions),
-    }
+    parts = {"Output language": (_LANGUAGE, languages), "Repetition": (_REPETITION, repetitions)}
     if console.width >= ROOM:
         both = [language + repetition for language, repetition in zip(languages, repetitions, strict=True)]
         parts = {"Generated text": (_LANGUAGE + _REPETITION, both)}

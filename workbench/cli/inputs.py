@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.cli.options import names
+from workbench.cli.options import chosen, names
 from workbench.cli.terminal import progress
 from workbench.core.bundled import MODELS, TEXTS
 from workbench.core.errors import InputError, StoreError
@@ -27,16 +27,8 @@ def load(options: argparse.Namespace) -> "LanguageModel":
     """The model the options name."""
     from workbench.models import load_model
 
-    return load_model(
-        options.model,
-        backend=options.backend,
-        device=options.device,
-        dtype=options.model_dtype,
-        attn=options.attn,
-        revision=options.revision,
-        device_map=options.device_map,
-        trust_remote_code=options.trust_remote_code,
-    )
+    same = chosen(options, "backend", "device", "attn", "revision", "device_map", "trust_remote_code")
+    return load_model(options.model, dtype=options.model_dtype, **same)
 
 
 def read_text(options: argparse.Namespace) -> "ParallelText":
@@ -46,18 +38,11 @@ def read_text(options: argparse.Namespace) -> "ParallelText":
     # Text of invented languages tells another model nothing, so only the organism has it by default.
     name = options.text or (options.model if options.model in MODELS and options.model in TEXTS else None)
     if name is None:
-        raise InputError(
-            f"which sentences? give --text, a file, folder or data set ({', '.join(TEXTS)} are here)"
-        )
-    return read(
-        name,
-        languages=names(options.languages),
-        format=options.format,
-        drop_missing=options.drop_missing,
-        revision=options.text_revision,
-        config=options.text_config,
-        split=options.text_split,
-    )
+        here = ", ".join(TEXTS)
+        raise InputError(f"which sentences? give --text, a file, folder or data set ({here} are here)")
+    of_text = {part: getattr(options, f"text_{part}") for part in ("revision", "config", "split")}
+    same = chosen(options, "format", "drop_missing")
+    return read(name, languages=names(options.languages), **same, **of_text)
 
 
 def with_room(
@@ -87,9 +72,8 @@ def opened(options: argparse.Namespace) -> "Diagnosis":
 
     run = open_run(options.study)
     use_threads(options.threads or int(run.read_specification().threads))
-    return run.diagnosis(
-        pairs=named_pairs(options.pairs, [part.pair for part in run.parts]), progress=progress
-    )
+    pairs = named_pairs(options.pairs, [part.pair for part in run.parts])
+    return run.diagnosis(pairs=pairs, progress=progress)
 
 
 def named_pairs(value: str | None, known: Sequence[str]) -> list[str] | None:
@@ -97,9 +81,8 @@ def named_pairs(value: str | None, known: Sequence[str]) -> list[str] | None:
     pairs = names(value)
     for pair in pairs or ():
         if pair not in known:
-            raise InputError(
-                f"--pairs {pair}: the run has no study of it, but {', '.join(dict.fromkeys(known))}"
-            )
+            others = ", ".join(dict.fromkeys(known))
+            raise InputError(f"--pairs {pair}: the run has no study of it, but {others}")
     return pairs
 
 
@@ -111,20 +94,12 @@ def studies_of(options: argparse.Namespace, out: str, pairs: Sequence[str]) -> "
     from workbench.organism import shipped
     from workbench.study import prepare
 
-    organism = shipped()
-    text, task = organism.text(), organism.task("exact")
-    named = argparse.Namespace(pairs=options.pairs or ",".join(pairs))
-    wanted = read_pairs(named, text.languages)
+    text, task = shipped().text(), shipped().task("exact")
+    task = task.first(fit=len(task.all), **ITEMS)
+    wanted = [read_pair(name, text.languages) for name in names(options.pairs) or pairs]
     use_threads(options.threads or 1)
-    return prepare(
-        load_model("organism"),
-        text,
-        [task.first(fit=len(task.all), **ITEMS)],
-        wanted,
-        options.out or Path(out),
-        progress=progress,
-        overwrite=options.overwrite,
-    )
+    model, folder = load_model("organism"), options.out or Path(out)
+    return prepare(model, text, [task], wanted, folder, progress=progress, overwrite=options.overwrite)
 
 
 def threads_of(options: argparse.Namespace, model: "LanguageModel") -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pandas as pd
 from rich.table import Table
 
 from workbench.cli.inputs import use_threads
-from workbench.cli.options import Command
+from workbench.cli.options import Command, Options, chosen
 from workbench.cli.terminal import console, duration, progress, progress_bar, table
 from workbench.core.errors import InputError
 from workbench.core.numbers import estimated, interval, percent, signed
@@ -89,15 +90,8 @@ def verify(options: argparse.Namespace) -> int:
     start = time.perf_counter()
     with progress_bar():
         model, organism = _load(options)
-        verification = verify(
-            model,
-            organism.config,
-            options.out,
-            count=options.items,
-            prompts=options.prompts,
-            seed=options.seed,
-            progress=progress,
-        )
+        sizes = {"count": options.items, **chosen(options, "prompts", "seed")}
+        verification = verify(model, organism.config, options.out, **sizes, progress=progress)
     console.print(f"{organism.folder}: {options.items} fresh test items of each language and task\n")
     console.print(_languages(verification))
     console.print(_ladders(verification))
@@ -124,7 +118,7 @@ def _languages(verification: "Verification") -> Table:
                 f"{language.order} {language.morphology}",
                 f"{language.resource:.2f}",
                 f"{verification.shared_tokens[language.code]:.2f}",
-                *("" if cell is None else estimated(cell, 2, sign=False) for cell in cells),
+                *(estimated(cell, 2, sign=False, none="") for cell in cells),
             )
         )
     columns = ("accuracy, unpatched", "grammar", "resource", "shared tokens", *verification.accuracy)
@@ -132,22 +126,16 @@ def _languages(verification: "Verification") -> Table:
 
 
 def _ladders(verification: "Verification") -> Table:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for language, study in verification.studies.items():
         rows.append((language, "unpatched", "", estimated(study.baseline, 2, sign=False), "", ""))
         for outcome in (study.headline, *study.others):
             choice = outcome.choice
-            over = study.headline_over.get(choice.aligner)
-            rows.append(
-                (
-                    "",
-                    choice.aligner + ("*" if outcome.is_control else ""),
-                    "none" if choice.layer is None else f"{choice.layer} (α {choice.strength:g})",
-                    estimated(outcome.accuracy, 2, sign=False),
-                    estimated(outcome.gain, 2),
-                    "" if over is None else estimated(over, 2),
-                )
-            )
+            name = choice.aligner + ("*" if outcome.is_control else "")
+            patch = "none" if choice.layer is None else f"{choice.layer} (α {choice.strength:g})"
+            gains = (outcome.gain, study.headline_over.get(choice.aligner))
+            cells = (estimated(gain, 2, none="") for gain in gains)
+            rows.append(("", name, patch, estimated(outcome.accuracy, 2, sign=False), *cells))
         accuracy = estimated(study.known_target_accuracy, 2, sign=False)
         rows.append(("", f"{study.target}, unpatched", "", accuracy, estimated(study.known_gap, 2), ""))
     columns = ("patched at the last token", "aligner (* control)", "layer", "test [95 %]", "gain")
@@ -174,18 +162,11 @@ def peaks(options: argparse.Namespace) -> None:
 
     with progress_bar():
         model, organism = _load(options)
-        result = peaks(
-            model,
-            organism.config,
-            options.out,
-            prompts=options.prompts,
-            items=options.items,
-            progress=progress,
-        )
+        sizes = chosen(options, "prompts", "items")
+        result = peaks(model, organism.config, options.out, **sizes, progress=progress)
     _print_peaks(result)
-    for name in ("curves", "gains"):
-        write_table(getattr(result, name), options.out / f"{name}.parquet")
-    write_table(result.table, options.out / "peaks.parquet")
+    for name, rows in {"curves": result.curves, "gains": result.gains, "peaks": result.table}.items():
+        write_table(rows, options.out / f"{name}.parquet")
 
 
 def _print_peaks(result: "Peaks") -> None:
@@ -199,15 +180,10 @@ def _print_peaks(result: "Peaks") -> None:
         helping = ", ".join(str(layer) for layer in gains.layer[gains.helps]) or "none"
         console.print(f"gain on dev items by layer: {'  '.join(signed(gain, 2) for gain in gains.gain)}")
         console.print(f"at least {percent(NEARLY)} of the best: layers {helping}")
-        rows = [
-            (
-                row["measure"],
-                row["peak"],
-                "yes" if row["helps"] else "no",
-                *(f"{row[name]:.2f}" for name in ("identity", *others)),
-            )
-            for row in result.table[result.table.pair == pair].to_dict("records")
-        ]
+        rows = []
+        for row in result.table[result.table.pair == pair].to_dict("records"):
+            values = (f"{row[name]:.2f}" for name in ("identity", *others))
+            rows.append((row["measure"], row["peak"], "yes" if row["helps"] else "no", *values))
         console.print(table(columns, rows))
 
 
@@ -217,15 +193,8 @@ def verdicts(options: argparse.Namespace) -> None:
 
     with progress_bar():
         model, organism = _load(options)
-        result = verdicts(
-            model,
-            organism,
-            options.out,
-            dev=options.dev,
-            test=options.items,
-            prompts=options.prompts,
-            progress=progress,
-        )
+        sizes = {"test": options.items, **chosen(options, "dev", "prompts")}
+        result = verdicts(model, organism, options.out, **sizes, progress=progress)
     rows = [
         (
             row["pair"],
@@ -270,15 +239,11 @@ def incline(options: argparse.Namespace) -> None:
 def _print_incline(pair: str, report: "InclineReport") -> None:
     console.print(f"{pair}: h + α W h at the last prompt token, at every layer's output\n")
     readings = list(report.readings.values())
-    rows = [
-        (
-            reading.name,
-            "cascade" if reading.way.cascade else "clean run",
-            reading.way.fit_on,
-            *(signed(gain, 2) for gain in reading.dev.gain),
-        )
-        for reading in readings
-    ]
+    rows = []
+    for reading in readings:
+        patches = "cascade" if reading.way.cascade else "clean run"
+        gains = (signed(gain, 2) for gain in reading.dev.gain)
+        rows.append((reading.name, patches, reading.way.fit_on, *gains))
     strengths = (f"{alpha:g}" for alpha in readings[0].dev.strength)
     console.print(table(("gain on dev by α", "patches", "fitted on", *strengths), rows, words=3))
     tests = map(_test_of, readings)
@@ -291,8 +256,7 @@ def _test_of(reading: "Reading") -> tuple[str, str, str, str, str]:
     if choice.layer is None:
         forced = f"(at the best α {estimated(reading.forced, 2)})"
         return (reading.name, "none", forced, "", reading.verdict.headline)
-    retention = "" if reading.retention is None else estimated(reading.retention, 2)
-    gain = estimated(reading.verdict.gain, 2)
+    gain, retention = estimated(reading.verdict.gain, 2), estimated(reading.retention, 2, none="")
     return (reading.name, f"{choice.strength:g}", gain, retention, reading.verdict.headline)
 
 
@@ -308,9 +272,30 @@ _STUDY = {
 }
 
 
-def _out(name: str) -> dict[str, tuple[str, Path]]:
+def _out(name: str) -> Options:
     return {"--out FOLDER": ("folder", Path("runs") / name)}
 
+
+_ACTIONS: dict[Callable[[argparse.Namespace], int | None], Options] = {
+    new: {"config CONFIG": {"type": Path, "help": "file to write, such as world.toml"}},
+    train: {
+        "config CONFIG": {"type": Path, "help": "a file that `new` wrote"},
+        **_out("organism"),
+        "--seed N": "seed in place of the config's own",
+        "--threads N": ("CPU threads (default: 1; other values change rounding)", 1),
+    },
+    verify: {
+        **_FOLDER,
+        "--items N": ("test items per language and task", 2000),
+        **_PROMPTS,
+        "--seed N": ("seed of the test items", 1),
+        **_out("verify"),
+        **_THREADS,
+    },
+    peaks: {**_FOLDER, **_PROMPTS, "--items N": ("dev items to patch", 400), **_out("peaks"), **_THREADS},
+    verdicts: {**_STUDY, **_out("verdicts")},
+    incline: {**_STUDY, **_out("incline"), "--source LANG": ("language", "x-poor-far")},
+}
 
 COMMAND = Command(
     run,
@@ -318,54 +303,5 @@ COMMAND = Command(
     example="""workbench organism verify
   workbench organism new world.toml
   workbench organism train world.toml --out runs/world""",
-    actions={
-        "new": Command(
-            new,
-            help="write a config file in which every setting is explained",
-            options={"config CONFIG": {"type": Path, "help": "file to write, such as world.toml"}},
-        ),
-        "train": Command(
-            train,
-            help="train the model of a config; resumable after Ctrl-C",
-            options={
-                "config CONFIG": {"type": Path, "help": "a file that `new` wrote"},
-                **_out("organism"),
-                "--seed N": "seed in place of the config's own",
-                "--threads N": ("CPU threads (default: 1; other values change rounding)", 1),
-            },
-        ),
-        "verify": Command(
-            verify,
-            help="measure a trained model; exit code 1 when a property fails",
-            options={
-                **_FOLDER,
-                "--items N": ("test items per language and task", 2000),
-                **_PROMPTS,
-                "--seed N": ("seed of the test items", 1),
-                **_out("verify"),
-                **_THREADS,
-            },
-        ),
-        "peaks": Command(
-            peaks,
-            help="test whether similarity peaks where patching helps",
-            options={
-                **_FOLDER,
-                **_PROMPTS,
-                "--items N": ("dev items to patch", 400),
-                **_out("peaks"),
-                **_THREADS,
-            },
-        ),
-        "verdicts": Command(
-            verdicts,
-            help="diagnose every pair and task, next to the ground truth",
-            options={**_STUDY, **_out("verdicts")},
-        ),
-        "incline": Command(
-            incline,
-            help="compare INCLINE's paper with its released code",
-            options={**_STUDY, **_out("incline"), "--source LANG": ("language", "x-poor-far")},
-        ),
-    },
+    actions={action.__name__: Command(action, options=options) for action, options in _ACTIONS.items()},
 )

@@ -96,11 +96,7 @@ Row = tuple[Sequence[str], Sequence[str], Sequence[str]]
 
 
 def print_layers(
-    title: str,
-    before: Sequence[str],
-    sites: Iterable[str],
-    rows: Sequence[Row],
-    after: Sequence[str] = (),
+    title: str, before: Sequence[str], sites: Iterable[str], rows: Sequence[Row], after: Sequence[str] = ()
 ) -> None:
     """A table with a column for each site; of more sites than fit every second, third … is shown."""
     columns = [site_name(site) for site in dict.fromkeys(sites)]

@@ -8,12 +8,10 @@ from workbench.organism.config import (
     read_config,
     write_config,
 )
-from workbench.organism.corpus import Corpus
 from workbench.organism.files import Shipped, shipped, write_files
-from workbench.organism.items import TASKS, Items
-from workbench.organism.language import Language, build_languages, shared_tokens
+from workbench.organism.texts import TASKS, Corpus, Items
 from workbench.organism.training import Trained, train_organism
-from workbench.organism.world import World
+from workbench.organism.world import Language, World, build_languages, shared_tokens
 
 __all__ = [
     "TASKS",

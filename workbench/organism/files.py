@@ -21,7 +21,7 @@ from workbench.core.bundled import MODELS, bundled
 from workbench.core.errors import InputError, StoreError, did_you_mean
 from workbench.core.store import digest_file, digest_json, read_json, write_bytes, write_json
 from workbench.organism.config import WorldConfig
-from workbench.organism.items import TASKS, Items
+from workbench.organism.texts import TASKS, Items
 from workbench.tasks import ChoiceTask, read_choices, write_choices
 from workbench.tasks.tables import write_rows
 from workbench.text import ParallelText, read
@@ -49,7 +49,7 @@ def write_files(config: WorldConfig, folder: Path) -> None:
     write_rows(folder / TEXT, [text.languages, *rows])
     for name in TASKS:
         write_choices(folder / task_file(name), items.task(name))
-    write_json(folder / TRUTH, _truth(items))
+    write_json(folder / TRUTH, items.truth() | {"about": ABOUT})
 
 
 def read_card(path: Path) -> dict[str, Any]:
@@ -61,15 +61,6 @@ def read_card(path: Path) -> dict[str, Any]:
     if "config" in card and card.get("digest") == digest_json(card["config"]):
         return card
     return read_json(path, digest="optional")
-
-
-def _truth(items: Items) -> dict[str, Any]:
-    truth = items.truth()
-    for code, known in truth["languages"].items():
-        if code != items.main.code:
-            concepts = known["concept"].items()
-            known["main_word"] = {form: items.main.words[lexeme] for form, lexeme in concepts}
-    return truth | {"about": ABOUT}
 
 
 _REMEDY = "train it again (workbench organism train), or install or clone the project anew"

@@ -24,8 +24,8 @@ from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_file, digest_json, write_json
 from workbench.models.quiet import quietly
 from workbench.organism.config import TrainingConfig, WorldConfig
-from workbench.organism.corpus import Corpus
 from workbench.organism.files import CARD, load_checkpoint, read_card, save_checkpoint
+from workbench.organism.texts import Corpus
 
 CONTEXT = 64
 """Longest text the model reads, in tokens."""
@@ -101,7 +101,9 @@ def train_organism(
     start = time.perf_counter()
     with _computing_on(threads):
         model = new_model(config, tokenizer)
-        optimizer = _optimizer(model, config.training)
+        optimizer = torch.optim.AdamW(
+            model.parameters(), weight_decay=config.training.weight_decay, betas=(0.9, 0.98), fused=True
+        )
         done, loss = load_checkpoint(checkpoints, config.digest, model, optimizer), float("nan")
         end = min(config.training.steps, config.training.steps if stop_at is None else stop_at)
         for step in range(done, end):
@@ -167,16 +169,6 @@ def batches(documents: list[list[int]], pad: int) -> list[Tensor]:
     best = min(range(len(rows)), key=lambda cut: cut * lengths[cut - 1] + (len(rows) - cut) * lengths[-1])
     groups = [group for group in (rows[:best], rows[best:]) if group]
     return [torch.tensor([row + [pad] * (len(group[-1]) - len(row)) for row in group]) for group in groups]
-
-
-def _optimizer(model: Any, config: TrainingConfig) -> torch.optim.AdamW:
-    return torch.optim.AdamW(
-        model.parameters(),
-        lr=config.learning_rate,
-        weight_decay=config.weight_decay,
-        betas=(0.9, 0.98),
-        fused=True,
-    )
 
 
 def _step(

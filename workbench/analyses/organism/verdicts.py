@@ -8,7 +8,7 @@ import pandas as pd
 from workbench.core.progress import Progress, silent
 from workbench.models import LanguageModel
 from workbench.organism.files import Shipped
-from workbench.organism.items import TASKS
+from workbench.organism.texts import TASKS
 from workbench.study import Settings, StudyResult, prepare
 from workbench.study.diagnosis import holm_of
 

@@ -15,7 +15,7 @@ from workbench.core.errors import InputError
 from workbench.core.progress import Progress, silent
 from workbench.models import LanguageModel
 from workbench.organism.config import WorldConfig
-from workbench.organism.items import TASKS, Items
+from workbench.organism.texts import TASKS, Items
 from workbench.select import accuracy_of
 from workbench.stats import Interval
 from workbench.study import Settings, Study, StudyResult

@@ -18,7 +18,7 @@ from workbench.methods.baselines.base import (
     with_items,
 )
 from workbench.organism.config import WorldConfig
-from workbench.organism.language import ASKED, MARK, STOP, item_prompt, translation_prompt
+from workbench.organism.world import ASKED, MARK, STOP, item_prompt, translation_prompt
 from workbench.tasks import ChoiceTask, same_items, with_shots
 from workbench.tasks.prompts import fill
 
