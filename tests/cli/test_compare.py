@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 from organism_models import FAR, MAIN, tiny_organism
 
-from workbench.cli import compare as compared
-from workbench.cli import main
+from workbench.cli import main, methods
 from workbench.cli.figures import draw_figures
 from workbench.cli.inputs import named_pairs
 from workbench.core.errors import InputError
@@ -85,8 +84,8 @@ def test_the_table_is_drawn_beside_it(tmp_path):
 
 @pytest.mark.parametrize("width", [80, 130])
 def test_every_number_is_readable_at_any_width(width, capsys, monkeypatch):
-    monkeypatch.setattr(compared.console, "_width", width)
-    compared.print_comparison(table(), {"direct": 0.001}, {"lora_few+incline_single": 812.34})
+    monkeypatch.setattr(methods.console, "_width", width)
+    methods.print_comparison(table(), {"direct": 0.001}, {"lora_few+incline_single": 812.34})
     out = capsys.readouterr().out
     assert "…" not in out
     # Of a combination the controls too are over asking directly: its gain less what it is above them.

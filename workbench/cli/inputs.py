@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.cli.options import chosen, names
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 SMALL = 20_000_000
 """A model of fewer parameters is run on one thread: a second one costs more than it brings."""
-ITEMS = {"dev": 200, "test": 500}
-"""Numbers of items of the organism where no run is given."""
 
 
 def load(options: argparse.Namespace) -> "LanguageModel":
@@ -84,22 +81,6 @@ def named_pairs(value: str | None, known: Sequence[str]) -> list[str] | None:
             others = ", ".join(dict.fromkeys(known))
             raise InputError(f"--pairs {pair}: the run has no study of it, but {others}")
     return pairs
-
-
-def studies_of(options: argparse.Namespace, out: str, pairs: Sequence[str]) -> "Diagnosis":
-    """The studies of the run that the options name, or the organism's own of these pairs."""
-    if options.study not in MODELS:
-        return opened(options)
-    from workbench.models import load_model
-    from workbench.organism import shipped
-    from workbench.study import prepare
-
-    text, task = shipped().text(), shipped().task("exact")
-    task = task.first(fit=len(task.all), **ITEMS)
-    wanted = [read_pair(name, text.languages) for name in names(options.pairs) or pairs]
-    use_threads(options.threads or 1)
-    model, folder = load_model("organism"), options.out or Path(out)
-    return prepare(model, text, [task], wanted, folder, progress=progress, overwrite=options.overwrite)
 
 
 def threads_of(options: argparse.Namespace, model: "LanguageModel") -> int:
