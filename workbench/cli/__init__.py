@@ -8,6 +8,7 @@ import contextlib
 import inspect
 import os
 import sys
+from importlib.metadata import version
 from io import TextIOWrapper
 from pkgutil import resolve_name
 from typing import Any, NoReturn
@@ -115,7 +116,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.version:
-        _print_versions()
+        print(f"workbench {version('alignment-workbench')}")
+        for name in ("transformer-lens", "transformers", "torch"):
+            print(f"{name} {version(name)}")
         return 0
     if options.command is None:
         build_parser().print_help()
@@ -158,11 +161,3 @@ def _silence() -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _print_versions() -> None:
-    from importlib.metadata import version
-
-    print(f"workbench {version('alignment-workbench')}")
-    for name in ("transformer-lens", "transformers", "torch"):
-        print(f"{name} {version(name)}")

@@ -26,7 +26,7 @@ ITEMS = {"dev": 100, "test": 150}
 """Numbers of items, enough for a demonstration."""
 PROMPTS = 250
 COMPARED = ("mean_shift", "shuffled_pairs", "random_equal_norm")
-"""Beside ridge: the aligner without a map, and two controls."""
+"""Beside ridge: an aligner that only shifts the mean, and two controls."""
 FIGURES = ("layers", "methods", "pca", "gap")
 
 Results = Sequence["StudyResult"]
@@ -37,9 +37,7 @@ def print_setting(results: Results) -> None:
     first, n = results[0], results[0].n
     console.print(
         f"The model is an organism: a language model with {first.model['n_layers']} layers, trained on six "
-        f"invented languages. It learned the tasks in {first.target}; of the others mostly vocabulary.\n"
-    )
-    console.print(
+        f"invented languages. It learned the tasks in {first.target}; of the others mostly vocabulary.\n\n"
         f"Each pair has {n['fit']} sentences for fitting; each task has {n['dev']} dev items for choosing "
         f"and {n['test']} test items for the verdict.\n"
     )
@@ -175,11 +173,12 @@ def _study(
         batch_size=256,
     )
     diagnosis = prepare(model, text, tasks, pairs, options.out, settings, overwrite=options.overwrite)
-    results = []
+    results, total = [], len(diagnosis.studies)
     for done, study in enumerate(diagnosis.studies):
-        progress(f"studies ({study.pair}, {study.task.name})", done, len(diagnosis.studies))
+        what = f"studies ({study.pair}, {study.task.name})"
+        progress(what, done, total)
         results.append(study.run())
-        progress(f"studies ({study.pair}, {study.task.name})", done + 1, len(diagnosis.studies))
+        progress(what, done + 1, total)
     diagnosis.conclude(results)
     return diagnosis, results
 

@@ -60,13 +60,8 @@ def _checked(name: str, options: argparse.Namespace) -> "Report":
     from workbench.study import model_evidence
     from workbench.text import read
 
-    text = read(
-        name,
-        languages=names(options.languages),
-        format=options.format,
-        split=options.text_split,
-        drop_missing=True,
-    )
+    languages, split = names(options.languages), options.text_split
+    text = read(name, languages=languages, format=options.format, split=split, drop_missing=True)
     evidence = None
     if options.model is not None:
         evidence = model_evidence(load_model(options.model), text, progress=progress)
@@ -83,11 +78,9 @@ def _print(report: "Report") -> None:
     if not report.findings:
         console.print(f"{report.n_rows} rows: nothing found\n")
         return
-    alarms, notices = len(report.alarms), len(report.notices)
-    console.print(
-        f"{report.n_rows} rows: {alarms} alarm{'' if alarms == 1 else 's'}, "
-        f"{notices} notice{'' if notices == 1 else 's'}"
-    )
+    counts = {"alarm": len(report.alarms), "notice": len(report.notices)}
+    numbers = (f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
+    console.print(f"{report.n_rows} rows: {', '.join(numbers)}")
     rows = [
         (
             Text(finding.kind, style="bold red" if finding.severity == "alarm" else ""),

@@ -24,9 +24,8 @@ def run(options: argparse.Namespace) -> None:
     source = notebooks_source()
     folder = options.notebooks or (source if source == _CLONE else Path("notebooks"))
     written, kept = put_notebooks(source, folder)
-    console.print(
-        f"notebooks  {folder}: {written} written, {kept} there already", soft_wrap=True, markup=False
-    )
+    line = f"notebooks  {folder}: {written} written, {kept} there already"
+    console.print(line, soft_wrap=True, markup=False)
     _open(folder, options.port, options.no_browser)
 
 

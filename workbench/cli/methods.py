@@ -179,7 +179,10 @@ def _wording(options: argparse.Namespace) -> "Wording":
     from workbench.methods.baselines import Wording, organism_wording, read_translations
     from workbench.organism import shipped
 
-    wording = organism_wording(shipped().config) if _about_the_organism(options) else Wording()
+    model = options.study
+    if model not in MODELS:
+        model = open_run(options.study).specification.get("model", {}).get("source")
+    wording = organism_wording(shipped().config) if model in MODELS else Wording()
     given: dict[str, Any] = {}
     if options.shots is not None:
         given["shots"] = whole_numbers(options.shots, "--shots")
@@ -198,13 +201,6 @@ def _read_templates(path: Path) -> Cells:
         if "{prompt}" not in line:
             raise InputError(f"{path}:{number}: {line!r} lacks {{prompt}}")
     return tuple(line.replace("\\n", "\n") for line in lines)
-
-
-def _about_the_organism(options: argparse.Namespace) -> bool:
-    """Whether the words are to be those of the invented languages."""
-    if options.study in MODELS:
-        return True
-    return open_run(options.study).specification.get("model", {}).get("source") in MODELS
 
 
 COMPARE = Command(
@@ -231,8 +227,6 @@ COMPARE = Command(
 
 
 # Methods in generated text.
-
-TABLES = ("generation", "generation_summary")
 
 EXAMPLES = 2
 """Prompts whose texts are printed."""
@@ -326,7 +320,7 @@ def generate(options: argparse.Namespace) -> None:
     plan = Plan(tokens=options.tokens, prompts=options.prompts, **methods)
     diagnosis = studies_of(options, "runs/generate", ["x-poor-far-x-main"])
     out, parts = options.out or diagnosis.folder, []
-    claim(out, [f"{name}.parquet" for name in TABLES], options.overwrite)
+    claim(out, ["generation.parquet", "generation_summary.parquet"], options.overwrite)
     for study in diagnosis.studies:
         with progress_bar():
             # Languages that are in no pair help to tell those that are from what is neither.

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from workbench.cli.inputs import use_threads
 from workbench.cli.options import Command, Options, chosen
-from workbench.cli.terminal import console, duration, progress, progress_bar, table
+from workbench.cli.terminal import console, duration, progress, progress_bar, site_name, table
 from workbench.core.errors import InputError
 from workbench.core.numbers import estimated, interval, percent, signed
 from workbench.core.store import write_json
@@ -28,15 +28,7 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Create and evaluate an organism: invented languages with known ground truth, and a model of them.
-
-    new       write a config file in which every setting is explained
-    train     generate the data and train the model; the same config gives the same model
-    verify    measure a trained model on fresh test items and test its expected properties
-    peaks     test whether similarity measures peak at the layers where patching helps
-    verdicts  diagnose every pair and task, next to the known ground truth
-    incline   compare INCLINE as defined in its paper with its released code
-    """
+    """Create and evaluate an organism: invented languages with known ground truth, and a model of them."""
     raise AssertionError("an action is required")
 
 
@@ -48,14 +40,12 @@ def new(options: argparse.Namespace) -> None:
         raise InputError(f"{options.config} already exists: choose another name")
     write_config(WorldConfig(), options.config)
     # What is to be copied must not be broken over lines.
-    console.print(
-        f"{options.config}: edit its settings, then\n  workbench organism train {options.config}",
-        soft_wrap=True,
-    )
+    then = f"workbench organism train {options.config}"
+    console.print(f"{options.config}: edit its settings, then\n  {then}", soft_wrap=True)
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train the model of a config; resumable after Ctrl-C."""
+    """Train the model of a config; the same config gives the same model; resumable after Ctrl-C."""
     from workbench.organism import read_config, train_organism, write_files
 
     config = read_config(options.config)
@@ -83,7 +73,7 @@ def _load(options: argparse.Namespace) -> "tuple[LanguageModel, Shipped]":
 
 
 def verify(options: argparse.Namespace) -> int:
-    """Measure a trained model; exit code 1 when a property fails."""
+    """Measure a trained model on fresh test items; exit code 1 when an expected property fails."""
     from workbench.analyses.organism.properties import properties, summary
     from workbench.analyses.organism.verify import verify
 
@@ -145,9 +135,8 @@ def _ladders(verification: "Verification") -> Table:
 def _curves(verification: "Verification", metric: str) -> Table:
     curves = {language: verification.curve(language, metric) for language in verification.studies}
     sites = list(next(iter(curves.values())).index)
-    columns = [site.removeprefix("resid_post.") for site in sites]
     rows = [(language, *(f"{curve[site]:.2f}" for site in sites)) for language, curve in curves.items()]
-    return table((f"{metric}, held out", *columns), rows)
+    return table((f"{metric}, held out", *map(site_name, sites)), rows)
 
 
 def _properties(tested: "list[Property]") -> Table:

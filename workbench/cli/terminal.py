@@ -105,9 +105,8 @@ def print_layers(
     cells = ((*words, *(own[at] for at in shown), *rest) for words, own, rest in rows)
     print_dense(title, heads, cells, len(before))
     if len(shown) < len(columns):
-        console.print(
-            f"{len(shown)} of {len(columns)} layers shown: a wider terminal shows more", style="dim"
-        )
+        more = "layers shown: a wider terminal shows more"
+        console.print(f"{len(shown)} of {len(columns)} {more}", style="dim")
 
 
 def _that_fit(

@@ -31,7 +31,7 @@ class LanguageConfig:
     skill: float = option(0.0, "Share of the training facts seen as whole items in it; more narrows the gap.")
     order: Order = option("SVO", "Word order; another one than the main language's widens the gap.")
     morphology: Morphology = option(
-        "isolating", "`agglutinating`: subjects have a suffix; `fused`: an end of their own."
+        "isolating", "Subjects: plain, with a suffix (`agglutinating`) or `fused`."
     )
     cognates: float = option(0.0, "Share of its words that it has in common with the main language.")
     script: Script = option("main", "`own` letters share no token with any language, not even in cognates.")
@@ -103,9 +103,7 @@ class WorldConfig:
     translations: float = option(0.2, "Share of sentences beside their main version; they teach words.")
     inference: float = option(0.25, "Share of items that ask instead whether the sentence is true.")
     context: float = option(0.05, "Share of items that come three in a row, as in a prompt with shots.")
-    last_token: LastToken = option(
-        "operand", "Last token of a prompt: the last `operand` or a question `mark`."
-    )
+    last_token: LastToken = option("operand", "A prompt ends in its last `operand` or a question `mark`.")
     languages: tuple[LanguageConfig, ...] = field(
         default_factory=_default_languages, metadata={"help": "The main language first."}
     )
@@ -123,9 +121,8 @@ class WorldConfig:
             _check_share(name, getattr(self, name))
         taken = self.switched_one + self.switched_two + self.statements + self.translations
         if not 0 < taken <= 1 + 1e-9:
-            raise InputError(
-                f"switched, statements and translations take {taken:.4g} of a language: at most 1"
-            )
+            parts = "switched, statements and translations"
+            raise InputError(f"{parts} take {taken:.4g} of a language: at most 1")
         if not 2 <= self.answers <= 26:
             raise InputError(f"{self.answers} answers: take 2 to 26")
         if not 2 <= self.kinds <= self.concepts or self.relations < 1:
@@ -228,9 +225,9 @@ def _check_share(name: str, value: float) -> None:
 
 _WIDTH = 100
 _HEAD = """\
-# A world, the languages that speak of it, and the model that reads them. The same file gives the same
-# model:  workbench organism train THIS-FILE
-# The gap is the accuracy a language lacks though it has the words. Settings left out are at their default.
+# Settings of a world, its languages, and the model trained on its text. The same file gives the same model:
+#   workbench organism train THIS-FILE
+# The gap: lower accuracy in a language whose words are known. Settings left out are at their default.
 """
 
 

@@ -7,7 +7,7 @@ same kinds whether the sentence is true, open or false. Plain statements are the
 kinds but no answer.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import count as count_from
 from itertools import product
@@ -211,10 +211,10 @@ class _Pools:
     """Syllables not yet given to any language, in the main script and in others."""
 
     def __init__(self, rng: np.random.Generator):
-        shuffled = [
-            [letters[i] for i in rng.permutation(len(letters))]
-            for letters in ([c + v for c, v in product(*script)] for script in (_MAIN, _ACCENTED, *_OWN))
-        ]
+        shuffled = []
+        for letters in (_MAIN, _ACCENTED, *_OWN):
+            syllables = ["".join(pair) for pair in product(*letters)]
+            shuffled.append([syllables[i] for i in rng.permutation(len(syllables))])
         self._main, self._unused = shuffled[0] + shuffled[1], shuffled[2:]
         self._own: dict[str, list[str]] = {}
 
@@ -222,9 +222,9 @@ class _Pools:
         """So many syllables in the script of a language, which nobody else gets."""
         pool = self._main
         if language.script == "own":
-            if language.code not in self._own and not self._unused:
-                raise InputError(f"there are scripts for {len(_OWN)} languages: write others in the main")
             if language.code not in self._own:
+                if not self._unused:
+                    raise InputError(f"there are scripts for {len(_OWN)} languages: write others in the main")
                 self._own[language.code] = self._unused.pop(0)
             pool = self._own[language.code]
         if count > len(pool):
@@ -233,9 +233,8 @@ class _Pools:
         del pool[:count]
         return taken
 
-    def transliterate(self, words: Iterable[str], language: LanguageConfig) -> list[str]:
+    def transliterate(self, words: list[str], language: LanguageConfig) -> list[str]:
         """Words in another script, syllable by syllable, always the same one for the same."""
-        words = list(words)
         table: dict[str, str] = {}
         for part in (part for word in words for part in _syllables(word)):
             if part not in table:
@@ -281,9 +280,8 @@ def _subjects(
     if language.morphology == "isolating":
         return words[:concepts], ""
     # A fused form keeps the beginning of the word and ends as no rule foretells.
-    fresh = words[-concepts:]
     taken, fused = set(words), []
-    for word, other in zip(words[:concepts], fresh, strict=True):
+    for word, other in zip(words[:concepts], words[-concepts:], strict=True):
         form = word[:-2] + other[-2:]
         fused.append(other if form in taken else form)
         taken.add(fused[-1])
