@@ -9,9 +9,8 @@ from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
 from workbench.cli import main
 from workbench.core.numbers import signed
-from workbench.organism import WorldConfig
-from workbench.organism.config_file import write_config
-from workbench.organism.items import TASKS
+from workbench.organism import WorldConfig, write_config
+from workbench.organism.texts import TASKS
 
 
 def run(capsys, *arguments):

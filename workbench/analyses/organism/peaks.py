@@ -16,7 +16,7 @@ from workbench.core.types import Site
 from workbench.measures import METRICS
 from workbench.models import LanguageModel
 from workbench.organism.config import WorldConfig
-from workbench.organism.items import Items
+from workbench.organism.texts import Items
 from workbench.states import Activations
 from workbench.study import Settings, Study
 from workbench.sweeps import CLEAN

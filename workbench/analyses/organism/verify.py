@@ -19,7 +19,7 @@ from workbench.core.progress import Progress, silent
 from workbench.models import LanguageModel
 from workbench.organism.config import LanguageConfig, WorldConfig
 from workbench.organism.files import Shipped
-from workbench.organism.items import TASKS, Items
+from workbench.organism.texts import TASKS, Items
 from workbench.select import accuracy_of, rows_of
 from workbench.stats import Interval, paired_interval
 from workbench.study import Settings, Study, StudyResult, prepare

@@ -14,7 +14,7 @@ from workbench.core.store import digest_json, read_json, write_json
 from workbench.methods.base import Cost, LanguagePair, count_tokens
 from workbench.methods.baselines.base import AnyTask, Variant, Wording, parallel_items, task_of, with_items
 from workbench.organism.config import WorldConfig
-from workbench.organism.language import ASKED, MARK, STOP, item_prompt, translation_prompt
+from workbench.organism.world import ASKED, MARK, STOP, item_prompt, translation_prompt
 from workbench.tasks import ChoiceTask, same_items, with_shots
 from workbench.tasks.prompts import fill
 from workbench.tasks.records import read_objects, read_table, text_in

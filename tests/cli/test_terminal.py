@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbench.cli.layers import print_layers
+from workbench.cli.terminal import print_layers
 
 SITES = ["embed", *(f"resid_post.{layer}" for layer in range(32))]
 
@@ -10,7 +10,7 @@ SITES = ["embed", *(f"resid_post.{layer}" for layer in range(32))]
 def printed(capsys, columns, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(columns))
     rows = [(("retrieval_centered",), [f"{at / 100:.2f}" for at in range(33)], ("0.32 [0.30, 0.34]", "31"))]
-    print_layers("sw-en", ("measure",), SITES, ("best [95 %]", "at"), rows)
+    print_layers("sw-en", ("measure",), SITES, rows, ("best [95 %]", "at"))
     return capsys.readouterr().out.splitlines()
 
 

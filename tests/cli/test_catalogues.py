@@ -1,11 +1,12 @@
-"""`workbench data`: the list, an entry, JSON, and fetching where there is no network."""
+"""`workbench data` and `workbench recipes`: the lists, an entry in full, and fetching without a network."""
 
 import json
 
 import pytest
 
 from workbench.cli import main
-from workbench.cli.show import console
+from workbench.cli.terminal import console
+from workbench.methods.recipes import RECIPES
 from workbench.tasks.catalogue import catalogue, find
 
 
@@ -91,3 +92,35 @@ def test_files_that_are_there_are_checked_not_fetched(capsys, shared_data, tmp_p
 def test_wrong_arguments_are_one_line(capsys, arguments, message):
     code, _, err = run(capsys, *arguments)
     assert code == 2 and message in err and len(err.splitlines()) == 1
+
+
+def one_line(text):
+    return " ".join(text.split())
+
+
+@pytest.fixture
+def wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+
+
+def test_all_recipes_are_listed_with_what_is_faithful_and_what_is_not(capsys, wide):
+    assert main(["recipes"]) == 0
+    out = one_line(capsys.readouterr().out)
+    for recipe in RECIPES.values():
+        for said in (recipe.name, recipe.title, recipe.reference, recipe.faithful, recipe.differs):
+            assert one_line(said) in out
+
+
+def test_a_recipe_is_shown_whole(capsys, wide):
+    assert main(["recipes", "learned_vector_answers"]) == 0
+    out = one_line(capsys.readouterr().out)
+    recipe = RECIPES["learned_vector_answers"]
+    assert one_line(recipe.formula) in out and "solved fit items" in out and "not used" in out
+    assert main(["recipes", "procrustes_greedy"]) == 0
+    out = one_line(capsys.readouterr().out)
+    assert "further ones" in out and "breaks the pairs" in out and "solved" not in out
+
+
+def test_an_unknown_recipe_gets_a_hint(capsys):
+    assert main(["recipes", "shifcom"]) == 2
+    assert "unknown recipe 'shifcom': did you mean 'shifcon'?" in capsys.readouterr().err
