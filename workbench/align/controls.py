@@ -10,8 +10,8 @@ from torch import Tensor
 from workbench.align.affine import Affine, LinearAligner
 from workbench.align.base import Aligner, Params, check_fitted, check_pairs, check_rows, fresh
 from workbench.align.solvers import centered, row_mean
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
+from workbench.core.types import as_tensor
 
 # The map that changes nothing: a null.
 

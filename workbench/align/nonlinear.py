@@ -12,8 +12,8 @@ from workbench.align.base import Aligner, Params, check_fitted, check_pairs, che
 from workbench.align.linear import Ridge
 from workbench.align.shared_space import Procrustes
 from workbench.align.solvers import PENALTIES
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
+from workbench.core.types import as_tensor
 
 # Ridge regression in the space of a Gaussian kernel, with Nyström's landmarks: smooth, but not linear.
 

@@ -17,7 +17,7 @@ from workbench.cli.show import caution, console, duration
 from workbench.core.numbers import interval, signed
 
 if TYPE_CHECKING:
-    from workbench.core.progress import Progress
+    from workbench.core.types import Progress
     from workbench.methods.baselines import Wording
     from workbench.methods.compare import Plan
     from workbench.study import Diagnosis

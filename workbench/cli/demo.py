@@ -16,7 +16,7 @@ from workbench.core.numbers import estimated, plain, signed
 from workbench.core.store import write_bytes
 
 if TYPE_CHECKING:
-    from workbench.core.progress import Progress
+    from workbench.core.types import Progress
     from workbench.study import Diagnosis, StudyResult
 
 

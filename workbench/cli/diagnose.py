@@ -26,9 +26,9 @@ from workbench.cli.options import (
 from workbench.cli.runs import add_overwrite, add_threads, threads_of, use_threads
 from workbench.cli.show import caution, console, duration, progress_bar, table
 from workbench.core.numbers import estimated, percent, plain, signed
-from workbench.core.progress import Progress as Callback
-from workbench.core.progress import silent
 from workbench.core.store import write_bytes
+from workbench.core.types import Progress as Callback
+from workbench.core.types import silent
 
 if TYPE_CHECKING:
     from workbench.figures import Scale, Spec

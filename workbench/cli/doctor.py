@@ -17,7 +17,7 @@ from workbench.cli.show import console, progress_bar, table
 
 if TYPE_CHECKING:
     from workbench.checks import Report
-    from workbench.core.progress import Progress as Callback
+    from workbench.core.types import Progress as Callback
 
 HELP = "check parallel data for errors, with row numbers and repairs"
 EXAMPLE = "workbench doctor tatoeba.swh-eng --against benchmark.tsv"

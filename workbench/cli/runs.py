@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.cli.options import names
 from workbench.core.errors import InputError, StoreError
-from workbench.core.progress import Progress
+from workbench.core.types import Progress
 
 if TYPE_CHECKING:
     from workbench.models import LanguageModel

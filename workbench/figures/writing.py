@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import InputError, StoreError
-from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_bytes, digest_file, read_json, write_bytes, write_json
+from workbench.core.types import Progress, silent
 from workbench.figures.frames import NothingToShow, RunTables
 from workbench.figures.kinds import FIGURES, find_kind, make_spec
 from workbench.figures.paper import FORMATS, draw_paper, save_paper

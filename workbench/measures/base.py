@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
+from workbench.core.types import as_tensor
 
 BySentence = Callable[[Tensor, Tensor], Tensor]
 """(X, Y) → one number for each sentence."""

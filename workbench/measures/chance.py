@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
+from workbench.core.types import Progress, silent
 from workbench.measures.base import Metric, check_rows
 from workbench.measures.cka import Rows, Similarity, function_of, kernel_of
 from workbench.measures.ranking import spearman

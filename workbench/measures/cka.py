@@ -6,9 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
+from workbench.core.types import Progress, as_tensor, silent
 from workbench.measures.base import Metric, check_rows, check_variation
 
 # Shared by the CKA family: Gram matrices, centred, and the angle between two of them.

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench.align.solvers import centered, row_mean
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
+from workbench.core.types import as_tensor
 from workbench.measures.cka import Rows, scaled
 from workbench.measures.neighbours import unit
 

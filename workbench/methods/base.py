@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from workbench.core.progress import Progress
+from workbench.core.types import Progress
 from workbench.models import LanguageModel
 from workbench.sweeps import Configuration
 from workbench.tasks import AnswerTask, Task

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from workbench.core.errors import InputError, StoreError
-from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_file, digest_json, write_json
+from workbench.core.types import Progress, silent
 from workbench.models.quiet import quietly
 from workbench.organism.config import TrainingConfig, WorldConfig
 from workbench.organism.corpus import Corpus

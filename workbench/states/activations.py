@@ -18,12 +18,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from workbench.core.arrays import as_tensor
 from workbench.core.cards import card, size, span
 from workbench.core.errors import InputError, SiteError, StoreError
-from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_bytes, digest_file, digest_json, read_json, write_bytes, write_json
-from workbench.core.types import Component, Site
+from workbench.core.types import Component, Progress, Site, as_tensor, silent
 from workbench.states.cached import pooled_cache
 from workbench.text import canonical
 

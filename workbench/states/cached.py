@@ -6,9 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError, SiteError, did_you_mean
-from workbench.core.types import COMPONENTS, Site
+from workbench.core.types import COMPONENTS, Site, as_tensor
 from workbench.models import HOOK_NAMES
 
 POOLED = ("last", "mean")

@@ -15,9 +15,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_json
-from workbench.core.types import Site, expand_sites
+from workbench.core.types import Progress, Site, expand_sites, silent
 from workbench.models import Batch, Hook, LanguageModel, wrap
 from workbench.models.base import Padding
 from workbench.models.tokens import Encoded

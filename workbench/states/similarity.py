@@ -8,8 +8,7 @@ import pandas as pd
 from torch import Tensor
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.core.progress import Progress, silent
-from workbench.core.types import Site
+from workbench.core.types import Progress, Site, silent
 from workbench.measures import METRICS, MORE_METRICS, Metric
 from workbench.stats import Interval, accuracy, jackknife_interval, mean_interval
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.core.arrays import as_array
 from workbench.core.errors import InputError
+from workbench.core.types import as_array
 
 # Shared by all of `stats`: the interval, input checks, groups, and p-values of resampling.
 

@@ -9,9 +9,8 @@ import pandas as pd
 
 from workbench.align import LayerMaps, fit_layers
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
 from workbench.core.settings import Settings
-from workbench.core.types import Component, Site
+from workbench.core.types import Component, Progress, Site, silent
 from workbench.models import LanguageModel
 from workbench.states import Activations, capture, similarity_table
 from workbench.study.estimators import estimators, first_aligner

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
 from workbench.core.settings import Settings
+from workbench.core.types import Progress, silent
 from workbench.models import LanguageModel, wrap
 from workbench.results import write_tables
 from workbench.select import Verdict, holm_verdicts

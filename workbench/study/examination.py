@@ -14,8 +14,7 @@ from workbench.checks.evidence import REACH
 from workbench.checks.overlap import bare
 from workbench.checks.report import spans, spelled
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
-from workbench.core.types import Site
+from workbench.core.types import Progress, Site, silent
 from workbench.models import LanguageModel
 from workbench.states import capture, fitting
 from workbench.tasks import AnswerExample, AnswerTask, Example, Task, same_items

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.core.errors import InputError
 from workbench.core.languages import read_pair
-from workbench.core.progress import Progress, silent
 from workbench.core.settings import Settings
+from workbench.core.types import Progress, silent
 from workbench.figures import plot
 from workbench.models import LanguageModel, load_model, wrap
 from workbench.results import Part

@@ -13,9 +13,8 @@ import torch
 
 from workbench.align import LayerMaps, refit
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
 from workbench.core.settings import Settings
-from workbench.core.types import Normalisation, Site
+from workbench.core.types import Normalisation, Progress, Site, silent
 from workbench.intervene import INTERVENTIONS
 from workbench.models import LanguageModel, wrap
 from workbench.select import Choice, CrossFit, crossfit, explore, freeze

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
-from workbench.core.scripts import main_script
+from workbench.core.languages import main_script
+from workbench.core.types import Progress, silent
 from workbench.measures import (
     GEOMETRY,
     METRICS,

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from workbench.align import CONTROLS, LayerMaps, fit_facts, learning_curve
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
-from workbench.core.types import Component, Site
+from workbench.core.types import Component, Progress, Site, silent
 from workbench.measures import METRICS, caution, fit_quality, joint_plane, mismatch
 from workbench.select import predicts
 from workbench.states import Activations, measured_at

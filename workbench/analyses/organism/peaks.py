@@ -10,8 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from workbench.analyses.organism.verify import CHOSEN_ON, LADDER_TASK, PROMPTS
-from workbench.core.progress import Progress, silent
-from workbench.core.types import Site
+from workbench.core.types import Progress, Site, silent
 from workbench.measures import METRICS
 from workbench.models import LanguageModel
 from workbench.organism.config import WorldConfig

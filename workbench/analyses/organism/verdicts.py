@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from workbench.core.progress import Progress, silent
+from workbench.core.types import Progress, silent
 from workbench.models import LanguageModel
 from workbench.organism.files import Shipped
 from workbench.organism.items import TASKS

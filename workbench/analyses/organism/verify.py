@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
+from workbench.core.types import Progress, silent
 from workbench.models import LanguageModel
 from workbench.organism.config import WorldConfig
 from workbench.organism.items import TASKS, Items

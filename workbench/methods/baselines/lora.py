@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 
 from workbench.core.bundled import MODELS, resolved
 from workbench.core.errors import InputError, NotApplicable, StoreError, WorkbenchError
-from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_file, digest_json, json_bytes, read_json, write_bytes, write_json
+from workbench.core.types import Progress, silent
 from workbench.methods.base import Cost, LanguagePair
 from workbench.methods.baselines.base import Baseline, Variant, Wording, task_of
 from workbench.methods.baselines.lora_training import (

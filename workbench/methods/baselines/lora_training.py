@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.core.progress import Progress
+from workbench.core.types import Progress
 from workbench.models import TokenReader
 from workbench.models.quiet import quietly
 from workbench.tasks import AnswerExample, Example

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from workbench.align import Given
 from workbench.core.errors import InputError, NotApplicable
-from workbench.core.progress import Progress, silent
-from workbench.core.types import Site
+from workbench.core.types import Progress, Site, silent
 from workbench.methods.recipes.base import Ingredients, Recipe, single_layers
 from workbench.models import Hook, LanguageModel
 from workbench.sweeps import Configuration, read_examples
