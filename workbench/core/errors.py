@@ -4,8 +4,9 @@ Everything a user can cause is a `WorkbenchError`; the command line prints its m
 code 2. Asserts are for mistakes of our own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import Any
 
 _LONGEST, _HEAD, _TAIL = 900, 600, 260
 
@@ -80,3 +81,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = get_close_matches(name[:100], known, n=1, cutoff=0.6)
     return f"did you mean {quoted(close[0])}?" if close else "known: " + ", ".join(known)
+
+
+def attempt(function: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[Any, str]:
+    """The value of a call; or NaN and the message of an `InputError`, for tables with a column `note`.
+
+    >>> attempt(float, "0.5")
+    (0.5, '')
+    """
+    try:
+        return function(*arguments, **options), ""
+    except InputError as error:
+        return float("nan"), str(error)

@@ -1,6 +1,7 @@
-"""The tables of a study: fit, selection, predictors, and where each row stands."""
+"""Tables on fitted maps: held-out fit, mismatch with prompts, learning curves, principal components."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -9,19 +10,39 @@ import torch
 from torch import Tensor
 
 from workbench.align import CONTROLS, LayerMaps, fit_facts, learning_curve
-from workbench.core.errors import InputError
-from workbench.core.types import Component, Progress, Site, silent
-from workbench.measures import METRICS, caution, fit_quality, joint_plane, mismatch
-from workbench.select import predicts
+from workbench.core.errors import InputError, attempt
+from workbench.core.types import Progress, Site, silent
+from workbench.measures import caution, fit_quality, joint_plane, mismatch
 from workbench.states import Activations, measured_at
-from workbench.study.result import Judgement, Outcome
 from workbench.text import Split
 
-# The tables of a study, one row schema each; docs/tables.md says what every column means.
-
-
 Facts = dict[str, Any]
-"""The columns every table carries: model, pair and seed."""
+"""The columns of every table: model, pair and seed. docs/tables.md explains all columns."""
+Groups = Sequence[str] | None
+"""The document of each held-out sentence, where the text tells."""
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The held-out sentences of a pair, with their states in both languages."""
+
+    facts: Facts
+    states: Activations
+    pair: tuple[str, str]
+    rows: Any
+    groups: Groups = None
+
+    def sides(self) -> Iterator[tuple[Site, Tensor, Tensor]]:
+        """Each site, with the states of source and target there."""
+        source, target = self.pair
+        for site in self.states.sites:
+            yield site, self.states.at(site, source)[self.rows], self.states.at(site, target)[self.rows]
+
+    def row(self, site: Site, measure: str, numbers: dict[str, Any], note: str) -> dict[str, Any]:
+        """A table row on a measure at a site."""
+        counts = {"n": len(self.rows), "note": note}
+        return self.facts | measured_at(site, measure, "held_out") | numbers | counts
 
 
 def fit_table(
@@ -38,7 +59,7 @@ def fit_table(
             quality, about = fit_quality(y, predicted[aligner], controls), fit_facts(fitted[layer])
             rows.append(
                 facts
-                | fitted_at(Site(layer), aligner, "held_out")
+                | fitted_at(layer, aligner)
                 | vars(quality)
                 | {
                     "n_fit": about.n,
@@ -56,82 +77,9 @@ def fit_table(
     return pd.DataFrame(rows).astype(kinds)
 
 
-def selection_table(facts: Facts, task: str, found: Judgement) -> pd.DataFrame:
-    """One row per aligner: what was chosen on dev, and what it brings on test."""
-    rows = [facts | _chosen(outcome, found) | {"task": task} for outcome in found.outcomes]
-    numbers = ("strength", "regret", "refit_sd", "refit_low", "refit_high", "retention", "retention_low")
-    kinds = {"layer": "Int64", "refits": "Int64", "noninferior": "boolean"}
-    return pd.DataFrame(rows).astype(kinds | dict.fromkeys(numbers, "Float64"))
-
-
-def _chosen(outcome: Outcome, found: Judgement) -> dict[str, Any]:
-    choice, gain, verdict = outcome.choice, outcome.gain, outcome.verdict
-    over = found.headline_over.get(choice.aligner)
-    nowhere = choice.layer is None
-    return {
-        "site": None if nowhere else choice.also.get("site", str(Site(choice.layer or 0))),
-        "layer": choice.layer,
-        "aligner": choice.aligner,
-        "split": "test",
-        "intervention": choice.intervention,
-        "positions": choice.also.get("positions"),
-        "joint": choice.also.get("joint"),
-        "strength": choice.strength,
-        "control": outcome.is_control,
-        "headline": outcome is found.headline,
-        "dev_margin_gain": choice.margin_gain,
-        "dev_gain": choice.accuracy_gain,
-        "accuracy": outcome.accuracy.estimate,
-        "gain": gain.estimate,
-        "gain_low": gain.low,
-        "gain_high": gain.high,
-        "headline_over": over.estimate if over else None,
-        "headline_over_low": over.low if over else None,
-        "headline_over_high": over.high if over else None,
-        "level": gain.level,
-        "n": gain.n,
-        "verdict": verdict.kind,
-        "p": verdict.p,
-        "detectable": verdict.detectable,
-        "gained": verdict.gained,
-        "lost": verdict.lost,
-        "crossfit_gain": outcome.crossfit.gain,
-        "selection_bias": outcome.crossfit.selection_bias,
-        "regret": outcome.crossfit.regret,
-        "agreement": outcome.crossfit.agreement,
-    } | (_headline(found) if outcome is found.headline else dict.fromkeys(_HEADLINE))
-
-
-_HEADLINE = ("refits", "refit_sd", "refit_low", "refit_high", "retention", "retention_low", "noninferior")
-
-
-def _headline(found: Judgement) -> dict[str, Any]:
-    """What only the patch that the study is about is asked."""
-    fits, kept = found.refits, found.retained
-    return dict.fromkeys(_HEADLINE) | {
-        **({"refits": fits.n, "refit_sd": fits.sd} if fits else {}),
-        **({"refit_low": fits.smallest, "refit_high": fits.largest} if fits else {}),
-        **({"retention": kept.interval.estimate, "retention_low": kept.interval.low} if kept else {}),
-        **({"noninferior": kept.holds} if kept else {}),
-    }
-
-
-def predictors_table(
-    similarity: pd.DataFrame, exploration: pd.DataFrame, selection: pd.DataFrame, seed: int
-) -> pd.DataFrame:
-    """Which measure's curve over layers goes along with what the headline's patch brings there on dev.
-
-    `exploration` and `selection` hold the headline's rows alone.
-    """
-    gains = exploration[exploration.joint == "one"]
-    lower = tuple(name for name, metric in METRICS.items() if not metric.higher_is_better)
-    table = predicts(similarity, gains, selection, lower, seed=seed)
-    return table.assign(site=None, layer=pd.array([None] * len(table), "Int64"), seed=seed, split="dev")
-
-
-def fitted_at(site: Site, aligner: str, split: str) -> dict[str, Any]:
-    """Where a row about a fitted aligner stands."""
-    return site.columns | {"aligner": aligner, "split": split}
+def fitted_at(layer: int, aligner: str) -> dict[str, Any]:
+    """The columns that say which fitted map a row is about."""
+    return Site(layer).columns | {"aligner": aligner, "split": "held_out"}
 
 
 # Mismatch between the states a map is applied to and those it was fitted on, layer by layer.
@@ -143,26 +91,25 @@ def mismatch_table(
     sentences: Activations,
     prompts: Activations,
     language: str,
-    fitted: Any,
-    held_out: Any,
+    split: Split,
 ) -> pd.DataFrame:
     """States at the ends of a task's prompts against the sentence ends that maps are fitted on.
 
-    `ratio_held_out` is the same of other sentences' ends: what the ratio is where there is no mismatch.
+    `ratio_held_out` is the same for held-out sentences: the ratio where there is no mismatch.
     """
-    rows = []
+    table = []
     for site in sentences.sites:
         ends, asked = sentences.at(site, language), prompts.at(site, language)
-        numbers = dict.fromkeys(("ratio", "shift", "outside", "outside_expected", "shrinkage"), float("nan"))
-        reference, note = float("nan"), ""
-        try:
-            numbers = vars(mismatch(ends[fitted], asked))
-            reference = mismatch(ends[fitted], ends[held_out]).ratio
-        except InputError as error:
-            note = str(error)
-        counts = {"ratio_held_out": reference, "n_fit": len(fitted), "n": len(asked), "note": note}
-        rows.append(facts | measured_at(site, "mismatch", "dev") | {"task": task} | numbers | counts)
-    return pd.DataFrame(rows).astype({"layer": "Int64"})
+        applied, note = attempt(mismatch, ends[split.fit], asked)
+        numbers = dict.fromkeys(("ratio", "shift", "outside", "outside_expected", "shrinkage"), NAN)
+        reference = NAN
+        if not note:
+            numbers = vars(applied)
+            held_out, note = attempt(mismatch, ends[split.fit], ends[split.test])
+            reference = NAN if note else held_out.ratio
+        counts = {"ratio_held_out": reference, "n_fit": len(split.fit), "n": len(asked), "note": note}
+        table.append(facts | measured_at(site, "mismatch", "dev") | {"task": task} | numbers | counts)
+    return pd.DataFrame(table).astype({"layer": "Int64"})
 
 
 # Learning curve: held-out R² over the number of sentence pairs, for several random samples.
@@ -209,10 +156,10 @@ def curve_table(
         points = learning_curve(
             fitted[name], source, target, split.fit, split.test, [size], draws, facts["seed"]
         )
+        counts = {"n_held_out": len(split.test), "d_model": source.shape[-1]}
         for point in points:
             numbers = {"n_fit": point.n, "draw": point.draw, "r2": point.r2}
-            about = {"n_held_out": len(split.test), "d_model": source.shape[-1]}
-            rows.append(facts | fitted_at(Site(point.layer), name, "held_out") | numbers | about)
+            rows.append(facts | fitted_at(point.layer, name) | numbers | counts)
         progress(f"curve {facts['pair']}", done + 1, len(fitted) * len(sizes))
     return pd.DataFrame(rows).astype({"layer": "Int64"})
 
@@ -221,53 +168,39 @@ def curve_table(
 
 
 SENTENCES = 100
-"""So many of the held-out sentences at most, the same ones at every layer."""
-NAN = float("nan")
+"""Largest number of held-out sentences, the same ones at every layer."""
 
 
-def pca_table(
-    facts: Facts,
-    states: Activations,
-    languages: tuple[str, str],
-    rows: Any,
-    aligner: str,
-    maps: LayerMaps,
-    component: Component,
-    most: int = SENTENCES,
-) -> pd.DataFrame:
+def pca_table(sentences: HeldOut, aligner: str, maps: LayerMaps, most: int = SENTENCES) -> pd.DataFrame:
     """Places of source, target and mapped source states in their joint plane, at each layer that has a map.
 
     The plane is that of the states before the map, and mapped ones are projected into it, so that before
     and after can be compared. The means of the languages are those of the points.
     """
-    drawn = some_rows(rows, most, facts["seed"])
+    drawn = some_rows(sentences.rows, most, sentences.facts["seed"])
     table: list[dict[str, Any]] = []
     for layer in range(len(maps)):
-        site = Site(layer, component)
-        x, y = (states.at(site, language)[drawn] for language in languages)
-        about = facts | fitted_at(site, aligner, "held_out") | {"n": len(drawn)}
-        table += [about | point for point in _points(languages, x, y, maps, layer, drawn)]
+        about = sentences.facts | fitted_at(layer, aligner) | {"n": len(drawn)}
+        table += [about | point for point in _points(sentences, maps, layer, drawn)]
     return pd.DataFrame(table).astype({"layer": "Int64", "sentence": "Int64", "language": "string"})
 
 
-def _points(
-    languages: tuple[str, str], x: Tensor, y: Tensor, maps: LayerMaps, layer: int, drawn: Tensor
-) -> Iterator[dict[str, Any]]:
-    """One row for each state; where there is no plane, one for each cloud that says why."""
-    source, target = languages
-    kinds = ((source, False), (target, False), (source, True))
-    try:
-        plane = joint_plane(x, y)
-    except InputError as error:
-        nothing = {"sentence": None} | dict.fromkeys(("x", "y", "share_x", "share_y"), NAN)
-        for language, mapped in kinds:
-            yield {"language": language, "mapped": mapped} | nothing | {"note": str(error)}
-        return
-    share_x, share_y = plane.shares
-    for (language, mapped), cloud in zip(kinds, (x, y, maps.transform(layer, x)), strict=True):
-        for sentence, (across, up) in zip(drawn.tolist(), plane.project(cloud).tolist(), strict=True):
+def _points(sentences: HeldOut, maps: LayerMaps, layer: int, drawn: Tensor) -> Iterator[dict[str, Any]]:
+    """One row for each state; where there is no plane, one for each cloud with the reason."""
+    source, target = sentences.pair
+    x, y = (sentences.states.at(Site(layer), language)[drawn] for language in sentences.pair)
+    plane, note = attempt(joint_plane, x, y)
+    for language, mapped, cloud in ((source, False, x), (target, False, y), (source, True, x)):
+        about = {"language": language, "mapped": mapped}
+        if note:
+            nowhere = dict.fromkeys(("x", "y", "share_x", "share_y"), NAN)
+            yield about | {"sentence": None} | nowhere | {"note": note}
+            continue
+        share_x, share_y = plane.shares
+        places = plane.project(maps.transform(layer, cloud) if mapped else cloud).tolist()
+        for sentence, (across, up) in zip(drawn.tolist(), places, strict=True):
             where = {"sentence": sentence, "x": across, "y": up, "share_x": share_x, "share_y": share_y}
-            yield {"language": language, "mapped": mapped} | where | {"note": ""}
+            yield about | where | {"note": ""}
 
 
 def some_rows(rows: Any, most: int, seed: int) -> Tensor:

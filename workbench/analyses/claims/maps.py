@@ -18,7 +18,7 @@ from workbench.analyses.claims.base import Case, Claim, Finding, Ground, Number,
 from workbench.analyses.claims.rule import Part, alone, difference, does_as_well, table_of
 from workbench.core.numbers import signed
 from workbench.select import choose, rows_of
-from workbench.study.estimators import estimators
+from workbench.study.alignment import estimators
 from workbench.sweeps import CLEAN, Configuration
 
 # A map for each cluster of source states: what one matrix cannot be.

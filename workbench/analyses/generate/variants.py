@@ -12,7 +12,7 @@ from workbench.core.store import read_json
 from workbench.methods.recipes import Ingredients, Recipe, turned
 from workbench.select import thaw
 from workbench.study import Study
-from workbench.study.estimators import headline_of
+from workbench.study.alignment import headline_of
 from workbench.sweeps import CLEAN, Configuration
 
 RANDOM = "random"
