@@ -6,7 +6,7 @@ The options of `workbench diagnose` are generated from these fields and their he
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from workbench.core.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, check_name
 from workbench.core.types import CHOICES_BY, JOINT, POSITIONS, ComparedBy, Positions
 
 FITS = 5
@@ -62,8 +62,7 @@ class Settings:
             (() if self.headline is None else (self.headline,), self.aligners, "headline"),
         ):
             for name in names:
-                if name not in known:
-                    raise InputError(f"unknown {what} {name!r}: {did_you_mean(name, known)}")
+                check_name(name, known, what)
         for holds, problem in (
             (0 < self.held_out < 1, f"the share held out lies between 0 and 1; {self.held_out} given"),
             (

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from workbench.core.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, check_name
 from workbench.core.types import POSITIONS, Positions, Site
 from workbench.intervene.formulas import Intervention, Map, patch_size
 from workbench.models import Batch, Hook, LanguageModel
@@ -73,10 +73,7 @@ class Patch:
     positions: Positions = "last"
 
     def __post_init__(self) -> None:
-        if self.positions not in POSITIONS:
-            raise InputError(
-                f"unknown positions {self.positions!r}: {did_you_mean(self.positions, POSITIONS)}"
-            )
+        check_name(self.positions, POSITIONS, "positions")
 
     def __repr__(self) -> str:
         formula = type(self.intervention).__name__

@@ -11,7 +11,7 @@ import pandas as pd
 from torch import Tensor
 
 from workbench.align import ALIGNERS, CONTROLS, LayerMaps, fit_layers
-from workbench.core.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, check_name
 from workbench.core.settings import Settings
 from workbench.core.types import Component, Progress, Site, silent
 from workbench.intervene import INTERVENTIONS
@@ -47,13 +47,10 @@ COMPONENT: Component = "resid_post"
 
 def check_names(settings: Settings) -> Settings:
     """Refuse unknown aligners and interventions, and a study of controls alone."""
-    for what, names, known in (
-        ("aligner", settings.aligners, [*ALIGNERS, *CONTROLS]),
-        ("intervention", settings.interventions, [*INTERVENTIONS]),
-    ):
-        for name in names:
-            if name not in known:
-                raise InputError(f"unknown {what} {name!r}: {did_you_mean(name, known)}")
+    for name in settings.aligners:
+        check_name(name, [*ALIGNERS, *CONTROLS], "aligner")
+    for name in settings.interventions:
+        check_name(name, INTERVENTIONS, "intervention")
     first_aligner(settings)
     return settings
 
