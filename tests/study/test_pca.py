@@ -8,7 +8,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from workbench.core.types import Site
-from workbench.study.tables import HeldOut, pca_table, some_rows
+from workbench.study.alignment import HeldOut, pca_table, some_rows
 
 
 @pytest.fixture(scope="module")

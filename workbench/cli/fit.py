@@ -115,9 +115,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Fit, judge, print R² by layer."""
-    from workbench.study.alignment import check_names, first_aligner
+    from workbench.study.alignment import check_curve, check_names, first_aligner
     from workbench.study.patches import save_maps
-    from workbench.study.tables import check_curve
 
     settings = check_names(settings_of(options))
     sizes = _sizes(options)

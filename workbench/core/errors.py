@@ -83,16 +83,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean {quoted(close[0])}?" if close else "known: " + ", ".join(known)
 
 
-def check_name(name: str, known: Iterable[str], what: str) -> None:
-    """Refuse a name that is not among the known ones; `what` says what it names.
-
-    >>> check_name("ridge", ["ridge", "identity"], "aligner")
-    """
-    known = list(known)
-    if name not in known:
-        raise InputError(f"unknown {what} {name!r}: {did_you_mean(name, known)}")
-
-
 def attempt(function: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[Any, str]:
     """The value of a call; or NaN and the message of an `InputError`, for tables with a column `note`.
 

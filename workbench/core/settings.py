@@ -6,8 +6,8 @@ The options of `workbench diagnose` are generated from these fields and their he
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from workbench.core.errors import InputError, check_name
-from workbench.core.types import CHOICES_BY, JOINT, POSITIONS, ComparedBy, Positions
+from workbench.core.errors import InputError
+from workbench.core.types import CHOICES_BY, JOINT, POSITIONS, ComparedBy, Positions, check_name
 
 FITS = 5
 """Minimum number of fits, including the map itself, for which a spread is reported."""

@@ -112,6 +112,16 @@ def expand_sites(sites: "str | Site | Iterable[str | Site]", n_layers: int) -> t
     return tuple(dict.fromkeys(chosen))
 
 
+def check_name(name: str, known: Iterable[str], what: str) -> None:
+    """Refuse a name that is not among the known ones; `what` says what it names.
+
+    >>> check_name("ridge", ["ridge", "identity"], "aligner")
+    """
+    known = list(known)
+    if name not in known:
+        raise InputError(f"unknown {what} {name!r}: {did_you_mean(name, known)}")
+
+
 Progress = Callable[[str, int, int], None]
 """`progress(what, done, total)`; called from the working thread, so keep it short."""
 

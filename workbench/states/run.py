@@ -16,9 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from workbench.core.errors import InputError, StoreError, check_name
+from workbench.core.errors import InputError, StoreError
 from workbench.core.store import digest_file, digest_json, mapped_tensors, read_json, write_bytes, write_json
-from workbench.core.types import Progress, Site, expand_sites, silent
+from workbench.core.types import Progress, Site, check_name, expand_sites, silent
 from workbench.models import Batch, Hook, LanguageModel, wrap
 from workbench.models.base import Padding
 from workbench.models.tokens import Encoded

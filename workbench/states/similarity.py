@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from torch import Tensor
 
-from workbench.core.errors import InputError, attempt, check_name
-from workbench.core.types import Progress, Site, silent
+from workbench.core.errors import InputError, attempt
+from workbench.core.types import Progress, Site, check_name, silent
 from workbench.measures import METRICS, MORE_METRICS, Metric
 from workbench.stats import Interval, accuracy, jackknife_interval, mean_interval
 

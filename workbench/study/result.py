@@ -32,8 +32,7 @@ from workbench.select import (
     verdict_sentence,
 )
 from workbench.stats import Interval, MarginTest, detectable_effect
-from workbench.study.alignment import headline_of
-from workbench.study.tables import Facts
+from workbench.study.alignment import Facts, headline_of
 from workbench.sweeps import CLEAN
 
 _ACCURACIES = ("baseline", "target_accuracy", "gap")

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from typing import Any
@@ -30,8 +31,35 @@ from workbench.measures import (
 from workbench.models import LanguageModel, TokenReader
 from workbench.states import Activations, measured_at, named_metric
 from workbench.stats import jackknife_interval, mean_interval
-from workbench.study.tables import NAN, Facts, Groups, HeldOut
 from workbench.text import ParallelText
+
+Facts = dict[str, Any]
+"""The columns of every table: model, pair and seed. docs/tables.md explains all columns."""
+Groups = Sequence[str] | None
+"""The document of each held-out sentence, where the text tells."""
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The held-out sentences of a pair, with their states in both languages."""
+
+    facts: Facts
+    states: Activations
+    pair: tuple[str, str]
+    rows: Any
+    groups: Groups = None
+
+    def sides(self) -> Iterator[tuple[Site, Tensor, Tensor]]:
+        """Each site, with the states of source and target there."""
+        source, target = self.pair
+        for site in self.states.sites:
+            yield site, self.states.at(site, source)[self.rows], self.states.at(site, target)[self.rows]
+
+    def row(self, site: Site, measure: str, numbers: dict[str, Any], note: str) -> dict[str, Any]:
+        """A table row on a measure at a site."""
+        counts = {"n": len(self.rows), "note": note}
+        return self.facts | measured_at(site, measure, "held_out") | numbers | counts
 
 
 def null_table(sentences: HeldOut, draws: int, progress: Progress = silent) -> pd.DataFrame:
