@@ -15,13 +15,8 @@ class WorkbenchError(Exception):
     """Base of all errors a user can cause and mend: the message is one printable line of bounded length."""
 
     def __init__(self, message: object = ""):
-        text = str(message)
-        if len(text) > _LONGEST:  # the head says what is wrong and where, the tail what to do
-            text = f"{text[:_HEAD]} … {text[-_TAIL:]}"
-        text = _printable(text)
-        if len(text) > _LONGEST:  # escapes are longer than what they stand for
-            text = f"{text[:_HEAD]} … {text[-_TAIL:]}"
-        super().__init__(text)
+        # Escapes are longer than what they stand for: the text is cut before and after.
+        super().__init__(_cut(_printable(_cut(str(message)))))
 
 
 class InputError(WorkbenchError):
@@ -64,6 +59,11 @@ def quoted(value: object, limit: int = 200) -> str:
     except (ValueError, RecursionError):  # a huge whole number, or lists in lists in lists
         text = f"a {type(value).__name__}"
     return text if len(text) <= limit else f"{text[: limit - 2]} …"
+
+
+def _cut(text: str) -> str:
+    """The head says what is wrong and where, the tail what to do."""
+    return text if len(text) <= _LONGEST else f"{text[:_HEAD]} … {text[-_TAIL:]}"
 
 
 def _printable(text: str) -> str:

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 NONE = "–"
-"""What stands where there is no number."""
+"""Shown in place of a missing number."""
 
 
 def number(value: Any) -> float | None:
@@ -24,7 +24,7 @@ def number(value: Any) -> float | None:
 
 
 def plain(value: Any, places: int = 3, none: str = NONE) -> str:
-    """So many digits after the point.
+    """A number with `places` digits after the point.
 
     >>> plain(0.5), plain(-0.25, 2), plain(-0.0001), plain(None)
     ('0.500', '−0.25', '0.000', '–')
@@ -37,7 +37,7 @@ def plain(value: Any, places: int = 3, none: str = NONE) -> str:
 
 
 def signed(value: Any, places: int = 3, none: str = NONE) -> str:
-    """The same with its sign.
+    """The same with a sign.
 
     >>> signed(0.5, 2), signed(-0.5, 2), signed(0.0)
     ('+0.50', '−0.50', '0.000')

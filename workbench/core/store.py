@@ -71,7 +71,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def json_bytes(value: Any) -> bytes:
-    """JSON for people and machines."""
+    """Indented JSON, as files hold it."""
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 

@@ -430,11 +430,11 @@ class Entry:
             return None
         if digest_json(manifest["asked"]) != digest_json(dict(self.facts)):
             log.warning("%s is of other states: capturing again", self._manifest)
-            return None
-        if digest != manifest["states_digest"]:
+        elif digest != manifest["states_digest"]:
             log.warning("%s is damaged (its digest is wrong): capturing again", self._states)
-            return None
-        return Captured(_load(self._states)[0], dict(self.facts), digest, offsets)
+        else:
+            return Captured(_load(self._states)[0], dict(self.facts), digest, offsets)
+        return None
 
     def read_shard(self, number: int) -> dict[str, Tensor] | None:
         """A finished shard; None where it is missing or damaged."""

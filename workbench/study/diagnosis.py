@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from workbench.core.errors import InputError
@@ -50,25 +51,22 @@ class Diagnosis:
         examination: Examination | None = None,
     ) -> "Diagnosis":
         """The studies that a specification names."""
-        studies = []
-        for (source, target), task in specification.studies:
-            text = specification.text or prompts_text(task, (source, target))
-            studies.append(
-                Study(
-                    model,
-                    text.only([source, target]),
-                    task,
-                    source,
-                    target,
-                    specification.folder_of(folder, (source, target), task.name),
-                    specification.settings,
-                    progress,
-                    specification.left_out,
-                    folder / "store",
-                    folder,
-                )
+        studies = tuple(
+            Study(
+                model,
+                specification.text or prompts_text(task, pair),
+                task,
+                *pair,
+                specification.folder_of(folder, pair, task.name),
+                specification.settings,
+                progress,
+                specification.left_out,
+                folder / "store",
+                folder,
             )
-        return cls(tuple(studies), specification, folder, examination)
+            for pair, task in specification.studies
+        )
+        return cls(studies, specification, folder, examination)
 
     def only(self, pairs: Sequence[str]) -> "Diagnosis":
         """The studies of some pairs (`sw-en`); what is finished stays where it is."""
@@ -115,18 +113,18 @@ def prepare(
     if not tasks or not pairs:
         raise InputError("a diagnosis needs at least one pair and one task")
     settings = check_names(settings or Settings())
-    seen, kept = None, None
+    examination, kept = None, None
     if text is not None:
         text = text_of(text)
         spoken = list(dict.fromkeys(code for pair in pairs for code in pair))
-        # A folder may hold a hundred languages: only those of the pairs are looked at.
-        seen = examine(text.only(spoken), tasks, progress)
+        # A folder may hold a hundred languages: only those of the pairs are examined.
+        examination = examine(text.only(spoken), tasks, progress)
         others = [code for code in text.languages if code not in spoken][: MOST_LANGUAGES - len(spoken)]
-        gone = set(seen.left_out)
-        kept = text.only([*spoken, *others]).select([row for row in range(len(text)) if row not in gone])
-    left_out = None if seen is None else seen.to_json()
+        rows = np.setdiff1d(range(len(text)), examination.left_out).tolist()
+        kept = text.only([*spoken, *others]).select(rows)
+    left_out = None if examination is None else examination.to_json()
     specification = Specification.of(model, settings, pairs, tasks, kept, left_out)
-    diagnosis = Diagnosis.of(model, specification, folder, progress, seen)
+    diagnosis = Diagnosis.of(model, specification, folder, progress, examination)
     specification.begin(folder, overwrite)
     return diagnosis
 
@@ -153,11 +151,11 @@ def _with_holm(selection: pd.DataFrame, results: Sequence[StudyResult]) -> pd.Da
 
 def predictors_of(results: Sequence[StudyResult], seed: int) -> pd.DataFrame:
     """Which measures go along with the gain, task by task, as a pair has one gain in each."""
-    found = []
-    for task in dict.fromkeys(result.task for result in results):
-        tables = [result.tables for result in results if result.task == task]
-        found.append(predictors_table(tables, seed).assign(task=task))
-    return pd.concat(found, ignore_index=True)
+    tables = [
+        predictors_table([result.tables for result in results if result.task == task], seed).assign(task=task)
+        for task in dict.fromkeys(result.task for result in results)
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 @dataclass(frozen=True, repr=False)
@@ -216,11 +214,11 @@ class Run(RunFolder):
         return explore(self.folder, *more)
 
     def _part(self, pair: str | None, task: str | None) -> Part:
-        found = [one for one in self.parts if pair in (None, one.pair) and task in (None, one.task)]
-        if len(found) == 1:
-            return found[0]
-        known = "; ".join(one.title for one in self.parts)
-        what = "several studies: name pair and task" if found else "no such study"
+        parts = [part for part in self.parts if pair in (None, part.pair) and task in (None, part.task)]
+        if len(parts) == 1:
+            return parts[0]
+        known = "; ".join(part.title for part in self.parts)
+        what = "several studies: name pair and task" if parts else "no such study"
         raise InputError(f"{self.folder} holds {what}; it has {known}")
 
     def _model(self, model: Any, about: Mapping[str, Any]) -> LanguageModel:

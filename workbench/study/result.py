@@ -252,13 +252,12 @@ def judge(test: pd.DataFrame, source: str, crossfits: dict[str, CrossFit], setti
     itself = own[own.seed.isna() | (own.seed == settings.seed)]
     baseline, target_accuracy = itself[itself.aligner == CLEAN], there[there.aligner == CLEAN]
     outcomes = {}
-    for aligner, found in crossfits.items():
-        verdict, accuracy = decide_choice(itself, found.choice, settings.delta), rows_of(itself, found.choice)
-        control = found.choice.aligner in CONTROLS
-        outcomes[aligner] = Outcome(
-            found.choice, control, verdict.gain, accuracy_of(accuracy), verdict, found
-        )
-    name = headline_of({aligner: found.choice for aligner, found in crossfits.items()}, settings)
+    for aligner, crossfit in crossfits.items():
+        choice = crossfit.choice
+        verdict = decide_choice(itself, choice, settings.delta)
+        accuracy, control = accuracy_of(rows_of(itself, choice)), aligner in CONTROLS
+        outcomes[aligner] = Outcome(choice, control, verdict.gain, accuracy, verdict, crossfit)
+    name = headline_of({aligner: outcome.choice for aligner, outcome in outcomes.items()}, settings)
     headline = outcomes.pop(name)
     choice = headline.choice
     gap = None if there.empty else accuracy_difference(target_accuracy, baseline)

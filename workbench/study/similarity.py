@@ -69,18 +69,18 @@ def null_table(sentences: HeldOut, draws: int, progress: Progress = silent) -> p
     facts, table, total = sentences.facts, [], len(sentences.states.sites) * len(METRICS)
     for site, x, y in sentences.sides():
         for name, metric in METRICS.items():
-            found, note = attempt(permutation_null, metric, x, y, draws=draws, seed=facts["seed"])
+            null, note = attempt(permutation_null, metric, x, y, draws=draws, seed=facts["seed"])
             if draws < 1:
                 raise InputError(note)
             numbers = dict.fromkeys(("value", "null_mean", "null_low", "null_high", "p"), NAN)
             if not note:
-                low, high = torch.quantile(found.null, torch.tensor([0.05, 0.95], dtype=torch.float64))
+                low, high = torch.quantile(null.null, torch.tensor([0.05, 0.95], dtype=torch.float64))
                 numbers = {
-                    "value": found.value,
-                    "null_mean": float(found.null.mean()),
+                    "value": null.value,
+                    "null_mean": float(null.null.mean()),
                     "null_low": float(low),
                     "null_high": float(high),
-                    "p": found.p,
+                    "p": null.p,
                 }
             table.append(sentences.row(site, name, numbers | {"draws": draws}, note or caution))
             progress(f"null {facts['pair']}", len(table), total)
@@ -168,17 +168,18 @@ def confounds_table(sentences: HeldOut, tokens: TokenReader, text: ParallelText)
             parts, notes[name] = attempt(metric.by_sentence, x, y)
             if not notes[name]:
                 scores[name] = parts.cpu() if metric.higher_is_better else -parts.cpu()
-        found = {(one.measure, one.confound): one for one in confounds(scores, properties)} if scores else {}
+        followed = confounds(scores, properties) if scores else []
+        by_name = {(each.measure, each.confound): each for each in followed}
         for measure, confound in product(METRICS, properties):
-            one = found.get((measure, confound))
+            each = by_name.get((measure, confound))
             numbers = {
                 "confound": confound,
-                "rho": one and one.rho,
-                "low": one and one.low,
-                "high": one and one.high,
+                "rho": each and each.rho,
+                "low": each and each.low,
+                "high": each and each.high,
                 "mean": float(properties[confound].mean()),
             }
-            constant = "one of the two is constant" if one and one.constant else ""
+            constant = "one of the two is constant" if each and each.constant else ""
             table.append(sentences.row(site, measure, numbers, notes[measure] or constant))
     kinds = dict.fromkeys(("rho", "low", "high"), "Float64")
     return pd.DataFrame(table).astype({"layer": "Int64"} | kinds)

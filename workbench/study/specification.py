@@ -9,7 +9,7 @@ Whether a command, a notebook or the demonstration began the run, it can be take
 
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -72,20 +72,18 @@ class Specification:
         """From objects, with the current threads and versions."""
         languages = list(dict.fromkeys(code for pair in pairs for code in pair))
         kept = tuple(_at_hand(task, languages) for task in tasks)
-        for task in kept:
-            if Path(task.name).is_absolute() or ".." in Path(task.name).parts:
-                raise InputError(f"the name of a task is also that of a folder: {quoted(task.name)} is none")
-        if len({task.name for task in kept}) < len(kept):
-            raise InputError(f"two tasks have one name: {', '.join(task.name for task in kept)}")
+        names = [task.name for task in kept]
+        for name in names:
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise InputError(f"the name of a task is also that of a folder: {quoted(name)} is none")
+        if len(set(names)) < len(names):
+            raise InputError(f"two tasks have one name: {', '.join(names)}")
         threads = torch.get_num_threads()
         return cls(model_facts(model), settings, tuple(pairs), kept, text, left_out, threads, _versions())
 
     def folder_of(self, root: Path, pair: Pair, task: str) -> Path:
         """Where the study of a pair and task lies."""
-        return root / self._place(pair, task)
-
-    def _place(self, pair: Pair, task: str) -> str:
-        return "." if len(self.pairs) * len(self.tasks) == 1 else f"{pair[0]}-{pair[1]}/{task}"
+        return root if len(self.studies) == 1 else root / f"{pair[0]}-{pair[1]}" / task
 
     @property
     def studies(self) -> list[tuple[Pair, ChoiceTask | AnswerTask]]:
@@ -101,9 +99,10 @@ class Specification:
         """
         path, mine = folder / SPECIFICATION, self.to_json()
         places = [folder, *(self.folder_of(folder, pair, task.name) for pair, task in self.studies)]
-        before = _read_or_none(path) if is_ours(path) else None
+        before = _read_whole(read_json, path) if is_ours(path) else None
         if before is not None and _question(before) == _question(mine):
-            if self._files_are_whole(folder):
+            files = [folder / f"{name}.parquet" for name in self._tables()]
+            if all(_read_whole(read_table, file) is not None for file in files):
                 return
         elif before is not None:
             places += [folder / study["folder"] for study in before.get("studies", [])]
@@ -117,13 +116,6 @@ class Specification:
             claim(place, NAMES, overwrite)
         write_tables(self._tables(), folder)
         write_json(path, mine)
-
-    def _files_are_whole(self, folder: Path) -> bool:
-        try:
-            return all(len(read_table(folder / f"{name}.parquet")) >= 0 for name in self._tables())
-        except StoreError as error:
-            log.warning("%s; written anew", error)
-            return False
 
     def _tables(self) -> dict[str, pd.DataFrame]:
         tables = {} if self.text is None else {"text": self.text.to_frame()}
@@ -139,7 +131,11 @@ class Specification:
             "pairs": [list(pair) for pair in self.pairs],
             "tasks": [_task_record(task) for task in self.tasks],
             "studies": [
-                {"pair": list(pair), "task": task.name, "folder": self._place(pair, task.name)}
+                {
+                    "pair": list(pair),
+                    "task": task.name,
+                    "folder": self.folder_of(Path(), pair, task.name).as_posix(),
+                }
                 for pair, task in self.studies
             ],
             "text": None
@@ -243,7 +239,7 @@ def _read_tasks(folder: Path, records: Sequence[Mapping[str, Any]]) -> tuple[Cho
     if not records:
         return ()
     table = read_table(folder / "items.parquet")
-    found = []
+    tasks = []
     for record in records:
         name, scorer, notes = record["name"], record["scorer"], tuple(record["notes"])
         items: tuple[Any, ...] = tuple(map(_read_item, table[table.task == name].to_dict("records")))
@@ -256,8 +252,8 @@ def _read_tasks(folder: Path, records: Sequence[Mapping[str, Any]]) -> tuple[Cho
             raise StoreError(
                 f"{folder / 'items.parquet'} holds other items of {task.name} than were specified"
             )
-        found.append(task)
-    return tuple(found)
+        tasks.append(task)
+    return tuple(tasks)
 
 
 def _read_text(folder: Path, record: Mapping[str, Any] | None) -> ParallelText | None:
@@ -283,9 +279,10 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _read_or_none(path: Path) -> dict[str, Any] | None:
+def _read_whole(read: Callable[[Path], Any], path: Path) -> Any:
+    """What a file holds; None where it is damaged."""
     try:
-        return read_json(path)
+        return read(path)
     except StoreError as error:
         log.warning("%s; written anew", error)
         return None
