@@ -20,7 +20,7 @@ class WorkbenchError(Exception):
 
 
 class InputError(WorkbenchError):
-    """A file or an argument is not what it should be."""
+    """A file or an argument is invalid."""
 
 
 class NotApplicable(InputError):
@@ -37,7 +37,7 @@ class TextError(InputError):
 
 
 class ModelError(WorkbenchError):
-    """A model cannot be loaded, or is not what it claims to be."""
+    """A model cannot be loaded, or does not match its description."""
 
 
 class SiteError(WorkbenchError):

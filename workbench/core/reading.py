@@ -143,7 +143,7 @@ def full_rows(
 
 
 def from_datasets(call: Callable[[Any], Any], explain: Callable[[Exception], str]) -> Any:
-    """What the library `datasets` answers, without its bars; `explain` says in one line what went wrong."""
+    """The result of a call of the library `datasets`, without its bars; `explain` words its errors."""
     try:
         import datasets
     except ImportError as error:

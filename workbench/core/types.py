@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Component = Literal["embed", "resid_pre", "resid_post", "attn_out", "mlp_out", "mlp_act", "head_out"]
-"""What is read at a site:
+"""The state that is read at a site:
 
     embed       the token embedding alone, before positions are added (it has no layer)
     resid_pre   the residual stream entering a block
@@ -50,7 +50,7 @@ JOINT = ("cascade", "from_clean")
 
 Normalisation = Literal["plain", "per_token", "per_character"]
 ComparedBy = Literal[Normalisation, "prototype"]
-"""What choices are compared by: log-likelihood, or how near the prompt's state is to each class."""
+"""Score of choices: log-likelihood, or the distance of the prompt's state from each class."""
 
 CHOICES_BY: tuple[str, ...] = get_args(ComparedBy)
 

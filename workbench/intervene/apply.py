@@ -59,13 +59,13 @@ def _new_states(patch: "Patch | PositionPatch", before: Tensor) -> Tensor:
 
 
 def no_map(h: Tensor) -> Tensor:
-    """What stands for the map of a formula that needs none: not the identity, which would hide a mistake."""
+    """Placeholder of a formula without a map: not the identity, which would hide a mistake."""
     raise InputError("this patch type needs a map, but none was given")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Patch:
-    """What is changed, and where: a formula and its map at a site, at some of the tokens."""
+    """A patch type with its map at a site, on some of the tokens."""
 
     site: Site
     intervention: Intervention

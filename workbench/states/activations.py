@@ -187,7 +187,7 @@ class Activations:
         padding: str = "right",
         name: str = "cache",
     ) -> "Activations":
-        """Activations from what TransformerLens' `run_with_cache` gave, one cache for each language.
+        """Activations from caches of TransformerLens' `run_with_cache`, one for each language.
 
         `lengths` gives the number of real tokens of every sentence of a language, BOS included; without it
         a cache must hold one sentence, which has no padding. `padding` is the side that was padded. A mean
@@ -366,7 +366,7 @@ def measure(
 
 
 _ARRAYS = ("x-source", "x-target")
-"""What two arrays without languages are called in a table."""
+"""Names of two arrays without languages in a table."""
 
 
 def digest_tensors(tensors: Mapping[str, Tensor]) -> str:

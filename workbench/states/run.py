@@ -125,7 +125,7 @@ def default_store() -> Path:
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be captured of each sentence, and how the work is cut; the same for all languages."""
+    """The states wanted of each sentence, and how the work is cut; the same for all languages."""
 
     sites: tuple[Site, ...]
     pool: str
@@ -372,7 +372,7 @@ class Runner:
         return moved
 
     def _look(self, site: Site) -> Hook:
-        """Pool what passes a site into its layer's place in this batch's result."""
+        """A hook that pools a site's residuals into its layer's place in the result of the batch."""
         layers = [other.layer for other in self.request.sites if other.component == site.component]
         place = layers.index(site.layer)
 
@@ -452,7 +452,7 @@ class Entry:
         return tensors
 
     def begin(self, cut: dict[str, Any], model: dict[str, Any], versions: dict[str, str]) -> dict[str, Any]:
-        """Note how the work is cut, and with what it is made; return the cut of work begun before."""
+        """Write how the work is cut, with model and versions; return the cut of work begun before."""
         path = self.folder / "plan.json"
         if path.exists():
             try:

@@ -69,7 +69,7 @@ class Diagnosis:
         return cls(studies, specification, folder, examination)
 
     def only(self, pairs: Sequence[str]) -> "Diagnosis":
-        """The studies of some pairs (`sw-en`); what is finished stays where it is."""
+        """The studies of some pairs (`sw-en`); finished studies are kept."""
         return replace(self, studies=tuple(one for one in self.studies if one.pair in pairs))
 
     def run(self) -> list[StudyResult]:
@@ -103,11 +103,11 @@ def prepare(
     progress: Progress = silent,
     overwrite: bool = False,
 ) -> Diagnosis:
-    """Examine the sentences, leave out what would ruin a study, and set up a study of each pair and task.
+    """Examine the sentences, leave out invalid rows, and set up a study of each pair and task.
 
-    Without a text, maps are fitted on the prompts of each task's own `fit` items. What the run is made of is
-    written into the folder before any work; a folder that holds another run is refused, unless it is to be
-    overwritten.
+    Without a text, maps are fitted on the prompts of each task's own `fit` items. The specification is
+    written into the folder before any work; a folder that holds another run is refused, unless `overwrite`
+    is set.
     """
     model, pairs, folder = wrap(model), list(dict.fromkeys(pairs)), Path(folder)
     if not tasks or not pairs:
@@ -167,7 +167,7 @@ class Run(RunFolder):
     """
 
     def choices(self, pair: str | None = None, task: str | None = None) -> dict[str, Choice]:
-        """What each aligner chose on dev, as it was frozen before test."""
+        """The choice of each aligner on dev, frozen before test."""
         return thaw(self._part(pair, task).folder / "choices.json")
 
     def patch(self, pair: str | None = None, task: str | None = None) -> SavedPatch:

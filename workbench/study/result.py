@@ -89,7 +89,7 @@ def first_facts(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the configuration that one aligner chose on dev gains on test."""
+    """The test scores of the configuration that one aligner chose on dev."""
 
     choice: Choice
     is_control: bool
@@ -157,7 +157,7 @@ class StudyResult(Judgement):
     n: dict[str, int]
     """Sentences (`fit`, `held_out`) and items (`dev`, `test`)."""
     facts: FirstFacts
-    """What was known before anything was patched."""
+    """First facts, known before any patch."""
     tables: dict[str, pd.DataFrame]
     """`fit`, `similarity`, `confounds`, `pca`, `sweep`, `exploration`, `selection` and others."""
     paths: dict[str, Path]
@@ -247,7 +247,7 @@ def _as_json(result: Any, *names: str) -> dict[str, Any]:
 
 
 def judge(test: pd.DataFrame, source: str, crossfits: dict[str, CrossFit], settings: Settings) -> Judgement:
-    """Score what was chosen on dev on the rows of a test sweep over both languages' items."""
+    """Score the choices of dev on the rows of a test sweep over both languages' items."""
     own, there = test[test.language == source], test[test.language != source]
     itself = own[own.seed.isna() | (own.seed == settings.seed)]
     baseline, target_accuracy = itself[itself.aligner == CLEAN], there[there.aligner == CLEAN]

@@ -63,7 +63,7 @@ class HeldOut:
 
 
 def null_table(sentences: HeldOut, draws: int, progress: Progress = silent) -> pd.DataFrame:
-    """Each metric beside what it gives when held-out sentences are paired at random, `draws` times."""
+    """Each metric beside its values with held-out sentences paired at random, `draws` times."""
     # Shuffling takes sentences to be exchangeable, which those of one document are not.
     caution = "" if sentences.groups is None else "sentences come in documents: p is too small"
     facts, table, total = sentences.facts, [], len(sentences.states.sites) * len(METRICS)
@@ -128,7 +128,7 @@ def _grid(metric: Metric, layers: list[Tensor], progress: Progress) -> tuple[Ten
 
 
 def text_properties(tokens: TokenReader, source: Sequence[str], target: Sequence[str]) -> dict[str, Tensor]:
-    """Numbers per sentence pair that are known before any state is looked at.
+    """Properties of the text of each sentence pair.
 
     length         tokens of the source
     length_ratio   |ln(source tokens / target tokens)|

@@ -155,7 +155,7 @@ class Specification:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """What `begin` wrote, checked against its digests."""
+        """Read the files of `begin`, checked against their digests."""
         path = folder / SPECIFICATION
         if not path.exists():
             raise InputError(
@@ -280,7 +280,7 @@ def _versions() -> dict[str, str]:
 
 
 def _read_whole(read: Callable[[Path], Any], path: Path) -> Any:
-    """What a file holds; None where it is damaged."""
+    """The content of a file; None where it is damaged."""
     try:
         return read(path)
     except StoreError as error:
@@ -327,7 +327,7 @@ _BEGUN = (SPECIFICATION, "manifest.json", "text.parquet", "items.parquet", "stud
 
 
 def _clear(places: Sequence[Path]) -> None:
-    """Remove what an earlier run wrote into its folders; states and shards are found by content and stay."""
+    """Remove the files of an earlier run; states and shards stay, as they are found by content."""
     for place in dict.fromkeys(places):
         for name in NAMES:
             if is_ours(place / name):
