@@ -15,8 +15,8 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError, did_you_mean
+from workbench.core.types import as_tensor
 
 
 @runtime_checkable

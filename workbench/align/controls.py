@@ -21,8 +21,8 @@ from workbench.align.base import (
     fresh,
 )
 from workbench.align.solvers import centered, row_mean
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
+from workbench.core.types import as_tensor
 
 # The map that changes nothing: a null.
 

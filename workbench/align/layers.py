@@ -12,9 +12,9 @@ from torch import Tensor
 
 from workbench.align.base import Aligner, fresh
 from workbench.align.solvers import r_squared
-from workbench.core.arrays import as_tensor
 from workbench.core.cards import card, spread
 from workbench.core.errors import InputError
+from workbench.core.types import as_tensor
 
 # What a fitted aligner says of its own fit: how far to trust it before any row is mapped.
 

@@ -21,8 +21,8 @@ from workbench.align.base import (
 )
 from workbench.align.linear import Procrustes, Ridge
 from workbench.align.solvers import PENALTIES
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
+from workbench.core.types import as_tensor
 
 # Ridge regression in the space of a Gaussian kernel, with Nyström's landmarks: smooth, but not linear.
 

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
+from workbench.core.types import as_tensor
 
 # Singular values of many rows or many columns, by the cheapest way that is exact enough.
 

@@ -15,7 +15,7 @@ from workbench.checks.report import Finding, Report
 from workbench.checks.sentences import check_sentences, reference_of
 from workbench.core.errors import InputError
 from workbench.core.languages import canonical
-from workbench.core.progress import Progress, silent
+from workbench.core.types import Progress, silent
 from workbench.text import ParallelText
 
 _WEAK = 1.0

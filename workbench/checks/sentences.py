@@ -6,9 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from workbench.checks.report import Finding, spans
-from workbench.core.languages import usual_script
+from workbench.core.languages import letters_by_script, main_script, usual_script
 from workbench.core.reading import normalised
-from workbench.core.scripts import letters_by_script, main_script
 from workbench.text import ParallelText
 
 _ODD_LENGTH = 7.0

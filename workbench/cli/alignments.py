@@ -75,9 +75,8 @@ def fit(options: argparse.Namespace) -> None:
 
     Controls are fitted as well: only the R² above that of the controls counts as evidence.
     """
-    from workbench.study.estimators import check_names, first_aligner
-    from workbench.study.saved import save_maps
-    from workbench.study.tables import check_curve
+    from workbench.study.alignment import check_curve, check_names, first_aligner
+    from workbench.study.patches import save_maps
 
     settings = check_names(settings_of(options))
     sizes = None if options.sizes is None else list(whole_numbers(options.sizes, "--sizes"))

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from workbench.core.bundled import cautions
 from workbench.core.numbers import plain
-from workbench.core.progress import Progress as Callback
+from workbench.core.types import Progress as Callback
 
 if TYPE_CHECKING:
     from workbench.text import ParallelText

@@ -10,7 +10,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 
-from workbench.core.scripts import script_of_letter
+from workbench.core.languages import script_of_letter
 from workbench.figures.look import Preset
 from workbench.figures.spec import Cells, Panel, Plot, Spec, balanced, has_names, same_rows, short
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import InputError, StoreError
-from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_bytes, digest_file, read_json, write_bytes, write_json
+from workbench.core.types import Progress, silent
 from workbench.figures.frames import NothingToShow, RunTables
 from workbench.figures.kinds import FIGURES, kind_name, make_spec
 from workbench.figures.look import Preset

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from scipy.stats import rankdata
 from torch import Tensor
 
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
+from workbench.core.types import as_tensor
 from workbench.stats import rank_interval
 
 Rows = Float[Tensor, "sent d"]

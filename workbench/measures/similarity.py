@@ -8,9 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
+from workbench.core.types import Progress, as_tensor, silent
 from workbench.measures.base import Metric, PerSentence, Rows, check_rows, spearman, unit_ranks
 from workbench.measures.neighbours import unit
 

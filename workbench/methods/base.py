@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.core.progress import Progress
+from workbench.core.types import Progress
 from workbench.models import LanguageModel, TokenReader
 from workbench.results import COLUMNS
 from workbench.stats import Interval

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from workbench.core.errors import InputError, StoreError
-from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_file, digest_json, write_json
+from workbench.core.types import Progress, silent
 from workbench.models.load import quietly
 from workbench.organism.config import TrainingConfig, WorldConfig
 from workbench.organism.files import CARD, load_checkpoint, read_card, save_checkpoint

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from workbench.core.arrays import as_array
 from workbench.core.errors import InputError
+from workbench.core.types import as_array
 
 Alternative = Literal["two-sided", "greater", "less"]
 Floats = NDArray[np.float64]

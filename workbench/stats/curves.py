@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from scipy.linalg import circulant
 from scipy.stats import spearmanr
 
-from workbench.core.arrays import as_array
 from workbench.core.errors import InputError
+from workbench.core.types import as_array
 from workbench.stats import base
 from workbench.stats.base import Alternative, Floats
 

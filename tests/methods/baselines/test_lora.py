@@ -15,7 +15,7 @@ from tiny_models import HAS_HOOKED, tiny, tiny_path
 from transformers import AutoModelForCausalLM
 
 from workbench.core.errors import InputError, ModelError, StoreError
-from workbench.core.progress import silent
+from workbench.core.types import silent
 from workbench.methods.baselines import lora
 from workbench.methods.baselines.lora import (
     ADAPTER,

@@ -17,8 +17,7 @@ from workbench.organism.config import WorldConfig
 from workbench.select import Choice
 from workbench.states import Activations
 from workbench.study import Study, StudyResult
-from workbench.study.alignment import COMPONENT
-from workbench.study.estimators import estimators
+from workbench.study.alignment import COMPONENT, estimators
 from workbench.sweeps import CLEAN, Configuration
 
 # What is known of languages beside a study: a number for each, from a file or from a world's config.

@@ -18,7 +18,7 @@ from workbench.analyses.claims.rule import Part, does_as_well, finding_of, part_
 from workbench.core.numbers import signed
 from workbench.core.types import Site
 from workbench.select import choose
-from workbench.study.estimators import estimators
+from workbench.study.alignment import estimators
 from workbench.sweeps import CLEAN
 
 # A map for each cluster of source states: what one matrix cannot be.

@@ -12,8 +12,8 @@ from workbench.analyses.claims.base import BAND, Case, Claim, Finding, Ground, S
 from workbench.analyses.claims.rule import with_holm
 from workbench.analyses.organism.verify import SETTINGS
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
 from workbench.core.store import write_json
+from workbench.core.types import Progress, silent
 from workbench.methods.base import check_names, typed_table
 from workbench.models import LanguageModel
 from workbench.organism.files import Shipped

@@ -19,7 +19,7 @@ from workbench.methods.recipes import RECIPES, Ingredients, Recipe, turned
 from workbench.results import write_table
 from workbench.select import thaw
 from workbench.study import Study
-from workbench.study.estimators import headline_of
+from workbench.study.alignment import headline_of
 from workbench.sweeps import CLEAN, Configuration
 from workbench.text import ParallelText
 

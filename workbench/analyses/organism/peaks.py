@@ -11,8 +11,7 @@ import pandas as pd
 
 from workbench.align import LayerMaps
 from workbench.analyses.organism.verify import CHOSEN_ON, LADDER_TASK, PROMPTS
-from workbench.core.progress import Progress, silent
-from workbench.core.types import Site
+from workbench.core.types import Progress, Site, silent
 from workbench.measures import METRICS
 from workbench.models import LanguageModel
 from workbench.organism.config import WorldConfig

@@ -15,7 +15,7 @@ import pandas as pd
 
 from workbench.core.errors import InputError
 from workbench.core.numbers import estimated
-from workbench.core.progress import Progress, silent
+from workbench.core.types import Progress, silent
 from workbench.models import LanguageModel
 from workbench.organism.config import LanguageConfig, WorldConfig
 from workbench.organism.files import Shipped

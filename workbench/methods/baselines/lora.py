@@ -26,8 +26,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from workbench.core.bundled import MODELS, resolved
 from workbench.core.errors import InputError, NotApplicable, StoreError, WorkbenchError, did_you_mean
-from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_file, digest_json, json_bytes, read_json, write_bytes, write_json
+from workbench.core.types import Progress, silent
 from workbench.methods.base import Cost, LanguagePair, Question, read_answers, right_answer, shuffled_batches
 from workbench.methods.baselines.asking import OWN
 from workbench.methods.baselines.base import Variant, Wording, task_of

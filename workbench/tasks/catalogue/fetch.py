@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
 from workbench.core.reading import user_path
 from workbench.core.store import digest_file
+from workbench.core.types import Progress, silent
 
 _CHUNK = 1 << 16
 _SECONDS = 30  # without a byte

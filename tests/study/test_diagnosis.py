@@ -18,7 +18,7 @@ from workbench.report import write_report
 from workbench.results import Run as RunFolder
 from workbench.results import open_run as open_folder
 from workbench.study import Settings, prepare
-from workbench.study.opened import Run
+from workbench.study.diagnosis import Run
 
 OLD = Path(__file__).parents[1] / "golden" / "run-0.1"
 SETTINGS = Settings(

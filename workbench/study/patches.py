@@ -1,7 +1,7 @@
-"""Fitted maps and the chosen patch on disk, each with a record of its origin."""
+"""Fitted maps and the chosen patch on disk: tensors as safetensors, and a JSON card of their origin."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,20 +20,40 @@ from workbench.intervene import INTERVENTIONS, Patch, in_place
 from workbench.models import LanguageModel, wrap
 from workbench.sweeps import Configuration
 
-# A chosen patch as one file: the maps as safetensors, and in its header a JSON card of what it is.
-#
-# saved = load_patch("runs/diagnose/patch.safetensors")
-# saved.check(model)
-# with applied(model, saved.patches, batch, from_clean=saved.from_clean):
-# model.run(batch)
-
-
 _FORMAT = "workbench patch 2"
+
+
+def _export(aligners: Iterable[Any]) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
+    """The records of fitted aligners, and their tensors as `number/name`."""
+    records: list[dict[str, Any]] = []
+    tensors: dict[str, Tensor] = {}
+    for number, aligner in enumerate(aligners):
+        record, learned = export(aligner)
+        records.append(record)
+        # Tensors may share memory (a factor that several maps use), which the format does not hold.
+        tensors |= {f"{number}/{name}": tensor.clone() for name, tensor in learned.items()}
+    return records, tensors
+
+
+def _restore(records: Sequence[dict[str, Any]], tensors: Mapping[str, Tensor]) -> tuple[Any, ...]:
+    own: list[dict[str, Tensor]] = [{} for _ in records]
+    for key, tensor in tensors.items():
+        number, _, name = key.partition("/")
+        own[int(number)][name] = tensor
+    return tuple(restore(record, learned) for record, learned in zip(records, own, strict=True))
+
+
+# A chosen patch is one file, with the card in the header of the safetensors.
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SavedPatch:
-    """Patches ready for `applied`, and what they were made from and are worth."""
+    """Patches ready for `applied`, with their origin and scores.
+
+    >>> saved = load_patch("runs/diagnose/patch.safetensors")                          # doctest: +SKIP
+    >>> with applied(model, saved.patches, batch, from_clean=saved.from_clean):        # doctest: +SKIP
+    ...     model.run(batch)
+    """
 
     patches: tuple[Patch, ...]
     from_clean: bool
@@ -77,23 +97,18 @@ class SavedPatch:
 
 def save_patch(configuration: Configuration, path: Path, card: dict[str, Any]) -> None:
     """Write the configuration's maps with the card; the file is whole or not there."""
-    tensors: dict[str, Tensor] = {}
-    parts = []
-    for number, (site, aligner) in enumerate(configuration.parts):
-        record, learned = export(aligner)
-        parts.append({"site": str(site), "map": record})
-        # Tensors may share memory (a factor that several maps use), which the format does not hold.
-        tensors |= {f"{number}/{name}": tensor.clone() for name, tensor in learned.items()}
-    made = {
+    records, tensors = _export(aligner for _, aligner in configuration.parts)
+    sites = [str(site) for site, _ in configuration.parts]
+    content = {
         "format": _FORMAT,
         "configuration": configuration.columns,
         "from_clean": configuration.from_clean,
-        "parts": parts,
+        "parts": [{"site": site, "map": record} for site, record in zip(sites, records, strict=True)],
         "tensors_digest": _digest(tensors),
         "card": card,
     }
-    digest = digest_json(json.loads(json.dumps(made)))  # of the card as it is read
-    text = json.dumps(made | {"digest": digest}, sort_keys=True)
+    digest = digest_json(json.loads(json.dumps(content)))  # of the card as it is read
+    text = json.dumps(content | {"digest": digest}, sort_keys=True)
     write_bytes(path, to_bytes(tensors, {"workbench": text}))
 
 
@@ -104,29 +119,31 @@ def load_patch(path: str | Path) -> SavedPatch:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"no saved patch at {path}: {error.strerror or error}") from error
-    made = _header(data, path)
+    content = _header(data, path)
     try:
         tensors = from_bytes(data)
-        if _digest(tensors) != made["tensors_digest"]:
+        if _digest(tensors) != content["tensors_digest"]:
             raise StoreError(f"{path} is damaged (its digest is wrong): save the patch again")
-        configuration = made["branch" if "branch" in made else "configuration"]  # the former as 0.1 wrote it
+        configuration = content["branch" if "branch" in content else "configuration"]  # 0.1 wrote the former
         name = configuration["intervention"]
         if name not in INTERVENTIONS:
             raise InputError(f"{path}: unknown intervention {name!r}: {did_you_mean(name, INTERVENTIONS)}")
+        parts = content["parts"]
+        aligners = _restore([part["map"] for part in parts], tensors)
         patches = tuple(
             Patch(
                 Site.parse(part["site"]),
                 INTERVENTIONS[name],
-                restore(part["map"], _own(tensors, number)).transform,
+                aligner.transform,
                 float(configuration["strength"]),
                 configuration["positions"],
             )
-            for number, part in enumerate(made["parts"])
+            for part, aligner in zip(parts, aligners, strict=True)
         )
-    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, SafetensorError) as error:
         raise InputError(f"{path} is no saved patch: {type(error).__name__} {error}") from error
-    about = {"configuration": configuration, "from_clean": made["from_clean"]}
-    return SavedPatch(patches, bool(made["from_clean"]), about | made["card"])
+    about = {"configuration": configuration, "from_clean": content["from_clean"]}
+    return SavedPatch(patches, bool(content["from_clean"]), about | content["card"])
 
 
 def _header(data: bytes, path: Path) -> dict[str, Any]:
@@ -148,55 +165,31 @@ def _header(data: bytes, path: Path) -> dict[str, Any]:
     return made
 
 
-def _own(tensors: dict[str, Tensor], number: int) -> dict[str, Tensor]:
-    prefix = f"{number}/"
-    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-
-
 def _digest(tensors: dict[str, Tensor]) -> str:
     return digest_bytes([to_bytes(dict(sorted(tensors.items())))])
 
 
-# Fitted maps on disk: tensors as safetensors, all else as JSON that says what they belong to.
-
-
 def save_maps(maps: LayerMaps, path: Path, card: dict[str, Any]) -> None:
-    """Write `path`.safetensors and `path`.json; the card says which model, text and pair they are of."""
-    records: list[dict[str, Any]] = []
-    tensors: dict[str, Tensor] = {}
-    for layer, aligner in enumerate(maps.aligners):
-        record, learned = export(aligner)
-        records.append(record)
-        # Tensors may share memory (a factor that several maps use), which the format does not hold.
-        tensors |= {f"{layer}/{name}": tensor.clone() for name, tensor in learned.items()}
+    """Write `path`.safetensors and `path`.json; the card names model, text and pair."""
+    records, tensors = _export(maps.aligners)
     data = to_bytes(tensors)
-    write_bytes(_tensors(path), data)
-    write_json(_card(path), {"card": card, "layers": records, "tensors_digest": digest_bytes([data])})
+    card_file, tensors_file = _files(path)
+    write_bytes(tensors_file, data)
+    write_json(card_file, {"card": card, "layers": records, "tensors_digest": digest_bytes([data])})
 
 
 def load_maps(path: Path) -> tuple[LayerMaps, dict[str, Any]]:
     """Maps and card as they were saved, to the bit; a damaged file is refused."""
-    for file in (_card(path), _tensors(path)):
+    card_file, tensors_file = _files(path)
+    for file in (card_file, tensors_file):
         if not file.exists():
             raise InputError(f"no saved maps at {path}: {file} is missing")
-    written, data = read_json(_card(path)), read_bytes(_tensors(path))
+    written, data = read_json(card_file), read_bytes(tensors_file)
     if digest_bytes([data]) != written["tensors_digest"]:
-        raise StoreError(f"{_tensors(path)} is damaged (its digest is wrong): save the maps again")
-    tensors = from_bytes(data)
-    aligners = []
-    for layer, record in enumerate(written["layers"]):
-        own = {
-            name.removeprefix(f"{layer}/"): tensor
-            for name, tensor in tensors.items()
-            if name.startswith(f"{layer}/")
-        }
-        aligners.append(restore(record, own))
-    return LayerMaps(tuple(aligners)), written["card"]
+        raise StoreError(f"{tensors_file} is damaged (its digest is wrong): save the maps again")
+    return LayerMaps(_restore(written["layers"], from_bytes(data))), written["card"]
 
 
-def _tensors(path: Path) -> Path:
-    return path.with_name(f"{path.name}.safetensors")
-
-
-def _card(path: Path) -> Path:
-    return path.with_name(f"{path.name}.json")
+def _files(path: Path) -> tuple[Path, Path]:
+    """Card and tensors."""
+    return path.with_name(f"{path.name}.json"), path.with_name(f"{path.name}.safetensors")
