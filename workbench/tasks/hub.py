@@ -15,13 +15,14 @@ from workbench.core.errors import InputError, quoted
 from workbench.core.languages import canonical, name_of, names_language
 from workbench.core.reading import files_in, from_datasets, open_bytes, user_path
 from workbench.tasks.base import AnswerTask, ChoiceTask
-from workbench.tasks.records import Record, RowsFile
+from workbench.tasks.records import ODD_CODES, RowsFile
 
 log = logging.getLogger(__name__)
 
+Record = dict[str, Any]
+
 _PARQUET = "refs/convert/parquet"  # the hub's own tables of a data set that is a script, which no longer runs
 _XCSQA = "en zh de es fr it jap nl pl pt ru ar vi hi sw ur"
-_ODD = {"jap": "ja", "jp": "ja", "cz": "cs", "du": "nl"}
 _KINDS = (
     "entity long_answer unanswerable date number number_with_unit short_phrase binary".split()  # as numbered
 )
@@ -190,8 +191,6 @@ def read_hub(
 ) -> ChoiceTask | AnswerTask:
     """Read a benchmark by its reader from the hub at a revision, or from a local copy of the data set."""
     source = HUB[name]
-    if isinstance(languages, str):
-        raise InputError("languages and splits are lists: write ['sw', 'en']")
     wanted = None if languages is None else [canonical(code) for code in languages]
     if source.own is not None:
         place, at, task = _read_own(name, reader, path, revision, wanted)
@@ -215,7 +214,7 @@ def _files(source: HubSource, place: str, revision: str | None, wanted: set[str]
     by_folders = not (Path(place) / "README.md").is_file() if local else _is_parquet(revision)
     files: dict[str, list[Record]] = {}
     for code in [source.together] if source.together else _codes(source, place, revision, by_folders):
-        language = "" if source.together else canonical(_ODD.get(code, code))
+        language = "" if source.together else canonical(ODD_CODES.get(code, code))
         if source.together or wanted is None or language in wanted:
             for split, file in source.files.items():
                 rows = _rows(source, place, revision, code, split, by_folders)
@@ -306,7 +305,7 @@ def _fetched(source: HubSource, place: str, revision: str | None, wanted: set[st
 
 
 def _language_of(match: re.Match[str]) -> str:
-    return canonical(_ODD.get(match["language"], match["language"]))
+    return canonical(ODD_CODES.get(match["language"], match["language"]))
 
 
 def _is_parquet(revision: str | None) -> bool:

@@ -1,28 +1,29 @@
 """Mathematical problems with a number as the answer: MGSM and MSVAMP."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from workbench.core.errors import TextError, quoted
 from workbench.core.languages import NAMES
-from workbench.tasks.base import AnswerExample, AnswerTask
-from workbench.tasks.prompts import Template, fill, halves
+from workbench.tasks.base import AnswerTask
+from workbench.tasks.prompts import Template
 from workbench.tasks.records import (
     File,
+    Item,
+    Record,
     Source,
+    answer_task,
     by_language,
+    by_place,
     cells_in,
-    check_lengths,
+    file_of,
     find_files,
+    one_set,
     read_objects,
-    text_in,
+    same_lengths,
 )
 from workbench.tasks.scoring import answer_number
 
 # MGSM: grade-school problems, tables of `question ⇥ number` without header, line n = line n.
-
-
-_FILES_MGSM = r"mgsm_(?P<language>[\w-]+)\.tsv"
 
 
 def read_mgsm(
@@ -32,33 +33,26 @@ def read_mgsm(
 
     An item is called by its line. Answers are kept as they are written, `2,125` too.
     """
-    files = by_language(find_files(path, _FILES_MGSM, "mgsm"))
-    sides = {language: _read_mgsm(file) for language, file in files.items()}
-    check_lengths(sides, files)
-    first, *others = files
-    ids = [str(number) for number in range(1, len(sides[first]) + 1)]
-    split_of = halves({name: name for name in ids}, seed)
-    examples = [
-        AnswerExample(name, fill(template, language, {"question": q}), (answer,), language, split_of[name])
-        for language, side in sides.items()
-        for name, (q, answer) in zip(ids, side, strict=True)
-    ]
-    notes = [f"the one published set cut into a dev and a test half with seed {seed}"]
-    for language in others:
-        pairs = zip(ids, sides[first], sides[language], strict=True)
-        if odd := [name for name, (_, a), (_, b) in pairs if answer_number(a) != answer_number(b)]:
+    files = by_language(find_files(path, r"mgsm_(?P<language>[\w-]+)\.tsv", "mgsm"))
+    sides = {language: by_place(_read_mgsm(file)) for language, file in files.items()}
+    same_lengths(sides)
+    split_of, *notes = one_set(sides, seed)
+    first = next(iter(sides))
+    numbers = {code: [answer_number(*item.right) for item in side.values()] for code, side in sides.items()}
+    for language, side in numbers.items():
+        if odd := [i for i, (a, b) in enumerate(zip(side, numbers[first], strict=True), 1) if a != b]:
             notes.append(f"answers in {language} differ from {first} in {len(odd)} items, such as {odd[0]}")
-    return AnswerTask("mgsm", tuple(examples), "number", tuple(notes))
+    return answer_task("mgsm", sides, split_of, template, "number", notes)
 
 
-def _read_mgsm(path: File) -> list[tuple[str, str]]:
+def _read_mgsm(path: File) -> list[Item]:
     out = []
     for line, cells in cells_in(path, header=False):
         if len(cells) != 2 or not cells[0].strip():
             raise TextError(f"has {len(cells)} cells: a line is a question, a tab and a number", path, line)
         if answer_number(cells[1]) is None:
             raise TextError(f"answer {quoted(cells[1])} is no number: fetch the file again", path, line)
-        out.append((cells[0], cells[1]))
+        out.append(Item(Record(path, line, {}), {"question": cells[0]}, (cells[1],)))
     if not out:
         raise TextError("holds no items: fetch the file again", path)
     return out
@@ -67,11 +61,7 @@ def _read_mgsm(path: File) -> list[tuple[str, str]]:
 # MSVAMP: short maths problems, JSON lines `m_query` and `response`, line n = line n.
 
 
-_FILES_MSVAMP = r"test_(?P<language>[A-Z][a-z]+)\.json"
 _CODES = {name: code for code, name in NAMES.items()}
-
-Item = tuple[int, str, str, str]
-"""Line, question, answer, and the question in English."""
 
 
 def read_msvamp(
@@ -85,44 +75,32 @@ def read_msvamp(
     An item is called by its line; the English question that each line carries shows that lines align.
     Whole numbers lose their `.0`.
     """
-    files = by_language(find_files(path, _FILES_MSVAMP, "msvamp"), languages, odd=_CODES)
-    sides = {language: _read_msvamp(file) for language, file in files.items()}
-    first, *others = files
-    for language in others:
-        _check_aligned(sides[language], files[language], sides[first], files[first])
-    check_lengths(sides, files)
-    ids = [str(number) for number in range(1, len(sides[first]) + 1)]
-    split_of = halves({name: name for name in ids}, seed)
-    examples = [
-        AnswerExample(name, fill(template, language, {"question": q}), (answer,), language, split_of[name])
-        for language, side in sides.items()
-        for name, (_, q, answer, _) in zip(ids, side, strict=True)
-    ]
-    note = f"the one published set cut into a dev and a test half with seed {seed}"
-    return AnswerTask("msvamp", tuple(examples), "number", (note,))
+    named = find_files(path, r"test_(?P<language>[A-Z][a-z]+)\.json", "msvamp")
+    files = by_language(named, languages, _CODES)
+    sides = {language: by_place(_read_msvamp(file)) for language, file in files.items()}
+    first = next(iter(sides.values()))
+    for side in sides.values():
+        for item, other in zip(side.values(), first.values(), strict=False):
+            asks, wanted = _english(item.record), _english(other.record)
+            if asks != wanted:
+                raise item.record.error(
+                    f"asks {asks[:40]!r} where {file_of(first)} asks {wanted[:40]!r}: "
+                    "lines must align; fetch both again"
+                )
+    same_lengths(sides)
+    split_of, note = one_set(sides, seed)
+    return answer_task("msvamp", sides, split_of, template, "number", [note])
 
 
-def _read_msvamp(path: File) -> list[Item]:
-    out = []
-    for line, record in read_objects(path):
-        question, answer = (text_in(record, field, path, line).strip() for field in ("m_query", "response"))
+def _read_msvamp(path: File) -> Iterator[Item]:
+    for record in read_objects(path):
+        question, answer = record.text("m_query").strip(), record.text("response").strip()
         if answer_number(answer) is None:
-            raise TextError(f"'response' is {quoted(answer)}, no number: fetch the file again", path, line)
-        english = _english(record, path, line)
-        out.append((line, question, answer.removesuffix(".0"), english))
-    return out
+            raise record.error(f"'response' is {quoted(answer)}, no number: fetch the file again")
+        _english(record)
+        yield Item(record, {"question": question}, (answer.removesuffix(".0"),))
 
 
-def _english(record: dict[str, Any], path: File, line: int) -> str:
+def _english(record: Record) -> str:
     """The question in English: `query`, which the English file itself does not have."""
-    return " ".join(text_in(record, "query" if "query" in record else "m_query", path, line).split())
-
-
-def _check_aligned(side: list[Item], path: File, first: list[Item], other: File) -> None:
-    for (line, _, _, one), (_, _, _, two) in zip(side, first, strict=False):
-        if one != two:
-            raise TextError(
-                f"asks {one[:40]!r} where {other} asks {two[:40]!r}: lines must align; fetch both again",
-                path,
-                line,
-            )
+    return " ".join(record.text("query" if "query" in record.fields else "m_query").split())

@@ -43,6 +43,15 @@ def fill(template: Template, language: str, values: Mapping[str, str]) -> str:
     return _PLACE.sub(lambda match: values[match[1]], template)
 
 
+def clause(sentence: str) -> str:
+    """A sentence without the mark at its end, so that it can go on.
+
+    >>> clause("The man turned on the faucet.")
+    'The man turned on the faucet'
+    """
+    return sentence.rstrip().rstrip(".。．!！?？।॥").rstrip() or sentence
+
+
 def for_language(by_language: Mapping[str, T], language: str, what: str) -> T:
     """The entry of a language, whatever spelling its code has."""
     known = {canonical(code): value for code, value in by_language.items()}
@@ -88,20 +97,19 @@ def read_prompts(path: str | Path) -> dict[str, Any]:
 
 
 def parts_or_halves(
-    units: Mapping[str, str], part_of: Mapping[str, str], splits: Mapping[str, SplitName], seed: int
-) -> tuple[dict[str, SplitName], tuple[str, ...]]:
+    part_of: Mapping[str, str], splits: Mapping[str, SplitName], seed: int
+) -> tuple[dict[str, SplitName], list[str]]:
     """The split of each item as published; where dev or test is not at hand, the other cut into halves.
 
-    `units` gives the unit of each item, `part_of` its published part, `splits` what a part is here. With the
-    splits comes a note where something was cut.
+    `part_of` gives the published part of each item, `splits` what a part is here. With the splits comes a
+    note where something was cut.
     """
-    known = {splits[part] for part in part_of.values()}
-    if {"dev", "test"} <= known:
-        return {item: splits[part_of[item]] for item in units}, ()
-    cut = halves({item: unit for item, unit in units.items() if splits[part_of[item]] != "fit"}, seed)
+    split_of = {item: splits[part] for item, part in part_of.items()}
+    if {"dev", "test"} <= {*split_of.values()}:
+        return split_of, []
+    cut = halves({item: item for item, split in split_of.items() if split != "fit"}, seed)
     names = " ".join(dict.fromkeys(part_of[item] for item in cut))
-    note = (f"{names} cut into a dev and a test half with seed {seed}",) if cut else ()
-    return {item: cut.get(item, "fit") for item in units}, note
+    return split_of | cut, [f"{names} cut into a dev and a test half with seed {seed}"] if cut else []
 
 
 def halves(units: Mapping[str, str], seed: int) -> dict[str, SplitName]:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from workbench.core.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.types import Normalisation
 
 # Scores of one example, from sums of log-probabilities or from a generated text; pure functions.
@@ -202,6 +202,12 @@ SCORERS: dict[str, Scorer] = {
     "bleu": bleu,
 }
 """How generated answers are scored, by the name that an `AnswerTask` gives."""
+
+
+def check_scorer(name: str) -> None:
+    """Refuse a name that is none of `SCORERS`."""
+    if name not in SCORERS:
+        raise InputError(f"unknown scorer {quoted(name)}: {did_you_mean(name, SCORERS)}")
 
 
 # Nearest class prototype: a cheap score without generation. States in, classes out; tensors only.
