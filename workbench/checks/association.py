@@ -35,14 +35,10 @@ class Profiles:
     def __len__(self) -> int:
         return int(self.a.shape[0])
 
-    def swapped(self) -> "Profiles":
-        """The same with the sides exchanged."""
-        return Profiles(self.b, self.a)
-
 
 def profiles(a: tuple[str, ...], b: tuple[str, ...]) -> Profiles:
     """Tf-idf of words and of character n-grams within words, one vocabulary for both sides."""
-    from scipy.sparse import hstack
+    from scipy.sparse import csr_matrix, hstack
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     parts = []
@@ -56,16 +52,10 @@ def profiles(a: tuple[str, ...], b: tuple[str, ...]) -> Profiles:
         except ValueError:  # nothing occurs twice: no evidence of this kind
             continue
     if not parts:
-        parts = [_nothing(len(a) + len(b))]
+        parts = [csr_matrix((len(a) + len(b), 1), dtype=np.float32)]
     # Each part is of length one (or empty), so that together they are at most of length one.
     both = (hstack(parts) * np.float32(len(parts) ** -0.5)).tocsr()
     return Profiles(both[: len(a)], both[len(a) :])
-
-
-def _nothing(n: int) -> Any:
-    from scipy.sparse import csr_matrix
-
-    return csr_matrix((n, 1), dtype=np.float32)
 
 
 def weights(side: Any, fitted: Rows, margin: int, rows: Rows | None = None) -> Array:
@@ -129,8 +119,9 @@ def resembling(both: Profiles, reach: int) -> Array:
     if not across.any():
         return np.zeros_like(raw)
     floor = float(across.std())
-    z = (raw - across.mean(1)[:, None]) / np.maximum(_spread(across, 1), floor)[:, None]
-    down = (down - across.mean(1)[some, None]) / np.maximum(_spread(across, 1), floor)[some, None]
+    mean, spread = across.mean(1), np.maximum(_spread(across, 1), floor)
+    z = (raw - mean[:, None]) / spread[:, None]
+    down = (down - mean[some, None]) / spread[some, None]
     return _shifted(z, down.mean(0), np.maximum(_spread(down, 0), float(down.std())), reach)
 
 

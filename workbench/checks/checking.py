@@ -2,26 +2,30 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from workbench.checks.alignment import MIN_ROWS, Alignment, align
+from workbench.checks.alignment import MIN_ROWS, Alignment, Stretch, align
 from workbench.checks.association import Array
-from workbench.checks.evidence import REACH
-from workbench.checks.lines import lines_of, placed
-from workbench.checks.path import Stretch
+from workbench.checks.evidence import REACH, from_other_side
 from workbench.checks.report import Finding, Report
 from workbench.checks.sentences import check_sentences, reference_of
-from workbench.core.errors import InputError
+from workbench.core.errors import InputError, TextError
 from workbench.core.languages import canonical
 from workbench.core.progress import Progress, silent
+from workbench.core.reading import read_lines
 from workbench.text import ParallelText
 
 _WEAK = 1.0
 _NOTHING = 0.25
 _ENOUGH = 300
 
+_MOST = 4
+
+Lines = dict[str, tuple[str, list[int]]]
+"""Language → its file and the line of each row."""
 Pair = tuple[str, str]
 
 
@@ -69,12 +73,7 @@ def _matrices(text: ParallelText, evidence: Mapping[Pair, ArrayLike]) -> dict[Pa
             raise InputError(f"evidence for {a}-{b} is {matrix.shape}, not rows × offsets {shape}")
         one, other = canonical(a), canonical(b)
         out[one, other] = [matrix]
-        # Row j against row j − d is the same comparison, seen from the other side.
-        turned = np.full(shape, np.nan, dtype=np.float32)
-        for d in range(-REACH, REACH + 1):
-            i = np.arange(max(0, -d), min(len(text), len(text) - d))
-            turned[i + d, REACH - d] = matrix[i, REACH + d]
-        out[other, one] = [turned]
+        out[other, one] = [from_other_side(matrix)]
     return out
 
 
@@ -170,3 +169,39 @@ def _too_few(text: ParallelText) -> Finding:
     message = f"{len(text)} rows are too few to learn which words go together"
     repair = f"check the order by eye, or give at least {MIN_ROWS} rows"
     return Finding("unjudged", "notice", text.languages, ((0, len(text) - 1),), message, repair)
+
+
+# Where rows stand in their files.
+
+
+def lines_of(text: ParallelText, languages: set[str]) -> Lines:
+    """The lines of these languages; a language whose file is gone or holds other text is left out."""
+    found: Lines = {}
+    for file in text.sources:
+        try:
+            lines = read_lines(Path(file))
+        except TextError:  # the file is gone, or is no file
+            continue
+        for language in languages - found.keys():
+            if numbers := _walk(lines, text[language]):
+                found[language] = (file, numbers)
+    return found
+
+
+def placed(finding: Finding, lines: Lines) -> tuple[str, ...]:
+    """`file:line` or `file:first-last` of the first few runs of rows, for each side of the finding."""
+    places = []
+    for language in finding.languages:
+        if language in lines:
+            file, numbers = lines[language]
+            for first, last in finding.spans[:_MOST]:
+                a, b = numbers[first], numbers[last]
+                places.append(f"{file}:{a}" if a == b else f"{file}:{a}-{b}")
+    return tuple(dict.fromkeys(places))
+
+
+def _walk(lines: list[str], sentences: tuple[str, ...]) -> list[int] | None:
+    """The line of each sentence, in order; None where one of them is not found."""
+    rest = enumerate(lines, 1)
+    numbers = [next((number for number, line in rest if sentence in line), 0) for sentence in sentences]
+    return numbers if all(numbers) else None

@@ -28,18 +28,7 @@ SHIFTS = 3
 REACH = 8
 """Offsets at which rows are compared; beyond SHIFTS of the true one they show what chance looks like."""
 _CLIP = 5.0
-_MARKS = {
-    "。": ".",
-    "．": ".",
-    "।": ".",
-    "۔": ".",
-    "؟": "?",
-    "？": "?",
-    "！": "!",
-    "：": ":",
-    "；": ";",
-    "؛": ";",
-}
+_MARKS = str.maketrans("。．।۔؟？！：；؛", "....??!:;;")
 
 
 class Evidence:
@@ -80,20 +69,9 @@ class Evidence:
         order = np.argsort(partners)
         back = weights(self.both.b, partners[order], REACH + 2 * SHIFTS)
         other = associated(back, self.both.a, rows[order], REACH)
-        # What was scored from j to j − d is about the same two rows as from i to i + d.
-        mirrored = other[:, ::-1]
-        again = banded(lambda i, j: _column(mirrored, i, j), len(self), REACH)
-        all_partners = aligned + offsets[aligned]
-        return np.stack(
-            [
-                there,
-                again,
-                *self.fixed,
-                self._lengths(aligned, all_partners),
-                self._marks(aligned, all_partners),
-            ],
-            axis=-1,
-        )
+        pairs = aligned, aligned + offsets[aligned]
+        features = [there, from_other_side(other), *self.fixed, self._lengths(*pairs), self._marks(*pairs)]
+        return np.stack(features, axis=-1)
 
     def _lengths(self, rows: Rows, partners: Rows) -> Array:
         """−r² of the standardised log length ratio."""
@@ -115,18 +93,16 @@ class Evidence:
         return banded(lambda i, j: table[a[i], b[j]], len(self), REACH)
 
 
-def _column(matrix: Array, i: slice, j: slice) -> Array:
-    return matrix[j, j.start - i.start + REACH]
+def from_other_side(matrix: Array) -> Array:
+    """What was scored from row j to j − d is about the same two rows as from i to i + d."""
+    return banded(lambda i, j: matrix[j, i.start - j.start + REACH], len(matrix), REACH)
 
 
 def _mark(sentence: str) -> str:
-    last = sentence.rstrip("\"'”’»)]】」』 \u200b")[-1:]
-    last = _MARKS.get(last, last)
+    last = sentence.rstrip("\"'”’»)]】」』 \u200b")[-1:].translate(_MARKS)
     return last if last and unicodedata.category(last).startswith("P") else ""
 
 
 def _thinned(rows: Rows) -> Rows:
     """At most MAX_FIT of the rows, evenly spread."""
-    if len(rows) <= MAX_FIT:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, MAX_FIT).astype(np.int64)]
+    return rows if len(rows) <= MAX_FIT else rows[np.linspace(0, len(rows) - 1, MAX_FIT).astype(np.int64)]

@@ -1,11 +1,12 @@
-"""Checks of single rows: duplicates, copies, boilerplate, odd lengths, wrong scripts."""
+"""Checks of single rows: duplicates, copies, boilerplate, lengths, scripts, overlap with other data."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
-from workbench.checks.report import Finding, spans
+from workbench.checks.report import Finding, Report, spans
 from workbench.core.languages import usual_script
 from workbench.core.reading import normalised
 from workbench.core.scripts import letters_by_script, main_script
@@ -16,6 +17,9 @@ _REPEATS = 3
 _OWN_LETTERS = 0.15
 _MANY, _SHARE = 5, 0.01
 """So many rows, and this share of them, are an alarm where fewer are a notice."""
+
+_SHORTEST = 12
+"""Bytes of letters and digits: shorter sentences (“Thank you.”) are everybody's."""
 
 # The scripts of ISO 15924 by the first word of their letters' Unicode names.
 _LETTERS = {
@@ -73,18 +77,15 @@ def duplicates(folded: dict[str, list[str]]) -> Iterator[Finding]:
 
 def copies(a: str, b: str, one: list[str], other: list[str]) -> Iterator[Finding]:
     """Rows whose target is the source; an alarm where words shared by chance cannot explain them."""
-    rows = [i for i, (x, y) in enumerate(zip(one, other, strict=True)) if x == y and any(map(str.isalpha, x))]
+    pairs = list(zip(one, other, strict=True))
+    rows = [i for i, (x, y) in enumerate(pairs) if x == y and any(map(str.isalpha, x))]
     if not rows:
         return
     # Related languages share words: a row of m words is the same by chance with probability shareᵐ.
-    copied = set(rows)
-    rest = [
-        (x.split(), set(y.split()))
-        for i, (x, y) in enumerate(zip(one, other, strict=True))
-        if i not in copied
-    ]
-    words = sum(len(x) for x, _ in rest)
-    share = sum(word in y for x, y in rest for word in x) / words if words else 0.0
+    for i in reversed(rows):
+        del pairs[i]
+    shared = [word in set(y.split()) for x, y in pairs for word in x.split()]
+    share = sum(shared) / max(len(shared), 1)
     chance = sum((share + 0.02) ** len(x.split()) for x in one)
     alarm = len(rows) > 3 * chance + 3 and len(rows) >= max(_MANY, _SHARE * len(one))
     yield Finding(
@@ -100,16 +101,17 @@ def copies(a: str, b: str, one: list[str], other: list[str]) -> Iterator[Finding
 def boilerplate(language: str, folded: dict[str, list[str]]) -> Iterator[Finding]:
     """Sentences of one side that stand against several different ones in every other language."""
     others = [side for code, side in folded.items() if code != language]
-    groups = []
-    for group in _groups(folded[language]):
-        distinct = min((len({side[row] for row in group}) for side in others), default=0)
-        if len(group) >= _REPEATS and distinct > len(group) / 2:
-            groups.append(group)
+    groups = [
+        group
+        for group in _groups(folded[language])
+        if len(group) >= _REPEATS
+        and min((len({side[row] for row in group}) for side in others), default=0) > len(group) / 2
+    ]
     if not groups:
         return
-    n, most = len(folded[language]), max(map(len, groups))
-    alarm = most >= 2 * _MANY and most >= _SHARE * n
     example = max(groups, key=len)
+    most = len(example)
+    alarm = most >= 2 * _MANY and most >= _SHARE * len(folded[language])
     yield Finding(
         "boilerplate",
         "alarm" if alarm else "notice",
@@ -183,6 +185,49 @@ def wrong_scripts(language: str, side: tuple[str, ...]) -> Iterator[Finding]:
             f"{len(rows)} rows are not {main.title()}, such as {_quoted(side[rows[0]])}",
             "translate them or leave them out" if alarm else "see whether they are names or titles",
         )
+
+
+def overlap(text: ParallelText, other: ParallelText) -> Report:
+    """The rows of `text` of which `other` holds a side, whatever its case, spaces and punctuation."""
+    known: dict[str, int] = {}
+    for side in other.sentences.values():
+        for row, sentence in enumerate(side):
+            known.setdefault(bare(sentence), row)
+    found = []
+    for language, side in text.sentences.items():
+        keys = [bare(sentence) for sentence in side]
+        rows = [row for row, key in enumerate(keys) if key in known and len(key.encode()) >= _SHORTEST]
+        if not rows:
+            continue
+        smaller = min(len(text), len(other))
+        alarm = len(rows) >= min(_MANY, max(1, _SHARE * smaller))
+        found.append(
+            Finding(
+                "overlap",
+                "alarm" if alarm else "notice",
+                (language,),
+                spans(rows),
+                f"{len(rows)} of {len(text)} sentences are in {_name(other)} too, such as row {rows[0]} "
+                f"(there row {known[keys[rows[0]]]})",
+                "leave the rows out of what is fitted on, or report on other data",
+            )
+        )
+    return Report(_name(text), len(text), []).with_(found)
+
+
+def bare(sentence: str) -> str:
+    """Letters and digits alone, in one case.
+
+    >>> bare("It's  ready!") == bare("its ready")
+    True
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", sentence).casefold())
+    # Marks are kept: in the scripts of India they are vowels.
+    return "".join(c for c in folded if unicodedata.category(c)[0] in "LNM")
+
+
+def _name(text: ParallelText) -> str:
+    return " + ".join(text.sources) or repr(text)
 
 
 def script_of(sentence: str) -> str | None:

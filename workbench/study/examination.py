@@ -11,8 +11,8 @@ from workbench.checks import Finding, Report, check
 from workbench.checks.association import Array, banded
 from workbench.checks.checking import Pair, reference_of
 from workbench.checks.evidence import REACH
-from workbench.checks.overlap import bare
 from workbench.checks.report import spans, spelled
+from workbench.checks.sentences import bare
 from workbench.core.errors import InputError
 from workbench.core.progress import Progress, silent
 from workbench.core.types import Site
