@@ -9,8 +9,7 @@ import pytest
 from workbench.core.errors import InputError
 from workbench.tasks import AnswerTask, ChoiceTask, read_task, same_items
 from workbench.tasks.labels import TOPICS, read_pawsx, read_sib200
-from workbench.tasks.maths import read_msvamp
-from workbench.tasks.questions import read_mkqa, read_mzsre, read_xcsqa
+from workbench.tasks.questions import read_mkqa, read_msvamp, read_mzsre, read_xcsqa
 from workbench.tasks.stories import read_xstorycloze, read_xwinograd
 from workbench.tasks.translation import read_flores, read_translation
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from workbench.checks.alignment import MIN_ROWS, Alignment, Stretch, align
+from workbench.checks.alignment import MIN_ROWS, REACH, Alignment, Stretch, align, from_other_side
 from workbench.checks.association import Array
-from workbench.checks.evidence import REACH, from_other_side
 from workbench.checks.report import Finding, Report
 from workbench.checks.sentences import check_sentences, reference_of
 from workbench.core.errors import InputError, TextError

@@ -160,13 +160,22 @@ def with_shots(
         language: {e.id: e for e in items if e.language == language and e.split == pool_split}
         for language in task.languages
     }
-    shown_in = _shown_in(task, languages)
+    if isinstance(languages, str) or not languages:
+        raise InputError('languages of shots are a list: write ["en"]')
+    shown_in = [None if language is None else canonical(language) for language in languages]
+    if unknown := [code for code in shown_in if code not in (None, *task.languages)]:
+        raise InputError(f"{task.name} has no {unknown[0]!r} to show: it has {', '.join(task.languages)}")
     shared = set.intersection(*(set(pool) for pool in pools.values())) if pools else set()
     order = shuffled(shared, seed)
     out: list[Any] = []
     for item in items:
         own = pools[item.language]
-        chosen = list(islice((name for name in order if not _together(own[name], item)), n))
+        apart = (
+            name
+            for name in order
+            if name != item.id and (item.group is None or own[name].group != item.group)
+        )
+        chosen = list(islice(apart, n))
         if len(chosen) < n:
             raise InputError(
                 f"{task.name} has {len(chosen)} items of {pool_split} to show before {item.id!r}, not {n}: "
@@ -182,20 +191,6 @@ def with_shots(
     note += f", in {' and '.join(language or 'its own language' for language in shown_in)}" if others else ""
     changed: Any = task  # one call for both kinds of task
     return cast(AnyTask, replace(changed, name=name, all=tuple(out), notes=(*task.notes, note)))
-
-
-def _shown_in(task: ChoiceTask | AnswerTask, languages: Sequence[str | None]) -> list[str | None]:
-    if isinstance(languages, str) or not languages:
-        raise InputError('languages of shots are a list: write ["en"]')
-    codes = [None if language is None else canonical(language) for language in languages]
-    for code in codes:
-        if code is not None and code not in task.languages:
-            raise InputError(f"{task.name} has no {code!r} to show: it has {', '.join(task.languages)}")
-    return codes
-
-
-def _together(one: Example | AnswerExample, other: Example | AnswerExample) -> bool:
-    return one.id == other.id or (one.group is not None and one.group == other.group)
 
 
 def _solved(shot: Example | AnswerExample) -> str:
@@ -233,80 +228,17 @@ def with_chat(task: TaskType, chat: Chat) -> TaskType:
     return replace(task, name=f"{task.name}-chat", all=tuple(out), notes=(*task.notes, "set into a chat"))
 
 
-# Prompts in the item's own language: options of readers, by task.
-#
-# The words between the published texts are those in use, such as in lm-evaluation-harness; nobody who speaks
-# the languages has checked them here. Its Arabic *no* in XNLI is the word for a number, and its French *no*
-# in PAWS-X is English: here they are لا and Non.
+# Prompts in the item's own language.
 
 
-_MGSM = {
-    "bn": ("প্রশ্ন:", "উত্তর:"),
-    "de": ("Frage:", "Antwort:"),
-    "en": ("Question:", "Answer:"),
-    "es": ("Pregunta:", "Respuesta:"),
-    "fr": ("Question :", "Réponse :"),
-    "ja": ("問題:", "答え:"),
-    "ru": ("Задача:", "Ответ:"),
-    "sw": ("Swali:", "Jibu:"),
-    "te": ("ప్రశ్న:", "సమాధానం:"),
-    "th": ("โจทย์:", "คำตอบ:"),
-    "zh": ("问题:", "解答:"),
-}
-_MATHS = {"template": {code: f"{ask} {{question}}\n{say}" for code, (ask, say) in _MGSM.items()}}
+def _options(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Options by language, as readers take them: lists are tuples."""
+    return {
+        option: {code: tuple(value) if isinstance(value, list) else value for code, value in table.items()}
+        for option, table in tables.items()
+    }
 
-_XNLI = {
-    "ar": ("صحيح", "نعم", "لذا", "لا"),
-    "bg": ("правилно", "да", "така", "не"),
-    "de": ("richtig", "Ja", "Auch", "Nein"),
-    "el": ("σωστός", "Ναί", "Έτσι", "όχι"),
-    "en": ("right", "Yes", "Also", "No"),
-    "es": ("correcto", "Sí", "Asi que", "No"),
-    "fr": ("correct", "Oui", "Aussi", "Non"),
-    "hi": ("सही", "हाँ", "इसलिए", "नहीं"),
-    "ru": ("правильно", "Да", "Так", "Нет"),
-    "sw": ("sahihi", "Ndiyo", "Hivyo", "Hapana"),
-    "th": ("ถูกต้อง", "ใช่", "ดังนั้น", "ไม่"),
-    "tr": ("doğru", "Evet", "Böylece", "Hayır"),
-    "ur": ("صحیح", "جی ہاں", "اس لئے", "نہیں"),
-    "vi": ("đúng", "Vâng", "Vì vậy", "Không"),
-    "zh": ("正确", "是的", "所以", "不是的"),
-}
-_PAWSX = {
-    "de": ("richtig", "Nein", "Ja"),
-    "en": ("right", "No", "Yes"),
-    "es": ("verdad", "No", "Sí"),
-    "fr": ("n'est-ce pas", "Non", "Oui"),
-    "ja": ("ですね", "いいえ", "はい"),
-    "ko": ("맞죠", "아니요", "예"),
-    "zh": ("对吧", "不是", "是"),
-}
-_XCOPA = {
-    "en": ("because", "so"),
-    "et": ("sest", "seetõttu"),
-    "ht": ("poukisa", "donk sa"),
-    "id": ("karena", "maka"),
-    "it": ("perché", "quindi"),
-    "qu": ("imataq", "chaymi"),
-    "sw": ("kwa sababu", "kwa hiyo"),
-    "ta": ("காரணமாக", "எனவே"),
-    "th": ("เพราะ", "ดังนั้น"),
-    "tr": ("çünkü", "bu yüzden"),
-    "vi": ("bởi vì", "vì vậy"),
-    "zh": ("因为", "所以"),
-}
 
-NATIVE: dict[str, dict[str, Any]] = {
-    "xcopa": {"connectors": _XCOPA},
-    "mgsm": _MATHS,
-    "msvamp": {"template": {code: text for code, text in _MATHS["template"].items() if code != "te"}},
-    "xnli": {
-        "template": {code: f"{{premise}}, {said[0]}?" for code, said in _XNLI.items()},
-        "words": {code: said[1:] for code, said in _XNLI.items()},
-    },
-    "pawsx": {
-        "template": {code: f"{{clause}}, {said[0]}?" for code, said in _PAWSX.items()},
-        "words": {code: said[1:] for code, said in _PAWSX.items()},
-    },
-}
+_NATIVE = (Path(__file__).parent / "native.toml").read_text(encoding="utf-8")
+NATIVE = {task: _options(tables) for task, tables in tomllib.loads(_NATIVE).items()}
 """Tasks that can be asked in the item's language, and the options of their readers that do it."""

@@ -387,6 +387,11 @@ def by_label(words: Words, labels: int, placeholder: str = "word") -> Options:
     return lambda language, _: [{placeholder: word} for word in words_for(words, language, labels)]
 
 
+def by_field(placeholder: str, fields: Sequence[str]) -> Options:
+    """Choices that differ by a value of the item."""
+    return lambda _, values: [{placeholder: values[field]} for field in fields]
+
+
 def by_letter(letters: Sequence[str]) -> Options:
     """Choices that are a letter, or the answer under it."""
     return lambda _, values: [{"letter": letter, "answer": values[letter]} for letter in letters]

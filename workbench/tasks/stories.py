@@ -22,6 +22,7 @@ from workbench.tasks.records import (
     Side,
     Sides,
     Source,
+    by_field,
     by_language,
     by_name,
     by_part,
@@ -288,11 +289,9 @@ def read_xstorycloze(
     notes = [note for read in parts.values() for note in _check_endings(read)]
     sides, part_of = joined(parts)
     split_of, cut = parts_or_halves(part_of, _SPLITS_XSTORYCLOZE, seed)
-    return choice_task("xstorycloze", sides, split_of, template, choice, _endings, [*notes, *cut])
-
-
-def _endings(language: str, values: Mapping[str, str]) -> list[Mapping[str, str]]:
-    return [{"ending": values[ending]} for ending in _ENDINGS]
+    return choice_task(
+        "xstorycloze", sides, split_of, template, choice, by_field("ending", _ENDINGS), [*notes, *cut]
+    )
 
 
 def _read_xstorycloze(path: File) -> Iterator[Item]:
@@ -354,11 +353,7 @@ def read_xwinograd(
     if lost := sum(map(len, items.values())) - len(split_of):
         notes.append(f"{lost} sentences that begin with the pronoun left out")
     template, choice = "{before}", "{space}{option}{after}"
-    return choice_task("xwinograd", sides, split_of, template, choice, _candidates, notes)
-
-
-def _candidates(language: str, values: Mapping[str, str]) -> list[Mapping[str, str]]:
-    return [{"option": values[option]} for option in _OPTIONS]
+    return choice_task("xwinograd", sides, split_of, template, choice, by_field("option", _OPTIONS), notes)
 
 
 def _named(language: str, items: list[Item]) -> Side:

@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.reading import from_datasets, language_of, open_bytes
-from workbench.text.columns import is_group, make_raw, text_cells
+from workbench.text.formats.table import is_group, make_raw, text_cells
 from workbench.text.raw import Raw, Request
 
 _NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")

@@ -5,17 +5,12 @@ from pathlib import Path
 from xml.parsers import expat
 
 from workbench.core.errors import TextError
-from workbench.core.reading import canonical_in, plain_name, read_chunks
+from workbench.core.reading import canonical_in, read_chunks
 from workbench.text.raw import Raw, Request, Side
 
 # Inside a segment these hold formatting codes of the program the text came from, not text.
 _CODES = {"bpt", "ept", "ph", "it", "ut"}
 _LINE_END = re.compile(r"(?<![ \t\r])[ \t\r]*\n[ \t\r\n]*")  # the first part keeps the search linear
-
-
-def is_tmx(path: Path) -> bool:
-    """Whether the path is named as a translation memory."""
-    return plain_name(path).lower().endswith(".tmx")
 
 
 def read_tmx(path: Path, request: Request) -> Raw:
