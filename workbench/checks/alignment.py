@@ -88,8 +88,6 @@ class Alignment:
     """Stretches too short or too unclear to be called so."""
     match: float
     """Mean ℓ of the rows where they were found to belong, in nats: how much the text gives away."""
-    needed: float
-    """The gain, in nats, that a stretch had to exceed: more than this file's good rows give by chance."""
 
 
 def align(a: tuple[str, ...], b: tuple[str, ...], more: Sequence[Array] = ()) -> Alignment:
@@ -103,20 +101,18 @@ def align(a: tuple[str, ...], b: tuple[str, ...], more: Sequence[Array] = ()) ->
         ratios = evidence.ratios(offsets, usable)
         emitted = emissions(ratios)
         needed = threshold(emitted, viterbi(emitted, 6.0))
-        found = viterbi(emitted, needed / 2)
-        if np.mean(found != path) < 0.005 or (found != SCRAMBLED).sum() < MIN_ROWS:
-            path = found
+        before, path = path, viterbi(emitted, needed / 2)
+        if np.mean(path != before) < 0.005 or (path != SCRAMBLED).sum() < MIN_ROWS:
             break
-        path = found
     good = emitted[np.arange(n), path][path != SCRAMBLED]
     match = float(good.mean()) if len(good) else 0.0
     apart = float(-ratios[:, [0, -1]].mean())
     sure: list[Stretch] = []
     doubtful: list[Stretch] = []
     for stretch in _joined(stretches(emitted, path)):
-        if stretch.gain > needed:
+        if stretch.gain > needed:  # more than the file's good rows give by chance
             (sure if _is_clear(stretch, match, apart) else doubtful).append(stretch)
-    return Alignment(tuple(sure), tuple(doubtful), match, needed)
+    return Alignment(tuple(sure), tuple(doubtful), match)
 
 
 def _pairing(path: Rows) -> tuple[Rows, Rows]:
@@ -135,10 +131,10 @@ def _is_clear(stretch: Stretch, match: float, apart: float) -> bool:
     return len(stretch) >= _SHIFT_ROWS and stretch.match > _LIKE * match
 
 
-def _joined(found: list[Stretch]) -> list[Stretch]:
+def _joined(runs: list[Stretch]) -> list[Stretch]:
     """Stretches with the few rows at their edges or inside them that fit elsewhere by chance, or nowhere."""
     out: list[Stretch] = []
-    for stretch in found:
+    for stretch in runs:
         last = out[-1] if out else None
         if last is not None and stretch.first == last.last + 1:
             small, large = sorted((last, stretch), key=len)
@@ -196,14 +192,14 @@ def threshold(emitted: Array, path: Rows, seed: int = 0) -> float:
 def stretches(emitted: Array, path: Rows) -> list[Stretch]:
     """The maximal runs of rows in one state other than the aligned one."""
     edges = np.flatnonzero(np.diff(path)) + 1
-    found = []
+    out = []
     for rows in np.split(np.arange(len(path)), edges):
         state = int(path[rows[0]])
         if state != ALIGNED:
-            mine = emitted[rows]
-            gain = float((mine[:, state] - mine[:, ALIGNED]).sum())
-            found.append(Stretch(int(rows[0]), int(rows[-1]), state, gain, float(mine[:, state].mean())))
-    return found
+            values = emitted[rows]
+            gain = float((values[:, state] - values[:, ALIGNED]).sum())
+            out.append(Stretch(int(rows[0]), int(rows[-1]), state, gain, float(values[:, state].mean())))
+    return out
 
 
 # The evidence.
@@ -230,10 +226,10 @@ class Evidence:
         features = np.nan_to_num(features)
         columns = np.arange(2 * REACH + 1) - REACH
         apart = np.abs(columns[None, :] - offsets[:, None])
-        mine = np.zeros(len(self), dtype=bool)
-        mine[aligned] = True
-        positive = mine[:, None] & (apart == 0) & inside
-        negative = mine[:, None] & (apart > SHIFTS) & inside
+        fitted = np.zeros(len(self), dtype=bool)
+        fitted[aligned] = True
+        positive = fitted[:, None] & (apart == 0) & inside
+        negative = fitted[:, None] & (apart > SHIFTS) & inside
         x = np.concatenate([features[positive], features[negative]])
         y = np.repeat([1, 0], [int(positive.sum()), int(negative.sum())])
         model = LogisticRegression(class_weight="balanced", C=1.0).fit(x, y)

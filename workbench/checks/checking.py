@@ -40,27 +40,27 @@ def check(
     i + d are, d from −REACH to REACH, such as cosines of a model's states; NaN where i + d is no row.
     """
     more = _matrices(text, evidence or {})
-    found = list(check_sentences(text))
+    findings = list(check_sentences(text))
     if text.dropped:
         message = f"{text.dropped} rows lacked a side and were left out when the text was read"
-        found.append(
+        findings.append(
             Finding("missing", "notice", text.languages, (), message, "give the side, or do without")
         )
     reference = reference_of(text)
     others = [language for language in text.languages if language != reference]
     aligned: dict[str, Alignment] = {}
     if others and len(text) < MIN_ROWS:
-        found.append(_too_few(text))
+        findings.append(_too_few(text))
     else:
         for done, language in enumerate(others):
             progress("comparing", done, len(others))
             pair = (reference, language)
             aligned[language] = align(text[reference], text[language], more.get(pair, ()))
         progress("comparing", len(others), len(others))
-    found += _merged(reference, aligned, len(text))
-    lines = lines_of(text, {language for finding in found for language in finding.languages})
-    found = [replace(finding, places=placed(finding, lines)) for finding in found]
-    return Report(" + ".join(text.sources) or repr(text), len(text), []).with_(found)
+    findings += _merged(reference, aligned, len(text))
+    lines = lines_of(text, {language for finding in findings for language in finding.languages})
+    findings = [replace(finding, places=placed(finding, lines)) for finding in findings]
+    return Report(" + ".join(text.sources) or repr(text), len(text), []).with_(findings)
 
 
 def _matrices(text: ParallelText, evidence: Mapping[Pair, ArrayLike]) -> dict[Pair, Sequence[Array]]:
@@ -70,9 +70,8 @@ def _matrices(text: ParallelText, evidence: Mapping[Pair, ArrayLike]) -> dict[Pa
         matrix = np.asarray(given, dtype=np.float32)
         if matrix.shape != shape:
             raise InputError(f"evidence for {a}-{b} is {matrix.shape}, not rows × offsets {shape}")
-        one, other = canonical(a), canonical(b)
-        out[one, other] = [matrix]
-        out[other, one] = [from_other_side(matrix)]
+        pair = canonical(a), canonical(b)
+        out |= {pair: [matrix], pair[::-1]: [from_other_side(matrix)]}
     return out
 
 
@@ -82,10 +81,10 @@ def _merged(reference: str, aligned: Mapping[str, Alignment], n: int) -> Iterato
     blamed: list[Stretch] = []
     if len(aligned) > 2:
         for stretch in (s for stretches in list(left.values()) for s in stretches):
-            alike = {code: [s for s in mine if _same(s, stretch)] for code, mine in left.items()}
+            alike = {code: [s for s in own if _same(s, stretch)] for code, own in left.items()}
             if sum(map(bool, alike.values())) > len(aligned) / 2:
                 blamed.append(stretch)
-                left = {code: [s for s in mine if s not in alike[code]] for code, mine in left.items()}
+                left = {code: [s for s in own if s not in alike[code]] for code, own in left.items()}
     for stretch in blamed:
         yield _misplaced((reference,), reference, "most other languages", stretch)
     for language, result in aligned.items():
@@ -175,16 +174,16 @@ def _too_few(text: ParallelText) -> Finding:
 
 def lines_of(text: ParallelText, languages: set[str]) -> Lines:
     """The lines of these languages; a language whose file is gone or holds other text is left out."""
-    found: Lines = {}
+    lines_by_language: Lines = {}
     for file in text.sources:
         try:
             lines = read_lines(Path(file))
         except TextError:  # the file is gone, or is no file
             continue
-        for language in languages - found.keys():
+        for language in languages - lines_by_language.keys():
             if numbers := _walk(lines, text[language]):
-                found[language] = (file, numbers)
-    return found
+                lines_by_language[language] = (file, numbers)
+    return lines_by_language
 
 
 def placed(finding: Finding, lines: Lines) -> tuple[str, ...]:

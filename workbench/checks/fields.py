@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,18 +57,18 @@ def check_fields(files: Iterable[str | Path], reference: str | None = "en") -> R
     if leader is not None:
         others = [side for side in sides if side is not leader]
         sides = [_renumbered(leader, others), *others]
-    found: list[Finding] = []
-    for field in dict.fromkeys(name for side in sides for name in side.values):
+    findings: list[Finding] = []
+    for field in dict.fromkeys(str(name) for side in sides for name in side.values):
         having = [side for side in sides if field in side.values]
         if len(having) > 1 and field not in _OF_ONE_LANGUAGE and _comparable(having, field):
             judge = leader.language if leader is not None and field in leader.values else None
-            found += _compared(having, field, judge)
+            findings += _compared(having, field, judge)
     ids = dict.fromkeys(name for side in sides if side.language != reference for name in side.values.index)
     for side in sides if leader is None else ():
         if lost := [name for name in ids if name not in side.values.index]:
             message = f"{len(lost)} items that other languages have are not in {side.path}, such as {lost[0]}"
-            found.append(Finding("fields", "alarm", (side.language,), (), message, "fetch the file again"))
-    return Report(" + ".join(side.path for side in sides), len(ids), []).with_(found)
+            findings.append(Finding("fields", "alarm", (side.language,), (), message, "fetch the file again"))
+    return Report(" + ".join(side.path for side in sides), len(ids), []).with_(findings)
 
 
 def is_benchmark(path: Path) -> bool:
@@ -171,7 +172,8 @@ def _comparable(sides: Sequence[Items], field: str) -> bool:
 
 def _compared(sides: Sequence[Items], field: str, reference: str | None) -> Iterator[Finding]:
     table = pd.concat({side.language: side.values[field] for side in sides}, axis=1, sort=False)
-    truth = table[reference] if reference else table.apply(_majority, axis=1)
+    majority = pd.Series([_majority(row) for _, row in table.iterrows()], table.index, dtype=object)
+    truth = table[reference] if reference else majority
     for side in sides:
         values = side.values[field]
         right = truth[values.index]
@@ -196,10 +198,10 @@ def _compared(sides: Sequence[Items], field: str, reference: str | None) -> Iter
         message = f"{field} differs in {len(undecided)} items, with no majority, such as item {undecided[0]}"
         repair = "compare with the original benchmark (give its file, too)"
         rows = spans(np.flatnonzero(truth[sides[0].values.index].isna()))
-        yield Finding("fields", "alarm", tuple(table), rows, message, repair)
+        yield Finding("fields", "alarm", tuple(map(str, table)), rows, message, repair)
 
 
-def _majority(values: pd.Series) -> str | None:
+def _majority(values: pd.Series) -> Any:
     """What more than half of the languages say of an item; None where no value has so many."""
     counts = values.value_counts()
     return counts.index[0] if 2 * counts.iloc[0] > counts.sum() else None

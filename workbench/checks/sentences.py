@@ -75,9 +75,9 @@ def duplicates(folded: dict[str, list[str]]) -> Iterator[Finding]:
         )
 
 
-def copies(a: str, b: str, one: list[str], other: list[str]) -> Iterator[Finding]:
+def copies(a: str, b: str, source: list[str], target: list[str]) -> Iterator[Finding]:
     """Rows whose target is the source; an alarm where words shared by chance cannot explain them."""
-    pairs = list(zip(one, other, strict=True))
+    pairs = list(zip(source, target, strict=True))
     rows = [i for i, (x, y) in enumerate(pairs) if x == y and any(map(str.isalpha, x))]
     if not rows:
         return
@@ -86,8 +86,8 @@ def copies(a: str, b: str, one: list[str], other: list[str]) -> Iterator[Finding
         del pairs[i]
     shared = [word in set(y.split()) for x, y in pairs for word in x.split()]
     share = sum(shared) / max(len(shared), 1)
-    chance = sum((share + 0.02) ** len(x.split()) for x in one)
-    alarm = len(rows) > 3 * chance + 3 and len(rows) >= max(_MANY, _SHARE * len(one))
+    chance = sum((share + 0.02) ** len(x.split()) for x in source)
+    alarm = len(rows) > 3 * chance + 3 and len(rows) >= max(_MANY, _SHARE * len(source))
     yield Finding(
         "copy",
         "alarm" if alarm else "notice",
@@ -125,9 +125,9 @@ def boilerplate(language: str, folded: dict[str, list[str]]) -> Iterator[Finding
     )
 
 
-def odd_lengths(a: str, b: str, one: tuple[str, ...], other: tuple[str, ...]) -> Iterator[Finding]:
+def odd_lengths(a: str, b: str, source: tuple[str, ...], target: tuple[str, ...]) -> Iterator[Finding]:
     """z = (l_b − c l_a) / √(c l_a), robustly standardised: rows far outside the file's own spread."""
-    x, y = (np.array([len(s) for s in side], dtype=float) for side in (one, other))
+    x, y = (np.array([len(s) for s in side], dtype=float) for side in (source, target))
     if len(x) < 20:
         return
     c = float(np.median(y / x))
@@ -143,7 +143,7 @@ def odd_lengths(a: str, b: str, one: tuple[str, ...], other: tuple[str, ...]) ->
             "notice",
             (a, b),
             spans(rows.tolist()),
-            f"row {worst} has {len(one[worst])} and {len(other[worst])} characters; usual is 1 to {c:.2g}",
+            f"row {worst} has {x[worst]:.0f} and {y[worst]:.0f} characters; usual is 1 to {c:.2g}",
             "see whether a side was cut off or merged with another row",
         )
 
@@ -151,13 +151,13 @@ def odd_lengths(a: str, b: str, one: tuple[str, ...], other: tuple[str, ...]) ->
 def wrong_scripts(language: str, side: tuple[str, ...]) -> Iterator[Finding]:
     """Rows in another script than the rest of their side, or a side in another than its language."""
     scripts = [script_of(sentence) for sentence in side]
-    counted = Counter(script for script in scripts if script)
-    if not counted:
+    counts = Counter(filter(None, scripts))
+    if not counts:
         return
-    main, held = counted.most_common(1)[0]
-    usual = _usual(language)
-    n = sum(counted.values())
-    if usual and main not in usual and held > n / 2:
+    main, most = counts.most_common(1)[0]
+    base, _, variety = language.partition("-")
+    usual = _LETTERS.get(variety) or _LETTERS.get(usual_script(base) or "")
+    if usual and main not in usual and most > counts.total() / 2:
         rows = [row for row, script in enumerate(scripts) if script and script not in usual]
         yield Finding(
             "script",
@@ -193,7 +193,7 @@ def overlap(text: ParallelText, other: ParallelText) -> Report:
     for side in other.sentences.values():
         for row, sentence in enumerate(side):
             known.setdefault(bare(sentence), row)
-    found = []
+    findings = []
     for language, side in text.sentences.items():
         keys = [bare(sentence) for sentence in side]
         rows = [row for row, key in enumerate(keys) if key in known and len(key.encode()) >= _SHORTEST]
@@ -201,7 +201,7 @@ def overlap(text: ParallelText, other: ParallelText) -> Report:
             continue
         smaller = min(len(text), len(other))
         alarm = len(rows) >= min(_MANY, max(1, _SHARE * smaller))
-        found.append(
+        findings.append(
             Finding(
                 "overlap",
                 "alarm" if alarm else "notice",
@@ -212,7 +212,7 @@ def overlap(text: ParallelText, other: ParallelText) -> Report:
                 "leave the rows out of what is fitted on, or report on other data",
             )
         )
-    return Report(_name(text), len(text), []).with_(found)
+    return Report(_name(text), len(text), []).with_(findings)
 
 
 def bare(sentence: str) -> str:
@@ -245,16 +245,11 @@ def _share(sentence: str, scripts: set[str]) -> float:
     return sum(letters[script] for script in scripts) / max(letters.total(), 1)
 
 
-def _usual(language: str) -> list[str] | None:
-    base, _, variety = language.partition("-")
-    return _LETTERS.get(variety) or _LETTERS.get(usual_script(base) or "")
-
-
 def _groups(keys: list) -> list[tuple[int, ...]]:
-    found: dict[object, list[int]] = {}
+    rows_of: dict[object, list[int]] = {}
     for row, key in enumerate(keys):
-        found.setdefault(key, []).append(row)
-    return [tuple(rows) for rows in found.values() if len(rows) > 1]
+        rows_of.setdefault(key, []).append(row)
+    return [tuple(rows) for rows in rows_of.values() if len(rows) > 1]
 
 
 def _listed(rows: tuple[int, ...]) -> str:

@@ -74,7 +74,7 @@ class Entry:
 
     def specs(self, folder: str | Path) -> list[str]:
         """The options that read it from a folder."""
-        return [one.replace("{folder}", str(folder)) for one in self.read]
+        return [option.replace("{folder}", str(folder)) for option in self.read]
 
 
 @cache
@@ -128,21 +128,21 @@ def fetch(
     After a failure the files before it are whole, and the same call goes on from there.
     """
     folder = user_path(folder)
-    found = {}
+    digests = {}
     for number, file in enumerate(files):
         progress("files", number, len(files))
         inside = PurePosixPath(file.path)
         if inside.is_absolute() or ".." in inside.parts:
             raise InputError(f"{file.path} would lie outside its folder: it is not fetched")
         target = folder / inside
-        found[file.path] = digest_file(target) if target.is_file() else _bring(file, target, opener)
-        if file.sha256 is not None and found[file.path] != file.sha256:
+        digests[file.path] = digest_file(target) if target.is_file() else _bring(file, target, opener)
+        if file.sha256 is not None and digests[file.path] != file.sha256:
             raise InputError(
-                f"{target} is not the published file (sha256 {found[file.path]}, not {file.sha256}): "
+                f"{target} is not the published file (sha256 {digests[file.path]}, not {file.sha256}): "
                 "move it away and fetch again"
             )
     progress("files", len(files), len(files))
-    return found
+    return digests
 
 
 def _bring(file: File, target: Path, opener: Open) -> str:
@@ -159,9 +159,9 @@ def _bring(file: File, target: Path, opener: Open) -> str:
             f"{file.url} cannot be fetched ({error.code} {error.reason}): look for it at its makers' page"
         ) from error
     except (urllib.error.URLError, TimeoutError, ConnectionError, HTTPException) as error:
-        said = " ".join(str(getattr(error, "reason", error)).split())
+        reason = " ".join(str(getattr(error, "reason", error)).split())
         raise InputError(
-            f"{file.url} cannot be reached ({said}): "
+            f"{file.url} cannot be reached ({reason}): "
             f"without a network, download it elsewhere and put it to {target}"
         ) from error
     except OSError as error:

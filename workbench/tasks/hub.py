@@ -79,12 +79,12 @@ def _pair(row: Record, code: str, number: int) -> Record:
 def _knowledge(row: Record, code: str, number: int) -> Record:
     """A row of MKQA's table, where kinds of answers are numbers and the name of an item is a text."""
     answers = {}
-    for language, found in row["answers"].items():
-        if isinstance(found, dict):  # one list for each field
-            found = [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
-        kinds = [one["type"] for one in found]
+    for language, given in row["answers"].items():
+        if isinstance(given, dict):  # one list for each field
+            given = [dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True)]
+        kinds = [answer["type"] for answer in given]
         named = [_KINDS[kind] if isinstance(kind, int) else kind for kind in kinds]
-        answers[language] = [{**one, "type": kind} for one, kind in zip(found, named, strict=True)]
+        answers[language] = [{**answer, "type": kind} for answer, kind in zip(given, named, strict=True)]
     return {"example_id": int(row["example_id"]), "queries": row["queries"], "answers": answers}
 
 
@@ -254,11 +254,11 @@ def _read_own(
         languages = None if wanted is None else {*wanted, canonical(into)}
         folder = _asked(place, lambda _: _fetched(source, place, at, languages), source.gated)
     names = [file.relative_to(folder).as_posix() for file in files_in(folder, deep=True) if file.is_file()]
-    found = [match for name in names if (match := re.fullmatch(str(source.own), name))]
-    if not found:
+    matches = [match for name in names if (match := re.fullmatch(str(source.own), name))]
+    if not matches:
         raise InputError(f"{place} holds no file of {name}: they are called {source.own}")
     # The folder of such files may lie deeper than the reader looks.
-    above = {one.string[: one.start("language")].rpartition("/")[0] for one in found}
+    above = {match.string[: match.start("language")].rpartition("/")[0] for match in matches}
     inner = folder / above.pop() if len(above) == 1 else folder
     try:
         return place, at, reader(inner, languages=wanted)
@@ -279,7 +279,7 @@ def _fetched(source: HubSource, place: str, revision: str | None, wanted: set[st
     hub.utils.disable_progress_bars()
     try:
         names = hub.HfApi().list_repo_files(**among)
-        matches = [match for one in names if (match := re.fullmatch(str(source.own), one))]
+        matches = [match for name in names if (match := re.fullmatch(str(source.own), name))]
         codes = [ODD_CODES.get(match["language"], match["language"]) for match in matches]
         of_wanted = [
             match
@@ -318,8 +318,8 @@ def _codes(source: HubSource, place: str, revision: str | None, by_folders: bool
         import huggingface_hub as hub
 
         tree = hub.HfApi().list_repo_tree
-        found = _asked(place, lambda _: list(tree(place, repo_type="dataset", revision=revision)))
-        names = [entry.path for entry in found if isinstance(entry, hub.hf_api.RepoFolder)]
+        entries = _asked(place, lambda _: list(tree(place, repo_type="dataset", revision=revision)))
+        names = [entry.path for entry in entries if isinstance(entry, hub.hf_api.RepoFolder)]
     return [name for name in names if names_language(name)]
 
 
@@ -342,9 +342,10 @@ def _asked(place: str, call: Callable[[Any], Any], gated: bool = False) -> Any:
     """What `datasets` answers; what goes wrong is one line."""
 
     def explain(error: Exception) -> str:
-        said = (" ".join(str(error).split()) or type(error).__name__)[:200]
+        reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
         return (
-            f"data set {quoted(place)} cannot be read ({said}): check name and revision (hub:NAME@REVISION); "
+            f"data set {quoted(place)} cannot be read ({reason}): "
+            "check name and revision (hub:NAME@REVISION); "
             + ("accept its conditions on its page and sign in (hf auth login); " if gated else "")
             + "without a network, read it once where there is one and keep its cache, or name a folder of it"
         )

@@ -212,10 +212,10 @@ def with_chat(task: TaskType, chat: Chat) -> TaskType:
     on from in mid-sentence makes no sense in a chat: give the task a template that asks a question.
     """
     items = cast(tuple[Example | AnswerExample, ...], task.all)
-    made: dict[str, str] = {}
+    chats: dict[str, str] = {}
     out: list[Any] = []
     for item in items:
-        prompt = made.setdefault(item.prompt, chat(item.prompt))
+        prompt = chats.setdefault(item.prompt, chat(item.prompt))
         if not isinstance(prompt, str) or item.prompt.strip() not in prompt:
             raise InputError(
                 f"the chat template loses the prompt of item {quoted(item.id)}: {quoted(prompt)}"

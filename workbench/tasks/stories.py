@@ -132,15 +132,15 @@ def read_xcopa(
     named = find_files(path, r"(?P<split>val|test)\.(?P<language>[\w-]+)\.jsonl", "xcopa")
     files, notes = _whole_parts(named, languages)
     parts: dict[str, dict[str, Numbered]] = {}
-    for part, found in files.items():
-        sides = {language: _read_xcopa(file) for language, file in found.items()}
+    for part, named_files in files.items():
+        sides = {language: _read_xcopa(file) for language, file in named_files.items()}
         every = {index for side in sides.values() for index in side}
         for language, side in sides.items():
             if lost := sorted(every - side.keys()):
                 raise TextError(
                     f"lacks {len(lost)} items that other languages have, such as {lost[0]}: "
                     "fetch the file again",
-                    found[language],
+                    named_files[language],
                 )
         if "en" not in sides:
             if copa := _copa(path, english, part, sides):
@@ -160,13 +160,13 @@ def _whole_parts(
 ) -> tuple[dict[str, dict[str, File]], list[str]]:
     """The files of val and test by language, without a set that a language (of all, or of these) lacks."""
     parts = by_part(sorted(files, key=lambda file: file[1]["split"] != "val"))
-    has = {language for found in parts.values() for language in found}
+    has = {language for named in parts.values() for language in named}
     # English comes from COPA, so XCOPA has no file of it.
     asked = has if languages is None else has & set(map(canonical, languages))
-    lacking = {part: sorted(asked - found.keys() - {"en"}) for part, found in parts.items()}
+    lacking = {part: sorted(asked - named.keys() - {"en"}) for part, named in parts.items()}
     if all(lacking.values()):
         return parts, []
-    whole = {part: found for part, found in parts.items() if not lacking[part]}
+    whole = {part: named for part, named in parts.items() if not lacking[part]}
     return whole, [
         f"{part} left out: no file of it for {' '.join(lost)}" for part, lost in lacking.items() if lost
     ]
@@ -411,8 +411,8 @@ def _start_of(sentence: str, tokens: list[Any], at: int, pronoun: str) -> int:
     """Where in the sentence its token number `at` stands, which is the pronoun."""
     position = 0
     for token in tokens[:at]:
-        found = sentence.find(token, position)
-        position = position if found < 0 else found + len(token)  # a quote is written otherwise as a token
+        start = sentence.find(token, position)
+        position = position if start < 0 else start + len(token)  # a quote is written otherwise as a token
     start = sentence.find(pronoun, position)
     if start < 0:
         raise ValueError(f"there is no {quoted(pronoun)} after token {at}")

@@ -68,15 +68,15 @@ def by_language(files: Iterable[tuple[str, Path]], request: Request) -> dict[str
 
 def finish(name: str, raw: Raw, request: Request, drop_missing: bool) -> ParallelText:
     """Check what was read and make a text of it."""
-    found = raw.sides
     for language in request.languages or ():
-        if language not in found:
-            raise InputError(f"{name} has no {language!r}: it has {', '.join(found) or 'no language known'}")
-    order = list(request.languages or found)
+        if language not in raw.sides:
+            known = ", ".join(raw.sides) or "no language known"
+            raise InputError(f"{name} has no {language!r}: it has {known}")
+    order = list(request.languages or raw.sides)
     if len(order) < 2 and request.languages is None:
         has = f"only {order[0]!r}" if order else "no language"
         raise InputError(f"{name} has {has}: a parallel text needs two (or ask for one with languages=[…])")
-    sides = {language: found[language].trimmed() for language in order}
+    sides = {language: raw.sides[language].trimmed() for language in order}
     _check_lengths(sides, raw.groups, name)
     first = sides[order[0]]
     keep = _complete_rows(sides, drop_missing)

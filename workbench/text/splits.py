@@ -52,10 +52,10 @@ def clusters(sides: Iterable[Sequence[str]], groups: Sequence[str] | None, n: in
     nodes = {key: n + i for i, key in enumerate(dict.fromkeys(key for _, key in keys))}
     ties = np.ones(len(keys)), ([row for row, _ in keys], [nodes[key] for _, key in keys])
     _, labels = connected_components(coo_array(ties, shape=(n + len(nodes),) * 2), directed=False)
-    found: dict[int, list[int]] = {}
+    rows_of: dict[int, list[int]] = {}
     for row, label in enumerate(labels[:n].tolist()):
-        found.setdefault(label, []).append(row)
-    return list(found.values())
+        rows_of.setdefault(label, []).append(row)
+    return list(rows_of.values())
 
 
 def deal(tied: list[list[int]], sizes: dict[str, int | float], seed: int) -> Split:

@@ -45,19 +45,19 @@ def _families(path: Path) -> dict[str, Family]:
     folder = path if path.is_dir() else path.parent
     if not folder.is_dir():
         return {}
-    found: dict[str, Family] = {}
+    families: dict[str, Family] = {}
     for file in files_in(folder):
         name, _, code = plain_name(file).rpartition(".")
         if name and names_language(code) and isfile(file):
-            found.setdefault(name, {}).setdefault(canonical(code), []).append(file)
+            families.setdefault(name, {}).setdefault(canonical(code), []).append(file)
     if path.is_dir():
-        return found
+        return families
     if path.exists():
         own, _, code = plain_name(path).rpartition(".")
-        return {own: found[own]} if own in found and names_language(code) else {}
-    if path.name in found:
-        return {path.name: found[path.name]}
-    return {name: family for name, family in found.items() if name.startswith(path.name.rstrip(".") + ".")}
+        return {own: families[own]} if own in families and names_language(code) else {}
+    if path.name in families:
+        return {path.name: families[path.name]}
+    return {name: family for name, family in families.items() if name.startswith(path.name.rstrip(".") + ".")}
 
 
 def _reading_order(name: str, family: Family) -> list[str]:
@@ -107,12 +107,12 @@ def read_flores(path: Path, request: Request) -> Raw:
 
 def _flores_parts(path: Path) -> dict[str, Path]:
     """Find the splits: name → folder."""
-    found: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     for folder in filter(Path.is_dir, (path, *(path / part for part in _FLORES_PARTS))):
         for file in files_in(folder):
             if match := _FLORES.fullmatch(plain_name(file)):
-                found[folder.name if match["end"] == "jsonl" else match["end"]] = folder
-    return found
+                folders[folder.name if match["end"] == "jsonl" else match["end"]] = folder
+    return folders
 
 
 def _flores_documents(path: Path, part: str) -> list[str] | None:
