@@ -9,8 +9,8 @@ from checks.damage import Planted, is_found, misplaced, scrambled, shifted
 from counts import count
 
 from workbench.checks import check
+from workbench.checks.alignment import REACH
 from workbench.checks.association import profiles, weights
-from workbench.checks.evidence import REACH
 from workbench.core.errors import InputError
 from workbench.organism.config import WorldConfig
 from workbench.organism.texts import Items

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from workbench.checks import Finding, Report, check
+from workbench.checks.alignment import REACH
 from workbench.checks.association import Array, banded
 from workbench.checks.checking import Pair, reference_of
-from workbench.checks.evidence import REACH
-from workbench.checks.overlap import bare
 from workbench.checks.report import spans, spelled
+from workbench.checks.sentences import bare
 from workbench.core.errors import InputError
 from workbench.core.types import Progress, Site, silent
 from workbench.models import LanguageModel

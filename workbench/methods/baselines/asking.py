@@ -17,7 +17,7 @@ from workbench.organism.config import WorldConfig
 from workbench.organism.world import ASKED, MARK, STOP, item_prompt, translation_prompt
 from workbench.tasks import ChoiceTask, same_items, with_shots
 from workbench.tasks.prompts import fill
-from workbench.tasks.records import read_objects, read_table, text_in
+from workbench.tasks.records import read_objects, read_table
 
 log = logging.getLogger(__name__)
 
@@ -196,14 +196,11 @@ def read_translations(path: str | Path) -> dict[str, str]:
     """The main-language prompt of each item by its id: `.tsv` or `.jsonl` with the columns id and prompt."""
     path = user_path(path)
     if path.name.lower().endswith(".jsonl"):
-        rows = [
-            (line, text_in(record, "id", path, line), text_in(record, "prompt", path, line))
-            for line, record in read_objects(path)
-        ]
+        rows = [(row.line, row.text("id"), row.text("prompt")) for row in read_objects(path)]
     else:
         rows = [
-            (line, row["id"], row["prompt"])
-            for line, row in read_table(path, ("id", "prompt"), "a table of translations")
+            (row.line, row.fields["id"], row.fields["prompt"])
+            for row in read_table(path, ("id", "prompt"), "a table of translations")
         ]
     translations: dict[str, str] = {}
     for line, name, prompt in rows:

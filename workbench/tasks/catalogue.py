@@ -1,21 +1,28 @@
-"""Fetching published files: https alone, checked by content, whole under their names or not there at all."""
+"""The catalogue: for each corpus and benchmark its licence, languages, revision, checksums and where it is.
+
+The facts are in `catalogue.toml`; nothing here is guessed, and what is not known is called so.
+Files are fetched by https alone, checked by content, whole under their names or not there at all.
+"""
 
 import hashlib
 import os
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage
+from functools import cache
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from typing import Any, cast
 
-from workbench.core.errors import InputError
+from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.reading import user_path
 from workbench.core.store import digest_file
 from workbench.core.types import Progress, silent
 
+NOT_PINNED = "not pinned"
 _CHUNK = 1 << 16
 _SECONDS = 30  # without a byte
 
@@ -33,18 +40,70 @@ class File:
     sha256: str | None = None
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One corpus or benchmark."""
+
+    name: str
+    kind: str
+    """`text`, `task` or `text and task`."""
+    title: str
+    what: str
+    licence: str
+    languages: str
+    size: str
+    homepage: str
+    revision: str
+    read: tuple[str, ...]
+    """Options that read it; {folder} is where its files lie."""
+    tried: bool
+    """Whether its reader was tried on its published files."""
+    hub: str | None = None
+    """The task that is read from the Hugging Face hub, as hub:NAME."""
+    steps: tuple[str, ...] = ()
+    """What is left to do by hand, in the folder, after its files are there."""
+    files: tuple[File, ...] = ()
+
+    def pinned(self) -> str:
+        """By what it is pinned, in words."""
+        known = sum(file.sha256 is not None for file in self.files)
+        checked = f"{known} of {len(self.files)} files by checksum" if known else ""
+        commit = len(self.revision) == 40
+        revision = "" if self.revision == NOT_PINNED else self.revision[: 7 if commit else None]
+        return ", ".join(filter(None, (revision, checked))) or NOT_PINNED
+
+    def specs(self, folder: str | Path) -> list[str]:
+        """The options that read it from a folder."""
+        return [option.replace("{folder}", str(folder)) for option in self.read]
+
+
+@cache
+def catalogue() -> dict[str, Entry]:
+    """All entries by name, in the order of the file."""
+    text = (Path(__file__).parent / "catalogue.toml").read_text(encoding="utf-8")
+    entries = {}
+    for name, facts in tomllib.loads(text).items():
+        lists: dict[str, Any] = {key: tuple(facts.pop(key, ())) for key in ("read", "steps")}
+        files = tuple(File(**file) for file in facts.pop("files", ()))
+        entries[name] = Entry(name=name, files=files, **lists, **facts)
+    return entries
+
+
+def find(name: str) -> Entry:
+    """The entry of a name."""
+    entries = catalogue()
+    if name not in entries:
+        raise InputError(f"the catalogue has no {quoted(name)}: {did_you_mean(name, entries)}")
+    return entries[name]
+
+
+# Fetching.
+
+
 class _OnlyHttps(urllib.request.HTTPRedirectHandler):
     """Follows no redirection away from https."""
 
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         _check_https(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -69,25 +128,21 @@ def fetch(
     After a failure the files before it are whole, and the same call goes on from there.
     """
     folder = user_path(folder)
-    found = {}
+    digests = {}
     for number, file in enumerate(files):
         progress("files", number, len(files))
-        target = folder / _inside(file.path)
-        found[file.path] = digest_file(target) if target.is_file() else _bring(file, target, opener)
-        if file.sha256 is not None and found[file.path] != file.sha256:
+        inside = PurePosixPath(file.path)
+        if inside.is_absolute() or ".." in inside.parts:
+            raise InputError(f"{file.path} would lie outside its folder: it is not fetched")
+        target = folder / inside
+        digests[file.path] = digest_file(target) if target.is_file() else _bring(file, target, opener)
+        if file.sha256 is not None and digests[file.path] != file.sha256:
             raise InputError(
-                f"{target} is not the published file (sha256 {found[file.path]}, not {file.sha256}): "
+                f"{target} is not the published file (sha256 {digests[file.path]}, not {file.sha256}): "
                 "move it away and fetch again"
             )
     progress("files", len(files), len(files))
-    return found
-
-
-def _inside(path: str) -> PurePosixPath:
-    parts = PurePosixPath(path)
-    if parts.is_absolute() or ".." in parts.parts:
-        raise InputError(f"{path} would lie outside its folder: it is not fetched")
-    return parts
+    return digests
 
 
 def _bring(file: File, target: Path, opener: Open) -> str:
@@ -104,9 +159,9 @@ def _bring(file: File, target: Path, opener: Open) -> str:
             f"{file.url} cannot be fetched ({error.code} {error.reason}): look for it at its makers' page"
         ) from error
     except (urllib.error.URLError, TimeoutError, ConnectionError, HTTPException) as error:
-        said = " ".join(str(getattr(error, "reason", error)).split())
+        reason = " ".join(str(getattr(error, "reason", error)).split())
         raise InputError(
-            f"{file.url} cannot be reached ({said}): "
+            f"{file.url} cannot be reached ({reason}): "
             f"without a network, download it elsewhere and put it to {target}"
         ) from error
     except OSError as error:
