@@ -32,7 +32,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from workbench.models import LanguageModel, load_model
-from workbench.models.tiny import VOCABULARY, make_tiny_tokenizer
+from workbench.models.outline import VOCABULARY, make_tiny_tokenizer
 from workbench.states import capture
 from workbench.states.run import plan_batches
 from workbench.text import ParallelText

@@ -41,14 +41,14 @@ from rich.table import Table
 from sweep import LAYERS, WIDTH, make_model
 
 from workbench.align import LeastSquares
-from workbench.analyses.generate.judge import UNCLEAR, Judge, LanguageIdentifier, cut
+from workbench.analyses.generate.judge import UNCLEAR, LanguageIdentifier, cut
 from workbench.analyses.generate.texts import beginnings, speak
 from workbench.core.errors import ModelError
 from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS, Patch, applied
 from workbench.methods.recipes import RECIPES, Ingredients, turned
 from workbench.models import LanguageModel, load_model
-from workbench.models.tiny import VOCABULARY
+from workbench.models.outline import VOCABULARY
 from workbench.organism import shipped
 from workbench.study import Settings, Study
 from workbench.sweeps import Configuration
@@ -184,22 +184,24 @@ def report_texts(folder: Path, console: Console) -> bool:
         {code: [text[code][int(row)] for row in rows] for code in text.languages}
         for rows in (split.fit, split.test)
     )
-    judge = Judge(LanguageIdentifier(fit), SOURCE, target)
-    variants: dict[str, Any] = {f"clean, in {target}": (prompts.target["test"], None)}
-    variants |= {name: (prompts.source["test"], b) for name, b in patches(study).items()}
+    identifier = LanguageIdentifier(fit)
+    variants: dict[str, Any] = {f"clean, in {target}": (prompts[target]["test"], None)}
+    variants |= {name: (prompts[SOURCE]["test"], b) for name, b in patches(study).items()}
     found = {
-        name: judge.columns(speak(model, some, configuration, TOKENS, PROMPTS, folder / "texts"))
+        name: identifier.judged(
+            speak(model, some, configuration, TOKENS, PROMPTS, folder / "texts"), SOURCE, target
+        )
         for name, (some, configuration) in variants.items()
     }
     characters = int(statistics.median(len(said) for said in found["clean"].text))
-    trial = judge.identifier.trial(held, characters)
+    trial = identifier.trial(held, characters)
     console.print(texts_table(found, target))
     console.print(
         f"The identifier is right on {trial.accuracy.estimate:.1%} of {trial.pieces} held-out pieces of "
         f"{characters} characters."
     )
     for at in range(SHOWN):
-        console.print(f"\n{prompts.source['test'][at].prompt} …", style="bold", markup=False)
+        console.print(f"\n{prompts[SOURCE]['test'][at].prompt} …", style="bold", markup=False)
         for name, rows in found.items():
             said = rows.iloc[at]
             console.print(
@@ -237,8 +239,8 @@ def patches(study: Study) -> dict[str, Configuration | None]:
         "clean": None,
         "dense map, all tokens": everywhere,
         "dense map, last prompt token": replace(everywhere, positions="last"),
-        "clas_bench": replace(step, method="clas_bench"),
-        "clas_bench~random": turned(replace(step, method="clas_bench~random"), 0),
+        "clas_bench": replace(step, aligner="clas_bench"),
+        "clas_bench~random": turned(replace(step, aligner="clas_bench~random"), 0),
     }
 
 

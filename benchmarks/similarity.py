@@ -21,8 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from workbench.measures import METRICS, debiased_linear_cka
-from workbench.measures.chance import permutation_null
-from workbench.measures.cka import grid
+from workbench.measures.similarity import grid, permutation_null
 
 LAYERS, SENTENCES, WIDTH = 33, 1000, 4096
 PROMISED = 20.0

@@ -36,7 +36,7 @@ from workbench.align import LeastSquares
 from workbench.core.errors import ModelError
 from workbench.core.types import Positions, Site
 from workbench.models import LanguageModel, load_model
-from workbench.models.tiny import VOCABULARY, make_tiny_tokenizer
+from workbench.models.outline import VOCABULARY, make_tiny_tokenizer
 from workbench.sweeps import Configuration, Plan
 from workbench.sweeps.naive import naive_scores
 from workbench.sweeps.run import scores_by

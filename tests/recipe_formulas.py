@@ -15,7 +15,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from workbench.align.solvers import PENALTIES
-from workbench.methods.recipes.nonlinear import BLUR
+from workbench.methods.recipes.maps import BLUR
 
 
 def where(configuration):

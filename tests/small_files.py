@@ -9,7 +9,7 @@ from typing import Any
 from workbench.analyses.claims.base import read_scale
 from workbench.checks import Report, check_fields, is_benchmark
 from workbench.core.reading import files_in, user_path
-from workbench.methods.baselines.translate_test import read_translations
+from workbench.methods.baselines import read_translations
 from workbench.tasks import TASKS
 from workbench.tasks.labels import TOPICS
 from workbench.tasks.prompts import read_prompts

@@ -52,7 +52,7 @@ def test_states_draw_their_similarity(states):
 def test_a_run_is_diagnosed_opened_and_drawn(run):
     assert isinstance(run.plot("layers"), go.Figure)
     assert isinstance(wb.open_run(run.folder).plot("aligners"), go.Figure)
-    assert isinstance(wb.plot(run.folder, "methods"), go.Figure)
+    assert isinstance(wb.plot(run.folder, "aligners"), go.Figure)
     assert isinstance(wb.plot(run.tables["similarity"], "alignment"), go.Figure)
     assert repr(run).startswith("Run(") and len(repr(run)) < 300
 

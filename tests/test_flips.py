@@ -21,7 +21,7 @@ from workbench.organism.files import load_checkpoint, save_checkpoint
 from workbench.select import Choice, freeze, thaw
 from workbench.states import capture
 from workbench.study import load_patch, save_patch
-from workbench.study.saved import load_maps, save_maps
+from workbench.study.patches import load_maps, save_maps
 from workbench.sweeps import sweep
 from workbench.tasks import AnswerExample
 from workbench.text import ParallelText

@@ -6,8 +6,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from workbench.models import LanguageModel, load_model
-from workbench.models.outline import support_table
-from workbench.models.tiny import make_tiny_model
+from workbench.models.outline import make_tiny_model, support_table
 
 HAS_HOOKED = version("transformer-lens").startswith("3.")
 

@@ -258,7 +258,7 @@ def compare(name: str, before: Any, after: Any, allowed: Mapping[str, Any]) -> I
             ]
             columns = _renamed(columns, allowed["values"])
             yield from _compare_table(where, columns, after["tables"][table], rules, of_rows)
-        yield from _compare_figures(name, before["figures"], after["figures"], allowed["figures"])
+        yield from _compare_figures(name, before["figures"], after["figures"], allowed)
 
 
 def _compare_options(before: Any, after: Any, allowed: Mapping[str, str]) -> Iterator[str]:
@@ -305,13 +305,15 @@ def _compare_table(
                 yield f"{said}: {a!r}, now {b!r}"
 
 
-def _compare_figures(name: str, before: Any, after: Any, allowed: Mapping[str, str]) -> Iterator[str]:
+def _compare_figures(name: str, before: Any, after: Any, allowed: Mapping[str, Any]) -> Iterator[str]:
+    reworded = allowed["figures"]  # their words may differ, their numbers not
     for kind, spec in before.items():
-        if kind not in after:
+        now = allowed["kinds"].get(kind, kind)
+        if now not in after:
             yield f"{name}: figure {kind} is gone"
             continue
-        worded = f"{name}/{kind}" in allowed or kind in allowed  # its words may differ, its numbers not
-        for place, a, b in _differences(spec, after[kind], kind):
+        worded = f"{name}/{kind}" in reworded or kind in reworded
+        for place, a, b in _differences(spec, after[now], kind):
             if not (worded and isinstance(a, str) and isinstance(b, str)):
                 yield f"{name}: figure {place} was {str(a)[:90]!r}, now {str(b)[:90]!r}"
                 break

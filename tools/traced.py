@@ -70,7 +70,7 @@ def cases(folder: Path) -> dict[str, Callable[[], Any]]:
     align, models, select, tasks, text = (any_of(n) for n in ("align", "models", "select", "tasks", "text"))
     site, sweeps = any_of("core.types", "types").Site, any_of("sweeps", "sweep")
     capture = any_of("states", "capture").capture
-    tiny = any_of("models.tiny").make_tiny_model("llama", folder / "model")
+    tiny = any_of("models.tiny", "models.outline").make_tiny_model("llama", folder / "model")
     model, d = models.load_model(tiny), 32
     sides = {"sw": tuple(SENTENCES), "en": tuple(s.upper() for s in SENTENCES)}
     X, Y = (torch.randn(80, d, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))

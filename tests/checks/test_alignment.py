@@ -9,11 +9,11 @@ from checks.damage import Planted, is_found, misplaced, scrambled, shifted
 from counts import count
 
 from workbench.checks import check
+from workbench.checks.alignment import REACH
 from workbench.checks.association import profiles, weights
-from workbench.checks.evidence import REACH
 from workbench.core.errors import InputError
 from workbench.organism.config import WorldConfig
-from workbench.organism.items import Items
+from workbench.organism.texts import Items
 from workbench.text import ParallelText, read
 
 PAIRS = (("x-main", "x-poor-far"), ("x-poor-fused", "x-poor-near"))

@@ -8,6 +8,7 @@ import pytest
 
 from workbench.checks import check_fields, is_benchmark
 from workbench.cli import doctor
+from workbench.cli.options import add_options
 from workbench.core.errors import InputError
 from workbench.text import read
 
@@ -65,7 +66,7 @@ def test_mgsm_agrees(shared_data: Path) -> None:
 
 def run(*arguments: object) -> int:
     parser = argparse.ArgumentParser()
-    doctor.add_arguments(parser)
+    add_options(parser, doctor.COMMAND)
     return doctor.run(parser.parse_args([str(argument) for argument in arguments]))
 
 

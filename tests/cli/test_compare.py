@@ -1,15 +1,14 @@
 """`compare`: what it refuses, which studies it takes, and what it prints."""
 
-import pandas as pd
 import pytest
 from organism_models import FAR, MAIN, tiny_organism
 
-from workbench.cli import compare as compared
-from workbench.cli import main
-from workbench.cli.compare import draw
-from workbench.cli.runs import named_pairs
+from workbench.cli import main, methods
+from workbench.cli.figures import draw_figures
+from workbench.cli.inputs import named_pairs
 from workbench.core.errors import InputError
-from workbench.methods.compare.table import COLUMNS
+from workbench.methods.base import typed_table
+from workbench.methods.compare.table import TYPES
 from workbench.models import load_model
 from workbench.results import open_run
 from workbench.study import Settings, prepare
@@ -49,10 +48,9 @@ def test_a_run_begun_in_python_is_compared_and_may_have_been_moved(tmp_path, cap
     prepare(model, organism.text(), [task], [(FAR, MAIN)], tmp_path / "begun", settings).run()
     (tmp_path / "begun").rename(tmp_path / "moved")
     command = ["compare", str(tmp_path / "moved"), "--methods", "mean_difference", "--combine", ""]
-    assert main(command) == 0
+    assert main(command) == 0 and "comparison.pdf" in capsys.readouterr().out
     found = open_run(tmp_path / "moved").tables["comparison"]
     assert found.method.tolist() == ["direct", "mean_difference"] and set(found.pair) == {f"{FAR}-{MAIN}"}
-    capsys.readouterr()
     (tmp_path / "moved" / "comparison.parquet").write_bytes(b"mine")
     assert main(command) == 2 and "comparison.parquet already exists" in capsys.readouterr().err
 
@@ -71,23 +69,23 @@ def table():
         {"method": "translate_table", "note": "no table of translations was given"},
     ]  # fmt: skip
     facts = {"model": "organism", "pair": "a-b", "task": "exact", "n": 1000}
-    return pd.DataFrame([facts | row for row in rows]).reindex(columns=list(COLUMNS)).astype(COLUMNS)
+    return typed_table("comparison", [facts | row for row in rows], **TYPES)
 
 
-def test_the_table_is_drawn_beside_it(tmp_path, capsys):
+def test_the_table_is_drawn_beside_it(tmp_path):
     made = table()
     made.loc[0, ["gain", "gain_low", "gain_high"]] = 0.0
     made["family"] = ["baseline", "combination", "baseline"]
     made.to_parquet(tmp_path / "comparison.parquet")
-    draw(tmp_path)
-    assert "comparison.pdf" in capsys.readouterr().out
+    written = draw_figures(tmp_path, ("pdf",), ("comparison", "pareto"), "workbench compare")
+    assert tmp_path / "figures" / "comparison.pdf" in written
     assert (tmp_path / "figures" / "comparison.pdf").read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("width", [80, 130])
 def test_every_number_is_readable_at_any_width(width, capsys, monkeypatch):
-    monkeypatch.setattr(compared.console, "_width", width)
-    compared.print_comparison(table(), {"direct": 0.001}, {"lora_few+incline_single": 812.34})
+    monkeypatch.setattr(methods.console, "_width", width)
+    methods.print_comparison(table(), {"direct": 0.001}, {"lora_few+incline_single": 812.34})
     out = capsys.readouterr().out
     assert "…" not in out
     # Of a combination the controls too are over asking directly: its gain less what it is above them.

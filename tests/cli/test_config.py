@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.cli.config import as_toml, configurable, configured
+from workbench.cli.options import as_toml, configurable, configured
 from workbench.core.errors import InputError
 
 

@@ -9,9 +9,8 @@ from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
 from workbench.cli import main
 from workbench.core.numbers import signed
-from workbench.organism import WorldConfig
-from workbench.organism.config_file import write_config
-from workbench.organism.items import TASKS
+from workbench.organism import WorldConfig, write_config
+from workbench.organism.texts import TASKS
 
 
 def run(capsys, *arguments):
@@ -79,7 +78,7 @@ def test_verdicts_and_incline_print_what_they_write(capsys, monkeypatch, tmp_pat
     monkeypatch.setenv("COLUMNS", "160")
     # That every task has its verdict is held elsewhere, in organism/test_verdicts.py.
     tasks = TASKS if FULL else {name: TASKS[name] for name in ("exact", "translation")}
-    monkeypatch.setattr("workbench.analyses.organism.verdicts.TASKS", tasks)
+    monkeypatch.setattr("workbench.analyses.organism.verify.TASKS", tasks)
     common = (tiny_organism().folder, "--prompts", 40, "--dev", 12, "--items", 12)
     code, out, _ = run(capsys, "organism", "verdicts", *common, "--out", tmp_path / "verdicts")
     table = pd.read_parquet(tmp_path / "verdicts" / "verdicts.parquet")

@@ -1,4 +1,4 @@
-"""Every usual spelling of a language is one code."""
+"""Every usual spelling of a language is one code; the script of a text is that of most of its letters."""
 
 from pathlib import Path
 
@@ -6,7 +6,15 @@ import pytest
 
 from workbench.core import languages
 from workbench.core.errors import InputError
-from workbench.core.languages import NAMES, is_language, name_of, names_language
+from workbench.core.languages import (
+    NAMES,
+    is_language,
+    letters_by_script,
+    main_script,
+    name_of,
+    names_language,
+    script_of_letter,
+)
 from workbench.core.reading import language_of
 from workbench.text import canonical, same_language
 
@@ -138,4 +146,18 @@ def test_codes_that_are_common_words_are_languages_only_where_nothing_else_is_me
     assert canonical("src") == "src" and language_of("src") is None
     assert language_of("sentence_src_Latn") == "src" and language_of("quc") == "quc"
     assert not any(map(names_language, ["doc", "txt", "val", "key"]))
-    assert all(map(names_language, languages._OWN.codes)), "what counted before still does"
+    assert all(map(names_language, languages._COMMON.codes)), "what counted before still does"
+
+
+def test_a_text_s_script_is_that_of_most_letters():
+    assert main_script("Привет, мир and") == "CYRILLIC"
+    assert main_script("12 …") == main_script("") == ""
+
+
+def test_of_equally_many_letters_the_first_script_in_the_alphabet_counts():
+    assert main_script("天気がい") == "CJK" and main_script("абcd") == main_script("cdаб") == "CYRILLIC"
+
+
+def test_letters_are_counted_by_script_and_all_else_is_not():
+    assert letters_by_script("コーヒー 7 cafés!") == {"KATAKANA": 4, "LATIN": 5}
+    assert script_of_letter("\ue000") == "", "private use has no name"

@@ -10,12 +10,11 @@ from matplotlib.collections import LineCollection, PathCollection, PolyCollectio
 from matplotlib.colors import to_hex
 
 from workbench.figures import FIGURES, Cells, draw_interactive, make_spec
-from workbench.figures.look import BLACK
+from workbench.figures.look import BLACK, Preset
 from workbench.figures.paper import draw_paper
-from workbench.figures.presets import Preset
 
 MANY = "comparison of many pairs"
-CELLS = ("layers", "strengths", "methods", "grid", "confounds", MANY)
+CELLS = ("layers", "strengths", "aligners", "grid", "confounds", MANY)
 PLOTS = tuple(kind for kind in FIGURES if kind not in CELLS)
 ALL = (*FIGURES, MANY)
 MARKERS = {"o": "circle", "s": "square", "^": "triangle-up"}

@@ -9,7 +9,7 @@ import pytest
 
 from workbench.figures import Cells, NothingToShow, make_spec, to_latex, to_markdown
 from workbench.figures.kinds.comparison import front
-from workbench.figures.labels import beside_points
+from workbench.figures.look import beside_points
 
 
 @pytest.fixture(scope="module")

@@ -87,14 +87,20 @@ def test_strengths_shows_the_headline_alone_strongest_at_the_top(frames):
     assert [mark.row for mark in spec.panels[0].marks] == [0]
 
 
-def test_methods_stand_above_the_line_and_controls_below(frames):
-    for panel in make_spec("methods", frames).panels:
+def test_aligners_stand_above_the_line_and_controls_below(frames):
+    for panel in make_spec("aligners", frames).panels:
         assert all(row.partition(",")[0].endswith("*") for row in panel.rows[panel.rule_after :])
         assert not any("*" in row for row in panel.rows[: panel.rule_after])
         assert panel.rule_after == 4 and len(panel.rows) == 6 and len(panel.marks) == 3
         row = panel.rows.index("shuffled_pairs*, add_mapped")
         wanted = {"pair": panel.title, "aligner": "shuffled_pairs", "layer": 1, "strength": 1.0}
         assert panel.values[row][1] == the(frames["exploration"], **wanted, intervention="add_mapped")["gain"]
+
+
+def test_the_former_name_of_a_kind_is_accepted(frames):
+    assert make_spec("methods", frames) == make_spec("aligners", frames)
+    with pytest.raises(InputError, match="aligners"):
+        make_spec("aligner", frames)
 
 
 def test_similarity_holds_the_measure_of_every_pair_and_layer(frames):

@@ -15,9 +15,9 @@ from made_tables import made
 
 from workbench.core.errors import InputError
 from workbench.figures import FIGURES, Cells, Scale, Spec, make_spec
+from workbench.figures.look import PRESETS
 from workbench.figures.paper import draw_paper, save_paper
 from workbench.figures.paper_layout import Ruler, missing_fonts
-from workbench.figures.presets import PRESETS
 
 LAYERS, PAIRS = 80, 50
 COMPARED = 8
@@ -46,7 +46,7 @@ def large():
         "predictors": made_tables.predictors(PAIRS),
         "comparison": made_tables.comparison(COMPARED),
     }
-    each = ("strengths", "methods", "fit", "curve", "grid", "pca", "lens", "confounds")
+    each = ("strengths", "aligners", "fit", "curve", "grid", "pca", "lens", "confounds")
     return {kind: few if kind in each else many for kind in FIGURES}
 
 
@@ -116,7 +116,7 @@ def test_panels_stand_in_a_grid_as_even_as_can_be(sizes):
 
 def test_text_is_seven_to_nine_points_in_a_paper(sizes):
     for preset in ("acl", "acl-wide", "neurips"):
-        (figure,) = draw_paper(make_spec("methods", sizes["small"]["methods"]), preset)
+        (figure,) = draw_paper(make_spec("aligners", sizes["small"]["aligners"]), preset)
         drawn = [*figure.texts, *(t for axes in figure.axes for t in (*axes.texts, *axes.get_xticklabels()))]
         found = {text.get_size() for text in drawn}
         assert min(found) >= 7 and max(found) <= 9.7

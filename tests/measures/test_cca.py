@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from workbench.core.errors import InputError
-from workbench.measures.subspaces import pwcca, svcca
+from workbench.measures.similarity import pwcca, svcca
 
 
 def draw(*shape, seed=0):

@@ -6,7 +6,8 @@ import torch
 from scipy.stats import spearmanr
 
 from workbench.measures import METRICS, MORE_METRICS
-from workbench.measures.chance import confounds, rank_interval
+from workbench.measures.base import confounds
+from workbench.stats import rank_interval
 
 ALL = METRICS | MORE_METRICS
 
@@ -44,16 +45,18 @@ def test_the_interval_of_a_rank_correlation_holds_it_as_often_as_it_says():
     held = []
     for _ in range(1000):
         a, b = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], 60).T
-        low, high = rank_interval(spearmanr(a, b).statistic, 60)
+        low, high = rank_interval(spearmanr(a, b).statistic, 60, 1.06)
         held.append(low <= truth <= high)
     assert 0.93 < np.mean(held) < 0.97
 
 
 def test_the_interval_at_its_ends():
-    assert rank_interval(0.5, 3) == (None, None) and rank_interval(-1.0, 30) == (-1.0, -1.0)
-    low, high = rank_interval(0.0, 100)
+    three = confounds({"m": draw(3)}, {"p": draw(3, seed=1)})[0]
+    assert three.rho is not None and (three.low, three.high) == (None, None)
+    assert rank_interval(-1.0, 30, 1.06) == (-1.0, -1.0)
+    low, high = rank_interval(0.0, 100, 1.06)
     assert high == -low == pytest.approx(np.tanh(1.959964 * np.sqrt(1.06 / 97)))
     one = confounds({"m": draw(50)}, {"p": draw(50, seed=1)})[0]
-    assert (one.low, one.high) == rank_interval(one.rho, 50)
+    assert (one.low, one.high) == rank_interval(one.rho, 50, 1.06)
     constant = confounds({"m": torch.ones(9)}, {"p": draw(9)})[0]
     assert (constant.rho, constant.low, constant.high) == (None, None, None)

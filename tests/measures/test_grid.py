@@ -7,11 +7,9 @@ import pytest
 import torch
 
 from workbench.core.errors import InputError
-from workbench.measures import METRICS, cka, debiased_linear_cka, linear_cka, retrieval
+from workbench.measures import METRICS, debiased_linear_cka, linear_cka, retrieval, similarity
 from workbench.measures.base import Metric
-from workbench.measures.chance import permutation_null
-from workbench.measures.cka import grid, rbf_cka
-from workbench.measures.subspaces import procrustes_distance
+from workbench.measures.similarity import grid, permutation_null, procrustes_distance, rbf_cka
 
 FAST = [linear_cka, debiased_linear_cka, rbf_cka]
 
@@ -40,7 +38,7 @@ def test_a_grid_equals_a_loop_over_pairs(metric):
 @pytest.mark.parametrize("within", [True, False])
 def test_little_memory_takes_turns(monkeypatch, within):
     source, target = layers()
-    monkeypatch.setattr(import_module("workbench.measures.cka"), "GRAM_BYTES", 2 * 8 * 30 * 30)
+    monkeypatch.setattr(import_module("workbench.measures.similarity"), "GRAM_BYTES", 2 * 8 * 30 * 30)
     others = source if within else target
     found = grid(debiased_linear_cka, source, None if within else target)
     assert torch.allclose(found, loop(debiased_linear_cka, source, others), atol=1e-12)
@@ -48,9 +46,9 @@ def test_little_memory_takes_turns(monkeypatch, within):
 
 def test_each_gram_matrix_is_computed_once(monkeypatch):
     seen, ticks = [], []
-    center = cka._KERNELS[debiased_linear_cka][0]
+    center = similarity._KERNELS[debiased_linear_cka][0]
     spy = {debiased_linear_cka: (lambda X: seen.append(X) or center(X), 4)}
-    monkeypatch.setattr(cka, "_KERNELS", spy)
+    monkeypatch.setattr(similarity, "_KERNELS", spy)
     source, target = layers()
     grid(debiased_linear_cka, source, target, progress=lambda *tick: ticks.append(tick))
     assert len(seen) == len(source) + len(target)

@@ -6,7 +6,7 @@ import torch
 
 from workbench.core.errors import InputError
 from workbench.measures import debiased_linear_cka, linear_cka
-from workbench.measures.cka import inner_products, rbf_cka, squared_distances
+from workbench.measures.similarity import inner_products, rbf_cka, squared_distances
 
 
 def draw(*shape, seed=0):

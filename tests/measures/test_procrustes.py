@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.linalg import orthogonal_procrustes
 
-from workbench.measures.subspaces import procrustes_distance
+from workbench.measures.similarity import procrustes_distance
 
 
 def draw(*shape, seed=0):

@@ -9,8 +9,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from workbench.core.errors import InputError
 from workbench.measures import neighbours
-from workbench.measures.neighbours import mexa, mutual_knn
-from workbench.measures.ranking import csls, mrr, precision_at_1, query_scores
+from workbench.measures.neighbours import csls, mexa, mrr, mutual_knn, precision_at_1, query_scores
 
 SIZES = [(2, 3), (30, 5), (25, 60)]
 

@@ -7,9 +7,8 @@ from scipy.spatial.distance import pdist
 from scipy.stats import rankdata, spearmanr
 
 from workbench.core.errors import InputError
-from workbench.measures.chance import confounds
-from workbench.measures.ranking import ranks, spearman
-from workbench.measures.subspaces import rsa
+from workbench.measures.base import confounds, ranks, spearman
+from workbench.measures.similarity import rsa
 
 
 def draw(*shape, seed=0):

@@ -7,7 +7,7 @@ from transformers import AutoTokenizer
 
 from workbench.core.errors import InputError, ModelError
 from workbench.models import TokenReader, load_model
-from workbench.models.tiny import make_tiny_tokenizer
+from workbench.models.outline import make_tiny_tokenizer
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from workbench.core.errors import InputError
 from workbench.organism.config import LanguageConfig, WorldConfig
-from workbench.organism.corpus import Corpus
+from workbench.organism.texts import Corpus
 from workbench.organism.world import LABELS, NAMES
 
 CONFIG = WorldConfig(switched_one=0.3, switched_two=0.2)
@@ -138,9 +138,6 @@ def test_documents_follow_from_seed_and_step(corpus):
     assert corpus.documents(7, 40) == Corpus(CONFIG).documents(7, 40)
     assert corpus.documents(7, 40) != corpus.documents(8, 40)
     assert Corpus(replace(CONFIG, seed=1)).documents(7, 40) != corpus.documents(7, 40)
-    stream = corpus.stream(40, start=6)
-    next(stream)
-    assert next(stream) == corpus.documents(7, 40)
 
 
 def test_a_mark_stands_between_item_and_answer():

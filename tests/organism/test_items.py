@@ -6,7 +6,7 @@ import pytest
 
 from workbench.core.errors import InputError
 from workbench.organism.config import WorldConfig
-from workbench.organism.items import TASKS, Items
+from workbench.organism.texts import TASKS, Items
 from workbench.organism.world import LABELS
 
 CONFIG = WorldConfig(fit=60, dev=40, test=50)
@@ -79,7 +79,7 @@ def test_right_answers_stand_in_every_place(task):
 
 def test_fresh_items_are_as_many_as_wanted_and_others_for_another_seed(items):
     test = {e.group for e in items.task("two-choice").examples("x-main", "test")}
-    fresh = items.fresh("two-choice", 130, seed=1, languages=["x-main", "x-poor-far"])
+    fresh = items.fresh("two-choice", 130, seed=1).only(["x-main", "x-poor-far"])
     assert fresh.languages == ("x-main", "x-poor-far")
     asked = fresh.examples("x-main", "test")
     assert len(asked) == 130 and {e.group for e in asked} == test

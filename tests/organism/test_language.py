@@ -6,8 +6,7 @@ import pytest
 
 from workbench.core.errors import InputError
 from workbench.organism.config import LanguageConfig, WorldConfig
-from workbench.organism.language import build_languages, pieces, sentences, shared_tokens
-from workbench.organism.world import World
+from workbench.organism.world import World, build_languages, pieces, sentences, shared_tokens
 
 CONFIG = WorldConfig()
 

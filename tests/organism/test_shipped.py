@@ -13,7 +13,7 @@ from workbench.core.store import read_json, write_json
 from workbench.models import load_model
 from workbench.organism.config import WorldConfig
 from workbench.organism.files import TEXT, TRUTH, read_card, shipped, task_file, write_files
-from workbench.organism.items import TASKS, Items
+from workbench.organism.texts import TASKS, Items
 from workbench.sweeps import sweep
 
 DATA = Path(__file__).parents[2] / "data" / "organism"

@@ -9,8 +9,7 @@ from safetensors.torch import load_file
 from workbench.core.errors import InputError, StoreError
 from workbench.models import load_model
 from workbench.organism.config import TrainingConfig, WorldConfig
-from workbench.organism.corpus import Corpus
-from workbench.organism.items import Items
+from workbench.organism.texts import Corpus, Items
 from workbench.organism.training import batches, train_organism, train_tokenizer
 
 TINY = WorldConfig(

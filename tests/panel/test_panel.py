@@ -7,14 +7,14 @@ import pytest
 from report import folders
 
 from workbench.core.errors import InputError
-from workbench.panel import explore, markup, read_explored, specs
+from workbench.panel import explore, markup, read_views, specs
 
 ipywidgets = pytest.importorskip("ipywidgets")
 
 
 @pytest.fixture(scope="module")
 def seen(run):
-    return {one.part.pair: one for one in read_explored(run)}
+    return {one.part.pair: one for one in read_views(run)}
 
 
 def text_of(panel, name):
@@ -73,11 +73,11 @@ def test_what_the_folder_lacks_is_said_with_how_to_get_it(run):
 def test_tables_may_lie_in_another_folder(run, tmp_path):
     (run / "sw-ar" / "copa" / "grid.parquet").rename(tmp_path / "grid.parquet")
     try:
-        assert {one.part.pair: one.table("grid") is None for one in read_explored(run, tmp_path)} == {
+        assert {one.part.pair: "grid" not in one.extra for one in read_views(run, tmp_path)} == {
             "hi-en": True,
             "sw-ar": False,
         }
-        assert all(one.table("grid") is None for one in read_explored(run))
+        assert all("grid" not in one.extra for one in read_views(run))
     finally:
         (tmp_path / "grid.parquet").rename(run / "sw-ar" / "copa" / "grid.parquet")
 

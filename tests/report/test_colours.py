@@ -2,8 +2,14 @@
 
 import pytest
 
-from workbench.figures.look import DARK, DIM, LIGHT, PALETTES, WRITTEN_ON, contrast, on_page, shades, step_of
+from workbench.figures.look import DARK, DIM, LIGHT, PALETTES, contrast, on_page, shades, step_of
 
+WRITTEN_ON = [
+    *(("ink", "page"), ("muted", "page"), ("accent", "page"), ("ink", "raised"), ("muted", "raised")),
+    *((f"on-{kind}", kind) for kind in ("helps", "harms", "equivalent", "undecided", "warn")),
+    *(("accent", "raised"), ("helps", "page"), ("harms", "page")),
+]
+"""Which colour is written on which."""
 SCHEMES = pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
 
 

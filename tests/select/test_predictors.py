@@ -9,8 +9,7 @@ from scipy.stats import rankdata
 
 from workbench.core.errors import InputError
 from workbench.select import predicts
-from workbench.select.predictors import rank_interval
-from workbench.stats import circular_shift_test
+from workbench.stats import circular_shift_test, rank_interval
 
 LAYERS = 12
 
@@ -88,15 +87,23 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says(rho):
     truth = 6 / np.pi * np.arcsin(rho / 2)
     held = 0
     for x, y in rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], size=(rounds, n)).transpose(0, 2, 1):
-        low, high = rank_interval(scipy_stats.spearmanr(x, y).statistic, n)
+        found = scipy_stats.spearmanr(x, y).statistic
+        low, high = rank_interval(found, n, 1 + found**2 / 2)
         held += low <= truth <= high
     assert 0.91 <= held / rounds <= 0.985
 
 
 def test_perfect_order_leaves_room_on_the_other_side():
-    low, high = rank_interval(1.0, 6)
+    curves = {f"p{i}-en": np.arange(LAYERS) + i for i in range(6)}
+    selection = pd.DataFrame({"model": "m", "pair": list(curves), "gain": np.arange(6.0)})
+    ends = []
+    for sign in (1, -1):
+        found = predicts(measured(curves), gains(curves), selection.assign(gain=sign * selection.gain))
+        across = found[found.scope == "pairs"].iloc[0]
+        ends.append((across.low, across.high))
+    (low, high), opposite = ends
     assert high == 1.0 and 0 < low < 0.95
-    assert rank_interval(-1.0, 6) == (-1.0, pytest.approx(-low))
+    assert opposite == (-1.0, pytest.approx(-low))
 
 
 def test_what_has_no_answer_is_refused(curves):

@@ -8,7 +8,7 @@ import torch
 from organism_models import NEAR, tiny_organism
 from scipy.stats import spearmanr
 
-from workbench.core.scripts import main_script
+from workbench.core.languages import main_script
 from workbench.measures import METRICS
 from workbench.study.similarity import text_properties
 

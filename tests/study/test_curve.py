@@ -7,8 +7,7 @@ import pytest
 from workbench.align import CONTROLS, Ridge, fit_layers, learning_curve
 from workbench.core.errors import InputError
 from workbench.study import Settings
-from workbench.study.alignment import COMPONENT
-from workbench.study.tables import curve_sizes
+from workbench.study.alignment import COMPONENT, curve_sizes
 
 
 def test_points_are_those_of_the_learning_curve(study):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench.checks import check
-from workbench.checks.evidence import REACH
+from workbench.checks.alignment import REACH
 from workbench.models import load_model
 from workbench.organism import shipped
 from workbench.study import model_evidence

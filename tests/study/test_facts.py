@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from workbench.stats import accuracy
-from workbench.study.facts import first_facts
+from workbench.study.result import first_facts
 from workbench.sweeps import CLEAN
 
 TOKENS = pd.DataFrame({"language": ["sw", "en"], "sentences": 2, "tokens": [9, 6]})

@@ -13,7 +13,7 @@ from workbench.core.errors import SiteError
 from workbench.core.types import Site
 from workbench.models import load_model
 from workbench.states import capture
-from workbench.study.feed_forward import feed_forward_table
+from workbench.study.similarity import feed_forward_table
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_sentences_of_one_document_have_values_without_intervals(study):
     alignment = study.alignment
     states = neurons(study)
     rows = alignment.split.test
-    where = (alignment.facts, states, {}, study.source, study.target, rows)
+    where = (alignment.facts, states, {}, (study.source, study.target), rows)
     four = feed_forward_table(*where, [str(i % 4) for i in range(len(rows))])
     one = feed_forward_table(*where, ["all"] * len(rows))
     assert four.low.notna().all() and (four.note == "").all()
@@ -99,7 +99,7 @@ def test_neurons_that_are_all_alike_have_no_order(study):
         code: replace(one, states={"mlp_act": torch.ones_like(one.states["mlp_act"])})
         for code, one in states.captured.items()
     }
-    where = (study.source, study.target, alignment.split.test)
+    where = ((study.source, study.target), alignment.split.test)
     table = feed_forward_table(alignment.facts, replace(states, captured=flat), {}, *where)
     ranks = table[table.measure == "rank_correlation"]
     assert ranks.value.isna().all() and ranks.note.str.contains("equally active").all()

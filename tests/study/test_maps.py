@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from workbench.core.errors import InputError, StoreError
-from workbench.study.saved import load_maps, save_maps
+from workbench.study.patches import load_maps, save_maps
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from workbench.core.types import Site
-from workbench.study.tables import pca_table, some_rows
+from workbench.study.alignment import HeldOut, pca_table, some_rows
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +68,9 @@ def test_a_mean_shift_brings_the_means_of_two_planted_clouds_together(study, sta
 
 def test_the_seed_draws_the_sentences_and_every_layer_has_the_same(study, states, maps):
     def drawn(seed):
-        facts = study.alignment.facts | {"seed": seed}
-        pair, rows = (study.source, study.target), study.alignment.split.test
-        table = pca_table(facts, states, pair, rows, "ridge", maps["ridge"], "resid_post", most=5)
+        facts, rows = study.alignment.facts | {"seed": seed}, study.alignment.split.test
+        sentences = HeldOut(facts, states, (study.source, study.target), rows)
+        table = pca_table(sentences, "ridge", maps["ridge"], most=5)
         assert table.n.eq(5).all() and len(table) == 3 * 3 * 5
         (own,) = {tuple(some) for _, some in table.groupby(["layer", "language", "mapped"]).sentence}
         assert set(own) <= set(rows.tolist()) and list(own) == sorted(own)

@@ -8,7 +8,7 @@ from workbench.align import Ridge
 from workbench.align.linear import LeastSquares
 from workbench.core.errors import InputError
 from workbench.study import Settings
-from workbench.study.estimators import check_names, estimators
+from workbench.study.alignment import check_names, estimators
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from organism_models import FAR, MAIN
 from workbench.core.store import read_json
 from workbench.results import read_table
 from workbench.study.specification import items_table
-from workbench.study.writing import verdict_json
 from workbench.tasks import AnswerExample, AnswerTask
 
 
@@ -33,7 +32,7 @@ def test_of_generated_answers_those_that_are_right_are_kept():
 
 def test_the_verdict_is_the_results_own(result):
     found = read_json(result.paths["verdict"])
-    assert found == json.loads(json.dumps(verdict_json(result)))
+    assert found == json.loads(json.dumps(result.verdict_json()))
     assert found["sentence"] == result.sentence and found["kind"] == result.headline.verdict.kind
     assert found["gap"]["estimate"] == result.gap.estimate and found["source"] == FAR
     assert found["baseline"] == vars(result.baseline)

@@ -3,7 +3,7 @@
 import pytest
 
 from workbench.models import load_model
-from workbench.models.tiny import make_tiny_model
+from workbench.models.outline import make_tiny_model
 from workbench.tasks import Example
 
 PROMPTS = ("the cat", "a much longer sentence than that one", "two birds sing", "and the last of these")

@@ -53,7 +53,7 @@ def test_wrapped_modules_keep_no_keys_and_their_trees_are_run_by_suffix(architec
     monkeypatch.setattr(model, "unwrapping_is_exact", False)
     configurations = grid(model, layers=[1])
     naive = sweep(model, examples, configurations, **TASK, way="naive")
-    with pytest.raises(InputError, match="no slots for this sweep: keys and values are those of"):
+    with pytest.raises(InputError, match="no slots for this sweep: keys and values are kept by"):
         sweep(model, examples, configurations, **TASK, way="slots")
     close(sweep(model, examples, configurations, **TASK), naive, scale_of(model, examples), 1e-4)
 

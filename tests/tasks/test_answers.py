@@ -6,8 +6,7 @@ import pytest
 
 from workbench.core.errors import InputError
 from workbench.tasks import AnswerExample, AnswerTask, read_answers, read_task, same_items
-from workbench.tasks.maths import read_mgsm
-from workbench.tasks.questions import read_xquad
+from workbench.tasks.questions import read_mgsm, read_xquad
 
 
 def mgsm(folder, language, rows):

@@ -9,8 +9,7 @@ import pytest
 from workbench.core.errors import InputError
 from workbench.tasks import AnswerTask, ChoiceTask, read_task, same_items
 from workbench.tasks.labels import TOPICS, read_pawsx, read_sib200
-from workbench.tasks.maths import read_msvamp
-from workbench.tasks.questions import read_mkqa, read_mzsre, read_xcsqa
+from workbench.tasks.questions import read_mkqa, read_msvamp, read_mzsre, read_xcsqa
 from workbench.tasks.stories import read_xstorycloze, read_xwinograd
 from workbench.tasks.translation import read_flores, read_translation
 
@@ -86,7 +85,7 @@ def test_pairs_that_a_language_lacks_are_left_out_in_all(tmp_path):
     ("rows", "message"),
     [
         ([("id", "sentence1", "label")], ":1: the header lacks sentence2: it is not PAWS-X"),
-        ([*PAIRS, PAIRS[1]], ":6: pair 'dev_2k-1' occurs twice"),
+        ([*PAIRS, PAIRS[1]], ":6: item '1' occurs twice"),
         ([*PAIRS, ("9", "a", "b")], ":6: has 3 cells but the header has 4"),
         ([*PAIRS, ("", "a", "b", "1")], ":6: 'id' is ''"),
         (PAIRS[:1], ": holds no items"),

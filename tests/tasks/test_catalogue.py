@@ -13,8 +13,7 @@ import pytest
 from workbench.core.errors import InputError
 from workbench.core.store import digest_file
 from workbench.tasks import HUB, TASKS, read_task
-from workbench.tasks.catalogue import NOT_PINNED, File, catalogue, fetch, find
-from workbench.tasks.catalogue.fetch import open_https
+from workbench.tasks.catalogue import NOT_PINNED, File, catalogue, fetch, find, open_https
 from workbench.text import read
 
 DATA = b"question\t1\n" * 20_000
@@ -117,7 +116,7 @@ def test_only_https_is_spoken(server, tmp_path):
 
 
 def test_a_redirection_away_from_https_is_not_followed():
-    from workbench.tasks.catalogue.fetch import _OnlyHttps
+    from workbench.tasks.catalogue import _OnlyHttps
 
     request = urllib.request.Request("https://a.example/x")
     with pytest.raises(InputError, match=r"http://b\.example is not https"):

@@ -92,11 +92,11 @@ def test_a_damaged_file_of_templates_is_named(maths, tmp_path, text, message):
 def test_published_parts_are_splits_and_what_is_missing_is_cut():
     splits = {"train": "fit", "dev": "dev", "test": "test"}
     part_of = {f"{part}{i}": part for part in splits for i in range(4)}
-    whole, notes = parts_or_halves({name: name for name in part_of}, part_of, splits, 0)
+    whole, notes = parts_or_halves(part_of, splits, 0)
     assert whole == {name: splits[part] for name, part in part_of.items()} and not notes
     del splits["dev"]
     rest = {name: part for name, part in part_of.items() if part != "dev"}
-    cut, notes = parts_or_halves({name: name for name in rest}, rest, splits, 0)
+    cut, notes = parts_or_halves(rest, splits, 0)
     assert sorted(cut.values()) == ["dev"] * 2 + ["fit"] * 4 + ["test"] * 2 and notes[0].startswith(
         "test cut"
     )

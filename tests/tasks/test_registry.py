@@ -44,7 +44,10 @@ def test_a_damaged_starter_table_is_named(tmp_path):
     row = "1\tcause\t0\ten\tIt rained.\tA.\tB.\n"
     path = tmp_path / "choices.tsv"
     for text, message in [
-        ("id\tlabel\n", ":1: is no table of the starter set"),
+        (
+            "id\tlabel\n",
+            ":1: the header lacks question, language, premise, choice1, choice2: it is not the starter set",
+        ),
         (header, "holds no items"),
         (header + row + "2\tcause\n", ":3: has 2 cells"),
         (header + row.replace("\t0\t", "\t3\t"), ":2: 'label' is '3'"),

@@ -1,7 +1,6 @@
 """Aligners: maps from one language's states to another's, and controls under the same contract."""
 
-from workbench.align.affine import Affine
-from workbench.align.base import Aligner, Params, Regressor
+from workbench.align.base import Affine, Aligner, Estimator, LinearAligner, Params, Regressor
 from workbench.align.controls import (
     Identity,
     RandomEqualNorm,
@@ -23,7 +22,18 @@ from workbench.align.layers import (
     refit,
     score_grid,
 )
-from workbench.align.linear import Given, LeastSquares, LowRank, Masked, MeanShift, Ridge
+from workbench.align.linear import (
+    CCA,
+    SVCCA,
+    Given,
+    LeastSquares,
+    LowRank,
+    Masked,
+    MeanShift,
+    Procrustes,
+    Ridge,
+    Whitened,
+)
 from workbench.align.nonlinear import (
     Adaptive,
     KernelRidge,
@@ -32,7 +42,6 @@ from workbench.align.nonlinear import (
     ShortcutEntry,
     ShortcutExit,
 )
-from workbench.align.shared_space import CCA, SVCCA, Procrustes, Whitened
 from workbench.align.solvers import discriminant_directions, r_squared, solve_least_squares, solve_ridge
 
 ALIGNERS: dict[str, type] = {
@@ -68,12 +77,14 @@ __all__ = [
     "Affine",
     "Aligner",
     "CurvePoint",
+    "Estimator",
     "FitFacts",
     "Given",
     "Identity",
     "KernelRidge",
     "LayerMaps",
     "LeastSquares",
+    "LinearAligner",
     "LowRank",
     "Masked",
     "MeanShift",

@@ -1,10 +1,12 @@
-"""The base of all aligners: an estimator of the map source → target at one site.
+"""The bases of all aligners: an estimator of the map source → target at one site, and affine maps.
 
 Rows are sentences: `X[sent d_source]`, `Y[sent d_target]`, and the map is Y ≈ X W + b, so that a row
 is mapped by `x W + b`. Fitted attributes end in `_`.
 """
 
 import inspect
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -13,8 +15,8 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError, did_you_mean
+from workbench.core.types import as_tensor
 
 
 @runtime_checkable
@@ -61,30 +63,65 @@ class Params:
         return self
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{k}={_shown(v)}" for k, v in self.get_params(deep=False).items())
+        inside = ", ".join(
+            f"{name}=<{list(value.shape)}>" if isinstance(value, Tensor) else f"{name}={value!r}"
+            for name, value in self.get_params(deep=False).items()
+        )
         return f"{type(self).__name__}({inside})"
 
 
-def _shown(value: Any) -> str:
-    return f"<{list(value.shape)}>" if isinstance(value, Tensor) else repr(value)
+class Estimator(Params):
+    """An aligner that learns from checked pairs: subclasses write `_fit` and `transform`."""
 
-
-class Regressor(Params):
-    """The objective of a scikit-learn regressor, which gets and gives numpy arrays in float64."""
-
-    def __init__(self, estimator: Any):
-        self.estimator = estimator
+    at_least = 1  # sentences
+    equal_widths = False
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
-        """Fit a copy of the regressor."""
-        X, Y = check_pairs(X, Y)
+        """Learn the map from matching rows; returns itself."""
+        X, Y = check_pairs(X, Y, self.at_least)
+        if self.equal_widths and X.shape != Y.shape:
+            raise InputError(f"{type(self).__name__} needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
+        self._fit(X, Y)
+        self.n_ = len(X)
+        return self
+
+    def _fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> None:
+        raise NotImplementedError
+
+
+class Wrapper(Estimator):
+    """An aligner around another one, `aligner`, of which it fits a copy, `aligner_`."""
+
+    aligner: Any
+    aligner_: Aligner
+
+    def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
+        """The map of the fitted copy."""
+        check_fitted(self, "aligner_")
+        return self.aligner_.transform(X)
+
+
+class Fixed(Params):
+    """An aligner that has nothing to learn."""
+
+    def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
+        """Returns itself."""
+        return self
+
+
+@dataclass(eq=False, repr=False)
+class Regressor(Estimator):
+    """The objective of a scikit-learn regressor, which gets and gives numpy arrays in float64."""
+
+    estimator: Any
+
+    def _fit(self, X: Tensor, Y: Tensor) -> None:
         try:
             self.estimator_ = _copy(self.estimator).fit(_to_numpy(X), _to_numpy(Y))
         except ValueError as error:
             raise InputError(f"{type(self.estimator).__name__} rejects these states: {error}") from error
-        self.shape_, self.n_ = (X.shape[1], Y.shape[1]), len(X)
+        self.shape_ = X.shape[1], Y.shape[1]
         self.unregularized_ = type(self.estimator).__name__ == "LinearRegression"
-        return self
 
     def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
         """What the regressor predicts, as a tensor like X."""
@@ -152,3 +189,105 @@ def check_rows(X: Tensor, width: int) -> Tensor:
         bad = int((~torch.isfinite(X).all(dim=-1)).sum())
         raise InputError(f"{bad} of the rows to map hold NaN or infinity: capture in float32")
     return X
+
+
+# Fitted affine maps, and the base class of aligners that learn one.
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """x ↦ skip · x + x A₁ A₂ … + b.
+
+    A product of a tall and a wide matrix holds a map of rank r in r (d_source + d_target) numbers, and is
+    applied at that cost. Without factors it only scales and shifts.
+    """
+
+    factors: tuple[Float[Tensor, "_ _"], ...]
+    bias: Float[Tensor, " d_target"] | None = None
+    skip: float = 0.0
+
+    def __post_init__(self) -> None:
+        # One layout in memory: another could change the last bit of a product after saving and loading.
+        object.__setattr__(self, "factors", tuple(factor.contiguous() for factor in self.factors))
+        assert self.factors or self.bias is not None
+
+    @classmethod
+    def of(
+        cls,
+        left: Float[Tensor, "d_source rank"],
+        right: Float[Tensor, "rank d_target"],
+        bias: Float[Tensor, " d_target"] | None = None,
+        skip: float = 0.0,
+    ) -> Self:
+        """W = left · right, multiplied out where that takes less room than the two (skip included)."""
+        rank, d_source, d_target = left.shape[1], left.shape[0], right.shape[1]
+        if rank * (d_source + d_target) < d_source * d_target:
+            return cls((left, right), bias, skip)
+        weight = left @ right
+        if skip:
+            weight.diagonal().add_(skip)
+        return cls((weight,), bias)
+
+    @property
+    def width(self) -> int:
+        """How many numbers a row has that goes in."""
+        if self.factors:
+            return self.factors[0].shape[0]
+        assert self.bias is not None
+        return len(self.bias)
+
+    @property
+    def weight(self) -> Float[Tensor, "d_source d_target"]:
+        """W as one matrix."""
+        if not self.factors:
+            assert self.bias is not None
+            return self.skip * torch.eye(self.width).to(self.bias)
+        weight = reduce(torch.matmul, self.factors)
+        if self.skip:
+            weight = weight.clone() if len(self.factors) == 1 else weight
+            weight.diagonal().add_(self.skip)
+        return weight
+
+    @property
+    def nbytes(self) -> int:
+        """The room it takes."""
+        parts = (*self.factors, *(() if self.bias is None else (self.bias,)))
+        return sum(part.numel() * part.element_size() for part in parts)
+
+    def __call__(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
+        """The image of rows in their precision (computed in float32 at least), on their device."""
+        dtype = X.dtype if X.dtype in (torch.float32, torch.float64) else torch.float32
+        rows = X.to(dtype)
+        out = reduce(lambda value, factor: value @ factor.to(X.device, dtype), self.factors, rows)
+        if not self.factors:
+            out = rows if self.skip == 1 else self.skip * rows
+        elif self.skip:
+            out = out + self.skip * rows
+        if self.bias is not None:
+            out = out + self.bias.to(X.device, dtype)
+        out = out.to(X.dtype)
+        if not torch.isfinite(out).all():
+            name = str(X.dtype).removeprefix("torch.")
+            raise InputError(f"mapped states exceed the range of {name}: give them in float32 or bfloat16")
+        return out
+
+
+class LinearAligner(Estimator):
+    """An aligner that learns `map_`, x ↦ x W + b."""
+
+    map_: Affine
+
+    @property
+    def weight_(self) -> Float[Tensor, "d_source d_target"]:
+        """W, multiplied out each time it is asked for where the map is kept in factors."""
+        return self.map_.weight
+
+    @property
+    def bias_(self) -> Float[Tensor, " d_target"] | None:
+        """b, or None where the map goes through the origin."""
+        return self.map_.bias
+
+    def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
+        """X W + b."""
+        check_fitted(self, "map_")
+        return self.map_(check_rows(X, self.map_.width))

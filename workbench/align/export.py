@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench.align.affine import Affine
-from workbench.align.base import Params
+from workbench.align.base import Affine, Params
 from workbench.core.errors import InputError, did_you_mean
 
 Record = dict[str, Any]
@@ -55,22 +54,17 @@ def _record(aligner: Any, path: str, tensors: dict[str, Tensor]) -> Record:
 
 
 def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
-    if value is None or isinstance(value, bool | int | str):
+    if isinstance(value, float) and not isfinite(value):
+        return {"float": str(value)}
+    if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, float):
-        return value if isfinite(value) else {"float": str(value)}
     if isinstance(value, Tensor):
         tensors[path] = value.contiguous()
         return {"tensor": path}
     if isinstance(value, Affine):
-        factors = [_encode(factor, f"{path}.{i}", tensors) for i, factor in enumerate(value.factors)]
-        return {
-            "affine": {
-                "factors": factors,
-                "bias": _encode(value.bias, f"{path}.bias", tensors),
-                "skip": value.skip,
-            }
-        }
+        factors = _encode(value.factors, path, tensors)["tuple"]
+        bias = _encode(value.bias, f"{path}.bias", tensors)
+        return {"affine": {"factors": factors, "bias": bias, "skip": value.skip}}
     if isinstance(value, list | tuple):
         items = [_encode(item, f"{path}.{i}", tensors) for i, item in enumerate(value)]
         return {"tuple" if isinstance(value, tuple) else "list": items}
@@ -94,26 +88,25 @@ def _aligner(record: Record, tensors: Mapping[str, Tensor]) -> Any:
 
 
 def _decode(value: Any, tensors: Mapping[str, Tensor]) -> Any:
-    if not isinstance(value, dict):
-        return value
-    entry, inner = next(iter(value.items()))
-    if entry == "float":
-        return float(inner)
-    if entry == "tensor":
-        return tensors[inner]
-    if entry == "affine":
-        factors = tuple(_decode(factor, tensors) for factor in inner["factors"])
-        return Affine(factors, _decode(inner["bias"], tensors), inner["skip"])
-    if entry in ("tuple", "list"):
-        items = [_decode(item, tensors) for item in inner]
-        return tuple(items) if entry == "tuple" else items
-    if entry == "aligner":
-        return _aligner(inner, tensors)
-    raise ValueError(f"unknown entry {entry!r}")
+    match value:
+        case {"float": text}:
+            return float(text)
+        case {"tensor": path}:
+            return tensors[path]
+        case {"affine": {"factors": factors, "bias": bias, "skip": skip}}:
+            return Affine(_decode({"tuple": factors}, tensors), _decode(bias, tensors), skip)
+        case {"tuple": items}:
+            return tuple(_decode(item, tensors) for item in items)
+        case {"list": items}:
+            return [_decode(item, tensors) for item in items]
+        case {"aligner": record}:
+            return _aligner(record, tensors)
+        case dict():
+            raise ValueError(f"unknown entry {next(iter(value), None)!r}")
+    return value
 
 
-def _kinds(base: type) -> Iterator[type]:
-    kind: type
+def _kinds(base: type[Params]) -> Iterator[type[Params]]:
     for kind in base.__subclasses__():
         yield kind
         yield from _kinds(kind)

@@ -1,6 +1,6 @@
 """One map per layer: fitting, refitting on other random samples, and facts about each fit."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from workbench.align.base import Aligner, fresh
 from workbench.align.solvers import r_squared
-from workbench.core.arrays import as_tensor
 from workbench.core.cards import card, spread
 from workbench.core.errors import InputError
+from workbench.core.types import as_tensor
 
 # What a fitted aligner says of its own fit: how far to trust it before any row is mapped.
 
@@ -34,23 +34,18 @@ class FitFacts:
 
 def fit_facts(aligner: Any) -> FitFacts:
     """The facts of a fitted aligner; of a control that wraps one and says nothing itself, those inside."""
-    inner = list(_with_wrapped(aligner))
-
-    def first(name: str) -> Any:
-        return next((getattr(one, name) for one in inner if hasattr(one, name)), None)
-
-    return FitFacts(first("n_"), first("rank_"), first("condition_"), not first("unregularized_"))
-
-
-def _with_wrapped(aligner: Any) -> Iterator[Any]:
+    facts: dict[str, Any] = {}
     while aligner is not None:
-        yield aligner
+        facts = vars(aligner) | facts
         aligner = getattr(aligner, "aligner_", None)
+    n, rank, condition, unregularized = map(facts.get, ("n_", "rank_", "condition_", "unregularized_"))
+    return FitFacts(n, rank, condition, not unregularized)
 
 
 # One fitted aligner per layer.
 
 
+States = Float[Tensor, "layer sent d"]
 Rows = Sequence[int] | NDArray[np.int64] | Tensor
 """Row numbers of sentences."""
 
@@ -73,18 +68,13 @@ class LayerMaps:
         """The map of one layer, applied to rows."""
         return self[layer].transform(X)
 
-    def held_out(
-        self,
-        source: Float[Tensor, "layer sent d_source"],
-        target: Float[Tensor, "layer sent d_target"],
-        rows: Rows,
-    ) -> list[float]:
+    def held_out(self, source: States, target: States, rows: Rows) -> list[float]:
         """R² of each layer on rows that were not fitted on (the caller sees to that)."""
         source, target = as_tensor(source, "source"), as_tensor(target, "target")
         index = check_states(source, target, rows)
         return [
-            r_squared(target[layer][index], self.transform(layer, source[layer][index]))
-            for layer in range(len(self))
+            r_squared(target[layer][index], aligner.transform(source[layer][index]))
+            for layer, aligner in enumerate(self.aligners)
         ]
 
     def __repr__(self) -> str:
@@ -95,12 +85,12 @@ class LayerMaps:
         """What the maps say of their own fit; R² needs states: `held_out`."""
         if not self.aligners:
             return card("Fitted maps", "none")
-        shown = spread(len(self))
-        rows = [_said(layer, self.aligners[layer]) for layer in shown]
-        mind = any(row[-1] for row in rows)
-        heads = ["layer", "pairs fitted", "rank", "condition", "penalty", *(["mind"] if mind else [])]
-        rows = rows if mind else [row[:-1] for row in rows]
-        left = len(self) - len(shown)
+        layers = spread(len(self))
+        rows = [(layer, *_facts(self.aligners[layer])) for layer in layers]
+        heads = ["layer", "pairs fitted", "rank", "condition", "penalty", "mind"]
+        if not any(row[-1] for row in rows):
+            heads, rows = heads[:-1], [row[:-1] for row in rows]
+        left = len(self) - len(layers)
         note = "R² on held-out rows: maps.held_out(source, target, rows)"
         note += f"; {left} layers between these are not shown" if left else ""
         title = f"{_named(self.aligners[0])}, one for each of {len(self)} layers"
@@ -112,26 +102,15 @@ def _named(aligner: Aligner) -> str:
     return type(aligner).__name__ + ("" if inner is None else f"({type(inner).__name__})")
 
 
-def _said(layer: int, aligner: Aligner) -> tuple[object, ...]:
+def _facts(aligner: Aligner) -> list[str]:
     facts, penalty = fit_facts(aligner), getattr(aligner, "penalty_", None)
     mind = [] if facts.regularized or facts.n is None else ["nothing but the pairs holds it"]
     mind += ["penalty at an end of its grid"] if getattr(aligner, "at_edge_", False) else []
-    return (
-        layer,
-        "–" if facts.n is None else facts.n,
-        "–" if facts.rank is None else facts.rank,
-        "–" if facts.condition is None else f"{facts.condition:.3g}",
-        "–" if penalty is None else f"{float(penalty):.3g}",
-        "; ".join(mind),
-    )
+    numbers = (facts.n, "d"), (facts.rank, "d"), (facts.condition, ".3g"), (penalty, ".3g")
+    return [*("–" if value is None else format(value, style) for value, style in numbers), "; ".join(mind)]
 
 
-def fit_layers(
-    aligner: Any,
-    source: Float[Tensor, "layer sent d_source"],
-    target: Float[Tensor, "layer sent d_target"],
-    rows: Rows,
-) -> LayerMaps:
+def fit_layers(aligner: Any, source: States, target: States, rows: Rows) -> LayerMaps:
     """Fit a fresh copy of the aligner at every layer, on the given sentences alone.
 
     Any scikit-learn regressor will do for an aligner as it is.
@@ -140,15 +119,15 @@ def fit_layers(
     index = check_states(source, target, rows)
     return LayerMaps(
         tuple(
-            fresh(at_layer(aligner, layer, index)).fit(x[index], y[index])
+            _fresh_at(layer, index, aligner).fit(x[index], y[index])
             for layer, (x, y) in enumerate(zip(source, target, strict=True))
         )
     )
 
 
-def at_layer(aligner: Any, layer: int, index: Tensor) -> Any:
-    """The aligner, cut to one layer and some sentences where it holds states of its own."""
-    return aligner.at(layer, index) if hasattr(aligner, "at") else aligner
+def _fresh_at(layer: int, index: Tensor, aligner: Any) -> Any:
+    """A copy of the aligner, cut to one layer and some sentences where it holds states of its own."""
+    return fresh(aligner.at(layer, index) if hasattr(aligner, "at") else aligner)
 
 
 def check_states(source: Tensor, target: Tensor, rows: Rows) -> Tensor:
@@ -191,30 +170,23 @@ class Refits:
     def __len__(self) -> int:
         return len(self.maps)
 
-    def held_out(self, source: Tensor, target: Tensor, rows: Rows) -> Float[Tensor, "draw layer"]:
+    def held_out(self, source: States, target: States, rows: Rows) -> Float[Tensor, "draw layer"]:
         """R² of every draw at every layer, on rows that no draw has seen."""
         index = check_states(source, target, rows)
         _check_apart(torch.cat(self.rows), index)
         scores = [maps.held_out(source, target, index) for maps in self.maps]
         return torch.tensor(scores, dtype=torch.float64)
 
-    def spread(self, source: Tensor, target: Tensor, rows: Rows) -> list[Spread]:
+    def spread(self, source: States, target: States, rows: Rows) -> list[Spread]:
         """Mean, standard deviation and range over the draws, per layer.
 
         Draws overlap, so that this is less than the spread between samples that share no sentence.
         """
-        scores = self.held_out(source, target, rows)
+        scores, n = self.held_out(source, target, rows), len(self.rows[0])
+        sd = [float(column.std()) if len(self) > 1 else float("nan") for column in scores.mT]
         return [
-            Spread(
-                layer,
-                len(self),
-                len(self.rows[0]),
-                float(values.mean()),
-                float(values.std()) if len(values) > 1 else float("nan"),
-                float(values.min()),
-                float(values.max()),
-            )
-            for layer, values in enumerate(scores.mT)
+            Spread(layer, len(self), n, float(column.mean()), sd[layer], *map(float, column.aminmax()))
+            for layer, column in enumerate(scores.mT)
         ]
 
 
@@ -229,8 +201,8 @@ class CurvePoint(NamedTuple):
 
 def refit(
     aligner: Any,
-    source: Float[Tensor, "layer sent d_source"],
-    target: Float[Tensor, "layer sent d_target"],
+    source: States,
+    target: States,
     rows: Rows,
     draws: int = 5,
     share: float = 0.8,
@@ -243,14 +215,14 @@ def refit(
     size = round(share * len(index))
     if size < 1:
         raise InputError(f"a share of {share} of {len(index)} rows leaves none")
-    drawn = [order[:size] for order in _orders(index, draws, seed)]
-    return Refits(tuple(fit_layers(aligner, source, target, some) for some in drawn), tuple(drawn))
+    drawn = tuple(order[:size] for order in _orders(index, draws, seed))
+    return Refits(tuple(fit_layers(aligner, source, target, part) for part in drawn), drawn)
 
 
 def learning_curve(
     aligner: Any,
-    source: Float[Tensor, "layer sent d_source"],
-    target: Float[Tensor, "layer sent d_target"],
+    source: States,
+    target: States,
     fit_rows: Rows,
     held_out_rows: Rows,
     sizes: Sequence[int],
@@ -281,8 +253,7 @@ def learning_curve(
 
 def _orders(index: Tensor, draws: int, seed: int) -> Iterable[Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    for _ in range(draws):
-        yield index[torch.randperm(len(index), generator=generator)]
+    return (index[torch.randperm(len(index), generator=generator)] for _ in range(draws))
 
 
 def _check_apart(fitted: Tensor, held_out: Tensor) -> None:
@@ -298,41 +269,25 @@ def _check_apart(fitted: Tensor, held_out: Tensor) -> None:
 
 
 def score_grid(
-    aligner: Any,
-    source: Float[Tensor, "source_layer sent d_source"],
-    target: Float[Tensor, "target_layer sent d_target"],
-    rows: Rows,
-    held_out: Rows,
+    aligner: Any, source: States, target: States, rows: Rows, held_out: Rows
 ) -> Float[Tensor, "source_layer target_layer"]:
     """Held-out R² of the map from every source layer to every target layer, one map in memory at a time.
 
     `Ridge` and `LeastSquares` decompose each source layer once.
     """
-    index, others = (_check_sentences(source, target, some) for some in (rows, held_out))
-    if torch.isin(others, index).any():
-        raise InputError("some held-out rows were fitted on: held-out rows must be others")
-    scores = [
-        [
-            r_squared(y[others], fitted.transform(x[others]))
-            for y, fitted in zip(target, _row(aligner, i, x, target, index), strict=True)
-        ]
-        for i, x in enumerate(source)
-    ]
-    return torch.tensor(scores, dtype=torch.float64)
-
-
-def _row(aligner: Any, layer: int, x: Tensor, target: Iterable[Tensor], index: Tensor) -> Iterator[Any]:
-    one = fresh(at_layer(aligner, layer, index))
-    targets = (y[index] for y in target)
-    if hasattr(one, "fit_targets"):
-        yield from one.fit_targets(x[index], targets)
-    else:
-        yield from (fresh(one).fit(x[index], y) for y in targets)
-
-
-def _check_sentences(source: Tensor, target: Tensor, rows: Rows) -> Tensor:
     if source.ndim != 3 or target.ndim != 3 or 0 in (len(source), len(target)):
         raise InputError(
             f"states must be [layer sent d]; {tuple(source.shape)} and {tuple(target.shape)} given"
         )
-    return check_states(source[:1], target[:1], rows)
+    index, others = (check_states(source[:1], target[:1], part) for part in (rows, held_out))
+    _check_apart(index, others)
+    scores = torch.empty(len(source), len(target), dtype=torch.float64)
+    for i, x in enumerate(source):
+        unfitted, targets = _fresh_at(i, index, aligner), (y[index] for y in target)
+        if hasattr(unfitted, "fit_targets"):
+            row = unfitted.fit_targets(x[index], targets)
+        else:
+            row = (fresh(unfitted).fit(x[index], y) for y in targets)
+        for j, (y, fitted) in enumerate(zip(target, row, strict=True)):
+            scores[i, j] = r_squared(y[others], fitted.transform(x[others]))
+    return scores

@@ -1,47 +1,48 @@
 """Maps that are not linear: kernels, a small network, strengths and shortcuts that depend on the state."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.align.affine import LinearAligner
-from workbench.align.base import Aligner, Params, check_fitted, check_pairs, check_rows, fresh
-from workbench.align.linear import Ridge
-from workbench.align.shared_space import Procrustes
+from workbench.align.base import (
+    Affine,
+    Estimator,
+    Fixed,
+    LinearAligner,
+    Params,
+    Wrapper,
+    check_fitted,
+    check_rows,
+    fresh,
+)
+from workbench.align.linear import Procrustes, Ridge
 from workbench.align.solvers import PENALTIES
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
+from workbench.core.types import as_tensor
 
 # Ridge regression in the space of a Gaussian kernel, with Nyström's landmarks: smooth, but not linear.
 
 
-class KernelRidge(Params):
+@dataclass(eq=False, repr=False)
+class KernelRidge(Estimator):
     """argmin_f Σ ‖f(x) + b − y‖² + λ ‖f‖²_k, with k(x, z) = exp(−‖x − z‖² / (2 w²)).
 
-    λ is the one of least leave-one-out error. f is sought among functions of k(·, z_j), z_j `landmarks` rows
-    drawn from X by the seed; with as many landmarks as rows that is kernel ridge regression itself. w is
-    `width` times the median distance between landmarks. Far from all of them the map gives b and no more: it
-    must not be trusted there.
+    λ is that of `Ridge`. f is a sum of k(·, z_j), z_j `landmarks` rows drawn from X by the seed; with all
+    rows that is kernel ridge regression itself. w is `width` times the median distance between landmarks. Far
+    from all of them the map gives b and must not be trusted.
     """
 
-    def __init__(
-        self,
-        landmarks: int = 256,
-        width: float = 1.0,
-        penalties: float | Sequence[float] = PENALTIES,
-        seed: int = 0,
-    ):
-        self.landmarks = landmarks
-        self.width = width
-        self.penalties = penalties
-        self.seed = seed
+    landmarks: int = 256
+    width: float = 1.0
+    penalties: float | Sequence[float] = PENALTIES
+    seed: int = 0
+    at_least = 2
 
-    def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
-        """Draw landmarks; choose λ; learn f and b."""
-        X, Y = check_pairs(X, Y, at_least=2)
+    def _fit(self, X: Tensor, Y: Tensor) -> None:
         if self.landmarks < 1 or not self.width > 0:
             raise InputError(f"landmarks {self.landmarks} and width {self.width:g} must both be above 0")
         X = X.double()
@@ -54,8 +55,6 @@ class KernelRidge(Params):
         known = len(S) * torch.finfo(S.dtype).eps * S.max() < S
         self.root_ = V[:, known] / S[known].sqrt()
         self.ridge_ = Ridge(self.penalties).fit(self._features(X), Y.double())
-        self.n_ = len(X)
-        return self
 
     def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
         """f(x) + b."""
@@ -63,46 +62,36 @@ class KernelRidge(Params):
         X = check_rows(X, self.landmarks_.shape[1])
         return self.ridge_.transform(self._features(X.double())).to(X)
 
+    def _features(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... feature"]:
+        return self._kernel(X) @ self.root_.to(X.device)
+
     def _kernel(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... landmark"]:
         rows = X.reshape(-1, X.shape[-1])
         apart = torch.cdist(rows, self.landmarks_.to(X.device), compute_mode="donot_use_mm_for_euclid_dist")
         return (-apart.square() / (2 * self.scale_**2)).exp().reshape(*X.shape[:-1], -1)
 
-    def _features(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... feature"]:
-        return self._kernel(X) @ self.root_.to(X.device)
-
 
 # A small network on top of ridge: what a linear map leaves, as far as held-out pairs confirm it.
 
 
-class ResidualMLP(Params):
+@dataclass(eq=False, repr=False)
+class ResidualMLP(Estimator):
     """x ↦ x W + b + A relu(B z + c) + a, z the standardised x.
 
-    W and b are ridge's, the rest is learned by Adam.
-    A share `held_out` of the pairs is never learned from. The network is the one of the step with the least
-    error on it, and training stops when `patience` steps have not found a better one; where no step beats
-    ridge alone, ridge alone is what remains (`steps_` is 0).
+    W and b are ridge's, the rest is learned by Adam. The network is that of the step with the least error on
+    a share `held_out` of the pairs, and training stops after `patience` steps without a better one. Where no
+    step beats ridge alone, ridge alone remains (`steps_` is 0).
     """
 
-    def __init__(
-        self,
-        hidden: int = 128,
-        steps: int = 400,
-        patience: int = 40,
-        rate: float = 3e-3,
-        held_out: float = 0.2,
-        seed: int = 0,
-    ):
-        self.hidden = hidden
-        self.steps = steps
-        self.patience = patience
-        self.rate = rate
-        self.held_out = held_out
-        self.seed = seed
+    hidden: int = 128
+    steps: int = 400
+    patience: int = 40
+    rate: float = 3e-3
+    held_out: float = 0.2
+    seed: int = 0
+    at_least = 4
 
-    def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
-        """Fit ridge on most pairs; learn the rest on them, watching the others."""
-        X, Y = check_pairs(X, Y, at_least=4)
+    def _fit(self, X: Tensor, Y: Tensor) -> None:
         if not 0 < self.held_out < 1:
             raise InputError(f"the share held out lies between 0 and 1; {self.held_out:g} given")
         generator = torch.Generator().manual_seed(self.seed)
@@ -114,8 +103,6 @@ class ResidualMLP(Params):
         left = (Y - self.ridge_.transform(X)).float()
         self.unit_ = float(left[learned].square().mean().sqrt()) or 1.0
         self._learn(self._standard(X), left / self.unit_, learned, watched, generator)
-        self.n_ = len(X)
-        return self
 
     def transform(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
         """Ridge's image, and what the network adds."""
@@ -140,11 +127,9 @@ class ResidualMLP(Params):
         optimizer = torch.optim.Adam(weights, lr=self.rate)
         best, self.steps_, kept = float(left[watched].square().mean()), 0, weights
         for step in range(1, self.steps + 1):
+            optimizer.zero_grad()
             with torch.enable_grad():
-                loss = (_network(weights, Z[learned]) - left[learned]).square().mean()
-                gradients = torch.autograd.grad(loss, weights)
-            for weight, gradient in zip(weights, gradients, strict=True):
-                weight.grad = gradient
+                (_network(weights, Z[learned]) - left[learned]).square().mean().backward()
             optimizer.step()
             with torch.no_grad():
                 error = float((_network(weights, Z[watched]) - left[watched]).square().mean())
@@ -168,27 +153,22 @@ def _network(weights: list[Tensor], Z: Tensor) -> Tensor:
 # A map whose step is as large as the state is far from the target's region.
 
 
-class Adaptive(Params):
+@dataclass(eq=False, repr=False)
+class Adaptive(Wrapper):
     """x ↦ x + g(x) (T(x) − x), T the wrapped aligner's map.
 
-    g is how far x lies from the target's mean along the line between the languages' means: 1 at the
-    source's mean, 0 at the target's and beyond it, and never above `most`. So a state that is where the
-    target's are stays where it is.
+    g is how far x lies from the target's mean along the line between the languages' means: 1 at the source's
+    mean, 0 at the target's and beyond it, and never above `most`.
     """
 
-    def __init__(self, aligner: Any, most: float = 2.0):
-        self.aligner = aligner
-        self.most = most
+    aligner: Any
+    most: float = 2.0
 
-    def fit(self, X: Float[Tensor, "sent d"], Y: Float[Tensor, "sent d"]) -> Self:
-        """Fit a copy of the aligner; learn the two means."""
-        X, Y = check_pairs(X, Y)
-        self.aligner_: Aligner = fresh(self.aligner).fit(X, Y)
+    def _fit(self, X: Tensor, Y: Tensor) -> None:
+        self.aligner_ = fresh(self.aligner).fit(X, Y)
         self.target_ = Y.double().mean(0)
         line = X.double().mean(0) - self.target_
         self.line_ = line / line.square().sum().clamp(min=torch.finfo(torch.float64).tiny)
-        self.n_ = len(X)
-        return self
 
     def share(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "..."]:
         """g, for each row."""
@@ -199,28 +179,25 @@ class Adaptive(Params):
     def transform(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         """The states, each moved by its own share of the way."""
         X = as_tensor(X, "X")
-        image = self.share(X)[..., None].to(X)
-        return X + image * (self.aligner_.transform(X) - X)
+        return X + self.share(X)[..., None].to(X) * (self.aligner_.transform(X) - X)
 
 
 # A rotation learned without pairs: neighbours across languages are taken for translations, in rounds.
 
 
+@dataclass(eq=False, repr=False)
 class SelfLearning(LinearAligner):
     """Centred Procrustes between rows that are each other's nearest under the map so far, from R = I on.
 
-    Nearest by 2 cos − r_x − r_y, r the mean cosine to the `k` nearest of the other language (CSLS). Both
-    languages come from one model, so that the identity is a start; the rows' order is not used. It stops
-    when the dictionary stays the same, or after `rounds`. `matched_` counts its entries.
+    Nearest by 2 cos − r_x − r_y, r the mean cosine to the `k` nearest of the other language (CSLS). The rows'
+    order is not used. It stops when the pairs stay the same, or after `rounds`. `matched_` counts them.
     """
 
-    def __init__(self, rounds: int = 20, k: int = 10):
-        self.rounds = rounds
-        self.k = k
+    rounds: int = 20
+    k: int = 10
+    at_least = 2
 
-    def fit(self, X: Float[Tensor, "sent d"], Y: Float[Tensor, "sent d"]) -> Self:
-        """Learn R, and the two means."""
-        X, Y = check_pairs(X, Y, at_least=2)
+    def _fit(self, X: Tensor, Y: Tensor) -> None:
         if X.shape[1] != Y.shape[1] or self.rounds < 1 or self.k < 1:
             raise InputError("SelfLearning needs equal widths, and at least one round and one neighbour")
         X, Y = X.double(), Y.double()
@@ -237,10 +214,9 @@ class SelfLearning(LinearAligner):
             image = rotation.transform(A)
         if seen is None:
             raise InputError("no two states are each other's nearest: there is no dictionary to begin with")
-        self.matched_, self.n_ = len(seen[0]), len(X)
-        left = rotation.map_
-        self.map_ = type(left)(left.factors, y_mean - left(x_mean[None])[0], left.skip)
-        return self
+        self.matched_ = len(seen[0])
+        map = rotation.map_
+        self.map_ = Affine(map.factors, y_mean - map(x_mean[None])[0], map.skip)
 
 
 def mutual_neighbours(
@@ -253,20 +229,15 @@ def mutual_neighbours(
     near_y = cosine.topk(min(k, cosine.shape[0]), dim=0).values.mean(0)
     score = 2 * cosine - near_x[:, None] - near_y
     best_y, best_x = score.argmax(1), score.argmax(0)
-    here = torch.arange(len(X), device=X.device)
-    mutual = best_x[best_y] == here
-    return here[mutual], best_y[mutual]
+    here = (best_x[best_y] == torch.arange(len(X), device=X.device)).nonzero()[:, 0]
+    return here, best_y[here]
 
 
 # A way past some layers: a state is noted where it enters, and its image put in where it leaves.
 
 
-class ShortcutEntry(Params):
+class ShortcutEntry(Fixed):
     """x ↦ x, noted for the exit."""
-
-    def fit(self, X: Float[Tensor, "sent d"], Y: Float[Tensor, "sent d"]) -> Self:
-        """Itself."""
-        return self
 
     def transform(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         """The rows as they are."""
@@ -274,6 +245,7 @@ class ShortcutEntry(Params):
         return X
 
 
+@dataclass(eq=False, repr=False)
 class ShortcutExit(Params):
     """x ↦ T(e), e the row that went through the entry in the same run: what lies between has no say.
 
@@ -281,9 +253,8 @@ class ShortcutExit(Params):
     in cascade.
     """
 
-    def __init__(self, entry: ShortcutEntry, aligner: Any):
-        self.entry = entry
-        self.aligner = aligner
+    entry: ShortcutEntry
+    aligner: Any
 
     def fit(self, X: Float[Tensor, "sent d"], Y: Float[Tensor, "sent d"]) -> Self:
         """Fit the map from the entry's states to those at the exit."""
@@ -297,5 +268,4 @@ class ShortcutExit(Params):
             raise InputError(
                 "a shortcut's exit was reached without its entry: patch both in one run, in cascade"
             )
-        aligner: Aligner = self.aligner
-        return aligner.transform(noted.reshape(X.shape).to(X))
+        return self.aligner.transform(noted.reshape(X.shape).to(X))

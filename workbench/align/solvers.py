@@ -1,6 +1,6 @@
 """The linear algebra of the maps: spectra, least squares, ridge and its leave-one-out errors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
+from workbench.core.types import as_tensor
 
 # Singular values of many rows or many columns, by the cheapest way that is exact enough.
 
@@ -32,21 +32,14 @@ class Spectrum:
     complete: bool
     """Whether U spans all rows (all that sum to 0, when centred): nothing of any Y is then left out."""
 
-    def head(self, k: int) -> "Spectrum":
-        """The k largest directions."""
-        return Spectrum(self.U[:, :k], self.S[:k], self.V[:, :k], self.complete and k >= len(self.S))
 
-
-def spectrum(
-    X: Float[Tensor, "sent d"], centered: bool = False, floor: float = 0.0, rtol: float | None = None
-) -> Spectrum:
+def spectrum(X: Float[Tensor, "sent d"], centered: bool = False, floor: float = 0.0) -> Spectrum:
     """U, S and V of a float64 matrix; `centered` says that its columns sum to 0.
 
     From the eigenvectors of X Xᵀ or Xᵀ X, whichever is smaller, as long as no squared singular value is
-    below `SAFE` of the largest; else from LAPACK's SVD, without the values up to `rtol` times the largest
-    (max(sent, d) · ε by default, as numpy has it). Who only ever uses S² + λ with λ ≥ `floor` says so: with
-    fewer rows than columns small values then need no SVD, since next to λ they have digits enough. None
-    is dropped in that case, and U S Vᵀ and S are right while V's columns of tiny S may be shorter than 1.
+    below `SAFE` of the largest; else from LAPACK's SVD, without the values up to max(sent, d) · ε times the
+    largest, as numpy has it. Give `floor` where only S² + λ with λ ≥ `floor` is used: with fewer rows than
+    columns small values then need no SVD and none is dropped; V's columns of tiny S may be shorter than 1.
     """
     rows = _reflect(X)[1:] if centered else X
     wide = rows.shape[0] < rows.shape[1]
@@ -55,13 +48,12 @@ def spectrum(
     gram = rows @ rows.mT if wide else rows.mT @ rows
     squares, vectors = torch.linalg.eigh(gram)
     squares, vectors = squares.flip(0), vectors.flip(1)
-    if squares[-1] > max(SAFE, rtol**2 if rtol else 0) * squares[0] or (wide and floor > SAFE * squares[0]):
+    if squares[-1] > SAFE * squares[0] or (wide and floor > SAFE * squares[0]):
         S = squares.clamp(min=TINY * squares[0]).sqrt()
         U, V = (vectors, rows.mT @ (vectors / S)) if wide else (rows @ (vectors / S), vectors)
     else:
         U, S, Vh = torch.linalg.svd(rows, full_matrices=False)
-        tolerance = max(X.shape) * torch.finfo(X.dtype).eps if rtol is None else rtol
-        rank = int((tolerance * S[0] < S).sum())
+        rank = int((max(X.shape) * torch.finfo(X.dtype).eps * S[0] < S).sum())
         U, S, V = U[:, :rank], S[:rank], Vh[:rank].mT
     complete = len(S) == len(rows)
     if centered:
@@ -71,18 +63,12 @@ def spectrum(
 
 def leading(C: Float[Tensor, "m d"], k: int) -> Float[Tensor, "d k"]:
     """The right singular vectors of the k largest singular values (fewer, where C has a lower rank)."""
-    if C.shape[0] < C.shape[1]:
-        squares, vectors = torch.linalg.eigh(C @ C.mT)
-        count = _above(squares, k, C)
-        # Householder makes them orthonormal to the last digit, also those of small singular values.
-        return torch.linalg.qr(C.mT @ vectors.flip(1)[:, :count])[0]
-    squares, vectors = torch.linalg.eigh(C.mT @ C)
-    return vectors.flip(1)[:, : _above(squares, k, C)]
-
-
-def _above(squares: Tensor, k: int, C: Tensor) -> int:
+    wide = C.shape[0] < C.shape[1]
+    squares, vectors = torch.linalg.eigh(C @ C.mT if wide else C.mT @ C)
     tolerance = max(C.shape) * torch.finfo(C.dtype).eps * squares.max() if len(squares) else 0
-    return min(k, int((squares > tolerance).sum()))
+    kept = vectors.flip(1)[:, : min(k, int((squares > tolerance).sum()))]
+    # Householder makes them orthonormal to the last digit, also those of small singular values.
+    return torch.linalg.qr(C.mT @ kept)[0] if wide else kept
 
 
 def _reflect(rows: Float[Tensor, "sent k"]) -> Float[Tensor, "sent k"]:
@@ -91,6 +77,12 @@ def _reflect(rows: Float[Tensor, "sent k"]) -> Float[Tensor, "sent k"]:
     axis[0] -= 1
     length = axis.square().sum()
     return rows - axis[:, None] * (2 / length * (axis @ rows)) if length > 0 else rows
+
+
+def split_mean(X: Float[Tensor, "sent d"], center: bool = True) -> tuple[Tensor, Tensor]:
+    """x̄ and X − x̄ in float64; without `center`, X as it is."""
+    X = X.double()
+    return row_mean(X), centered(X) if center else X
 
 
 def row_mean(X: Float[Tensor, "sent d"]) -> Float[Tensor, " d"]:
@@ -112,137 +104,107 @@ PENALTIES = (1e-4, 3.16e-4, 1e-3, 3.16e-3, 1e-2, 3.16e-2, 0.1, 0.316, 1.0, 3.16,
 
 
 @dataclass(frozen=True, eq=False)
-class LeastSquaresSolution:
-    """W = left · right, with what says how far to trust it."""
+class Solution:
+    """W = left · right and b, with what says how far to trust them."""
 
     left: Float[Tensor, "d_source rank"]
     right: Float[Tensor, "rank d_target"]
-    singular: Float[Tensor, " rank"]
-    """Singular values of X that count."""
+    bias: Float[Tensor, " d_target"] | None
+    gains: Float[Tensor, " rank"]
+    """√(s² + λ) of each direction in `left`: the singular values of X, or of [X; √λ I] there."""
+    rank: int
+    """How many directions X has, up to rounding."""
+    condition: float
+    """Largest over smallest singular value of X, or of [X; √λ I] over the directions X could have had;
+    infinite when nothing counts."""
 
     @property
     def weight(self) -> Float[Tensor, "d_source d_target"]:
         """W as one matrix."""
         return self.left @ self.right
 
-    @property
-    def rank(self) -> int:
-        """How many directions of X count."""
-        return len(self.singular)
-
-    @property
-    def condition(self) -> float:
-        """Largest over smallest singular value of X that counts; infinite when nothing counts."""
-        return float(self.singular[0] / self.singular[-1]) if self.rank else float("inf")
-
-
-class LeastSquaresSystem:
-    """One X, for any number of Y: `solve_least_squares` with the decomposition done once."""
-
-    def __init__(self, X: Float[Tensor, "sent d_source"], center: bool = False, rtol: float | None = None):
-        X = X.double()
-        self.x_mean, self.center = row_mean(X), center
-        self.spectrum = spectrum(centered(X) if center else X, center, rtol=rtol)
-        self.left = self.spectrum.V.contiguous()  # once for all maps that share it
-
-    def solve(self, Y: Float[Tensor, "sent d_target"]) -> LeastSquaresSolution:
-        """W = X⁺ Y, of the centred matrices with `center`."""
-        Y, x = Y.double(), self.spectrum
-        right = (x.U.mT @ (centered(Y) if self.center else Y)) / x.S[:, None]
-        return LeastSquaresSolution(self.left, right, x.S)
-
-    def bias(self, solution: LeastSquaresSolution, Y: Tensor) -> Float[Tensor, " d_target"] | None:
-        """b = ȳ − x̄ W, or None without `center`."""
-        return row_mean(Y.double()) - (self.x_mean @ solution.left) @ solution.right if self.center else None
-
-
-def solve_least_squares(
-    X: Float[Tensor, "sent d_source"],
-    Y: Float[Tensor, "sent d_target"],
-    rtol: float | None = None,
-    center: bool = False,
-) -> LeastSquaresSolution:
-    """W = X⁺ Y: of all W that minimise ‖X W − Y‖², the one with the smallest ‖W‖.
-
-    With X = U S Vᵀ, W = V_r S_r⁻¹ U_rᵀ Y over the r singular values above `rtol` times the largest
-    (max(sent, d) · ε by default, as numpy has it). With fewer sentences than dimensions this passes
-    through every pair exactly, whatever the pairs are: judge it on rows it has not seen.
-    """
-    return LeastSquaresSystem(X, center, rtol).solve(Y)
-
 
 @dataclass(frozen=True, eq=False)
-class RidgeSolution:
-    """W = left · right and b, with the strength that was chosen and what every strength would have cost."""
+class RidgeSolution(Solution):
+    """The strength that was chosen, and what every strength would have cost."""
 
-    left: Float[Tensor, "d_source rank"]
-    right: Float[Tensor, "rank d_target"]
-    bias: Float[Tensor, " d_target"] | None
     penalty: float
     """The chosen strength, relative to the mean squared singular value of X."""
     lambda_: float
     """The same, as it stands in the objective."""
     loo_errors: Float[Tensor, " penalty"]
     """Mean over sentences of ‖y − ŷ‖², each predicted from all the others."""
-    gains: Float[Tensor, " rank"]
-    """√(s² + λ) of each direction in `left`: the singular values of [X; √λ I] there."""
-    rank: int
-    """How many directions X has, up to rounding."""
-    condition: float
-    """Largest over smallest singular value of [X; √λ I] over the directions X could have had."""
-
-    @property
-    def weight(self) -> Float[Tensor, "d_source d_target"]:
-        """W as one matrix."""
-        return self.left @ self.right
 
 
-class RidgeSystem:
+class LeastSquaresSystem:
+    """One X, for any number of Y: `solve_least_squares` with the decomposition done once."""
+
+    def __init__(self, X: Float[Tensor, "sent d_source"], center: bool = False):
+        self.center, self.shape = center, X.shape
+        self.x_mean, X = split_mean(X, center)
+        self.spectrum = spectrum(X, center, self._floor(X))
+        self.left = self.spectrum.V.contiguous()  # once for all maps that share it
+
+    def _floor(self, X: Tensor) -> float:
+        """The least λ that is added to S²."""
+        return 0.0
+
+    def solve(self, Y: Float[Tensor, "sent d_target"]) -> Solution:
+        """W = X⁺ Y, of the centred matrices with `center`."""
+        x, (y_mean, Y) = self.spectrum, split_mean(Y, self.center)
+        right = (x.U.mT @ Y) / x.S[:, None]
+        condition = float(x.S[0] / x.S[-1]) if len(x.S) else float("inf")
+        return Solution(self.left, right, self._bias(right, y_mean), x.S, len(x.S), condition)
+
+    def _bias(self, right: Tensor, y_mean: Tensor) -> Float[Tensor, " d_target"] | None:
+        return y_mean - (self.x_mean @ self.left) @ right if self.center else None
+
+
+def solve_least_squares(
+    X: Float[Tensor, "sent d_source"],
+    Y: Float[Tensor, "sent d_target"],
+    center: bool = False,
+) -> Solution:
+    """W = X⁺ Y: of all W that minimise ‖X W − Y‖², the one with the smallest ‖W‖.
+
+    With X = U S Vᵀ, W = V_r S_r⁻¹ U_rᵀ Y over the r singular values that count (see `spectrum`). With fewer
+    sentences than dimensions it passes through every pair exactly: judge it on rows it has not seen.
+    """
+    return LeastSquaresSystem(X, center).solve(Y)
+
+
+class RidgeSystem(LeastSquaresSystem):
     """One X and one grid of strengths, for any number of Y: `solve_ridge` with one decomposition."""
 
     def __init__(
-        self,
-        X: Float[Tensor, "sent d_source"],
-        penalties: Float[Tensor, " penalty"],
-        center: bool = True,
+        self, X: Float[Tensor, "sent d_source"], penalties: Float[Tensor, " penalty"], center: bool = True
     ):
-        X = X.double()
-        self.center, self.shape = center, X.shape
-        self.x_mean = row_mean(X)
-        if center:
-            X = centered(X)
-        self.penalties = penalties.to(X)
+        self.penalties = penalties.to(X.device, torch.float64)
+        super().__init__(X, center)
+
+    def _floor(self, X: Tensor) -> float:
         self.lambdas = self.penalties * X.square().sum() / min(X.shape)
-        self.spectrum = spectrum(X, center, floor=float(self.lambdas.min()))
-        self.left = self.spectrum.V.contiguous()  # once for all maps that share it
+        return float(self.lambdas.min())
 
     def solve(self, Y: Float[Tensor, "sent d_target"]) -> RidgeSolution:
         """The map to one target, at its own best strength."""
-        Y = Y.double()
-        y_mean, x = row_mean(Y), self.spectrum
-        if self.center:
-            Y = centered(Y)
+        x, (y_mean, Y) = self.spectrum, split_mean(Y, self.center)
         reached = x.U.mT @ Y
         errors = _leave_one_out(x, Y, reached, self.lambdas, 1 / len(Y) if self.center else 0.0)
         # Equal errors (as of two sentences, whatever λ) differ by rounding, which must not choose.
         penalty = self.penalties[errors <= errors.min() * (1 + 1e-9)].max()
         chosen = self.lambdas[self.penalties == penalty][0]
         right = (x.S / (x.S.square() + chosen))[:, None] * reached
-        bias = y_mean - (self.x_mean @ self.left) @ right if self.center else None
         gains = (x.S.square() + chosen).sqrt()
-        counted, condition = self._trust(gains, chosen)
-        return RidgeSolution(
-            self.left, right, bias, float(penalty), float(chosen), errors, gains, counted, condition
-        )
-
-    def _trust(self, gains: Tensor, chosen: Tensor) -> tuple[int, float]:
-        S = self.spectrum.S
-        if not len(S):
-            return 0, float("inf")
-        rank = int((S.square() > max(self.shape) * torch.finfo(S.dtype).eps * S[0].square()).sum())
+        eps = torch.finfo(gains.dtype).eps
+        rank = int((x.S.square() > max(self.shape) * eps * x.S[:1].square()).sum())
         possible = min(self.shape[0] - self.center, self.shape[1])
-        least = gains[-1] if len(S) == possible else chosen.sqrt()
-        return rank, float(gains[0] / least)
+        least = gains[-1] if len(gains) == possible > 0 else chosen.sqrt()
+        condition = float(gains[0] / least) if len(gains) else float("inf")
+        bias = self._bias(right, y_mean)
+        return RidgeSolution(
+            self.left, right, bias, gains, rank, condition, float(penalty), float(chosen), errors
+        )
 
 
 def solve_ridge(
@@ -268,8 +230,24 @@ def _leave_one_out(
     leverage_of_mean: float,
 ) -> Float[Tensor, " penalty"]:
     """Mean of ‖e_i‖² / (1 − h_i)² for each λ: e the residuals, h_i = 1/n + Σ_k u_ik² s_k² / (s_k² + λ)."""
-    inside = x.complete and len(x.S) < Y.shape[1]
-    residuals = _from_gram(x.U, reached) if inside else _from_axes(x.U, Y, reached)
+    if x.complete and len(x.S) < Y.shape[1]:
+        # U reaches all of Y, so that e = U diag(shrunk) Uᵀ Y: at the cost of rank³ each.
+        gram = reached @ reached.mT
+
+        def residuals(shrunk: Tensor) -> Tensor:
+            scaled = x.U * shrunk
+            return ((scaled @ gram) * scaled).sum(1).clamp(min=0)
+    else:
+        # A rotation of Y's columns changes no ‖e_i‖: in these axes only the first `rank` of them depend on
+        # λ, so that a strength costs sent · rank · min(rank, d_target), not sent · d_source · d_target.
+        rest = Y - x.U @ reached
+        axes, upper = torch.linalg.qr(reached.mT)
+        inside = rest @ axes
+        outside = (rest.square().sum(1) - inside.square().sum(1)).clamp(min=0)
+
+        def residuals(shrunk: Tensor) -> Tensor:
+            return outside + (inside + (x.U * shrunk) @ upper.mT).square().sum(1)
+
     # 1 − h_i as a sum of what is not negative, since the difference loses its digits when h_i is near 1.
     free = (1 - leverage_of_mean - x.U.square().sum(1)).clamp(min=0)
     errors = []
@@ -277,28 +255,6 @@ def _leave_one_out(
         shrunk = strength / (x.S.square() + strength)
         errors.append((residuals(shrunk) / (free + x.U.square() @ shrunk).square()).mean())
     return torch.stack(errors)
-
-
-def _from_gram(U: Tensor, reached: Tensor) -> Callable[[Tensor], Tensor]:
-    """‖e_i‖² of e = U diag(shrunk) Uᵀ Y, where U reaches all of Y: at the cost of rank³ each."""
-    gram = reached @ reached.mT
-
-    def squares(shrunk: Tensor) -> Tensor:
-        scaled = U * shrunk
-        return ((scaled @ gram) * scaled).sum(1).clamp(min=0)
-
-    return squares
-
-
-def _from_axes(U: Tensor, Y: Tensor, reached: Tensor) -> Callable[[Tensor], Tensor]:
-    """‖e_i‖² of e = Y − U diag(1 − shrunk) Uᵀ Y."""
-    rest = Y - U @ reached
-    # A rotation of Y's columns changes no ‖e_i‖: in these axes only the first `rank` of them depend on
-    # λ, so that a strength costs sent · rank · min(rank, d_target), not sent · d_source · d_target.
-    axes, upper = torch.linalg.qr(reached.mT)
-    inside = rest @ axes
-    outside = (rest.square().sum(1) - inside.square().sum(1)).clamp(min=0)
-    return lambda shrunk: outside + (inside + (U * shrunk) @ upper.mT).square().sum(1)
 
 
 def penalty_grid(penalties: float | Sequence[float]) -> Float[Tensor, " penalty"]:
@@ -329,17 +285,12 @@ def r_squared(Y: Float[Tensor, "sent d"], predicted: Float[Tensor, "sent d"]) ->
 # Canonical directions of two centred matrices: what CCA, SVCCA and whitening share.
 
 
-@dataclass(frozen=True, eq=False)
-class Canonical:
-    """`left` takes a centred source row to canonical coordinates, `right` those to a centred target row."""
-
-    left: Float[Tensor, "d_source k"]
-    correlations: Float[Tensor, " k"]
-    right: Float[Tensor, "k d_target"]
+Canonical = tuple[Float[Tensor, "d_source k"], Float[Tensor, " k"], Float[Tensor, "k d_target"]]
+"""Centred source row → canonical coordinates; their correlations; coordinates → centred target row."""
 
 
 def canonical(x: Spectrum, y: Spectrum, k: int, x_lambda: float = 0.0, y_lambda: float = 0.0) -> Canonical:
-    """The k leading canonical directions, the strongest first.
+    """left, ρ and right of the k leading canonical directions, the strongest first.
 
     With the whitened X_w = X V_x (S_x² + λ_x)^(−½) and Y_w alike, X_wᵀ Y_w = P diag(ρ) Qᵀ. Then left =
     V_x (S_x² + λ_x)^(−½) P and right = Qᵀ (S_y² + λ_y)^(½) V_yᵀ, so that left · diag(ρ) · right over all
@@ -349,19 +300,15 @@ def canonical(x: Spectrum, y: Spectrum, k: int, x_lambda: float = 0.0, y_lambda:
     core = (x.S / x_size)[:, None] * (x.U.mT @ y.U) * (y.S / y_size)
     P, rho, Qh = torch.linalg.svd(core, full_matrices=False)
     count = min(k, int((rho > max(core.shape) * torch.finfo(rho.dtype).eps).sum()))
-    return Canonical((x.V / x_size) @ P[:, :count], rho[:count].clamp(max=1), (Qh[:count] * y_size) @ y.V.mT)
+    return (x.V / x_size) @ P[:, :count], rho[:count].clamp(max=1), (Qh[:count] * y_size) @ y.V.mT
 
 
 def relative(penalty: float, X: Float[Tensor, "sent d"]) -> float:
-    """λ of a strength in units of ‖X‖² / min(sent, d)."""
-    return float(penalty * X.square().sum() / min(X.shape))
-
-
-def check_penalty(penalty: float) -> None:
-    """Refuse a strength that is none."""
+    """λ of a strength in units of ‖X‖² / min(sent, d), or why it is none."""
     number = isinstance(penalty, int | float) and not isinstance(penalty, bool)
     if not number or not isfinite(penalty) or penalty <= 0:
         raise InputError(f"penalty must be a number above 0, but {penalty!r} was given")
+    return float(penalty * X.square().sum() / min(X.shape))
 
 
 def check_count(name: str, count: int) -> None:

@@ -2,7 +2,7 @@
 
 from workbench.checks.checking import check
 from workbench.checks.fields import check_fields, is_benchmark
-from workbench.checks.overlap import overlap
 from workbench.checks.report import Finding, Report
+from workbench.checks.sentences import overlap
 
 __all__ = ["Finding", "Report", "check", "check_fields", "is_benchmark", "overlap"]

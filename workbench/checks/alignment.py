@@ -1,14 +1,53 @@
-"""Shifts and scrambles of one side against another, decoded from the text and located by rows."""
+"""Shifts and scrambles of one side against another, decoded from the text and located by rows.
 
+The evidence that row i of one side says what row i + d of the other does is a log-likelihood ratio:
+
+    ℓ(i, d) = log p(what the two rows show | translations) − log p(… | neighbours that are not)
+
+What rows show: words that go together (learned from the file), shared n-grams (cognates, names,
+numbers), lengths, and the mark they end in. Everything is a matrix of rows × offsets; one made from a
+model's states joins as one more.
+
+The sides are aligned, shifted or scrambled along the best path through ℓ(i, d):
+
+    states   aligned (offset 0), shifted by k, scrambled (no offset says more than chance: ℓ = 0)
+    path     = argmax Σ_i ℓ(i, state) − cost · changes of state      (Viterbi)
+
+The price of leaving the aligned state comes from the file: what a detour gains on the file's own rows
+put into random order, where every detour is a mistake.
+"""
+
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.checks.association import Array, Rows, constant_offset, profiles
-from workbench.checks.evidence import REACH, SHIFTS, Evidence
-from workbench.checks.path import ALIGNED, SCRAMBLED, Stretch, emissions, stretches, threshold, viterbi
+from workbench.checks.association import (
+    MAX_FIT,
+    Array,
+    Profiles,
+    Rows,
+    associated,
+    banded,
+    constant_offset,
+    profiles,
+    resembling,
+    weights,
+)
 
+SHIFTS = 3
+"""Shifts that are told apart: up to three rows either way."""
+REACH = 8
+"""Offsets at which rows are compared; beyond SHIFTS of the true one they show what chance looks like."""
+_CLIP = 5.0
+_MARKS = str.maketrans("。．।۔؟？！：；؛", "....??!:;;")
+SCRAMBLED = 2 * SHIFTS + 1
+ALIGNED = SHIFTS
+"""States are numbered by their offset + SHIFTS; the last one is scrambled."""
+_FLOOR = 12.0
+_ORDERS = 60
+_RUN = 8
 MIN_ROWS = 50
 """With fewer rows there is too little to learn the languages from."""
 _ROUNDS = 4
@@ -16,6 +55,27 @@ _SHIFT_ROWS, _SCRAMBLE_ROWS = 15, 30
 """Shorter ones are for a person to look at: a verse cut elsewhere looks the same."""
 _LIKE = 0.4
 """A shift is one if its rows match there at least so well as the good rows do where they are."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Rows first … last in one state that is not the aligned one."""
+
+    first: int
+    last: int
+    state: int
+    gain: float
+    """By how much, in nats, the rows fit this state better than the aligned one."""
+    match: float
+    """Mean ℓ of the rows in this state, 0 where scrambled."""
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+    @property
+    def offset(self) -> int | None:
+        """Row i of the first side goes with row i + offset of the second; None where scrambled."""
+        return None if self.state == SCRAMBLED else self.state - SHIFTS
 
 
 @dataclass(frozen=True)
@@ -28,8 +88,6 @@ class Alignment:
     """Stretches too short or too unclear to be called so."""
     match: float
     """Mean ℓ of the rows where they were found to belong, in nats: how much the text gives away."""
-    needed: float
-    """The gain, in nats, that a stretch had to exceed: more than this file's good rows give by chance."""
 
 
 def align(a: tuple[str, ...], b: tuple[str, ...], more: Sequence[Array] = ()) -> Alignment:
@@ -43,20 +101,18 @@ def align(a: tuple[str, ...], b: tuple[str, ...], more: Sequence[Array] = ()) ->
         ratios = evidence.ratios(offsets, usable)
         emitted = emissions(ratios)
         needed = threshold(emitted, viterbi(emitted, 6.0))
-        found = viterbi(emitted, needed / 2)
-        if np.mean(found != path) < 0.005 or (found != SCRAMBLED).sum() < MIN_ROWS:
-            path = found
+        before, path = path, viterbi(emitted, needed / 2)
+        if np.mean(path != before) < 0.005 or (path != SCRAMBLED).sum() < MIN_ROWS:
             break
-        path = found
     good = emitted[np.arange(n), path][path != SCRAMBLED]
     match = float(good.mean()) if len(good) else 0.0
     apart = float(-ratios[:, [0, -1]].mean())
     sure: list[Stretch] = []
     doubtful: list[Stretch] = []
     for stretch in _joined(stretches(emitted, path)):
-        if stretch.gain > needed:
+        if stretch.gain > needed:  # more than the file's good rows give by chance
             (sure if _is_clear(stretch, match, apart) else doubtful).append(stretch)
-    return Alignment(tuple(sure), tuple(doubtful), match, needed)
+    return Alignment(tuple(sure), tuple(doubtful), match)
 
 
 def _pairing(path: Rows) -> tuple[Rows, Rows]:
@@ -75,10 +131,10 @@ def _is_clear(stretch: Stretch, match: float, apart: float) -> bool:
     return len(stretch) >= _SHIFT_ROWS and stretch.match > _LIKE * match
 
 
-def _joined(found: list[Stretch]) -> list[Stretch]:
+def _joined(runs: list[Stretch]) -> list[Stretch]:
     """Stretches with the few rows at their edges or inside them that fit elsewhere by chance, or nowhere."""
     out: list[Stretch] = []
-    for stretch in found:
+    for stretch in runs:
         last = out[-1] if out else None
         if last is not None and stretch.first == last.last + 1:
             small, large = sorted((last, stretch), key=len)
@@ -88,3 +144,139 @@ def _joined(found: list[Stretch]) -> list[Stretch]:
                 continue
         out.append(stretch)
     return out
+
+
+# The best path.
+
+
+def emissions(ratios: Array) -> Array:
+    """What each row says for each state."""
+    middle = ratios[:, REACH - SHIFTS : REACH + SHIFTS + 1]
+    return np.concatenate([middle, np.zeros((len(ratios), 1), dtype=np.float32)], axis=1)
+
+
+def viterbi(emitted: Array, cost: float) -> Rows:
+    """The best state of each row, with a price on each change."""
+    n, states = emitted.shape
+    score = emitted[0].astype(np.float64)
+    came = np.empty((n, states), dtype=np.int64)
+    stay = np.arange(states)
+    for i in range(1, n):
+        best = int(np.argmax(score))
+        change = score[best] - cost > score
+        came[i] = np.where(change, best, stay)
+        score = np.where(change, score[best] - cost, score) + emitted[i]
+    path = np.empty(n, dtype=np.int64)
+    path[-1] = int(np.argmax(score))
+    for i in range(n - 1, 0, -1):
+        path[i - 1] = came[i, path[i]]
+    return path
+
+
+def threshold(emitted: Array, path: Rows, seed: int = 0) -> float:
+    """The largest gain of a detour over the file's own aligned rows, in runs put into random order."""
+    kept = emitted[path == ALIGNED]
+    runs = len(kept) // _RUN
+    if runs < 2:
+        return _FLOOR
+    detour = (kept - kept[:, [ALIGNED]])[: runs * _RUN].reshape(runs, _RUN, -1)
+    rng = np.random.default_rng(seed)
+    worst = 0.0
+    for _ in range(_ORDERS):
+        total = np.cumsum(detour[rng.permutation(runs)].reshape(runs * _RUN, -1), axis=0)
+        total = np.vstack([np.zeros((1, total.shape[1])), total])
+        worst = max(worst, float((total - np.minimum.accumulate(total, axis=0)).max()))
+    return max(_FLOOR, 1.5 * worst)
+
+
+def stretches(emitted: Array, path: Rows) -> list[Stretch]:
+    """The maximal runs of rows in one state other than the aligned one."""
+    edges = np.flatnonzero(np.diff(path)) + 1
+    out = []
+    for rows in np.split(np.arange(len(path)), edges):
+        state = int(path[rows[0]])
+        if state != ALIGNED:
+            values = emitted[rows]
+            gain = float((values[:, state] - values[:, ALIGNED]).sum())
+            out.append(Stretch(int(rows[0]), int(rows[-1]), state, gain, float(values[:, state].mean())))
+    return out
+
+
+# The evidence.
+
+
+class Evidence:
+    """What two sides show of each other, at every offset; learned anew from the rows believed aligned."""
+
+    def __init__(self, a: tuple[str, ...], b: tuple[str, ...], both: Profiles, more: Sequence[Array] = ()):
+        self.both = both
+        self.fixed = [resembling(both, REACH), *(np.asarray(matrix, np.float32) for matrix in more)]
+        self.lengths = [np.log1p(np.array([len(s) for s in side], dtype=np.float32)) for side in (a, b)]
+        self.marks = [np.array([_mark(s) for s in side]) for side in (a, b)]
+
+    def __len__(self) -> int:
+        return len(self.both)
+
+    def ratios(self, offsets: Rows, aligned: Rows) -> Array:
+        """ℓ (rows × offsets), fitted on the rows `aligned`, whose partners lie `offsets` away."""
+        from sklearn.linear_model import LogisticRegression
+
+        features = self._features(offsets, aligned)
+        inside = np.isfinite(features).all(-1)
+        features = np.nan_to_num(features)
+        columns = np.arange(2 * REACH + 1) - REACH
+        apart = np.abs(columns[None, :] - offsets[:, None])
+        fitted = np.zeros(len(self), dtype=bool)
+        fitted[aligned] = True
+        positive = fitted[:, None] & (apart == 0) & inside
+        negative = fitted[:, None] & (apart > SHIFTS) & inside
+        x = np.concatenate([features[positive], features[negative]])
+        y = np.repeat([1, 0], [int(positive.sum()), int(negative.sum())])
+        model = LogisticRegression(class_weight="balanced", C=1.0).fit(x, y)
+        logit = features @ model.coef_[0] + model.intercept_[0]
+        return np.where(inside, np.clip(logit, -_CLIP, _CLIP), 0).astype(np.float32)
+
+    def _features(self, offsets: Rows, aligned: Rows) -> Array:
+        rows = _thinned(aligned)
+        partners = rows + offsets[rows]
+        there = associated(weights(self.both.a, rows, REACH + SHIFTS), self.both.b, partners, REACH)
+        order = np.argsort(partners)
+        back = weights(self.both.b, partners[order], REACH + 2 * SHIFTS)
+        other = associated(back, self.both.a, rows[order], REACH)
+        pairs = aligned, aligned + offsets[aligned]
+        features = [there, from_other_side(other), *self.fixed, self._lengths(*pairs), self._marks(*pairs)]
+        return np.stack(features, axis=-1)
+
+    def _lengths(self, rows: Rows, partners: Rows) -> Array:
+        """−r² of the standardised log length ratio."""
+        a, b = self.lengths
+        ratio = b[partners] - a[rows]
+        middle = np.median(ratio)
+        spread = 1.4826 * np.median(np.abs(ratio - middle)) + 0.02
+        r = banded(lambda i, j: (b[j] - a[i] - middle) / spread, len(self), REACH)
+        return -np.minimum(r * r, 16.0)
+
+    def _marks(self, rows: Rows, partners: Rows) -> Array:
+        """log p(last mark of j | that of i) / p(that of j), counted on the pairs believed in."""
+        kinds, codes = np.unique(np.concatenate(self.marks), return_inverse=True)
+        a, b = codes[: len(self)], codes[len(self) :]
+        counts = np.full((len(kinds), len(kinds)), 0.5)
+        np.add.at(counts, (a[rows], b[partners]), 1)
+        joint = counts / counts.sum()
+        table = np.log(joint / joint.sum(1, keepdims=True) / joint.sum(0, keepdims=True)).astype(np.float32)
+        return banded(lambda i, j: table[a[i], b[j]], len(self), REACH)
+
+
+def from_other_side(matrix: Array) -> Array:
+    """What was scored from row j to j − d is about the same two rows as from i to i + d."""
+    return banded(lambda i, j: matrix[j, i.start - j.start + REACH], len(matrix), REACH)
+
+
+def _mark(sentence: str) -> str:
+    last = sentence.rstrip("\"'”’»)]】」』 \u200b")[-1:].translate(_MARKS)
+    return last if last and unicodedata.category(last).startswith("P") else ""
+
+
+def _thinned(rows: Rows) -> Rows:
+    """At most MAX_FIT of the rows, evenly spread."""
+    return rows if len(rows) <= MAX_FIT else rows[np.linspace(0, len(rows) - 1, MAX_FIT).astype(np.int64)]

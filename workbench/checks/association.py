@@ -35,14 +35,10 @@ class Profiles:
     def __len__(self) -> int:
         return int(self.a.shape[0])
 
-    def swapped(self) -> "Profiles":
-        """The same with the sides exchanged."""
-        return Profiles(self.b, self.a)
-
 
 def profiles(a: tuple[str, ...], b: tuple[str, ...]) -> Profiles:
     """Tf-idf of words and of character n-grams within words, one vocabulary for both sides."""
-    from scipy.sparse import hstack
+    from scipy.sparse import csr_matrix, hstack
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     parts = []
@@ -56,16 +52,10 @@ def profiles(a: tuple[str, ...], b: tuple[str, ...]) -> Profiles:
         except ValueError:  # nothing occurs twice: no evidence of this kind
             continue
     if not parts:
-        parts = [_nothing(len(a) + len(b))]
+        parts = [csr_matrix((len(a) + len(b), 1), dtype=np.float32)]
     # Each part is of length one (or empty), so that together they are at most of length one.
     both = (hstack(parts) * np.float32(len(parts) ** -0.5)).tocsr()
     return Profiles(both[: len(a)], both[len(a) :])
-
-
-def _nothing(n: int) -> Any:
-    from scipy.sparse import csr_matrix
-
-    return csr_matrix((n, 1), dtype=np.float32)
 
 
 def weights(side: Any, fitted: Rows, margin: int, rows: Rows | None = None) -> Array:
@@ -110,28 +100,39 @@ def associated(weight: Array, side: Any, partners: Rows, reach: int) -> Array:
     """
     known = _dense(side[partners], side)
     n = known.shape[1]
-    some = np.unique(np.linspace(0, n - 1, min(n, _BACKGROUND)).astype(np.int64))
-    across, down = weight @ known[:, some], weight[some] @ known
-    mean, spread = across.mean(1), _spread(across, 1)
-    down = (down - mean[some, None]) / spread[some, None]
+    some = _background(n)
     raw = banded(lambda i, j: np.einsum("it,ti->i", weight[i], known[:, j]), n, reach)
-    z = (raw - mean[:, None]) / spread[:, None]
-    return _shifted(z, down.mean(0), _spread(down, 0), reach)
+    return _standardised(raw, weight @ known[:, some], weight[some] @ known, some, floored=False)
 
 
 def resembling(both: Profiles, reach: int) -> Array:
     """z values of the n-grams that row i and row i + d share as they are: cognates, names, numbers."""
     n = len(both)
-    some = np.unique(np.linspace(0, n - 1, min(n, _BACKGROUND)).astype(np.int64))
+    some = _background(n)
     across = _dense(both.a, both.b[some])
-    down = _dense(both.a[some], both.b)
     raw = banded(lambda i, j: np.asarray(both.a[i].multiply(both.b[j]).sum(1)).ravel(), n, reach)
     if not across.any():
         return np.zeros_like(raw)
-    floor = float(across.std())
-    z = (raw - across.mean(1)[:, None]) / np.maximum(_spread(across, 1), floor)[:, None]
-    down = (down - across.mean(1)[some, None]) / np.maximum(_spread(across, 1), floor)[some, None]
-    return _shifted(z, down.mean(0), np.maximum(_spread(down, 0), float(down.std())), reach)
+    return _standardised(raw, across, _dense(both.a[some], both.b), some, floored=True)
+
+
+def _background(n: int) -> Rows:
+    """Some rows of n, evenly spread: what others are compared with."""
+    return np.unique(np.linspace(0, n - 1, min(n, _BACKGROUND)).astype(np.int64))
+
+
+def _standardised(raw: Array, across: Array, down: Array, some: Rows, floored: bool) -> Array:
+    """Scores of rows × offsets as z values: over each row's scores `across`, then over each partner's `down`.
+
+    With `floored`, no spread is below that of all scores together.
+    """
+    mean, spread = across.mean(1), np.maximum(_spread(across, 1), across.std() if floored else 0)
+    z = (raw - mean[:, None]) / spread[:, None]
+    down = (down - mean[some, None]) / spread[some, None]
+    means, spreads = down.mean(0), np.maximum(_spread(down, 0), down.std() if floored else 0)
+    n, reach = len(raw), raw.shape[1] // 2
+    at, by = banded(lambda i, j: means[j], n, reach), banded(lambda i, j: spreads[j], n, reach)
+    return np.asarray((z - at) / by, dtype=np.float32)
 
 
 def banded(score: Any, n: int, reach: int) -> Array:
@@ -142,12 +143,6 @@ def banded(score: Any, n: int, reach: int) -> Array:
         if i.start < i.stop:
             out[i, d + reach] = score(i, slice(i.start + d, i.stop + d))
     return out
-
-
-def _shifted(z: Array, mean: Array, spread: Array, reach: int) -> Array:
-    at = banded(lambda i, j: mean[j], len(z), reach)
-    by = banded(lambda i, j: spread[j], len(z), reach)
-    return np.asarray((z - at) / by, dtype=np.float32)
 
 
 def _spread(values: Array, axis: int) -> Array:

@@ -2,26 +2,29 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from workbench.checks.alignment import MIN_ROWS, Alignment, align
+from workbench.checks.alignment import MIN_ROWS, REACH, Alignment, Stretch, align, from_other_side
 from workbench.checks.association import Array
-from workbench.checks.evidence import REACH
-from workbench.checks.lines import lines_of, placed
-from workbench.checks.path import Stretch
 from workbench.checks.report import Finding, Report
 from workbench.checks.sentences import check_sentences, reference_of
-from workbench.core.errors import InputError
+from workbench.core.errors import InputError, TextError
 from workbench.core.languages import canonical
-from workbench.core.progress import Progress, silent
+from workbench.core.reading import read_lines
+from workbench.core.types import Progress, silent
 from workbench.text import ParallelText
 
 _WEAK = 1.0
 _NOTHING = 0.25
 _ENOUGH = 300
 
+_MOST = 4
+
+Lines = dict[str, tuple[str, list[int]]]
+"""Language → its file and the line of each row."""
 Pair = tuple[str, str]
 
 
@@ -37,27 +40,27 @@ def check(
     i + d are, d from −REACH to REACH, such as cosines of a model's states; NaN where i + d is no row.
     """
     more = _matrices(text, evidence or {})
-    found = list(check_sentences(text))
+    findings = list(check_sentences(text))
     if text.dropped:
         message = f"{text.dropped} rows lacked a side and were left out when the text was read"
-        found.append(
+        findings.append(
             Finding("missing", "notice", text.languages, (), message, "give the side, or do without")
         )
     reference = reference_of(text)
     others = [language for language in text.languages if language != reference]
     aligned: dict[str, Alignment] = {}
     if others and len(text) < MIN_ROWS:
-        found.append(_too_few(text))
+        findings.append(_too_few(text))
     else:
         for done, language in enumerate(others):
             progress("comparing", done, len(others))
             pair = (reference, language)
             aligned[language] = align(text[reference], text[language], more.get(pair, ()))
         progress("comparing", len(others), len(others))
-    found += _merged(reference, aligned, len(text))
-    lines = lines_of(text, {language for finding in found for language in finding.languages})
-    found = [replace(finding, places=placed(finding, lines)) for finding in found]
-    return Report(" + ".join(text.sources) or repr(text), len(text), []).with_(found)
+    findings += _merged(reference, aligned, len(text))
+    lines = lines_of(text, {language for finding in findings for language in finding.languages})
+    findings = [replace(finding, places=placed(finding, lines)) for finding in findings]
+    return Report(" + ".join(text.sources) or repr(text), len(text), []).with_(findings)
 
 
 def _matrices(text: ParallelText, evidence: Mapping[Pair, ArrayLike]) -> dict[Pair, Sequence[Array]]:
@@ -67,14 +70,8 @@ def _matrices(text: ParallelText, evidence: Mapping[Pair, ArrayLike]) -> dict[Pa
         matrix = np.asarray(given, dtype=np.float32)
         if matrix.shape != shape:
             raise InputError(f"evidence for {a}-{b} is {matrix.shape}, not rows × offsets {shape}")
-        one, other = canonical(a), canonical(b)
-        out[one, other] = [matrix]
-        # Row j against row j − d is the same comparison, seen from the other side.
-        turned = np.full(shape, np.nan, dtype=np.float32)
-        for d in range(-REACH, REACH + 1):
-            i = np.arange(max(0, -d), min(len(text), len(text) - d))
-            turned[i + d, REACH - d] = matrix[i, REACH + d]
-        out[other, one] = [turned]
+        pair = canonical(a), canonical(b)
+        out |= {pair: [matrix], pair[::-1]: [from_other_side(matrix)]}
     return out
 
 
@@ -84,10 +81,10 @@ def _merged(reference: str, aligned: Mapping[str, Alignment], n: int) -> Iterato
     blamed: list[Stretch] = []
     if len(aligned) > 2:
         for stretch in (s for stretches in list(left.values()) for s in stretches):
-            alike = {code: [s for s in mine if _same(s, stretch)] for code, mine in left.items()}
+            alike = {code: [s for s in own if _same(s, stretch)] for code, own in left.items()}
             if sum(map(bool, alike.values())) > len(aligned) / 2:
                 blamed.append(stretch)
-                left = {code: [s for s in mine if s not in alike[code]] for code, mine in left.items()}
+                left = {code: [s for s in own if s not in alike[code]] for code, own in left.items()}
     for stretch in blamed:
         yield _misplaced((reference,), reference, "most other languages", stretch)
     for language, result in aligned.items():
@@ -170,3 +167,39 @@ def _too_few(text: ParallelText) -> Finding:
     message = f"{len(text)} rows are too few to learn which words go together"
     repair = f"check the order by eye, or give at least {MIN_ROWS} rows"
     return Finding("unjudged", "notice", text.languages, ((0, len(text) - 1),), message, repair)
+
+
+# Where rows stand in their files.
+
+
+def lines_of(text: ParallelText, languages: set[str]) -> Lines:
+    """The lines of these languages; a language whose file is gone or holds other text is left out."""
+    lines_by_language: Lines = {}
+    for file in text.sources:
+        try:
+            lines = read_lines(Path(file))
+        except TextError:  # the file is gone, or is no file
+            continue
+        for language in languages - lines_by_language.keys():
+            if numbers := _walk(lines, text[language]):
+                lines_by_language[language] = (file, numbers)
+    return lines_by_language
+
+
+def placed(finding: Finding, lines: Lines) -> tuple[str, ...]:
+    """`file:line` or `file:first-last` of the first few runs of rows, for each side of the finding."""
+    places = []
+    for language in finding.languages:
+        if language in lines:
+            file, numbers = lines[language]
+            for first, last in finding.spans[:_MOST]:
+                a, b = numbers[first], numbers[last]
+                places.append(f"{file}:{a}" if a == b else f"{file}:{a}-{b}")
+    return tuple(dict.fromkeys(places))
+
+
+def _walk(lines: list[str], sentences: tuple[str, ...]) -> list[int] | None:
+    """The line of each sentence, in order; None where one of them is not found."""
+    rest = enumerate(lines, 1)
+    numbers = [next((number for number, line in rest if sentence in line), 0) for sentence in sentences]
+    return numbers if all(numbers) else None

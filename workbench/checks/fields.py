@@ -6,6 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from workbench.checks.report import Finding, Report, spans
 from workbench.core.errors import InputError, TextError, quoted
@@ -28,25 +32,22 @@ _FEW = 8
 
 @dataclass(frozen=True)
 class Items:
-    """A benchmark in one language: for each field, the value of each item."""
+    """A benchmark in one language."""
 
     language: str
     path: str
-    ids: tuple[int | str, ...]
-    fields: dict[str, tuple[str, ...]]
+    values: pd.DataFrame
+    """A row for each item under its name, a column for each field."""
     lines: tuple[int, ...]
 
-    def __len__(self) -> int:
-        return len(self.ids)
 
-
-def check_fields(files: Iterable[str | Path | Items], reference: str | None = "en") -> Report:
+def check_fields(files: Iterable[str | Path], reference: str | None = "en") -> Report:
     """Compare fields that should be the same in every language: labels, answers, kinds of question.
 
     The reference is that language where a file has it (an English COPA will do for XCOPA), else what
     most languages say. Sentences are left alone: only numbers and fields of few values are compared.
     """
-    sides = [file if isinstance(file, Items) else read_items(file) for file in files]
+    sides = [read_items(file) for file in files]
     codes = [side.language for side in sides]
     if len(sides) < 2 or len(set(codes)) < len(codes):
         raise InputError(
@@ -56,19 +57,18 @@ def check_fields(files: Iterable[str | Path | Items], reference: str | None = "e
     if leader is not None:
         others = [side for side in sides if side is not leader]
         sides = [_renumbered(leader, others), *others]
-    found: list[Finding] = []
-    for field in dict.fromkeys(name for side in sides for name in side.fields):
-        having = [side for side in sides if field in side.fields]
+    findings: list[Finding] = []
+    for field in dict.fromkeys(str(name) for side in sides for name in side.values):
+        having = [side for side in sides if field in side.values]
         if len(having) > 1 and field not in _OF_ONE_LANGUAGE and _comparable(having, field):
-            judge = leader.language if leader is not None and field in leader.fields else None
-            found += _compared(having, field, judge)
-    ids = dict.fromkeys(name for side in sides if side.language != reference for name in side.ids)
-    for side in sides:
-        held = set(side.ids)
-        if leader is None and (lost := [name for name in ids if name not in held]):
+            judge = leader.language if leader is not None and field in leader.values else None
+            findings += _compared(having, field, judge)
+    ids = dict.fromkeys(name for side in sides if side.language != reference for name in side.values.index)
+    for side in sides if leader is None else ():
+        if lost := [name for name in ids if name not in side.values.index]:
             message = f"{len(lost)} items that other languages have are not in {side.path}, such as {lost[0]}"
-            found.append(Finding("fields", "alarm", (side.language,), (), message, "fetch the file again"))
-    return Report(" + ".join(side.path for side in sides), len(ids), []).with_(found)
+            findings.append(Finding("fields", "alarm", (side.language,), (), message, "fetch the file again"))
+    return Report(" + ".join(side.path for side in sides), len(ids), []).with_(findings)
 
 
 def is_benchmark(path: Path) -> bool:
@@ -121,10 +121,9 @@ def _items(language: str, path: Path, records: Sequence[tuple[int, dict]]) -> It
     if len(set(ids)) < len(ids):
         twice = Counter(ids).most_common(1)[0][0]
         raise TextError(f"item {quoted(twice)} occurs twice: keep one", path)
-    fields = {
-        name: tuple(_spelled(record.get(name)) for _, record in records) for name in names if name != key
-    }
-    return Items(language, str(path), ids, fields, tuple(number for number, _ in records))
+    fields = {name: [_spelled(record.get(name)) for _, record in records] for name in names if name != key}
+    values = pd.DataFrame(fields, index=pd.Index(ids, dtype=object), dtype=object)
+    return Items(language, str(path), values, tuple(line for line, _ in records))
 
 
 def _read_copa(path: Path) -> Items:
@@ -145,81 +144,67 @@ def _renumbered(leader: Items, others: Sequence[Items]) -> Items:
 
     Where the numbers are others, the offset at which labels agree best is taken.
     """
-    wanted = set(others[0].ids)
-    if wanted <= set(leader.ids) and len(leader) == len(wanted):
+    wanted, names = others[0].values.index, leader.values.index
+    if wanted.isin(names).all() and len(names) == len(wanted):
         return leader
-    if not wanted or not all(isinstance(i, int) for side in (leader, *others) for i in side.ids):
+    if wanted.empty or not all(isinstance(i, int) for side in (leader, *others) for i in side.values.index):
         return leader
-    shared = [name for name in leader.fields if any(name in other.fields for other in others)]
-    at = {i: row for row, i in enumerate(leader.ids)}
-    best, agreed = 0, -1.0
-    for offset in sorted({int(i) - min(map(int, wanted)) for i in leader.ids}):
-        total = [
-            value == leader.fields[name][at[int(i) + offset]]
-            for other in others
-            for name in shared
-            if name in other.fields
-            for i, value in zip(other.ids, other.fields[name], strict=True)
-            if int(i) + offset in at
-        ]
-        share = sum(total) / max(len(wanted) * len(others) * len(shared), 1)
-        if share > agreed:
-            best, agreed = offset, share
-    return replace(leader, ids=tuple(int(i) - best for i in leader.ids))
+    expected = pd.concat([other.values for other in others])
+    shared = leader.values.columns.intersection(expected.columns)
+
+    def moved(offset: int) -> pd.DataFrame:
+        return leader.values.set_axis(pd.Index([i - offset for i in names], dtype=object))
+
+    def agreement(offset: int) -> int:
+        return int((moved(offset)[shared].reindex(expected.index) == expected[shared]).to_numpy().sum())
+
+    return replace(leader, values=moved(max(sorted({i - min(wanted) for i in names}), key=agreement)))
 
 
 def _comparable(sides: Sequence[Items], field: str) -> bool:
     """Whether a field is a label and not a text: few values, or numbers."""
     for side in sides:
-        values = set(side.fields[field])
-        if len(values) > min(_FEW, max(2, len(side) // 2)) and not all(map(_is_number, values)):
+        values = side.values[field].unique()
+        if len(values) > min(_FEW, max(2, len(side.values) // 2)) and not all(map(_is_number, values)):
             return False
     return True
 
 
 def _compared(sides: Sequence[Items], field: str, reference: str | None) -> Iterator[Finding]:
-    values = {side.language: dict(zip(side.ids, side.fields[field], strict=True)) for side in sides}
-    truth = values[reference] if reference else _majority(list(values.values()))
-    judge = reference or "most languages"
+    table = pd.concat({side.language: side.values[field] for side in sides}, axis=1, sort=False)
+    majority = pd.Series([_majority(row) for _, row in table.iterrows()], table.index, dtype=object)
+    truth = table[reference] if reference else majority
     for side in sides:
-        mine = values[side.language]
-        wrong = [
-            row
-            for row, i in enumerate(side.ids)
-            if i in truth and truth[i] is not None and mine[i] != truth[i] and side.language != reference
-        ]
-        if not wrong:
+        values = side.values[field]
+        right = truth[values.index]
+        wrong = np.flatnonzero(right.notna() & (values != right))
+        if not len(wrong):
             continue
-        both = Counter((mine[side.ids[row]], truth[side.ids[row]]) for row in wrong).most_common(1)[0]
-        (said, right), times = both
-        found = spans(wrong)
+        pairs = Counter(zip(values.iloc[wrong], right.iloc[wrong], strict=True))
+        [((said, expected), times)] = pairs.most_common(1)
+        rows = spans(wrong)
         yield Finding(
             "fields",
             "alarm",
             (side.language,),
-            found,
-            f"{field} differs from {judge} in {len(wrong)} of {len(side)} items: "
-            f"{said!r} for {right!r} {times} times",
+            rows,
+            f"{field} differs from {reference or 'most languages'} in {len(wrong)} of {len(values)} items: "
+            f"{said!r} for {expected!r} {times} times",
             f"take {field} from {reference or 'a language that agrees with most'}",
-            places=tuple(f"{side.path}:{side.lines[first]}" for first, _ in found[:4]),
+            places=tuple(f"{side.path}:{side.lines[first]}" for first, _ in rows[:4]),
         )
-    undecided = [i for i, value in truth.items() if value is None]
-    if undecided:
+    undecided = truth.index[truth.isna()]
+    if reference is None and len(undecided):
         message = f"{field} differs in {len(undecided)} items, with no majority, such as item {undecided[0]}"
         repair = "compare with the original benchmark (give its file, too)"
-        codes = tuple(side.language for side in sides)
-        rows = [row for row, i in enumerate(sides[0].ids) if truth.get(i, "") is None]
-        yield Finding("fields", "alarm", codes, spans(rows), message, repair)
+        rows = spans(np.flatnonzero(truth[sides[0].values.index].isna()))
+        yield Finding("fields", "alarm", tuple(map(str, table)), rows, message, repair)
 
 
-def _majority(values: Sequence[dict[int | str, str]]) -> dict[int | str, str | None]:
-    """What more than half of the languages say of each item; None where no value has so many."""
-    out: dict[int | str, str | None] = {}
-    for i in dict.fromkeys(i for side in values for i in side):
-        said = Counter(side[i] for side in values if i in side)
-        value, votes = said.most_common(1)[0]
-        out[i] = value if 2 * votes > said.total() else None
-    return out
+def _majority(values: pd.Series) -> Any:
+    """What more than half of the languages say of an item; None where no value has so many."""
+    counts = values.value_counts()
+    return counts.index[0] if 2 * counts.iloc[0] > counts.sum() else None
 
 
 def _language(path: Path) -> str | None:

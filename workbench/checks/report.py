@@ -126,17 +126,12 @@ class Report:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a finding."""
-        return pd.DataFrame(
-            {
-                "severity": [f.severity for f in self.findings],
-                "kind": [f.kind for f in self.findings],
-                "languages": [" ".join(f.languages) for f in self.findings],
-                "rows": [spelled(f.spans) for f in self.findings],
-                "count": [f.count for f in self.findings],
-                "evidence": [f.evidence for f in self.findings],
-                "repair": [f.repair for f in self.findings],
-            }
-        )
+        rows = [
+            (f.severity, f.kind, " ".join(f.languages), spelled(f.spans), f.count, f.evidence, f.repair)
+            for f in self.findings
+        ]
+        columns = ["severity", "kind", "languages", "rows", "count", "evidence", "repair"]
+        return pd.DataFrame(rows, columns=columns)
 
 
 def spans(rows: Iterable[int]) -> tuple[Span, ...]:

@@ -1,14 +1,14 @@
-"""Checks of single rows: duplicates, copies, boilerplate, odd lengths, wrong scripts."""
+"""Checks of single rows: duplicates, copies, boilerplate, lengths, scripts, overlap with other data."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
-from workbench.checks.report import Finding, spans
-from workbench.core.languages import usual_script
+from workbench.checks.report import Finding, Report, spans
+from workbench.core.languages import letters_by_script, main_script, usual_script
 from workbench.core.reading import normalised
-from workbench.core.scripts import letters_by_script, main_script
 from workbench.text import ParallelText
 
 _ODD_LENGTH = 7.0
@@ -16,6 +16,9 @@ _REPEATS = 3
 _OWN_LETTERS = 0.15
 _MANY, _SHARE = 5, 0.01
 """So many rows, and this share of them, are an alarm where fewer are a notice."""
+
+_SHORTEST = 12
+"""Bytes of letters and digits: shorter sentences (“Thank you.”) are everybody's."""
 
 # The scripts of ISO 15924 by the first word of their letters' Unicode names.
 _LETTERS = {
@@ -71,22 +74,19 @@ def duplicates(folded: dict[str, list[str]]) -> Iterator[Finding]:
         )
 
 
-def copies(a: str, b: str, one: list[str], other: list[str]) -> Iterator[Finding]:
+def copies(a: str, b: str, source: list[str], target: list[str]) -> Iterator[Finding]:
     """Rows whose target is the source; an alarm where words shared by chance cannot explain them."""
-    rows = [i for i, (x, y) in enumerate(zip(one, other, strict=True)) if x == y and any(map(str.isalpha, x))]
+    pairs = list(zip(source, target, strict=True))
+    rows = [i for i, (x, y) in enumerate(pairs) if x == y and any(map(str.isalpha, x))]
     if not rows:
         return
     # Related languages share words: a row of m words is the same by chance with probability shareᵐ.
-    copied = set(rows)
-    rest = [
-        (x.split(), set(y.split()))
-        for i, (x, y) in enumerate(zip(one, other, strict=True))
-        if i not in copied
-    ]
-    words = sum(len(x) for x, _ in rest)
-    share = sum(word in y for x, y in rest for word in x) / words if words else 0.0
-    chance = sum((share + 0.02) ** len(x.split()) for x in one)
-    alarm = len(rows) > 3 * chance + 3 and len(rows) >= max(_MANY, _SHARE * len(one))
+    for i in reversed(rows):
+        del pairs[i]
+    shared = [word in set(y.split()) for x, y in pairs for word in x.split()]
+    share = sum(shared) / max(len(shared), 1)
+    chance = sum((share + 0.02) ** len(x.split()) for x in source)
+    alarm = len(rows) > 3 * chance + 3 and len(rows) >= max(_MANY, _SHARE * len(source))
     yield Finding(
         "copy",
         "alarm" if alarm else "notice",
@@ -100,16 +100,17 @@ def copies(a: str, b: str, one: list[str], other: list[str]) -> Iterator[Finding
 def boilerplate(language: str, folded: dict[str, list[str]]) -> Iterator[Finding]:
     """Sentences of one side that stand against several different ones in every other language."""
     others = [side for code, side in folded.items() if code != language]
-    groups = []
-    for group in _groups(folded[language]):
-        distinct = min((len({side[row] for row in group}) for side in others), default=0)
-        if len(group) >= _REPEATS and distinct > len(group) / 2:
-            groups.append(group)
+    groups = [
+        group
+        for group in _groups(folded[language])
+        if len(group) >= _REPEATS
+        and min((len({side[row] for row in group}) for side in others), default=0) > len(group) / 2
+    ]
     if not groups:
         return
-    n, most = len(folded[language]), max(map(len, groups))
-    alarm = most >= 2 * _MANY and most >= _SHARE * n
     example = max(groups, key=len)
+    most = len(example)
+    alarm = most >= 2 * _MANY and most >= _SHARE * len(folded[language])
     yield Finding(
         "boilerplate",
         "alarm" if alarm else "notice",
@@ -123,9 +124,9 @@ def boilerplate(language: str, folded: dict[str, list[str]]) -> Iterator[Finding
     )
 
 
-def odd_lengths(a: str, b: str, one: tuple[str, ...], other: tuple[str, ...]) -> Iterator[Finding]:
+def odd_lengths(a: str, b: str, source: tuple[str, ...], target: tuple[str, ...]) -> Iterator[Finding]:
     """z = (l_b − c l_a) / √(c l_a), robustly standardised: rows far outside the file's own spread."""
-    x, y = (np.array([len(s) for s in side], dtype=float) for side in (one, other))
+    x, y = (np.array([len(s) for s in side], dtype=float) for side in (source, target))
     if len(x) < 20:
         return
     c = float(np.median(y / x))
@@ -141,7 +142,7 @@ def odd_lengths(a: str, b: str, one: tuple[str, ...], other: tuple[str, ...]) ->
             "notice",
             (a, b),
             spans(rows.tolist()),
-            f"row {worst} has {len(one[worst])} and {len(other[worst])} characters; usual is 1 to {c:.2g}",
+            f"row {worst} has {x[worst]:.0f} and {y[worst]:.0f} characters; usual is 1 to {c:.2g}",
             "see whether a side was cut off or merged with another row",
         )
 
@@ -149,13 +150,13 @@ def odd_lengths(a: str, b: str, one: tuple[str, ...], other: tuple[str, ...]) ->
 def wrong_scripts(language: str, side: tuple[str, ...]) -> Iterator[Finding]:
     """Rows in another script than the rest of their side, or a side in another than its language."""
     scripts = [script_of(sentence) for sentence in side]
-    counted = Counter(script for script in scripts if script)
-    if not counted:
+    counts = Counter(filter(None, scripts))
+    if not counts:
         return
-    main, held = counted.most_common(1)[0]
-    usual = _usual(language)
-    n = sum(counted.values())
-    if usual and main not in usual and held > n / 2:
+    main, most = counts.most_common(1)[0]
+    base, _, variety = language.partition("-")
+    usual = _LETTERS.get(variety) or _LETTERS.get(usual_script(base) or "")
+    if usual and main not in usual and most > counts.total() / 2:
         rows = [row for row, script in enumerate(scripts) if script and script not in usual]
         yield Finding(
             "script",
@@ -185,6 +186,49 @@ def wrong_scripts(language: str, side: tuple[str, ...]) -> Iterator[Finding]:
         )
 
 
+def overlap(text: ParallelText, other: ParallelText) -> Report:
+    """The rows of `text` of which `other` holds a side, whatever its case, spaces and punctuation."""
+    known: dict[str, int] = {}
+    for side in other.sentences.values():
+        for row, sentence in enumerate(side):
+            known.setdefault(bare(sentence), row)
+    findings = []
+    for language, side in text.sentences.items():
+        keys = [bare(sentence) for sentence in side]
+        rows = [row for row, key in enumerate(keys) if key in known and len(key.encode()) >= _SHORTEST]
+        if not rows:
+            continue
+        smaller = min(len(text), len(other))
+        alarm = len(rows) >= min(_MANY, max(1, _SHARE * smaller))
+        findings.append(
+            Finding(
+                "overlap",
+                "alarm" if alarm else "notice",
+                (language,),
+                spans(rows),
+                f"{len(rows)} of {len(text)} sentences are in {_name(other)} too, such as row {rows[0]} "
+                f"(there row {known[keys[rows[0]]]})",
+                "leave the rows out of what is fitted on, or report on other data",
+            )
+        )
+    return Report(_name(text), len(text), []).with_(findings)
+
+
+def bare(sentence: str) -> str:
+    """Letters and digits alone, in one case.
+
+    >>> bare("It's  ready!") == bare("its ready")
+    True
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", sentence).casefold())
+    # Marks are kept: in the scripts of India they are vowels.
+    return "".join(c for c in folded if unicodedata.category(c)[0] in "LNM")
+
+
+def _name(text: ParallelText) -> str:
+    return " + ".join(text.sources) or repr(text)
+
+
 def script_of(sentence: str) -> str | None:
     """The script of most letters, by the first word of their Unicode names; None where letters are few.
 
@@ -200,16 +244,11 @@ def _share(sentence: str, scripts: set[str]) -> float:
     return sum(letters[script] for script in scripts) / max(letters.total(), 1)
 
 
-def _usual(language: str) -> list[str] | None:
-    base, _, variety = language.partition("-")
-    return _LETTERS.get(variety) or _LETTERS.get(usual_script(base) or "")
-
-
 def _groups(keys: list) -> list[tuple[int, ...]]:
-    found: dict[object, list[int]] = {}
+    rows_of: dict[object, list[int]] = {}
     for row, key in enumerate(keys):
-        found.setdefault(key, []).append(row)
-    return [tuple(rows) for rows in found.values() if len(rows) > 1]
+        rows_of.setdefault(key, []).append(row)
+    return [tuple(rows) for rows in rows_of.values() if len(rows) > 1]
 
 
 def _listed(rows: tuple[int, ...]) -> str:

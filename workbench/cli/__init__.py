@@ -1,38 +1,41 @@
-"""The command line: parse, call, print. Each command is one file and one line in `COMMANDS`.
+"""The command line: parse, call, print. Each command is one line in `COMMANDS`.
 
 Errors a user can mend are one line and exit code 2; `--debug` shows where they came from.
 """
 
 import argparse
 import contextlib
+import inspect
 import os
 import sys
-from importlib import import_module
+from importlib.metadata import version
 from io import TextIOWrapper
-from typing import NoReturn
+from pkgutil import resolve_name
+from typing import Any, NoReturn
 
+from workbench.cli.options import Command, add_options, check_options, configurable
 from workbench.core.errors import WorkbenchError
 
-# Name → the module that holds it; loaded only when it is the one asked for or all help is wanted.
 COMMANDS = {
-    "capture": "workbench.cli.capture",
-    "claims": "workbench.cli.claims",
-    "compare": "workbench.cli.compare",
-    "data": "workbench.cli.data",
-    "demo": "workbench.cli.demo",
-    "diagnose": "workbench.cli.diagnose",
-    "doctor": "workbench.cli.doctor",
-    "figures": "workbench.cli.figures",
-    "fit": "workbench.cli.fit",
-    "generate": "workbench.cli.generate",
-    "lab": "workbench.cli.lab",
-    "measure": "workbench.cli.measure",
-    "models": "workbench.cli.models",
-    "organism": "workbench.cli.organism",
-    "plan": "workbench.cli.plan",
-    "recipes": "workbench.cli.recipes",
-    "report": "workbench.cli.report",
+    "capture": "workbench.cli.capture:CAPTURE",
+    "claims": "workbench.cli.claims:COMMAND",
+    "compare": "workbench.cli.methods:COMPARE",
+    "data": "workbench.cli.catalogues:DATA",
+    "demo": "workbench.cli.demo:COMMAND",
+    "diagnose": "workbench.cli.diagnose:COMMAND",
+    "doctor": "workbench.cli.doctor:COMMAND",
+    "figures": "workbench.cli.figures:FIGURES",
+    "fit": "workbench.cli.alignments:FIT",
+    "generate": "workbench.cli.methods:GENERATE",
+    "lab": "workbench.cli.lab:COMMAND",
+    "measure": "workbench.cli.alignments:MEASURE",
+    "models": "workbench.cli.catalogues:MODELS",
+    "organism": "workbench.cli.organism:COMMAND",
+    "plan": "workbench.cli.capture:PLAN",
+    "recipes": "workbench.cli.catalogues:RECIPES",
+    "report": "workbench.cli.figures:REPORT",
 }
+"""Name → module and name of the `Command`."""
 
 _LONGEST = 1000
 """Maximum length of an error message."""
@@ -60,21 +63,31 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, home in COMMANDS.items():
-        module = import_module(home)
-        command = commands.add_parser(
-            name,
-            help=module.HELP,
-            description=module.__doc__,
-            epilog=f"example:\n  {module.EXAMPLE}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        # The command's own flag must not undo one given before the command.
-        command.add_argument(
-            "--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error"
-        )
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        _add_command(commands, name, resolve_name(home))
     return parser
+
+
+def _add_command(commands: Any, name: str, command: Command) -> None:
+    description = inspect.getdoc(command.run) or ""
+    parser = commands.add_parser(
+        name,
+        help=command.help or description[0].lower() + description[1:].rstrip("."),
+        description=description,
+        epilog=f"example:\n  {command.example}" if command.example else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    # The command's own flag must not undo one given before the command.
+    parser.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error"
+    )
+    add_options(parser, command)
+    if command.configurable:
+        configurable(parser)
+    parser.set_defaults(run=command.run)
+    if command.actions:
+        actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, help="action")
+        for action, own in command.actions.items():
+            _add_command(actions, action, own)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -92,7 +105,7 @@ def main(argv: list[str] | None = None) -> int:
     except (WorkbenchError, OSError) as error:
         if debug:
             raise
-        _complain(_said(error))
+        _complain(_message(error))
         return 2
     except KeyboardInterrupt:
         _complain("stopped; the same command goes on from here", before="\n")
@@ -102,10 +115,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from workbench.cli.options import check_options
-
     if options.version:
-        _print_versions()
+        print(f"workbench {version('alignment-workbench')}")
+        for name in ("transformer-lens", "transformers", "torch"):
+            print(f"{name} {version(name)}")
         return 0
     if options.command is None:
         build_parser().print_help()
@@ -114,7 +127,7 @@ def _run(options: argparse.Namespace) -> int:
     return int(options.run(options) or 0)
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     """An error in words; of the system's own, the reason before the name of the file."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
@@ -148,11 +161,3 @@ def _silence() -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _print_versions() -> None:
-    from importlib.metadata import version
-
-    print(f"workbench {version('alignment-workbench')}")
-    for name in ("transformer-lens", "transformers", "torch"):
-        print(f"{name} {version(name)}")

@@ -2,43 +2,46 @@
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from workbench.cli.config import as_toml, configurable, configured
-from workbench.cli.layers import Row, number, print_dense, print_layers
+from workbench.cli.inputs import load, read_pairs, read_text, threads_of, use_threads, with_room
 from workbench.cli.options import (
-    add_model_options,
-    add_pair_options,
-    add_settings,
-    add_text_options,
-    load,
+    INPUTS,
+    Command,
+    as_toml,
+    configured,
     names,
-    read_pairs,
-    read_text,
     settings_of,
-    with_room,
+    settings_options,
+    study_options,
 )
-from workbench.cli.runs import add_overwrite, add_threads, threads_of, use_threads
-from workbench.cli.show import caution, console, duration, progress_bar, table
+from workbench.cli.terminal import (
+    Row,
+    console,
+    number,
+    print_dense,
+    print_end,
+    print_layers,
+    progress,
+    progress_bar,
+    table,
+)
+from workbench.core.bundled import MODELS
+from workbench.core.errors import InputError
 from workbench.core.numbers import estimated, percent, plain, signed
-from workbench.core.progress import Progress as Callback
-from workbench.core.progress import silent
 from workbench.core.store import write_bytes
+from workbench.report import evidence_sentences
 
 if TYPE_CHECKING:
     from workbench.figures import Scale, Spec
     from workbench.study import Diagnosis, Examination, FirstFacts, Study, StudyResult
-    from workbench.tasks import AnswerTask, ChoiceTask
 
-
-# Print the result of a study: first facts, heatmap, similarities, verdict.
-
-
+QUICK: dict[str, Any] = {"aligners": "ridge,mean_shift,shuffled_pairs", "strengths": "0.25,0.5,1"}
+"""What --quick stands for, where nothing else is asked for."""
 WIDE = 7
 """Columns that a cell of the heatmap takes, with three digits."""
 ROOM = 96
@@ -55,14 +58,14 @@ def print_facts(study: "Study", facts: "FirstFacts") -> None:
         for row in facts.tokens.to_dict("records")
     ]
     console.print(table(("sentences used for fitting", "tokens per sentence", "per word"), rows))
-    seen: list[tuple[str, str]] = [(f"accuracy in {study.source}", estimated(facts.baseline, sign=False))]
+    unpatched = {f"accuracy in {study.source}": estimated(facts.baseline, sign=False)}
     if facts.target_accuracy is not None and facts.gap is not None:
-        seen.append((f"accuracy in {study.target}, same items", estimated(facts.target_accuracy, sign=False)))
-        seen.append(("gap", estimated(facts.gap, sign=False)))
+        unpatched[f"accuracy in {study.target}, same items"] = estimated(facts.target_accuracy, sign=False)
+        unpatched["gap"] = estimated(facts.gap, sign=False)
     if facts.chance is not None:
-        seen.append(("chance level", f"{facts.chance:.3f}"))
-    seen.append(("minimum detectable gain on test (80 % power)", f"{facts.detectable:.3f}"))
-    console.print(table((f"unpatched, {facts.n_dev} dev items", "[95 %]"), seen))
+        unpatched["chance level"] = f"{facts.chance:.3f}"
+    unpatched["minimum detectable gain on test (80 % power)"] = f"{facts.detectable:.3f}"
+    console.print(table((f"unpatched, {facts.n_dev} dev items", "[95 %]"), unpatched.items()))
     for note in getattr(study.task, "notes", ()):
         console.print(f"{study.task.name}: {note}.", style="dim")
     if facts.gap is None:
@@ -72,11 +75,11 @@ def print_facts(study: "Study", facts: "FirstFacts") -> None:
         )
 
 
-def print_found(result: "StudyResult") -> None:
+def print_result(result: "StudyResult") -> None:
     """Print the grid on dev, the similarities, what was chosen and its gain on test."""
     from workbench.figures import make_spec
 
-    console.print(terminal_heatmap(make_spec("methods", result.tables)))
+    console.print(terminal_heatmap(make_spec("aligners", result.tables)))
     print_similarity(result)
     _print_mismatch(result)
     print_verdict(result)
@@ -84,21 +87,25 @@ def print_found(result: "StudyResult") -> None:
     console.print(f"tables   {result.paths['sweep'].parent}/*.parquet, manifest.json\n", soft_wrap=True)
 
 
-def terminal_heatmap(spec: "Spec") -> Text:
-    """The first panel as coloured cells with their numbers, as many columns side by side as have room."""
+def terminal_heatmap(spec: "Spec", title: str = "", rows: Sequence[str] = ()) -> Text:
+    """The first panel as coloured cells with their numbers, as many columns side by side as have room.
+
+    `title` and `rows` replace those of the figure.
+    """
     from workbench.figures import Cells
 
     panel, scale = spec.panels[0], spec.scale
     assert isinstance(panel, Cells) and scale is not None, "a heatmap has cells and a scale"
-    label = max(len(row) for row in panel.rows)
+    title, rows = title or scale.title, rows or panel.rows
+    label = max(map(len, rows))
     room = max(console.width - label - 2, WIDE)
     digits, wide = (3, WIDE) if len(panel.columns) * WIDE <= room else (2, WIDE - 1)
     at_once = room // wide
-    out = Text(f"{scale.title}, by {panel.column_title} (exploration)\n", style="bold")
+    out = Text(f"{title}, by {panel.column_title} (exploration)\n", style="bold")
     for start in range(0, len(panel.columns), at_once):
         columns = panel.columns[start : start + at_once]
         out.append(" " * (label + 1) + "".join(f"{column:>{wide}}" for column in columns) + "\n")
-        for name, values in zip(panel.rows, panel.values, strict=True):
+        for name, values in zip(rows, panel.values, strict=True):
             out.append(f"{name:<{label}} ")
             for value in values[start : start + at_once]:
                 out.append(f"{signed(value, digits, none=''):>{wide}}", style=_style(value, scale))
@@ -119,27 +126,28 @@ def _style(value: float | None, scale: "Scale") -> str:
 def print_similarity(result: "StudyResult") -> None:
     """Held-out R² of the headline's maps, and every measure, by layer."""
     fit, similarity = result.tables["fit"], result.tables["similarity"]
-    sites = list(dict.fromkeys(similarity.site))
-    ours = fit[fit.aligner == result.headline.choice.aligner].set_index("site").r2
-    cells = [plain(ours[site], 2) if site in ours else "" for site in sites]
-    rows: list[Row] = [((f"R² of {result.headline.choice.aligner}",), cells, ())]
-    for name, some in similarity.groupby("measure", sort=False):
-        values = some.set_index("site").value
-        rows.append(((f"{name}",), [number(values[site]) for site in sites], ()))
-    print_layers(f"on {result.n['held_out']} held-out sentences", ("",), sites, (), rows)
+    headline, sites = result.headline.choice.aligner, similarity.site.unique()
+    curves = {f"R² of {headline}": fit[fit.aligner == headline].set_index("site").r2}
+    curves |= {
+        str(name): own.set_index("site").value for name, own in similarity.groupby("measure", sort=False)
+    }
+    rows: list[Row] = [
+        ((name,), [number(value) for value in curve.reindex(sites)], ()) for name, curve in curves.items()
+    ]
+    print_layers(f"on {result.n['held_out']} held-out sentences", ("",), sites, rows)
 
 
 def _print_mismatch(result: "StudyResult") -> None:
     """Print how far the states that maps are applied to lie from the states they were fitted on."""
     # The embedding is not patched, so how far its states lie says nothing here.
-    rows = result.tables["mismatch"].dropna(subset=["ratio", "layer"]).to_dict("records")
-    if not rows:
+    rows = result.tables["mismatch"].dropna(subset=["ratio", "layer"])
+    if rows.empty:
         return
-    worst = max(rows, key=lambda row: float(row["ratio"]))
-    ratio = float(worst["ratio"])
+    worst = rows.iloc[int(rows.ratio.to_numpy().argmax())]
+    ratio = float(worst.ratio)
     console.print(
         f"\nMismatch: prompt states are up to {ratio:.1f} times as far from the mean of the sentence states "
-        f"used for fitting as those states are themselves (at {worst['site']}).",
+        f"used for fitting as those states are themselves (at {worst.site}).",
         style="yellow" if ratio > FAR else "dim",
     )
 
@@ -154,19 +162,17 @@ def print_report(folder: Path) -> None:
 def print_verdict(result: "StudyResult") -> None:
     """Print what each aligner chose on dev, its gain on test, and the verdict in a sentence."""
     columns = ("aligner", "patch type", "layer", "α", "gain on test", "first minus this")
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for outcome in result.outcomes:
         choice = outcome.choice
-        over = result.headline_over.get(choice.aligner)
-        nothing = choice.layer is None
         rows.append(
             (
                 choice.aligner + ("*" if outcome.is_control else ""),
                 choice.intervention or "",
-                "none" if nothing else choice.layer,
-                "" if nothing else f"{choice.strength:g}",
-                "no patch chosen" if nothing else estimated(outcome.gain, 2),
-                "" if over is None else estimated(over, 2),
+                "none" if choice.layer is None else choice.layer,
+                "" if choice.layer is None else f"{choice.strength:g}",
+                "no patch chosen" if choice.layer is None else estimated(outcome.gain, 2),
+                estimated(result.headline_over.get(choice.aligner), 2, none=""),
             )
         )
     shown = len(columns) if console.width >= ROOM else -1  # the sentences below name what it beats
@@ -182,11 +188,11 @@ def _print_without_patch(result: "StudyResult") -> None:
         return
     same = (dev.layer == best.layer) & (dev.intervention == best.intervention) & (dev.joint == "one")
     there = dev[same & (dev.strength == best.strength)].drop_duplicates("aligner").set_index("aligner").gain
-    without = [
-        o.choice.aligner for o in result.others if o.choice.layer is None and o.choice.aligner in there
-    ]
-    if without:
-        gains = ", ".join(f"{name.replace('_', ' ')} {signed(there[name], 2)}" for name in without)
+    without = [o.choice.aligner for o in result.others if o.choice.layer is None]
+    gains = ", ".join(
+        f"{name.replace('_', ' ')} {signed(there[name], 2)}" for name in without if name in there
+    )
+    if gains:
         console.print(
             f"Without a chosen patch, gain on dev at layer {best.layer}, α = {best.strength:g}: {gains}."
         )
@@ -194,8 +200,6 @@ def _print_without_patch(result: "StudyResult") -> None:
 
 def print_sentence(result: "StudyResult", sentence: str) -> None:
     """Print the verdict in a sentence, and the evidence for and against it."""
-    from workbench.results import evidence_sentences
-
     console.print(Text(sentence, style="bold"))
     if result.share_of_gap is not None:
         console.print(f"{percent(result.share_of_gap)} of the gap is closed.")
@@ -209,9 +213,8 @@ def print_together(results: "Sequence[StudyResult]") -> None:
     """Print all pairs and tasks in one table, with Holm-corrected p-values."""
     from workbench.study.diagnosis import holm_of
 
-    together = holm_of(results)
     rows = []
-    for result, verdict in zip(results, together, strict=True):
+    for result, verdict in zip(results, holm_of(results), strict=True):
         choice = result.headline.choice
         rows.append(
             (
@@ -221,7 +224,7 @@ def print_together(results: "Sequence[StudyResult]") -> None:
                 "none" if choice.layer is None else f"{choice.layer}",
                 "" if choice.layer is None else choice.aligner,
                 estimated(verdict.gain, 2),
-                "" if result.gap is None else plain(result.gap.estimate, 2),
+                plain(result.gap and result.gap.estimate, 2, none=""),
                 f"{verdict.adjusted_p:.3f}",
             )
         )
@@ -229,131 +232,57 @@ def print_together(results: "Sequence[StudyResult]") -> None:
     console.print(table(columns, rows, words=3))
 
 
-# Test at which layer, and whether, mapping one language onto another improves a task.
-#
-# Steps: check the sentences, capture states, fit maps and controls, patch every layer on dev items, choose
-# aligner, layer, patch type and strength there, and score the choice once on test items. An interrupted run
-# resumes when the same command is given again.
+def run(options: argparse.Namespace) -> None:
+    """Test at which layer, and whether, mapping one language onto another improves a task.
 
-
-HELP = "test whether mapping one language onto another improves a task; resumable"
-EXAMPLE = """workbench diagnose bigscience/bloomz-560m --pair sw-en --text ntrex128 --task xcopa:data/xcopa
-  workbench diagnose organism --pair x-poor-far-x-main --quick"""
-
-QUICK: dict[str, Any] = {"aligners": "ridge,mean_shift,shuffled_pairs", "strengths": "0.25,0.5,1"}
-"""What --quick stands for, where nothing else is asked for."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    add_model_options(parser)
-    add_text_options(parser)
-    add_pair_options(parser)
-    task = parser.add_argument_group("task")
-    task.add_argument(
-        "--task",
-        metavar="NAME[:PATH],…",
-        help="tasks, such as xcopa:folder or items.tsv (with the organism as model: exact)",
-    )
-    task.add_argument(
-        "--prompts",
-        default="en",
-        metavar="en|item|FILE",
-        help="prompts: en, item (the language of the item) or a TOML file of templates (default: en)",
-    )
-    task.add_argument("--chat", action="store_true", help="wrap prompts in the model's chat template")
-    task.add_argument("--shots", type=int, default=0, help="solved examples before each item (default: 0)")
-    task.add_argument("--dev", type=int, help="maximum number of dev items (default: all)")
-    task.add_argument("--test", type=int, help="maximum number of test items (default: all)")
-    _add_sweep_options(parser)
-    parser.add_argument("--anyway", action="store_true", help="continue even if dev items show no gap")
-    parser.add_argument("--out", type=Path, default=Path("runs/diagnose"), help="default: runs/diagnose")
-    add_threads(parser)
-    add_overwrite(parser)
-    configurable(parser)
-
-
-def _add_sweep_options(parser: argparse.ArgumentParser) -> None:
-    sweep = parser.add_argument_group("aligners and patches")
-    add_settings(
-        sweep,
-        ("aligners", "headline", "interventions", "strengths", "choices_by", "joint", "positions"),
-    )
-    sweep.add_argument(
-        "--fit-on",
-        choices=("sentences", "prompts"),
-        default="sentences",
-        help="fit maps on the parallel text (default) or on the task's fit prompts",
-    )
-    sweep.add_argument(
-        "--quick", action="store_true", help="only ridge, mean shift and shuffled pairs, at three strengths"
-    )
-    add_settings(sweep, ("delta", "refits", "batch_size", "allow_naive"))
-
-
-def run(options: argparse.Namespace) -> int:
-    """Set up, first facts, the long work, the verdict."""
+    Steps: check the sentences, capture states, fit maps and controls, patch every layer on dev items,
+    choose aligner, layer, patch type and strength there, and score the choice once on test items. An
+    interrupted run resumes when the same command is given again.
+    """
     options = configured(options)
     if options.quick:
         vars(options).update({name: value for name, value in QUICK.items() if name not in options.given})
     start = time.perf_counter()
-    shown = Shown()
-    diagnosis = set_up(options, shown)
+    diagnosis = set_up(options)
     write_bytes(options.out / "study.toml", as_toml(options).encode())
     if diagnosis.examination is not None:
-        _print_examined(diagnosis.examination)
+        _print_examination(diagnosis.examination)
     results = []
     for study in diagnosis.studies:
-        with shown.bar():
+        with progress_bar():
             facts = study.facts()
         print_facts(study, facts)
         if not facts.worth_going_on and not options.anyway:
-            console.print(_nothing_to_close(facts), style="bold")
+            console.print(
+                f"No gap to close is seen on dev: {estimated(facts.gap)}. Stopped before the long work; "
+                "--anyway goes on.",
+                style="bold",
+            )
             continue
-        with shown.bar():
+        with progress_bar():
             results.append(study.run())
-        print_found(results[-1])
+        print_result(results[-1])
     if results:
         diagnosis.conclude(results)
         print_report(options.out)
     if len(results) > 1:
         print_together(results)
-    caution(diagnosis.studies[0].text)
-    console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
-    return 0
+    print_end(diagnosis.studies[0].text, start)
 
 
-class Shown:
-    """The progress of the step that is running: a bar of its own each time, gone when the step is done."""
-
-    def __init__(self) -> None:
-        self._draw: Callback = silent
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Pass it on to the bar there is."""
-        self._draw(what, done, total)
-
-    @contextmanager
-    def bar(self) -> Iterator[None]:
-        """Show what is reported inside the block."""
-        with progress_bar() as self._draw:
-            yield
-        self._draw = silent
-
-
-def set_up(options: argparse.Namespace, progress: Callback) -> "Diagnosis":
+def set_up(options: argparse.Namespace) -> "Diagnosis":
     """Read what the options name, and set up a study for each pair and task."""
     from workbench.study import prepare
     from workbench.tasks import with_chat
 
     # What can be wrong is read before the model, which takes longest to load.
     settings = settings_of(options)
-    text = read_text(options) if options.fit_on == "sentences" else None
-    pairs = None if text is None else read_pairs(options, text.languages)
-    tasks = _tasks(
-        options, None if pairs is None else [*dict.fromkeys(code for pair in pairs for code in pair)]
-    )
-    if pairs is None:
+    if options.fit_on == "sentences":
+        text = read_text(options)
+        pairs = read_pairs(options, text.languages)
+        tasks = _tasks(options, list(dict.fromkeys(code for pair in pairs for code in pair)))
+    else:
+        text, tasks = None, _tasks(options, None)
         pairs = read_pairs(options, tasks[0].languages)
     model = load(options)
     use_threads(threads_of(options, model))
@@ -365,26 +294,22 @@ def set_up(options: argparse.Namespace, progress: Callback) -> "Diagnosis":
 
 def _tasks(options: argparse.Namespace, languages: list[str] | None) -> "list[Any]":
     """The tasks the options name, in the languages of the pairs as far as they are asked in them."""
-    from workbench.core.bundled import MODELS
-    from workbench.core.errors import InputError
     from workbench.organism import shipped
-    from workbench.organism.items import TASKS
+    from workbench.organism.texts import TASKS
 
     if options.task is None and options.model not in MODELS:
         raise InputError("which task? give --task, such as xcopa:FOLDER or a table of choices")
-    tasks: list[Any] = []
+    tasks = []
     for name in names(options.task or "exact") or []:
         # The organism's tasks are called by their bare names, but only with the organism.
         own = options.model in MODELS and name in TASKS
         if own and options.prompts != "en":
             raise InputError(f"task {name!r} of the organism has prompts of its own: leave out --prompts")
-        read: Any = shipped().task(name) if own else _read(name, languages, options.prompts)
-        tasks.append(_cut(read, options))
+        tasks.append(_cut(shipped().task(name) if own else _read(name, languages, options.prompts), options))
     return tasks
 
 
 def _read(name: str, languages: list[str] | None, prompts: str) -> Any:
-    from workbench.core.errors import InputError
     from workbench.tasks import read_task
 
     if languages is None:
@@ -402,33 +327,57 @@ def _read(name: str, languages: list[str] | None, prompts: str) -> Any:
         return task
 
 
-T = TypeVar("T", "ChoiceTask", "AnswerTask")
-
-
-def _cut(task: T, options: argparse.Namespace) -> T:
+def _cut(task: Any, options: argparse.Namespace) -> Any:
     """With shots, and no more items than asked for."""
     from workbench.tasks import with_shots
 
     task = with_shots(task, options.shots, seed=options.seed)
-    everything = len(task.all)
-    counts = {split: getattr(options, split, None) or everything for split in ("fit", "dev", "test")}
-    return task.first(**counts)
+    counts = {"fit": None, "dev": options.dev, "test": options.test}
+    return task.first(**{split: count or len(task.all) for split, count in counts.items()})
 
 
-def _print_examined(seen: "Examination") -> None:
-    """The doctor's word on the sentences."""
-    notices = len(seen.report.notices)
-    rows = f"{seen.report.n_rows} rows"
-    if not seen.findings:
+def _print_examination(examination: "Examination") -> None:
+    """Print the doctor's findings in the sentences."""
+    notices = len(examination.report.notices)
+    rows = f"{examination.report.n_rows} rows"
+    if not examination.findings:
         more = f"; {notices} notices (workbench doctor shows them)" if notices else ""
         console.print(f"Doctor: {rows}, none left out{more}.")
-    for line in seen.sentences:
+    for line in examination.sentences:
         console.print(f"Doctor: of {rows} {line}.", style="yellow")
 
 
-def _nothing_to_close(facts: "FirstFacts") -> str:
-    assert facts.gap is not None
-    return (
-        f"No gap to close is seen on dev: {estimated(facts.gap)}. Stopped before the long work; "
-        "--anyway goes on."
-    )
+COMMAND = Command(
+    run,
+    help="test whether mapping one language onto another improves a task; resumable",
+    example="""workbench diagnose bigscience/bloomz-560m --pair sw-en --text ntrex128 --task xcopa:data/xcopa
+  workbench diagnose organism --pair x-poor-far-x-main --quick""",
+    options={**study_options("runs/diagnose"), "--anyway": "continue even if dev items show no gap"},
+    groups={
+        **INPUTS,
+        "task": {
+            "--task NAME[:PATH],…": "tasks, such as xcopa:folder or items.tsv (of the organism: exact)",
+            "--prompts en|item|FILE": (
+                "prompts: en, item (the language of the item) or a TOML file of templates",
+                "en",
+            ),
+            "--chat": "wrap prompts in the model's chat template",
+            "--shots N": ("solved examples before each item", 0),
+            "--dev N": "maximum number of dev items (default: all)",
+            "--test N": "maximum number of test items (default: all)",
+        },
+        "aligners and patches": {
+            **settings_options(
+                *("aligners", "headline", "interventions", "strengths", "choices_by", "joint", "positions")
+            ),
+            "--fit-on": {
+                "choices": ("sentences", "prompts"),
+                "default": "sentences",
+                "help": "fit maps on the parallel text (default) or on the task's fit prompts",
+            },
+            "--quick": "only ridge, mean shift and shuffled pairs, at three strengths",
+            **settings_options("delta", "refits", "batch_size", "allow_naive"),
+        },
+    },
+    configurable=True,
+)

@@ -1,9 +1,4 @@
-"""Check parallel data for errors: shifted, scrambled, duplicated or copied rows, wrong scripts, overlap.
-
-FILES are parallel texts, each checked separately (give files of one text once, by their common prefix), or
-one-language files of a benchmark (val.sw.jsonl val.th.jsonl …), whose labels are compared. The exit code is 1
-if there is an alarm, else 0.
-"""
+"""`workbench doctor`: errors in parallel data and benchmarks, with row numbers and repairs."""
 
 import argparse
 import json
@@ -12,44 +7,27 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from workbench.cli.options import names
-from workbench.cli.show import console, progress_bar, table
+from workbench.cli.options import FORMAT, LANGUAGES, TEXT_SPLIT, Command, names
+from workbench.cli.terminal import console, progress, progress_bar, table
+from workbench.core.reading import files_in, user_path
 
 if TYPE_CHECKING:
     from workbench.checks import Report
-    from workbench.core.progress import Progress as Callback
-
-HELP = "check parallel data for errors, with row numbers and repairs"
-EXAMPLE = "workbench doctor tatoeba.swh-eng --against benchmark.tsv"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    parser.add_argument(
-        "files", metavar="FILES", nargs="+", help="parallel text: file, folder, prefix or name"
-    )
-    parser.add_argument("--languages", metavar="A,B", help="languages to check, such as sw,en")
-    parser.add_argument("--format", help="text format, if not recognised by name")
-    parser.add_argument("--text-split", metavar="NAME", help="split of the text, such as dev or test")
-    parser.add_argument(
-        "--against",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="data that must not contain any of these sentences",
-    )
-    parser.add_argument("--model", help="also use the states of this model as evidence (name or directory)")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check each text, print what was found."""
+    """Check parallel data for errors: shifted, scrambled, duplicated or copied rows, wrong scripts, overlap.
+
+    FILES are parallel texts, each checked separately (give files of one text once, by their common
+    prefix), or one-language files of a benchmark (val.sw.jsonl val.th.jsonl …), whose labels are
+    compared. The exit code is 1 if there is an alarm, else 0.
+    """
     from workbench.checks import check_fields
 
     texts, benchmarks = _sorted(options)
     reports = [check_fields(benchmarks)] if benchmarks else []
-    with progress_bar() as progress:
-        reports += [_checked(name, options, progress) for name in texts]
+    with progress_bar():
+        reports += [_checked(name, options) for name in texts]
     if options.json:
         print(json.dumps([report.to_json() for report in reports], ensure_ascii=False, indent=1))
     else:
@@ -61,35 +39,29 @@ def run(options: argparse.Namespace) -> int:
 def _sorted(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
     """Parallel texts, each once, and the files of a benchmark (also those of a folder)."""
     from workbench.checks import is_benchmark
-    from workbench.core.reading import files_in, user_path
 
     texts: dict[str, None] = {}
     benchmarks: list[Path] = []
     for name in options.files:
         path = user_path(name)
         inside = files_in(path) if path.is_dir() else [path]
-        found = [] if options.format else [file for file in inside if is_benchmark(file)]
+        parts = [] if options.format else [file for file in inside if is_benchmark(file)]
         # A folder of parallel text may hold tables besides; a benchmark has a file for each language.
-        if found and (not path.is_dir() or len(found) > 1):
-            benchmarks += found
+        if parts and (not path.is_dir() or len(parts) > 1):
+            benchmarks += parts
         else:
             texts[name] = None
     return list(texts), benchmarks
 
 
-def _checked(name: str, options: argparse.Namespace, progress: "Callback") -> "Report":
+def _checked(name: str, options: argparse.Namespace) -> "Report":
     from workbench.checks import check, overlap
     from workbench.models import load_model
     from workbench.study import model_evidence
     from workbench.text import read
 
-    text = read(
-        name,
-        languages=names(options.languages),
-        format=options.format,
-        split=options.text_split,
-        drop_missing=True,
-    )
+    languages, split = names(options.languages), options.text_split
+    text = read(name, languages=languages, format=options.format, split=split, drop_missing=True)
     evidence = None
     if options.model is not None:
         evidence = model_evidence(load_model(options.model), text, progress=progress)
@@ -106,11 +78,9 @@ def _print(report: "Report") -> None:
     if not report.findings:
         console.print(f"{report.n_rows} rows: nothing found\n")
         return
-    alarms, notices = len(report.alarms), len(report.notices)
-    console.print(
-        f"{report.n_rows} rows: {alarms} alarm{'' if alarms == 1 else 's'}, "
-        f"{notices} notice{'' if notices == 1 else 's'}"
-    )
+    counts = {"alarm": len(report.alarms), "notice": len(report.notices)}
+    numbers = (f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
+    console.print(f"{report.n_rows} rows: {', '.join(numbers)}")
     rows = [
         (
             Text(finding.kind, style="bold red" if finding.severity == "alarm" else ""),
@@ -122,3 +92,23 @@ def _print(report: "Report") -> None:
         for finding in report.findings
     ]
     console.print(table(("found", "", "languages", "rows", "evidence → repair"), rows, words=5))
+
+
+COMMAND = Command(
+    run,
+    help="check parallel data for errors, with row numbers and repairs",
+    example="workbench doctor tatoeba.swh-eng --against benchmark.tsv",
+    options={
+        "files FILES+": "parallel text: file, folder, prefix or name",
+        **LANGUAGES,
+        **FORMAT,
+        **TEXT_SPLIT,
+        "--against PATH": {
+            "action": "append",
+            "default": [],
+            "help": "data that must not contain any of these sentences",
+        },
+        "--model MODEL": "also use the states of this model as evidence (name or directory)",
+        "--json": "print the report as JSON",
+    },
+)

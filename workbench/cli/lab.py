@@ -1,53 +1,32 @@
-"""Open JupyterLab on the notebooks: introduction, own models, controls, figures, own components, claims.
-
-In a clone, the notebooks of the clone are opened. From an installed wheel they are first copied to a folder;
-existing files are never overwritten.
-"""
+"""`workbench lab`: the notebooks, put in place and opened in JupyterLab."""
 
 import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
+from workbench.cli.options import Command
+from workbench.cli.terminal import console
 from workbench.core.errors import InputError
-
-HELP = "open JupyterLab on the notebooks"
-EXAMPLE = "workbench lab --notebooks notebooks"
 
 _PACKAGE = Path(__file__).parents[1]
 _CLONE = _PACKAGE.parent / "notebooks"
 _WHEEL = _PACKAGE / "_data" / "notebooks"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    parser.add_argument(
-        "--notebooks",
-        type=Path,
-        metavar="DIR",
-        help="folder to open; missing notebooks are copied into it "
-        "(default: a clone's own, or else ./notebooks)",
-    )
-    parser.add_argument("--port", type=int, metavar="N", help="port (default: 8888, or the next free one)")
-    parser.add_argument(
-        "--no-browser", action="store_true", help="print the address without opening a browser"
-    )
+def run(options: argparse.Namespace) -> None:
+    """Open JupyterLab on the notebooks: introduction, own models, controls, figures, own components, claims.
 
-
-def run(options: argparse.Namespace) -> int:
-    """Make the folder ready, and stay until JupyterLab ends."""
-    from workbench.cli.show import console
-
+    In a clone, the notebooks of the clone are opened. From an installed wheel they are first copied to
+    a folder; existing files are never overwritten.
+    """
     if find_spec("jupyterlab") is None:
         raise InputError("JupyterLab is not installed: pip install 'alignment-workbench[lab]'")
-    if options.port is not None and not 1 <= options.port <= 65535:
-        raise InputError(f"--port must be 1 to 65535, not {options.port}")
     source = notebooks_source()
     folder = options.notebooks or (source if source == _CLONE else Path("notebooks"))
     written, kept = put_notebooks(source, folder)
-    console.print(
-        f"notebooks  {folder}: {written} written, {kept} there already", soft_wrap=True, markup=False
-    )
-    return _open(folder, options.port, options.no_browser)
+    line = f"notebooks  {folder}: {written} written, {kept} there already"
+    console.print(line, soft_wrap=True, markup=False)
+    _open(folder, options.port, options.no_browser)
 
 
 def notebooks_source() -> Path:
@@ -77,10 +56,22 @@ def put_notebooks(source: Path, folder: Path) -> tuple[int, int]:
     return written, kept
 
 
-def _open(folder: Path, port: int | None, no_browser: bool) -> int:
+def _open(folder: Path, port: int | None, no_browser: bool) -> None:
     from jupyterlab.labapp import main
 
     arguments = [f"--ServerApp.root_dir={folder.resolve()}"]
     arguments += [] if port is None else [f"--ServerApp.port={port}"]
     main([*arguments, *(["--no-browser"] if no_browser else [])])
-    return 0
+
+
+COMMAND = Command(
+    run,
+    help="open JupyterLab on the notebooks",
+    example="workbench lab --notebooks notebooks",
+    options={
+        "--notebooks FOLDER": "folder to open; missing notebooks are copied into it "
+        "(default: a clone's own, or else ./notebooks)",
+        "--port N": "port (default: 8888, or the next free one)",
+        "--no-browser": "print the address without opening a browser",
+    },
+)

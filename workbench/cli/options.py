@@ -1,22 +1,177 @@
-"""Options that several commands share, and how they are parsed."""
+"""Options: how commands declare them, those that several share, what is allowed, and their TOML file."""
 
 import argparse
 import errno
+import json
 import math
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import fields
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from workbench.core.errors import InputError
+from workbench.core.errors import InputError, did_you_mean
 from workbench.core.settings import Settings
 
-if TYPE_CHECKING:
-    from workbench.models import LanguageModel
-    from workbench.text import ParallelText
+Options = Mapping[str, Any]
+"""Usage → help, (help, default), or the arguments of `add_argument`; see `add_options`."""
+Groups = Mapping[str, Options]
+"""Title in the help → options."""
 
+
+@dataclass(frozen=True)
+class Command:
+    """A command, or an action of one; the docstring of its function is the description in the help."""
+
+    run: Callable[[argparse.Namespace], int | None]
+    """Returns the exit code; None is 0."""
+    help: str = ""
+    """In the list of commands; by default as the description."""
+    example: str = ""
+    options: Options = field(default_factory=dict)
+    groups: Groups = field(default_factory=dict)
+    actions: Mapping[str, "Command"] = field(default_factory=dict)
+    configurable: bool = False
+    """Whether `--config FILE` may hold the options."""
+
+
+_TYPES = {"N": int, "FILE": Path, "FOLDER": Path}
+
+
+def add_options(parser: argparse.ArgumentParser, command: Command) -> None:
+    """Add the options of a command to its parser.
+
+    A usage such as `--seeds N` or `folder FOLDER?` has the names, then what stands for the value, with
+    `?`, `*` or `+` where it may be left out or repeated. N is a whole number, FILE and FOLDER are paths, all
+    else is of the type of the default. Without a value and a default, the option is a switch.
+    """
+    groups = {title: parser.add_argument_group(title) for title in command.groups}
+    for title, options in {"": command.options, **command.groups}.items():
+        for usage, about in options.items():
+            names = [word for word in usage.split() if word.startswith("-") or word.islower()]
+            groups.get(title, parser).add_argument(*names, **_arguments(usage.split()[len(names) :], about))
+
+
+def _arguments(value: list[str], about: Any) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    if value:
+        arguments["metavar"] = value[0].rstrip("?*+")
+        arguments["type"] = _TYPES.get(arguments["metavar"], str)
+        if arguments["metavar"] != value[0]:
+            arguments["nargs"] = value[0][-1]
+    if isinstance(about, str):
+        return {"help": about} | (arguments or {"action": "store_true"})
+    if isinstance(about, Mapping):
+        return arguments | dict(about)
+    text, default = about
+    if default is not None:
+        arguments["type"] = type(default)
+        text = text if "default" in text else f"{text} (default: {_text_of(default)})"
+    return arguments | {"help": text, "default": default}
+
+
+def _text_of(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+OVERWRITE = {"--overwrite": "overwrite another run or other files in the output folder"}
+BACKEND = {"--backend": ("bridge (default) or hooked", "bridge")}
+LANGUAGES = {"--languages A,B": "languages to use, such as sw,en"}
+FORMAT = {"--format FORMAT": "text format, if not recognised by name"}
+TEXT_SPLIT = {"--text-split NAME": "split of the text, such as dev or test"}
+
+MODEL = {"model MODEL?": ("Hugging Face name or local directory (default: organism, bundled)", "organism")}
+LOADING: Groups = {
+    "model": {
+        **BACKEND,
+        "--device DEVICE": "cpu, cuda, cuda:1 … (default: a GPU if available)",
+        "--model-dtype DTYPE": "float32, bfloat16 or float16",
+        "--attn ATTN": "attention kernel: sdpa (default) or eager",
+        "--revision REVISION": "commit, tag or branch on the hub",
+        "--device-map DEVICE_MAP": 'device map of Hugging Face, such as "auto"',
+        "--trust-remote-code": "allow code that is part of the model repository",
+    }
+}
+"""How the model is loaded."""
+TEXT: Groups = {
+    "text": {
+        "--text PATH|NAME": "parallel text: file, folder, data set, or starter (comes with the project); "
+        "with the organism as model its own",
+        **LANGUAGES,
+        **FORMAT,
+        "--text-revision REV": "for a data set on the hub",
+        "--text-config NAME": "for a data set on the hub",
+        **TEXT_SPLIT,
+        "--drop-missing": "drop rows with a missing side",
+        "--drop-long": "drop rows longer than the model's context",
+    }
+}
+"""Which sentences."""
+STATES: Groups = {
+    "capture": {
+        "--sites SITES": (
+            "components or sites, such as resid_post (default) or embed,resid_post.3",
+            "resid_post",
+        ),
+        "--pool POOL": ("last (default), mean, weighted_mean or all", "last"),
+        "--template TEMPLATE": 'prompt around each sentence, such as "Q: {text} A:"',
+        "--batch-tokens N": "tokens per batch (default: 1024 on a CPU, 8192 on a GPU)",
+    }
+}
+"""What is kept of each sentence."""
+
+
+def settings_options(*names: str) -> Options:
+    """The options of these fields of `Settings`."""
+    known = {setting.name: setting for setting in fields(Settings)}
+    options: dict[str, Any] = {}
+    for name in names:
+        flag, default, text = f"--{name.replace('_', '-')}", known[name].default, known[name].metadata["help"]
+        if isinstance(default, bool):
+            options[flag] = text
+        elif isinstance(default, tuple):
+            shown = ",".join(map(_text_of, default))
+            options[f"{flag} A,B"] = (text if shown else f"{text} (default: none)", shown or None)
+        else:
+            options[f"{flag} {'N' if isinstance(default, int) else name.upper()}"] = (text, default)
+    return options
+
+
+PAIRS: Groups = {
+    "pairs": {
+        "--pairs --pair A-B,…": "source-target pairs, such as sw-en,de-en (default: all to --target)",
+        "--target LANG": "common target language (default: the text's last, or x-main)",
+        **settings_options("held_out", "seed"),
+    }
+}
+"""Which language onto which."""
+INPUTS = {**LOADING, **TEXT, **PAIRS}
+
+
+def study_options(out: str) -> Options:
+    """The model, and where and how results are computed."""
+    return {
+        **MODEL,
+        "--out FOLDER": ("folder", Path(out)),
+        "--threads N": "CPU threads (default: one for a small model, else all)",
+        **OVERWRITE,
+    }
+
+
+def run_options(out: str) -> Options:
+    """The run that a command is about, which of its pairs, and where the results go."""
+    return {
+        "study RUN?": ("folder of a run", "organism"),
+        "--pairs A-B,…": "pairs of the run to use (default: all)",
+        "--out FOLDER": f"default: the run's folder; organism: {out}",
+        "--threads N": "CPU threads (default: as in the run)",
+        **OVERWRITE,
+    }
+
+
+# What options may be, checked before any work is done.
 
 _LARGEST = 2**63 - 1
 _WHOLE = {
@@ -39,11 +194,12 @@ _PATHS = (
 def check_options(options: argparse.Namespace) -> None:
     """Refuse numbers and places that no command can work with, before any work is done."""
     for name, value in vars(options).items():
+        option = f"--{name.replace('_', '-')}"
         if isinstance(value, int | float) and not isinstance(value, bool):
-            _check_number(name, value)
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, str | Path):
-                _check_text(name, str(one))
+            _check_number(name, option, value)
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, str | Path):
+                _check_text(name, option, str(part))
     if isinstance(strengths := getattr(options, "strengths", None), str):
         numbers(strengths, "--strengths")
     out = getattr(options, "out", None)
@@ -52,10 +208,7 @@ def check_options(options: argparse.Namespace) -> None:
         _check_place(out.parent if getattr(options, "command", None) == "report" else out, out)
 
 
-def _check_number(name: str, value: float) -> None:
-    from workbench.core.errors import InputError
-
-    option = f"--{name.replace('_', '-')}"
+def _check_number(name: str, option: str, value: float) -> None:
     if name in _WHOLE:
         least, most = _WHOLE[name]
         if not least <= value <= most:
@@ -65,15 +218,13 @@ def _check_number(name: str, value: float) -> None:
             raise InputError(f"{option} is 1: give at least 2, or 0 for none")
     elif name == "held_out" and not 0 < value < 1:
         raise InputError(f"{option} is {value}: give a share between 0 and 1")
-    elif name == "delta" and not 0 < value < float("inf"):
+    elif name == "delta" and not 0 < value < math.inf:
         raise InputError(f"{option} is {value}: give a number above 0")
 
 
-def _check_text(name: str, value: str) -> None:
-    from workbench.core.errors import InputError
-
+def _check_text(name: str, option: str, value: str) -> None:
     if "\0" in value:
-        raise InputError(f"--{name.replace('_', '-')} {value!r}: it holds a NUL character")
+        raise InputError(f"{option} {value!r}: it holds a NUL character")
     if name in _PATHS:
         for part in re.split("[,:]", value):
             try:
@@ -84,8 +235,6 @@ def _check_text(name: str, value: str) -> None:
 
 def _check_place(folder: Path, out: Path) -> None:
     """Refuse a folder that cannot be made; one that could be is not made yet."""
-    from workbench.core.errors import InputError
-
     missing, here = None, folder.absolute()
     try:
         while not here.exists():
@@ -101,88 +250,12 @@ def _check_place(folder: Path, out: Path) -> None:
         raise InputError(f"cannot write to --out ({error.strerror}): {out}") from error
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Which model, and how it is loaded."""
-    parser.add_argument(
-        "model",
-        metavar="MODEL",
-        nargs="?",
-        default="organism",
-        help="Hugging Face name or local directory (default: organism, the bundled model)",
-    )
-    group = parser.add_argument_group("model")
-    group.add_argument("--backend", default="bridge", help="bridge (default) or hooked")
-    group.add_argument("--device", help="cpu, cuda, cuda:1 … (default: a GPU if available)")
-    group.add_argument("--model-dtype", metavar="DTYPE", help="float32, bfloat16 or float16")
-    group.add_argument("--attn", help="attention kernel: sdpa (default) or eager")
-    group.add_argument("--revision", help="commit, tag or branch on the hub")
-    group.add_argument("--device-map", help='device map of Hugging Face, such as "auto"')
-    group.add_argument(
-        "--trust-remote-code", action="store_true", help="allow code that is part of the model repository"
-    )
+# Values of options that are lists, and the settings of a study.
 
 
-def add_text_options(parser: argparse.ArgumentParser) -> None:
-    """Which sentences."""
-    group = parser.add_argument_group("text")
-    group.add_argument(
-        "--text",
-        metavar="PATH|NAME",
-        help="parallel text: file, folder, data set, or starter (comes with the project); with the organism "
-        "as model its own",
-    )
-    group.add_argument("--languages", metavar="A,B", help="languages to use, such as sw,en")
-    group.add_argument("--format", help="text format, if not recognised by name")
-    group.add_argument("--text-revision", metavar="REV", help="for a data set on the hub")
-    group.add_argument("--text-config", metavar="NAME", help="for a data set on the hub")
-    group.add_argument("--text-split", metavar="NAME", help="split of the text, such as dev or test")
-    group.add_argument("--drop-missing", action="store_true", help="drop rows with a missing side")
-    group.add_argument("--drop-long", action="store_true", help="drop rows longer than the model's context")
-
-
-def add_capture_options(parser: argparse.ArgumentParser) -> None:
-    """What is kept of each sentence."""
-    group = parser.add_argument_group("capture")
-    group.add_argument(
-        "--sites",
-        default="resid_post",
-        help="components or sites, such as resid_post (default) or embed,resid_post.3",
-    )
-    group.add_argument("--pool", default="last", help="last (default), mean, weighted_mean or all")
-    group.add_argument("--template", help='prompt around each sentence, such as "Q: {text} A:"')
-    group.add_argument(
-        "--batch-tokens", type=int, help="tokens per batch (default: 1024 on a CPU, 8192 on a GPU)"
-    )
-
-
-def add_pair_options(parser: argparse.ArgumentParser) -> None:
-    """Which language onto which."""
-    group = parser.add_argument_group("pairs")
-    group.add_argument(
-        "--pairs",
-        "--pair",
-        metavar="A-B,…",
-        help="source-target pairs, such as sw-en,de-en (default: all to --target)",
-    )
-    group.add_argument(
-        "--target", metavar="LANG", help="common target language (default: the text's last, or x-main)"
-    )
-    add_settings(group, ("held_out", "seed"))
-
-
-def read_pairs(options: argparse.Namespace, languages: Sequence[str]) -> list[tuple[str, str]]:
-    """The pairs the options name, among the languages of a text."""
-    from workbench.core.errors import InputError
-    from workbench.core.languages import canonical, read_pair
-
-    if options.pairs is None:
-        target = canonical(options.target) if options.target else languages[-1]
-        if options.target is None and "x-main" in languages:
-            target = "x-main"
-        if target not in languages:
-            raise InputError(f"--target {target} is not among the languages: {', '.join(languages)}")
-        return [(language, target) for language in languages if language != target]
-    return [read_pair(name, languages) for name in names(options.pairs) or []]
+def chosen(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """These options, as keyword arguments of a function that has the same names."""
+    return {name: getattr(options, name) for name in names}
 
 
 def names(value: str | None) -> list[str] | None:
@@ -190,130 +263,123 @@ def names(value: str | None) -> list[str] | None:
     return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
 
 
-def load(options: argparse.Namespace) -> "LanguageModel":
-    """The model the options name."""
-    from workbench.models import load_model
-
-    return load_model(
-        options.model,
-        backend=options.backend,
-        device=options.device,
-        dtype=options.model_dtype,
-        attn=options.attn,
-        revision=options.revision,
-        device_map=options.device_map,
-        trust_remote_code=options.trust_remote_code,
-    )
-
-
-def read_text(options: argparse.Namespace) -> "ParallelText":
-    """The parallel text the options name."""
-    from workbench.core.bundled import MODELS, TEXTS
-    from workbench.core.errors import InputError
-    from workbench.text import read
-
-    # Text of invented languages tells another model nothing, so only the organism has it by default.
-    name = options.text or (options.model if options.model in MODELS and options.model in TEXTS else None)
-    if name is None:
-        raise InputError(
-            f"which sentences? give --text, a file, folder or data set ({', '.join(TEXTS)} are here)"
-        )
-    return read(
-        name,
-        languages=names(options.languages),
-        format=options.format,
-        drop_missing=options.drop_missing,
-        revision=options.text_revision,
-        config=options.text_config,
-        split=options.text_split,
-    )
-
-
-def with_room(
-    options: argparse.Namespace, model: "LanguageModel", text: "ParallelText", template: str | None = None
-) -> "ParallelText":
-    """With --drop-long, the rows that the model has room for; else the text, which may then be refused."""
-    from workbench.states import fitting
-
-    return fitting(model, text, template) if options.drop_long else text
-
-
 def numbers(value: str, option: str) -> list[float]:
     """`0.5,1` → [0.5, 1.0]."""
-    from workbench.core.errors import InputError
-
     try:
-        found = [float(part) for part in names(value) or []]
+        parts = [float(part) for part in names(value) or []]
     except ValueError:
         raise InputError(f"{option} takes numbers, such as 0.5,1; {value!r} given") from None
-    if not all(map(math.isfinite, found)):
+    if not all(map(math.isfinite, parts)):
         raise InputError(f"{option} takes finite numbers, such as 0.5,1; {value!r} given")
-    return found
+    return parts
 
 
 def whole_numbers(value: str, option: str) -> tuple[int, ...]:
     """`1,2` → (1, 2), each at least 1."""
-    from workbench.core.errors import InputError
-
     try:
-        found = [int(part) for part in names(value) or []]
+        parts = tuple(int(part) for part in names(value) or [])
     except ValueError:
-        found = []
-    if not found or not all(1 <= n <= _LARGEST for n in found):
+        parts = ()
+    if not parts or not all(1 <= n <= _LARGEST for n in parts):
         raise InputError(f"{option} {value}: give whole numbers from 1 up, such as 1,2")
-    return tuple(found)
-
-
-def site_names(options: argparse.Namespace) -> Any:
-    """The sites the options name."""
-    return names(options.sites)
-
-
-# The options of a study, generated from the fields of `Settings`.
-
-
-def add_settings(group: Any, names: Sequence[str]) -> None:
-    """One option for each of these fields; `group` is a parser or a group of its options."""
-    known = {field.name: field for field in fields(Settings)}
-    for name in names:
-        default, text = known[name].default, known[name].metadata["help"]
-        flag, shown = f"--{name.replace('_', '-')}", _shown(default)
-        text = text if "(default" in text or isinstance(default, bool) else f"{text} (default: {shown})"
-        if isinstance(default, bool):
-            group.add_argument(flag, action="store_true", help=text)
-        elif isinstance(default, int | float):
-            group.add_argument(flag, type=type(default), default=default, help=text)
-        elif isinstance(default, tuple):
-            group.add_argument(flag, metavar="A,B", default=shown if default else None, help=text)
-        else:
-            group.add_argument(flag, default=default, help=text)
+    return parts
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """The settings that the options name; what is no option keeps its default."""
     given: dict[str, Any] = {}
-    for field in fields(Settings):
-        if not hasattr(options, field.name):
+    for setting in fields(Settings):
+        if not hasattr(options, setting.name):
             continue
-        value = getattr(options, field.name)
-        if isinstance(field.default, tuple):
-            value = _listed(field.name, value, field.default)
-        given[field.name] = value.replace("-", "_") if isinstance(value, str) else value
+        value = getattr(options, setting.name)
+        if setting.name == "strengths":
+            value = tuple(numbers(value or "", "--strengths"))
+        elif isinstance(setting.default, tuple):
+            value = tuple(names(value) or ())
+        given[setting.name] = value.replace("-", "_") if isinstance(value, str) else value
     return Settings(**given)
 
 
-def _listed(name: str, value: str | None, default: tuple[Any, ...]) -> tuple[Any, ...]:
-    parts = [part.strip() for part in (value or "").split(",") if part.strip()]
-    if not (default and isinstance(default[0], float)):
-        return tuple(parts)
+# Options from a TOML file: every long option is a key, and a key that is no option is an error.
+
+_NOT_IN_FILES = ("help", "debug", "config", "overwrite")
+
+
+def configurable(parser: argparse.ArgumentParser) -> None:
+    """Let `--config FILE` stand for the options; those on the command line go before it."""
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="TOML file with options, by their long names"
+    )
+    own = {action.dest: action for action in parser._actions if action.dest not in _NOT_IN_FILES}
+    defaults = {name: action.default for name, action in own.items()}
+    for action in own.values():
+        action.default = argparse.SUPPRESS  # so that what was given can be told from what was not
+    parser.set_defaults(_own=own, _defaults=defaults)
+
+
+def configured(options: argparse.Namespace) -> argparse.Namespace:
+    """What was given on the command line, else in the file, else the defaults; `given` names the former."""
+    given = vars(options).copy()
+    own, defaults = given.pop("_own"), given.pop("_defaults")
+    in_file = {} if given["config"] is None else _read(given["config"], own)
+    merged = {**defaults, **in_file, **given}
+    options = argparse.Namespace(**merged, given={*in_file, *given}, asked=list(own))
+    check_options(options)
+    return options
+
+
+def as_toml(options: argparse.Namespace) -> str:
+    """What `configured` gave, as a file that `--config` reads."""
+    lines = ["# workbench diagnose --config study.toml"]
+    for name in options.asked:
+        if (value := getattr(options, name)) is not None:
+            # JSON's numbers, booleans and strings are TOML's.
+            lines.append(f"{name.replace('_', '-')} = {json.dumps(value, ensure_ascii=False, default=str)}")
+    return "\n".join(lines) + "\n"
+
+
+def _read(path: Path, own: dict[str, argparse.Action]) -> dict[str, Any]:
     try:
-        return tuple(float(part) for part in parts)
-    except ValueError:
-        option = f"--{name.replace('_', '-')}"
-        raise InputError(f"{option} takes numbers, such as 0.5,1; {value!r} given") from None
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the config {path}: {error}") from error
+    try:
+        found = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError: of numbers with thousands of digits, too
+        raise InputError(f"{path} is not TOML: {error}") from error
+    values = {}
+    for key, value in found.items():
+        name = key.replace("-", "_")
+        where = f"{path}:{_line(text, key)}"
+        if name not in own:
+            known = [dest.replace("_", "-") for dest in own]
+            raise InputError(f"{where}: unknown key {key!r}: {did_you_mean(key, known)}")
+        values[name] = _value(where, key, value, own[name])
+    return values
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(_shown(one) for one in value) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _value(where: str, key: str, value: Any, action: argparse.Action) -> Any:
+    """The value as the command line would have made it."""
+    if action.nargs == 0:
+        if not isinstance(value, bool):
+            raise InputError(f"{where}: {key} is true or false, not {value!r}")
+        return value
+    listed = value if isinstance(value, list) else [value]
+    if not listed or any(isinstance(one, bool) or not isinstance(one, str | int | float) for one in listed):
+        raise InputError(f"{where}: {key} is a string or a number, or a list of them, not {value!r}")
+    kind = action.type if callable(action.type) else str
+    if kind in (int, float):
+        wrong = len(listed) > 1 or isinstance(value, str) or (kind is int and not isinstance(value, int))
+        if isinstance(value, list) or wrong:
+            raise InputError(f"{where}: {key} is a {'whole ' if kind is int else ''}number, not {value!r}")
+        return kind(value)
+    joined = ",".join(f"{one:g}" if isinstance(one, float) else str(one) for one in listed)
+    if action.choices is not None and joined not in action.choices:
+        raise InputError(f"{where}: {key}: {did_you_mean(joined, list(action.choices))}")
+    return kind(joined)
+
+
+def _line(text: str, key: str) -> int:
+    """Where a key stands; tomllib does not say."""
+    pattern = re.compile(rf"^\s*\[*\s*[\"']?{re.escape(key)}\b")
+    return next((n for n, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 1)

@@ -18,14 +18,14 @@ CAUTIONS = {
     "organism/parallel.tsv.gz": "the organism is made to have a gap: results on it say nothing about real "
     "languages",
 }
-"""What has to be said wherever a result on it is shown."""
+"""Cautions shown beside every result on a file."""
 
 _PACKAGE = Path(__file__).parents[1]
 _PLACES = (_PACKAGE / "_data", _PACKAGE.parent / "data")
 
 
 def bundled(part: str) -> Path:
-    """Where a file or folder that comes with the project lies."""
+    """The path of a bundled file or folder."""
     for place in _PLACES:
         if (place / part).exists():
             return place / part
@@ -36,7 +36,7 @@ def bundled(part: str) -> Path:
 
 
 def resolved(name_or_path: str | Path, known: dict[str, str]) -> str:
-    """The path a known name stands for; anything else, and what exists under that name, as it is.
+    """The path of a known name; other names, and names of existing files, are returned as they are.
 
     >>> resolved("gpt2", MODELS)
     'gpt2'
@@ -46,6 +46,6 @@ def resolved(name_or_path: str | Path, known: dict[str, str]) -> str:
 
 
 def cautions(sources: tuple[str, ...]) -> list[str]:
-    """What has to be said beside results on text from these files."""
+    """The cautions for results on text from these files."""
     files = {Path(source).as_posix() for source in sources}
     return [text for part, text in CAUTIONS.items() if any(file.endswith(f"/{part}") for file in files)]

@@ -18,7 +18,7 @@ _BOX = (
 _TABLE = "border-collapse:collapse;margin:.5em 0;table-layout:auto;font-variant-numeric:tabular-nums"
 _CELL = "text-align:left;padding:.15em 1.2em .15em 0;vertical-align:top"
 _SHORT = 24
-"""So many letters stand in one line."""
+"""Letters of a text that is not broken into lines."""
 
 
 def card(
@@ -49,7 +49,7 @@ def card(
 
 
 def size(count: int) -> str:
-    """Bytes, as people read them.
+    """A number of bytes with its unit.
 
     >>> size(512), size(2_500_000)
     ('512 bytes', '2.5 MB')
@@ -61,7 +61,7 @@ def size(count: int) -> str:
 
 
 def spread(count: int, most: int = 12) -> list[int]:
-    """So many of 0 … count − 1, the first and the last among them.
+    """At most `most` of the numbers 0 … count − 1, evenly spaced, with the first and the last.
 
     >>> spread(3), spread(80, 4)
     ([0, 1, 2], [0, 26, 53, 79])

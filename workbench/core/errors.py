@@ -4,8 +4,9 @@ Everything a user can cause is a `WorkbenchError`; the command line prints its m
 code 2. Asserts are for mistakes of our own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import Any
 
 _LONGEST, _HEAD, _TAIL = 900, 600, 260
 
@@ -14,17 +15,12 @@ class WorkbenchError(Exception):
     """Base of all errors a user can cause and mend: the message is one printable line of bounded length."""
 
     def __init__(self, message: object = ""):
-        text = str(message)
-        if len(text) > _LONGEST:  # the head says what is wrong and where, the tail what to do
-            text = f"{text[:_HEAD]} … {text[-_TAIL:]}"
-        text = _printable(text)
-        if len(text) > _LONGEST:  # escapes are longer than what they stand for
-            text = f"{text[:_HEAD]} … {text[-_TAIL:]}"
-        super().__init__(text)
+        # Escapes are longer than what they stand for: the text is cut before and after.
+        super().__init__(_cut(_printable(_cut(str(message)))))
 
 
 class InputError(WorkbenchError):
-    """A file or an argument is not what it should be."""
+    """A file or an argument is invalid."""
 
 
 class NotApplicable(InputError):
@@ -41,7 +37,7 @@ class TextError(InputError):
 
 
 class ModelError(WorkbenchError):
-    """A model cannot be loaded, or is not what it claims to be."""
+    """A model cannot be loaded, or does not match its description."""
 
 
 class SiteError(WorkbenchError):
@@ -65,6 +61,11 @@ def quoted(value: object, limit: int = 200) -> str:
     return text if len(text) <= limit else f"{text[: limit - 2]} …"
 
 
+def _cut(text: str) -> str:
+    """The head says what is wrong and where, the tail what to do."""
+    return text if len(text) <= _LONGEST else f"{text[:_HEAD]} … {text[-_TAIL:]}"
+
+
 def _printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
@@ -80,3 +81,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = get_close_matches(name[:100], known, n=1, cutoff=0.6)
     return f"did you mean {quoted(close[0])}?" if close else "known: " + ", ".join(known)
+
+
+def attempt(function: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[Any, str]:
+    """The value of a call; or NaN and the message of an `InputError`, for tables with a column `note`.
+
+    >>> attempt(float, "0.5")
+    (0.5, '')
+    """
+    try:
+        return function(*arguments, **options), ""
+    except InputError as error:
+        return float("nan"), str(error)

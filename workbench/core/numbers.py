@@ -4,26 +4,10 @@ Missing numbers (None, NaN, NA) are `none`, a dash unless set.
 """
 
 import math
-from typing import Any, Protocol
+from typing import Any
 
 NONE = "–"
-"""What stands where there is no number."""
-
-
-class Estimate(Protocol):
-    """A number with its interval."""
-
-    @property
-    def estimate(self) -> float:
-        """The number."""
-
-    @property
-    def low(self) -> float:
-        """Its interval's lower end."""
-
-    @property
-    def high(self) -> float:
-        """The upper end."""
+"""Shown in place of a missing number."""
 
 
 def number(value: Any) -> float | None:
@@ -40,7 +24,7 @@ def number(value: Any) -> float | None:
 
 
 def plain(value: Any, places: int = 3, none: str = NONE) -> str:
-    """So many digits after the point.
+    """A number with `places` digits after the point.
 
     >>> plain(0.5), plain(-0.25, 2), plain(-0.0001), plain(None)
     ('0.500', '−0.25', '0.000', '–')
@@ -53,7 +37,7 @@ def plain(value: Any, places: int = 3, none: str = NONE) -> str:
 
 
 def signed(value: Any, places: int = 3, none: str = NONE) -> str:
-    """The same with its sign.
+    """The same with a sign.
 
     >>> signed(0.5, 2), signed(-0.5, 2), signed(0.0)
     ('+0.50', '−0.50', '0.000')
@@ -85,9 +69,9 @@ def interval(estimate: Any, low: Any, high: Any, places: int = 3, sign: bool = T
     return f"{shown} {between(low, high, places)}".rstrip()
 
 
-def estimated(found: Estimate | None, places: int = 3, sign: bool = True, none: str = NONE) -> str:
-    """An estimate with its interval."""
-    return none if found is None else interval(found.estimate, found.low, found.high, places, sign)
+def estimated(value: Any, places: int = 3, sign: bool = True, none: str = NONE) -> str:
+    """An `Interval`, or another estimate with the fields `estimate`, `low` and `high`; or None."""
+    return none if value is None else interval(value.estimate, value.low, value.high, places, sign)
 
 
 def percent(share: Any, places: int = 0, space: str = " ", none: str = NONE) -> str:

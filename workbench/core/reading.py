@@ -20,11 +20,11 @@ from workbench.core.languages import canonical, names_language
 MOST_COLUMNS = 10_000
 MOST_FILES = 100_000
 MOST_BYTES = 4 << 30
-"""Of a file that is read into memory."""
+"""Largest size of a file that is read into memory."""
 PACKED_BYTES, PACKED_RATIO = 64 << 20, 200
-"""A packed file may unpack to more than so many bytes only if that is no more than so many times its size."""
+"""A packed file may unpack to `PACKED_BYTES`, or to `PACKED_RATIO` times its size."""
 DEEPEST = 100
-"""Lists and objects in each other, in JSON."""
+"""Deepest nesting of lists and objects in JSON."""
 
 _PACKED = (".gz", ".xz")
 _COLUMN_PREFIXES = ("sentence_", "text_", "translation.", "translation_")
@@ -42,19 +42,19 @@ def user_path(path: str | Path) -> Path:
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({_said(error)}): check the path") from error
+        raise InputError(f"{path} cannot be read ({_reason(error)}): check the path") from error
     return expanded
 
 
 def files_in(folder: Path, deep: bool = False) -> list[Path]:
-    """What is in a folder, or (`deep`) in all folders under it, sorted."""
+    """The files in a folder, or (`deep`) in all folders under it, sorted."""
     try:
-        found = list(islice(folder.rglob("*") if deep else folder.iterdir(), MOST_FILES + 1))
+        files = list(islice(folder.rglob("*") if deep else folder.iterdir(), MOST_FILES + 1))
     except OSError as error:
-        raise InputError(f"{folder} cannot be read ({_said(error)}): check the folder") from error
-    if len(found) > MOST_FILES:
+        raise InputError(f"{folder} cannot be read ({_reason(error)}): check the folder") from error
+    if len(files) > MOST_FILES:
         raise InputError(f"{folder} holds more than {MOST_FILES} files: name the folder of the text or task")
-    return sorted(found)
+    return sorted(files)
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -68,10 +68,10 @@ def open_bytes(path: Path) -> IO[bytes]:
             return cast(IO[bytes], gzip.open(path, "rb"))
         return lzma.open(path, "rb") if path.suffix == ".xz" else open(path, "rb")
     except (OSError, ValueError) as error:
-        raise TextError(f"cannot be read ({_said(error)})", path) from error
+        raise TextError(f"cannot be read ({_reason(error)})", path) from error
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
@@ -85,13 +85,11 @@ def read_lines(path: Path) -> list[str]:
 
     Only LF and CRLF end a line: corpora hold U+2028, U+0085 and form feeds inside sentences.
     """
-    chunks, size = [], 0
+    data = bytearray()
     for chunk in read_chunks(path):
-        size += len(chunk)
-        if size > MOST_BYTES:
+        data += chunk
+        if len(data) > MOST_BYTES:
             raise TextError(f"holds more than {MOST_BYTES} bytes: cut it into parts", path)
-        chunks.append(chunk)
-    data = b"".join(chunks)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise TextError("is UTF-16: save it as UTF-8", path, 1)
     try:
@@ -116,7 +114,7 @@ def read_chunks(path: Path) -> Iterator[bytes]:
                     raise TextError(f"unpacks to more than {limit} bytes: unpack it by hand", path)
                 yield chunk
         except (*_DAMAGE, OSError) as error:
-            raise TextError(f"is damaged ({_said(error)}): fetch it again", path) from error
+            raise TextError(f"is damaged ({_reason(error)}): fetch it again", path) from error
 
 
 def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -145,7 +143,7 @@ def full_rows(
 
 
 def from_datasets(call: Callable[[Any], Any], explain: Callable[[Exception], str]) -> Any:
-    """What the library `datasets` answers, without its bars; `explain` says in one line what went wrong."""
+    """The result of a call of the library `datasets`, without its bars; `explain` words its errors."""
     try:
         import datasets
     except ImportError as error:

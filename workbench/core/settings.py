@@ -3,12 +3,11 @@
 The options of `workbench diagnose` are generated from these fields and their help texts.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from workbench.core.errors import InputError, did_you_mean
-from workbench.core.types import CHOICES_BY, JOINT, POSITIONS, ComparedBy, Positions
+from workbench.core.errors import InputError
+from workbench.core.types import CHOICES_BY, JOINT, POSITIONS, ComparedBy, Positions, check_name
 
 FITS = 5
 """Minimum number of fits, including the map itself, for which a spread is reported."""
@@ -56,30 +55,33 @@ class Settings:
                 raise InputError(f"a study needs {what} at least: none is given")
             if len(set(named)) != len(named):
                 raise InputError(f"{what} is named twice: {', '.join(map(str, named))}")
-        _check(self.positions, POSITIONS, "positions")
-        for name in self.joint:
-            _check(name, JOINT, "way to patch layers jointly")
-        _check(self.choices_by, CHOICES_BY, "way to compare choices")
-        if self.headline is not None:
-            _check(self.headline, self.aligners, "headline")
-        self._check_numbers()
-
-    def _check_numbers(self) -> None:
-        if not 0 < self.held_out < 1:
-            raise InputError(f"the share held out lies between 0 and 1; {self.held_out} given")
-        if self.refits and self.refits < FITS - 1:
-            raise InputError(
-                f"the spread over {self.refits} refits says little: give {FITS - 1}, or 0 for none"
-            )
-        if not self.delta > 0:
-            raise InputError(f"δ, the change that would not matter, lies above 0; {self.delta:g} given")
-        if self.batch_size < 1 or self.seed < 0:
-            raise InputError(
-                f"a batch holds one item at least and a seed is not negative; {self.batch_size} and "
-                f"{self.seed} given"
-            )
-        if not all(abs(strength) < float("inf") for strength in self.strengths):
-            raise InputError(f"strengths are finite numbers; {self.strengths} given")
+        for names, known, what in (
+            ((self.positions,), POSITIONS, "positions"),
+            (self.joint, JOINT, "way to patch layers jointly"),
+            ((self.choices_by,), CHOICES_BY, "way to compare choices"),
+            (() if self.headline is None else (self.headline,), self.aligners, "headline"),
+        ):
+            for name in names:
+                check_name(name, known, what)
+        for holds, problem in (
+            (0 < self.held_out < 1, f"the share held out lies between 0 and 1; {self.held_out} given"),
+            (
+                not self.refits or self.refits >= FITS - 1,
+                f"the spread over {self.refits} refits says little: give {FITS - 1}, or 0 for none",
+            ),
+            (self.delta > 0, f"δ, the change that would not matter, lies above 0; {self.delta:g} given"),
+            (
+                self.batch_size >= 1 and self.seed >= 0,
+                "a batch holds one item at least and a seed is not negative; "
+                f"{self.batch_size} and {self.seed} given",
+            ),
+            (
+                all(abs(strength) < float("inf") for strength in self.strengths),
+                f"strengths are finite numbers; {self.strengths} given",
+            ),
+        ):
+            if not holds:
+                raise InputError(problem)
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values."""
@@ -93,8 +95,3 @@ class Settings:
             return cls(**given)
         except TypeError as error:
             raise InputError(f"these are no settings of a study: {error}") from error
-
-
-def _check(name: str, known: Sequence[str], what: str) -> None:
-    if name not in known:
-        raise InputError(f"unknown {what} {name!r}: {did_you_mean(name, known)}")

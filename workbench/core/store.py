@@ -4,14 +4,20 @@ Tensors are safetensors, everything else is JSON; nothing is ever unpickled.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
+import math
 import os
-from collections.abc import Iterable, Mapping
+import struct
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from workbench.core.errors import StoreError
+
+if TYPE_CHECKING:
+    from torch import Tensor, dtype
 
 _CHUNK = 1 << 22
 
@@ -65,7 +71,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def json_bytes(value: Any) -> bytes:
-    """JSON for people and machines."""
+    """Indented JSON, as files hold it."""
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
@@ -101,3 +107,57 @@ def read_json(
     if value.pop("digest", None) != digest_json(value):
         raise StoreError(f"{path} is damaged (its digest is wrong): delete it and run again")
     return value
+
+
+@contextlib.contextmanager
+def mapped_tensors(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], kind: "dtype"
+) -> "Iterator[dict[str, Tensor]]":
+    """The tensors of a new safetensors file, to be filled through a memory map.
+
+    The file never sits in memory whole; it gets its name when the block ends without an error.
+    """
+    import torch
+
+    types = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
+    header: dict[str, Any] = {}
+    end = 0
+    for name, shape in sorted(shapes.items()):
+        start, end = end, end + math.prod(shape) * kind.itemsize
+        header[name] = {"dtype": types[kind], "shape": list(shape), "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # data begins on a multiple of eight bytes
+    head = struct.pack("<Q", len(text)) + text
+    size = len(head) + end
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "wb") as file:
+            _allocate(file, size)
+            file.write(head)
+        data = torch.from_file(str(part), shared=True, size=size, dtype=torch.uint8)[len(head) :]
+        yield {
+            name: data[slice(*about["data_offsets"])].view(kind).view(about["shape"])
+            for name, about in header.items()
+        }
+        os.replace(part, path)
+    except OSError as error:
+        why = error.strerror or error
+        raise StoreError(f"cannot write {path}, which needs {size:,} bytes: {why}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def _allocate(file: BinaryIO, size: int) -> None:
+    """Take the room of a file beforehand: a write through a memory map to a full disk ends the process."""
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+    except (AttributeError, OSError) as error:  # not on this system, or not on this file system
+        if isinstance(error, OSError) and error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+        zeros = bytes(1 << 20)
+        for start in range(0, size, len(zeros)):
+            file.write(zeros[: size - start])
+        file.flush()
+        file.seek(0)

@@ -1,4 +1,4 @@
-"""Axis names, and `Site`, the name of a place in a model.
+"""Sites in a model, the progress callback, and arrays in whatever form a user holds them.
 
 Axes, used in every shape in this package:
 
@@ -9,14 +9,20 @@ Axes, used in every shape in this package:
     d_model  the width of the residual stream (`width` where a component has its own)
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from workbench.core.errors import SiteError, did_you_mean
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.errors import InputError, SiteError, did_you_mean, quoted
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Component = Literal["embed", "resid_pre", "resid_post", "attn_out", "mlp_out", "mlp_act", "head_out"]
-"""What is read at a site:
+"""The state that is read at a site:
 
     embed       the token embedding alone, before positions are added (it has no layer)
     resid_pre   the residual stream entering a block
@@ -44,7 +50,7 @@ JOINT = ("cascade", "from_clean")
 
 Normalisation = Literal["plain", "per_token", "per_character"]
 ComparedBy = Literal[Normalisation, "prototype"]
-"""What choices are compared by: log-likelihood, or how near the prompt's state is to each class."""
+"""Score of choices: log-likelihood, or the distance of the prompt's state from each class."""
 
 CHOICES_BY: tuple[str, ...] = get_args(ComparedBy)
 
@@ -104,3 +110,70 @@ def expand_sites(sites: "str | Site | Iterable[str | Site]", n_layers: int) -> t
         if site.layer >= n_layers:
             raise SiteError(f"no site {site}: the model has layers 0 … {n_layers - 1}")
     return tuple(dict.fromkeys(chosen))
+
+
+def check_name(name: str, known: Iterable[str], what: str) -> None:
+    """Refuse a name that is not among the known ones; `what` says what it names.
+
+    >>> check_name("ridge", ["ridge", "identity"], "aligner")
+    """
+    known = list(known)
+    if name not in known:
+        raise InputError(f"unknown {what} {name!r}: {did_you_mean(name, known)}")
+
+
+Progress = Callable[[str, int, int], None]
+"""`progress(what, done, total)`; called from the working thread, so keep it short."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Say nothing."""
+
+
+def notebook_bar() -> Progress:
+    """A progress bar for notebooks (and terminals): pass it as `progress=`."""
+    from tqdm.auto import tqdm
+
+    bars: dict[str, tqdm] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        if what not in bars:
+            bars[what] = tqdm(total=total, desc=what, unit="tok", unit_scale=True)
+        bars[what].update(done - bars[what].n)
+        if done >= total:
+            bars.pop(what).close()
+
+    return show
+
+
+def as_array(value: Any, name: str = "values") -> NDArray[Any]:
+    """The numbers as a numpy array; of a table or a series its values, of a tensor those on the CPU.
+
+    >>> as_array([1, 2]).tolist()
+    [1, 2]
+    """
+    if hasattr(value, "detach"):
+        value = value.detach().to("cpu")
+        value = value.float() if str(value.dtype) == "torch.bfloat16" else value  # numpy has no bfloat16
+    try:
+        array = np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value)
+        if array.dtype == object:  # pandas keeps numbers with missing values so
+            array = array.astype(np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0, dtype=np.str_)
+    if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
+        kind = f"a string ({quoted(value, 40)})" if isinstance(value, str) else f"a {type(value).__name__}"
+        raise InputError(f"{name} must be numbers (a numpy array, a pandas table or a tensor), not {kind}")
+    return array
+
+
+def as_tensor(value: Any, name: str = "states") -> "Tensor":
+    """The numbers as a tensor: a tensor as it is, anything else in its own precision on the CPU."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value
+    array = as_array(value, name)
+    if not np.issubdtype(array.dtype, np.floating):
+        array = array.astype(np.float64)
+    return torch.from_numpy(array if array.flags.writeable else np.ascontiguousarray(array).copy())

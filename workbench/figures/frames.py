@@ -1,66 +1,87 @@
-"""What figures ask of tables: joined from runs, parts by what varies, layers as places, who is a control."""
+"""What figures ask of tables: joined from runs, parts by what varies, layers as places, cells and curves."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from math import isfinite
+from typing import Any, TypeVar
 
 import pandas as pd
 
+from workbench.core import numbers as core
 from workbench.core.errors import InputError
 from workbench.core.store import digest_file
-from workbench.figures.spec import Axis, Value
+from workbench.figures.markup import records
+from workbench.figures.spec import Axis, Cells, Series, Value
 from workbench.results import Run
 
 CONTROLS = ("identity", "random_rotation", "shuffled_pairs", "random_equal_norm", "wrong_language")
 """Controls by name, for tables that do not tell; the room of the maps cannot be asked: it needs torch."""
 EMBEDDING = -1
 """The place of the embedding on an axis of layers."""
-LAYER = "layer"
 MANY = 8
 """So many curves can be told apart; of more, each is faint and their median stands out."""
+STUDY = ("model", "task", "pair")
+"""Columns that tell studies apart; tables of states have no task."""
+Frames = Mapping[str, pd.DataFrame]
+"""Name of a table → the table."""
+Lines = tuple[str, ...]
 
 
 class NothingToShow(InputError):
     """The tables are there, but hold nothing that this figure shows."""
 
 
-def parts(table: pd.DataFrame, keys: Sequence[str]) -> Iterator[tuple[str, dict[str, str], pd.DataFrame]]:
+# Rows -------------------------------------------------------------------------------------------
+
+
+def parts(
+    table: pd.DataFrame, keys: Sequence[str] = STUDY
+) -> Iterator[tuple[str, dict[str, str], pd.DataFrame]]:
     """The table by its keys, in order of first appearance: a title of what varies, the keys, the rows."""
     keys = [key for key in keys if key in table]
     varying = [key for key in keys if table[key].nunique(dropna=False) > 1]
     groups = table.groupby(keys, sort=False, dropna=False) if keys else [((), table)]
-    for found, rows in groups:
-        named = dict(zip(keys, map(str, found), strict=True))
+    for values, rows in groups:
+        named = dict(zip(keys, map(str, values), strict=True))
         yield ", ".join(named[key] for key in varying), named, rows
 
 
-def said(table: pd.DataFrame, keys: Sequence[str]) -> str:
-    """What is the same in all rows, for the subtitle: `organism, sw-en`."""
-    same = [table[key].dropna().astype(str).unique() for key in keys if key in table]
-    return ", ".join(values[0] for values in same if len(values) == 1)
+def constants(table: pd.DataFrame, keys: Sequence[str] = STUDY) -> str:
+    """The values that are the same in all rows: `organism, sw-en`."""
+    columns = [table[key].dropna().astype(str).unique() for key in keys if key in table]
+    return ", ".join(values[0] for values in columns if len(values) == 1)
 
 
-def span(values: Iterable[object]) -> str:
+def subtitle(table: pd.DataFrame, text: str, keys: Sequence[str] = STUDY) -> str:
+    """What is the same in all rows, and what is said of them."""
+    same = constants(table, keys)
+    return f"{same}: {text}" if same else text
+
+
+def span(values: Iterable[Any]) -> str:
     """The number of items where it is one, or its range.
 
     >>> span([200, 200]), span([200, 500])
     ('200', '200 to 500')
     """
-    found = sorted({int(str(value)) for value in values})
-    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+    counts = sorted(set(map(int, values)))
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def number(value: object) -> Value:
-    """A number, or None where a table has none."""
-    if value is None or value is pd.NA:
-        return None
-    plain = float(value)  # type: ignore[arg-type]
-    return None if plain != plain or plain in (float("inf"), float("-inf")) else plain
+    """A finite number, or None where a table has none."""
+    known = core.number(value)
+    return known if known is not None and isfinite(known) else None
 
 
 def numbers(column: Iterable[object]) -> tuple[Value, ...]:
     """A column as numbers."""
-    return tuple(number(value) for value in column)
+    return tuple(map(number, column))
+
+
+def names(column: Iterable[object]) -> list[str]:
+    """The names in a column, each once, in order of appearance."""
+    return list(dict.fromkeys(map(str, column)))
 
 
 def places(table: pd.DataFrame, site: str = "site", layer: str = "layer") -> pd.Series:
@@ -69,19 +90,14 @@ def places(table: pd.DataFrame, site: str = "site", layer: str = "layer") -> pd.
     return known.where(table[site].notna(), other=EMBEDDING)
 
 
-def layer_names(found: Iterable[int]) -> tuple[tuple[float, str], ...]:
-    """Ticks of an axis of layers."""
-    return tuple((float(place), layer_name(place)) for place in sorted(set(found)))
-
-
 def layer_name(place: int) -> str:
     """A layer's name on an axis."""
     return "emb" if place == EMBEDDING else str(place)
 
 
-def layer_axis(found: Iterable[int], title: str = LAYER) -> Axis:
+def layer_axis(column: Iterable[int]) -> Axis:
     """An axis of layers."""
-    return Axis(title, ticks=layer_names(found))
+    return Axis("layer", tuple((float(place), layer_name(place)) for place in sorted(set(column))))
 
 
 def component(site: object) -> str:
@@ -93,21 +109,30 @@ def component(site: object) -> str:
     return str(site).partition(".")[0]
 
 
-def residual(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one component over its layers, and of the embedding: the residual stream, or the first."""
+def by_layer(table: pd.DataFrame, values: Sequence[str] = (), missing: str = "") -> pd.DataFrame:
+    """The rows of one component over its layers, and of the embedding, with their `place`.
+
+    The component is the residual stream, or the first. Rows that lack one of the `values` are left out;
+    `missing` is the message where none remains.
+    """
     kinds = table.site.map(component)
-    known = [kind for kind in dict.fromkeys(kinds) if kind != "embed"]
+    known = [kind for kind in names(kinds) if kind != "embed"]
     chosen = "resid_post" if "resid_post" in known else next(iter(known), "embed")
-    return table[(kinds == chosen) | (kinds == "embed")]
+    rows = table[((kinds == chosen) | (kinds == "embed")) & table[list(values)].notna().all(axis=1)]
+    if missing and rows.empty:
+        raise NothingToShow(missing)
+    return rows.assign(place=places(rows))
 
 
-def controls(frames: Mapping[str, pd.DataFrame]) -> frozenset[str]:
+# Aligners ---------------------------------------------------------------------------------------
+
+
+def controls(frames: Frames) -> frozenset[str]:
     """Which aligners are controls."""
-    selection = frames.get("selection")
-    if selection is None:
+    if "selection" not in frames:
         return frozenset(CONTROLS)
-    judged = selection[selection.control.astype(bool)].aligner
-    return frozenset(CONTROLS) | frozenset(map(str, judged))
+    selection = frames["selection"]
+    return frozenset(CONTROLS).union(map(str, selection[selection.control.astype(bool)].aligner))
 
 
 def is_control(aligner: str, known: frozenset[str]) -> bool:
@@ -115,26 +140,32 @@ def is_control(aligner: str, known: frozenset[str]) -> bool:
     return aligner in known or aligner.partition(":")[0] in known
 
 
-def ordered(aligners: Iterable[str], known: frozenset[str]) -> list[str]:
+def marked(aligner: str, known: frozenset[str], mark: str = "*") -> str:
+    """The name of an aligner, with a mark where it is a control."""
+    return aligner + mark if is_control(aligner, known) else aligner
+
+
+def ordered(aligners: Iterable[object], known: frozenset[str]) -> list[str]:
     """Aligners first, then controls, each in order of appearance."""
-    found = list(dict.fromkeys(aligners))
-    return sorted(found, key=lambda aligner: is_control(aligner, known))
+    return sorted(names(aligners), key=lambda aligner: is_control(aligner, known))
+
+
+# Parts of a figure ------------------------------------------------------------------------------
 
 
 def limits(
     values: Iterable[Value],
     include: Sequence[float] = (),
-    low: float | None = None,
-    high: float | None = None,
+    low: float = float("-inf"),
+    high: float = float("inf"),
 ) -> tuple[float, float]:
     """The range of an axis: all values with a little air, cut at `low` and `high`."""
-    found = [value for value in values if value is not None] + list(include)
-    if not found:
+    known = [value for value in values if value is not None] + list(include)
+    if not known:
         raise NothingToShow("no value to show")
-    bottom, top = min(found), max(found)
+    bottom, top = min(known), max(known)
     air = 0.05 * (top - bottom or 1.0)
-    bottom, top = bottom - air, top + air
-    return (bottom if low is None else max(bottom, low), top if high is None else min(top, high))
+    return max(bottom - air, low), min(top + air, high)
 
 
 def reach(values: Iterable[Value]) -> float:
@@ -142,14 +173,82 @@ def reach(values: Iterable[Value]) -> float:
     return max((abs(value) for value in values if value is not None), default=0.0) or 1.0
 
 
-Frames = Mapping[str, pd.DataFrame]
-"""Name of a table → the table."""
+def bar_axis(labels: Sequence[str]) -> Axis:
+    """Places from the top for lying bars, under their names."""
+    ticks = tuple((float(place), name) for place, name in enumerate(labels))
+    return Axis("", ticks, (-0.6, len(labels) - 0.4))
+
+
+def curve(
+    name: str, rows: pd.DataFrame, x: str, y: str, low: str = "", high: str = "", **style: Any
+) -> Series:
+    """A series whose values are columns of the table; it has intervals where the table has their columns."""
+    bottom, top = (numbers(rows[end]) if end in rows else () for end in (low, high))
+    return Series(name, tuple(map(float, rows[x])), numbers(rows[y]), bottom, top, **style)
+
+
+def cells(
+    title: str,
+    table: pd.DataFrame,
+    keys: tuple[str, str],
+    value: str,
+    note: Callable[[dict[str, Any]], Lines],
+    rows: Sequence[Any] | None = None,
+    columns: Sequence[Any] | None = None,
+    hatched: Callable[[dict[str, Any]], bool] | None = None,
+    **style: Any,
+) -> Cells:
+    """Cells of a column of the table; the two `keys` are the columns that tell rows and columns apart.
+
+    `note` and `hatched` take the row of the table as a dict; a cell without one is empty.
+    """
+    found = {(row[keys[0]], row[keys[1]]): row for row in records(table.drop_duplicates(list(keys)))}
+    rows = names(table[keys[0]]) if rows is None else rows
+    columns = sorted(set(table[keys[1]])) if columns is None else columns
+
+    def each(function: Callable[[dict[str, Any]], Any], empty: Any) -> tuple[tuple[Any, ...], ...]:
+        grid = [[found.get((row, column)) for column in columns] for row in rows]
+        return tuple(tuple(empty if row is None else function(row) for row in line) for line in grid)
+
+    return Cells(
+        title,
+        tuple(map(_label, rows)),
+        tuple(map(_label, columns)),
+        each(lambda row: number(row[value]), None),
+        notes=each(note, ()),
+        hatched=each(hatched, False) if hatched else (),
+        keys=each(lambda row: row["key"], None) if "key" in table else (),
+        **style,
+    )
+
+
+def _label(key: object) -> str:
+    """A row or column as it is written: layers by name, strengths in few digits."""
+    if isinstance(key, int):
+        return layer_name(key)
+    return f"{key:g}" if isinstance(key, float) else str(key)
+
+
+T = TypeVar("T")
+
+
+def some_of(values: Sequence[T], count: int) -> list[T]:
+    """So many of the values, evenly spread, first and last among them.
+
+    >>> some_of(range(9), 4), some_of([1, 2], 4)
+    ([0, 3, 5, 8], [1, 2])
+    """
+    if len(values) <= count:
+        return list(values)
+    return [values[round(at * (len(values) - 1) / (count - 1))] for at in range(count)]
+
+
+# Runs -------------------------------------------------------------------------------------------
 
 NAMES = (
     *("fit", "curve", "similarity", "null", "grid", "geometry", "pca", "confounds"),
     *("sweep", "exploration", "predictors", "selection", "comparison"),
 )
-_STUDY = ("model", "pair", "task", "split", "seed")
 _UNPATCHED = [("split", "==", "test"), ("aligner", "==", "clean")]
 """What figures need of the largest table: the unpatched test rows alone."""
 
@@ -174,52 +273,25 @@ def join_runs(*runs: Run) -> RunTables:
     """
     if not runs:
         raise InputError("name a folder of a run, as written by `workbench diagnose` or `workbench demo`")
-    found: dict[str, list[pd.DataFrame]] = {}
+    frames: dict[str, pd.DataFrame] = {}
     digests: dict[str, str] = {}
     for run in runs:
-        names = [name for name in NAMES if name in run.tables]
-        if not names:
+        present = [name for name in NAMES if name in run.tables]
+        if not present:
             raise InputError(f"{run.folder} holds no table of a run (such as exploration.parquet)")
-        for name in names:
+        for name in present:
             table = run.tables.read(name, _UNPATCHED) if name == "sweep" else run.tables[name]
-            found.setdefault(name, []).append(table)
+            frames[name] = _joined(frames[name], table) if name in frames else table
             path = run.folder / f"{name}.parquet"
             digests[f"{run.folder.resolve().name}/{path.name}"] = digest_file(path)
-    frames = {name: _joined(parts) for name, parts in found.items()}
     cautions = dict.fromkeys(line for run in runs for line in run.cautions)
     name = "+".join(run.folder.resolve().name for run in runs)
     return RunTables(name, frames, digests, tuple(cautions))
 
 
-def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    kept = [parts[0]]
-    for part in parts[1:]:
-        keys = [name for name in _STUDY if name in part and all(name in other for other in kept)]
-        seen = pd.concat([other[keys] for other in kept]).drop_duplicates().astype(str)
-        known = set(seen.itertuples(index=False, name=None))
-        new = [row not in known for row in part[keys].astype(str).itertuples(index=False, name=None)]
-        if any(new):
-            kept.append(part[new])
-    return kept[0] if len(kept) == 1 else pd.concat(kept, ignore_index=True)
-
-
-FLOOR = -0.5
-"""Axes of R² end here: how far below zero a control falls says nothing more."""
-T = TypeVar("T")
-
-
-def some_of(values: Sequence[T], count: int) -> list[T]:
-    """So many of the values, evenly spread, first and last among them.
-
-    >>> some_of(range(9), 4), some_of([1, 2], 4)
-    ([0, 3, 5, 8], [1, 2])
-    """
-    if len(values) <= count:
-        return list(values)
-    return [values[round(at * (len(values) - 1) / (count - 1))] for at in range(count)]
-
-
-def bar_axis(names: Sequence[str]) -> Axis:
-    """Places from the top for lying bars, under their names."""
-    ticks = tuple((float(place), name) for place, name in enumerate(names))
-    return Axis("", ticks, (-0.6, len(names) - 0.4))
+def _joined(table: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+    """The table with the rows of a later one about other studies, splits and seeds."""
+    keys = [key for key in (*STUDY, "split", "seed") if key in table and key in later]
+    known = set(table[keys].astype(str).itertuples(index=False, name=None))
+    new = [row not in known for row in later[keys].astype(str).itertuples(index=False, name=None)]
+    return pd.concat([table, later[new]], ignore_index=True) if any(new) else table

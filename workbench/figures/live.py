@@ -51,11 +51,6 @@ def live(figure: "go.Figure", clicked: Clicked | None = None, carries: bool = Fa
     return widget
 
 
-def draw(widget: Any, figure: "go.Figure") -> None:
-    """Another figure in the same widget."""
-    widget.figure = figure.to_json()
-
-
 @cache
 def _widget() -> Any:
     try:
@@ -77,11 +72,9 @@ def _widget() -> Any:
 
 def tighten(figure: "go.Figure", height: int, legend: bool = False) -> "go.Figure":
     """The same figure in less room, for a place among other widgets; it is as wide as that."""
-    domains = {axis.domain for axis in figure.select_yaxes()}
-    if len(domains) == 1:
+    if len({axis.domain for axis in figure.select_yaxes()}) == 1:
         # Panels in one row need no room below for others; above, only titles of their own.
-        titled = any(note.name == "title" for note in figure.layout.annotations)
-        top = 0.92 if titled else 1.0
+        top = 0.92 if any(note.name == "title" for note in figure.layout.annotations) else 1.0
         figure.update_yaxes(domain=[0, top])
         figure.update_annotations(y=top, selector={"name": "title"})
     title = figure.layout.title

@@ -1,11 +1,19 @@
-"""The colours, dashes and markers of every drawing: safe for colour-blind readers, told apart in grey print.
+"""The look of every drawing: colours, dashes, markers, sizes, and where labels of points go.
 
-Purple helps, orange harms. Figures are drawn on white; the report also on a dark screen, with a style sheet.
+Colours are safe for colour-blind readers and told apart in grey print: purple helps, orange harms. Figures
+are drawn on white; the report also on a dark screen, with a style sheet.
 """
 
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
-from workbench.figures.spec import Cells, Scale, Series
+import numpy as np
+
+from workbench.core.errors import InputError, did_you_mean
+from workbench.figures.spec import Cells, Plot, Scale, Series
 
 # ColorBrewer's PuOr, told apart with every common kind of colour blindness; white is zero.
 DIVERGING = ["#b35806", "#f1a340", "#fee0b6", "#f7f7f7", "#d8daeb", "#998ec3", "#542788"]
@@ -13,18 +21,14 @@ DIVERGING = ["#b35806", "#f1a340", "#fee0b6", "#f7f7f7", "#d8daeb", "#998ec3", "
 SEQUENTIAL = ["#fcfbfd", "#dadaeb", "#bcbddc", "#9e9ac8", "#807dba", "#6a51a3", "#3f007d"]
 # Okabe and Ito, without the yellow that paper swallows, and black, which is for what is random.
 CURVES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f3c8d", "#4d4d4d"]
-GREYS = ["#4d4d4d", "#7a7a7a", "#999999", "#5f5f5f"]
-AREAS = ["#0072b2", "#e69f00", "#e6e6e6"]
-STATES = ["#0072b2", "#e69f00", "#009e73"]
-BARS = ["#542788", "#f1a340", "#999999"]
 BLACK = "#222222"
 UNMEASURED = "#dddddd"
 PALETTES = {
     "main": CURVES,
-    "control": GREYS,
-    "area": AREAS,
-    "bars": BARS,
-    "state": STATES,
+    "control": ["#4d4d4d", "#7a7a7a", "#999999", "#5f5f5f"],
+    "area": ["#0072b2", "#e69f00", "#e6e6e6"],
+    "bars": ["#542788", "#f1a340", "#999999"],
+    "state": ["#0072b2", "#e69f00", "#009e73"],
     "reference": [BLACK],
     "faint": ["#9fb6c9"],
 }
@@ -34,7 +38,6 @@ Dash = Literal["solid", "dashed", "dashdot", "dotted"]
 DASHES: list[Dash] = ["solid", "dashed", "dashdot", "dotted"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<"]
 """In matplotlib's letters."""
-STATE_MARKERS = ["o", "s", "^"]
 SCATTERED = ("points", "cloud", "mean", "estimates")
 """Looks that no line joins."""
 
@@ -69,21 +72,17 @@ def dash_of(series: Series) -> Dash:
 
 
 def marker_of(series: Series) -> str:
-    """The marker of a series."""
+    """The marker of a series; clouds and their means have the first three."""
     if series.look in ("cloud", "mean"):
-        return STATE_MARKERS[series.slot % len(STATE_MARKERS)]
+        return MARKERS[series.slot % 3]
     return MARKERS[(series.slot + (4 if series.role == "control" else 0)) % len(MARKERS)]
 
 
 def shade(value: float, scale: Scale) -> tuple[float, float, float]:
     """The colour of a value, each part from 0 to 1."""
-    stops = [tuple(int(stop[at : at + 2], 16) / 255 for at in (1, 3, 5)) for stop in colours(scale)]
-    along = (min(max(value, scale.low), scale.high) - scale.low) / (scale.high - scale.low or 1)
-    place = along * (len(stops) - 1)
-    left = min(int(place), len(stops) - 2)
-    red, green, blue = (
-        a + (b - a) * (place - left) for a, b in zip(stops[left], stops[left + 1], strict=True)
-    )
+    stops = np.array(list(map(channels, colours(scale)))) / 255
+    places = np.linspace(scale.low, scale.high, len(stops))
+    red, green, blue = (float(np.interp(value, places, channel)) for channel in stops.T)
     return red, green, blue
 
 
@@ -93,28 +92,35 @@ def ink(value: float, scale: Scale) -> str:
     return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else BLACK
 
 
+def ink_at(panel: Cells, row: int, column: int, scale: Scale) -> str:
+    """Black or white for what is written on a cell."""
+    value = panel.values[row][column]
+    return BLACK if value is None else ink(value, scale)
+
+
 Stroke = tuple[tuple[float, float], tuple[float, float], str]
 """From (column, row) to (column, row), in a colour."""
 
 
 def strokes(panel: Cells, scale: Scale, numbered: bool) -> list[Stroke]:
-    """Two cut corners of each hatched cell, and a dash in each negative one that shows no number."""
-    found: list[Stroke] = []
+    """Two cut corners of each hatched cell, and a dash in each other negative one that shows no number.
+
+    The dash is for grey print, which does not tell the sign.
+    """
+    lines: list[Stroke] = []
     corner = 0.24 if numbered else 0.42  # a number keeps its place
-    for row, column in panel.hatched_at():
-        colour = _ink_at(panel, row, column, scale)
-        left, right, top, low = column - 0.5, column + 0.5, row - 0.5, row + 0.5
-        found.append(((left, top + corner), (left + corner, top), colour))
-        found.append(((right - corner, low), (right, low - corner), colour))
-    if scale.diverging and not numbered:
-        for row, column in panel.negative_at():
-            found.append(((column - 0.25, row), (column + 0.25, row), _ink_at(panel, row, column, scale)))
-    return found
-
-
-def _ink_at(panel: Cells, row: int, column: int, scale: Scale) -> str:
-    value = panel.values[row][column]
-    return ink(0.0 if value is None else value, scale)
+    for row, values in enumerate(panel.values):
+        for column, value in enumerate(values):
+            if value is None:
+                continue
+            colour = ink(value, scale)
+            left, right, top, low = column - 0.5, column + 0.5, row - 0.5, row + 0.5
+            if panel.hatched and panel.hatched[row][column]:
+                lines.append(((left, top + corner), (left + corner, top), colour))
+                lines.append(((right - corner, low), (right, low - corner), colour))
+            elif value < 0 and scale.diverging and not numbered:
+                lines.append(((column - 0.25, row), (column + 0.25, row), colour))
+    return lines
 
 
 STEPS = 8
@@ -122,55 +128,30 @@ STEPS = 8
 DIM = 0.42
 """How strong the colour of a cell inside the band is, beside one beyond it."""
 
-LIGHT = {
-    "page": "#ffffff",
-    "raised": "#f6f5f8",
-    "ink": "#1c1b20",
-    "muted": "#56545f",
-    "line": "#d9d7e0",
-    "accent": DIVERGING[-1],
-    "helps": DIVERGING[-1],
-    "on-helps": "#ffffff",
-    "harms": "#9a4a00",
-    "on-harms": "#ffffff",
-    "equivalent": "#4d4b57",
-    "on-equivalent": "#ffffff",
-    "undecided": "#e4e2ea",
-    "on-undecided": "#1c1b20",
-    "warn": "#fff3df",
-    "on-warn": "#5c3300",
-    "more": DIVERGING[-1],
-    "less": DIVERGING[0],
-    "zero": "#f4f3f6",
+_SCHEMES = {
+    "page": ("#ffffff", "#141318"),
+    "raised": ("#f6f5f8", "#1f1d25"),
+    "ink": ("#1c1b20", "#ebe9f1"),
+    "muted": ("#56545f", "#b1adbd"),
+    "line": ("#d9d7e0", "#3a3744"),
+    "accent": (DIVERGING[-1], "#c9b3ff"),
+    "helps": (DIVERGING[-1], "#c9b3ff"),
+    "on-helps": ("#ffffff", "#1d0f38"),
+    "harms": ("#9a4a00", "#ffb266"),
+    "on-harms": ("#ffffff", "#301700"),
+    "equivalent": ("#4d4b57", "#b9b6c4"),
+    "on-equivalent": ("#ffffff", "#141318"),
+    "undecided": ("#e4e2ea", "#3a3744"),
+    "on-undecided": ("#1c1b20", "#ebe9f1"),
+    "warn": ("#fff3df", "#3a2a10"),
+    "on-warn": ("#5c3300", "#ffe2b8"),
+    "more": (DIVERGING[-1], "#b79aff"),
+    "less": (DIVERGING[0], "#f39a3d"),
+    "zero": ("#f4f3f6", "#26242d"),
 }
-DARK = {
-    "page": "#141318",
-    "raised": "#1f1d25",
-    "ink": "#ebe9f1",
-    "muted": "#b1adbd",
-    "line": "#3a3744",
-    "accent": "#c9b3ff",
-    "helps": "#c9b3ff",
-    "on-helps": "#1d0f38",
-    "harms": "#ffb266",
-    "on-harms": "#301700",
-    "equivalent": "#b9b6c4",
-    "on-equivalent": "#141318",
-    "undecided": "#3a3744",
-    "on-undecided": "#ebe9f1",
-    "warn": "#3a2a10",
-    "on-warn": "#ffe2b8",
-    "more": "#b79aff",
-    "less": "#f39a3d",
-    "zero": "#26242d",
-}
-WRITTEN_ON = [
-    *(("ink", "page"), ("muted", "page"), ("accent", "page"), ("ink", "raised"), ("muted", "raised")),
-    *((f"on-{kind}", kind) for kind in ("helps", "harms", "equivalent", "undecided", "warn")),
-    *(("accent", "raised"), ("helps", "page"), ("harms", "page")),
-]
-"""Which colour is written on which."""
-_INKS = ("#ffffff", "#000000")
+"""What is coloured → its colour on a light page and on a dark one."""
+LIGHT = {name: light for name, (light, _) in _SCHEMES.items()}
+DARK = {name: dark for name, (_, dark) in _SCHEMES.items()}
 
 
 def shades(scheme: dict[str, str], dim: float = 1.0) -> dict[str, tuple[str, str]]:
@@ -179,7 +160,10 @@ def shades(scheme: dict[str, str], dim: float = 1.0) -> dict[str, tuple[str, str
     for letter, strong in (("p", scheme["more"]), ("n", scheme["less"])):
         for step in range(1, STEPS + 1):
             found[f"{letter}{step}"] = _mixed(scheme["zero"], strong, dim * step / STEPS)
-    return {name: (back, max(_INKS, key=lambda ink: contrast(ink, back))) for name, back in found.items()}
+    return {
+        name: (back, max("#ffffff", "#000000", key=lambda ink: contrast(ink, back)))
+        for name, back in found.items()
+    }
 
 
 def step_of(value: float | None, reach: float) -> str | None:
@@ -230,15 +214,166 @@ def on_page(colour: str, scheme: dict[str, str]) -> str:
 
 
 def _luminance(colour: str) -> float:
-    parts = (value / 255 for value in _channels(colour))
+    parts = (value / 255 for value in channels(colour))
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _channels(colour: str) -> tuple[int, int, int]:
+def channels(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue of a colour, 0 to 255."""
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def _mixed(one: str, other: str, weight: float) -> str:
-    pairs = zip(_channels(one), _channels(other), strict=True)
+    pairs = zip(channels(one), channels(other), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * weight):02x}" for a, b in pairs)
+
+
+# Labels of points: none lies on another or on a point --------------------------------------------
+
+_STEPS, _RISES = 8, 12
+"""How far to the side and up or down a label may go, in halves of its width and quarters of its height."""
+Place = tuple[float, float]
+Box = tuple[float, float, float, float]
+"""Middle, width and height."""
+
+
+def beside_points(
+    points: Sequence[Place], sizes: Sequence[Place], panel: Place, mark: float, lines: Sequence[Place] = ()
+) -> list[Place | None]:
+    """The middle of each point's label: the free place nearest to it, or None where there is none.
+
+    Points, `sizes` of labels, the size of the panel and that of a `mark` are all in one unit; `lines` are the
+    corners of a stair that no label may lie on.
+    """
+    taken: list[Box] = [(x, y, mark, mark) for x, y in points]
+    taken += [((a + c) / 2, (b + d) / 2, abs(c - a), abs(d - b)) for (a, b), (c, d) in pairwise(lines)]
+    found: dict[int, Place] = {}
+    # From the top down, so that of points above each other labels fall to the right and left in turn.
+    for at in sorted(range(len(points)), key=lambda at: (-points[at][1], points[at][0])):
+        for across, up in _offsets(*sizes[at], mark):
+            box = (points[at][0] + across, points[at][1] + up, *sizes[at])
+            if _is_inside(box, panel) and not any(_touch(box, other) for other in taken):
+                taken.append(box)
+                found[at] = box[:2]
+                break
+    return [found.get(at) for at in range(len(points))]
+
+
+def _touch(one: Box, other: Box) -> bool:
+    """Whether two boxes have a place in common."""
+    across, up = abs(one[0] - other[0]), abs(one[1] - other[1])
+    return across < (one[2] + other[2]) / 2 and up < (one[3] + other[3]) / 2
+
+
+def _is_inside(box: Box, panel: Place) -> bool:
+    """Whether a box lies whole in a panel of this size."""
+    (x, y, wide, high), (right, top) = box, panel
+    return wide / 2 <= x <= right - wide / 2 and high / 2 <= y <= top - high / 2
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label, its point in the units of the axes, and both in those of the panel."""
+
+    text: str
+    x: float
+    y: float
+    point: Place
+    place: Place
+    size: Place
+    far: bool
+    """Whether a line has to say whose label it is."""
+
+
+def place_labels(
+    plot: Plot,
+    placed: Callable[[float, float], Place],
+    size: Callable[[str], Place],
+    panel: Place,
+    mark: float,
+) -> list[Label]:
+    """The labels of estimates that have room; `placed` puts a point of the axes into the panel."""
+    marked = [
+        (x, y, label)
+        for series in plot.series
+        for x, y, label in zip(series.x, series.y, series.labels, strict=False)
+        if y is not None
+    ]
+    # Of the stair that joins some estimates.
+    lines = [series for series in plot.series if series.role == "reference"][:1] if marked else []
+    corners = [placed(x, y) for line in lines for x, y in zip(line.x, line.y, strict=True) if y is not None]
+    points = [placed(x, y) for x, y, _ in marked]
+    sizes = [size(label) for *_, label in marked]
+    places = beside_points(points, sizes, panel, mark, corners)
+    return [
+        Label(label, x, y, point, place, room, _is_far(point, place, room, mark))
+        for (x, y, label), point, place, room in zip(marked, points, places, sizes, strict=True)
+        if place is not None
+    ]
+
+
+def _is_far(point: Place, label: Place, size: Place, mark: float) -> bool:
+    """Whether a label stands so far from its point that a line has to say whose it is."""
+    across, up = abs(point[0] - label[0]), abs(point[1] - label[1])
+    return across > size[0] / 2 + mark * 1.2 or up > size[1] / 2 + mark * 0.8
+
+
+def _offsets(wide: float, high: float, mark: float) -> list[Place]:
+    """Steps from a point to its label, the best first: beside it, then above and below, then further off."""
+    beside, above = (wide + mark) / 2 * 1.05, (high + mark) / 2 * 1.05
+    found = [(0.0, above), (0.0, -above)]
+    for step in range(_STEPS):
+        for rise in range(-_RISES, _RISES + 1):
+            across, up = beside + step * wide / 2, rise * high / 4
+            found += [(across, up), (-across, up)]
+    # To the side costs less than up or down: the eye finds the point at the same height.
+    return sorted(found, key=lambda one: (round(math.hypot(one[0] / 2, one[1]) / high, 2), -one[0], -one[1]))
+
+
+# Sizes ------------------------------------------------------------------------------------------
+
+CM = 1 / 2.54
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Inches and points."""
+
+    name: str
+    width: float
+    height: float
+    """A page is no higher than this; what does not fit goes onto another."""
+    text: float
+    """Size of labels; titles are a little larger."""
+    dpi: int
+
+    @property
+    def title(self) -> float:
+        """Size of the title."""
+        return self.text * 9 / 7
+
+    @property
+    def line(self) -> float:
+        """Height of a line of text, in inches."""
+        return self.text * 1.25 / 72
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset("acl", 7.7 * CM, 9.0, 7, 300),
+        Preset("acl-wide", 16.0 * CM, 9.0, 7, 300),
+        Preset("neurips", 5.5, 8.5, 7.5, 300),
+        Preset("slide", 10.0, 5.625, 12, 150),
+        Preset("notebook", 9.0, 12.0, 10, 100),
+    )
+}
+"""One column of ACL, both of them, the text of NeurIPS, a slide of 16:9, and a cell of a notebook."""
+
+
+def preset(name: str) -> Preset:
+    """The preset of this name."""
+    if name not in PRESETS:
+        raise InputError(f"no preset is called {name!r}: {did_you_mean(name, PRESETS)}")
+    return PRESETS[name]

@@ -131,7 +131,8 @@ def language(code: str | None) -> str:
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table by the names of its columns."""
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    rows: list[Any] = table.to_dict("records")
+    return rows
 
 
 def listed(names: list[str]) -> str:

@@ -7,7 +7,7 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import chain, count, pairwise
 from typing import Any
 
 import matplotlib
@@ -20,7 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.figures.look import BLACK, UNMEASURED, colours, ink, strokes
+from workbench.figures.look import BLACK, UNMEASURED, Preset, colours, ink, ink_at, strokes
+from workbench.figures.look import preset as find_preset
 from workbench.figures.paper_layout import (
     PAD,
     Block,
@@ -32,8 +33,6 @@ from workbench.figures.paper_layout import (
     missing_fonts,
 )
 from workbench.figures.paper_plots import draw_plot, handle
-from workbench.figures.presets import Preset
-from workbench.figures.presets import preset as find_preset
 from workbench.figures.spec import Cells, Scale, Spec, short
 
 FORMATS = ("pdf", "svg", "png")
@@ -72,25 +71,22 @@ def save_paper(figure: Figure, file_format: str) -> bytes:
 @contextmanager
 def _style(preset: Preset | None = None, fonts: list[str] | None = None) -> Iterator[None]:
     """Matplotlib's own defaults, whatever the user has set, with ours on top; undone afterwards."""
+    wide = preset.text / 7 if preset else 1.0
     ours: dict[str, Any] = {
         "pdf.fonttype": 42,
         "svg.fonttype": "path",
         "svg.hashsalt": "workbench",
         "text.parse_math": False,
         "text.hinting": "none",  # else text is wider at few dots an inch than it was measured
-        "axes.linewidth": 0.5,
-        "lines.linewidth": 1.0,
-        "lines.markersize": 2.8,
+        "axes.linewidth": 0.5 * wide,
+        "lines.linewidth": 1.0 * wide,
+        "lines.markersize": 2.8 * wide,
         "axes.formatter.use_mathtext": False,
     }
     if preset is not None:
         sizes = ("font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
-        wide = preset.text / 7
         ours |= dict.fromkeys(sizes, preset.text) | {
             "font.family": fonts or ["DejaVu Sans"],
-            "axes.linewidth": 0.5 * wide,
-            "lines.linewidth": 1.0 * wide,
-            "lines.markersize": 2.8 * wide,
             "xtick.major.size": 2.0 * wide,
             "ytick.major.size": 2.0 * wide,
             "xtick.major.width": 0.5 * wide,
@@ -111,19 +107,16 @@ def _draw(page: Page) -> Figure:
     preset = page.preset
     figure = Figure(figsize=(preset.width, page.height), dpi=preset.dpi, facecolor="white")
     FigureCanvasAgg(figure)
-    top = PAD
-    for line in page.title:
-        _text(figure, page, line, top, preset.title, weight="bold")
-        top += preset.line * 9 / 7
-    for line in page.subtitle:
-        _text(figure, page, line, top, preset.text, color="#444444")
-        top += preset.line
+    height = preset.line
+    _write(figure, page, page.title, PAD, height * 9 / 7, size=preset.title, weight="bold")
+    below = PAD + len(page.title) * height * 9 / 7
+    _write(figure, page, page.subtitle, below, height, size=preset.text, color="#444444")
     for block in page.blocks:
         _draw_block(figure, page, block)
     if has_legend(page.spec):
         legend = page.spec.legend
         figure.legend(
-            [handle(series) for series in legend],
+            list(map(handle, legend)),
             [series.name for series in legend],
             loc="upper left",
             bbox_to_anchor=(PAD / preset.width, 1 - page.legend_top / page.height),
@@ -137,12 +130,17 @@ def _draw(page: Page) -> Figure:
             labelspacing=0.2,
         )
     if page.spec.scale is not None:
-        draw_scale(figure, page)
-    top = page.footer_top + PAD
-    for line in page.footer:
-        _text(figure, page, line, top, preset.text, color="#444444")
-        top += preset.line
+        _draw_scale(figure, page, page.spec.scale)
+    _write(figure, page, page.footer, page.footer_top + PAD, height, size=preset.text, color="#444444")
     return figure
+
+
+def _write(figure: Figure, page: Page, lines: Sequence[str], top: float, height: float, **style: Any) -> None:
+    """Lines of text from the left margin, the first at `top`."""
+    for line in lines:
+        x, y = PAD / page.preset.width, 1 - top / page.height
+        figure.text(x, y, line, va="top", ha="left", **style)
+        top += height
 
 
 def _draw_block(figure: Figure, page: Page, block: Block) -> None:
@@ -164,139 +162,88 @@ def _draw_block(figure: Figure, page: Page, block: Block) -> None:
         )
     if isinstance(block.panel, Cells):
         assert page.spec.scale is not None, "cells have a scale"
-        draw_cells(axes, page, block, page.spec.scale)
+        _draw_cells(axes, page, block, block.panel, page.spec.scale)
     else:
-        draw_plot(axes, page, block)
+        draw_plot(axes, page, block, block.panel)
+    axes.set_xlabel(block.x_title, labelpad=1.5)
+    axes.set_ylabel(block.y_title, labelpad=2, y=page.middle(block))
 
 
-def _text(figure: Figure, page: Page, line: str, top: float, size: float, **style: Any) -> None:
-    x, y = PAD / page.preset.width, 1 - top / page.height
-    figure.text(x, y, line, va="top", ha="left", size=size, **style)
-
-
-def draw_cells(axes: Axes, page: Page, block: Block, scale: Scale) -> None:
-    """One panel of cells."""
-    panel = block.panel
-    assert isinstance(panel, Cells)
+def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale) -> None:
     rows, columns = len(panel.rows), len(panel.columns)
     points = 72 * min(block.width / columns, block.height / rows)
-    values = np.ma.masked_invalid(
-        [[np.nan if value is None else value for value in row] for row in panel.values]
-    )
     apart = points >= 5  # else borders would hide the cells
     _mesh(
         axes,
         np.arange(columns + 1) - 0.5,
         np.arange(rows + 1) - 0.5,
-        values,
+        np.ma.masked_invalid(np.array(panel.values, float)),
         scale,
         edgecolors="white" if apart else "face",
         linewidth=min(0.8, points / 14) if apart else 0.1,
     )
     axes.set_facecolor(UNMEASURED)
     axes.invert_yaxis()  # the first row is above
-    ruler = page.ruler
-    numbered = _numbered(page, block, panel, ruler)
-    found = strokes(panel, scale, numbered)
+    numbered = _numbered(page, block, panel)
+    lines = strokes(panel, scale, numbered)
     axes.add_collection(
         LineCollection(
-            [[start, end] for start, end, _ in found],
-            colors=[colour for *_, colour in found],
+            [[start, end] for start, end, _ in lines],
+            colors=[colour for *_, colour in lines],
             linewidths=min(0.6, max(0.25, points * 0.06)),
             gid="strokes",
         ),
         autolim=False,
     )
-    if numbered:
-        _numbers(axes, page, panel, scale)
+    middle: dict[str, Any] = {"ha": "center", "va": "center_baseline", "size": page.preset.text}
+    for row, values in enumerate(panel.values if numbered else ()):
+        for column, value in enumerate(values):
+            if value is not None:
+                axes.text(column, row, short(value), color=ink(value, scale), gid="number", **middle)
     _marks(axes, page, block, panel, scale)
     if panel.rule_after is not None:
         axes.axhline(panel.rule_after - 0.5, color=BLACK, linewidth=1.0, gid="rule")
-    _ticks(axes, page, block, panel, ruler)
+    _ticks(axes, page, block, panel)
+    axes.spines[:].set_visible(False)
 
 
-def _numbered(page: Page, block: Block, panel: Cells, ruler: Ruler) -> bool:
+def _numbered(page: Page, block: Block, panel: Cells) -> bool:
     """Whether every cell has room for its number."""
-    if not panel.numbers:
-        return False
-    widest = ruler.widest((short(value) for row in panel.values for value in row), page.preset.text)
+    widest = page.ruler.widest((short(value) for row in panel.values for value in row), page.preset.text)
     wide = block.width / len(panel.columns) >= widest * 1.06
-    return wide and block.height / len(panel.rows) >= page.preset.line * 0.95
-
-
-def _numbers(axes: Axes, page: Page, panel: Cells, scale: Scale) -> None:
-    for row, values in enumerate(panel.values):
-        for column, value in enumerate(values):
-            if value is not None:
-                axes.text(
-                    column,
-                    row,
-                    short(value),
-                    ha="center",
-                    va="center_baseline",
-                    color=ink(value, scale),
-                    size=page.preset.text,
-                    gid="number",
-                )
+    return panel.numbers and wide and block.height / len(panel.rows) >= page.preset.line * 0.95
 
 
 def _marks(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale) -> None:
     size, line = page.preset.text, page.preset.line
-    points = 72 * min(block.width / len(panel.columns), block.height / len(panel.rows))
-    roomy = block.height / len(panel.rows) >= line * 0.8
+    wide, high = block.width / len(panel.columns), block.height / len(panel.rows)
+    frame: dict[str, Any] = {"fill": False, "edgecolor": BLACK, "clip_on": False, "zorder": 5, "gid": "frame"}
+    frame["linewidth"] = min(1.2, 0.3 * 72 * min(wide, high)) * size / 7
     for mark in panel.marks:
-        axes.add_patch(
-            Rectangle(
-                (mark.column - 0.5, mark.row - 0.5),
-                1,
-                1,
-                fill=False,
-                edgecolor=BLACK,
-                linewidth=min(1.2, 0.3 * points) * size / 7,
-                clip_on=False,
-                zorder=5,
-                gid="frame",
-            )
-        )
-        if not mark.text or not roomy:
+        axes.add_patch(Rectangle((mark.column - 0.5, mark.row - 0.5), 1, 1, **frame))
+        if not mark.text or high < line * 0.8:
             continue
-        value = panel.values[mark.row][mark.column]
+        text: dict[str, Any] = {"va": "center_baseline", "size": size, "gid": "mark"}
         if block.beside:
-            place = (block.width + PAD * 0.7) / block.width * len(panel.columns) - 0.5
-            axes.text(place, mark.row, mark.text, va="center_baseline", ha="left", size=size, gid="mark")
+            place = (block.width + PAD * 0.7) / wide - 0.5
+            axes.text(place, mark.row, mark.text, ha="left", **text)
         else:
-            colour = BLACK if value is None else ink(value, scale)
-            axes.text(
-                mark.column,
-                mark.row,
-                mark.text,
-                va="center_baseline",
-                ha="center",
-                size=size,
-                color=colour,
-                zorder=6,
-                gid="mark",
-            )
+            colour = ink_at(panel, mark.row, mark.column, scale)
+            axes.text(mark.column, mark.row, mark.text, ha="center", color=colour, zorder=6, **text)
 
 
-def _ticks(axes: Axes, page: Page, block: Block, panel: Cells, ruler: Ruler) -> None:
-    size, line = page.preset.text, page.preset.line
-    wide, gap = block.width / len(panel.columns), size / 72 * 0.5
-    shown = shown_labels(panel.columns, [ruler.width(name, size) + gap for name in panel.columns], wide)
+def _ticks(axes: Axes, page: Page, block: Block, panel: Cells) -> None:
+    size, high = page.preset.text, page.preset.line * 0.92
+    widths = [page.ruler.width(name, size) + size / 72 * 0.5 for name in panel.columns]
     if panel.turned:
-        shown = shown_labels(panel.columns, [line * 0.92] * len(panel.columns), wide)
+        widths = [high] * len(panel.columns)
+    shown = shown_labels(panel.columns, widths, block.width / len(panel.columns))
     axes.set_xticks(shown, [panel.columns[at] for at in shown], rotation=90 if panel.turned else 0)
     rows: list[int] = []
     if block.names:
-        rows = shown_labels(panel.rows, [line * 0.92] * len(panel.rows), block.height / len(panel.rows))
+        rows = shown_labels(panel.rows, [high] * len(panel.rows), block.height / len(panel.rows))
     axes.set_yticks(rows, [block.names[at] for at in rows])
     axes.tick_params(length=0)
-    if block.x_title and panel.column_title:
-        axes.set_xlabel(panel.column_title, labelpad=1.5)
-    if block.y_title and panel.row_title:
-        axes.set_ylabel(panel.row_title, labelpad=2, y=page.middle(panel.row_title, block))
-    for spine in axes.spines.values():
-        spine.set_visible(False)
 
 
 def _mesh(
@@ -328,22 +275,16 @@ def shown_labels(labels: Sequence[str], sizes: Sequence[float], pitch: float) ->
     """
     everything = list(range(len(labels)))
     layers = [at for at in everything if labels[at].isdigit()]
-    shown, step = everything, 1
+    shown, steps = everything, chain((2, 5, 10, 20, 50, 100), count(101))
     while len(shown) > 1 and any((sizes[a] + sizes[b]) / 2 > (b - a) * pitch for a, b in pairwise(shown)):
-        step += 1
-        while step not in _ROUND and step < 100:
-            step += 1
+        step = next(steps)
         shown = [at for at in layers if int(labels[at]) % step == 0] if layers else everything[::step]
     return shown
 
 
-_ROUND = (1, 2, 5, 10, 20, 50, 100)
-
-
-def draw_scale(figure: Figure, page: Page) -> None:
+def _draw_scale(figure: Figure, page: Page, scale: Scale) -> None:
     """The scale below the panels, its title above it."""
-    scale, preset = page.spec.scale, page.preset
-    assert scale is not None
+    preset = page.preset
     wide, thick = min(0.6 * preset.width, 22 * preset.line), preset.line * 0.7
     left, top = (preset.width - wide) / 2, page.scale_top + preset.line * 1.1
     axes = figure.add_axes(
@@ -353,12 +294,7 @@ def draw_scale(figure: Figure, page: Page) -> None:
     stops = np.linspace(scale.low, scale.high, 65)
     middles = ((stops[1:] + stops[:-1]) / 2)[None, :]
     _mesh(axes, stops, np.array([0, 1]), middles, scale, edgecolors="face", linewidth=0.1)
-    middle = (scale.low + scale.high) / 2
-    places = (
-        [scale.low, scale.low / 2, 0.0, scale.high / 2, scale.high]
-        if scale.diverging
-        else [scale.low, middle, scale.high]
-    )
+    places = np.linspace(scale.low, scale.high, 5 if scale.diverging else 3).tolist()
     axes.set_xticks(places, [short(place, sign=scale.diverging) for place in places])
     axes.set_yticks([])
     axes.set_title(scale.title, size=preset.text, pad=2)

@@ -5,47 +5,41 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from workbench.figures.labels import beside_points, corners, is_far
-from workbench.figures.look import AREAS, BLACK, SCATTERED, colour_of, dash_of, marker_of
-from workbench.figures.paper_layout import PAD, Block, Page, Ruler
-from workbench.figures.spec import Axis, Plot, Series, Value
+from workbench.figures.look import BLACK, SCATTERED, colour_of, dash_of, marker_of, place_labels
+from workbench.figures.paper_layout import PAD, Block, Page
+from workbench.figures.spec import Axis, Plot, Series
 
 _FEW = 24
 """Markers stand on curves of up to so many places."""
 
 
-def draw_plot(axes: Axes, page: Page, block: Block) -> None:
+def draw_plot(axes: Axes, page: Page, block: Block, panel: Plot) -> None:
     """One panel of series."""
-    panel = block.panel
-    assert isinstance(panel, Plot)
-    ruler = page.ruler
+    low, high = panel.y.range or (-np.inf, np.inf)
     for value in panel.lines:
-        low, high = panel.y.range or (-np.inf, np.inf)
         if low <= value <= high:
-            draw = axes.axvline if panel.lying else axes.axhline
-            draw(value, color="#aaaaaa", linewidth=0.6, zorder=0.5, gid="zero")
+            line = axes.axvline if panel.lying else axes.axhline
+            line(value, color="#aaaaaa", linewidth=0.6, zorder=0.5, gid="zero")
     if panel.marked is not None:
         axes.axvline(panel.marked, color="#777777", linewidth=0.6, linestyle="dotted", gid="zero")
     for series in panel.series:
-        _DRAW[series.look](axes, series, panel, page.preset.text / 7)
-    across, down = (panel.y, panel.x) if panel.lying else (panel.x, panel.y)
-    _limit(axes, panel, across, down)
-    _x_ticks(axes, across, page, block, ruler)
-    _y_ticks(axes, down, page, block, lying=panel.lying)
-    if block.x_title and across.title:
-        axes.set_xlabel(across.title, labelpad=1.5)
-    if block.y_title and down.title:
-        axes.set_ylabel(down.title, labelpad=2, y=page.middle(down.title, block))
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    _labels(axes, page, block)
+        _DRAW.get(series.look, _scattered)(axes, series, panel, page.preset.text / 7)
+    _limit(axes, panel)
+    _tick(axes.xaxis, _x_ticks(axes, panel.axes[0], page, block))
+    _tick(axes.yaxis, _y_ticks(axes, page, block, panel))
+    axes.xaxis.set_minor_locator(NullLocator())
+    if panel.lying:
+        axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    _labels(axes, page, block, panel)
     if panel.aside:
-        _aside(axes, page, block)
+        _aside(axes, page, block, panel)
 
 
 def handle(series: Series) -> Any:
@@ -64,21 +58,15 @@ def handle(series: Series) -> Any:
     )
 
 
-def plain(values: tuple[Value, ...]) -> np.ndarray:
-    """Values as numbers, those that are missing as NaN."""
-    return np.array([np.nan if value is None else value for value in values], dtype=float)
-
-
 def _line(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
-    colour, x = colour_of(series), np.array(series.x)
+    colour, faint = colour_of(series), series.role == "faint"
     if series.low and series.high:
-        low, high = plain(series.low), plain(series.high)
-        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0, gid="band")
-    faint = series.role == "faint"
-    marked = len(x) <= _FEW and not faint and series.role != "reference"
+        low, high = np.array(series.low, float), np.array(series.high, float)
+        axes.fill_between(series.x, low, high, color=colour, alpha=0.18, linewidth=0, gid="band")
+    marked = len(series.x) <= _FEW and not faint and series.role != "reference"
     axes.plot(
-        x,
-        plain(series.y),
+        series.x,
+        np.array(series.y, float),
         color=colour,
         linestyle=dash_of(series),
         marker=marker_of(series) if marked else None,
@@ -88,34 +76,23 @@ def _line(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
     )
 
 
-def _points(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
+def _scattered(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
+    """Points, a cloud, or its mean."""
+    style: dict[str, Any] = {"alpha": 0.8, "markeredgewidth": 0}
+    if series.look == "cloud":
+        style = {"markersize": 2.2 * wide, "alpha": 0.5, "markeredgewidth": 0, "zorder": 2}
+    elif series.look == "mean":
+        style = {
+            "markersize": 6.5 * wide,
+            "markeredgewidth": 0.8 * wide,
+            "markeredgecolor": BLACK,
+            "zorder": 3,
+        }
     axes.plot(
-        np.array(series.x),
-        plain(series.y),
+        series.x,
+        np.array(series.y, float),
         linestyle="none",
         marker=marker_of(series),
-        color=colour_of(series),
-        alpha=0.8,
-        markeredgewidth=0,
-        gid=series.name,
-    )
-
-
-def _cloud(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
-    _scatter(axes, series, 2.2 * wide, alpha=0.5, markeredgewidth=0, zorder=2)
-
-
-def _mean(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
-    _scatter(axes, series, 6.5 * wide, markeredgecolor=BLACK, markeredgewidth=0.8 * wide, zorder=3)
-
-
-def _scatter(axes: Axes, series: Series, size: float, **style: Any) -> None:
-    axes.plot(
-        np.array(series.x),
-        plain(series.y),
-        linestyle="none",
-        marker=marker_of(series),
-        markersize=size,
         color=colour_of(series),
         gid=series.name,
         **style,
@@ -123,33 +100,19 @@ def _scatter(axes: Axes, series: Series, size: float, **style: Any) -> None:
 
 
 def _bars(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
-    y = plain(series.y)
-    axes.barh(
-        np.array(series.x),
-        y,
-        height=0.7,
-        color=colour_of(series),
-        edgecolor="#555555",
-        linewidth=0.3,
-        gid=series.name,
-    )
+    style: dict[str, Any] = {"edgecolor": "#555555", "linewidth": 0.3, "gid": series.name}
+    y = np.array(series.y, float)
+    axes.barh(series.x, y, height=0.7, color=colour_of(series), **style)
     if series.low and series.high:
-        reach = np.abs(np.stack([y - plain(series.low), plain(series.high) - y]))
-        axes.errorbar(
-            y, series.x, xerr=reach, fmt="none", ecolor="#222222", elinewidth=0.8 * wide, capsize=1.5 * wide
-        )
+        reach = np.abs([y - np.array(series.low, float), np.array(series.high, float) - y])
+        width: dict[str, Any] = {"elinewidth": 0.8 * wide, "capsize": 1.5 * wide}
+        axes.errorbar(y, series.x, xerr=reach, fmt="none", ecolor="#222222", **width)
 
 
 def _area(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
-    axes.fill_between(
-        np.array(series.x),
-        plain(series.low),
-        plain(series.high),
-        facecolor=AREAS[series.slot % len(AREAS)],
-        edgecolor="white",
-        linewidth=0.4,
-        gid=series.name,
-    )
+    low, high = np.array(series.low, float), np.array(series.high, float)
+    style: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.4, "gid": series.name}
+    axes.fill_between(series.x, low, high, facecolor=colour_of(series), **style)
 
 
 MARK = 4.2
@@ -158,19 +121,14 @@ MARK = 4.2
 
 def _estimates(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
     """Marks of one series, with their intervals behind them."""
-    colour = colour_of(series)
+    colour, control = colour_of(series), series.role == "control"
     turned = -1 if panel.lying else 1
     if series.low and series.high:
-        ends = [
-            [(place, low)[::turned], (place, high)[::turned]]
-            for place, low, high in zip(series.x, series.low, series.high, strict=True)
-            if low is not None and high is not None
-        ]
+        ends = [[(x, low)[::turned], (x, high)[::turned]] for x, low, high in series.intervals()]
         whiskers = LineCollection(ends, colors=[colour], linewidths=0.9 * wide, gid="whisker", zorder=2.2)
         axes.add_collection(whiskers, autolim=False)
     x, y = (series.y, series.x) if panel.lying else (series.x, series.y)
     hollow = series.hollow or (False,) * len(series.x)
-    control = series.role == "control"
     axes.scatter(
         np.array(x, dtype=float),
         np.array(y, dtype=float),
@@ -184,177 +142,124 @@ def _estimates(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
     )
 
 
-def _labels(axes: Axes, page: Page, block: Block) -> None:
+_DRAW = {"line": _line, "bars": _bars, "area": _area, "estimates": _estimates}
+
+
+def _labels(axes: Axes, page: Page, block: Block, panel: Plot) -> None:
     """A label beside each estimate that has one, with a line to it where it stands further off."""
-    panel, size = block.panel, page.preset.text
-    assert isinstance(panel, Plot)
-    marked = [
-        (x, y, label)
-        for series in panel.series
-        for x, y, label in zip(series.x, series.y, series.labels, strict=False)
-        if y is not None
-    ]
-    if not marked:
-        return
-    box = np.array([block.width, block.height])
-    to_box = axes.transData + axes.transAxes.inverted()
+    size, to_axes = page.preset.text, axes.transData + axes.transAxes.inverted()
 
-    def placed(found: list[tuple[float, float]]) -> list[tuple[float, float]]:
-        return [(float(x), float(y)) for x, y in to_box.transform(found) * box] if found else []
+    def placed(x: float, y: float) -> tuple[float, float]:
+        across, up = to_axes.transform((x, y))
+        return float(across * block.width), float(up * block.height)
 
-    points = placed([(x, y) for x, y, _ in marked])
+    def room(label: str) -> tuple[float, float]:
+        return page.ruler.width(label, size) + size / 72 * 0.4, page.preset.line * 0.88
+
     mark = MARK * size / 7 / 72 * 1.15
-    apart = size / 72 * 0.4
-    sizes = [(page.ruler.width(label, size) + apart, page.preset.line * 0.88) for *_, label in marked]
-    lines = placed(corners(panel))
-    places = beside_points(points, sizes, (block.width, block.height), mark, lines)
     leaders = []
-    for (_, _, label), here, there, room in zip(marked, points, places, sizes, strict=True):
-        if there is None:
-            continue
-        x, y = there[0] / block.width, there[1] / block.height
-        axes.text(
-            x,
-            y,
-            label,
-            transform=axes.transAxes,
-            ha="center",
-            va="center_baseline",
-            size=size,
-            zorder=4,
-            gid="label",
-        )
-        if is_far(here, there, room, mark):
+    for label in place_labels(panel, placed, room, (block.width, block.height), mark):
+        x, y = label.place[0] / block.width, label.place[1] / block.height
+        style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "size": size, "zorder": 4}
+        axes.text(x, y, label.text, transform=axes.transAxes, gid="label", **style)
+        if label.far:
             # From the point to the near end of the label.
-            end = x + (-1 if there[0] > here[0] else 1) * room[0] / 2 / block.width
-            leaders.append([(here[0] / block.width, here[1] / block.height), (end, y)])
-    axes.add_collection(
-        LineCollection(
-            leaders,
-            colors="#888888",
-            linewidths=0.4,
-            transform=axes.transAxes,
-            zorder=2,
-            gid="leader",
-        ),
-        autolim=False,
-    )
+            right = label.place[0] > label.point[0]
+            end = x + (-1 if right else 1) * label.size[0] / 2 / block.width
+            leaders.append([(label.point[0] / block.width, label.point[1] / block.height), (end, y)])
+    if leaders:
+        style = {"colors": "#888888", "linewidths": 0.4, "zorder": 2, "gid": "leader"}
+        axes.add_collection(LineCollection(leaders, transform=axes.transAxes, **style), autolim=False)
 
 
-def _aside(axes: Axes, page: Page, block: Block) -> None:
+def _aside(axes: Axes, page: Page, block: Block, panel: Plot) -> None:
     """The texts to the right of named places, and what they say below them."""
-    panel, size = block.panel, page.preset.text
-    assert isinstance(panel, Plot)
-    right = 1 + _aside_from(page, size) / block.width
+    size = page.preset.text
+    # A number below the end of the axis keeps its room.
+    right = 1 + (page.ruler.width("80", size) / 2 + PAD) / block.width
+    style: dict[str, Any] = {"va": "center_baseline", "ha": "left", "size": size}
     for (place, _), text in zip(panel.x.ticks, panel.aside, strict=True):
-        axes.text(
-            right,
-            place,
-            text,
-            transform=axes.get_yaxis_transform(),
-            va="center_baseline",
-            ha="left",
-            size=size,
-            gid="aside",
-        )
+        axes.text(right, place, text, transform=axes.get_yaxis_transform(), gid="aside", **style)
     below = -(page.preset.line * 0.75 + 2.5 * size / 7 / 72) / block.height
-    axes.text(
-        right,
-        below,
-        panel.aside_title,
-        transform=axes.transAxes,
-        va="center_baseline",
-        ha="left",
-        size=size,
-        gid="aside title",
-    )
+    axes.text(right, below, panel.aside_title, transform=axes.transAxes, gid="aside title", **style)
 
 
-def _aside_from(page: Page, size: float) -> float:
-    """How far to the right of axes these texts begin: a number below the end of the axis keeps its room."""
-    return page.ruler.width("80", size) / 2 + PAD
+# Axes -------------------------------------------------------------------------------------------
+
+Ticks = list[tuple[float, str]]
 
 
-_DRAW = {"line": _line, "points": _points, "bars": _bars, "area": _area, "cloud": _cloud, "mean": _mean} | {
-    "estimates": _estimates
-}
-
-
-def _limit(axes: Axes, panel: Plot, across: Axis, down: Axis) -> None:
+def _limit(axes: Axes, panel: Plot) -> None:
+    across, up = panel.axes
+    places = [x for series in panel.series for x in series.x]
     if across.log:
         axes.set_xscale("log")
     if across.range:
         axes.set_xlim(*across.range)
-    elif panel.series and any(series.x for series in panel.series):
-        places = [x for series in panel.series for x in series.x]
+    elif places:
         air = 0.0 if any(series.look == "area" for series in panel.series) else 0.03
         air *= max(places) - min(places) or 1.0
         axes.set_xlim(min(places) - air, max(places) + air)
-    if down.range:
-        axes.set_ylim(*(reversed(down.range) if panel.lying else down.range))
+    if up.range:
+        axes.set_ylim(*(reversed(up.range) if panel.lying else up.range))
 
 
-def _x_ticks(axes: Axes, axis: Axis, page: Page, block: Block, ruler: Ruler) -> None:
+def _tick(axis: XAxis | YAxis, ticks: Ticks) -> None:
+    axis.set_major_locator(FixedLocator([place for place, _ in ticks]))
+    axis.set_major_formatter(FixedFormatter([name for _, name in ticks]))
+
+
+def _x_ticks(axes: Axes, axis: Axis, page: Page, block: Block) -> Ticks:
+    """The ticks that are written: those of numbers all, of names those that do not touch."""
     size = page.preset.text
     gap = size / 72 * 0.6
-    if axis.ticks:
-        shown = _apart(axes, axis, block.width, ruler, size, gap)
-    else:
-        low, high = axes.get_xlim()
-        for count in (5, 4, 3, 2, 1):
-            places = [p for p in MaxNLocator(count).tick_values(low, high) if low <= p <= high]
-            shown = [(float(place), tick_text(place)) for place in places]
-            if sum(ruler.width(name, size) + gap for _, name in shown) <= block.width:
-                break
-    axes.xaxis.set_major_locator(FixedLocator([place for place, _ in shown]))
-    axes.xaxis.set_major_formatter(FixedFormatter([name for _, name in shown]))
-    axes.xaxis.set_minor_locator(NullLocator())
-
-
-def _apart(
-    axes: Axes, axis: Axis, width: float, ruler: Ruler, size: float, gap: float
-) -> list[tuple[float, str]]:
-    """The named places that are written: of layers every k-th, of others those that do not touch."""
     low, high = axes.get_xlim()
-    scaled = np.log if axis.log else np.asarray
-    low, high = float(scaled(low)), float(scaled(high))
+    if axis.ticks:
+        return _apart(axis, (low, high), block.width, page, gap)
+    ticks: Ticks = []
+    for count in (5, 4, 3, 2, 1):
+        ticks = _rounds(count, low, high)
+        if sum(page.ruler.width(name, size) + gap for _, name in ticks) <= block.width:
+            break
+    return ticks
 
-    def touches(ticks: list[tuple[float, str]]) -> bool:
-        ends = [
-            ((float(scaled(place)) - low) / (high - low) * width, ruler.width(name, size) / 2)
-            for place, name in ticks
-        ]
-        return any(a + wide + gap > b - other for (a, wide), (b, other) in pairwise(ends))
+
+def _rounds(count: int, low: float, high: float) -> Ticks:
+    """Round numbers of an axis."""
+    places = MaxNLocator(count).tick_values(low, high)
+    return [(float(place), tick_text(place)) for place in places if low <= place <= high]
+
+
+def _apart(axis: Axis, ends: tuple[float, float], width: float, page: Page, gap: float) -> Ticks:
+    """The named places that are written: of layers every k-th, of others those that do not touch."""
+    low, high = map(axis.scaled, ends)
+
+    def touch(ticks: Ticks) -> bool:
+        places = [(axis.scaled(place) - low) / (high - low) * width for place, _ in ticks]
+        halves = [page.ruler.width(name, page.preset.text) / 2 for _, name in ticks]
+        both = pairwise(zip(places, halves, strict=True))
+        return any(a + half + gap > b - other for (a, half), (b, other) in both)
 
     ticks = list(axis.ticks)
     for step in (2, 5, 10, 20, 50, 100):
-        if not touches(ticks):
-            return ticks
+        if not touch(ticks):
+            break
         if axis.log:
-            ticks = [axis.ticks[at] for at in range(len(axis.ticks) - 1, -1, -step)][::-1]
+            ticks = list(axis.ticks[::-step][::-1])
         else:
             ticks = [(place, name) for place, name in axis.ticks if place >= 0 and place % step == 0]
     return ticks
 
 
-def _y_ticks(axes: Axes, axis: Axis, page: Page, block: Block, lying: bool) -> None:
+def _y_ticks(axes: Axes, page: Page, block: Block, panel: Plot) -> Ticks:
+    """The names of rows, or round numbers: only their marks, where the panel to the left has the names."""
     room = block.height / (page.preset.line * 0.92)
-    if lying:
-        step = max(1, int(np.ceil(len(axis.ticks) / max(room, 1))))
-        shown = (
-            list(zip((place for place, _ in axis.ticks), block.names, strict=True))[::step]
-            if block.names
-            else []
-        )
-        axes.tick_params(axis="y", length=0)
-    else:
-        low, high = sorted(axes.get_ylim())
-        places = MaxNLocator(max(1, min(5, int(room / 1.6)))).tick_values(low, high)
-        shown = [(float(place), tick_text(place)) for place in places if low <= place <= high]
-    if not block.names:
-        shown = [(place, "") for place, _ in shown] if not lying else []
-    axes.yaxis.set_major_locator(FixedLocator([place for place, _ in shown]))
-    axes.yaxis.set_major_formatter(FixedFormatter([name for _, name in shown]))
+    if panel.lying:
+        step = max(1, int(np.ceil(len(panel.x.ticks) / max(room, 1))))
+        places = [place for place, _ in panel.x.ticks]
+        return list(zip(places, block.names, strict=True))[::step] if block.names else []
+    ticks = _rounds(max(1, min(5, int(room / 1.6))), *sorted(axes.get_ylim()))
+    return ticks if block.names else [(place, "") for place, _ in ticks]
 
 
 def tick_text(value: float) -> str:

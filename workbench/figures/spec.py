@@ -4,6 +4,7 @@ Plain data, made from tables alone. Both renderings, for the browser and for pap
 and nothing else, so that they cannot disagree.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,12 @@ class Axis:
     def scaled(self, value: float) -> float:
         """A value as it is spaced along the axis: of powers of ten, its exponent."""
         return math.log10(value) if self.log else value
+
+    def along(self, value: float) -> float:
+        """How far along its range a value lies, from 0 to 1."""
+        assert self.range is not None, "axes of numbered estimates have a range"
+        low, high = map(self.scaled, self.range)
+        return (self.scaled(value) - low) / (high - low)
 
 
 @dataclass(frozen=True)
@@ -78,21 +85,6 @@ class Cells:
     turned: bool = False
     """Whether names of columns are long, and stand upright."""
 
-    def hatched_at(self) -> Iterator[tuple[int, int]]:
-        """Row and column of every hatched cell that holds a value."""
-        for row, flags in enumerate(self.hatched):
-            for column, flag in enumerate(flags):
-                if flag and self.values[row][column] is not None:
-                    yield row, column
-
-    def negative_at(self) -> Iterator[tuple[int, int]]:
-        """Row and column of every cell below zero that is not hatched: grey print does not tell its sign."""
-        hatched = set(self.hatched_at())
-        for row, values in enumerate(self.values):
-            for column, value in enumerate(values):
-                if value is not None and value < 0 and (row, column) not in hatched:
-                    yield row, column
-
 
 @dataclass(frozen=True)
 class Series:
@@ -113,6 +105,11 @@ class Series:
     """Of estimates, those drawn as an outline; empty where none is."""
     labels: tuple[str, ...] = ()
     """Of estimates, a short text beside each; empty where there is none."""
+
+    def intervals(self) -> list[tuple[float, float, float]]:
+        """Place, low and high end of every interval."""
+        ends = zip(self.x, self.low, self.high, strict=True) if self.low and self.high else ()
+        return [(x, low, high) for x, low, high in ends if low is not None and high is not None]
 
 
 @dataclass(frozen=True)
@@ -135,6 +132,16 @@ class Plot:
     marked: float | None = None
     """A place with an upright line, such as the layer that was chosen."""
 
+    @property
+    def axes(self) -> tuple[Axis, Axis]:
+        """The axis across and the axis up."""
+        return (self.y, self.x) if self.lying else (self.x, self.y)
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The names of rows, which a lying plot alone has."""
+        return tuple(name for _, name in self.x.ticks) if self.lying else ()
+
 
 Panel = Cells | Plot
 
@@ -153,15 +160,26 @@ class Spec:
     """So many panels belong together, and stand side by side."""
 
     @property
+    def cells(self) -> list[Cells]:
+        """The panels of cells."""
+        return [panel for panel in self.panels if isinstance(panel, Cells)]
+
+    @property
+    def plots(self) -> list[Plot]:
+        """The panels of series."""
+        return [panel for panel in self.panels if isinstance(panel, Plot)]
+
+    @property
+    def upright(self) -> list[str]:
+        """The names of columns that stand upright."""
+        return [name for panel in self.cells if panel.turned for name in panel.columns]
+
+    @property
     def legend(self) -> tuple[Series, ...]:
         """The first series of every name that belongs into the legend."""
-        found: dict[str, Series] = {}
-        for panel in self.panels:
-            if isinstance(panel, Plot):
-                for series in panel.series:
-                    if series.role != "faint":
-                        found.setdefault(series.name, series)
-        return tuple(found.values())
+        named = [series for panel in self.plots for series in panel.series if series.role != "faint"]
+        first = {series.name: series for series in reversed(named)}
+        return tuple(first[name] for name in dict.fromkeys(series.name for series in named))
 
     def texts(self) -> Iterator[str]:
         """Every text that is drawn."""
@@ -169,34 +187,26 @@ class Spec:
         yield from (series.name for series in self.legend)
         if self.scale is not None:
             yield self.scale.title
-        for panel in self.panels:
-            yield panel.title
-            if isinstance(panel, Cells):
-                yield from (*panel.rows, *panel.columns, panel.row_title, panel.column_title)
-                yield from (mark.text for mark in panel.marks)
-            else:
-                yield from (panel.x.title, panel.y.title, panel.remark, panel.aside_title, *panel.aside)
-                yield from (label for series in panel.series for label in series.labels)
-                yield from (name for axis in (panel.x, panel.y) for _, name in axis.ticks)
+        yield from (panel.title for panel in self.panels)
+        for cells in self.cells:
+            yield from (*cells.rows, *cells.columns, cells.row_title, cells.column_title)
+            yield from (mark.text for mark in cells.marks)
+        for plot in self.plots:
+            yield from (plot.x.title, plot.y.title, plot.remark, plot.aside_title, *plot.aside)
+            yield from (label for series in plot.series for label in series.labels)
+            yield from (name for axis in plot.axes for _, name in axis.ticks)
 
 
 def same_rows(panels: Sequence[Panel]) -> bool:
     """Whether the panels side by side have the same rows, so that names beside the first do for all."""
-    first = panels[0]
-    if isinstance(first, Cells):
-        return all(
-            isinstance(p, Cells) and (p.rows, p.row_title) == (first.rows, first.row_title) for p in panels
-        )
-    vertical = [(p.x if p.lying else p.y) for p in panels if isinstance(p, Plot)]
-    return all(axis == vertical[0] for axis in vertical)
+    rows = [(p.rows, p.row_title) if isinstance(p, Cells) else p.axes[1] for p in panels]
+    return all(row == rows[0] for row in rows)
 
 
 def has_names(spec: Spec, column: int) -> bool:
     """Whether panels of this column have the names of their rows beside them, or share those to the left."""
-    if column == 0:
-        return True
-    if same_rows(spec.panels):
-        return False
+    if column == 0 or same_rows(spec.panels):
+        return column == 0
     every = range(0, len(spec.panels), spec.together)
     alike = all(same_rows(spec.panels[at : at + spec.together]) for at in every)
     return column % spec.together == 0 or not alike
@@ -233,7 +243,5 @@ def thinned(count: int, room: float) -> int:
     >>> thinned(80, 20), thinned(6, 20), thinned(80, 9)
     (5, 1, 10)
     """
-    step, factors, at = 1, (2, 2.5, 2), 0
-    while count / step > max(room, 1):
-        step, at = round(step * factors[at % 3]), at + 1
-    return step
+    steps = (leading * 10**power for power in itertools.count() for leading in (1, 2, 5))
+    return next(step for step in steps if count / step <= max(room, 1))

@@ -1,7 +1,7 @@
 """A plot of a description as inline SVG, in the colours of the page it stands on, and said in words too."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from workbench.core.numbers import between, plain, signed
@@ -26,26 +26,24 @@ _LABELS, _LETTERS, _ROW = 9, 28, 19
 """Most names along an axis, most letters of a name beside a row, and the height of a row."""
 
 
-class Along:
-    """From a number to a place; numbers outside of the axis stand at its end."""
+Along = Callable[[float], float]
+"""From a number to its place on the page."""
 
-    def __init__(self, start: float, end: float, first: float, last: float):
-        self.start, self.end, self.first = start, end, first
-        self.slope = (last - first) / ((end - start) or 1.0)
 
-    def __call__(self, value: float) -> float:
-        """The place."""
-        return self.first + (min(max(value, self.start), self.end) - self.start) * self.slope
+def _along(start: float, end: float, first: float, last: float) -> Along:
+    """The places of numbers from `start` to `end`; those outside stand at an end."""
+    slope = (last - first) / ((end - start) or 1.0)
+    return lambda value: first + (min(max(value, start), end) - start) * slope
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """The two axes in dots, the box that panels are drawn in, and round numbers of the axis of values."""
+    """The two axes in dots, the view, and round numbers of the axis of values."""
 
     x: Along
     y: Along
-    box: tuple[float, float, float, float]
-    """Left, top, width and height of the view."""
+    view: tuple[float, float, float, float]
+    """Left, top, width and height."""
     ticks: Sequence[float] = ()
     lying: bool = False
 
@@ -59,30 +57,29 @@ def draw_svg(panel: Plot) -> Markup:
     """A figure with its title, its legend, and the drawing, whose label says in words what it shows."""
     clouds = any(series.look == "cloud" for series in panel.series)
     frame = _lying(panel) if panel.lying else _square(panel) if clouds else _upright(panel)
-    drawn: list[Child] = [*_axes(panel, frame, clouds)]
-    for series in panel.series:
-        drawn.append(_DRAW.get(series.look, _line)(series, frame))
     svg = tag(
         "svg",
-        *drawn,
-        viewBox=" ".join(map(_dot, frame.box)),
+        *_axes(panel, frame, clouds),
+        *(_DRAW.get(series.look, _line)(series, frame) for series in panel.series),
+        viewBox=" ".join(map(_dot, frame.view)),
         role="img",
         aria_label=f"{panel.title}. {_in_words(panel, clouds)}",
         class_="curve",
     )
-    first = {series.name: series for series in reversed(panel.series)}
-    entries = [_entry(first[name]) for name in dict.fromkeys(series.name for series in panel.series)]
-    legend = tag("span", *entries, class_="legend") if len(entries) > 1 else None
+    entries: dict[str, Markup] = {}
+    for series in panel.series:
+        entries.setdefault(series.name, _entry(series))
+    legend = tag("span", *entries.values(), class_="legend") if len(entries) > 1 else None
     kind = " forest" if panel.lying else " places" if clouds else ""
     return tag("figure", tag("figcaption", tag("b", panel.title), legend), svg, class_=f"panel{kind}")
 
 
 def interval_bar(estimate: float, low: float, high: float, left: float, right: float) -> Markup:
     """An estimate and its interval on a scale with its zero: the numbers stand beside it."""
-    x = Along(left, right, 4, 156)
+    x = _along(left, right, 4, 156)
     return tag(
         "svg",
-        tag("line", x1=_dot(x(0)), x2=_dot(x(0)), y1=0, y2=20, class_="zero"),
+        _vertical(x(0), 0, 20, class_="zero"),
         tag("line", x1=_dot(x(low)), x2=_dot(x(high)), y1=10, y2=10, class_="whisker"),
         tag("circle", cx=_dot(x(estimate)), cy=10, r=4, class_="point"),
         viewBox="0 0 160 20",
@@ -91,30 +88,34 @@ def interval_bar(estimate: float, low: float, high: float, left: float, right: f
     )
 
 
+def _vertical(x: float, top: float, bottom: float, class_: str) -> Markup:
+    return tag("line", x1=_dot(x), x2=_dot(x), y1=_dot(top), y2=_dot(bottom), class_=class_)
+
+
 # Axes -------------------------------------------------------------------------------------------
 
 
 def _upright(panel: Plot) -> _Frame:
     """Places from left to right, values upwards."""
-    found = ticks(*_reach(panel))
+    rounds = ticks(*_reach(panel))
     places = [place for place, _ in panel.x.ticks] or [x for series in panel.series for x in series.x]
-    x = Along(min(places), max(places), 44, 290)
-    return _Frame(x, Along(found[0], found[-1], 138, 10), (0, 0, 300, 170), found)
+    x = _along(min(places), max(places), 44, 290)
+    return _Frame(x, _along(rounds[0], rounds[-1], 138, 10), (0, 0, 300, 170), rounds)
 
 
 def _lying(panel: Plot) -> _Frame:
     """Names from top to bottom, values to the right."""
-    found = ticks(*_reach(panel))
+    rounds = ticks(*_reach(panel))
     rows, right = len(panel.x.ticks), 384 if any(panel.aside) else 426
     bottom = 8 + _ROW * rows
-    x = Along(found[0], found[-1], 186, right)
-    return _Frame(x, Along(-0.5, rows - 0.5, 8, bottom), (0, 0, 440, bottom + 34), found, lying=True)
+    x = _along(rounds[0], rounds[-1], 186, right)
+    return _Frame(x, _along(-0.5, rows - 0.5, 8, bottom), (0, 0, 440, bottom + 34), rounds, lying=True)
 
 
 def _square(panel: Plot) -> _Frame:
     """A plane of two directions, without numbers."""
     across, up = panel.x.range or (0.0, 1.0), panel.y.range or (0.0, 1.0)
-    return _Frame(Along(*across, 2, 258), Along(*up, 258, 2), (-18, 0, 280, 278))
+    return _Frame(_along(*across, 2, 258), _along(*up, 258, 2), (-18, 0, 280, 278))
 
 
 def _reach(panel: Plot) -> tuple[float, float]:
@@ -126,32 +127,34 @@ def _reach(panel: Plot) -> tuple[float, float]:
 
 
 def _axes(panel: Plot, frame: _Frame, clouds: bool) -> Iterator[Child]:
-    height = frame.box[3]
+    height = frame.view[3]
     middle = {"text_anchor": "middle", "class_": "axis"}
+    across, up = panel.axes
     if clouds:
         yield tag("rect", x=0, y=0, width=260, height=260, class_="frame")
-        yield tag("text", panel.x.title, x=130, y=274, **middle)
-        yield tag("text", panel.y.title, x=-130, y=-5, transform="rotate(-90)", **middle)
+        yield tag("text", across.title, x=130, y=274, **middle)
+        yield tag("text", up.title, x=-130, y=-5, transform="rotate(-90)", **middle)
         return
-    across = panel.y if frame.lying else panel.x
-    center = (frame.x.first + frame.x(math.inf)) / 2
+    center = (frame.x(-math.inf) + frame.x(math.inf)) / 2
     yield tag("text", across.title, x=_dot(center), y=_dot(height - 3), **middle)
-    ends = (8.0, height - 34) if frame.lying else (10.0, 138.0)
-    for tick in frame.ticks:
-        x, y = (frame.x(tick), ends[1] + 14) if frame.lying else (33.0, frame.y(tick) + 4)
-        anchor = "middle" if frame.lying else "end"
-        number = tag("text", plain(tick, 2), x=_dot(x), y=_dot(y), text_anchor=anchor)
-        yield tag("g", _across(frame, tick, "rule", ends), number)
     if frame.lying:
-        yield from (_across(frame, value, "level", ends) for value in panel.lines)
-        yield from _names(panel, frame, ends[1])
+        bottom = height - 34
+        for tick in frame.ticks:
+            x = frame.x(tick)
+            number = tag("text", plain(tick, 2), x=_dot(x), y=_dot(bottom + 14), text_anchor="middle")
+            yield tag("g", _vertical(x, 8, bottom, class_="rule"), number)
+        yield from (_vertical(frame.x(value), 8, bottom, class_="level") for value in panel.lines)
+        yield from _names(panel, frame, bottom)
         return
+    for tick in frame.ticks:
+        y = frame.y(tick)
+        number = tag("text", plain(tick, 2), x=33, y=_dot(y + 4), text_anchor="end")
+        yield tag("g", tag("line", x1=38, x2=290, y1=_dot(y), y2=_dot(y), class_="rule"), number)
     every = math.ceil(len(panel.x.ticks) / _LABELS)
     for place, name in panel.x.ticks[:: every or 1]:
         yield tag("text", name, x=_dot(frame.x(place)), y=152, text_anchor="middle")
     if panel.marked is not None:
-        x = frame.x(panel.marked)
-        yield tag("line", x1=_dot(x), x2=_dot(x), y1=4, y2=138, class_="chosen")
+        yield _vertical(frame.x(panel.marked), 4, 138, class_="chosen")
 
 
 def _names(panel: Plot, frame: _Frame, bottom: float) -> Iterator[Child]:
@@ -164,15 +167,6 @@ def _names(panel: Plot, frame: _Frame, bottom: float) -> Iterator[Child]:
             yield tag("text", panel.aside[at], x=436, y=y, text_anchor="end")
     if panel.aside:
         yield tag("text", panel.aside_title, x=436, y=_dot(bottom + 14), text_anchor="end")
-
-
-def _across(frame: _Frame, value: float, class_: str, ends: tuple[float, float]) -> Markup:
-    """A line across the places at a value."""
-    if frame.lying:
-        x = _dot(frame.x(value))
-        return tag("line", x1=x, x2=x, y1=_dot(ends[0]), y2=_dot(ends[1]), class_=class_)
-    y = _dot(frame.y(value))
-    return tag("line", x1=38, x2=290, y1=y, y2=y, class_=class_)
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -207,30 +201,23 @@ def _line(series: Series, frame: _Frame) -> Markup:
 
 
 def _band(series: Series, frame: _Frame) -> Markup | None:
-    if not series.low or not series.high:
-        return None
-    both = [
-        (x, low, high)
-        for x, low, high in zip(series.x, series.low, series.high, strict=True)
-        if low is not None and high is not None
-    ]
-    if not both:
-        return None
-    ends = [(x, high) for x, _, high in both] + [(x, low) for x, low, _ in reversed(both)]
-    return tag("polygon", points=" ".join(",".join(frame.at(*end)) for end in ends))
+    band = series.intervals()
+    ends = [(x, high) for x, _, high in band] + [(x, low) for x, low, _ in reversed(band)]
+    return tag("polygon", points=" ".join(",".join(frame.at(*end)) for end in ends)) if ends else None
 
 
 def _estimates(series: Series, frame: _Frame) -> Markup:
     """A mark for each, with its interval behind it and all its lines when it is pointed at."""
     class_ = f"est{' control' if series.role == 'control' else ''}"
+    ends = {place: (low, high) for place, low, high in series.intervals()}
     drawn = []
     for at, (place, value) in enumerate(zip(series.x, series.y, strict=True)):
         if value is None:
             continue
         across, up = frame.at(place, value)
         whisker = None
-        if series.low and (low := series.low[at]) is not None and (high := series.high[at]) is not None:
-            (x1, y1), (x2, y2) = frame.at(place, low), frame.at(place, high)
+        if place in ends:
+            (x1, y1), (x2, y2) = (frame.at(place, end) for end in ends[place])
             whisker = tag("line", x1=x1, x2=x2, y1=y1, y2=y2)
         hollow = " hollow" if series.hollow and series.hollow[at] else ""
         about = tag("title", "\n".join(series.notes[at])) if series.notes else None
@@ -287,24 +274,24 @@ def _in_words(panel: Plot, clouds: bool) -> str:
         along = " and ".join(f"{plain(abs(b - a), 1)} along {axis.title}" for a, b, axis in apart)
         return f"The means of {first.name} and {second.name} lie {along} apart."
     names = dict(panel.x.ticks)
-    if panel.lying:
-        main = [series for series in panel.series if series.role == "main"]
-        rows = sorted((place, series, at) for series in main for at, place in enumerate(series.x))
-        return "; ".join(_estimate(words(names[place]), series, at) for place, series, at in rows)
-    return "; ".join(_curve(series, names) for series in panel.series)
-
-
-def _estimate(name: str, series: Series, at: int) -> str:
-    low, high = (part[at] if part else None for part in (series.low, series.high))
-    return f"{name}: {signed(series.y[at])} {between(low, high)}".strip()
+    if not panel.lying:
+        return "; ".join(_curve(series, names) for series in panel.series)
+    main = [series for series in panel.series if series.role == "main"]
+    rows = sorted((place, series, at) for series in main for at, place in enumerate(series.x))
+    estimates = []
+    for place, series, at in rows:
+        low, high = (ends[at] if ends else None for ends in (series.low, series.high))
+        estimates.append(f"{words(names[place])}: {signed(series.y[at])} {between(low, high)}".strip())
+    return "; ".join(estimates)
 
 
 def _curve(series: Series, names: dict[float, str]) -> str:
-    def said(point: tuple[Value, float]) -> str:
+    def worded(point: tuple[Value, float]) -> str:
         return f"{plain(point[0])} at {names.get(point[1], f'{point[1]:g}')}"
 
     points = [(y, x) for x, y in zip(series.x, series.y, strict=True) if y is not None]
     if not points:
         return f"{words(series.name)}: no values"
     least, most = min(points), max(points)
-    return f"{words(series.name)}: smallest {said(least)}, largest {said(most)}, last {plain(points[-1][0])}"
+    ends = f"smallest {worded(least)}, largest {worded(most)}, last {plain(points[-1][0])}"
+    return f"{words(series.name)}: {ends}"

@@ -1,7 +1,8 @@
 """The numbers of a figure as tables: LaTeX with booktabs, and Markdown."""
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from workbench.core.numbers import plain
 from workbench.figures.look import SCATTERED
@@ -25,13 +26,12 @@ _LATEX = {
 }
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A table of text: names of columns, and rows that begin with their name."""
 
     title: str
     head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: list[tuple[str, ...]]
 
 
 def to_markdown(spec: Spec) -> str:
@@ -61,18 +61,21 @@ def to_latex(spec: Spec) -> str:
 
 def blocks(spec: Spec) -> list[Block]:
     """The tables of all panels, none wider than `COLUMNS` columns of numbers."""
-    return [part for panel in spec.panels for block in _of_panel(panel) for part in _split(block)]
+    return [part for panel in spec.panels for part in _split(_of_panel(panel))]
 
 
-def _of_panel(panel: Panel) -> Iterator[Block]:
+def _of_panel(panel: Panel) -> Block:
     if isinstance(panel, Cells):
-        yield _of_cells(panel)
-    elif panel.lying and any(series.look == "estimates" for series in panel.series):
-        yield _of_estimates(panel)
-    elif panel.series and panel.series[0].look in SCATTERED:
-        yield _of_points(panel)
-    else:
-        yield _of_series(panel)
+        return _of_cells(panel)
+    title = f"{panel.title}, {panel.remark}" if panel.remark else panel.title
+    estimates = any(series.look == "estimates" for series in panel.series)
+    if panel.lying and estimates:
+        return _of_places(title, panel, "", _estimates(panel))
+    if panel.series and panel.series[0].look in SCATTERED:
+        return Block(title, ("", panel.x.title, panel.y.title), _points(panel))
+    return _of_places(
+        title, panel, panel.x.title, [(series.name, _by_place(series)) for series in panel.series]
+    )
 
 
 def _of_cells(panel: Cells) -> Block:
@@ -80,30 +83,26 @@ def _of_cells(panel: Cells) -> Block:
         (mark.row, mark.column): f" (chosen{', test ' if mark.text else ''}{mark.text})"
         for mark in panel.marks
     }
-    rows = tuple(
+    rows = [
         (name, *(number(value) + marks.get((row, column), "") for column, value in enumerate(values)))
         for row, (name, values) in enumerate(zip(panel.rows, panel.values, strict=True))
-    )
-    corner = " / ".join(filter(None, (panel.row_title, panel.column_title)))
-    head, body = (corner, *panel.columns), rows
+    ]
+    head = (" / ".join(filter(None, (panel.row_title, panel.column_title))), *panel.columns)
     if len(panel.columns) > COLUMNS > len(panel.rows):  # many layers are read more easily downwards
-        turned = list(zip(*(head, *body), strict=True))
-        head, body = turned[0], tuple(turned[1:])
-    return Block(panel.title, head, body)
+        head, *rows = zip(head, *rows, strict=True)
+    return Block(panel.title, head, rows)
 
 
-def _of_points(panel: Plot) -> Block:
+def _points(panel: Plot) -> list[tuple[str, ...]]:
     ticks = dict(panel.x.ticks)
-    rows = tuple(
+    return [
         # What stands apart, such as a cost of 0 on a logarithmic axis, is named by its tick.
         (_point(series, at), ticks.get(x) or number(x), text)
         for series in panel.series
         # Of a cloud the mean is in the table, its points in that of the run; a front joins points.
         if series.look != "cloud" and series.role != "reference"
         for at, (x, text) in enumerate(zip(series.x, _texts(series), strict=True))
-    )
-    title = f"{panel.title}, {panel.remark}" if panel.remark else panel.title
-    return Block(title, ("", panel.x.title, panel.y.title), rows)
+    ]
 
 
 def _point(series: Series, at: int) -> str:
@@ -114,35 +113,33 @@ def _point(series: Series, at: int) -> str:
     return ", ".join(note) or series.name
 
 
-def _of_estimates(panel: Plot) -> Block:
-    """A row for each named place: its estimate, those of its controls, and what stands aside."""
+Columns = list[tuple[str, dict[float, str]]]
+"""Name of a column, and its texts by place."""
+
+
+def _estimates(panel: Plot) -> Columns:
+    """The family and the estimate of each named place, those of its controls, and what stands aside."""
     main = [series for series in panel.series if series.role == "main"]
-    others = [series for series in panel.series if series.role != "main"]
-    estimates = {
-        place: (series.name, text)
-        for series in main
-        for place, text in zip(series.x, _texts(series), strict=True)
-    }
-    found = [dict(zip(series.x, _texts(series), strict=True)) for series in others]
-    asides = panel.aside or ("",) * len(panel.x.ticks)
-    rows = tuple(
-        (name, *estimates[place], *(mine.get(place, "") for mine in found), *([aside] if panel.aside else []))
-        for (place, name), aside in zip(panel.x.ticks, asides, strict=True)
-        if place in estimates
-    )
-    heads = [panel.aside_title] if panel.aside else []
-    return Block(panel.title, ("", "", panel.y.title, *(one.name for one in others), *heads), rows)
+    columns = [("", {x: series.name for series in main for x in series.x})]
+    columns.append((panel.y.title, {x: text for series in main for x, text in _by_place(series).items()}))
+    columns += [(series.name, _by_place(series)) for series in panel.series if series.role != "main"]
+    asides = {place: text for (place, _), text in zip(panel.x.ticks, panel.aside, strict=False)}
+    return columns + ([(panel.aside_title, asides)] if panel.aside else [])
 
 
-def _of_series(panel: Plot) -> Block:
+def _of_places(title: str, panel: Plot, corner: str, columns: Columns) -> Block:
+    """A row for each place, named by its tick."""
     names = dict(panel.x.ticks)
-    places = sorted({x for series in panel.series for x in series.x})
-    found = [dict(zip(series.x, _texts(series), strict=True)) for series in panel.series]
-    rows = tuple(
-        (names.get(place, f"{place:g}"), *(mine.get(place, "") for mine in found)) for place in places
-    )
-    title = f"{panel.title}, {panel.remark}" if panel.remark else panel.title
-    return Block(title, (panel.x.title, *(series.name for series in panel.series)), rows)
+    main = [texts for _, texts in columns] if corner or not panel.lying else [columns[0][1]]
+    rows = [
+        (names.get(place, f"{place:g}"), *(texts.get(place, "") for _, texts in columns))
+        for place in sorted(set().union(*main))
+    ]
+    return Block(title, (corner, *(name for name, _ in columns)), rows)
+
+
+def _by_place(series: Series) -> dict[float, str]:
+    return dict(zip(series.x, _texts(series), strict=True))
 
 
 def _texts(series: Series) -> list[str]:
@@ -173,15 +170,14 @@ def number(value: Value) -> str:
 def _split(block: Block) -> Iterator[Block]:
     for start in range(1, max(len(block.head), 2), COLUMNS):
         end = start + COLUMNS
-        rows = tuple((row[0], *row[start:end]) for row in block.rows)
+        rows = [(row[0], *row[start:end]) for row in block.rows]
         title = block.title if start == 1 else f"{block.title} (continued)".strip()
         yield Block(title, (block.head[0], *block.head[start:end]), rows)
 
 
 def _plain(text: str) -> str:
     """Text that Markdown takes as it is, on one line."""
-    for letter in "\\`*_|<>[]":
-        text = text.replace(letter, f"\\{letter}") if letter not in "[]<>" else text
+    text = re.sub(r"([\\`*_|])", r"\\\1", text)
     return " ".join(text.replace("<", "&lt;").replace(">", "&gt;").split())
 
 

@@ -1,20 +1,21 @@
 """A run's figures as files: drawings, tables of the same numbers, and a manifest for each kind."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import InputError, StoreError
-from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_bytes, digest_file, read_json, write_bytes, write_json
+from workbench.core.types import Progress, silent
 from workbench.figures.frames import NothingToShow, RunTables
-from workbench.figures.kinds import FIGURES, find_kind, make_spec
+from workbench.figures.kinds import FIGURES, kind_name, make_spec
+from workbench.figures.look import Preset
+from workbench.figures.look import preset as find_preset
 from workbench.figures.paper import FORMATS, draw_paper, save_paper
 from workbench.figures.paper_layout import missing_fonts
-from workbench.figures.presets import Preset
-from workbench.figures.presets import preset as find_preset
 from workbench.figures.spec import Spec
 from workbench.figures.tables_out import to_latex, to_markdown
 
@@ -55,9 +56,8 @@ def write_figures(
     for name in formats:
         if name not in FORMATS:
             raise InputError(f"no format is called {name!r}: choose from {', '.join(FORMATS)}")
-    kinds = list(FIGURES) if only is None else [only] if isinstance(only, str) else list(only)
-    for kind in kinds:
-        find_kind(kind)
+    kinds = list(FIGURES) if only is None else [only] if isinstance(only, str) else only
+    kinds = list(map(kind_name, kinds))
     files: list[Path] = []
     left_out: dict[str, str] = {}
     fonts: dict[str, None] = {}
@@ -91,11 +91,12 @@ def _write(
         f"{spec.kind}.tex": to_latex(spec).encode(),
         f"{spec.kind}.md": to_markdown(spec).encode(),
     }
-    figures = draw_paper(spec, style, warn=False)
-    for number, figure in enumerate(figures, start=1):
-        name = spec.kind if len(figures) == 1 else f"{spec.kind}-{number}"
-        made |= {f"{name}.{one}": save_paper(figure, one) for one in formats}
-    needed = FIGURES[spec.kind].uses
+    pages = draw_paper(spec, style, warn=False)
+    for number, page in enumerate(pages, start=1):
+        name = spec.kind if len(pages) == 1 else f"{spec.kind}-{number}"
+        made |= {f"{name}.{ending}": save_paper(page, ending) for ending in formats}
+    kind = FIGURES[spec.kind]
+    needed = (*kind.needs, *kind.may)
     manifest: dict[str, Any] = {
         "kind": spec.kind,
         "command": command,
@@ -120,13 +121,9 @@ def _refuse_foreign(folder: Path, kind: str, names: Sequence[str]) -> None:
     """Refuse to replace what is not a figure of ours as it was written."""
     path, listed = folder / f"{kind}.json", {}
     if path.exists():
-        try:
+        with suppress(StoreError):
             listed = read_json(path, digest="optional").get("files", {})
-        except StoreError:
-            listed = {}
-        if not listed:
-            names = [path.name, *names]
-    for name in names:
+    for name in names if listed else [path.name, *names]:
         file = folder / name
         if file.exists() and (not file.is_file() or digest_file(file) != listed.get(name)):
             raise InputError(

@@ -1,8 +1,9 @@
 """Hooks that apply a patch at given sites and positions of a forward pass."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from workbench.core.errors import InputError, did_you_mean
-from workbench.core.types import POSITIONS, Positions, Site
+from workbench.core.errors import InputError
+from workbench.core.types import POSITIONS, Positions, Site, check_name
 from workbench.intervene.formulas import Intervention, Map, patch_size
 from workbench.models import Batch, Hook, LanguageModel
 from workbench.models.base import firing
@@ -39,15 +40,15 @@ class PositionPatch:
         rows = torch.arange(len(h), device=h.device)
         positions = self.positions.to(h.device)
         before = h[rows, positions]
-        after = _new_states(self.intervention, self.map, self.strength, before)
+        after = _new_states(self, before)
         self.size = patch_size(before, after).cpu()
         changed = h.clone()
         changed[rows, positions] = after.to(h.dtype)
         return changed
 
 
-def _new_states(intervention: Intervention, map: Map, strength: float, before: Tensor) -> Tensor:
-    after = intervention(before, map, strength)
+def _new_states(patch: "Patch | PositionPatch", before: Tensor) -> Tensor:
+    after = patch.intervention(before, patch.map, patch.strength)
     if after.shape != before.shape:
         raise InputError(
             f"the map turns width {before.shape[-1]} into {after.shape[-1]}: it belongs to another model"
@@ -58,13 +59,13 @@ def _new_states(intervention: Intervention, map: Map, strength: float, before: T
 
 
 def no_map(h: Tensor) -> Tensor:
-    """What stands for the map of a formula that needs none: not the identity, which would hide a mistake."""
+    """Placeholder of a formula without a map: not the identity, which would hide a mistake."""
     raise InputError("this patch type needs a map, but none was given")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Patch:
-    """What is changed, and where: a formula and its map at a site, at some of the tokens."""
+    """A patch type with its map at a site, on some of the tokens."""
 
     site: Site
     intervention: Intervention
@@ -73,10 +74,7 @@ class Patch:
     positions: Positions = "last"
 
     def __post_init__(self) -> None:
-        if self.positions not in POSITIONS:
-            raise InputError(
-                f"unknown positions {self.positions!r}: {did_you_mean(self.positions, POSITIONS)}"
-            )
+        check_name(self.positions, POSITIONS, "positions")
 
     def __repr__(self) -> str:
         formula = type(self.intervention).__name__
@@ -103,7 +101,7 @@ def applied(
     fired; whatever happens in it, the model is left as it was.
     """
     placements = _place(model, patches, batch, ends, from_clean)
-    with model.hooked(_by_site(placements)):
+    with model.hooked(_by_site((placed.patch.site, placed) for placed in placements)):
         yield placements
 
 
@@ -119,8 +117,19 @@ def as_hooks(
 
     They are for runs of the same rows and padding as `batch`; that they fire is then for the caller to see.
     """
-    hooks = _by_site(_place(model, patches, batch, ends, from_clean))
-    return [(_hook_name(model, site), _plain(site, hook)) for site, hook in hooks.items()]
+    placements = _place(model, patches, batch, ends, from_clean)
+    hooks: list[tuple[str, Callable[..., Any]]] = []
+    for site, hook in _by_site((placed.patch.site, placed) for placed in placements).items():
+        plain = site.component in ("resid_pre", "resid_post", "attn_out", "mlp_out")
+        # A plain name is the same in both faces of TransformerLens.
+        name = f"blocks.{site.layer}.hook_{site.component}" if plain else str(model.point(site).name)
+        hooks.append((name, partial(_run_plain, firing(site, hook, set(), None))))
+    return hooks
+
+
+def _run_plain(callback: Callable[..., Any], value: Tensor, hook: Any = None) -> Any:
+    """A hook of ours, called as TransformerLens calls one."""
+    return callback(hook, (), value)
 
 
 @dataclass(eq=False)
@@ -148,11 +157,7 @@ class Placement:
             return None
         chosen = chosen.to(h.device)
         before = h[chosen]
-        if self._given is None:
-            patch = self.patch
-            after = _new_states(patch.intervention, patch.map, patch.strength, before)
-        else:
-            after = self._given.to(h.device)
+        after = _new_states(self.patch, before) if self._given is None else self._given.to(h.device)
         if h.shape[1] >= self.mask.shape[1]:
             prompt = torch.arange(h.shape[1], device=h.device) <= self.ends.to(h.device)[:, None]
             self.size = _mean_by_row(patch_size(before, after)[prompt[chosen]], chosen & prompt)
@@ -161,9 +166,8 @@ class Placement:
         return changed
 
     def look(self, h: Tensor) -> None:
-        """Compute the new states here and now, to be put in place in later runs."""
-        patch, chosen = self.patch, self._in_prompts(h.shape[1]).to(h.device)
-        self._given = _new_states(patch.intervention, patch.map, patch.strength, h[chosen])
+        """Compute the new states from this run, to be put in place in later runs."""
+        self._given = _new_states(self.patch, h[self._in_prompts(h.shape[1]).to(h.device)])
 
     def _chosen(self, rows: int, width: int) -> Tensor | None:
         known = self.mask.shape[1]
@@ -185,10 +189,9 @@ class Placement:
 
     def _in_prompts(self, width: int) -> Tensor:
         real = pad(self.mask, (0, width - self.mask.shape[1]), value=True)
-        columns = torch.arange(width, device=real.device)
-        if self.patch.positions == "last":
-            return columns == self.ends[:, None]
-        return real & (columns <= self.ends[:, None]) if self.patch.positions == "prompt" else real
+        columns, ends = torch.arange(width, device=real.device), self.ends[:, None]
+        chosen = {"last": columns == ends, "prompt": real & (columns <= ends), "all": real}
+        return chosen[self.patch.positions]
 
 
 @contextmanager
@@ -201,21 +204,23 @@ def in_place(model: LanguageModel, patches: Sequence[Patch]) -> Iterator[None]:
     """
     for patch in patches:
         model.check_site(patch.site)
-    standing = _Standing(patches)
-    before: dict[Site, Hook] = {Site(0, "resid_pre"): standing.look}
-    with model.hooked(before), model.hooked(_by_site(standing.parts)):
+    current = _CurrentPrompt(patches)
+    before: dict[Site, Hook] = {Site(0, "resid_pre"): current.look}
+    hooks = [(patch.site, partial(current.change, number)) for number, patch in enumerate(patches)]
+    with model.hooked(before), model.hooked(_by_site(hooks)):
         yield
 
 
-class _Standing:
-    """The patches of whichever prompt is run; what enters layer 0 tells when another one begins."""
+class _CurrentPrompt:
+    """The patches placed for the prompt that is run; the input of layer 0 shows when another one begins."""
 
     def __init__(self, patches: Sequence[Patch]):
-        self.parts = [_Part(self, patch) for patch in patches]
+        self.patches = patches
+        self.placements: list[Placement] = []
         self.prompt: Tensor | None = None
 
     def look(self, h: Tensor) -> None:
-        """See what is run: a generated token, the prompt with more tokens, or another prompt."""
+        """Place the patches anew, unless h is a generated token or the prompt with more tokens."""
         h = h[None] if h.ndim == 2 else h
         if len(h) != 1:
             raise InputError(
@@ -227,23 +232,14 @@ class _Standing:
             if h.shape[1] == 1 or (h.shape[1] > width and torch.equal(h[:, :width], self.prompt)):
                 return
         self.prompt = h.detach().clone()
-        mask = torch.ones(h.shape[:2], dtype=torch.bool)
-        for part in self.parts:
-            part.placement = Placement(part.patch, mask, torch.tensor([h.shape[1] - 1]))
+        mask, ends = torch.ones(h.shape[:2], dtype=torch.bool), torch.tensor([h.shape[1] - 1])
+        self.placements = [Placement(patch, mask, ends) for patch in self.patches]
 
-
-@dataclass(eq=False)
-class _Part:
-    """One patch of a standing set: the hook stays, its placement changes with the prompt."""
-
-    whole: _Standing
-    patch: Patch
-    placement: Placement | None = None
-
-    def __call__(self, h: Tensor) -> Tensor | None:
-        if self.placement is None:
+    def change(self, number: int, h: Tensor) -> Tensor | None:
+        """The hook of one of the patches."""
+        if not self.placements:
             raise InputError("a patch in place did not see layer 0: run the model from its first layer")
-        return self.placement(h[None] if h.ndim == 2 else h)
+        return self.placements[number](h)
 
 
 def _place(
@@ -274,38 +270,21 @@ def _read_clean(model: LanguageModel, placements: Sequence[Placement], batch: Ba
         model.run(batch, hooks=hooks, stop=1 + max(site.layer for site in hooks), head=False)
 
 
-def _by_site(placements: "Sequence[Placement | _Part]") -> dict[Site, Hook]:
-    sites: dict[Site, list[Placement | _Part]] = {}
-    for placement in placements:
-        sites.setdefault(placement.patch.site, []).append(placement)
-    return {site: _in_turn(those) for site, those in sites.items()}
+def _by_site(hooks: Iterable[tuple[Site, Hook]]) -> dict[Site, Hook]:
+    """One hook for each site, which calls those given for it in turn."""
+    sites: dict[Site, list[Hook]] = {}
+    for site, hook in hooks:
+        sites.setdefault(site, []).append(hook)
+    return {site: partial(_in_turn, those) for site, those in sites.items()}
 
 
-def _in_turn(hooks: Sequence[Hook]) -> Hook:
-    def hook(h: Tensor) -> Tensor:
-        for one in hooks:
-            changed = one(h)
-            h = h if changed is None else changed
-        return h
-
-    return hook
+def _in_turn(hooks: Sequence[Hook], h: Tensor) -> Tensor:
+    for hook in hooks:
+        changed = hook(h)
+        h = h if changed is None else changed
+    return h
 
 
 def _mean_by_row(values: Tensor, chosen: Tensor) -> Tensor:
     total = torch.zeros(len(chosen), dtype=values.dtype, device=values.device)
     return (total.index_add(0, chosen.nonzero()[:, 0], values) / chosen.sum(1)).cpu()
-
-
-def _hook_name(model: LanguageModel, site: Site) -> str:
-    if site.component in ("resid_pre", "resid_post", "attn_out", "mlp_out"):
-        return f"blocks.{site.layer}.hook_{site.component}"  # one name in both faces of TransformerLens
-    return str(model.point(site).name)
-
-
-def _plain(site: Site, hook: Hook) -> Callable[..., Any]:
-    callback = firing(site, hook, set(), None)
-
-    def plain(value: Tensor, hook: Any = None) -> Any:
-        return callback(hook, (), value)
-
-    return plain

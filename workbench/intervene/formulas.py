@@ -11,9 +11,6 @@ from torch import Tensor
 from workbench.core.errors import InputError
 from workbench.core.types import Positions
 
-# What an intervention is: a formula for the new state, from the state and a fitted map.
-
-
 Map = Callable[[Tensor], Tensor]
 """h ↦ W h (+ b), on rows: the `transform` of a fitted aligner."""
 
@@ -23,7 +20,7 @@ class Intervention(Protocol):
     """h, map, α → h′, row by row."""
 
     uses_strength: bool
-    """Whether α means anything to the formula; where it does not, only α = 1 is taken."""
+    """Whether the formula uses α; if not, only α = 1 is allowed."""
 
     def __call__(
         self, h: Float[Tensor, "batch d_model"], map: Map, strength: float
@@ -51,9 +48,6 @@ def moved(
     return (h + strength * vector.to(h.device)).to(h.dtype)
 
 
-# The mapped state in place of the state.
-
-
 class Replace:
     """h′ = W h (+ b). A widely copied reading of INCLINE; its paper adds instead."""
 
@@ -70,11 +64,8 @@ class Replace:
         return map(h)
 
 
-# The mapped state on top of the state: what the INCLINE paper does.
-
-
 class AddMapped:
-    """h′ = h + α (W h (+ b)). At α = 0 the state is returned as it is, to the bit."""
+    """h′ = h + α (W h (+ b)), as in the INCLINE paper. At α = 0 the state is unchanged, to the bit."""
 
     uses_strength = True
 
@@ -85,9 +76,6 @@ class AddMapped:
         if strength == 0:
             return h  # h + 0·Wh would turn −0 into 0, and infinity in Wh into NaN
         return h + strength * map(h)
-
-
-# Part of the way from the state to the mapped state.
 
 
 class Interpolate:
@@ -108,9 +96,6 @@ class Interpolate:
         if strength == 1:
             return map(h)  # and so would 0·h
         return (1 - strength) * h + strength * map(h)
-
-
-# One vector on top of every state: steering by a difference of means.
 
 
 class AddVector:
@@ -138,13 +123,10 @@ class AddVector:
         return h + strength * (map(h) - h)
 
 
-# Any formula, with the length of the state kept.
-
-
 class NormKept:
     """h″ = h′ · ‖h‖ / ‖h′‖, with h′ from another formula: only its direction is taken.
 
-    What this changes beside the formula alone is owed to the length of the new state. Where h′ = 0 there
+    Its difference from the formula alone is the effect of the length of the new state. Where h′ = 0 there
     is no direction, and it stays 0.
     """
 

@@ -9,12 +9,9 @@ from torch import Tensor
 
 from workbench.align.solvers import centered, r_squared, row_mean
 from workbench.core.errors import InputError
-from workbench.measures.base import check_rows
+from workbench.measures.base import Rows, check_rows, check_states
 
 # How well mapped states meet the target's, on rows that the map has not seen.
-
-
-Rows = Float[Tensor, "sent d"]
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,7 @@ def fit_quality(Y: Rows, predicted: Rows, controls: Mapping[str, Rows] | None = 
 
 def total_r_squared(Y: Rows, predicted: Rows) -> float:
     """1 − Σ‖y − ŷ‖² / Σ‖y − ȳ‖², over all dimensions together; refused where no row of Y differs."""
-    Y, predicted = _check(Y, predicted)
-    value = r_squared(Y, predicted)
+    value = r_squared(*_pair(Y, predicted))
     if value != value:
         raise InputError("R² is not defined where all rows of the target are equal")
     return value
@@ -57,8 +53,7 @@ def total_r_squared(Y: Rows, predicted: Rows) -> float:
 
 def median_r_squared(Y: Rows, predicted: Rows) -> float:
     """Median over k of 1 − Σ(y_k − ŷ_k)² / Σ(y_k − ȳ_k)², of the dimensions that vary."""
-    Y, predicted = _check(Y, predicted)
-    Y, predicted = Y.double(), predicted.double()
+    Y, predicted = _pair(Y, predicted)
     total = centered(Y).square().sum(0)
     if not total.any():
         raise InputError("R² is not defined where all rows of the target are equal")
@@ -68,8 +63,7 @@ def median_r_squared(Y: Rows, predicted: Rows) -> float:
 
 def relative_error(Y: Rows, predicted: Rows) -> float:
     """‖Y − Ŷ‖ / ‖Y‖: 0 is exact, 1 is what predicting zero would cost."""
-    Y, predicted = _check(Y, predicted)
-    Y, predicted = Y.double(), predicted.double()
+    Y, predicted = _pair(Y, predicted)
     size = Y.norm()
     if size == 0:
         raise InputError("the relative error is not defined where all of the target is zero")
@@ -78,8 +72,7 @@ def relative_error(Y: Rows, predicted: Rows) -> float:
 
 def mean_cosine(Y: Rows, predicted: Rows) -> float:
     """Mean over i of cos(y_i, ŷ_i), counting 0 where ŷ_i = 0; direction alone, whatever the length."""
-    Y, predicted = _check(Y, predicted)
-    Y, predicted = Y.double(), predicted.double()
+    Y, predicted = _pair(Y, predicted)
     if (Y == 0).all(1).any():
         raise InputError("the cosine needs a direction for every target row, but some are zero")
     lengths = Y.norm(dim=1) * predicted.norm(dim=1)
@@ -89,13 +82,11 @@ def mean_cosine(Y: Rows, predicted: Rows) -> float:
 
 def ratio_to_control(Y: Rows, predicted: Rows, control: Rows) -> float:
     """‖Y − Ŷ‖ / ‖Y − Ŷ_control‖: below 1, better than the control; 1, no better."""
-    Y, predicted = _check(Y, predicted)
-    Y, control = _check(Y, control)
-    Y = Y.double()
-    error = (Y - control.double()).norm()
+    (Y, predicted), (_, control) = _pair(Y, predicted), _pair(Y, control)
+    error = (Y - control).norm()
     if error == 0:
         raise InputError("the control meets the target exactly: no ratio is defined")
-    return float((Y - predicted.double()).norm() / error)
+    return float((Y - predicted).norm() / error)
 
 
 def caution(n_fit: int, d: int, regularised: bool) -> str | None:
@@ -113,17 +104,15 @@ def caution(n_fit: int, d: int, regularised: bool) -> str | None:
     )
 
 
-def _check(Y: Tensor, predicted: Tensor) -> tuple[Tensor, Tensor]:
-    Y, predicted = check_rows("the fit", Y, predicted, at_least=2)
-    if Y.shape != predicted.shape:
-        raise InputError(f"the fit needs equal widths; {Y.shape[1]} and {predicted.shape[1]} given")
-    return Y, predicted
+def _pair(Y: Tensor, predicted: Tensor) -> tuple[Tensor, Tensor]:
+    Y, predicted = check_rows("the fit", Y, predicted, at_least=2, equal_widths=True)
+    return Y.double(), predicted.double()
 
 
 # How far states that a map is applied to lie from those it was fitted on.
 #
 # Maps are fitted at the ends of sentences and applied at the ends of prompts. What a map does outside of
-# where it was fitted is extrapolation, however well it does on held-out sentences.
+# where it was fitted is extrapolation.
 
 
 @dataclass(frozen=True)
@@ -145,9 +134,8 @@ class Mismatch:
 def mismatch(fitted_on: Float[Tensor, "sent d"], applied_to: Float[Tensor, "prompt d"]) -> Mismatch:
     """ratio = median_j D(a_j) / median_i D₋ᵢ(f_i), D(z)² = (z − f̄)ᵀ Σ⁻¹ (z − f̄) with f̄, Σ of `fitted_on`.
 
-    Σ = (1 − γ) S + γ (tr S / d) I with γ of Ledoit & Wolf (2004), since S alone has no inverse with fewer
-    sentences than dimensions. D₋ᵢ leaves f_i out of mean and S, in closed form: a state that shaped Σ is
-    always near to it, so that without this new states of the same kind would look far away.
+    Σ = (1 − γ) S + γ (tr S / d) I with γ of Ledoit & Wolf (2004). D₋ᵢ leaves f_i out of mean and S, in closed
+    form: a state that shaped Σ lies near to it, and new states of the same kind would look far away.
     """
     X, new = _checked(fitted_on, applied_to)
     n, d = X.shape
@@ -211,9 +199,7 @@ def _checked(fitted_on: Tensor, applied_to: Tensor) -> tuple[Tensor, Tensor]:
             f"{len(fitted_on)} fitting states and {len(applied_to)} others are too few for a mismatch: "
             "give at least 3 and 1"
         )
-    for value in (fitted_on, applied_to):
-        if not torch.isfinite(value).all():
-            raise InputError("mismatch needs finite numbers: capture in float32")
+    check_states("mismatch", fitted_on, applied_to)
     if (fitted_on == fitted_on[0]).all():
         raise InputError("mismatch is not defined where all fitting states are equal")
     X, new = fitted_on.double(), applied_to.double()

@@ -9,17 +9,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench.align.solvers import centered, row_mean
-from workbench.core.arrays import as_tensor
 from workbench.core.errors import InputError
-from workbench.measures.cka import Rows, scaled
+from workbench.measures.base import Rows, check_states
 from workbench.measures.neighbours import unit
+from workbench.measures.similarity import scaled
 
 # The shape of a cloud of states, and how far two languages' clouds lie apart. Rows need not be matched.
 
 
 def mean_distance(X: Rows, Y: Float[Tensor, "sent_other d"]) -> float:
     """‖x̄ − ȳ‖, in the units of the states."""
-    X, Y = _check_two("mean_distance", X, Y, at_least=1)
+    X, Y = check_states("mean_distance", X, Y)
     return float((row_mean(X.double()) - row_mean(Y.double())).norm())
 
 
@@ -29,7 +29,7 @@ def mean_share(X: Rows, Y: Float[Tensor, "sent_other d"]) -> float:
     0: the languages are centred alike; 1: nothing but the language tells two states apart (the η² of an
     analysis of variance; Libovický et al. 2020 call for taking these means out).
     """
-    X, Y = _check_two("mean_share", X, Y, at_least=2)
+    X, Y = check_states("mean_share", X, Y, at_least=2)
     X, Y = X.double(), Y.double()
     scale = torch.maximum(X.abs().max(), Y.abs().max()).clamp(min=torch.finfo(torch.float64).tiny)
     X, Y = X / scale, Y / scale
@@ -46,7 +46,7 @@ def effective_rank(X: Rows) -> float:
 
     Between 1 (all states on a line) and min(n − 1, d): how many directions the states really use.
     """
-    X = _check("effective_rank", X, at_least=2)
+    (X,) = check_states("effective_rank", X, at_least=2)
     X = scaled(X)
     squares = torch.linalg.eigvalsh(X @ X.mT if len(X) <= X.shape[1] else X.mT @ X)
     rounding = max(X.shape) * torch.finfo(X.dtype).eps * squares.max()
@@ -62,7 +62,7 @@ def anisotropy(X: Rows) -> float:
     About 0: states point everywhere; near 1: all in one direction, and any two sentences look alike by
     cosine. Exact, where the paper draws pairs at random.
     """
-    X = _check("anisotropy", X, at_least=2)
+    (X,) = check_states("anisotropy", X, at_least=2)
     n = len(X)
     return float((unit(X, "anisotropy").sum(0).square().sum() - n) / (n * (n - 1)))
 
@@ -84,7 +84,7 @@ class NormProfile:
 
 def norm_profile(X: Rows) -> NormProfile:
     """Mean, sd and quantiles of ‖x_i‖, and max_k Σ_i x_ik² / Σ_i ‖x_i‖² (Sun et al. 2024)."""
-    X = _check("norm_profile", X, at_least=2)
+    (X,) = check_states("norm_profile", X, at_least=2)
     X = X.double()
     norms = X.norm(dim=1)
     if not norms.any():
@@ -93,34 +93,6 @@ def norm_profile(X: Rows) -> NormProfile:
     shares = X.square().sum(0) / norms.square().sum()
     top = int(shares.argmax())
     return NormProfile(float(norms.mean()), float(norms.std()), low, median, high, top, float(shares[top]))
-
-
-def median_norm(X: Rows) -> float:
-    """Median of ‖x_i‖."""
-    return norm_profile(X).median
-
-
-def top_dimension_share(X: Rows) -> float:
-    """max_k Σ_i x_ik² / Σ_i ‖x_i‖²: how much of the states' length one dimension makes (Sun et al. 2024)."""
-    return norm_profile(X).top_share
-
-
-def _check(name: str, X: Tensor, at_least: int) -> Tensor:
-    X = as_tensor(X)
-    if X.ndim != 2:
-        raise InputError(f"{name} needs [sent d]; {tuple(X.shape)} given")
-    if len(X) < at_least:
-        raise InputError(f"{len(X)} sentences are too few for {name}: give at least {at_least}")
-    if not torch.isfinite(X).all():
-        raise InputError(f"{name} needs finite numbers: capture in float32")
-    return X
-
-
-def _check_two(name: str, X: Tensor, Y: Tensor, at_least: int) -> tuple[Tensor, Tensor]:
-    X, Y = (_check(name, value, at_least) for value in (X, Y))
-    if X.shape[1] != Y.shape[1]:
-        raise InputError(f"{name} needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
-    return X, Y
 
 
 # Whether a linear probe can tell a state's language: what is left of the language in the states.
@@ -140,9 +112,8 @@ def language_probe(
 ) -> Probe:
     """Accuracy of logistic regression on standardised states, language from state, over held-out folds.
 
-    Rows of all languages are the same sentences. A sentence is in the same fold in every language
-    (GroupKFold), and so is a document when `groups` numbers the documents: else the probe could know the
-    sentence. C is the inverse strength of its L2 penalty, as in scikit-learn.
+    Rows of all languages are the same sentences. A sentence (or a document, where `groups` numbers them) is
+    in the same fold in every language. C is the inverse strength of the L2 penalty, as in scikit-learn.
     """
     X, n = _stacked(states)
     groups = np.arange(n) if groups is None else np.asarray(groups)
@@ -156,19 +127,13 @@ def language_probe(
     return Probe(float(np.mean(scores)), tuple(map(float, scores)), 1 / len(states))
 
 
-def probe_accuracy(X: Rows, Y: Rows) -> float:
-    """Accuracy of `language_probe` for two languages: 1/2 is chance."""
-    return language_probe({"source": X, "target": Y}).accuracy
-
-
 def _stacked(states: Mapping[str, Rows]) -> tuple[Float[np.ndarray, "row d"], int]:
     if len(states) < 2:
         raise InputError("a language probe needs at least two languages")
     shapes = {tuple(rows.shape) for rows in states.values()}
-    if len(shapes) > 1 or len(next(iter(shapes))) != 2:
+    if len(shapes) > 1:
         raise InputError(f"a language probe needs [sent d] of the same sentences; {sorted(shapes)} given")
-    if not all(torch.isfinite(rows).all() for rows in states.values()):
-        raise InputError("a language probe needs finite numbers: capture in float32")
+    check_states("a language probe", *states.values())
     X = torch.cat([rows.double() for rows in states.values()])
     X = X - X.mean(0)
     largest = X.abs().max()
@@ -212,15 +177,7 @@ def joint_plane(X: Rows, Y: Float[Tensor, "sent_other d"]) -> Plane:
 
     Signs, which the components leave open, are such that Y's mean lies to the right of X's, and above.
     """
-    for value in (X, Y):
-        if value.ndim != 2 or value.shape[1] != X.shape[-1]:
-            raise InputError(
-                f"joint_plane needs [sent d] of equal widths; {tuple(X.shape)} and {tuple(Y.shape)} given"
-            )
-        if len(value) < 2:
-            raise InputError(f"{len(value)} sentences are too few for joint_plane: give at least 2")
-        if not torch.isfinite(value).all():
-            raise InputError("joint_plane needs finite numbers: capture in float32")
+    X, Y = check_states("joint_plane", X, Y, at_least=2)
     both = torch.cat([X.double(), Y.double()])
     mean = row_mean(both)
     both = both - mean

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from workbench.core.errors import InputError
-from workbench.measures.ranking import spearman
+from workbench.measures.base import check_states, spearman
 
 # Logit lens: which tokens, and whose, a state in mid-model would predict if the model ended there.
 
@@ -25,8 +25,7 @@ def lens(h: Float[Tensor, "sent d"], final_norm: Readout, unembed: Readout) -> L
     """log softmax(unembed(final_norm(h))), in float64 (nostalgebraist 2020)."""
     if h.ndim != 2 or not len(h):
         raise InputError(f"the lens needs [sent d] with at least one row; {tuple(h.shape)} given")
-    if not torch.isfinite(h).all():
-        raise InputError("the lens needs finite numbers: capture in float32")
+    check_states("the lens", h)
     logits = unembed(final_norm(h)).double()
     if logits.ndim != 2 or len(logits) != len(h):
         raise InputError(
@@ -46,9 +45,8 @@ def entropy(log_p: LogP) -> Float[Tensor, " sent"]:
 def language_share(log_p: LogP, vocab_sets: Bool[Tensor, "language vocab"]) -> Float[Tensor, "language sent"]:
     """Σ over a language's tokens of p, for each language and row (Wendler et al. 2024).
 
-    Shares add up to less than 1 where tokens belong to no language, and to more where they belong to
-    several: give each set the tokens that are the language's alone. Mind the sizes of the sets: a flat
-    distribution gives each its size / vocab.
+    Give each set the tokens that are the language's alone, or shares add up to more than 1. Mind the sizes of
+    the sets: a flat distribution gives each its size / vocab.
     """
     _check_sets(vocab_sets, log_p.shape[-1])
     p = log_p.double().exp()
@@ -106,9 +104,9 @@ SMALL = 0.1
 def flatness(activations: Float[Tensor, "sent neuron"]) -> Float[Tensor, " sent"]:
     """−Σ_j p_j ln p_j / ln d for p_j = s_j / Σ s and s_j = (a_j − min a) / (max a − min a), d neurons.
 
-    0: one neuron stands out and all others are at the minimum; 1: all are equal, which leaves nothing to
-    scale. Otherwise at most ln(d − 1) / ln d, since one neuron is the least active. The minimum may be below
-    0 (GELU, gates): silent neurons then have a share too, and values lie near 1. Compare within a model.
+    0: one neuron stands out and all others are at the minimum; 1: all are equal, otherwise at most
+    ln(d − 1) / ln d. Where the minimum is below 0 (GELU, gates) silent neurons have a share too, and values
+    lie near 1: compare within a model.
     """
     a = _checked("flatness", activations)
     least, most = a.amin(1, keepdim=True), a.amax(1, keepdim=True)
@@ -120,8 +118,7 @@ def flatness(activations: Float[Tensor, "sent neuron"]) -> Float[Tensor, " sent"
 def sparsity(activations: Float[Tensor, "sent neuron"], small: float = SMALL) -> Float[Tensor, " sent"]:
     """The share of neurons with |a_j| ≤ small · max_k |a_k|; 1 where all are 0.
 
-    Not the share of a_j ≤ 0, which tells what is silent before ReLU or GELU alone: behind a gate the sign of
-    an activation is that of the value it is multiplied with.
+    Not the share of a_j ≤ 0: behind a gate the sign is that of the value it is multiplied with.
     """
     if not 0 <= small < 1:
         raise InputError(f"small is a part of the largest activation, such as {SMALL}, not {small}")
@@ -132,9 +129,8 @@ def sparsity(activations: Float[Tensor, "sent neuron"], small: float = SMALL) ->
 def neuron_rank_correlation(X: Float[Tensor, "sent neuron"], Y: Float[Tensor, "other neuron"]) -> float:
     """Spearman's ρ, over neurons, of the mean activation in one language with that in the other.
 
-    Give parallel sentences, so that content is the same; which stands beside which has no part in it. With
-    few sentences it is too low, since means of few are noisy: beside it belongs the correlation of two
-    halves of the sentences of one language.
+    Give parallel sentences, in any order. With few it is too low, since their means are noisy: compare it
+    with the correlation of two halves of the sentences of one language.
     """
     name = "rank correlation"
     x, y = (_checked(name, value).mean(0) for value in (X, Y))
@@ -150,6 +146,5 @@ def _checked(name: str, activations: Tensor) -> Tensor:
         raise InputError(
             f"{name} needs [sent neuron], at least one and two; {tuple(activations.shape)} given"
         )
-    if not torch.isfinite(activations).all():
-        raise InputError(f"{name} needs finite numbers: capture in float32")
+    check_states(name, activations)
     return activations.double()

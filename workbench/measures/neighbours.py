@@ -1,4 +1,4 @@
-"""Whether a sentence lies nearest to its translation: retrieval, CSLS, MEXA, mutual neighbours."""
+"""Whether a sentence lies nearest to its translation: retrieval, CSLS, rank, MEXA, mutual neighbours."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from workbench.core.errors import InputError
-from workbench.measures.base import check_rows, check_variation
+from workbench.measures.base import PerSentence, Rows, check_rows
 
 # Shared by what ranks sentences: cosines block by block, neighbourhoods, and where a translation stands.
 
-
-Rows = Float[Tensor, "sent d"]
 
 BLOCK = 1024
 """Source rows that are compared at once: memory grows with the sentences, not with their square."""
@@ -21,6 +19,7 @@ TIE = 1e-12
 """Cosines closer than this are equal: float64 rounds within it, and float32 states do not."""
 
 SCORES = ("cosine", "csls")
+DIRECTIONS = ("forward", "backward", "mean")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,18 +58,15 @@ def standings(X: Rows, Y: Rows, by: str = "cosine", k: int = 10) -> tuple[Standi
         raise InputError(f"unknown score {by!r}: give one of {', '.join(SCORES)}")
     X, Y = unit(X), unit(Y)
     n = len(X)
-    r_x, r_y = neighbourhoods(X, Y, k) if by == "csls" else (X.new_zeros(n), X.new_zeros(n))
-    factor = 2 if by == "csls" else 1
+    factor, r_x, r_y = (2, *neighbourhoods(X, Y, k)) if by == "csls" else (1, *X.new_zeros(2, n))
     own = factor * (X * Y).sum(1) - r_x - r_y
-    above, level = (torch.zeros(2, n, dtype=torch.long, device=X.device) for _ in range(2))
+    forward, backward = torch.zeros(2, 2, n, dtype=torch.long, device=X.device)
     for start in range(0, n, BLOCK):
         rows = slice(start, start + BLOCK)
         score = factor * (X[rows] @ Y.mT) - r_x[rows, None] - r_y
-        above[0, rows], level[0, rows] = _count(score, own[rows, None], 1)
-        higher, same = _count(score, own[None, :], 0)
-        above[1] += higher
-        level[1] += same
-    return Standing(above[0], level[0]), Standing(above[1], level[1])
+        forward[:, rows] = _count(score, own[rows, None], 1)
+        backward += _count(score, own[None, :], 0)
+    return Standing(*forward), Standing(*backward)
 
 
 def neighbourhoods(X: Rows, Y: Rows, k: int) -> tuple[Float[Tensor, " sent"], Float[Tensor, " sent"]]:
@@ -87,9 +83,9 @@ def neighbourhoods(X: Rows, Y: Rows, k: int) -> tuple[Float[Tensor, " sent"], Fl
     return torch.cat(of_x), of_y.mean(0)
 
 
-def _count(score: Tensor, own: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+def _count(score: Tensor, own: Tensor, dim: int) -> Int[Tensor, "two sent"]:
     above = (score > own + TIE).sum(dim)
-    return above, (score >= own - TIE).sum(dim) - above
+    return torch.stack([above, (score >= own - TIE).sum(dim) - above])
 
 
 def unit(X: Rows, metric: str = "retrieval") -> Rows:
@@ -107,14 +103,6 @@ def unit(X: Rows, metric: str = "retrieval") -> Rows:
     return X / X.norm(dim=1, keepdim=True)
 
 
-def check_pairs(metric: str, X: Tensor, Y: Tensor, at_least: int = 2) -> tuple[Tensor, Tensor]:
-    """As `check_rows`, and refuse states of different widths, between which there is no cosine."""
-    X, Y = check_rows(metric, X, Y, at_least)
-    if X.shape != Y.shape:
-        raise InputError(f"{metric} needs equal widths; {X.shape[1]} and {Y.shape[1]} given")
-    return X, Y
-
-
 # Sentence retrieval: how often a sentence's nearest state in the other language is its translation.
 #
 # Cosines are taken of the states as they are, as is usual in the field. A few dimensions that are large in
@@ -129,11 +117,9 @@ def retrieval(X: Rows, Y: Rows) -> float:
     return float(retrieval_scores(X, Y).mean())
 
 
-def retrieval_scores(X: Rows, Y: Rows) -> Float[Tensor, " sent"]:
+def retrieval_scores(X: Rows, Y: Rows) -> PerSentence:
     """Whether each sentence's translation comes first: 1, 0, or 1 / (number tied)."""
-    X, Y = check_pairs("retrieval", X, Y)
-    forward, _ = standings(X, Y)
-    return forward.first
+    return query_scores(X, Y, direction="forward")
 
 
 def centered_retrieval(X: Rows, Y: Rows) -> float:
@@ -141,12 +127,52 @@ def centered_retrieval(X: Rows, Y: Rows) -> float:
     return float(centered_retrieval_scores(X, Y).mean())
 
 
-def centered_retrieval_scores(X: Rows, Y: Rows) -> Float[Tensor, " sent"]:
+def centered_retrieval_scores(X: Rows, Y: Rows) -> PerSentence:
     """`retrieval_scores` of (X − x̄, Y − ȳ)."""
-    X, Y = check_pairs("retrieval", X, Y)
-    check_variation("retrieval", X, Y)
+    X, Y = check_rows("retrieval", X, Y, at_least=2, equal_widths=True, varied=True)
     X, Y = X.double(), Y.double()
     return retrieval_scores(X - X.mean(0), Y - Y.mean(0))
+
+
+# Where a sentence's translation stands among all: first (P@1) or how near the top (MRR), by cosine or CSLS.
+#
+# Each has a form per query, for intervals: resample or jackknife the *queries* and keep the pool as it is.
+# Resampling rows of both sides with replacement lets copies compete with their own translation.
+
+
+def precision_at_1(X: Rows, Y: Rows, by: str = "cosine", direction: str = "mean", k: int = 10) -> float:
+    """Mean over queries of [translation scores highest] / (number that reach its score).
+
+    `forward` searches Y from X, `backward` X from Y, `mean` is the mean of both. `by` is "cosine" or "csls"
+    with k neighbours (Conneau et al. 2018).
+    """
+    return float(query_scores(X, Y, "p@1", by, direction, k).mean())
+
+
+def csls(X: Rows, Y: Rows) -> float:
+    """`precision_at_1` by 2 cos(x, y) − r(x) − r(y), both directions, 10 neighbours (Conneau et al. 2018)."""
+    return precision_at_1(X, Y, by="csls")
+
+
+def mrr(X: Rows, Y: Rows, by: str = "cosine", direction: str = "mean", k: int = 10) -> float:
+    """Mean over queries of 1 / rank of the translation; ties take the mean over the ranks they share."""
+    return float(query_scores(X, Y, "mrr", by, direction, k).mean())
+
+
+def query_scores(
+    X: Rows, Y: Rows, of: str = "p@1", by: str = "cosine", direction: str = "mean", k: int = 10
+) -> PerSentence:
+    """What each sentence adds to `precision_at_1` ("p@1") or `mrr` ("mrr"), which are their means.
+
+    With the direction "mean" that is the mean of its two directions, so that a sentence is one unit.
+    """
+    if of not in ("p@1", "mrr"):
+        raise InputError(f"unknown score {of!r}: give p@1 or mrr")
+    if direction not in DIRECTIONS:
+        raise InputError(f"unknown direction {direction!r}: give one of {', '.join(DIRECTIONS)}")
+    X, Y = check_rows("retrieval", X, Y, at_least=2, equal_widths=True)
+    forward, backward = (side.first if of == "p@1" else side.reciprocal for side in standings(X, Y, by, k))
+    return {"forward": forward, "backward": backward, "mean": (forward + backward) / 2}[direction]
 
 
 # MEXA: how many sentences lie nearest to their own translation, seen from either side.
@@ -160,9 +186,9 @@ def mexa(X: Rows, Y: Rows) -> float:
     return float(mexa_scores(X, Y).mean())
 
 
-def mexa_scores(X: Rows, Y: Rows) -> Float[Tensor, " sent"]:
+def mexa_scores(X: Rows, Y: Rows) -> PerSentence:
     """1 for each sentence that lies nearest to its translation from both sides, 0 for others."""
-    X, Y = check_pairs("MEXA", X, Y)
+    X, Y = check_rows("MEXA", X, Y, at_least=2, equal_widths=True)
     forward, backward = standings(X, Y)
     return (forward.alone & backward.alone).double()
 
@@ -179,7 +205,7 @@ def mutual_knn(X: Rows, Y: Rows, k: int = 10) -> float:
     return float(mutual_knn_scores(X, Y, k).mean())
 
 
-def mutual_knn_scores(X: Rows, Y: Rows, k: int = 10) -> Float[Tensor, " sent"]:
+def mutual_knn_scores(X: Rows, Y: Rows, k: int = 10) -> PerSentence:
     """The share of its neighbours that each sentence has in both languages.
 
     Neighbours share neighbours, so that these are no scores of single queries: resampled as such they gave

@@ -1,22 +1,29 @@
 """What a method is: a way to close the gap between two languages, chosen on dev and judged once on test.
 
-Baselines ask in another way, recipes patch the model. A comparison knows both by the protocols here.
+Baselines ask in another way, recipes patch the model.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
-from workbench.core.progress import Progress
-from workbench.models import LanguageModel
-from workbench.sweeps import Configuration
-from workbench.tasks import AnswerTask, Task
+import pandas as pd
+import torch
+
+from workbench.core.errors import InputError, did_you_mean
+from workbench.core.types import Progress
+from workbench.models import LanguageModel, TokenReader
+from workbench.results import COLUMNS
+from workbench.stats import Interval
+from workbench.tasks import AnswerExample, AnswerTask, Example, Task
 from workbench.text import ParallelText
 from workbench.text.splits import Rows
 
 Family = Literal["baseline", "recipe"]
 Need = Literal["pairs", "labels", "training"]
 """Parallel sentences, solved items, or gradient steps on a model's weights."""
+Question = Example | AnswerExample
 
 
 class LanguagePair(Protocol):
@@ -25,25 +32,20 @@ class LanguagePair(Protocol):
     A `Study` is one; so is any object with these attributes.
     """
 
-    @property
-    def model(self) -> LanguageModel:
-        """The model."""
+    model: LanguageModel
+    text: ParallelText
+    """Sentences of both languages."""
+    source: str
+    """The language to improve."""
+    target: str
+    """The main language."""
+    task: Task | AnswerTask
+    folder: Path
+    """Where translations and trained models are kept."""
 
     @property
-    def text(self) -> ParallelText:
-        """Sentences of both languages."""
-
-    @property
-    def source(self) -> str:
-        """The language to improve."""
-
-    @property
-    def target(self) -> str:
-        """The main language."""
-
-    @property
-    def task(self) -> Task | AnswerTask:
-        """What is asked."""
+    def progress(self) -> Progress:
+        """Called with what is done, how far, of how much."""
 
     @property
     def fit_rows(self) -> Rows:
@@ -51,19 +53,11 @@ class LanguagePair(Protocol):
 
     @property
     def seed(self) -> int:
-        """Of everything random."""
-
-    @property
-    def folder(self) -> Path:
-        """Where translations and trained models are kept."""
+        """Seed of all random draws."""
 
     @property
     def states_folder(self) -> Path:
         """Where captured states are kept."""
-
-    @property
-    def progress(self) -> Progress:
-        """Called with what is done, how far, of how much."""
 
 
 @dataclass(frozen=True)
@@ -84,57 +78,66 @@ class Cost:
     """Tokens run forward for one test item, where it is not the item as it is asked."""
 
 
-class Method(Protocol):
-    """A row of a comparison: its name, its family, and what it needs besides the model."""
+@dataclass(frozen=True)
+class Method:
+    """A row of a comparison: a `Baseline` or a `Recipe`."""
 
-    @property
-    def name(self) -> str:
-        """What tables call it."""
-
-    @property
-    def title(self) -> str:
-        """For people."""
-
-    @property
-    def family(self) -> Family:
-        """Which kind of method it is."""
-
-    @property
-    def needs(self) -> tuple[Need, ...]:
-        """What it learns from."""
+    name: str
+    """Its name in tables and on the command line."""
+    title: str
+    """A short description."""
+    needs: tuple[Need, ...] = field(default=(), kw_only=True)
+    """What it learns from, besides sentences in each language."""
+    family: ClassVar[Family]
 
 
-class Chosen(Protocol):
-    """A method, or a control of it, with what dev chose for it."""
+def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
+    """Refuse a name that is not known, with the closest one."""
+    for name in names:
+        if name not in known:
+            raise InputError(f"unknown {what} {name!r}: {did_you_mean(name, known)}")
 
-    @property
-    def method(self) -> Method:
-        """Which one."""
 
-    @property
-    def name(self) -> str:
-        """What its rows are called."""
+def count_tokens(model: LanguageModel, texts: Iterable[str]) -> int:
+    """Tokens of all texts together."""
+    return sum(map(len, model.tokens.encode(list(texts))))
 
-    @property
-    def control(self) -> str | None:
-        """Which control it is; None for the method itself."""
 
-    @property
-    def record(self) -> Any:
-        """The choice as JSON values, written down before any test item is scored."""
+def right_answer(item: Question, end: str = "") -> str:
+    """The right choice, or the first right answer and `end`, as it stands behind the prompt."""
+    if isinstance(item, Example):
+        return item.choices[item.answer]
+    return ("" if item.prompt[-1:].isspace() else " ") + item.answers[0] + end
 
-    @property
-    def seconds(self) -> float:
-        """What it took to make: fitting, translating, training."""
 
-    @property
-    def model(self) -> LanguageModel:
-        """The model that answers."""
+def read_answers(
+    reader: TokenReader, items: Sequence[Question], end: str = ""
+) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Token ids of each prompt and its right answer; no answer where the tokenizer joins the two."""
+    prompts = reader.encode([item.prompt for item in items])
+    texts = reader.encode([item.prompt + right_answer(item, end) for item in items])
+    return [
+        (tuple(prompt), tuple(ids[len(prompt) :]) if prompt and ids[: len(prompt)] == prompt else ())
+        for prompt, ids in zip(prompts, texts, strict=True)
+    ]
 
-    @property
-    def patch(self) -> tuple[Configuration | None, ...]:
-        """What is patched in a run, None for nothing; empty where there is nothing to time."""
 
-    @property
-    def cost(self) -> Cost:
-        """What it needs before the first test item is asked."""
+def shuffled_batches(n: int, size: int, seed: int, whole: bool = False) -> Iterator[list[int]]:
+    """Row numbers in batches, without end, each round in a new order; `whole` drops its last short batch."""
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        order = torch.randperm(n, generator=generator).tolist()
+        for start in range(0, max(n - n % size, 1) if whole else n, size):
+            yield order[start : start + size]
+
+
+def bounds(name: str, interval: Interval) -> dict[str, float]:
+    """An estimate and the ends of its interval, as table columns."""
+    return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def typed_table(name: str, rows: pd.DataFrame | list[dict[str, Any]], **types: str) -> pd.DataFrame:
+    """Rows as the table of that name; its columns are Float64, except those listed under another type."""
+    columns = list(COLUMNS[name])
+    other = {column: kind for kind, listed in types.items() for column in listed.split()}
+    return pd.DataFrame(rows).reindex(columns=columns).astype(dict.fromkeys(columns, "Float64") | other)

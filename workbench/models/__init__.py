@@ -1,7 +1,6 @@
 """Models: `load_model` and `wrap`; the only subpackage that imports TransformerLens."""
 
-from workbench.models.base import Batch, Forked, Hook, LanguageModel, ModelInfo, Past, TokenTree
-from workbench.models.hooked import HOOK_NAMES
+from workbench.models.base import HOOK_NAMES, Batch, Forked, Hook, LanguageModel, ModelInfo, Past, TokenTree
 from workbench.models.load import BACKENDS, load_model, wrap
 from workbench.models.tokens import TokenReader
 

@@ -4,7 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal, overload
@@ -23,26 +23,18 @@ from workbench.models.tokens import TokenReader
 
 def weights_digest(parameters: Iterable[tuple[str, Tensor]]) -> str:
     """Digest of names, shapes, dtypes and bytes; a weight under two names (tied) counts once."""
-    seen: dict[int, str] = {}
-    unique: list[tuple[str, Tensor]] = []
+    unique: dict[int, tuple[str, Tensor]] = {}
     for name, weight in sorted(parameters, key=lambda item: item[0]):
-        if weight.data_ptr() not in seen:
-            seen[weight.data_ptr()] = name
-            unique.append((name, weight))
+        unique.setdefault(weight.data_ptr(), (name, weight))
+
+    def described(item: tuple[str, Tensor]) -> list[Any]:
+        name, weight = item
+        flat = weight.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8)
+        return [name, list(weight.shape), str(weight.dtype), hashlib.sha256(flat.numpy().data).hexdigest()]
+
     # hashlib lets go of the interpreter lock, so two threads hash twice as fast.
     with ThreadPoolExecutor(2) as pool:
-        parts = list(pool.map(lambda item: _digest(item[1]), unique))
-    return digest_json(
-        [
-            [name, list(weight.shape), str(weight.dtype), part]
-            for (name, weight), part in zip(unique, parts, strict=True)
-        ]
-    )
-
-
-def _digest(weight: Tensor) -> str:
-    flat = weight.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8)
-    return hashlib.sha256(flat.numpy().data).hexdigest()
+        return digest_json(list(pool.map(described, unique.values())))
 
 
 # `LanguageModel`: the interface to a model, independent of the backend.
@@ -76,10 +68,7 @@ class Batch:
     @property
     def last(self) -> Int[Tensor, " batch"]:
         """Where each row's last real token stands."""
-        width = self.mask.shape[1]
-        return torch.full((len(self),), width - 1, device=self.mask.device) - (
-            self.mask.flip(1).int().argmax(1)
-        )
+        return self.mask.shape[1] - 1 - self.mask.flip(1).int().argmax(1)
 
 
 @dataclass(frozen=True)
@@ -147,23 +136,43 @@ class ModelInfo:
 
     def as_dict(self) -> dict[str, Any]:
         """The facts as JSON values."""
-        return asdict(self) | {
-            "processing": list(self.processing),
-            "self_check": dict(self.self_check),
-        }
+        return asdict(self) | {"processing": list(self.processing), "self_check": dict(self.self_check)}
+
+
+HOOK_NAMES = {
+    "resid_pre": "blocks.{layer}.hook_resid_pre",
+    "resid_post": "blocks.{layer}.hook_resid_post",
+    "attn_out": "blocks.{layer}.hook_attn_out",
+    "mlp_out": "blocks.{layer}.hook_mlp_out",
+    "mlp_act": "blocks.{layer}.mlp.hook_post",
+    "head_out": "blocks.{layer}.attn.hook_z",
+    "embed": "hook_embed",
+}
+"""Components by the name of their hook in TransformerLens, which is their key in a cache.
+
+`hook_mlp_out` and `hook_attn_out` stand after the post-norm where a block has one (gemma)."""
 
 
 class LanguageModel(ABC):
     """A decoder-only language model behind one of the backends."""
 
-    info: ModelInfo
-    tokens: TokenReader
+    _place = ""
+    """Where TransformerLens has the hooks."""
+    _names: Mapping[str, str] = HOOK_NAMES
+
+    def __init__(
+        self,
+        lens_model: Any,
+        info: ModelInfo,
+        tokens: TokenReader,
+        points: Mapping[str, nn.Module],
+        dtype: torch.dtype,
+        softcap: float | None,
+    ):
+        self._lens_model, self.info, self.tokens = lens_model, info, tokens
+        self._points, self._dtype, self._softcap = points, dtype, softcap
 
     # What a backend provides -------------------------------------------------------------------
-
-    @abstractmethod
-    def point(self, site: Site) -> nn.Module:
-        """The module whose output is this site; a `SiteError` where the model has no such site."""
 
     @abstractmethod
     def run(
@@ -183,14 +192,6 @@ class LanguageModel(ABC):
         """
 
     @abstractmethod
-    def final_norm(self, h: Float[Tensor, "... d_model"]) -> Float[Tensor, "... d_model"]:
-        """The model's own norm before the unembedding."""
-
-    @abstractmethod
-    def unembed(self, h: Float[Tensor, "... d_model"]) -> Float[Tensor, "... d_vocab"]:
-        """Normed residual → logits."""
-
-    @abstractmethod
     def parameters(self) -> Iterator[tuple[str, Tensor]]:
         """Names and weights, under the names the checkpoint gave them."""
 
@@ -200,6 +201,27 @@ class LanguageModel(ABC):
 
         The batch is padded on the left; what follows has no padding.
         """
+
+    # What follows from that --------------------------------------------------------------------
+
+    def point(self, site: Site) -> nn.Module:
+        """The module whose output is this site; a `SiteError` where the model has no such site."""
+        name = self._names[site.component].format(layer=site.layer)
+        if name not in self._points:
+            raise SiteError(
+                f"{self.info.architecture} has no site {site} {self._place} ({name}): "
+                "use a residual site (resid_pre, resid_post)"
+            )
+        return self._points[name]
+
+    def final_norm(self, h: Float[Tensor, "... d_model"]) -> Float[Tensor, "... d_model"]:
+        """The model's own norm before the unembedding."""
+        return self._lens_model.ln_final(h.to(self._dtype))
+
+    def unembed(self, h: Float[Tensor, "... d_model"]) -> Float[Tensor, "... d_vocab"]:
+        """Normed residual → logits."""
+        logits = self._lens_model.unembed(h.to(self._dtype))
+        return torch.tanh(logits / self._softcap) * self._softcap if self._softcap else logits
 
     @contextmanager
     def reading(self, hooks: Mapping[Site, Hook]) -> Iterator[Callable[[Batch], None]]:
@@ -280,8 +302,6 @@ class LanguageModel(ABC):
         info = self.info
         return f"{type(self).__name__}({info.name}, {info.n_layers} layers × {info.d_model}, {info.dtype})"
 
-    # What follows from that --------------------------------------------------------------------
-
     @overload
     def generate(self, batch: str, max_new_tokens: int = ..., enough: Enough | None = ...) -> str: ...
 
@@ -351,15 +371,12 @@ class LanguageModel(ABC):
                 f"row {lengths.index(width)} has {width} tokens, but {self.info.name} takes "
                 f"{self.info.n_ctx}: shorten it or leave it out"
             )
-        ids = torch.full((len(lengths), width), self.tokens.pad)
-        mask = torch.zeros((len(lengths), width), dtype=torch.bool)
-        for row, tokens in enumerate(token_lists):
-            where = slice(0, len(tokens)) if padding == "right" else slice(width - len(tokens), width)
-            ids[row, where] = torch.tensor(tokens)
-            mask[row, where] = True
+        columns, filled = torch.arange(width), torch.tensor(lengths)[:, None]
+        mask = columns < filled if padding == "right" else columns >= width - filled
+        ids = torch.full(mask.shape, self.tokens.pad)
+        ids[mask] = torch.tensor([token for ids in token_lists for token in ids])
         positions = (mask.long().cumsum(1) - 1).clamp(min=0)
-        device = self.device
-        return Batch(ids.to(device), mask.to(device), positions.to(device), padding)
+        return Batch(ids.to(self.device), mask.to(self.device), positions.to(self.device), padding)
 
     @contextmanager
     def hooked(self, hooks: Mapping[Site, Hook], shape: Sequence[int] | None = None) -> Iterator[None]:
@@ -368,15 +385,11 @@ class LanguageModel(ABC):
         `shape` is (batch, pos), for the few sites where a model flattens the two.
         """
         fired: set[Site] = set()
-        handles = []
-        try:
+        with ExitStack() as stack:
             for site, hook in hooks.items():
                 callback = firing(site, hook, fired, shape)
-                handles.append(self.check_site(site).register_forward_hook(callback))
+                stack.enter_context(self.check_site(site).register_forward_hook(callback))
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
         self.must_have_fired(hooks, fired)
 
     def must_have_fired(self, hooks: Mapping[Site, Hook], fired: set[Site]) -> None:

@@ -13,57 +13,49 @@ from transformer_lens.model_bridge.generalized_components.base import Generalize
 from transformers.cache_utils import Cache, DynamicCache
 from typing_extensions import override
 
-from workbench.core.errors import InputError, SiteError
+from workbench.core.errors import InputError
 from workbench.core.types import Site
-from workbench.models.base import Batch, Forked, Hook, LanguageModel, ModelInfo, Past, TokenTree, firing
+from workbench.models.base import (
+    HOOK_NAMES,
+    Batch,
+    Forked,
+    Hook,
+    LanguageModel,
+    ModelInfo,
+    Past,
+    TokenTree,
+    firing,
+)
 from workbench.models.tokens import TokenReader
 from workbench.models.trees import Beginning, TreeMasks
 
-# Our word for a site → the bridge's name for the hook. `hook_mlp_out` already stands after the
-# post-norm where a block has one (gemma), and so does `hook_attn_out`.
-_NAMES = {
-    "resid_pre": "blocks.{layer}.hook_resid_pre",
-    "resid_post": "blocks.{layer}.hook_resid_post",
-    "attn_out": "blocks.{layer}.hook_attn_out",
-    "mlp_out": "blocks.{layer}.hook_mlp_out",
-    "mlp_act": "blocks.{layer}.mlp.hook_post",
-    "head_out": "blocks.{layer}.attn.hook_z",
-    "embed": "embed.hook_out",
-}
 _STREAM = ("embed", "resid_pre", "resid_post")
 
 
 class BridgeModel(LanguageModel):
     """A `TransformerBridge`, ours or the user's own."""
 
+    _place = "through the bridge"
+    _names = HOOK_NAMES | {"embed": "embed.hook_out"}
+
     def __init__(self, bridge: Any, info: ModelInfo, tokens: TokenReader):
-        self.bridge, self.info, self.tokens = bridge, info, tokens
+        # Of a mixture of experts the bridge gives the layer's output the name of its neurons.
+        points = {
+            name: point
+            for name, point in bridge.hook_dict.items()
+            if not (name.endswith(".mlp.hook_post") and str(point.name).endswith(".mlp.hook_out"))
+        }
         self.causal: Any = bridge.original_model  # Hugging Face's: its attributes have no types
-        self.body: Any = self.causal.base_model
+        cap = getattr(self.causal.config, "final_logit_softcapping", None)
+        super().__init__(bridge, info, tokens, points, next(self.causal.parameters()).dtype, cap)
+        self.bridge, self.body = bridge, self.causal.base_model
         self._takes_positions = "position_ids" in inspect.signature(self.body.forward).parameters
         # Held here, for while they are unwrapped the bridge's own lists show the bare modules.
         self._blocks, self._embed = list(bridge.blocks), bridge.embed
-        self._dtype = next(self.causal.parameters()).dtype
-        self._points: dict[str, nn.Module] = {}
         self._blocks_return_tuples = self._probe_block()
         # Set by the self-check once the unwrapped modules are known to compute the same.
         self.unwrapping_is_exact = False
         self._is_unwrapped = False
-
-    @override
-    def point(self, site: Site) -> nn.Module:
-        name = _NAMES[site.component].format(layer=site.layer)
-        if name not in self._points:
-            # The bridge goes through all its modules each time it is asked for its hook points.
-            self._points |= self.bridge.hook_dict
-        found = self._points.get(name)
-        # Of a mixture of experts the bridge gives the layer's output the name of its neurons.
-        if found is None or (site.component == "mlp_act" and str(found.name).endswith(".mlp.hook_out")):
-            raise SiteError(
-                f"{self.info.architecture} has no site {site} through the bridge ({name}): "
-                "use a residual site (resid_pre, resid_post)"
-            )
-        return found
 
     @override
     def run(
@@ -77,34 +69,29 @@ class BridgeModel(LanguageModel):
         head: bool = True,
     ) -> Tensor:
         end = self.check_range(start, stop, residual, head)
-        shape = tuple(batch.ids.shape)
-        return self._pass(self._inputs(batch), hooks or {}, shape, start, end, residual, head)
+        inputs = self._inputs(batch.ids, batch.mask, batch.positions)
+        return self._pass(inputs, hooks or {}, start, end, residual, head)
 
     def _pass(
         self,
         inputs: Mapping[str, Any],
         hooks: Mapping[Site, Hook],
-        shape: tuple[int, ...],
         start: int,
         end: int,
         residual: Tensor | None,
         head: bool = False,
     ) -> Tensor:
-        kept: dict[str, Tensor] = {}
+        kept: list[Tensor] = []
+        inject: dict[Site, Hook] = {} if residual is None else {Site(start, "resid_pre"): lambda h: residual}
+        keep: dict[Site, Hook] = {} if head else {Site(end - 1, "resid_post"): kept.append}
         with ExitStack() as stack:
             # The user's hooks are placed first and the keeper last, so that what is returned is
             # the residual as the hooks left it; an injected residual comes before both.
-            if residual is not None:
-                inject = {Site(start, "resid_pre"): lambda h: residual}
-                stack.enter_context(self.hooked(inject))
-            if hooks:
-                stack.enter_context(self.hooked(hooks, shape))
-            if not head:
-                keep = {Site(end - 1, "resid_post"): _keep(kept)}
-                stack.enter_context(self.hooked(keep))
+            for part in (inject, hooks, keep):
+                stack.enter_context(self.hooked(part, tuple(inputs["input_ids"].shape)))
             stack.enter_context(self._idle(start, end))
             output = (self.causal if head else self.body)(**inputs)
-        return output.logits if head else kept["h"]
+        return output.logits if head else kept[0]
 
     @override
     def forked_refused(self) -> str | None:
@@ -125,19 +112,18 @@ class BridgeModel(LanguageModel):
         of_prompts, of_tails = residuals or (None, None)
         end = self.check_range(start, stop, of_prompts, False)
         cache = DynamicCache()
-        inputs = self._inputs(prompts) | {"use_cache": True, "past_key_values": cache}
-        above_prompts = self._pass(inputs, on_prompts, tuple(prompts.ids.shape), start, end, of_prompts)
+        inputs = self._inputs(prompts.ids, prompts.mask, prompts.positions, cache)
+        above_prompts = self._pass(inputs, on_prompts, start, end, of_prompts)
         layers: list[Any] = cache.layers
         for layer in layers[start:]:
             layer.batch_select_indices(owner)
         # The layers below did not run; how long the past is, is asked of them all the same.
         idle = torch.zeros(len(owner), 1, prompts.ids.shape[1], 1, dtype=self._dtype, device=self.device)
         layers[:start] = [Beginning(idle, idle)] * start
-        inputs = self._inputs(tails) | {"use_cache": True, "past_key_values": cache}
-        inputs["attention_mask"] = torch.cat([prompts.mask[owner], tails.mask], 1).long()
-        if self._takes_positions:
-            inputs["position_ids"] = tails.positions + prompts.positions[owner, -1:] + 1
-        return above_prompts, self._pass(inputs, on_tails, tuple(tails.ids.shape), start, end, of_tails)
+        mask = torch.cat([prompts.mask[owner], tails.mask], 1)
+        behind = tails.positions + prompts.positions[owner, -1:] + 1
+        inputs = self._inputs(tails.ids, mask, behind, cache)
+        return above_prompts, self._pass(inputs, on_tails, start, end, of_tails)
 
     @override
     def decoder(self, batch: Batch) -> Callable[[Tensor], Tensor]:
@@ -148,10 +134,8 @@ class BridgeModel(LanguageModel):
             if past is not None:
                 mask = torch.cat([mask, torch.ones_like(ids)], 1)
                 positions = positions[:, -1:] + 1
-            inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": True, "past_key_values": past}
-            if self._takes_positions:
-                inputs["position_ids"] = positions
-            output = self.causal(**inputs)
+            cached = {"use_cache": True, "past_key_values": past}
+            output = self.causal(**self._inputs(ids, mask, positions) | cached)
             past = output.past_key_values
             return output.logits[:, -1]
 
@@ -163,16 +147,6 @@ class BridgeModel(LanguageModel):
         known = getattr(self.causal.generation_config, "eos_token_id", None)
         also = known if isinstance(known, list) else [] if known is None else [known]
         return super().ends | {int(token) for token in also}
-
-    @override
-    def final_norm(self, h: Tensor) -> Tensor:
-        return self.bridge.ln_final(h.to(self._dtype))
-
-    @override
-    def unembed(self, h: Tensor) -> Tensor:
-        logits = self.bridge.unembed(h.to(self._dtype))
-        cap = getattr(self.causal.config, "final_logit_softcapping", None)
-        return logits if cap is None else torch.tanh(logits / cap) * cap
 
     @override
     def parameters(self) -> Iterator[tuple[str, Tensor]]:
@@ -194,8 +168,8 @@ class BridgeModel(LanguageModel):
     def reading(self, hooks: Mapping[Site, Hook]) -> Iterator[Callable[[Batch], None]]:
         """As in the base; for the residual stream alone, past the bridge's own hook points.
 
-        The bridge recomputes attention and norms in Python so that each step has a hook. Where no
-        hook but ours is there, the Hugging Face modules it wraps say the same for less.
+        The bridge recomputes attention and norms in Python so that each step has a hook. Where no hook but
+        ours is there, the Hugging Face modules it wraps compute the same faster.
         """
         lean = (
             self.unwrapping_is_exact
@@ -203,26 +177,21 @@ class BridgeModel(LanguageModel):
             and not self._hooked_by_others()
         )
         if not lean:
-            with super().reading(hooks) as read:
-                yield read
+            with super().reading(hooks) as wrapped:
+                yield wrapped
             return
         for site in hooks:
             self.check_site(site)
         stop = 1 + max((site.layer for site in hooks), default=0)
         fired: set[Site] = set()
-        with self._unwrapped(), self._idle(0, stop):
-            handles: list[Any] = []
 
-            def read(batch: Batch) -> None:
-                self.body(**self._inputs(batch))
+        def read(batch: Batch) -> None:
+            self.body(**self._inputs(batch.ids, batch.mask, batch.positions))
 
-            try:
-                for site, hook in hooks.items():
-                    handles.append(self._look(site, hook, fired))
-                yield read
-            finally:
-                for handle in handles:
-                    handle.remove()
+        with self._unwrapped(), self._idle(0, stop), ExitStack() as stack:
+            for site, hook in hooks.items():
+                stack.enter_context(self._look(site, hook, fired))
+            yield read
         self.must_have_fired(hooks, fired)
 
     @override
@@ -255,9 +224,8 @@ class BridgeModel(LanguageModel):
         if past is not None:
             cache = Cache(layers=[Beginning(*pair) for pair in zip(past.keys, past.values, strict=True)])
         masks = TreeMasks(tree, past, self._dtype, self._block_takes)
-        return self._climb(
-            tree, hooks, masks, self.check_range(start, stop, residual, False), start, residual, cache
-        )
+        end = self.check_range(start, stop, residual, head=False)
+        return self._climb(tree, hooks, masks, start, end, residual, cache)
 
     @override
     def past_refused(self) -> str | None:
@@ -265,7 +233,7 @@ class BridgeModel(LanguageModel):
             return reason
         if not self.unwrapping_is_exact or self._hooked_by_others():
             return (
-                "keys and values are those of the Hugging Face modules, which are not run by themselves here"
+                "keys and values are those of the Hugging Face modules, which cannot run by themselves here"
             )
         return self._cache_refused
 
@@ -276,36 +244,29 @@ class BridgeModel(LanguageModel):
         cache = DynamicCache()
         with torch.no_grad(), self._unwrapped():
             self.body(input_ids=two, past_key_values=cache, use_cache=True)
-        layers = [getattr(layer, "keys", None) for layer in cache.layers]
-        if len(layers) != self.info.n_layers or any(
-            k is None or k.ndim != 4 or k.shape[2] != 2 for k in layers
-        ):
-            return f"{self.info.architecture} does not keep keys and values for every layer"
-        return None
+        keys = [getattr(layer, "keys", None) for layer in cache.layers]
+        if len(keys) == self.info.n_layers and all(k is not None and k.shape[2:-1] == (2,) for k in keys):
+            return None
+        return f"{self.info.architecture} does not keep keys and values for every layer"
 
     @override
     def remember(self, tree: TokenTree, hooks: Mapping[Site, Hook], width: int) -> tuple[Tensor, Past]:
         if reason := self.past_refused():
             raise InputError(f"no keys and values of {self.info.name}: {reason}")
         cache, masks = DynamicCache(), TreeMasks(tree, None, self._dtype, self._block_takes)
-        h = self._climb(tree, hooks, masks, self.info.n_layers, 0, None, cache)
+        h = self._climb(tree, hooks, masks, 0, self.info.n_layers, None, cache)
         layers: list[Any] = cache.layers
-        past = Past(
-            tree.positions[:, :width],
-            [layer.keys[:, :, :width] for layer in layers],
-            [layer.values[:, :, :width] for layer in layers],
-            masks.sees,
-            masks.biases,
-        )
-        return h, past
+        keys = [layer.keys[:, :, :width] for layer in layers]
+        values = [layer.values[:, :, :width] for layer in layers]
+        return h, Past(tree.positions[:, :width], keys, values, masks.sees, masks.biases)
 
     def _climb(
         self,
         tree: TokenTree,
         hooks: Mapping[Site, Hook],
         masks: TreeMasks,
-        end: int,
         start: int,
+        end: int,
         residual: Tensor | None,
         cache: Cache | None,
     ) -> Tensor:
@@ -315,34 +276,25 @@ class BridgeModel(LanguageModel):
             if site.component != "resid_post":
                 raise InputError(f"a tree of tokens is patched at resid_post, not at {site}")
         fired: set[Site] = set()
-        kept: dict[str, Tensor] = {}
-        ones = torch.ones(tree.sees.shape[0], tree.sees.shape[-1], dtype=torch.long, device=tree.ids.device)
-        inputs = {"input_ids": tree.ids, "attention_mask": ones, "use_cache": cache is not None}
-        if cache is not None:
-            inputs["past_key_values"] = cache
-        if self._takes_positions:
-            inputs["position_ids"] = tree.positions
-        keeper = {Site(end - 1, "resid_post"): _keep(kept)}
+        kept: list[Tensor] = []
         with ExitStack() as stack:
             if self.unwrapping_is_exact and not self._hooked_by_others():
                 stack.enter_context(self._unwrapped())
             stack.enter_context(self._idle(start, end))
-            blocks = self._block_modules()
-
-            def place(handle: Any) -> None:
-                stack.callback(handle.remove)
-
-            for layer in range(start, end):
-                place(blocks[layer].register_forward_pre_hook(masks.hook(layer), with_kwargs=True))
+            blocks, place = self._block_modules(), stack.enter_context
+            changes = [(blocks[layer], masks.hook(layer)) for layer in range(start, end)]
             if residual is not None:
-                place(blocks[start].register_forward_pre_hook(_injected(residual), with_kwargs=True))
+                changes.append((blocks[start], _injected(residual)))
+            for block, change in changes:
+                place(block.register_forward_pre_hook(change, with_kwargs=True))
             # Idle blocks are called all the same: a hook there would see what is none of its layer's.
-            within = {site: hook for site, hook in hooks.items() if start <= site.layer < end}
-            for site, hook in [*within.items(), *keeper.items()]:
+            within = [(site, hook) for site, hook in hooks.items() if start <= site.layer < end]
+            for site, hook in [*within, (Site(end - 1, "resid_post"), kept.append)]:
                 place(blocks[site.layer].register_forward_hook(firing(site, hook, fired, None)))
-            self.body(**inputs)
+            everything = torch.ones(len(tree.sees), tree.sees.shape[-1], device=tree.ids.device)
+            self.body(**self._inputs(tree.ids, everything, tree.positions, cache))
         self.must_have_fired(hooks, fired)
-        return kept["h"]
+        return kept[0]
 
     # How ---------------------------------------------------------------------------------------
 
@@ -352,56 +304,49 @@ class BridgeModel(LanguageModel):
         forward = inspect.signature(type(self._blocks[0].original_component).forward)
         return tuple(forward.parameters)[1:]
 
-    def _inputs(self, batch: Batch) -> dict[str, Any]:
-        inputs = {"input_ids": batch.ids, "attention_mask": batch.mask.long(), "use_cache": False}
-        if self._takes_positions:
-            inputs["position_ids"] = batch.positions
-        return inputs
+    def _inputs(
+        self, ids: Tensor, mask: Tensor, positions: Tensor, cache: Cache | None = None
+    ) -> dict[str, Any]:
+        inputs = {"input_ids": ids, "attention_mask": mask.long(), "use_cache": cache is not None}
+        inputs |= {} if cache is None else {"past_key_values": cache}
+        return inputs | ({"position_ids": positions} if self._takes_positions else {})
 
     def _probe_block(self) -> bool:
         """Whether this model's blocks return `(h, …)` or `h`: it differs between architectures."""
         seen: list[bool] = []
         block = self._blocks[0].original_component
-        handle = block.register_forward_hook(lambda m, a, out: seen.append(isinstance(out, tuple)))
-        one = torch.zeros((1, 1), dtype=torch.long, device=self.device)
-        try:
-            with torch.inference_mode():
-                self.body(input_ids=one, use_cache=False)
-        finally:
-            handle.remove()
+        with (
+            torch.inference_mode(),
+            block.register_forward_hook(lambda m, a, out: seen.append(isinstance(out, tuple))),
+        ):
+            self.body(input_ids=torch.zeros((1, 1), dtype=torch.long, device=self.device), use_cache=False)
         return seen[0]
 
     @contextmanager
     def _idle(self, start: int, end: int) -> Iterator[None]:
         """Layers outside `start … end − 1` pass their input on and do no work.
 
-        The model's own forward goes on preparing masks and positions, so each layer that does run
-        is called exactly as ever; TransformerLens' `start_at_layer` runs the layers below and
-        throws the result away.
+        The model's own forward goes on preparing masks and positions, so each layer that does run is called
+        as ever; TransformerLens' `start_at_layer` runs the layers below and throws the result away.
         """
         layers = self._block_modules()
-        idle = [*layers[:start], *layers[end:]]
         returns_tuple = self._blocks_return_tuples
 
         def pass_on(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
             return (hidden_states, None) if returns_tuple else hidden_states
 
-        # In the instance's dict it goes before the class's forward; taken off, nothing of it
-        # remains. Plain assignment would not do: a bridge hands that on to the module it wraps.
-        mine = [block for block in idle if "forward" not in block.__dict__]
-        for block in mine:
-            block.__dict__["forward"] = pass_on
-        try:
+        with ExitStack() as stack:
+            # In the instance's dict it goes before the class's forward; taken off, nothing of it
+            # remains. Plain assignment would not do: a bridge hands that on to the module it wraps.
+            for block in [*layers[:start], *layers[end:]]:
+                if "forward" not in block.__dict__:
+                    block.__dict__["forward"] = pass_on
+                    stack.callback(block.__dict__.pop, "forward")
             yield
-        finally:
-            for block in mine:
-                del block.__dict__["forward"]
 
     def _block_modules(self) -> list[nn.Module]:
         """The blocks as the model's forward finds them just now: wrapped, or not."""
-        if self._is_unwrapped:
-            return [block.original_component for block in self._blocks]
-        return self._blocks
+        return [block.original_component if self._is_unwrapped else block for block in self._blocks]
 
     @cached_property
     def _wrappers(self) -> list[tuple[nn.Module, str, Any]]:
@@ -439,10 +384,8 @@ class BridgeModel(LanguageModel):
 
     def _look(self, site: Site, hook: Hook, fired: set[Site]) -> Any:
         """Place a look at the stream on the unwrapped modules."""
-        if site.component == "embed":
-            module = self._embed.original_component
-        else:
-            module = self._blocks[site.layer].original_component
+        wrapped = self._embed if site.component == "embed" else self._blocks[site.layer]
+        module = wrapped.original_component
         if site.component != "resid_pre":
             return module.register_forward_hook(firing(site, hook, fired, None))
 
@@ -451,13 +394,6 @@ class BridgeModel(LanguageModel):
             hook(args[0] if args else kwargs["hidden_states"])
 
         return module.register_forward_pre_hook(before, with_kwargs=True)
-
-
-def _keep(kept: dict[str, Tensor]) -> Hook:
-    def hook(h: Tensor) -> None:
-        kept["h"] = h
-
-    return hook
 
 
 def _injected(residual: Tensor) -> Callable[[nn.Module, Any, Any], Any]:

@@ -2,34 +2,45 @@
 
 import contextlib
 import copy
+import logging
+import re
 import shutil
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import transformers
+from huggingface_hub import errors as hub
+from transformer_lens.model_bridge import TransformerBridge
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as hf_logging
 
 from workbench.core.bundled import MODELS, resolved
 from workbench.core.errors import ModelError, WorkbenchError, did_you_mean, quoted
 from workbench.models.base import LanguageModel, ModelInfo
 from workbench.models.bridge import BridgeModel
-from workbench.models.check import check_vocabulary, check_weights, reference_logits, self_check
-from workbench.models.folder import check_files, check_name, check_settings, check_shape
+from workbench.models.check import (
+    check_files,
+    check_name,
+    check_settings,
+    check_shape,
+    check_vocabulary,
+    check_weights,
+    reference_logits,
+    self_check,
+)
 from workbench.models.hooked import (
     HookedModel,
     build_hooked,
     hooked_transformer_class,
     processing_of,
 )
-from workbench.models.quiet import quietly
 from workbench.models.tokens import TokenReader
 
-Backend = Literal["bridge", "hooked"]
 BACKENDS: tuple[str, ...] = ("bridge", "hooked")
 
 _DTYPES = {
@@ -69,34 +80,26 @@ def load_model(
             raise ModelError('device_map is for backend="bridge": HookedTransformer takes a device')
     name = resolved(name_or_dir, MODELS)
     place = str(device or _default_device())
+    options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
     with reported_errors(name), quietly():
-        config = read_config(name, revision=revision, trust_remote_code=trust_remote_code)
+        config = read_config(name, **options)
         kind = _dtype(dtype, place, config)
-        reader = read_tokenizer(name, revision=revision, trust_remote_code=trust_remote_code)
-        tokenizer = reader.tokenizer
-        causal = read_causal(
-            name,
-            config,
-            attn,
-            dtype=kind,
-            revision=revision,
-            trust_remote_code=trust_remote_code,
-            device_map=device_map,
-        )
+        reader = read_tokenizer(name, **options)
+        causal = read_causal(name, config, attn, dtype=kind, device_map=device_map, **options)
         check_vocabulary(name, reader, causal.get_input_embeddings().weight.shape[0])
         if device_map is None:
             causal = causal.to(place)
+        # What loads the same model again from any folder: a name, or an absolute path.
+        given = Path(name_or_dir)
+        facts: dict[str, Any] = {"source": str(given.resolve()) if given.is_dir() else str(name_or_dir)}
+        if revision:
+            facts["revision"] = revision
+        if backend == "bridge":
+            return _bridged(name, causal, reader, kind, facts)
         reference = reference_logits(causal)
-        facts = _facts(name, causal, kind, revision) | {"source": _source(name_or_dir)}
-        if backend == "hooked":
-            hooked = build_hooked(name, causal, copy.deepcopy(tokenizer), kind, place)
-            model: LanguageModel = HookedModel(hooked, _info(facts, "hooked", place, None), reader)
-        else:
-            kernel = causal.config._attn_implementation
-            bridge = _boot(name, causal, copy.deepcopy(tokenizer), kind)
-            where = str(causal.get_input_embeddings().weight.device)
-            model = BridgeModel(bridge, _info(facts, "bridge", where, kernel), reader)
-        return self_check(model, reference)
+        info = replace(_info(name, causal, kind), backend="hooked", device=place, attention=None, **facts)
+        hooked = build_hooked(name, causal, copy.deepcopy(reader.tokenizer), kind, place)
+        return self_check(HookedModel(hooked, info, reader), reference)
 
 
 def wrap(model: Any, *, tokenizer: Any = None, copied: bool = False) -> LanguageModel:
@@ -128,12 +131,10 @@ def _wrap_bridge(bridge: Any, tokenizer: Any) -> LanguageModel:
     causal = bridge.original_model
     if causal.training:
         raise ModelError("this bridge is in training mode, where dropout is at work: call .eval() on it")
-    weight = causal.get_input_embeddings().weight
-    facts = _facts(str(bridge.cfg.model_name), causal, weight.dtype, None)
-    info = _info(facts, "bridge", str(weight.device), causal.config._attn_implementation)
+    info = _info(str(bridge.cfg.model_name), causal)
     if bridge.compatibility_mode:
         info = replace(info, processing=("compatibility mode",))
-    reader = TokenReader(_needed(tokenizer or bridge.tokenizer, "TransformerBridge"))
+    reader = _reader(tokenizer or bridge.tokenizer, "TransformerBridge")
     return self_check(BridgeModel(bridge, info, reader), None)
 
 
@@ -152,7 +153,7 @@ def _wrap_hooked(hooked: Any, tokenizer: Any) -> LanguageModel:
         device=str(hooked.W_E.device),
         processing=processing_of(hooked),
     )
-    reader = TokenReader(_needed(tokenizer or hooked.tokenizer, "HookedTransformer"))
+    reader = _reader(tokenizer or hooked.tokenizer, "HookedTransformer")
     return self_check(HookedModel(hooked, info, reader), None)
 
 
@@ -163,34 +164,35 @@ def _wrap_causal(causal: Any, tokenizer: Any, copied: bool) -> LanguageModel:
             "a bridge would rewrite the modules of this Hugging Face model: pass copied=True to use "
             f"a copy ({size:.1f} GB more), or load_model(name) for one that is the workbench's own"
         )
-    tokenizer = _needed(tokenizer, "Hugging Face model")
-    mine = copy.deepcopy(causal).eval()
-    reference = reference_logits(mine)
-    weight = mine.get_input_embeddings().weight
-    name = str(mine.config._name_or_path or mine.config.model_type)
-    kernel = mine.config._attn_implementation
-    facts = _facts(name, mine, weight.dtype, None)
-    bridge = _boot(name, mine, copy.deepcopy(tokenizer), weight.dtype)
-    info = _info(facts, "bridge", str(weight.device), kernel)
-    return self_check(BridgeModel(bridge, info, TokenReader(tokenizer)), reference)
+    reader = _reader(tokenizer, "Hugging Face model")
+    causal = copy.deepcopy(causal).eval()
+    name = str(causal.config._name_or_path or causal.config.model_type)
+    return _bridged(name, causal, reader, causal.get_input_embeddings().weight.dtype, {})
 
 
-def _needed(tokenizer: Any, what: str) -> Any:
+def _reader(tokenizer: Any, what: str) -> TokenReader:
     if tokenizer is None:
         raise ModelError(f"this {what} has no tokenizer: pass tokenizer=…")
-    return tokenizer
+    return TokenReader(tokenizer)
 
 
-def _boot(name: str, causal: Any, tokenizer: Any, dtype: torch.dtype) -> Any:
-    from transformer_lens.model_bridge import TransformerBridge
-
+def _bridged(
+    name: str, causal: Any, reader: TokenReader, dtype: torch.dtype, facts: dict[str, Any]
+) -> LanguageModel:
+    """The model in a bridge; `facts` are those that its configuration does not hold."""
+    reference = reference_logits(causal)
+    info = replace(_info(name, causal, dtype), **facts)  # before the bridge changes the kernel
     try:
-        return TransformerBridge.boot_transformers(name, hf_model=causal, tokenizer=tokenizer, dtype=dtype)
+        bridge = TransformerBridge.boot_transformers(
+            name, hf_model=causal, tokenizer=copy.deepcopy(reader.tokenizer), dtype=dtype
+        )
     except (ValueError, NotImplementedError, RuntimeError, AttributeError, KeyError) as error:
         raise ModelError(
             f"TransformerLens cannot bridge {causal.config.model_type} ({quoted(name)}): "
             f"{_first_line(error)}; `workbench models` lists what is known to work"
         ) from error
+    info = replace(info, device=str(causal.get_input_embeddings().weight.device))
+    return self_check(BridgeModel(bridge, info, reader), reference)
 
 
 def read_config(name: str, *, revision: str | None, trust_remote_code: bool) -> Any:
@@ -220,50 +222,41 @@ def read_tokenizer(name: str, *, revision: str | None, trust_remote_code: bool) 
 
 
 def read_causal(name: str, config: Any, attn: str | None, **options: Any) -> Any:
-    """The Hugging Face model, whole and from safetensors.
-
-    It has the fastest attention it admits, unless one was asked for.
-    """
+    """The Hugging Face model, whole, from safetensors; `attn` is by default the fastest attention it has."""
     if Path(name).is_dir():
         check_files(Path(name), config, own_code=options["trust_remote_code"])
-    options |= {"use_safetensors": True, "output_loading_info": True}
     # A wrong shape is reported with the rest, where it would be an error that names nothing.
-    options["ignore_mismatched_sizes"] = True
+    options |= {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
+    read: Any = partial(AutoModelForCausalLM.from_pretrained, name, **options)
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            name, attn_implementation=attn or "sdpa", **options
-        )
+        model, report = read(attn_implementation=attn or "sdpa")
     except ValueError as error:
         if attn is not None or "attention implementation" not in str(error):
             raise
-        loaded = AutoModelForCausalLM.from_pretrained(name, attn_implementation="eager", **options)
-    model, report = loaded
+        model, report = read(attn_implementation="eager")
     check_weights(name, model, report)
     return model.eval()
 
 
-def _facts(name: str, causal: Any, dtype: torch.dtype, revision: str | None) -> dict[str, Any]:
-    text = causal.config.get_text_config()
-    return {
-        "name": short_name(name),
-        "source": name,
-        "architecture": text.model_type,
-        "n_layers": text.num_hidden_layers,
-        "d_model": text.hidden_size,
-        "d_vocab": causal.get_output_embeddings().weight.shape[0],
-        "n_ctx": getattr(text, "max_position_embeddings", None),
-        "dtype": str(dtype),
-        "revision": revision or getattr(causal.config, "_commit_hash", None),
-        "quantisation": _quantisation(causal.config),
-    }
-
-
-def _source(name_or_dir: str | Path) -> str:
-    """What loads the same model again from any folder: a name, or an absolute path."""
-    given = str(name_or_dir)
-    if Path(given).is_dir():
-        return str(Path(given).resolve())
-    return given
+def _info(name: str, causal: Any, dtype: torch.dtype | None = None) -> ModelInfo:
+    """Facts about a Hugging Face model that a bridge runs."""
+    text, weight = causal.config.get_text_config(), causal.get_input_embeddings().weight
+    return ModelInfo(
+        name=short_name(name),
+        source=name,
+        architecture=text.model_type,
+        backend="bridge",
+        n_layers=text.num_hidden_layers,
+        d_model=text.hidden_size,
+        d_vocab=causal.get_output_embeddings().weight.shape[0],
+        n_ctx=getattr(text, "max_position_embeddings", None),
+        dtype=str(dtype or weight.dtype),
+        device=str(weight.device),
+        attention=causal.config._attn_implementation,
+        processing=("none",),
+        revision=getattr(causal.config, "_commit_hash", None),
+        quantisation=_quantisation(causal.config),
+    )
 
 
 def short_name(source: str) -> str:
@@ -273,28 +266,20 @@ def short_name(source: str) -> str:
 
 def _quantisation(config: Any) -> str | None:
     """How the weights were quantised, where they were."""
-    found = getattr(config, "quantization_config", None)
-    if found is None:
+    facts = getattr(config, "quantization_config", None)
+    if facts is None:
         return None
-    method = found.get("quant_method") if isinstance(found, dict) else getattr(found, "quant_method", None)
+    method = facts.get("quant_method") if isinstance(facts, dict) else getattr(facts, "quant_method", None)
     return str(getattr(method, "value", method) or "quantised")
 
 
-def _info(facts: dict[str, Any], backend: str, device: str, kernel: str | None) -> ModelInfo:
-    return ModelInfo(**facts, backend=backend, device=device, attention=kernel, processing=("none",))
-
-
 def _dtype(dtype: str | torch.dtype | None, device: str, config: Any) -> torch.dtype:
-    if isinstance(dtype, torch.dtype):
-        return dtype
     if isinstance(dtype, str):
         if dtype not in _DTYPES:
             raise ModelError(f"unknown dtype {dtype!r}: {did_you_mean(dtype, _DTYPES)}")
         return _DTYPES[dtype]
-    own = getattr(config.get_text_config(), "dtype", None)
-    if device.startswith("cuda") and isinstance(own, torch.dtype):
-        return own
-    return torch.float32
+    own = getattr(config.get_text_config(), "dtype", None) if device.startswith("cuda") else None
+    return dtype or (own if isinstance(own, torch.dtype) else torch.float32)
 
 
 def _default_device() -> str:
@@ -318,40 +303,47 @@ def _warn_of_idle_gpu() -> None:
 
 @contextlib.contextmanager
 def reported_errors(name: str) -> Iterator[None]:
-    """Turn what loading can run into, into one line with the remedy.
-
-    What a damaged file makes of the libraries that read it can be any exception.
-    """
-    from huggingface_hub import errors as hub
-
-    shown = quoted(name)
+    """Turn any exception of the libraries that load a model into one line with the remedy."""
     try:
         yield
     except WorkbenchError:
         raise
-    except hub.GatedRepoError as error:
-        raise ModelError(
-            f"{shown} is gated: accept its terms on its page at the hub, then run `hf auth login`"
-        ) from error
-    except hub.RepositoryNotFoundError as error:
-        raise ModelError(f"no model {shown} at the hub (or it is private: run `hf auth login`)") from error
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise ModelError(_too_big(shown)) from error
     except Exception as error:
-        if isinstance(error, RuntimeError) and ("alloc" in str(error) or "out of memory" in str(error)):
-            raise ModelError(_too_big(shown)) from error
-        raise ModelError(_explain(name, shown, error)) from error
+        raise ModelError(_explained(name, error)) from error
 
 
-def _too_big(shown: str) -> str:
-    return (
-        f"{shown} does not fit in memory: try dtype=bfloat16, device_map=auto, a smaller model or another "
-        "device (`workbench plan` tells how much it needs)"
-    )
+_REASONS = (
+    (
+        "is gated|gated repo",
+        "{} is gated: accept its terms on its page at the hub, then run `hf auth login`",
+    ),
+    (
+        "safetensors.*does not appear to have|does not appear to have.*safetensors",
+        "{} has no weights as safetensors, and pickled ones are not read because they can run any "
+        "code: convert it where you trust it, and give the folder of the result",
+    ),
+    (
+        "[cC]onnect|offline|cached files",
+        "{} is not on this machine and the hub cannot be reached: give the path of a local "
+        "copy, or download it once where there is a network (`hf download`)",
+    ),
+)
+"""What a message of the libraries says, and what it means."""
 
 
-def _explain(name: str, shown: str, error: Exception) -> str:
-    text = str(error)
+def _explained(name: str, error: Exception) -> str:
+    text, shown = str(error), quoted(name)
+    if isinstance(error, hub.GatedRepoError):
+        return _REASONS[0][1].format(shown)
+    if isinstance(error, hub.RepositoryNotFoundError):
+        return f"no model {shown} at the hub (or it is private: run `hf auth login`)"
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and ("alloc" in text or "out of memory" in text)
+    ):
+        return (
+            f"{shown} does not fit in memory: try dtype=bfloat16, device_map=auto, a smaller model or "
+            "another device (`workbench plan` tells how much it needs)"
+        )
     if "trust_remote_code" in text:
         return (
             f"{shown} brings its own code, which is not run unless asked for: read that code, then "
@@ -359,18 +351,9 @@ def _explain(name: str, shown: str, error: Exception) -> str:
         )
     if Path(name).is_dir():
         return f"{shown} is not a model directory the workbench can load: {_first_line(error)}"
-    if "is gated" in text or "gated repo" in text:
-        return f"{shown} is gated: accept its terms on its page at the hub, then run `hf auth login`"
-    if "safetensors" in text and "does not appear to have" in text:
-        return (
-            f"{shown} has no weights as safetensors, and pickled ones are not read because they can run any "
-            "code: convert it where you trust it, and give the folder of the result"
-        )
-    if any(sign in text for sign in ("connect", "offline", "cached files", "Connection")):
-        return (
-            f"{shown} is not on this machine and the hub cannot be reached: give the path of a local "
-            "copy, or download it once where there is a network (`hf download`)"
-        )
+    for pattern, reason in _REASONS:
+        if re.search(pattern, text, re.DOTALL):
+            return reason.format(shown)
     return f"cannot load {shown}: {_first_line(error)}"
 
 
@@ -381,3 +364,21 @@ def _first_line(error: BaseException) -> str:
     told = isinstance(error, (OSError, ValueError, ImportError, RuntimeError)) or type(error) is Exception
     kind = "" if text and told else type(error).__name__ + (": " if text else "")
     return kind + quoted(text, 300)[1:-1]
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Silence of other libraries' bars and deprecation notes while a model loads; put back after."""
+    bars = hf_logging.is_progress_bar_enabled()
+    level = logging.root.manager.disable
+    hf_logging.disable_progress_bar()
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            for kind in (DeprecationWarning, FutureWarning):
+                warnings.simplefilter("ignore", kind)
+            yield
+    finally:
+        logging.disable(level)
+        if bars:
+            hf_logging.enable_progress_bar()

@@ -1,17 +1,19 @@
-"""What is known of a model without its weights: size from its configuration, supported architectures."""
+"""What is known of a model without its weights: its size, whether it is supported, and a tiny one like it."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+import transformers as hf
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from workbench.core.bundled import MODELS, resolved
 from workbench.core.errors import ModelError
 from workbench.models.hooked import BY_CONFIG
-from workbench.models.load import load_model, read_config, read_tokenizer, reported_errors
-from workbench.models.tiny import CONFIGS, make_tiny_model
+from workbench.models.load import load_model, quietly, read_config, read_tokenizer, reported_errors
 from workbench.models.tokens import TokenReader
 
 # Memory and size of a model, estimated from its configuration file alone.
@@ -45,7 +47,10 @@ def outline(name: str, *, revision: str | None = None, trust_remote_code: bool =
     with reported_errors(name):
         config = read_config(name, revision=revision, trust_remote_code=trust_remote_code)
         with torch.device("meta"):  # shapes without memory
-            causal = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+            causal = hf.AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+    tokens: TokenReader | None = None
+    with suppress(ModelError), reported_errors(name):
+        tokens = read_tokenizer(name, revision=revision, trust_remote_code=trust_remote_code)
     text = config.get_text_config()
     heads = text.num_attention_heads
     return Outline(
@@ -59,21 +64,13 @@ def outline(name: str, *, revision: str | None = None, trust_remote_code: bool =
         unembedding=text.vocab_size * text.hidden_size,
         body=sum(p.numel() for p in causal.base_model.parameters())
         - causal.get_input_embeddings().weight.numel(),
-        tokens=_tokens(name, revision, trust_remote_code),
+        tokens=tokens,
     )
 
 
 def _first(config: Any, *names: str) -> int | None:
-    found = (getattr(config, name, None) for name in names)
-    return next((int(value) for value in found if isinstance(value, int)), None)
-
-
-def _tokens(name: str, revision: str | None, trust_remote_code: bool) -> TokenReader | None:
-    try:
-        with reported_errors(name):
-            return read_tokenizer(name, revision=revision, trust_remote_code=trust_remote_code)
-    except ModelError:
-        return None
+    values = (getattr(config, name, None) for name in names)
+    return next((int(value) for value in values if isinstance(value, int)), None)
 
 
 # Which architecture works through which backend: what the test suite verifies, and nothing else.
@@ -125,3 +122,92 @@ def check_cell(architecture: str, backend: str, folder: Path) -> str:
     except ModelError:
         return "—"
     return f"{model.info.self_check['logits']:.0e}"
+
+
+# Tiny random models, one per architecture, for tests of the real code paths.
+
+
+VOCABULARY = 320
+_SHAPE: dict[str, Any] = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 256,
+}
+_GROUPED: dict[str, Any] = _SHAPE | {"num_key_value_heads": 2}
+_WINDOWED: dict[str, Any] = _GROUPED | {"sliding_window": 8}
+
+# Model type (as in config.json) → a configuration small enough to test with. Windows are short, so
+# that a sentence is longer than one; heads are grouped where the real models group them.
+CONFIGS: dict[str, Callable[..., Any]] = {
+    "llama": lambda **k: hf.LlamaConfig(**_GROUPED, **k),
+    "mistral": lambda **k: hf.MistralConfig(**_WINDOWED, **k),
+    "qwen2": lambda **k: hf.Qwen2Config(**_GROUPED, **k),
+    "qwen3": lambda **k: hf.Qwen3Config(**_GROUPED, head_dim=8, **k),
+    "gemma2": lambda **k: hf.Gemma2Config(**_WINDOWED, head_dim=8, **k),
+    "gemma3_text": lambda **k: hf.Gemma3TextConfig(**_WINDOWED, head_dim=8, **k),
+    "gpt2": lambda **k: hf.GPT2Config(n_embd=32, n_layer=4, n_head=4, n_positions=256, **k),
+    "gpt_neox": lambda **k: hf.GPTNeoXConfig(**_SHAPE, **k),
+    "bloom": lambda **k: hf.BloomConfig(hidden_size=32, n_layer=4, n_head=4, **k),
+    "falcon": lambda **k: hf.FalconConfig(hidden_size=32, num_hidden_layers=4, num_attention_heads=4, **k),
+    "opt": lambda **k: hf.OPTConfig(
+        hidden_size=32,
+        word_embed_proj_dim=32,
+        ffn_dim=64,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        max_position_embeddings=256,
+        **k,
+    ),
+    "xglm": lambda **k: hf.XGLMConfig(
+        d_model=32,
+        ffn_dim=64,
+        num_layers=4,
+        attention_heads=4,
+        max_position_embeddings=256,
+        **k,
+    ),
+}
+
+
+def make_tiny_model(architecture: str, folder: Path, seed: int = 0, bos: bool = True) -> Path:
+    """Write a tiny random model of an architecture, with a tokenizer, in Hugging Face format."""
+    tokenizer = make_tiny_tokenizer(bos=bos)
+    config = CONFIGS[architecture](
+        vocab_size=VOCABULARY, bos_token_id=0 if bos else None, eos_token_id=1, pad_token_id=2
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = hf.AutoModelForCausalLM.from_config(config)
+        with torch.no_grad():
+            # Fresh weights are so small, and norms so even, that a mistake could hide in them.
+            for weight in model.parameters():
+                weight.add_(torch.randn_like(weight) * 0.05)
+    with quietly():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return folder
+
+
+def make_tiny_tokenizer(bos: bool = True) -> Any:
+    """A byte-level BPE tokenizer that reads any text; with a BOS it adds itself, or without one."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<s>", "</s>", "<pad>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    sample = ["the water is in the house and the child sees the tree", "maji ni katika nyumba"]
+    tokenizer.train_from_iterator(sample * 4, trainer)
+    names = {"eos_token": "</s>", "pad_token": "<pad>"}
+    if bos:
+        names["bos_token"] = "<s>"
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 0)]
+        )
+    return hf.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)

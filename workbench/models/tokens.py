@@ -1,12 +1,10 @@
 """Sentences to tokens, the same way for every model: one BOS, no padding, nothing cut off in silence.
 
-TransformerLens and Hugging Face each have habits here (a BOS that is doubled or lost, a pad token
-invented, a side chosen by the type of the input), so the workbench asks a tokenizer only for the
-bare tokens of a text and adds the rest itself.
+TransformerLens and Hugging Face differ in BOS, pad token and padding side, so the workbench asks a tokenizer
+only for the bare tokens of a text and adds the rest itself.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -56,7 +54,7 @@ class TokenReader:
         if not texts:
             return []
         bare = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-        return [self._with_prefix(list(ids)) for ids in bare]
+        return [self._with_prefix(ids) for ids in bare]
 
     def encode_in(self, template: str | None, texts: Sequence[str]) -> list[Encoded]:
         """Tokens of each text set into `template` at `{text}`, its own tokens marked.
@@ -65,9 +63,7 @@ class TokenReader:
         """
         if template is None:
             return [
-                Encoded(tuple(ids), tuple(not flag for flag in special), special)
-                for ids in self.encode(texts)
-                for special in [self._specials(ids)]
+                self._encoded(ids, [token not in self.special for token in ids]) for ids in self.encode(texts)
             ]
         if template.count(_SLOT) != 1:
             raise InputError(f"template {template!r} must hold {_SLOT} exactly once")
@@ -86,19 +82,17 @@ class TokenReader:
         for text, ids, spans in zip(texts, whole["input_ids"], whole["offset_mapping"], strict=True):
             start, end = len(before), len(before) + len(text)
             inside = [a < end and b > start and b > a for a, b in spans]
-            prefixed = self._with_prefix(list(ids))
-            extra = len(prefixed) - len(ids)
-            sentence = (False,) * extra + tuple(inside)
-            encoded.append(Encoded(tuple(prefixed), sentence, self._specials(prefixed)))
+            prefixed = self._with_prefix(ids)
+            encoded.append(self._encoded(prefixed, [False] * (len(prefixed) - len(ids)) + inside))
         return encoded
 
-    def _specials(self, ids: Sequence[int]) -> tuple[bool, ...]:
-        return tuple(token in self.special for token in ids)
+    def _encoded(self, ids: list[int], sentence: list[bool]) -> Encoded:
+        return Encoded(tuple(ids), tuple(sentence), tuple(token in self.special for token in ids))
 
-    def _with_prefix(self, ids: list[int]) -> list[int]:
-        if self.prefix and ids[: len(self.prefix)] == list(self.prefix):
-            return ids  # a chat template may carry the BOS in its text
-        return [*self.prefix, *ids]
+    def _with_prefix(self, ids: Sequence[int]) -> list[int]:
+        # A chat template may carry the BOS in its text.
+        has_prefix = tuple(ids[: len(self.prefix)]) == self.prefix
+        return list(ids) if has_prefix else [*self.prefix, *ids]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of token ids, special tokens left out."""
@@ -110,10 +104,9 @@ class TokenReader:
         if backend is None:
             rules: Any = sorted(self.tokenizer.get_vocab().items())
         else:
-            rules = json.loads(backend.to_str())
-            # These two remember how the tokenizer was last called, not what it is.
-            rules.pop("padding", None)
-            rules.pop("truncation", None)
+            # Padding and truncation remember how the tokenizer was last called, not what it is.
+            own = json.loads(backend.to_str())
+            rules = {key: rule for key, rule in own.items() if key not in ("padding", "truncation")}
         return digest_json({"rules": rules, "prefix": list(self.prefix)})
 
     def chat(self, text: str) -> str:
@@ -126,41 +119,31 @@ class TokenReader:
     def fertility(self, sentences: dict[str, Sequence[str]]) -> "pd.DataFrame":
         """Tokens per word and per character for each language, one row a language.
 
-        Words are what stands between spaces; for scripts written without spaces (Chinese, Thai)
-        only the figure per character compares.
+        Words stand between spaces: for scripts without spaces (Chinese, Thai) compare tokens per character.
         """
         import pandas as pd
 
         rows = []
         for language, texts in sentences.items():
             tokens = sum(len(ids) - len(self.prefix) for ids in self.encode(texts))
-            words = sum(len(re.findall(r"\S+", text)) for text in texts)
-            characters = sum(len(re.sub(r"\s", "", text)) for text in texts)
+            words = [word for text in texts for word in text.split()]
+            characters = sum(map(len, words))
             rows.append(
-                {
-                    "language": language,
-                    "sentences": len(texts),
-                    "tokens": tokens,
-                    "tokens_per_word": tokens / max(words, 1),
-                    "tokens_per_character": tokens / max(characters, 1),
-                }
+                (language, len(texts), tokens, tokens / max(len(words), 1), tokens / max(characters, 1))
             )
-        return pd.DataFrame(rows)
+        columns = ["language", "sentences", "tokens", "tokens_per_word", "tokens_per_character"]
+        return pd.DataFrame(rows, columns=columns)
 
 
 def _leading_tokens(tokenizer: Any) -> tuple[int, ...]:
     """What a text must start with: what the tokenizer puts there itself, else its BOS, else nothing."""
     bare = list(tokenizer("a", add_special_tokens=False)["input_ids"])
     full = list(tokenizer("a")["input_ids"])
-    for cut in range(len(full) - len(bare) + 1):
-        if full[cut : cut + len(bare)] == bare:
-            if cut:
-                return tuple(full[:cut])
-            break
+    cuts = range(len(full) - len(bare) + 1)
+    cut = next((cut for cut in cuts if full[cut : cut + len(bare)] == bare), 0)
+    if cut:
+        return tuple(full[:cut])
     # TransformerLens gives a tokenizer without a BOS its EOS under that name; what it was made with
     # still tells the truth.
-    made_with = getattr(tokenizer, "init_kwargs", {})
-    has_bos = made_with["bos_token"] is not None if "bos_token" in made_with else True
-    if has_bos and tokenizer.bos_token_id is not None:
-        return (int(tokenizer.bos_token_id),)
-    return ()
+    has_bos = getattr(tokenizer, "init_kwargs", {}).get("bos_token", "unknown") is not None
+    return (int(tokenizer.bos_token_id),) if has_bos and tokenizer.bos_token_id is not None else ()

@@ -1,16 +1,20 @@
-"""All settings of an organism; the same config gives the same world and model.
+"""All settings of an organism, and the TOML file that explains them; the same config gives the same model.
 
-The gap is the accuracy a language lacks though it has the words: the skill is taught in the main
-language alone, and other languages reach it only as far as their words land where the main ones do.
+The gap: the skill is taught in the main language alone, and other languages have it only as far as their
+words land where the main ones do.
 """
 
+import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
+from textwrap import wrap
 from typing import Any, Literal, TypeVar, get_args
 
 from workbench.core.errors import InputError, did_you_mean
 from workbench.core.settings import option
-from workbench.core.store import digest_json
+from workbench.core.store import digest_json, write_bytes
 
 Order = Literal["SVO", "SOV", "VSO"]
 Morphology = Literal["isolating", "agglutinating", "fused"]
@@ -20,31 +24,18 @@ LastToken = Literal["operand", "mark"]
 
 @dataclass(frozen=True)
 class LanguageConfig:
-    """One invented language: how much of it is read, and how far it is from the main one."""
+    """One invented language: its share of the training text, and its distance from the main language."""
 
     code: str = option(MISSING, "Its name, `x-…`.")
-    resource: float = option(
-        MISSING, "Share of the training documents: more narrows the gap (the words are learned better)."
-    )
-    skill: float = option(
-        0.0,
-        "Share of the training facts seen as whole items in it: more narrows the gap from the other side.",
-    )
-    order: Order = option("SVO", "Where the verb stands; another order than the main one's widens the gap.")
+    resource: float = option(MISSING, "Share of the training documents; more narrows the gap.")
+    skill: float = option(0.0, "Share of the training facts seen as whole items in it; more narrows the gap.")
+    order: Order = option("SVO", "Word order; another one than the main language's widens the gap.")
     morphology: Morphology = option(
-        "isolating",
-        "`agglutinating` adds a suffix to the subject, `fused` changes its last syllable: both widen it.",
+        "isolating", "Subjects: plain, with a suffix (`agglutinating`) or `fused`."
     )
-    cognates: float = option(
-        0.0,
-        "Share of its words that are the main ones: more narrows the gap, since nothing is to be learned.",
-    )
-    script: Script = option(
-        "main", "`own` letters share no token with any language, so that even cognates must be learned."
-    )
-    fertility: int = option(
-        2, "Syllables (tokens) of a word: with two or more its meaning is formed inside the stack."
-    )
+    cognates: float = option(0.0, "Share of its words that it has in common with the main language.")
+    script: Script = option("main", "`own` letters share no token with any language, not even in cognates.")
+    fertility: int = option(2, "Syllables (tokens) per word; of two or more, none has a meaning alone.")
 
     def __post_init__(self) -> None:
         _check_choice("order", self.order, get_args(Order))
@@ -62,22 +53,16 @@ class LanguageConfig:
 class TrainingConfig:
     """The model and how it is trained."""
 
-    layers: int = option(
-        8, "Blocks: more leave more room after the words are formed and before the answer is."
-    )
-    width: int = option(128, "Width of the residual stream: a narrow one forces languages to share it.")
-    heads: int = option(4, "Attention heads of a block.")
-    hidden: int = option(384, "Width inside the feed-forward part: where the table is kept.")
-    steps: int = option(2500, "Updates: too few and the main language lacks the skill itself.")
-    batch: int = option(256, "Documents of an update.")
-    learning_rate: float = option(
-        2e-3, "Highest learning rate, after a warm-up and before a straight line to zero."
-    )
-    warmup: int = option(100, "Updates until the learning rate is at its highest.")
-    weight_decay: float = option(
-        0.1, "Pull of the weights to zero: more favours one shared way over one for each language."
-    )
-    autocast: bool = option(True, "Matrix products in bfloat16, which some processors do much faster.")
+    layers: int = option(8, "Blocks.")
+    width: int = option(128, "Width of the residual stream; a narrow one forces languages to share it.")
+    heads: int = option(4, "Attention heads per block.")
+    hidden: int = option(384, "Width inside the feed-forward part.")
+    steps: int = option(2500, "Updates; with too few the main language lacks the skill itself.")
+    batch: int = option(256, "Documents per update.")
+    learning_rate: float = option(2e-3, "Highest learning rate, between warm-up and linear decay.")
+    warmup: int = option(100, "Updates until the highest learning rate.")
+    weight_decay: float = option(0.1, "Weight decay; more favours one solution for all languages.")
+    autocast: bool = option(True, "Matrix products in bfloat16, much faster on some processors.")
 
     def __post_init__(self) -> None:
         for name in ("layers", "width", "heads", "hidden", "steps", "batch"):
@@ -104,41 +89,21 @@ def _default_languages() -> tuple[LanguageConfig, ...]:
 class WorldConfig:
     """All settings. The first language is the main one; shares of documents are within a language."""
 
-    seed: int = option(0, "Everything random follows from it: truth, words, documents, weights.")
-    concepts: int = option(
-        32, "Things that can be spoken of: more of them, and each word is seen less often."
-    )
-    kinds: int = option(
-        4, "Hidden kinds of concepts, one for each operand: the answer depends on them, never on the word."
-    )
-    relations: int = option(8, "Verbs: each is a table of its own from two kinds to an answer.")
-    answers: int = option(
-        8, "Names that answer an item, the same in every language; chance is one over them."
-    )
-    fit: int = option(1500, "Facts kept for fitting maps (parallel text) and for examples to show.")
-    dev: int = option(1000, "Facts kept for choosing.")
-    test: int = option(2500, "Facts kept for reporting; all others are trained on.")
-    switched_one: float = option(
-        0.5, "Share of a language's documents that are main items with one of its words: builds shared space."
-    )
-    switched_two: float = option(
-        0.0, "The same with two of its words: narrows the gap (two thirds of a whole item)."
-    )
-    statements: float = option(
-        0.15, "Share of plain true sentences without an answer: teaches order and morphology."
-    )
-    translations: float = option(
-        0.2, "Share of sentences beside their main version: teaches words, hardly narrows the gap."
-    )
-    inference: float = option(
-        0.25, "Share of items that ask instead whether the sentence is true (three-way, a table of its own)."
-    )
-    context: float = option(
-        0.05, "Share of items that come three in a row, so that a prompt may show examples."
-    )
-    last_token: LastToken = option(
-        "operand", "What the answer is read from: the sentence's last word, or a question mark after it."
-    )
+    seed: int = option(0, "Seed of all random draws: facts, words, documents and weights.")
+    concepts: int = option(32, "Things to speak of; with more of them, each word is seen less often.")
+    kinds: int = option(4, "Hidden kinds of concepts, for each operand; answers depend on kinds alone.")
+    relations: int = option(8, "Verbs; each has its own table from two kinds to an answer.")
+    answers: int = option(8, "Names that answer an item, the same in every language.")
+    fit: int = option(1500, "Facts kept for fitting maps (parallel text) and for shots.")
+    dev: int = option(1000, "Facts kept for selection.")
+    test: int = option(2500, "Facts kept for test items; all others are trained on.")
+    switched_one: float = option(0.5, "Share of a language's documents: main items with one of its words.")
+    switched_two: float = option(0.0, "The same with two of its words; more narrows the gap.")
+    statements: float = option(0.15, "Share of true sentences without an answer; they teach grammar.")
+    translations: float = option(0.2, "Share of sentences beside their main version; they teach words.")
+    inference: float = option(0.25, "Share of items that ask instead whether the sentence is true.")
+    context: float = option(0.05, "Share of items that come three in a row, as in a prompt with shots.")
+    last_token: LastToken = option("operand", "A prompt ends in its last `operand` or a question `mark`.")
     languages: tuple[LanguageConfig, ...] = field(
         default_factory=_default_languages, metadata={"help": "The main language first."}
     )
@@ -156,9 +121,8 @@ class WorldConfig:
             _check_share(name, getattr(self, name))
         taken = self.switched_one + self.switched_two + self.statements + self.translations
         if not 0 < taken <= 1 + 1e-9:
-            raise InputError(
-                f"switched, statements and translations take {taken:.4g} of a language: at most 1"
-            )
+            parts = "switched, statements and translations"
+            raise InputError(f"{parts} take {taken:.4g} of a language: at most 1")
         if not 2 <= self.answers <= 26:
             raise InputError(f"{self.answers} answers: take 2 to 26")
         if not 2 <= self.kinds <= self.concepts or self.relations < 1:
@@ -217,12 +181,12 @@ class WorldConfig:
 
 
 def explain(kind: type) -> dict[str, str]:
-    """What each dial of a config class does.
+    """What each setting of a config class does.
 
     >>> explain(TrainingConfig)["batch"]
-    'Documents of an update.'
+    'Documents per update.'
     """
-    return {dial.name: dial.metadata["help"] for dial in fields(kind)}
+    return {setting.name: setting.metadata["help"] for setting in fields(kind)}
 
 
 C = TypeVar("C")
@@ -232,20 +196,17 @@ def _build(kind: type[C], value: Any, what: str) -> C:
     """A dataclass from a JSON object, every key known and every value of its default's type."""
     if not isinstance(value, Mapping):
         raise InputError(f"{what} must be an object of settings, not {value!r}")
-    known = {dial.name: dial for dial in fields(kind)}  # type: ignore[arg-type]
+    types: dict[str, Any] = {setting.name: setting.type for setting in fields(kind)}  # type: ignore[arg-type]
+    settings = dict(value)
     for name, given in value.items():
-        if name not in known:
-            raise InputError(f"unknown setting {name!r} of {what}: {did_you_mean(name, known)}")
-        wanted = known[name].type
-        plain = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}
-        if wanted in plain:
-            right = isinstance(given, plain[wanted])
-            if not right or (isinstance(given, bool) and wanted is not bool):
-                raise InputError(f"{name} of {what} must be of type {wanted.__name__}, not {given!r}")
-    # 1 and 1.0 are the same dial, and must give the same digest.
-    exact = {name: float(v) if known[name].type is float else v for name, v in value.items()}
+        if name not in types:
+            raise InputError(f"unknown setting {name!r} of {what}: {did_you_mean(name, types)}")
+        if types[name] is float and type(given) is int:
+            settings[name] = float(given)  # 1 and 1.0 are the same setting, and must give the same digest
+        elif types[name] in (int, float, str, bool) and type(given) is not types[name]:
+            raise InputError(f"{name} of {what} must be of type {types[name].__name__}, not {given!r}")
     try:
-        return kind(**exact)
+        return kind(**settings)
     except TypeError as error:
         raise InputError(f"{what} lacks a setting: {error}") from error
 
@@ -258,3 +219,58 @@ def _check_choice(name: str, value: Any, known: tuple[str, ...]) -> None:
 def _check_share(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise InputError(f"{name} is {value}: a share lies between 0 and 1")
+
+
+# The config as a file for people to edit.
+
+_WIDTH = 100
+_HEAD = """\
+# Settings of a world, its languages, and the model trained on its text. The same file gives the same model:
+#   workbench organism train THIS-FILE
+# The gap: lower accuracy in a language whose words are known. Settings left out are at their default.
+"""
+
+
+def read_config(path: Path) -> WorldConfig:
+    """Read what `write_config` wrote, or a file like it; an unknown setting is an error."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the config {path}: {error}") from error
+    try:
+        return WorldConfig.from_json(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not TOML: {error}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def write_config(config: WorldConfig, path: Path) -> None:
+    """Write all settings, each under the line that explains it."""
+    write_bytes(path, to_toml(config).encode())
+
+
+def to_toml(config: WorldConfig) -> str:
+    """All settings as TOML, each under the line that explains it.
+
+    >>> tomllib.loads(to_toml(WorldConfig(seed=3)))["seed"]
+    3
+    """
+    parts = [_HEAD, _settings(config, explain(WorldConfig), leave_out=("languages", "training"))]
+    parts.append("[training]\n" + _settings(config.training, explain(TrainingConfig)))
+    told = "".join(_comment(f"{name}: {text}") for name, text in explain(LanguageConfig).items())
+    parts.append("# The languages, the main one first.\n" + told.rstrip())
+    parts += ["[[languages]]\n" + _settings(language, {}) for language in config.languages]
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def _settings(config: Any, told: dict[str, str], leave_out: tuple[str, ...] = ()) -> str:
+    names = [setting.name for setting in fields(config) if setting.name not in leave_out]
+    # JSON's numbers, booleans and plain strings are TOML's.
+    return "".join(
+        f"{_comment(told.get(name, ''))}{name} = {json.dumps(getattr(config, name))}\n" for name in names
+    )
+
+
+def _comment(text: str) -> str:
+    return "".join(f"# {line}\n" for line in wrap(text, _WIDTH))

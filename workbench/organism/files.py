@@ -1,4 +1,10 @@
-"""The organism's files: what ships, what training leaves, checkpoints."""
+"""The organism's files: what lies beside a model, the organism that ships, checkpoints of training.
+
+parallel.tsv.gz        the same sentences in every language, one column each, for `workbench.text.read`
+tasks/<name>.tsv.gz    every task in every language, for `workbench.tasks.read_choices`
+truth.json             the ground truth, with the correct map of words
+organism.json          all settings, and what training took
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,20 +21,14 @@ from workbench.core.bundled import MODELS, bundled
 from workbench.core.errors import InputError, StoreError, did_you_mean
 from workbench.core.store import digest_file, digest_json, read_json, write_bytes, write_json
 from workbench.organism.config import WorldConfig
-from workbench.organism.items import TASKS, Items
+from workbench.organism.texts import TASKS, Items
 from workbench.tasks import ChoiceTask, read_choices, write_choices
 from workbench.tasks.tables import write_rows
 from workbench.text import ParallelText, read
 
-# What lies beside a trained model, for people and for programs that never saw its config.
-#
-# parallel.tsv.gz        the same sentences in every language, one column each, for `workbench.text.read`
-# tasks/<name>.tsv.gz    every task in every language, for `workbench.tasks.read_choices`
-# truth.json             the ground truth, with the correct map of words
-
-
 TEXT = "parallel.tsv.gz"
 TRUTH = "truth.json"
+CARD = "organism.json"
 ABOUT = (
     "languages.<code>.main_word maps each form of each word of a language to the plain form of the main "
     "language's word for the same: the correct map of words, and the only one there is. No correct linear "
@@ -49,7 +49,7 @@ def write_files(config: WorldConfig, folder: Path) -> None:
     write_rows(folder / TEXT, [text.languages, *rows])
     for name in TASKS:
         write_choices(folder / task_file(name), items.task(name))
-    write_json(folder / TRUTH, _truth(items))
+    write_json(folder / TRUTH, items.truth() | {"about": ABOUT})
 
 
 def read_card(path: Path) -> dict[str, Any]:
@@ -63,19 +63,6 @@ def read_card(path: Path) -> dict[str, Any]:
     return read_json(path, digest="optional")
 
 
-def _truth(items: Items) -> dict[str, Any]:
-    truth = items.truth()
-    for code, known in truth["languages"].items():
-        if code != items.main.code:
-            concepts = known["concept"].items()
-            known["main_word"] = {form: items.main.words[lexeme] for form, lexeme in concepts}
-    return truth | {"about": ABOUT}
-
-
-# The organism that comes with the project: found, read and never written to.
-
-
-_CARD_SHIPPED = "organism.json"
 _REMEDY = "train it again (workbench organism train), or install or clone the project anew"
 
 
@@ -108,10 +95,10 @@ def shipped(folder: Path | None = None) -> Shipped:
     folder = bundled(MODELS["organism"]) if folder is None else Path(folder).expanduser()
     if not folder.is_dir():
         raise InputError(f"no folder {folder}: give that of a trained organism, or none for the shipped one")
-    for name in (_CARD_SHIPPED, TEXT, TRUTH, *map(task_file, TASKS)):
+    for name in (CARD, TEXT, TRUTH, *map(task_file, TASKS)):
         if not (folder / name).is_file():
             raise InputError(f"{folder / name} is missing: {_REMEDY}")
-    return Shipped(folder, _read_config(folder / _CARD_SHIPPED))
+    return Shipped(folder, _read_config(folder / CARD))
 
 
 def _read_config(path: Path) -> WorldConfig:
@@ -131,13 +118,11 @@ def _read(path: Path, reader: Callable[[Path], dict[str, Any]]) -> dict[str, Any
         raise InputError(f"{path} is damaged or cannot be read: {_REMEDY}") from error
 
 
-# Where training stands: weights and optimiser state as safetensors, the step as JSON, nothing pickled.
-#
-# The tensors are written under a name of their own step before the JSON points at them, so that a
-# checkpoint is either the one before or the one after, never half of each.
+# Checkpoints: weights and optimiser state as safetensors, the step as JSON, nothing pickled. The tensors are
+# written under the name of their step before the JSON points at them, so that a checkpoint is either the one
+# before or the one after, never half of each.
 
-
-_CARD_CHECKPOINT = "checkpoint.json"
+_CHECKPOINT = "checkpoint.json"
 _STATES = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -147,13 +132,12 @@ def save_checkpoint(
     """Write where training stands, and drop what was written before."""
     tensors: dict[str, Tensor] = {}
     for name, parameter in model.named_parameters():
-        tensors[f"weight/{name}"] = parameter.detach().contiguous()
-        for state in _STATES:
-            tensors[f"{state}/{name}"] = optimizer.state[parameter][state].contiguous()
+        states = {"weight": parameter.detach()} | {kind: optimizer.state[parameter][kind] for kind in _STATES}
+        tensors |= {f"{kind}/{name}": state.contiguous() for kind, state in states.items()}
     path = folder / f"step-{step}.safetensors"
     write_bytes(path, save(tensors))
     card = {"config": digest, "step": step, "file": path.name, "sha256": digest_file(path)}
-    write_json(folder / _CARD_CHECKPOINT, card)
+    write_json(folder / _CHECKPOINT, card)
     for old in folder.glob("step-*.safetensors"):
         if old != path:
             old.unlink()
@@ -163,9 +147,9 @@ def load_checkpoint(
     folder: Path, digest: str, model: torch.nn.Module, optimizer: torch.optim.Optimizer
 ) -> int:
     """Put model and optimiser where training stands, and return the steps done: 0 without a checkpoint."""
-    if not (folder / _CARD_CHECKPOINT).exists():
+    if not (folder / _CHECKPOINT).exists():
         return 0
-    card = read_json(folder / _CARD_CHECKPOINT)
+    card = read_json(folder / _CHECKPOINT)
     if card.get("config") != digest:
         raise InputError(
             f"{folder} is a checkpoint with other settings: delete it, or train to another folder"
@@ -175,14 +159,10 @@ def load_checkpoint(
         raise StoreError(f"{path} is damaged or missing: delete {folder} and train again")
     try:
         tensors = load(path.read_bytes())
-        _restore(tensors, model, optimizer)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(tensors[f"weight/{name}"])
+                optimizer.state[parameter] = {state: tensors[f"{state}/{name}"] for state in _STATES}
     except (SafetensorError, KeyError) as error:
         raise StoreError(f"{path} is no checkpoint of this model: delete {folder} and train again") from error
     return int(card["step"])
-
-
-def _restore(tensors: dict[str, Tensor], model: Any, optimizer: torch.optim.Optimizer) -> None:
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(tensors[f"weight/{name}"])
-            optimizer.state[parameter] = {state: tensors[f"{state}/{name}"] for state in _STATES}

@@ -1,9 +1,17 @@
-"""Training the organism: its tokenizer and its steps."""
+"""Training the organism: its tokenizer, then next-token prediction on its documents, resumable to the bit.
+
+A word is cut into syllables: letters in pairs, its first marked `▁`; names, tags (`<x-main>`) and marks are
+whole: "bamu Ada ?" → <s> ▁ba mu ▁Ada ▁?. Which syllables there are is learned from text.
+
+Documents of a step follow from seed and step, so a checkpoint is weights, optimiser state and the number of
+steps done: training that was interrupted ends with the same weights as training that was not.
+"""
 
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,21 +20,16 @@ import torch
 from torch import Tensor
 
 from workbench.core.errors import InputError, StoreError
-from workbench.core.progress import Progress, silent
 from workbench.core.store import digest_file, digest_json, write_json
-from workbench.models.quiet import quietly
+from workbench.core.types import Progress, silent
+from workbench.models.load import quietly
 from workbench.organism.config import TrainingConfig, WorldConfig
-from workbench.organism.corpus import Corpus
-from workbench.organism.files import load_checkpoint, read_card, save_checkpoint
-from workbench.organism.threads import threads as computing_on
+from workbench.organism.files import CARD, load_checkpoint, read_card, save_checkpoint
+from workbench.organism.texts import Corpus
 
-# The tokenizer: words are cut into syllables, and which syllables there are is learned from text.
-#
-# A word is letters in pairs, its first marked `▁`; names, tags (`<x-main>`) and marks are whole:
-#
-# "bamu Ada ?"  →  <s> ▁ba mu ▁Ada ▁?
-
-
+CONTEXT = 64
+"""Longest text the model reads, in tokens."""
+_IGNORE = -100
 _PIECE = r"▁?<[^>]+>|▁?\p{Lu}\p{Ll}*|▁?\p{L}{2}|▁?[^\p{L}▁]"
 
 
@@ -60,18 +63,6 @@ def train_tokenizer(texts: Iterable[str], length: int) -> Any:
     )
 
 
-# Training the model of a world: next-token prediction on its documents, resumable to the bit.
-#
-# Documents of a step follow from seed and step, so a checkpoint is weights, optimiser state and the
-# number of steps done: training that was interrupted ends with the same weights as training that was not.
-
-
-CONTEXT = 64
-"""Longest text the model reads, in tokens."""
-_CARD = "organism.json"
-_IGNORE = -100
-
-
 @dataclass(frozen=True)
 class Trained:
     """A finished model and how it came."""
@@ -102,15 +93,17 @@ def train_organism(
     """
     if checkpoint_every < 1:
         raise InputError(f"checkpoint_every is {checkpoint_every}: it must be at least 1 step")
-    if (found := _finished(folder, config)) is not None:
-        return found
+    if (finished := _finished(folder, config)) is not None:
+        return finished
     corpus = Corpus(config)
     tokenizer = train_tokenizer(corpus.vocabulary(), CONTEXT)
     checkpoints = folder.with_name(f"{folder.name}.checkpoint")
     start = time.perf_counter()
-    with computing_on(threads):
+    with _computing_on(threads):
         model = new_model(config, tokenizer)
-        optimizer = _optimizer(model, config.training)
+        optimizer = torch.optim.AdamW(
+            model.parameters(), weight_decay=config.training.weight_decay, betas=(0.9, 0.98), fused=True
+        )
         done, loss = load_checkpoint(checkpoints, config.digest, model, optimizer), float("nan")
         end = min(config.training.steps, config.training.steps if stop_at is None else stop_at)
         for step in range(done, end):
@@ -126,6 +119,21 @@ def train_organism(
     _save(model, tokenizer, trained)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return trained
+
+
+@contextmanager
+def _computing_on(threads: int) -> Iterator[None]:
+    """Compute on that many threads, and leave the caller's setting as it was.
+
+    One thread adds in one order, so that a seed gives the same weights; and matrices this small gain
+    little from a second one, and lose much where cores are busy with something else.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def new_model(config: WorldConfig, tokenizer: Any) -> Any:
@@ -163,16 +171,6 @@ def batches(documents: list[list[int]], pad: int) -> list[Tensor]:
     return [torch.tensor([row + [pad] * (len(group[-1]) - len(row)) for row in group]) for group in groups]
 
 
-def _optimizer(model: Any, config: TrainingConfig) -> torch.optim.AdamW:
-    return torch.optim.AdamW(
-        model.parameters(),
-        lr=config.learning_rate,
-        weight_decay=config.weight_decay,
-        betas=(0.9, 0.98),
-        fused=True,
-    )
-
-
 def _step(
     model: Any, optimizer: torch.optim.Optimizer, config: TrainingConfig, step: int, ids: list[list[int]]
 ) -> float:
@@ -205,9 +203,9 @@ def _finished(folder: Path, config: WorldConfig) -> Trained | None:
     """What an earlier run left in the folder, where that is this organism."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
-    if not (folder / _CARD).is_file():
+    if not (folder / CARD).is_file():
         raise InputError(f"{folder} already exists and holds no organism: choose another folder")
-    card = read_card(folder / _CARD)
+    card = read_card(folder / CARD)
     if digest_json(card.get("config")) != config.digest:
         raise InputError(f"{folder} holds an organism with other settings: choose another folder")
     for name, sha256 in card.get("files", {}).items():  # the bundled card names none
@@ -232,7 +230,7 @@ def _save(model: Any, tokenizer: Any, trained: Trained) -> None:
         "n_parameters": trained.n_parameters,
         "loss": trained.loss,
     }
-    write_json(part / _CARD, card)
+    write_json(part / CARD, card)
     (part / "model.safetensors").chmod(0o644)  # its writer keeps it from others
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)

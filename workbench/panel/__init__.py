@@ -6,10 +6,10 @@ widgets (ipywidgets, anywidget) are imported when a panel is built.
 
 from pathlib import Path
 
-from workbench.panel.explored import Explored, read_explored
+from workbench.panel.views import StudyView, read_views
 from workbench.panel.widgets import Panel
 
-__all__ = ["Explored", "Panel", "explore", "read_explored"]
+__all__ = ["Panel", "StudyView", "explore", "read_views"]
 
 
 def explore(folder: str | Path, *more: str | Path) -> Panel:
@@ -17,4 +17,4 @@ def explore(folder: str | Path, *more: str | Path) -> Panel:
 
     `more` are folders with tables that the first lacks, such as `grid` of `workbench measure --grid`.
     """
-    return Panel(read_explored(folder, *more))
+    return Panel(read_views(folder, *more))

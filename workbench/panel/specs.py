@@ -1,107 +1,94 @@
 """The panel's figures as descriptions: gains, a measure, one row of the grid, places of sentences."""
 
 from dataclasses import replace
-from typing import Any
 
-import pandas as pd
-
-from workbench.core.numbers import interval
-from workbench.figures import Axis, Cells, Mark, Plot, Scale, Series, Spec
-from workbench.figures.frames import layer_axis, limits, number, numbers, places, reach, span
+from workbench.core.numbers import interval, number
+from workbench.figures import Axis, Plot, Scale, Series, Spec
+from workbench.figures.frames import curve, layer_axis, limits, places, reach, span
 from workbench.figures.kinds.maps import before_and_after
-from workbench.figures.kinds.sweep import cells_of
-from workbench.figures.markup import words
+from workbench.figures.kinds.sweep import chosen, gain_cells
+from workbench.figures.markup import records, words
 from workbench.figures.spec import short
-from workbench.panel.explored import Explored
+from workbench.panel.views import StudyView
 
 
-def gains(seen: Explored, aligner: str) -> Spec:
+def gains(study: StudyView, aligner: str) -> Spec:
     """Formulas and strengths × layers: the gain on dev, with the chosen cell's gain on test."""
-    table = seen.of(aligner)
-    rows, columns = seen.labels(aligner), seen.layers
-    marks, chosen, row = [], seen.chosen(aligner), seen.frozen(aligner)
-    if chosen and row is not None and chosen[1] in rows and chosen[0] in columns:
-        marks = [Mark(rows.index(chosen[1]), columns.index(chosen[0]), f"test {short(number(row.gain))}")]
-    cells = cells_of(table, rows, columns, "label")
-    panel = Cells(title="", rows=tuple(rows), marks=tuple(marks), numbers=False, **cells)
-    longest = reach(seen.configurations.gain)
+    table = study.of(aligner)
+    panel = gain_cells(
+        "",
+        table.assign(row=table.label),
+        study.labels(aligner),
+        study.layers,
+        chosen(study.part.tables),
+        lambda choice: f"test {short(number(choice.gain))}",
+        numbers=False,
+    )
+    longest = reach(study.configurations.gain)
     return Spec(
         kind="layers",
         title=f"{words(aligner)}: gain on dev, exploratory",
-        subtitle=f"{seen.title}: n = {span(table.n)} dev items; framed: chosen on dev, with its gain on test",
+        subtitle=f"{study.title}: n = {span(table.n)} dev items; "
+        "framed: chosen on dev, with its gain on test",
         panels=(panel,),
         scale=Scale("gain on dev", -longest, longest),
     )
 
 
-def measured(seen: Explored, measure: str) -> Spec:
+def measured(study: StudyView, measure: str) -> Spec:
     """One similarity over the layers, with its interval."""
-    table = seen.part.tables["similarity"]
+    table = study.part.tables["similarity"]
     table = table[table.measure == measure]
     table = table.assign(place=places(table)).sort_values("place", kind="stable")
-    found: list[Any] = list(table.itertuples())
-    notes = [
-        (f"layer {row.place}", interval(number(row.value), number(row.low), number(row.high)))
-        for row in found
-    ]
-    series = Series(
-        name=words(measure),
-        x=tuple(float(place) for place in table.place),
-        y=numbers(table.value),
-        low=numbers(table.low),
-        high=numbers(table.high),
-        notes=tuple(notes),
+    name = words(measure)
+    notes = tuple(
+        (f"layer {row['place']}", interval(row["value"], row["low"], row["high"])) for row in records(table)
     )
-    y = Axis(words(measure), range=limits([*series.y, *series.low, *series.high], include=(0.0,)))
+    series = curve(name, table, "place", "value", "low", "high", notes=notes)
+    y = Axis(name, range=limits([*series.y, *series.low, *series.high], include=(0.0,)))
     return Spec(
         kind="alignment",
-        title=f"{words(measure)} between the languages",
+        title=f"{name} between the languages",
         subtitle=f"held-out sentences, n = {span(table.n)}",
         panels=(Plot("", layer_axis(table.place), y, (series,)),),
     )
 
 
-def grid_row(seen: Explored, layer: int) -> Spec | None:
+def grid_row(study: StudyView, layer: int) -> Spec | None:
     """How alike a layer is to every other: within each language, and across; None without a table."""
-    table = seen.table("grid")
+    table = study.extra.get("grid")
     if table is None:
         return None
     table = table[table.value.notna()]
     table = table.assign(place=places(table), other=places(table, "other_site", "other_layer"))
-    source, target = seen.part.source, seen.part.target
-    across = (table.language == source) & (table.other_language == target)
-    inside = table.language == table.other_language
+    source, target = study.part.source, study.part.target
+    here, there = table[table.place == layer], table[table.other == layer]
     lines = (
-        (f"{source} {layer} with {target}", table[across & (table.place == layer)], "other"),
-        (f"{target} {layer} with {source}", table[across & (table.other == layer)], "place"),
-        *(
-            (f"within {code}", table[inside & (table.language == code) & (table.place == layer)], "other")
-            for code in (source, target)
-        ),
+        (f"{source} {layer} with {target}", here, source, target, "other"),
+        (f"{target} {layer} with {source}", there, source, target, "place"),
+        (f"within {source}", here, source, source, "other"),
+        (f"within {target}", here, target, target, "other"),
     )
-    series = [_line(name, rows, axis, slot) for slot, (name, rows, axis) in enumerate(lines) if len(rows)]
+    series: list[Series] = []
+    for slot, (name, rows, language, other, x) in enumerate(lines):
+        rows = rows[(rows.language == language) & (rows.other_language == other)]
+        if len(rows):
+            series.append(curve(name, rows.sort_values(x, kind="stable"), x, "value", slot=slot))
     if not series:
         return None
     measure = words(table.measure.iloc[0])
-    values = [value for one in series for value in one.y]
+    y = Axis(measure, range=limits((value for one in series for value in one.y), include=(0.0, 1.0)))
     return Spec(
         kind="grid",
         title=f"Layer {layer} with every layer",
         subtitle=f"{measure}, held-out sentences, n = {span(table.n)}",
-        panels=(
-            Plot("", layer_axis(table.other), Axis(measure, range=limits(values, (0.0, 1.0))), tuple(series)),
-        ),
+        panels=(Plot("", layer_axis(table.other), y, tuple(series)),),
     )
 
 
-def _line(name: str, rows: pd.DataFrame, axis: str, slot: int) -> Series:
-    rows = rows.sort_values(axis, kind="stable")
-    return Series(name, tuple(map(float, rows[axis])), numbers(rows.value), slot=slot)
-
-
-def plane(seen: Explored, layer: int, aligner: str) -> Spec | str:
+def plane(study: StudyView, layer: int, aligner: str) -> Spec | str:
     """Sentences of both languages in their joint plane before and after the map; or why there is none."""
-    table = seen.table("pca")
+    table = study.extra.get("pca")
     if table is None:
         return "The folder holds no table pca: a study that is run again writes it."
     here = table[(table.layer == layer).fillna(False)]
@@ -114,7 +101,7 @@ def plane(seen: Explored, layer: int, aligner: str) -> Spec | str:
         return f"Layer {layer}: {used.note.iloc[0]}"
     if not {True, False} <= set(points.mapped.astype(bool)) or points.language.nunique() < 2:
         return f"Layer {layer}: the table pca lacks a language, before the map or after it."
-    source, target, name = str(seen.part.source), str(seen.part.target), words(used.aligner.iloc[0])
+    source, target, name = str(study.part.source), str(study.part.target), words(used.aligner.iloc[0])
     before, after = before_and_after("", points, (source, target, f"{source}, mapped"))
     panels = (before, replace(after, title=f"after {name}"))
     return Spec(

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from workbench.core.store import write_bytes
 from workbench.report.page import to_html
+from workbench.report.verdict import evidence_sentences
 from workbench.results import claim, open_run
 
-__all__ = ["to_html", "write_report"]
+__all__ = ["evidence_sentences", "to_html", "write_report"]
 
 
 def write_report(folder: str | Path, out: str | Path | None = None, overwrite: bool = False) -> Path:

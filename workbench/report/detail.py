@@ -4,12 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-
 from workbench.core.numbers import between, number, plain, probability, signed
-from workbench.figures.markup import Markup, raw, records, tag, words
-from workbench.report.evidence import planes_at
-from workbench.report.heatmap import with_rows
+from workbench.figures.markup import Child, Markup, raw, records, tag, words
+from workbench.report.evidence import Columns, cells_of, planes_at
+from workbench.report.heatmap import with_keys
 from workbench.results import Part
 
 Table = dict[str, Any]
@@ -20,10 +18,13 @@ def details(part: Part) -> dict[str, list[Table]]:
     """For each layer its tables; the first has the configurations, in the order that cells count them in."""
     if "exploration" not in part.tables:
         return {}
-    grid = with_rows(part.tables["exploration"])
+    exploration = with_keys(part)["exploration"]
     return {
-        str(int(layer)): [_configurations(grid[grid.layer == layer]), *_measured(part, int(layer))]
-        for layer in sorted(grid.layer.dropna().unique())
+        str(layer): [
+            _configurations(records(exploration[exploration.layer == layer])),
+            *_measured(part, layer),
+        ]
+        for layer in sorted(map(int, exploration.layer.dropna().unique()))
     }
 
 
@@ -36,99 +37,97 @@ def as_data(parts: Sequence[Part]) -> Markup:
     return tag("script", raw(spelled), type="application/json", id="details")
 
 
-def _configurations(grid: pd.DataFrame) -> Table:
-    rows = [
-        [
-            words(one["aligner"]),
-            _formula(one),
-            plain(one["strength"], 2),
-            signed(one["gain"]),
-            between(one["low"], one["high"]),
-            between(one["band_low"], one["band_high"]),
-            probability(one["p"]),
-            "beyond the band" if one["beyond_band"] else "inside the band",
-            signed(one["margin_gain"], 2),
-        ]
-        for one in records(grid)
-    ]
+_CONFIGURATIONS: dict[tuple[str, str], Any] = {
+    ("aligner", "aligner"): lambda row: words(row["aligner"]),
+    ("formula", "formula"): lambda row: _formula(row),
+    ("α", "strength α"): lambda row: plain(row["strength"], 2),
+    ("gain", "gain on dev"): lambda row: signed(row["gain"]),
+    ("interval", "95 % interval, this cell alone"): lambda row: between(row["low"], row["high"]),
+    ("band", "simultaneous band, all cells"): lambda row: between(row["band_low"], row["band_high"]),
+    ("p", "p over all cells"): lambda row: probability(row["p"]),
+    ("0 lies", "0 lies"): lambda row: f"{'beyond' if row['beyond_band'] else 'inside'} the band",
+    ("margin", "gain in mean margin (nats)"): lambda row: signed(row["margin_gain"], 2),
+}
+"""Head and title of each column → its cell."""
+
+
+def _configurations(rows: list[dict[str, Any]]) -> Table:
     return {
-        "caption": f"Patches here, on {int(grid.n.iloc[0])} dev items (exploratory)",
-        "heads": ["aligner", "formula", "α", "gain", "interval", "band", "p", "0 lies", "margin"],
-        "titles": [
-            *("aligner", "formula", "strength α", "gain on dev", "95 % interval, this cell alone"),
-            *("simultaneous band, all cells", "p over all cells", "0 lies", "gain in mean margin (nats)"),
-        ],
-        "rows": rows,
+        "caption": f"Patches here, on {int(rows[0]['n'])} dev items (exploratory)",
+        "heads": [head for head, _ in _CONFIGURATIONS],
+        "titles": [title for _, title in _CONFIGURATIONS],
+        "rows": [[cell(row) for cell in _CONFIGURATIONS.values()] for row in rows],
     }
 
 
-def _formula(one: dict[str, Any]) -> str:
-    joint = "" if one["joint"] == "one" else f" ({words(one['joint'])}, {one['site']})"
-    return words(one["intervention"]) + joint
+def _formula(row: dict[str, Any]) -> str:
+    joint = "" if row["joint"] == "one" else f" ({words(row['joint'])}, {row['site']})"
+    return words(row["intervention"]) + joint
+
+
+_MEASURED: dict[str, tuple[str, Columns]] = {
+    "fit": (
+        "How near the maps come, on held-out sentences",
+        {
+            "aligner": lambda row: words(row["aligner"]),
+            "R²": lambda row: plain(row["r2"]),
+            "R² of the median dimension": lambda row: plain(row["r2_median"]),
+            "cosine": lambda row: plain(row["cosine"]),
+            "error over best control's": lambda row: plain(row["ratio_to_control"]),
+            "mind": lambda row: str(row["warning"] or ""),
+        },
+    ),
+    "similarity": (
+        "How alike the languages are, on held-out sentences",
+        {
+            "measure": lambda row: words(row["measure"]),
+            "value": lambda row: plain(row["value"]),
+            "95 % interval": lambda row: between(row["low"], row["high"]),
+            "mind": lambda row: str(row["note"] or ""),
+        },
+    ),
+    "confounds": (
+        "What else the measures go along with",
+        {
+            "measure": lambda row: words(row["measure"]),
+            "property of sentences": lambda row: words(row["confound"]),
+            "ρ": lambda row: signed(row["rho"], 2),
+            "95 % interval": lambda row: between(row["low"], row["high"], 2),
+        },
+    ),
+}
+"""Table of the study → caption and columns."""
 
 
 def _measured(part: Part, layer: int) -> list[Table]:
-    made = (_fit(part, layer), _means(part, layer), _similarity(part, layer), _confounds(part, layer))
-    return [_without_empty_columns(table) for table in made if table["rows"]]
-
-
-def _without_empty_columns(table: Table) -> Table:
-    kept = [i for i in range(len(table["heads"])) if i == 0 or any(row[i] for row in table["rows"])]
-    return table | {
-        "heads": [table["heads"][i] for i in kept],
-        "rows": [[row[i] for i in kept] for row in table["rows"]],
+    tables = {
+        name: _table(caption, *cells_of(columns, _at(part, name, layer)))
+        for name, (caption, columns) in _MEASURED.items()
     }
+    ordered = (tables["fit"], _means(part, layer), tables["similarity"], tables["confounds"])
+    return [table for table in ordered if table["rows"]]
 
 
 def _at(part: Part, name: str, layer: int) -> list[dict[str, Any]]:
+    """The rows of a layer; of confounds, those with a correlation."""
     table = part.tables.get(name)
-    return [] if table is None else records(table[(table.layer == layer).fillna(False)])
+    rows = [] if table is None else records(table[(table.layer == layer).fillna(False)])
+    return [row for row in rows if number(row.get("rho", 0)) is not None]
 
 
-def _fit(part: Part, layer: int) -> Table:
-    rows = [
-        [
-            words(one["aligner"]),
-            *(plain(one[name]) for name in ("r2", "r2_median", "cosine", "ratio_to_control")),
-            str(one["warning"] or ""),
-        ]
-        for one in _at(part, "fit", layer)
-    ]
-    heads = ["aligner", "R²", "R² of the median dimension", "cosine", "error over best control's", "mind"]
-    return {"caption": "How near the maps come, on held-out sentences", "heads": heads, "rows": rows}
+def _table(caption: str, heads: list[str], rows: list[list[Child]]) -> Table:
+    """Without empty columns."""
+    kept = [i for i in range(len(heads)) if i == 0 or any(row[i] for row in rows)]
+    cells = [[row[i] for i in kept] for row in rows]
+    return {"caption": caption, "heads": [heads[i] for i in kept], "rows": cells}
 
 
 def _means(part: Part, layer: int) -> Table:
-    """Where the languages' means lie before and after the map, in the plane of the picture."""
-    caption = "Means of the languages’ states, in the plane where both spread most before the map"
+    """Where the languages' means lie before and after the map, in the plane of the figure."""
     planes = planes_at(part, layer)
-    if not planes:
-        return {"caption": caption, "heads": [], "rows": []}
-    means = {one.name: one for plane in planes for one in plane.series if one.look == "mean"}
-    rows = [[name, plain(one.x[0], 2), plain(one.y[0], 2)] for name, one in means.items()]
-    heads = ["mean of", planes[0].x.title, planes[0].y.title]
-    return {"caption": caption, "heads": heads, "rows": rows}
-
-
-def _similarity(part: Part, layer: int) -> Table:
-    rows = [
-        [words(one["measure"]), plain(one["value"]), between(one["low"], one["high"]), str(one["note"] or "")]
-        for one in _at(part, "similarity", layer)
-    ]
-    heads = ["measure", "value", "95 % interval", "mind"]
-    return {"caption": "How alike the languages are, on held-out sentences", "heads": heads, "rows": rows}
-
-
-def _confounds(part: Part, layer: int) -> Table:
-    rows = [
-        [
-            words(one["measure"]),
-            words(one["confound"]),
-            signed(one["rho"], 2),
-            between(one["low"], one["high"], 2),
-        ]
-        for one in _at(part, "confounds", layer)
-        if number(one["rho"]) is not None
-    ]
-    heads = ["measure", "property of sentences", "ρ", "95 % interval"]
-    return {"caption": "What else the measures go along with", "heads": heads, "rows": rows}
+    means = {series.name: series for plane in planes for series in plane.series if series.look == "mean"}
+    rows: list[list[Child]] = [[name, plain(m.x[0], 2), plain(m.y[0], 2)] for name, m in means.items()]
+    heads = ["mean of", *(axis.title for plane in planes[:1] for axis in (plane.x, plane.y))]
+    return _table(
+        "Means of the languages’ states, in the plane where both spread most before the map", heads, rows
+    )

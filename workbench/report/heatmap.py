@@ -1,27 +1,27 @@
 """Descriptions as tables whose cells are coloured: aligners by layers, pairs by layers, similarities."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from workbench.core.numbers import plain, signed
-from workbench.figures import Cells, NothingToShow, headlines, make_spec
+from workbench.figures import Cells, NothingToShow, Spec, headlines, make_spec
 from workbench.figures.frames import component
 from workbench.figures.kinds.states import FIRST
+from workbench.figures.kinds.sweep import single
 from workbench.figures.look import step_of
 from workbench.figures.markup import Child, Markup, count, scrolling, short, tag, words
 from workbench.results import Part
 
 STAR = "★"
-Drawn = Callable[[int, int], Markup]
-"""From row and column to a cell."""
+_TITLE = tag("b", "Gain in accuracy over the unpatched run, on dev (exploratory). ")
+_UNMEASURED = tag("td", tag("span", "not measured", class_="unseen"))
 
 
 def reach_of(parts: Iterable[Part]) -> float:
     """The largest gain or loss shown of any part: one scale for the whole report."""
-    found = [spec.scale.high for part in parts if (spec := _methods(part)) is not None and spec.scale]
-    return max(found, default=1.0)
+    specs = filter(None, map(_methods, parts))
+    return max((spec.scale.high for spec in specs if spec.scale), default=1.0)
 
 
 def methods_by_layers(part: Part, place: int, reach: float) -> Markup | None:
@@ -30,110 +30,95 @@ def methods_by_layers(part: Part, place: int, reach: float) -> Markup | None:
     if spec is None or not isinstance(panel := spec.panels[0], Cells):
         return None
     labels = [_label(name, notes) for name, notes in zip(panel.rows, panel.notes, strict=True)]
-    about = (_caption(part), f"map-{place}")
-    owners = [(part, place)] * len(panel.rows)
-    return _gains(panel, labels, owners, about, "aligner and formula", (reach, "the chosen patch"))
+    owners = [(part, place)] * len(labels)
+    items = count(int(part.tables["exploration"].n.iloc[0]), "dev item")
+    caption: Child = [
+        _TITLE,
+        f"{part.model}, {part.title}, {items}; each row at the strength chosen for it on dev. * is a "
+        "control.",
+        f" The chosen patch is at layers {part.jointly}, so no cell has a star." if part.jointly else None,
+    ]
+    cells = _gains(panel, owners, reach)
+    legend = _legend(reach, "the chosen patch")
+    return _heatmap(panel, "aligner and formula", labels, cells, caption, f"map-{place}", legend)
 
 
 def pairs_by_layers(parts: Sequence[Part], reach: float) -> Markup | None:
     """The headline's patch for each pair and task, one row each."""
-    shown = [(part, at) for at, part in enumerate(parts) if _has_headline(part)]
-    tables = [_with_keys(part) for part, _ in shown]
+    owners = [(part, place) for place, part in enumerate(parts) if _has_headline(part)]
+    tables = [with_keys(part) for part, _ in owners]
     try:
         frames = {name: pd.concat([one[name] for one in tables]) for name in ("exploration", "selection")}
         (panel,) = headlines(frames).panels
     except (NothingToShow, ValueError):
         return None
     assert isinstance(panel, Cells), "headlines are cells"
-    labels: list[Child] = [tag("a", part.title, href=f"#part-{place}") for part, place in shown]
-    caption: Child = [
-        tag("b", "Gain in accuracy over the unpatched run, on dev (exploratory). "),
-        "Each pair and task with the aligner that its study is about, at the strength chosen.",
-    ]
-    starred = (reach, "the patch chosen for each")
-    return _gains(panel, labels, shown, (caption, "map-all"), "pair and task", starred)
+    labels: list[Child] = [tag("a", part.title, href=f"#part-{place}") for part, place in owners]
+    about = "Each pair and task with the aligner that its study is about, at the strength chosen."
+    cells = _gains(panel, owners, reach)
+    legend = _legend(reach, "the patch chosen for each")
+    return _heatmap(panel, "pair and task", labels, cells, [_TITLE, about], "map-all", legend)
 
 
 def _has_headline(part: Part) -> bool:
-    best = part.headline
-    return best is not None and _methods(part) is not None and best.aligner in set(_swept(part).aligner)
+    best, exploration = part.headline, part.tables.get("exploration")
+    return best is not None and exploration is not None and best.aligner in set(single(exploration).aligner)
 
 
-def _swept(part: Part) -> pd.DataFrame:
-    """The configurations of one layer each."""
-    table = part.tables["exploration"]
-    return table[table.joint == "one"]
+def with_keys(part: Part) -> dict[str, pd.DataFrame]:
+    """The tables, each configuration with its place among those of its layer, by which cells find it."""
+    exploration = part.tables["exploration"]
+    return {**part.tables, "exploration": exploration.assign(key=exploration.groupby("layer").cumcount())}
 
 
-def with_rows(exploration: pd.DataFrame) -> pd.DataFrame:
-    """Each configuration with its place among those of its layer: how cells find their numbers."""
-    return exploration.assign(key=exploration.groupby("layer").cumcount())
-
-
-def _with_keys(part: Part) -> dict[str, pd.DataFrame]:
-    return {**part.tables, "exploration": with_rows(part.tables["exploration"])}
-
-
-def _methods(part: Part) -> Any:
-    """The figure `methods` of a part; None where it has no gains by layer."""
-    if "exploration" not in part.tables or _swept(part).empty:
+def _methods(part: Part) -> Spec | None:
+    """The figure `aligners` of a part; None where it has no gains by layer."""
+    if "exploration" not in part.tables or single(part.tables["exploration"]).empty:
         return None
-    return make_spec("methods", _with_keys(part))
+    return make_spec("aligners", with_keys(part))
 
 
-def _gains(
-    panel: Cells,
-    labels: Sequence[Child],
-    owners: Sequence[tuple[Part, int]],
-    about: tuple[Child, str],
-    corner: str,
-    starred: tuple[float, str],
-) -> Markup:
-    """Cells that open their layer; `starred` is the scale's length, and what a star stands for."""
+def _gains(panel: Cells, owners: Sequence[tuple[Part, int]], reach: float) -> list[list[Markup]]:
+    """Cells that open their layer."""
+    columns = range(len(panel.columns))
+    return [
+        [_gain(panel, row, column, *owner, reach) for column in columns] for row, owner in enumerate(owners)
+    ]
 
-    def drawn(row: int, column: int) -> Markup:
-        value, (part, place) = panel.values[row][column], owners[row]
-        if value is None:
-            return _unseen()
-        best, layer = part.headline, panel.columns[column]
-        chosen = best is not None and str(part.layer) == layer and _is(best, panel.notes[row][column])
-        marks: list[Child] = [short(value)]
-        if chosen and best is not None:
+
+def _gain(panel: Cells, row: int, column: int, part: Part, place: int, reach: float) -> Markup:
+    value, layer, best = panel.values[row][column], panel.columns[column], part.headline
+    if value is None:
+        return _UNMEASURED
+    classes = [step_of(value, reach), "in" if panel.hatched[row][column] else None]
+    marks: list[Child] = [short(value)]
+    if best is not None and str(part.layer) == layer:
+        chosen = f"{best.aligner}, {best.intervention}, α = {best.strength:g}"
+        if panel.notes[row][column][0] == chosen:
+            classes.append("best")
             marks = [tag("b", STAR, " ", short(value)), tag("small", f"test {short(best.gain)}")]
-        inside = panel.hatched[row][column]
-        classes = [step_of(value, starred[0]), "in" if inside else None, "best" if chosen else None]
-        return tag(
-            "td",
-            *marks,
-            class_=" ".join(filter(None, classes)),
-            data_part=place,
-            data_layer=layer,
-            data_row=panel.keys[row][column],
-        )
-
-    return _heatmap(panel, labels, about, corner, drawn, _legend(*starred))
-
-
-def _is(best: pd.Series, note: tuple[str, ...]) -> bool:
-    """Whether a cell's note is about the configuration that was chosen."""
-    return note[0] == f"{best.aligner}, {best.intervention}, α = {best.strength:g}"
+    return tag(
+        "td",
+        *marks,
+        class_=" ".join(filter(None, classes)),
+        data_part=place,
+        data_layer=layer,
+        data_row=panel.keys[row][column],
+    )
 
 
 def _heatmap(
     panel: Cells,
-    labels: Sequence[Child],
-    about: tuple[Child, str],
     corner: str,
-    drawn: Drawn,
+    labels: Sequence[Child],
+    cells: Iterable[Iterable[Markup]],
+    caption: Child,
+    caption_id: str,
     legend: Markup | None = None,
 ) -> Markup:
-    """`about` is what the heatmap shows, and the id of that text."""
     names = panel.columns
     heads = [tag("th", corner, scope="col"), *(tag("th", name, scope="col") for name in names)]
-    body = [
-        tag("tr", tag("th", label, scope="row"), *(drawn(row, column) for column in range(len(names))))
-        for row, label in enumerate(labels)
-    ]
+    body = [tag("tr", tag("th", label, scope="row"), *row) for label, row in zip(labels, cells, strict=True)]
     # A header over the layers, so that the numbers say what they are.
     over = tag("th", panel.column_title, colspan=len(names), scope="colgroup")
     table = tag(
@@ -141,14 +126,10 @@ def _heatmap(
         tag("thead", tag("tr", tag("td"), over), tag("tr", *heads)),
         tag("tbody", *body),
         class_="heat" if len(names) <= 16 else "heat many",
-        aria_labelledby=about[1],
+        aria_labelledby=caption_id,
     )
-    caption = tag("p", about[0], id=about[1], class_="caption")
-    return tag("div", caption, scrolling(table, "Heatmap, scrolls sideways"), legend, class_="heatmap")
-
-
-def _unseen() -> Markup:
-    return tag("td", tag("span", "not measured", class_="unseen"))
+    above = tag("p", caption, id=caption_id, class_="caption")
+    return tag("div", above, scrolling(table, "Heatmap, scrolls sideways"), legend, class_="heatmap")
 
 
 def _label(name: str, notes: Sequence[tuple[str, ...]]) -> Child:
@@ -159,31 +140,19 @@ def _label(name: str, notes: Sequence[tuple[str, ...]]) -> Child:
     return [words(aligner), star, " ", tag("small", words(formula.replace(", α =", "")))]
 
 
-def _caption(part: Part) -> Child:
-    n = int(part.tables["exploration"].n.iloc[0])
-    return [
-        tag("b", "Gain in accuracy over the unpatched run, on dev (exploratory). "),
-        f"{part.model}, {part.title}, {count(n, 'dev item')}; each row at the strength chosen for it on dev. "
-        "* is a control.",
-        f" The chosen patch is at layers {part.jointly}, so no cell has a star." if part.jointly else None,
-    ]
-
-
 def _legend(reach: float, starred: str) -> Markup:
     scale = [
-        tag("span", signed(share * reach, 2), class_=step_of(share * reach, reach))
+        tag("span", signed(share * reach, 2), class_=step_of(share, 1.0))
         for share in (-1.0, -0.5, 0.0, 0.5, 1.0)
     ]
+    inside = (
+        " paler and hatched: inside the simultaneous 95 % band, which holds 0; no effect of this cell alone "
+        "is shown"
+    )
     return tag(
         "p",
         tag("span", *scale, class_="scale"),
-        tag(
-            "span",
-            tag("span", plain(0.3 * reach, 2), class_="in p3 sample"),
-            " paler and hatched: inside the "
-            "simultaneous 95 % band, which holds 0; no effect of this cell alone is shown",
-            class_="key",
-        ),
+        tag("span", tag("span", plain(0.3 * reach, 2), class_="in p3 sample"), inside, class_="key"),
         tag(
             "span",
             tag("span", STAR, class_="best sample"),
@@ -204,45 +173,43 @@ def similarity_maps(parts: Sequence[Part]) -> Markup | None:
         tables, about = [table.assign(low=None, high=None) for table in fits], f"R² {about}"
     if not tables:
         return None
-    whole = pd.concat(tables, ignore_index=True).drop_duplicates(["pair", "measure", "site"])
-    whole = whole[whole.value.notna()]
-    names_of = list(dict.fromkeys(map(str, whole.measure)))
+    values = pd.concat(tables, ignore_index=True).drop_duplicates(["pair", "measure", "site"])
+    values = values[values.value.notna()]
+    maps = {str(name): _similarities(rows, about) for name, rows in values.groupby("measure", sort=False)}
     # The others are a click away.
-    first = next((name for name in FIRST if name in names_of), names_of[0] if names_of else "")
-    drawn = {name: _similarities(whole[whole.measure == name], about, name) for name in names_of}
-    others = [drawn[name] for name in names_of if name != first]
+    first = next((name for name in (*FIRST, *maps) if name in maps), "")
+    others = [drawn for name, drawn in maps.items() if name != first]
     more = tag("details", tag("summary", f"{len(others)} more"), *others) if others else None
-    return tag("div", drawn.get(first), more)
+    return tag("div", maps.get(first), more)
 
 
-def _similarities(table: pd.DataFrame, about: str, name: str) -> list[Markup]:
+def _similarities(table: pd.DataFrame, about: str) -> list[Markup]:
     """One measure of each component: its figure `similarity` as a table."""
-    kinds = table.site.map(component)
+    name, kinds = str(table.measure.iloc[0]), table.site.map(component)
     components = [kind for kind in dict.fromkeys(kinds) if kind != "embed"] or ["embed"]
-    made = []
+    maps = []
     for kind in components:
-        some = table[kinds.isin([kind, "embed"])]
-        (panel,) = make_spec("similarity", {"similarity": some}).panels
+        rows = table[kinds.isin([kind, "embed"])]
+        (panel,) = make_spec("similarity", {"similarity": rows}).panels
         assert isinstance(panel, Cells), "similarities are cells"
-        where = f" of {words(kind)}" if len(components) > 1 else ""
-        n = ", ".join(str(int(n)) for n in dict.fromkeys(some.n))
-        title = tag("b", f"{words(name)} {about}{where}, by pair and layer. ")
-        caption: Child = [title, f"n = {n}; “emb” is the embedding."]
-        ident = f"alike-{name}" + (f"-{kind}" if len(components) > 1 else "")
-        made.append(_heatmap(panel, panel.rows, (caption, ident), "pair", _alike(panel)))
-    return made
+        where, ident = (f" of {words(kind)}", f"-{kind}") if len(components) > 1 else ("", "")
+        n = ", ".join(str(int(n)) for n in dict.fromkeys(rows.n))
+        caption: Child = [
+            tag("b", f"{words(name)} {about}{where}, by pair and layer. "),
+            f"n = {n}; “emb” is the embedding.",
+        ]
+        maps.append(_heatmap(panel, "pair", panel.rows, _alike(panel), caption, f"alike-{name}{ident}"))
+    return maps
 
 
-def _alike(panel: Cells) -> Drawn:
-    known = [abs(max(value, -1.0)) for row in panel.values for value in row if value is not None]
-    reach = max(1.0, *known) if known else 1.0
+def _alike(panel: Cells) -> list[list[Markup]]:
+    # All values below −1 have one colour.
+    reach = max([1.0, *(abs(max(v, -1.0)) for row in panel.values for v in row if v is not None)])
 
-    def drawn(row: int, column: int) -> Markup:
-        value = panel.values[row][column]
+    def cell(value: float | None, note: tuple[str, ...]) -> Markup:
         if value is None:
-            return _unseen()
-        about = "\n".join(panel.notes[row][column])
-        class_ = step_of(max(value, -1.0), reach)
-        return tag("td", short(value).removeprefix("+"), class_=class_, title=about)
+            return _UNMEASURED
+        shade = step_of(max(value, -1.0), reach)
+        return tag("td", short(value).removeprefix("+"), class_=shade, title="\n".join(note))
 
-    return drawn
+    return [list(map(cell, *row)) for row in zip(panel.values, panel.notes, strict=True)]

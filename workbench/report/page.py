@@ -2,11 +2,12 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.figures.look import style
 from workbench.figures.markup import Child, Markup, language, listed, raw, tag
-from workbench.report import compared, evidence, examples, made
+from workbench.report import comparison, evidence, examples, provenance
 from workbench.report.detail import as_data
 from workbench.report.heatmap import methods_by_layers, pairs_by_layers, reach_of, similarity_maps
 from workbench.report.verdict import summary, verdict_card
@@ -20,12 +21,14 @@ def to_html(run: Run) -> str:
     css = style() + (_HERE / "page.css").read_text(encoding="utf-8")
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     title = _title(run)
+    ours = f"style-src {_hash(css)}; script-src {_hash(script)}"
+    policy = f"default-src 'none'; {ours}; base-uri 'none'; form-action 'none'"
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         # Beside escaping, a second lock: only this script runs, and nothing is ever fetched.
-        tag("meta", http_equiv="Content-Security-Policy", content=_policy(css, script)),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="generator", content="alignment-workbench"),
         tag("title", title),
         tag("style", raw(css)),
@@ -43,11 +46,6 @@ def to_html(run: Run) -> str:
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _policy(css: str, script: str) -> str:
-    ours = f"style-src {_hash(css)}; script-src {_hash(script)}"
-    return f"default-src 'none'; {ours}; base-uri 'none'; form-action 'none'"
-
-
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
@@ -57,22 +55,17 @@ def _title(run: Run) -> str:
     model = part.model or run.folder.name
     if _taskless(run):
         return f"At which layers does {model} hold the languages alike?"
-    if len(run.parts) > 1 or not (part.source and part.target):
-        return f"Does mapping one language onto another help {model}?"
-    return f"Does mapping {language(part.source)} onto {language(part.target)} help {model}?"
+    pair = "one language onto another"
+    if len(run.parts) == 1 and part.source and part.target:
+        pair = f"{language(part.source)} onto {language(part.target)}"
+    return f"Does mapping {pair} help {model}?"
 
 
 def _subtitle(run: Run) -> Markup:
-    tasks = [task for task in dict.fromkeys(part.task for part in run.parts) if task]
-    pairs = [pair for pair in dict.fromkeys(part.pair for part in run.parts) if pair]
-    said = f"{_several('task', tasks)} {listed(tasks)} · {_several('pair', pairs)} {listed(pairs)}"
-    if pairs and not tasks:
-        said = f"no task · {_several('pair', pairs)} {listed(pairs)}"
-    return tag("p", said if pairs else f"Folder {run.folder.name}", class_="muted")
-
-
-def _several(name: str, found: list[str]) -> str:
-    return name if len(found) == 1 else f"{name}s"
+    names = {"task": [part.task for part in run.parts], "pair": [part.pair for part in run.parts]}
+    known = {name: list(dict.fromkeys(filter(None, values))) for name, values in names.items()}
+    said = [f"{name}{'s' * (len(v) != 1)} {listed(v)}" if v else f"no {name}" for name, v in known.items()]
+    return tag("p", " · ".join(said) if known["pair"] else f"Folder {run.folder.name}", class_="muted")
 
 
 def _taskless(run: Run) -> bool:
@@ -81,60 +74,58 @@ def _taskless(run: Run) -> bool:
 
 
 def _navigation(run: Run) -> Markup:
-    several = len(run.parts) > 1
-    first = ("alike", "Similarity") if _taskless(run) else ("verdict", "Verdict")
-    links = [
-        first,
-        *((f"part-{i}", part.title) for i, part in enumerate(run.parts) if several),
-    ]
-    if not several:
-        links += [(f"{name}-0", label) for name, label in _PART_LINKS]
+    links = {"alike": "Similarity"} if _taskless(run) else {"verdict": "Verdict"}
+    if len(run.parts) > 1:
+        links |= {f"part-{i}": part.title for i, part in enumerate(run.parts)}
+    else:
+        links |= _PART_LINKS
     if _compared(run):
-        links.append(("compared", "Other methods"))
-    links += [("doctor", "Sentences"), ("settings", "Settings"), ("provenance", "Provenance")]
-    items = [tag("li", tag("a", label, href=f"#{name}")) for name, label in links]
+        links["compared"] = "Other methods"
+    links |= {"doctor": "Sentences", "settings": "Settings", "provenance": "Provenance"}
+    items = [tag("li", tag("a", label, href=f"#{name}")) for name, label in links.items()]
     return tag("nav", tag("ul", *items), aria_label="Contents")
 
 
-_PART_LINKS = (
-    ("where", "Layers"),
-    ("evidence", "Evidence"),
-    ("examples", "Items"),
-    ("confounds", "Confounds"),
-)
+_PART_LINKS = {
+    "where-0": "Layers",
+    "evidence-0": "Evidence",
+    "examples-0": "Items",
+    "confounds-0": "Confounds",
+}
 
 
 def _sections(run: Run) -> list[Child]:
     parts, reach = run.parts, reach_of(run.parts)
-    notes = [tag("p", tag("strong", "Mind: "), note, class_="note") for note in made.notes(parts)]
-    several = len(parts) > 1
-    cards = tag("div", *(verdict_card(run, part, i) for i, part in enumerate(parts)), class_="cards")
-    gone = [part for part in parts if part.finished and part.missing]
-    lacking = [
-        tag(
-            "p",
-            f"Not in the folder of {part.title}, and so not shown: {listed(part.missing)}.",
-            class_="note",
-        )
-        for part in gone
-    ]
-    overview = several and any(part.finished and "exploration" in part.tables for part in parts)
+    notes = [tag("p", tag("strong", "Mind: "), note, class_="note") for note in provenance.notes(parts)]
     if _taskless(run):
         first = _section("alike", "Similarity by pair and layer", *notes, similarity_maps(parts))
     else:
-        first = _section("verdict", "Verdict", summary(run) if several else None, cards, *notes, *lacking)
+        cards = tag("div", *(verdict_card(run, part, i) for i, part in enumerate(parts)), class_="cards")
+        table = summary(run) if len(parts) > 1 else None
+        first = _section("verdict", "Verdict", table, cards, *notes, *_missing(parts))
+    overview = None
+    if len(parts) > 1 and any(part.finished and "exploration" in part.tables for part in parts):
+        overview = _section("overview", "All pairs by layer", pairs_by_layers(parts, reach))
+    origin = [*provenance.provenance(parts), tag("h3", "The command"), provenance.command(run)]
     return [
         first,
-        _section("overview", "All pairs by layer", pairs_by_layers(parts, reach)) if overview else None,
-        *(_part(part, i, reach, several) for i, part in enumerate(parts)),
+        overview,
+        *(_part(part, i, reach, len(parts) > 1) for i, part in enumerate(parts)),
         _compared(run),
         _predictors(run),
-        _section("doctor", "The sentences: what the doctor found", made.doctor(parts)),
-        _section("settings", "Settings", made.settings(parts)),
-        _section(
-            "provenance", "Provenance", *made.provenance(parts), tag("h3", "The command"), made.command(run)
-        ),
+        _section("doctor", "The sentences: what the doctor found", provenance.doctor(parts)),
+        _section("settings", "Settings", provenance.settings(parts)),
+        _section("provenance", "Provenance", *origin),
     ]
+
+
+def _missing(parts: Sequence[Part]) -> list[Markup]:
+    texts = [
+        f"Not in the folder of {part.title}, and so not shown: {listed(part.missing)}."
+        for part in parts
+        if part.finished and part.missing
+    ]
+    return [tag("p", text, class_="note") for text in texts]
 
 
 _WHERE = "Where the patch helps on dev"
@@ -147,54 +138,50 @@ def _part(part: Part, place: int, reach: float, several: bool) -> Markup | None:
         _block(f"evidence-{place}", "Evidence", _evidence(part)),
         _block(f"examples-{place}", "Items that turned", examples.flipped(part)),
         _block(f"confounds-{place}", "Confounds", evidence.confounds(part)),
-        _block(f"facts-{place}", "First facts", made.facts(part)),
+        _block(f"facts-{place}", "First facts", provenance.facts(part)),
     ]
     if not any(blocks):
         return None
-    alone = _WHERE if "exploration" in part.tables else part.title
-    return _section(f"part-{place}", part.title if several else alone, *blocks)
+    heading = part.title if several or "exploration" not in part.tables else _WHERE
+    return _section(f"part-{place}", heading, *blocks)
 
 
 def _where(part: Part, place: int, reach: float) -> Markup | None:
     if "exploration" not in part.tables or part.tables["exploration"].empty:
         return None
-    say = (
+    note = (
         "Exploratory: the best of many cells is optimistically biased. Point at a cell for "
         "its numbers; click it, or press Enter, for all of its layer. Arrow keys move between cells."
     )
     return tag(
         "div",
         methods_by_layers(part, place, reach),
-        tag("p", say, class_="muted screen"),
+        tag("p", note, class_="muted screen"),
         tag("div", id=f"detail-{place}", class_="detail", hidden=True),
         tag("noscript", tag("p", "Without scripts, the numbers of each cell are in exploration.parquet.")),
     )
 
 
 def _evidence(part: Part) -> Markup | None:
-    shown = [evidence.outcomes(part)] if part.finished else []
-    drawn = evidence.curves(part)
-    if drawn:
+    children: list[Child] = [evidence.outcomes(part)] if part.finished else []
+    if curves := evidence.curves(part):
         tables = tag("details", tag("summary", "The curves as tables"), *evidence.numbers(part))
-        shown += [tag("h4", "Fit and similarity over layers"), drawn, tables]
-    places = evidence.before_and_after_map(part)
-    if places:
-        shown += [tag("h4", "Sentences before and after the map"), places]
-    return tag("div", *shown) if shown else None
+        children += [tag("h4", "Fit and similarity over layers"), curves, tables]
+    if planes := evidence.before_and_after_map(part):
+        children += [tag("h4", "Sentences before and after the map"), planes]
+    return tag("div", *children) if children else None
 
 
 def _predictors(run: Run) -> Markup | None:
     # One study has its own table; of several, only that over all of them answers the question.
-    found = run.tables.get("predictors")
-    if found is None:
-        found = run.parts[0].tables.get("predictors")
-    drawn = evidence.predictors(found, run.parts)
-    return _section("predictors", "Which measure foretells the gain", drawn) if drawn else None
+    tables = next((t for t in (run.tables, run.parts[0].tables) if "predictors" in t), {})
+    content = evidence.predictors(tables["predictors"]) if tables else None
+    return _section("predictors", "Which measure foretells the gain", content) if content else None
 
 
 def _compared(run: Run) -> Markup | None:
-    shown = compared.against_others(run)
-    return _section("compared", "Against other methods", shown) if shown else None
+    content = comparison.against_others(run)
+    return _section("compared", "Against other methods", content) if content else None
 
 
 def _section(name: str, heading: str, *children: Child) -> Markup:

@@ -1,6 +1,5 @@
 """The files of a run: table schemas, files with digests, and their reader."""
 
-from workbench.results.evidence import evidence_sentences
 from workbench.results.files import (
     claim,
     is_ours,
@@ -21,7 +20,6 @@ __all__ = [
     "Run",
     "Tables",
     "claim",
-    "evidence_sentences",
     "is_ours",
     "open_run",
     "read_manifest",

@@ -51,12 +51,10 @@ def _to_bytes(table: pd.DataFrame) -> bytes:
 def update_manifest(folder: Path, facts: Mapping[str, Any], files: Mapping[str, str]) -> None:
     """Add facts and digests of files to the folder's manifest; what it says of others stays."""
     path = folder / MANIFEST
-    before: dict[str, Any] = {}
-    if path.exists():
-        try:
-            before = read_json(path)
-        except StoreError:  # a damaged manifest is written anew: so are the tables that it lists
-            before = {}
+    try:
+        before = read_json(path) if path.exists() else {}
+    except StoreError:  # a damaged manifest is written anew: so are the tables that it lists
+        before = {}
     listed = {**before.get("files", {}), **files}
     write_json(path, before | dict(facts) | {"schema": VERSION, "files": listed})
 

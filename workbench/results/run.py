@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pandas as pd
 
@@ -46,11 +46,17 @@ _MARKS = (MANIFEST, "choices.json", "selection.parquet", "shards")
 _STORES = ("store", "shards", "figures", "compare", "generate", "claims")
 
 
-class Tables(Mapping[str, pd.DataFrame]):
-    """The tables of a folder by name, each read and checked when it is first asked for."""
+class MissingTable(InputError, KeyError):
+    """A folder does not hold the table that was asked for."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    __str__ = Exception.__str__  # that of KeyError puts the message in quotes
+
+
+class Tables(Mapping[str, pd.DataFrame]):
+    """The tables of a folder by name (of one pair, its rows), each read and checked when it is first used."""
+
+    def __init__(self, folder: Path, pair: str | None = None):
+        self.folder, self.pair = folder, pair
         self._read: dict[str, pd.DataFrame] = {}
 
     @cached_property
@@ -59,32 +65,32 @@ class Tables(Mapping[str, pd.DataFrame]):
         return read_manifest(self.folder)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        if name not in self:
-            raise KeyError(name)
         if name not in self._read:
             self._read[name] = self.read(name)
         return self._read[name]
 
     def read(self, name: str, filters: Filters | None = None) -> pd.DataFrame:
         """Some rows of a table, read anew."""
-        path = self._path(name)
-        found = read_table(path, filters=filters, manifest=self.manifest)
+        if name not in self:
+            raise MissingTable(
+                f"{self.folder} holds no table {name!r} (it has {', '.join(self) or 'none'}): if the run was "
+                "stopped before its end, the same command resumes it"
+            )
+        path = self.folder / f"{name}.parquet"
+        table = read_table(path, filters=filters, manifest=self.manifest)
         for column in NEEDED.get(name, "").split():
-            if column not in found:
+            if column not in table:
                 raise InputError(f"{path} is not the table {name} of a study: it has no column {column!r}")
-        return found
+        return table if self.pair is None or "pair" not in table else table[table.pair == self.pair]
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._path(name).is_file()
+        return (self.folder / f"{name}.parquet").is_file()
 
     def __iter__(self) -> Iterator[str]:
         return (name for name in COLUMNS if name in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.parquet"
 
 
 @dataclass(frozen=True)
@@ -97,10 +103,15 @@ class Part:
     tables: Mapping[str, pd.DataFrame]
     specification: Mapping[str, Any]
     """Of the whole run; empty for one of workbench 0.1."""
-    sides: tuple[str, str] | None = None
-    """Source and target, where the specification tells."""
-    asked: str | None = None
-    """The task, where the specification tells; empty for a run without one."""
+    model: str
+    pair: str
+    """Source and target."""
+    source: str | None
+    """The language that is mapped."""
+    target: str | None
+    """The language it is mapped to."""
+    task: str
+    """Empty where there is none."""
     all_items: pd.DataFrame | None = None
     """The items of the whole run, in all languages."""
 
@@ -126,8 +137,7 @@ class Part:
     def layer(self) -> int | None:
         """The one layer chosen on dev; None where no patch was chosen, or one at several layers at once."""
         best = self.headline
-        alone = best is not None and pd.notna(best.layer) and best.joint == "one"
-        return int(best.layer) if best is not None and alone else None
+        return None if best is None or pd.isna(best.layer) or best.joint != "one" else int(best.layer)
 
     @property
     def jointly(self) -> str | None:
@@ -140,12 +150,9 @@ class Part:
     @cached_property
     def records(self) -> dict[str, dict[str, Any]]:
         """The JSON files of the folder by name."""
-        trust = "required" if "schema" in self.manifest else "optional"
-        found = {}
-        for name in RECORDS:
-            if (path := self.folder / f"{name}.json").exists():
-                found[name] = read_json(path, digest=trust)  # type: ignore[arg-type]
-        return found
+        digest: Literal["required", "optional"] = "required" if "schema" in self.manifest else "optional"
+        paths = {name: self.folder / f"{name}.json" for name in RECORDS}
+        return {name: read_json(path, digest) for name, path in paths.items() if path.exists()}
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -160,20 +167,19 @@ class Part:
     @cached_property
     def items(self) -> pd.DataFrame | None:
         """What the dev and test items of the task say, in both languages; None where nobody kept them."""
-        if self.all_items is not None:
-            table = self.all_items
-            own = (table.task == self.task) & table.language.isin([self.source, self.target])
-            return table[own & table.split.isin(["dev", "test"])]
-        path = self.folder / "items.parquet"
-        return read_table(path) if path.exists() else None
+        if self.all_items is None:
+            return self.tables.get("items")
+        own = (self.all_items.task == self.task) & self.all_items.language.isin([self.source, self.target])
+        return self.all_items[own & self.all_items.split.isin(["dev", "test"])]
 
     @cached_property
     def test_rows(self) -> pd.DataFrame | None:
         """The test rows of the sweep: those on dev can be millions."""
+        if "sweep" not in self.tables:
+            return None
         if isinstance(self.tables, Tables):
-            return self.tables.read("sweep", [("split", "==", "test")]) if "sweep" in self.tables else None
-        sweep = self.tables.get("sweep")
-        return None if sweep is None else sweep[sweep.split == "test"]
+            return self.tables.read("sweep", [("split", "==", "test")])
+        return self.tables["sweep"].query("split == 'test'")
 
     def about(self, name: str) -> Any:
         """What the specification says, or where there is none the manifest; None where neither does."""
@@ -182,54 +188,13 @@ class Part:
     @property
     def notes(self) -> list[str]:
         """What was mended or chosen in reading the task."""
-        tasks = self.specification.get("tasks", ())
-        return list(
-            next((t["notes"] for t in tasks if t["name"] == self.task), self.manifest.get("task_notes", ()))
-        )
-
-    @property
-    def pair(self) -> str:
-        """Source and target."""
-        return "-".join(self.sides) if self.sides else self._about("pair")
-
-    @property
-    def task(self) -> str:
-        """Name of the task; empty where there is none."""
-        return self._about("task") if self.asked is None else self.asked
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        model = self.specification.get("model") or self.manifest.get("model", {})
-        return str(model.get("name") or self._about("model"))
-
-    @property
-    def source(self) -> str | None:
-        """The language that is mapped."""
-        if self.sides:
-            return self.sides[0]
-        return self.verdict.get("source") or self._language(0) or self._about("language") or None
-
-    @property
-    def target(self) -> str | None:
-        """The language it is mapped to."""
-        return self.sides[1] if self.sides else self.verdict.get("target") or self._language(1)
+        by_task = {task["name"]: task["notes"] for task in self.specification.get("tasks", ())}
+        return list(by_task.get(self.task, self.manifest.get("task_notes", ())))
 
     @property
     def title(self) -> str:
         """Pair and task, or else the folder."""
-        return " · ".join(dict.fromkeys(one for one in (self.pair, self.task) if one)) or self.name
-
-    def _about(self, column: str) -> str:
-        for table in (self.tables.get(name) for name in ("selection", "exploration", "fit", "similarity")):
-            if table is not None and column in table and len(table):
-                return str(table[column].iloc[0])
-        found = self.manifest.get(column, "")
-        return found if isinstance(found, str) else ""
-
-    def _language(self, place: int) -> str | None:
-        spoken = self.manifest.get("facts", {}).get("tokens", [])
-        return str(spoken[place]["language"]) if len(spoken) > place else None
+        return " · ".join(filter(None, (self.pair, self.task))) or self.name
 
 
 @dataclass(frozen=True, repr=False)
@@ -259,10 +224,8 @@ class Run:
     @property
     def cautions(self) -> list[str]:
         """What has to be said beside its results."""
-        said = [*self.specification.get("cautions", [])]
-        return list(
-            dict.fromkeys([*said, *(one for p in self.parts for one in p.manifest.get("cautions", []))])
-        )
+        sources = [self.specification, *(part.manifest for part in self.parts)]
+        return list(dict.fromkeys(line for source in sources for line in source.get("cautions", [])))
 
     @property
     def options(self) -> str | None:
@@ -295,13 +258,12 @@ class Run:
             raise InputError(f"there is no folder {folder}: give one that a workbench command wrote")
         root = _root_of(folder)
         if root is None:
-            return cls(folder, {}, _parts_of_version_1(folder), folder)
-        run = cls(root, _specification(root), (), root)
-        parts = tuple(_parts(run))
+            return cls(folder, {}, tuple(_parts_of_version_1(folder)), folder)
+        specification = _specification(root)
+        parts = tuple(_parts(root, specification))
         if root != folder:
-            place = folder.resolve()
-            parts = tuple(part for part in parts if part.folder.resolve() == place)
-        return replace(run, folder=folder, parts=parts)
+            parts = tuple(part for part in parts if part.folder.resolve() == folder.resolve())
+        return cls(folder, specification, parts, root)
 
 
 def open_run(folder: str | Path) -> Run:
@@ -322,61 +284,71 @@ def _root_of(folder: Path) -> Path | None:
     if (folder / SPECIFICATION).exists():
         return folder
     place = folder.resolve()
-    for up in list(place.parents)[:3]:
-        if (up / SPECIFICATION).exists():
-            listed = _specification(up)["studies"]
-            return up if any((up / one["folder"]).resolve() == place for one in listed) else None
-    return None
+    above = next((up for up in list(place.parents)[:3] if (up / SPECIFICATION).exists()), None)
+    if above is None:
+        return None
+    studies = [(above / study["folder"]).resolve() for study in _specification(above)["studies"]]
+    return above if place in studies else None
 
 
-def _parts(run: Run) -> Iterator[Part]:
-    items = run.tables.get("items")
-    about = run.specification
-    for one in about["studies"]:
-        folder = run.folder / one["folder"]
-        source, target = one["pair"]
-        yield Part(folder, one["folder"], Tables(folder), about, (source, target), one["task"], items)
-    if about["studies"]:
-        return
-    for source, target in about["pairs"]:
+def _parts(root: Path, about: Mapping[str, Any]) -> Iterator[Part]:
+    model, items = str(about["model"].get("name", "")), Tables(root).get("items")
+    for study in about["studies"]:
+        folder, (source, target) = root / study["folder"], study["pair"]
+        pair, task = f"{source}-{target}", study["task"]
+        name, tables = study["folder"], Tables(folder)
+        yield Part(folder, name, tables, about, model, pair, source, target, task, items)
+    for source, target in () if about["studies"] else about["pairs"]:
         pair = f"{source}-{target}"
-        own = {name: table[table.pair == pair] for name, table in run.tables.items() if "pair" in table}
-        yield Part(run.folder, pair, own, about, (source, target), "")
+        yield Part(root, pair, Tables(root, pair), about, model, pair, source, target, "")
 
 
-def _parts_of_version_1(folder: Path) -> tuple[Part, ...]:
-    places = _places(folder)
-    if not places:
+def _parts_of_version_1(folder: Path) -> Iterator[Part]:
+    """The folder itself, if it is a study, or else the folders of studies in it."""
+    alone = (folder / MANIFEST).exists() or (folder / "shards").exists()
+    places = [] if alone else sorted(_studies_in(folder))
+    if alone or (not places and Tables(folder)):
+        yield _part_of_version_1(folder, folder.resolve().name)
+    elif not places:
         raise InputError(
             f"{folder} holds no run (no {SPECIFICATION}, no tables): give a folder that a workbench command "
             "wrote"
         )
-    return tuple(
-        Part(
-            place,
-            place.resolve().name if place == folder else place.relative_to(folder).as_posix(),
-            Tables(place),
-            {},
-        )
-        for place in places
+    for place in places:
+        yield _part_of_version_1(place, place.relative_to(folder).as_posix())
+
+
+def _part_of_version_1(folder: Path, name: str) -> Part:
+    """What no specification tells stands in the tables, the manifest or the verdict."""
+    tables = Tables(folder)
+    part = Part(folder, name, tables, {}, "", "", None, None, "")
+
+    def known(column: str) -> str:
+        for name in ("selection", "exploration", "fit", "similarity"):
+            table = tables.get(name)
+            if table is not None and column in table and len(table):
+                return str(table[column].iloc[0])
+        value = part.manifest.get(column, "")
+        return value if isinstance(value, str) else ""
+
+    tokens = part.manifest.get("facts", {}).get("tokens", [])
+    languages = [*(row["language"] for row in tokens), None, None]
+    source, target = (part.verdict.get(s) or c for s, c in zip(("source", "target"), languages, strict=False))
+    return replace(
+        part,
+        model=str(part.manifest.get("model", {}).get("name") or known("model")),
+        pair=known("pair"),
+        source=source or known("language") or None,
+        target=target,
+        task=known("task"),
     )
 
 
-def _places(folder: Path) -> list[Path]:
-    """The folder itself, if it is a study, or the folders of pairs and tasks inside it."""
-    if (folder / MANIFEST).exists() or (folder / "shards").exists():
-        return [folder]
-    inside = [place for place in _folders(folder) if any((place / mark).exists() for mark in _MARKS)]
-    alone = any((folder / f"{name}.parquet").exists() for name in COLUMNS)
-    return inside or ([folder] if alone else [])
-
-
-def _folders(folder: Path, deepest: int = 3) -> Iterator[Path]:
-    """Folders of pairs, tasks in them (whose names may hold a slash), in order."""
-    for place in sorted(one for one in folder.iterdir() if one.is_dir() and one.name not in _STORES):
-        yield place
-        if deepest > 1:
-            yield from _folders(place, deepest - 1)
+def _studies_in(folder: Path) -> set[Path]:
+    """Folders of pairs, and of tasks in them (whose names may hold a slash)."""
+    levels = ("*", "*/*", "*/*/*")
+    places = {mark.parent for level in levels for name in _MARKS for mark in folder.glob(f"{level}/{name}")}
+    return {place for place in places if not {*place.relative_to(folder).parts} & {*_STORES}}
 
 
 def _read_text(path: Path) -> str | None:

@@ -11,7 +11,7 @@ from workbench.select.choice import (
     paired_correct,
     rows_of,
 )
-from workbench.select.explore import EXPLORATORY, explore
+from workbench.select.grid import EXPLORATORY, explore
 from workbench.select.predictors import predicts
 from workbench.select.verdict import (
     DELTA,

@@ -8,21 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from workbench.core.errors import InputError
 from workbench.core.settings import FITS
 from workbench.core.store import read_json, write_json
-from workbench.select.choice import (
-    Choice,
-    check_split,
-    choose,
-    choose_from,
-    configuration_rows,
-    grid_for,
-    paired_correct,
-)
-from workbench.select.grid import Floats, Grid
+from workbench.select.choice import Choice, accuracy_difference, choose, choose_from, grid_for, rows_of
+from workbench.select.grid import Floats, Grid, check_split
 from workbench.sweeps import CLEAN
 
 # Cross-fitting: the selection bias of the gain on dev, and the stability of the choice.
@@ -85,20 +76,19 @@ def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -
     layers, configurations = Counter[int | None](), Counter[str]()
     for held in range(folds):
         inside, outside = grid.take(fold != held), grid.take(fold == held)
-        choice = choose_from(inside)
+        choice, gains, totals = choose_from(inside), _gains(outside), _gains(inside).sum(1)
         layers[choice.layer] += 1
         configurations[choice.name] += 1
-        gain += float(_gains(outside)[_index(grid, choice)].sum())
-        best += float(_gains(outside)[_best(_gains(inside).sum(1))].mean(0).sum())
+        gain += float(gains[_index(grid, choice)].sum())
+        best += float(gains[totals == totals.max()].mean(0).sum())
     gain, best = gain / len(fold), best / len(fold)
-    hindsight = float(_gains(grid).mean(1).max())
     return CrossFit(
         choice=chosen,
         gain=gain,
         selection_bias=chosen.accuracy_gain - gain,
         layers=dict(layers),
         regret=best - gain,
-        regret_at_most=hindsight - gain,
+        regret_at_most=float(_gains(grid).mean(1).max()) - gain,
         configurations=dict(configurations),
     )
 
@@ -106,10 +96,6 @@ def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -
 def _gains(grid: Grid) -> Floats:
     """Configuration × item, with no patch as the last configuration."""
     return np.vstack([grid.accuracy_gain.T, np.zeros(len(grid.clean))])
-
-
-def _best(totals: Floats) -> NDArray[np.bool_]:
-    return np.asarray(totals == totals.max(), dtype=bool)
 
 
 def _index(grid: Grid, choice: Choice) -> int:
@@ -148,17 +134,14 @@ def refit_spread(table: pd.DataFrame, choice: Choice) -> Refits | None:
     check_split(table, "test")
     if choice.layer is None:
         return None
-    rows, clean = configuration_rows(table, choice, but=("seed",)), table[table.aligner == CLEAN]
+    rows, clean = rows_of(table, choice, but=("seed",)), table[table.aligner == CLEAN]
     seeds = sorted(int(seed) for seed in rows.seed.dropna().unique())
     if len(seeds) < FITS:
         raise InputError(
             f"the test sweep holds {len(seeds)} fits of {choice.name}, but their spread needs {FITS}: "
             f"sweep refits of the chosen configuration, seeds {seeds[0] if seeds else 0} and up"
         )
-    gains = []
-    for seed in seeds:
-        after, before, _ = paired_correct(rows[rows.seed == seed], clean)
-        gains.append(float((after - before).mean()))
+    gains = [accuracy_difference(rows[rows.seed == seed], clean).estimate for seed in seeds]
     return Refits(
         itself=gains[0],
         mean=float(np.mean(gains)),
@@ -174,8 +157,8 @@ def refit_spread(table: pd.DataFrame, choice: Choice) -> Refits | None:
 
 def freeze(choices: Mapping[str, Choice], path: Path, about: Mapping[str, Any]) -> str:
     """Write the choices and the facts about their origin; returns the digest."""
-    record = {"about": dict(about), "choices": {name: asdict(choice) for name, choice in choices.items()}}
-    return write_json(path, record)
+    frozen = {name: asdict(choice) for name, choice in choices.items()}
+    return write_json(path, {"about": dict(about), "choices": frozen})
 
 
 def thaw(path: Path) -> dict[str, Choice]:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.core.errors import InputError
-from workbench.select.grid import Grid, families, grid_of, smoothing, standard_errors
+from workbench.select.grid import Grid, check_split, families, grid_of, smoothing, standard_errors
 from workbench.stats import Interval, accuracy, paired_interval, units_of
 from workbench.sweeps import CLEAN, CONFIGURATION
 
@@ -66,18 +66,15 @@ def choose(table: pd.DataFrame, aligner: str) -> Choice:
     on the same items it tells configurations apart that accuracy, a count of few changed items, cannot.
 
     1. Each configuration's gain over the clean run is averaged with those of its neighbours in layer and
-    strength
-       (`smoothing` has the weights): a map does not work at one layer and fail at the next, so a lone peak is
-       mostly chance. Joint configurations have no neighbours and are compared as they are.
+       strength (`smoothing` has the weights): a map does not work at one layer and fail at the next, so a
+       lone peak is mostly chance. Joint configurations have no neighbours and are compared as they are.
     2. The configuration with the largest smoothed gain is the best one. If that gain is no larger than its
-    own
-       standard error, or than rounding, nothing is chosen: the clean run takes part in the rule below.
-    3. One-standard-error rule towards α = 0: all configurations remain whose smoothed gain is below the
-    best one's
-       by at most the standard error of that difference, over the same items, or groups where there are any.
+       own standard error, or than rounding, nothing is chosen: the clean run takes part in the rule below.
+    3. One-standard-error rule towards α = 0: all configurations remain whose smoothed gain is below the best
+       one's by at most the standard error of that difference, over the same items, or groups if there are.
        Among them the smallest strength of each intervention counts, and of interventions the one with the
-       smallest patch there (mean ‖h′ − h‖ / ‖h‖, as strengths of two formulas are no common scale; where
-       the table has no patch sizes, the smallest strength). A larger patch must earn what it disturbs.
+       smallest patch there (mean ‖h′ − h‖ / ‖h‖, as strengths of two formulas are no common scale; without
+       patch sizes in the table, the smallest strength). A larger patch must earn what it disturbs.
     4. Among configurations that tie in this, the largest smoothed gain; then the lower layer.
 
     Where the table holds refits of a map, only the map itself takes part: the lowest seed.
@@ -88,18 +85,18 @@ def choose(table: pd.DataFrame, aligner: str) -> Choice:
 
 def choose_from(grid: Grid) -> Choice:
     """The rule of `choose`, on configurations of one aligner."""
-    weights = smoothing(grid.configurations)
-    smoothed = grid.margin_gain @ weights.T
+    smoothed = grid.margin_gain @ smoothing(grid.configurations).T
     means = smoothed.mean(0)
     aligner = str(grid.configurations.aligner.iloc[0])
     layer, strength = (grid.configurations[name].to_numpy(dtype=float) for name in ("layer", "strength"))
-    order = np.lexsort((strength, layer, -_rounded(means)))
+    # Sums in another order are the same to twelve digits, and then a tie is a tie.
+    order = np.lexsort((strength, layer, -np.round(means, 12)))
     best = int(order[0])
     own_error = float(standard_errors(smoothed[:, [best]], grid.units)[0])
     if means[best] <= max(NOTHING, own_error):
         return Choice(aligner, None, None, None, 0.0, 0.0)
     behind = smoothed[:, [best]] - smoothed
-    near = _rounded(means[best] - means) <= _rounded(standard_errors(behind, grid.units))
+    near = np.round(means[best] - means, 12) <= np.round(standard_errors(behind, grid.units), 12)
     near[best] = True
     chosen = _smallest_patch(grid.configurations, near, order)
     where = grid.where(chosen)
@@ -117,52 +114,29 @@ def choose_from(grid: Grid) -> Choice:
 
 def _smallest_patch(configurations: pd.DataFrame, near: NDArray[np.bool_], order: NDArray[np.intp]) -> int:
     """Of the configurations near the best, the first in order at its intervention's smallest strength."""
-    strength = configurations.strength.to_numpy(dtype=float)
-    size = (
-        configurations.patch_size.to_numpy(dtype=float)
-        if "patch_size" in configurations
-        else np.full(len(configurations), np.nan)
-    )
-    family, ranked = families(configurations), [int(j) for j in order if near[j]]
-    first: dict[int, int] = {}
-    for j in ranked:
-        kin = int(family[j])
-        if kin not in first or strength[j] < strength[first[kin]]:
-            first[kin] = j
-    found = sorted(first.values(), key=ranked.index)
-    by = size if np.isfinite(size[found]).all() else strength
-    return min(found, key=lambda j: by[j])
-
-
-def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums in another order are the same to twelve digits, and then a tie is a tie."""
-    return np.asarray(np.round(values, 12), dtype=np.float64)
+    ranked = configurations.assign(family=families(configurations)).iloc[order[near[order]]]
+    weakest = ranked.sort_values("strength", kind="stable").drop_duplicates("family")
+    weakest = ranked.loc[ranked.index.isin(weakest.index)]
+    sized = "patch_size" in weakest and np.isfinite(weakest.patch_size).all()
+    return int(weakest.index[int(weakest["patch_size" if sized else "strength"].argmin())])
 
 
 def grid_for(table: pd.DataFrame, aligner: str) -> Grid:
     """The aligner's configurations, without refits."""
-    if "seed" in table:
-        seeds = table.seed[table.aligner == aligner]
-        if seeds.nunique() > 1:
-            table = table[(table.aligner == CLEAN) | (table.seed == seeds.min())]
+    if "seed" in table and (seeds := table.seed[table.aligner == aligner]).nunique() > 1:
+        table = table[(table.aligner == CLEAN) | (table.seed == seeds.min())]
     return grid_of(table, aligner)
 
 
-def rows_of(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
-    """The rows of a chosen configuration (of the clean run, where no patch was chosen)."""
-    return configuration_rows(table, choice, but=())
+def rows_of(table: pd.DataFrame, choice: Choice, but: tuple[str, ...] = ()) -> pd.DataFrame:
+    """The rows of a chosen configuration, whatever they have in the columns `but`.
 
-
-def configuration_rows(table: pd.DataFrame, choice: Choice, but: tuple[str, ...]) -> pd.DataFrame:
-    """The rows of a chosen configuration, and of those that differ from it only in the columns `but`."""
+    Where no patch was chosen, those of the clean run.
+    """
     if choice.layer is None:
         return table[table.aligner == CLEAN]
-    where = choice.where
-    mine = np.ones(len(table), dtype=bool)
-    for name in CONFIGURATION:
-        if name in where and name in table and name not in but:
-            mine &= np.asarray((table[name] == where[name]).fillna(False), dtype=bool)
-    return table[mine]
+    names = [name for name in CONFIGURATION if name in choice.where and name not in but]
+    return table[(table[names] == pd.Series(choice.where)[names]).fillna(False).all(axis=1)]
 
 
 def gain_on_test(table: pd.DataFrame, choice: Choice, over: Choice | None = None) -> Interval:
@@ -200,12 +174,3 @@ def paired_correct(
     b = before.set_index("example").correct.astype(float).loc[a.index]
     units = units_of(after.group, after.example)
     return np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64), units
-
-
-def check_split(table: pd.DataFrame, split: str) -> None:
-    """Refuse rows of another split."""
-    found = sorted(table.split.unique())
-    if found != [split]:
-        raise InputError(
-            f"only {split} rows are accepted here, but the table holds {', '.join(found) or 'none'}"
-        )

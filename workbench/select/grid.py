@@ -1,6 +1,5 @@
-"""A sweep table as arrays: items × configurations, and the average over neighbouring layers and strengths."""
+"""A sweep table as arrays (items × configurations), averages over neighbours, and the exploration of dev."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,12 +8,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.core.errors import InputError
-from workbench.stats import units_of
+from workbench.stats import max_t_band, paired_interval, units_of
 from workbench.sweeps import CLEAN, CONFIGURATION
 
 Floats = NDArray[np.float64]
-_PLACE = ("site", "layer", "strength")
-_ALONE = "one"  # what `joint` says of a configuration of one site
+_PLACE = ["site", "layer", "strength"]
+_ABOUT = ("model", "task", "pair", "language")
+EXPLORATORY = "exploratory"
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Grid:
 
     def where(self, configuration: int) -> dict[str, Any]:
         """What `CONFIGURATION` says of a configuration, as plain values; without what is missing."""
-        row = self.configurations.iloc[configuration]
-        return {name: _plain(row[name]) for name in CONFIGURATION if name in row and not pd.isna(row[name])}
+        (row,) = self.configurations[CONFIGURATION].iloc[[configuration]].to_dict("records")
+        return {str(name): value for name, value in row.items() if not pd.isna(value)}
 
 
 def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
@@ -66,8 +66,7 @@ def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
     names = pd.Index(clean.example)
     if names.has_duplicates:
         raise InputError("the clean run has an item twice: give one sweep over items of one language")
-    keys = [name for name in CONFIGURATION if name in table]
-    code = _codes(rows[name] for name in keys)
+    code = _codes(rows.reindex(columns=CONFIGURATION))
     item, count = names.get_indexer(rows.example), int(code.max()) + 1
     filled = np.bincount(item * count + code, minlength=len(names) * count) if (item >= 0).all() else 0
     if not np.all(filled == 1):
@@ -79,7 +78,7 @@ def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
     mine = units_of(clean.group, clean.example) or clean.example.astype(str).tolist()
     units, unit_names = pd.factorize(np.array(mine, dtype=object))
     return Grid(
-        configurations=_described(rows, keys, code),
+        configurations=_described(rows, code),
         margin_gain=numbers[0] - _numbers(clean, values)[:, None],
         correct=numbers[1],
         clean=_numbers(clean, "correct"),
@@ -98,27 +97,27 @@ def smoothing(configurations: pd.DataFrame) -> Floats:
     of ⅔, and the maximum of many null configurations would be at an end too often. With only two values the
     weights are ¾ and ¼.
     """
-    place = configurations.assign(_component=_component(configurations))
-    family = _codes(place[name] for name in place if name not in (*_PLACE, "patch_size"))
-    joint = _joint(configurations)
-    layers, strengths = (_codes([configurations[name]]) for name in ("layer", "strength"))
-    result = np.eye(len(configurations))
-    for along, across in (("layer", strengths), ("strength", layers)):
-        weights = np.eye(len(configurations))
-        line = _codes(pd.Series(x) for x in (family, across))
-        for one in np.unique(line[~joint]):
-            members = np.flatnonzero(line == one)
-            members = members[np.argsort(configurations[along].to_numpy(dtype=float)[members], kind="stable")]
+    table = configurations.assign(family=families(configurations)).reset_index(drop=True)
+    single = table[_single(table)]
+    result = np.eye(len(table))
+    for along, across in (("layer", "strength"), ("strength", "layer")):
+        weights = np.eye(len(table))
+        for _, line in single.groupby(["family", across], dropna=False):
+            members = line.sort_values(along, kind="stable").index.to_numpy(dtype=np.intp)
             weights[np.ix_(members, members)] = _kernel(len(members))
         result = weights @ result
     return np.asarray(result, dtype=np.float64)
 
 
 def families(configurations: pd.DataFrame) -> NDArray[np.intp]:
-    """Configurations that differ in layer and strength alone have one number."""
-    place = configurations.assign(_component=_component(configurations))
-    where = pd.Series(np.where(_joint(configurations), place.site if "site" in place else "", ""))
-    return _codes([*(place[name] for name in place if name not in (*_PLACE, "patch_size")), where])
+    """Configurations that differ in layer and strength alone (joint ones in strength) have one number."""
+    component = configurations.site.astype(str).str.partition(".")[0]
+    where = component.where(_single(configurations), configurations.site)
+    return _codes(configurations.drop(columns=[*_PLACE, "patch_size"], errors="ignore").assign(where=where))
+
+
+def _single(configurations: pd.DataFrame) -> pd.Series:
+    return configurations.joint.isna() | configurations.joint.eq("one")
 
 
 def standard_errors(values: Floats, units: NDArray[np.intp]) -> Floats:
@@ -144,39 +143,19 @@ def _kernel(n: int) -> Floats:
     return weights
 
 
-def _joint(configurations: pd.DataFrame) -> NDArray[np.bool_]:
-    if "joint" not in configurations:
-        return np.zeros(len(configurations), dtype=bool)
-    return np.asarray(configurations.joint.fillna(_ALONE) != _ALONE, dtype=bool)
-
-
-def _component(configurations: pd.DataFrame) -> pd.Series:
-    """`resid_post` of `resid_post.3`."""
-    if "site" not in configurations:
-        return pd.Series("", index=configurations.index)
-    return configurations.site.astype(str).str.split(".", n=1).str[0]
-
-
-def _described(rows: pd.DataFrame, keys: list[str], code: NDArray[np.intp]) -> pd.DataFrame:
+def _described(rows: pd.DataFrame, code: NDArray[np.intp]) -> pd.DataFrame:
     first = np.unique(code, return_index=True)[1]
-    configurations = rows[keys].iloc[first].reset_index(drop=True)
+    configurations = rows.reindex(columns=CONFIGURATION).iloc[first].reset_index(drop=True)
     if "patch_size" in rows:
         size = rows.patch_size.to_numpy(dtype=float, na_value=np.nan)
         configurations["patch_size"] = np.bincount(code, size) / np.bincount(code)
     return configurations
 
 
-def _codes(columns: Iterable[Any]) -> NDArray[np.intp]:
+def _codes(table: pd.DataFrame) -> NDArray[np.intp]:
     """Rows that are alike in all columns have one number."""
-    found: NDArray[np.intp] | None = None
-    for column in columns:
-        codes, values = pd.factorize(column, use_na_sentinel=False)
-        if found is None:
-            found = codes
-        elif len(values) > 1:
-            found = np.unique(found * len(values) + codes, return_inverse=True)[1]
-    assert found is not None
-    return found
+    codes = table.apply(lambda column: pd.factorize(column, use_na_sentinel=False)[0])
+    return np.asarray(codes.groupby(list(codes)).ngroup(), dtype=np.intp)
 
 
 def _numbers(rows: pd.DataFrame, column: str) -> Floats:
@@ -189,5 +168,47 @@ def _numbers(rows: pd.DataFrame, column: str) -> Floats:
     return values
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+def check_split(table: pd.DataFrame, split: str) -> None:
+    """Refuse rows of another split."""
+    found = sorted(table.split.unique())
+    if found != [split]:
+        raise InputError(
+            f"only {split} rows are accepted here, but the table holds {', '.join(found) or 'none'}"
+        )
+
+
+def explore(table: pd.DataFrame, level: float = 0.95, draws: int = 10_000, seed: int = 0) -> pd.DataFrame:
+    """One row per configuration of a dev sweep: its gain in accuracy, with two intervals.
+
+    `low` and `high` hold for this configuration alone. `band_low` and `band_high` hold for all configurations
+    of the table at once (max-T, see `max_t_band`), `p` is adjusted likewise, and `beyond_band` says whether
+    the band leaves 0 out: only there does the grid show an effect of that configuration, and only on dev.
+    Every row says `mode = exploratory`: the best cell of a grid is optimistically biased, and none of these
+    numbers is a verdict.
+    """
+    check_split(table, "dev")
+    grid = grid_of(table)
+    units = None if len(grid.unit_names) == len(grid.units) else grid.units.tolist()
+    band = max_t_band(grid.accuracy_gain, units, level, draws, seed)
+    alone = [paired_interval(after, grid.clean, units, level) for after in grid.correct.T]
+    about = {
+        name: ", ".join(sorted(map(str, table[name].dropna().unique()))) or None
+        for name in _ABOUT
+        if name in table
+    }
+    cells = grid.configurations[CONFIGURATION].assign(
+        **about,
+        split="dev",
+        mode=EXPLORATORY,
+        gain=band.estimate,
+        low=[interval.low for interval in alone],
+        high=[interval.high for interval in alone],
+        band_low=band.low,
+        band_high=band.high,
+        p=band.p,
+        beyond_band=(band.low > 0) | (band.high < 0),
+        margin_gain=grid.margin_gain.mean(0),
+        level=level,
+        n=band.n,
+    )
+    return cells[[*about, *(name for name in cells if name not in about)]]

@@ -1,8 +1,6 @@
 """Which similarity measure predicts the gain of patching, without patching."""
 
-import math
 from collections.abc import Iterator
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -10,7 +8,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from workbench.core.errors import InputError
-from workbench.stats import circular_shift_test, rank_correlation
+from workbench.stats import circular_shift_test, rank_correlation, rank_interval
 
 PAIRS = 4
 """The fewest pairs (of all models) over which a correlation has an interval."""
@@ -51,7 +49,9 @@ def predicts(
     joined = signed.merge(curves, on=[*_KEYS, "layer"]).sort_values([*_KEYS, "layer"], kind="stable")
     if joined.empty:
         raise InputError("no layer of any model and pair has both a similarity and a gain")
-    overall = None if selection is None else _one_gain(selection)
+    if selection is not None and selection.duplicated(_KEYS).any():
+        raise InputError("a pair has two gains in the selection: give the rows of one aligner")
+    overall = None if selection is None else selection.set_index(_KEYS).gain
     rows: list[dict[str, Any]] = []
     for measure, mine in joined.groupby("measure", sort=False):
         rows += _by_pair(str(measure), mine, seed)
@@ -75,62 +75,44 @@ _COLUMNS = {
 }
 
 
-def _by_pair(measure: str, mine: pd.DataFrame, seed: int) -> Iterator[dict[str, Any]]:
-    ranks: list[tuple[Any, Any]] = []
-    models: list[object] = []
-    for (model, pair), one in mine.groupby(_KEYS, sort=False):
-        about = {"model": model, "pair": pair, "n": len(one)}
-        row = _row("pair", measure) | about
-        if _varies(one.value) and _varies(one.gain):
-            curves = rankdata(one.value), rankdata(one.gain)
-            row |= {
-                "rho": rank_correlation(one.value, one.gain),
-                "p": circular_shift_test(*curves, seed=seed),
-            }
-            ranks.append(curves)
-            models.append((model, len(one)))  # one shift for the pairs of a model needs the same layers
+def _by_pair(measure: str, rows: pd.DataFrame, seed: int) -> Iterator[dict[str, Any]]:
+    curves, models, rhos = [], [], []
+    for (model, pair), curve in rows.groupby(_KEYS, sort=False):
+        row = _row("pair", measure, len(curve)) | {"model": model, "pair": pair}
+        if _varies(curve.value) and _varies(curve.gain):
+            rhos.append(rank_correlation(curve.value, curve.gain))
+            curves.append((rankdata(curve.value), rankdata(curve.gain)))
+            models.append((model, len(curve)))  # one shift for the pairs of a model needs the same layers
+            yield row | {"rho": rhos[-1], "p": circular_shift_test(*curves[-1], seed=seed)}
         else:
-            row |= {"note": f"constant, or fewer than {LAYERS} layers"}
-        yield row
-    pooled = _row("layers", measure) | {"n": len(ranks)}
-    if ranks:
-        each = [rank_correlation(a, b) for a, b in ranks]
-        p = circular_shift_test([a for a, _ in ranks], [b for _, b in ranks], models, seed=seed)
-        pooled |= {"rho": float(np.mean(each)), "p": p}
+            yield row | {"note": f"constant, or fewer than {LAYERS} layers"}
+    row = _row("layers", measure, len(curves))
+    if curves:
+        values, gains = zip(*curves, strict=True)
+        p = circular_shift_test(values, gains, models, seed=seed)
+        yield row | {"rho": float(np.mean(rhos)), "p": p}
     else:
-        pooled |= {"note": "no pair with two curves that vary"}
-    yield pooled
+        yield row | {"note": "no pair with two curves that vary"}
 
 
 def _across(measure: str, mine: pd.DataFrame, overall: pd.Series | None, level: float) -> dict[str, Any]:
     best = mine.loc[mine.groupby(_KEYS, sort=False).value.idxmax()].set_index(_KEYS)
     if overall is not None:
         best = best.drop(columns="gain").join(overall, how="inner")
-    row = _row("pairs", measure) | {"n": len(best)}
+    row = _row("pairs", measure, len(best))
     if len(best) < PAIRS:
         return row | {"note": f"{len(best)} pairs; an interval needs {PAIRS}"}
     if not (_varies(best.value) and _varies(best.gain)):
         return row | {"note": "the same for all pairs"}
-    rho = rank_correlation(best.value, best.gain)
-    low, high = rank_interval(rho, len(best), level)
-    return row | {"rho": rho, "low": low, "high": high}
-
-
-def rank_interval(rho: float, n: int, level: float = 0.95) -> tuple[float, float]:
-    """tanh(atanh ρ ± z √((1 + ρ²/2) / (n − 3))), and ρ itself where that is ±1."""
-    if n < PAIRS:
-        raise InputError(f"an interval for a rank correlation needs {PAIRS} items or more, not {n}")
-    half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt((1 + rho * rho / 2) / (n - 3))
+    rho, n = rank_correlation(best.value, best.gain), len(best)
     # Ranks in perfect order are no proof of one: the next best order that n ranks can have stands in for it.
     most = 1 - 6 / (n * (n * n - 1))
-    centre = math.atanh(max(-most, min(most, rho)))
-    low, high = math.tanh(centre - half), math.tanh(centre + half)
-    return min(low, rho), max(high, rho)
+    low, high = rank_interval(max(-most, min(most, rho)), n, 1 + rho * rho / 2, level)
+    return row | {"rho": rho, "low": min(low, rho), "high": max(high, rho)}
 
 
-def _row(scope: str, measure: str) -> dict[str, Any]:
-    nothing = dict.fromkeys(("rho", "low", "high", "p"), float("nan"))
-    return {"scope": scope, "model": None, "pair": None, "measure": measure, **nothing, "n": 0, "note": ""}
+def _row(scope: str, measure: str, n: int) -> dict[str, Any]:
+    return {"scope": scope, "measure": measure, "n": n, "note": ""}
 
 
 def _signed(similarity: pd.DataFrame, lower_is_better: tuple[str, ...]) -> pd.DataFrame:
@@ -143,12 +125,6 @@ def _signed(similarity: pd.DataFrame, lower_is_better: tuple[str, ...]) -> pd.Da
     if kept.duplicated([*_KEYS, "measure", "layer"]).any():
         raise InputError("a measure has two values at one layer of one pair: give one seed and split")
     return kept
-
-
-def _one_gain(selection: pd.DataFrame) -> pd.Series:
-    if selection.duplicated(_KEYS).any():
-        raise InputError("a pair has two gains in the selection: give the rows of one aligner")
-    return selection.set_index(_KEYS).gain
 
 
 def _varies(values: pd.Series) -> bool:

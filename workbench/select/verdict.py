@@ -12,7 +12,8 @@ from workbench.core.cards import card
 from workbench.core.errors import InputError
 from workbench.core.numbers import estimated, percent, plain, signed
 from workbench.core.settings import Settings
-from workbench.select.choice import Choice, check_split, paired_correct, rows_of
+from workbench.select.choice import Choice, paired_correct, rows_of
+from workbench.select.grid import check_split
 from workbench.stats import (
     Interval,
     MarginTest,
@@ -140,10 +141,8 @@ def holm_verdicts(verdicts: Mapping[str, Verdict], level: float = LEVEL) -> dict
     configuration chosen on dev. The configurations on dev do not count as hypotheses: choosing one on other
     items and scoring it once is one test. `holm_kinds` has the rule. Intervals are not adjusted.
     """
-    those = list(verdicts.values())
-    adjusted, kinds = holm_kinds(
-        [one.p for one in those], [one.kind for one in those], [one.within_delta for one in those], level
-    )
+    p, within = [v.p for v in verdicts.values()], [v.within_delta for v in verdicts.values()]
+    adjusted, kinds = holm_kinds(p, [v.kind for v in verdicts.values()], within, level)
     return {
         name: replace(verdict, kind=kind, adjusted_p=p)
         for (name, verdict), p, kind in zip(verdicts.items(), adjusted, kinds, strict=True)
@@ -204,12 +203,17 @@ def verdict_sentence(
     shown". `controls` holds the gain of each other aligner's own choice, or None where it chose no patch;
     `main` names the main language.
     """
-    parts = [_what(verdict, choice)]
-    if gap is not None:
-        parts[0] += _of_gap(gap)
+    method, kind = choice.aligner.replace("_", " "), verdict.headline
+    patch = f"no patch chosen on dev with {method}: 0.00"
+    if choice.layer is not None:
+        patch = f"patch {_where(choice)} with {method} at {choice.strength:g}: {estimated(verdict.gain, 2)}"
+    if gap is not None and gap.low > 0:
+        patch += f" of a gap of {plain(gap.estimate, 2)}"
+    elif gap is not None:
+        patch += f", no gap shown ({estimated(gap, 2)})"
+    parts = [patch]
     if controls:
         parts.append(_beside(controls))
-    kind = verdict.headline
     if retention is not None and choice.layer is not None:
         parts.append(_retention(retention, main))
         points = cost_in_points(retention.interval.estimate, retention.holds)
@@ -241,13 +245,6 @@ def _retention(retention: MarginTest, main: str) -> str:
     return f"{main} {changed} (a loss above {retention.margin:g} is {ruled_out})"
 
 
-def _what(verdict: Verdict, choice: Choice) -> str:
-    if choice.layer is None:
-        return f"no patch chosen on dev with {_method(choice)}: 0.00"
-    gain = verdict.gain
-    return f"patch {_where(choice)} with {_method(choice)} at {choice.strength:g}: {estimated(gain, 2)}"
-
-
 def _where(choice: Choice) -> str:
     site, joint = str(choice.also.get("site", "")), choice.also.get("joint", "one")
     component, _, layers = site.partition(".")
@@ -262,13 +259,3 @@ def _where(choice: Choice) -> str:
     words += f" ({component})" if component not in ("", "resid_post") and "+" not in site else ""
     positions = choice.also.get("positions", "last")
     return words if positions == "last" else f"{words} at {positions} tokens"
-
-
-def _of_gap(gap: Interval) -> str:
-    if gap.low > 0:
-        return f" of a gap of {plain(gap.estimate, 2)}"
-    return f", no gap shown ({estimated(gap, 2)})"
-
-
-def _method(choice: Choice) -> str:
-    return choice.aligner.replace("_", " ")

@@ -1,34 +1,129 @@
 """`Activations`: pooled residuals with axes `layer sent d_model`, one block per language; its files."""
 
-import contextlib
-import errno
-import json
-import logging
-import os
-import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, Literal, get_args
 
-import numpy as np
 import torch
-from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from einops import einsum, rearrange
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from workbench.core.arrays import as_tensor
 from workbench.core.cards import card, size, span
-from workbench.core.errors import InputError, SiteError, StoreError
-from workbench.core.progress import Progress, silent
-from workbench.core.store import digest_bytes, digest_file, digest_json, read_json, write_bytes, write_json
-from workbench.core.types import Component, Site
-from workbench.states.cached import pooled_cache
+from workbench.core.errors import InputError, SiteError
+from workbench.core.store import digest_bytes, digest_json
+from workbench.core.types import COMPONENTS, Component, Progress, Site, as_tensor, check_name, silent
+from workbench.models import HOOK_NAMES
+from workbench.states.similarity import SimilarityTable, named_metric, similarity_table
 from workbench.text import canonical
 
-if TYPE_CHECKING:
-    from workbench.states.similarity import SimilarityTable
+# Pooling: from a residual per token to one state per sentence.
+
+
+Pool = Literal["last", "mean", "weighted_mean", "all"]
+"""What is kept of a sentence:
+
+    last           the state at its last token
+    mean           the mean over its tokens
+    weighted_mean  the mean with weight t on its t-th token, as causal models see more later on
+    all            every token's state
+"""
+
+POOLS: tuple[str, ...] = get_args(Pool)
+
+
+class Pooler:
+    """Pools the residuals of one batch at every site. `keep` marks the tokens that count."""
+
+    def __init__(self, pool: str, keep: Bool[Tensor, "batch pos"], padded_left: bool):
+        self.pool, self.keep, self.padded_left = pool, keep, padded_left
+        if pool == "last":
+            self.index = (keep.shape[1] - 1) - keep.flip(1).int().argmax(1)
+        elif pool != "all":
+            weight = (keep if pool == "mean" else keep.cumsum(1) * keep).float()
+            self.weight = weight / weight.sum(1, keepdim=True)
+
+    def __call__(self, h: Float[Tensor, "batch pos width"]) -> Float[Tensor, "row width"]:
+        """Pool one site's residuals: one row per sentence, or one per token."""
+        if self.pool == "all":
+            return rearrange(h, "batch pos width -> (batch pos) width")[self.keep.flatten().to(h.device)]
+        if self.pool == "last":
+            return h[torch.arange(len(h), device=h.device), self.index.to(h.device)]
+        if self.padded_left:
+            # A pad position may attend to nothing at all and hold NaN, which a weight of zero does not
+            # silence.
+            h = h.masked_fill(~self.keep[..., None].to(h.device), 0.0)
+        return einsum(self.weight.to(h.device), h.float(), "batch pos, batch pos width -> batch width")
+
+
+# From a TransformerLens cache, as `run_with_cache` gives it, to one state for each sentence and site.
+
+
+def _pooled_cache(
+    cache: Any, lengths: Any, sites: str | Site | Iterable[str | Site], pool: str, padding: str, code: str
+) -> dict[Site, Tensor]:
+    """The wanted sites of one language's cache, pooled: `[sent width]` each.
+
+    A component's name means every layer that the cache holds of it.
+    """
+    check_name(pool, ("last", "mean"), "pool")
+    if padding not in ("right", "left"):
+        raise InputError(f'padding is "right" or "left", not {padding!r}')
+    if not hasattr(cache, "keys"):
+        raise InputError(
+            f"the cache of {code!r} is a {type(cache).__name__}: give the second value of run_with_cache(…)"
+        )
+    pooled: dict[Site, Tensor] = {}
+    for site in _sites_in_cache(sites, cache, code):
+        name = HOOK_NAMES[site.component].format(layer=site.layer)
+        h = as_tensor(cache[name], f"the cache of {code!r}")
+        h = h.flatten(2) if h.ndim == 4 else h  # heads side by side
+        if h.ndim != 3:
+            raise InputError(
+                f"{name} of {code!r} is {tuple(h.shape)}, not [batch pos width]: run without remove_batch_dim"
+            )
+        keep = _tokens_in_cache(h, lengths, padding, code)
+        pooled[site] = Pooler(pool, keep, padded_left=True)(h)
+    return pooled
+
+
+def _sites_in_cache(sites: str | Site | Iterable[str | Site], cache: Any, code: str) -> list[Site]:
+    held: list[Site] = []
+    for component in COMPONENTS:
+        pattern = re.escape(HOOK_NAMES[component]).replace(r"\{layer\}", r"(?P<layer>\d+)")
+        matches = [match for name in cache.keys() if (match := re.fullmatch(pattern, name))]  # noqa: SIM118
+        layers = sorted(int(match.groupdict().get("layer", 0)) for match in matches)
+        held += [Site(layer, component) for layer in layers]  # type: ignore[arg-type]
+    chosen: list[Site] = []
+    for site in [sites] if isinstance(sites, str | Site) else sites:
+        if isinstance(site, str) and site not in COMPONENTS:
+            site = Site.parse(site)
+        matching = [other for other in held if site in (other, other.component)]
+        if not matching:
+            there = ", ".join(dict.fromkeys(other.component for other in held)) or "no site of a model"
+            raise SiteError(f"the cache of {code!r} does not hold {site}: it holds {there}")
+        chosen += matching
+    return list(dict.fromkeys(chosen))
+
+
+def _tokens_in_cache(h: Tensor, lengths: Any, padding: str, code: str) -> Bool[Tensor, "batch pos"]:
+    """The positions that hold a sentence's own tokens."""
+    rows, width = h.shape[:2]
+    if lengths is None:
+        if rows > 1:
+            raise InputError(
+                f"the cache of {code!r} holds {rows} sentences but does not say where padding begins: "
+                f'give the number of tokens of each, lengths={{"{code}": […]}}'
+            )
+        return torch.ones(1, width, dtype=torch.bool)
+    counts = as_tensor(lengths, f"the lengths of {code!r}").long().cpu()
+    if counts.shape != (rows,) or (counts < 1).any() or (counts > width).any():
+        raise InputError(
+            f"the lengths of {code!r} must be {rows} numbers of tokens, from 1 to {width}, one a sentence"
+        )
+    place = torch.arange(width)
+    return place < counts[:, None] if padding == "right" else place >= width - counts[:, None]
 
 
 # `Activations`: pooled residuals with axes `layer sent d_model`, one block per language.
@@ -36,7 +131,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Captured:
-    """One language's states: a tensor `[layer row width]` for each component, and how they came."""
+    """One language's states: a tensor `[layer row width]` for each component, and their origin."""
 
     states: Mapping[str, Tensor]
     facts: Mapping[str, Any]
@@ -92,7 +187,7 @@ class Activations:
         padding: str = "right",
         name: str = "cache",
     ) -> "Activations":
-        """Activations from what TransformerLens' `run_with_cache` gave, one cache for each language.
+        """Activations from caches of TransformerLens' `run_with_cache`, one for each language.
 
         `lengths` gives the number of real tokens of every sentence of a language, BOS included; without it
         a cache must hold one sentence, which has no padding. `padding` is the side that was padded. A mean
@@ -101,17 +196,21 @@ class Activations:
         if not isinstance(caches, Mapping) or not caches:
             raise InputError('give one cache for each language: {"sw": cache_sw, "en": cache_en}')
         known = {canonical(code): value for code, value in (lengths or {}).items()}
-        found = {
-            code: pooled_cache(cache, known.get(canonical(code)), sites, pool, padding, code)
+        pooled = {
+            code: _pooled_cache(cache, known.get(canonical(code)), sites, pool, padding, code)
             for code, cache in caches.items()
         }
-        held = [[(kind, tuple(layers)) for kind, layers in one.items()] for one in found.values()]
-        chosen = tuple(Site(layer, kind) for kind, layers in held[0] for layer in layers)  # type: ignore[arg-type]
-        if any(one != held[0] for one in held):
+        held = {tuple(of_site) for of_site in pooled.values()}
+        if len(held) > 1:
             raise InputError("the caches hold different layers: run all languages with the same names_filter")
+        (chosen,) = held
+        kinds: list[str] = list(dict.fromkeys(site.component for site in chosen))
         states = {
-            code: {kind: torch.stack(list(layers.values())) for kind, layers in one.items()}
-            for code, one in found.items()
+            code: {
+                kind: torch.stack([h for site, h in of_site.items() if site.component == kind])
+                for kind in kinds
+            }
+            for code, of_site in pooled.items()
         }
         return cls._given(states, chosen, pool, name)
 
@@ -123,15 +222,14 @@ class Activations:
         shapes = {code: [tuple(value.shape[:2]) for value in one.values()] for code, one in states.items()}
         first_code, first = next(iter(shapes.items()))
         for code, one in states.items():
+            layers, rows = shapes[code][0]
             if shapes[code] != first:
-                (layers, rows), (first_layers, first_rows) = shapes[code][0], first[0]
                 raise InputError(
-                    f"{code!r} has {layers} layers of {rows} sentences, but {first_code!r} {first_layers} of "
-                    f"{first_rows}: all languages need the same sentences and layers"
+                    f"{code!r} has {layers} layers of {rows} sentences, but {first_code!r} {first[0][0]} of "
+                    f"{first[0][1]}: all languages need the same sentences and layers"
                 )
             kept = {kind: value.detach().to("cpu") for kind, value in one.items()}
-            rows = next(iter(kept.values())).shape[1]
-            offsets = row_offsets([1] * rows)
+            offsets = torch.arange(rows + 1)
             captured[canonical(code)] = Captured(kept, {"given": name}, digest_tensors(kept), offsets)
         if len(captured) < len(states):
             raise InputError(f"one language is given twice: {', '.join(states)}")
@@ -183,10 +281,8 @@ class Activations:
         groups: Sequence[str] | None = None,
         blocks: int | None = None,
         progress: Progress = silent,
-    ) -> "SimilarityTable":
-        """Measures of two languages, layer by layer: what `measure` says of `Activations`."""
-        from workbench.states.similarity import SimilarityTable, named_metric, similarity_table
-
+    ) -> SimilarityTable:
+        """Measures of two languages, layer by layer, as in the function `measure`."""
         if self.pool == "all":
             raise InputError('measures compare sentences, but every token was kept: capture with pool="last"')
         pair = languages or self.languages
@@ -199,7 +295,7 @@ class Activations:
         table = similarity_table(facts, self, pair[0], pair[1], index, groups, blocks, progress, metrics)
         return SimilarityTable(table.assign(split="all" if rows is None else "chosen"))
 
-    def cka(self, *languages: str, **options: Any) -> "SimilarityTable":
+    def cka(self, *languages: str, **options: Any) -> SimilarityTable:
         """Debiased CKA of two languages, layer by layer: about 0 where they are alike by chance alone."""
         return self.measure(*languages, measures="cka_debiased", **options)
 
@@ -250,7 +346,7 @@ def measure(
     groups: Sequence[str] | None = None,
     blocks: int | None = None,
     progress: Progress = silent,
-) -> "SimilarityTable":
+) -> SimilarityTable:
     """Measures of similarity, layer by layer: one row for each site and measure.
 
     `measure(states, "sw", "en")` compares two languages of `Activations` (no names are needed where there
@@ -270,12 +366,7 @@ def measure(
 
 
 _ARRAYS = ("x-source", "x-target")
-"""What two arrays without languages are called in a table."""
-
-
-def row_offsets(n_rows: list[int]) -> Tensor:
-    """Where each sentence's rows begin, and where the last one ends."""
-    return torch.tensor([0, *n_rows]).cumsum(0)
+"""Names of two arrays without languages in a table."""
 
 
 def digest_tensors(tensors: Mapping[str, Tensor]) -> str:
@@ -286,182 +377,3 @@ def digest_tensors(tensors: Mapping[str, Tensor]) -> str:
         parts.append(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
         parts.append(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest_bytes(parts)
-
-
-# One language's states on disk: finished shards while the work goes on, then one file.
-#
-# <store>/activations/<digest of what was asked>/
-#     plan.json                 written first: how the work is cut into batches
-#     shard-00003.safetensors   whole or absent; gone once the entry is complete
-#     states.safetensors        one tensor [layer row width] per component
-#     manifest.json             written last: facts, and the digest of states.safetensors
-
-
-log = logging.getLogger(__name__)
-
-_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """The place of one capture of one language, under a name that says what was asked for."""
-
-    folder: Path
-    facts: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, store: Path, facts: Mapping[str, Any]) -> "Entry":
-        """The entry for these facts; equal questions share an entry."""
-        return cls(store / "activations" / digest_json(dict(facts))[:24], facts)
-
-    # Reading ------------------------------------------------------------------------------------
-
-    def read(self, offsets: Tensor) -> Captured | None:
-        """The finished states, memory-mapped; None where there are none or they are damaged."""
-        if not self._manifest.exists():
-            return None
-        try:
-            manifest = read_json(self._manifest)
-            found = digest_file(self._states) if self._states.exists() else "missing"
-        except StoreError as error:
-            log.warning("%s; capturing again", error)
-            return None
-        if digest_json(manifest["asked"]) != digest_json(dict(self.facts)):
-            log.warning("%s is of other states: capturing again", self._manifest)
-            return None
-        if found != manifest["states_digest"]:
-            log.warning("%s is damaged (its digest is wrong): capturing again", self._states)
-            return None
-        return self._open(str(manifest["states_digest"]), offsets)
-
-    def _open(self, digest: str, offsets: Tensor) -> Captured:
-        with safe_open(self._states, framework="pt") as file:
-            # Tensors of a safe_open are views of the mapped file: pages are read when touched.
-            states = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return Captured(states, dict(self.facts), digest, offsets)
-
-    def read_shard(self, number: int) -> dict[str, Tensor] | None:
-        """A finished shard; None where it is missing or damaged."""
-        path = self.shard_path(number)
-        if not path.exists():
-            return None
-        try:
-            with safe_open(path, framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                noted = (file.metadata() or {}).get("digest")
-        except (SafetensorError, OSError):
-            noted, tensors = None, {}
-        if noted is None or noted != digest_tensors(tensors):
-            log.warning("%s is damaged: capturing that part again", path)
-            path.unlink()
-            return None
-        return tensors
-
-    # Writing ------------------------------------------------------------------------------------
-
-    def begin(self, cut: dict[str, Any], made_with: dict[str, Any]) -> dict[str, Any]:
-        """Note how the work is cut, and with what it is made; return the cut of work begun before."""
-        path = self.folder / "plan.json"
-        if path.exists():
-            try:
-                return dict(read_json(path)["cut"])
-            except StoreError:
-                log.warning("%s is damaged: capturing again", path)
-        for stale in self.folder.glob("shard-*.safetensors"):
-            stale.unlink()  # shards whose plan is not known fit no other
-        write_json(path, {"cut": cut, "made_with": made_with})
-        return cut
-
-    def write_shard(self, number: int, tensors: dict[str, Tensor]) -> None:
-        """Save a finished shard."""
-        write_bytes(self.shard_path(number), save(tensors, {"digest": digest_tensors(tensors)}))
-
-    def finish(self, rows: list[Tensor], offsets: Tensor) -> Captured:
-        """Join the shards into one file in the order of the text; shard s fills rows `rows[s]`."""
-        first = self._shard(0)
-        n_rows = int(offsets[-1])
-        shapes = {name: (t.shape[0], n_rows, t.shape[2]) for name, t in first.items()}
-        kind = next(iter(first.values())).dtype
-        with _safetensors_file(self._states, shapes, kind) as arrays:
-            for number, places in enumerate(rows):
-                for name, tensor in self._shard(number).items():
-                    arrays[name][:, places.numpy()] = _as_bits(tensor)
-        digest = digest_file(self._states)
-        write_json(self._manifest, {"asked": dict(self.facts), "states_digest": digest})
-        for number in range(len(rows)):
-            self.shard_path(number).unlink(missing_ok=True)
-        return self._open(digest, offsets)
-
-    def _shard(self, number: int) -> dict[str, Tensor]:
-        tensors = self.read_shard(number)
-        if tensors is None:
-            raise StoreError(f"{self.shard_path(number)} was lost while in use: run again")
-        return tensors
-
-    def shard_path(self, number: int) -> Path:
-        """Where a shard is kept."""
-        return self.folder / f"shard-{number:05d}.safetensors"
-
-    @property
-    def _states(self) -> Path:
-        return self.folder / "states.safetensors"
-
-    @property
-    def _manifest(self) -> Path:
-        return self.folder / "manifest.json"
-
-
-def _as_bits(tensor: Tensor) -> np.ndarray:
-    """A tensor's values as integers of the same width: numpy has no bfloat16."""
-    bits = torch.int32 if tensor.element_size() == 4 else torch.int16
-    return tensor.contiguous().view(bits).numpy()
-
-
-@contextlib.contextmanager
-def _safetensors_file(
-    path: Path, shapes: Mapping[str, tuple[int, ...]], dtype: torch.dtype
-) -> Iterator[dict[str, np.ndarray]]:
-    """A safetensors file to be filled through memory maps, so that it never sits in memory whole."""
-    bits = np.dtype("<i4" if dtype == torch.float32 else "<i2")
-    header: dict[str, Any] = {}
-    end = 0
-    for name, shape in sorted(shapes.items()):
-        start, end = end, end + int(np.prod(shape)) * bits.itemsize
-        header[name] = {"dtype": _NAMES[dtype], "shape": list(shape), "data_offsets": [start, end]}
-    head = json.dumps(header).encode()
-    head += b" " * (-len(head) % 8)  # data begins on a multiple of eight bytes
-    size = 8 + len(head) + end
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as file:
-            _allocate(file, size)
-            file.write(struct.pack("<Q", len(head)) + head)
-        arrays = {
-            name: np.memmap(part, bits, "r+", 8 + len(head) + facts["data_offsets"][0], tuple(facts["shape"]))
-            for name, facts in header.items()
-        }
-        yield arrays  # type: ignore[misc]
-        for array in arrays.values():
-            array.flush()
-        os.replace(part, path)
-    except OSError as error:
-        why = error.strerror or error
-        raise StoreError(f"cannot write {path}, which needs {size:,} bytes: {why}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
-
-
-def _allocate(file: BinaryIO, size: int) -> None:
-    """Take the room of a file beforehand: a write through a memory map to a full disk ends the process."""
-    try:
-        os.posix_fallocate(file.fileno(), 0, size)
-    except (AttributeError, OSError) as error:  # not on this system, or not on this file system
-        if isinstance(error, OSError) and error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
-            raise
-        zeros = bytes(1 << 20)
-        for start in range(0, size, len(zeros)):
-            file.write(zeros[: size - start])
-        file.flush()
-        file.seek(0)

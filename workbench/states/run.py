@@ -1,47 +1,40 @@
 """`capture`: sentences in batches of similar length, pooled over positions, kept as they are finished."""
 
 import gc
+import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pandas as pd
 import torch
-from einops import einsum, rearrange
-from jaxtyping import Bool, Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
-from workbench.core.errors import InputError, did_you_mean
-from workbench.core.progress import Progress, silent
-from workbench.core.store import digest_json
-from workbench.core.types import Site, expand_sites
+from workbench.core.errors import InputError, StoreError
+from workbench.core.store import digest_file, digest_json, mapped_tensors, read_json, write_bytes, write_json
+from workbench.core.types import Progress, Site, check_name, expand_sites, silent
 from workbench.models import Batch, Hook, LanguageModel, wrap
 from workbench.models.base import Padding
 from workbench.models.tokens import Encoded
-from workbench.states.activations import Activations, Captured, Entry, digest_tensors, row_offsets
+from workbench.states.activations import POOLS, Activations, Captured, Pooler, digest_tensors
 from workbench.text import ParallelText, text_of
+
+log = logging.getLogger(__name__)
 
 # Batching of sentences, decided before the run so that it is reproducible.
 
 
-@dataclass(frozen=True)
-class Shard:
-    """A stretch of work that is saved as a whole: some batches of sentence numbers."""
-
-    batches: tuple[tuple[int, ...], ...]
-
-    @property
-    def rows(self) -> tuple[int, ...]:
-        """Sentence numbers in the order they are run."""
-        return tuple(row for batch in self.batches for row in batch)
+Rows = tuple[int, ...]
+"""Numbers of the sentences of a batch."""
 
 
-def plan_batches(
-    lengths: Sequence[int], batch_tokens: int, in_length_order: bool = True
-) -> list[tuple[int, ...]]:
+def plan_batches(lengths: Sequence[int], batch_tokens: int, in_length_order: bool = True) -> list[Rows]:
     """Group sentences so that a padded batch holds at most `batch_tokens` tokens.
 
     In length order little is padded; the order of the results is that of the text all the same.
@@ -51,11 +44,11 @@ def plan_batches(
     """
     if batch_tokens < 1:
         raise InputError(f"batch_tokens must be at least 1, not {batch_tokens}")
-    order = range(len(lengths))
-    batches: list[tuple[int, ...]] = []
+    order: Iterable[int] = range(len(lengths))
+    batches: list[Rows] = []
     batch: list[int] = []
     widest = 0
-    for row in sorted(order, key=lambda i: lengths[i]) if in_length_order else order:
+    for row in sorted(order, key=lengths.__getitem__) if in_length_order else order:
         width = max(widest, lengths[row])
         if batch and width * (len(batch) + 1) > batch_tokens:
             batches.append(tuple(batch))
@@ -65,42 +58,28 @@ def plan_batches(
     return [*batches, tuple(batch)] if batch else batches
 
 
-def plan_shards(lengths: Sequence[int], batches: Sequence[tuple[int, ...]], shard_tokens: int) -> list[Shard]:
-    """Group batches into shards of about `shard_tokens` tokens."""
-    shards: list[Shard] = []
-    current: list[tuple[int, ...]] = []
-    held = 0
+def plan_shards(lengths: Sequence[int], batches: Sequence[Rows], shard_tokens: int) -> list[list[Rows]]:
+    """Group batches into shards of about `shard_tokens` tokens, each of which is saved as a whole."""
+    shards: list[list[Rows]] = []
+    held = shard_tokens
     for batch in batches:
-        current.append(batch)
-        held += sum(lengths[row] for row in batch)
         if held >= shard_tokens:
-            shards.append(Shard(tuple(current)))
-            current, held = [], 0
-    return [*shards, Shard(tuple(current))] if current else shards
+            shards.append([])
+            held = 0
+        shards[-1].append(batch)
+        held += sum(lengths[row] for row in batch)
+    return shards
 
 
 def padded_tokens(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> int:
-    """Tokens the model is shown, padding included."""
+    """Tokens that the model reads, with padding."""
     return sum(max(lengths[row] for row in batch) * len(batch) for batch in batches)
 
-
-# Pooling: from a residual per token to one state per sentence, inside the hook.
-
-
-Pool = Literal["last", "mean", "weighted_mean", "all"]
-"""What is kept of a sentence:
-
-    last           the state at its last token
-    mean           the mean over its tokens
-    weighted_mean  the mean with weight t on its t-th token, as causal models see more later on
-    all            every token's state
-"""
 
 Positions = Literal["all", "content", "sentence"]
 """Which tokens count: all real ones; all but BOS and other specials; or, inside a template, the
 sentence's own."""
 
-POOLS: tuple[str, ...] = get_args(Pool)
 POSITIONS: tuple[str, ...] = get_args(Positions)
 
 
@@ -118,55 +97,14 @@ def counted(encoded: Encoded, positions: str) -> list[bool]:
     return list(encoded.sentence)
 
 
-def check_choice(value: str, known: Sequence[str], what: str) -> None:
-    """Raise `InputError` for a word that is not one of the known."""
-    if value not in known:
-        raise InputError(f"unknown {what} {value!r}: {did_you_mean(value, known)}")
-
-
-class Pooler:
-    """Pools the residuals of one batch; made once per batch, used at every site."""
-
-    def __init__(self, pool: str, batch: Batch, count: Sequence[Sequence[bool]]):
-        self.pool = pool
-        self.keep = _spread(batch, count)
-        self.padded = batch.padding == "left"
-        width = self.keep.shape[1]
-        rank = self.keep.cumsum(1) * self.keep
-        if pool == "last":
-            self.index = (width - 1) - self.keep.flip(1).int().argmax(1)
-        elif pool != "all":
-            weight = self.keep.float() if pool == "mean" else rank.float()
-            self.weight = weight / weight.sum(1, keepdim=True)
-
-    @property
-    def n_rows(self) -> int:
-        """Rows of the result: one a sentence, or one a token."""
-        return int(self.keep.sum()) if self.pool == "all" else len(self.keep)
-
-    def __call__(self, h: Float[Tensor, "batch pos width"]) -> Float[Tensor, "row width"]:
-        """Pool one site's residuals."""
-        if self.pool == "all":
-            return rearrange(h, "batch pos width -> (batch pos) width")[self.keep.flatten().to(h.device)]
-        if self.pool == "last":
-            index = self.index.to(h.device)
-            return h[torch.arange(len(h), device=h.device), index]
-        if self.padded:
-            # Under left padding a pad position may attend to nothing at all and hold NaN, which
-            # a weight of zero does not silence.
-            h = h.masked_fill(~self.keep[..., None].to(h.device), 0.0)
-        weight = self.weight.to(h.device)
-        return einsum(weight, h.float(), "batch pos, batch pos width -> batch width")
-
-
-def _spread(batch: Batch, count: Sequence[Sequence[bool]]) -> Bool[Tensor, "batch pos"]:
-    """The counted tokens of each row at their places in the padded batch."""
+def pooler(pool: str, batch: Batch, count: Sequence[Sequence[bool]]) -> Pooler:
+    """The pooler of a batch, given the tokens of each row that count."""
     keep = torch.zeros_like(batch.mask, device="cpu")
     width = keep.shape[1]
     for row, flags in enumerate(count):
         start = 0 if batch.padding == "right" else width - len(flags)
         keep[row, start : start + len(flags)] = torch.tensor(flags)
-    return keep.to(batch.mask.device)
+    return Pooler(pool, keep.to(batch.mask.device), batch.padding == "left")
 
 
 # `capture`: the states of parallel sentences at all requested layers, at about the cost of inference.
@@ -187,7 +125,7 @@ def default_store() -> Path:
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be captured of each sentence, and how the work is cut; the same for all languages."""
+    """The states wanted of each sentence, and how the work is cut; the same for all languages."""
 
     sites: tuple[Site, ...]
     pool: str
@@ -219,11 +157,7 @@ class Request:
     @property
     def cut(self) -> dict[str, Any]:
         """How the work is cut: it moves the last bits of a value, but is no part of the question."""
-        return {
-            "batch_tokens": self.batch_tokens,
-            "padding": self.padding,
-            "in_length_order": self.in_length_order,
-        }
+        return {name: getattr(self, name) for name in ("batch_tokens", "padding", "in_length_order")}
 
 
 def capture(
@@ -247,12 +181,12 @@ def capture(
     The model is one of `load_model`, or anything that `wrap` takes. The text is a `ParallelText`, lists of
     sentences by language, or one list in the language named (`x-text` where none is).
     `template` sets each sentence into a prompt at `{text}`. `store` is a folder, `"cache"` for the
-    user's own, or None to keep nothing on disk. An interrupted capture goes on where it stopped.
+    user's own, or None to keep nothing on disk. An interrupted capture continues.
     """
-    check_choice(pool, POOLS, "pool")
     positions = positions or default_positions(pool)
-    check_choice(positions, POSITIONS, "positions")
-    check_choice(dtype, tuple(_DTYPES), "dtype")
+    check_name(pool, POOLS, "pool")
+    check_name(positions, POSITIONS, "positions")
+    check_name(dtype, _DTYPES, "dtype")
     model, text = wrap(model), _text(text, languages)
     chosen = expand_sites(sites, model.info.n_layers)
     if not chosen:
@@ -303,44 +237,53 @@ def _capture_language(
     count = [counted(text, request.positions) for text in encoded]
     _check_sentences(model, language, encoded, count)
     rows = [sum(flags) if request.pool == "all" else 1 for flags in count]
-    offsets = row_offsets(rows)
+    offsets = torch.tensor([0, *rows]).cumsum(0)
     facts = request.facts(model, language, sentences)
-    entry = None if root is None else Entry.of(root, facts)
-    found = entry.read(offsets) if entry else None
-    if found is not None:
-        return found
+    entry = None if root is None else Entry(root / "activations" / digest_json(facts)[:24], facts)
     if entry is not None:
+        if (finished := entry.read(offsets)) is not None:
+            return finished
         # Work that was begun is finished as it was cut then: the shards on disk must fit.
-        made_with = {"model": model.info.as_dict(), "versions": _versions()}
-        request = replace(request, **entry.begin(request.cut, made_with))
+        versions = {name: version(name) for name in ("torch", "transformers", "transformer-lens")}
+        request = replace(request, **entry.begin(request.cut, model.info.as_dict(), versions))
     lengths = [len(text) for text in encoded]
     batches = plan_batches(lengths, request.batch_tokens, request.in_length_order)
     shards = plan_shards(lengths, batches, _SHARD_BATCHES * request.batch_tokens)
-    runner = _Runner(model, request, encoded, count)
+    runner = Runner(model, request, encoded, count)
     done, total = 0, sum(lengths)
+
+    def ahead(tokens: int) -> None:
+        progress(f"capture {language}", done + tokens, total)
+
     kept: list[dict[str, Tensor]] = []
     for number, shard in enumerate(shards):
-        progress(f"capture {language}", done, total)
+        ahead(0)
         if entry is None:
-            kept.append(runner.run(shard, _ahead(progress, language, done, total)))
+            kept.append(runner.run(shard, ahead))
         elif entry.read_shard(number) is None:
-            states = runner.run(shard, _ahead(progress, language, done, total))
-            entry.write_shard(number, states)
-        done += sum(lengths[row] for row in shard.rows)
-    progress(f"capture {language}", total, total)
-    places = [_places(shard, offsets) for shard in shards]
+            entry.write_shard(number, runner.run(shard, ahead))
+        done += sum(lengths[row] for row in chain(*shard))
+    ahead(0)
+    # The rows of the result that each shard fills, in the order it holds them.
+    places = [
+        torch.cat([torch.arange(int(offsets[row]), int(offsets[row + 1])) for row in chain(*shard)])
+        for shard in shards
+    ]
     if entry is not None:
         return entry.finish(places, offsets)
-    states = _join(kept, places, int(offsets[-1]))
+    states = {
+        name: tensor.new_empty(tensor.shape[0], int(offsets[-1]), tensor.shape[2])
+        for name, tensor in kept[0].items()
+    }
+    _fill(states, kept, places)
     return Captured(states, facts, digest_tensors(states), offsets)
 
 
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("torch", "transformers", "transformer-lens")}
-
-
-def _ahead(progress: Progress, language: str, done: int, total: int) -> Callable[[int], None]:
-    return lambda tokens: progress(f"capture {language}", done + tokens, total)
+def _fill(states: Mapping[str, Tensor], parts: Iterable[Mapping[str, Tensor]], places: list[Tensor]) -> None:
+    """Put the rows of each part at their places."""
+    for part, rows in zip(parts, places, strict=True):
+        for name, tensor in part.items():
+            states[name][:, rows] = tensor
 
 
 def fitting(model: LanguageModel, text: ParallelText, template: str | None = None) -> ParallelText:
@@ -374,23 +317,8 @@ def _check_sentences(
             )
 
 
-def _places(shard: Shard, offsets: Tensor) -> Tensor:
-    """Which rows of the result a shard fills, in the order it holds them."""
-    return torch.cat([torch.arange(int(offsets[r]), int(offsets[r + 1])) for r in shard.rows])
-
-
-def _join(kept: list[dict[str, Tensor]], places: list[Tensor], n_rows: int) -> dict[str, Tensor]:
-    states = {
-        name: tensor.new_empty(tensor.shape[0], n_rows, tensor.shape[2]) for name, tensor in kept[0].items()
-    }
-    for part, rows in zip(kept, places, strict=True):
-        for name, tensor in part.items():
-            states[name][:, rows] = tensor
-    return states
-
-
-class _Runner:
-    """Runs shards through the model and hands back pooled states `[layer row width]`."""
+class Runner:
+    """Runs shards through the model; the result is pooled states `[layer row width]`."""
 
     def __init__(
         self,
@@ -404,25 +332,25 @@ class _Runner:
         self._pooler: Pooler
         self._states: dict[str, Tensor] = {}
 
-    def run(self, shard: Shard, ahead: Callable[[int], None]) -> dict[str, Tensor]:
+    def run(self, shard: Iterable[Rows], ahead: Callable[[int], None] = lambda _: None) -> dict[str, Tensor]:
+        """The states of a shard's sentences; `ahead` is called with the tokens done."""
         parts: list[dict[str, Tensor]] = []
         tokens = 0
         hooks = {site: self._look(site) for site in self.request.sites}
         with torch.inference_mode(), self.model.reading(hooks) as read:
-            for rows in shard.batches:
-                parts += self._run_batch(list(rows), read)
+            for rows in shard:
+                parts += self._run_batch(rows, read)
                 tokens += sum(len(self.encoded[row]) for row in rows)
                 ahead(tokens)
-        names = parts[0]
-        return {name: torch.cat([part[name] for part in parts], dim=1) for name in names}
+        return {name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]}
 
-    def _run_batch(self, rows: list[int], read: Callable[[Batch], None]) -> list[dict[str, Tensor]]:
+    def _run_batch(self, rows: Rows, read: Callable[[Batch], None]) -> list[dict[str, Tensor]]:
         """One batch; where memory runs out, two halves of it, and smaller ones from then on."""
         size = max(len(self.encoded[row]) for row in rows) * len(rows)
         if self.largest is None or size <= self.largest or len(rows) == 1:
             try:
                 return [self._read(rows, read)]
-            except (torch.OutOfMemoryError, RuntimeError) as error:
+            except RuntimeError as error:
                 if len(rows) == 1 or not _is_out_of_memory(error):
                     raise
             self._states = {}
@@ -433,9 +361,9 @@ class _Runner:
         half = len(rows) // 2
         return self._run_batch(rows[:half], read) + self._run_batch(rows[half:], read)
 
-    def _read(self, rows: list[int], read: Callable[[Batch], None]) -> dict[str, Tensor]:
+    def _read(self, rows: Rows, read: Callable[[Batch], None]) -> dict[str, Tensor]:
         batch = self.model.batch([self.encoded[row].ids for row in rows], self.request.padding)
-        self._pooler = Pooler(self.request.pool, batch, [self.count[row] for row in rows])
+        self._pooler = pooler(self.request.pool, batch, [self.count[row] for row in rows])
         self._states = {}
         read(batch)
         kind = _DTYPES[self.request.dtype]
@@ -444,7 +372,7 @@ class _Runner:
         return moved
 
     def _look(self, site: Site) -> Hook:
-        """Pool what passes a site into its layer's place in this batch's result."""
+        """A hook that pools a site's residuals into its layer's place in the result of the batch."""
         layers = [other.layer for other in self.request.sites if other.component == site.component]
         place = layers.index(site.layer)
 
@@ -460,3 +388,109 @@ class _Runner:
 def _is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate" in text
+
+
+# One language's states on disk: finished shards while the work goes on, then one file.
+#
+# <store>/activations/<digest of the request>/
+#     plan.json                 written first: how the work is cut into batches
+#     shard-00003.safetensors   whole or absent; gone once the entry is complete
+#     states.safetensors        one tensor [layer row width] per component
+#     manifest.json             written last: facts, and the digest of states.safetensors
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The folder of one capture of one language; equal facts share an entry."""
+
+    folder: Path
+    facts: Mapping[str, Any]
+
+    @property
+    def _states(self) -> Path:
+        return self.folder / "states.safetensors"
+
+    @property
+    def _manifest(self) -> Path:
+        return self.folder / "manifest.json"
+
+    def shard_path(self, number: int) -> Path:
+        """Where a shard is kept."""
+        return self.folder / f"shard-{number:05d}.safetensors"
+
+    def read(self, offsets: Tensor) -> Captured | None:
+        """The finished states, memory-mapped; None where there are none or they are damaged."""
+        if not self._manifest.exists():
+            return None
+        try:
+            manifest = read_json(self._manifest)
+            digest = digest_file(self._states) if self._states.exists() else "missing"
+        except StoreError as error:
+            log.warning("%s; capturing again", error)
+            return None
+        if digest_json(manifest["asked"]) != digest_json(dict(self.facts)):
+            log.warning("%s is of other states: capturing again", self._manifest)
+        elif digest != manifest["states_digest"]:
+            log.warning("%s is damaged (its digest is wrong): capturing again", self._states)
+        else:
+            return Captured(_load(self._states)[0], dict(self.facts), digest, offsets)
+        return None
+
+    def read_shard(self, number: int) -> dict[str, Tensor] | None:
+        """A finished shard; None where it is missing or damaged."""
+        path = self.shard_path(number)
+        if not path.exists():
+            return None
+        try:
+            tensors, digest = _load(path)
+        except (SafetensorError, OSError):
+            tensors, digest = {}, None
+        if digest is None or digest != digest_tensors(tensors):
+            log.warning("%s is damaged: capturing that part again", path)
+            path.unlink()
+            return None
+        return tensors
+
+    def begin(self, cut: dict[str, Any], model: dict[str, Any], versions: dict[str, str]) -> dict[str, Any]:
+        """Write how the work is cut, with model and versions; return the cut of work begun before."""
+        path = self.folder / "plan.json"
+        if path.exists():
+            try:
+                return dict(read_json(path)["cut"])
+            except StoreError:
+                log.warning("%s is damaged: capturing again", path)
+        for stale in self.folder.glob("shard-*.safetensors"):
+            stale.unlink()  # shards whose plan is not known fit no other
+        write_json(path, {"cut": cut, "made_with": {"model": model, "versions": versions}})
+        return cut
+
+    def write_shard(self, number: int, tensors: dict[str, Tensor]) -> None:
+        """Save a finished shard."""
+        write_bytes(self.shard_path(number), save(tensors, {"digest": digest_tensors(tensors)}))
+
+    def finish(self, places: list[Tensor], offsets: Tensor) -> Captured:
+        """Join the shards into one file in the order of the text; shard s fills rows `places[s]`."""
+        first = next(self._shards(1))
+        shapes = {name: (t.shape[0], int(offsets[-1]), t.shape[2]) for name, t in first.items()}
+        kind = next(iter(first.values())).dtype
+        with mapped_tensors(self._states, shapes, kind) as states:
+            _fill(states, self._shards(len(places)), places)
+        digest = digest_file(self._states)
+        write_json(self._manifest, {"asked": dict(self.facts), "states_digest": digest})
+        for number in range(len(places)):
+            self.shard_path(number).unlink(missing_ok=True)
+        return Captured(_load(self._states)[0], dict(self.facts), digest, offsets)
+
+    def _shards(self, count: int) -> Iterator[dict[str, Tensor]]:
+        for number in range(count):
+            tensors = self.read_shard(number)
+            if tensors is None:
+                raise StoreError(f"{self.shard_path(number)} was lost while in use: run again")
+            yield tensors
+
+
+def _load(path: Path) -> tuple[dict[str, Tensor], str | None]:
+    """Tensors of a safetensors file, as views of the mapped file, and the digest in its header."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return tensors, (file.metadata() or {}).get("digest")

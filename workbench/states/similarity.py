@@ -2,32 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from torch import Tensor
 
-from workbench.core.errors import InputError, did_you_mean
-from workbench.core.progress import Progress, silent
-from workbench.core.types import Site
+from workbench.core.errors import InputError, attempt
+from workbench.core.types import Progress, Site, check_name, silent
 from workbench.measures import METRICS, MORE_METRICS, Metric
 from workbench.stats import Interval, accuracy, jackknife_interval, mean_interval
+
+if TYPE_CHECKING:
+    from workbench.states.activations import Activations
 
 Groups = Sequence[str] | None
 """The document of each sentence, where the text tells."""
 
 NAN = float("nan")
-
-
-class SitesByLanguage(Protocol):
-    """What is asked of `Activations` here."""
-
-    @property
-    def sites(self) -> tuple[Site, ...]:
-        """The sites, in order."""
-
-    def at(self, site: Site, language: str) -> Tensor:
-        """The states of a language at one site."""
 
 
 class SimilarityTable(pd.DataFrame):
@@ -54,7 +45,7 @@ def measured_at(site: Site, measure: str, split: str) -> dict[str, Any]:
 
 def similarity_table(
     facts: Mapping[str, Any],
-    states: SitesByLanguage,
+    states: "Activations",
     source: str,
     target: str,
     rows: Any,
@@ -74,37 +65,37 @@ def similarity_table(
     for site in states.sites:
         x, y = states.at(site, source)[rows], states.at(site, target)[rows]
         for name, metric in metrics.items():
-            numbers: dict[str, Any] = {"value": NAN, "low": NAN, "high": NAN, "interval": "", "n": len(rows)}
-            note = ""
-            try:
-                numbers["value"] = metric(x, y)
-                kind, found = _interval(metric, x, y, groups, blocks)
-                if found:
-                    numbers |= {"low": found.low, "high": found.high, "interval": kind}
-            except InputError as error:
-                # One site may hold nothing to compare: sentences that all end in one token, embedded.
-                note = str(error)
-            table.append(dict(facts) | measured_at(site, name, "held_out") | numbers | {"note": note})
+            # One site may hold nothing to compare: sentences that all end in one token, embedded.
+            value, note = attempt(metric, x, y)
+            ends = {"low": NAN, "high": NAN, "interval": ""}
+            if not note:
+                interval, note = attempt(_interval, metric, x, y, groups, blocks)
+                ends |= {} if note else interval
+            counts = {"n": len(rows), "note": note}
+            about = dict(facts) | measured_at(site, name, "held_out")
+            table.append(about | {"value": value} | ends | counts)
             progress(f"measure {facts['pair']}", len(table), total)
     return pd.DataFrame(table).astype({"layer": "Int64"})
 
 
 def _interval(
     metric: Metric, x: Tensor, y: Tensor, groups: Groups, blocks: int | None
-) -> tuple[str, Interval | None]:
-    """Of which kind the interval is, and the interval where there is to be one."""
+) -> dict[str, float | str]:
+    """Ends and kind of the interval; empty where there is to be none."""
     if groups is not None and len(set(groups)) < 2:
         raise InputError("no interval: all held-out sentences are of one document")
     if metric.per_query is not None:
-        return "queries", _of_queries(metric, metric.per_query(x, y).cpu(), groups)
-    if blocks:
-        whole = jackknife_interval(lambda i: metric(x[i], y[i]), len(x), groups, blocks=blocks)
-        return "jackknife", whole
-    return "", None
+        kind, interval = "queries", _of_queries(metric, metric.per_query(x, y).cpu(), groups)
+    elif blocks:
+        kind = "jackknife"
+        interval = jackknife_interval(lambda i: metric(x[i], y[i]), len(x), groups, blocks=blocks)
+    else:
+        return {}
+    return {"low": interval.low, "high": interval.high, "interval": kind}
 
 
 def _of_queries(metric: Metric, scores: Tensor, groups: Groups) -> Interval:
-    """That of an accuracy where all scores are 0 or 1: none found is then not none for certain."""
+    """The interval of an accuracy where all scores are 0 or 1; otherwise of a mean, cut to the range."""
     if bool(((scores == 0) | (scores == 1)).all()):
         return accuracy(scores.numpy(), groups)
     found = mean_interval(scores.numpy(), groups)
@@ -115,6 +106,5 @@ def _of_queries(metric: Metric, scores: Tensor, groups: Groups) -> Interval:
 def named_metric(name: str) -> Metric:
     """A metric by its name."""
     known = METRICS | MORE_METRICS
-    if name not in known:
-        raise InputError(f"unknown measure {name!r}: {did_you_mean(name, known)}")
+    check_name(name, known, "measure")
     return known[name]

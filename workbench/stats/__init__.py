@@ -7,7 +7,7 @@ for similarities between sets of rows, where no row may be drawn twice;
 """
 
 from workbench.stats.base import Alternative, Interval, units_of
-from workbench.stats.curves import Band, circular_shift_test, max_t_band, rank_correlation
+from workbench.stats.curves import Band, circular_shift_test, max_t_band, rank_correlation, rank_interval
 from workbench.stats.intervals import (
     Statistic,
     accuracy,
@@ -50,6 +50,7 @@ __all__ = [
     "paired_interval",
     "paired_test",
     "rank_correlation",
+    "rank_interval",
     "tango_interval",
     "units_of",
     "wilson_interval",

@@ -1,18 +1,16 @@
-"""What the rest of the room shares: the interval, checks, groups, the p-value of a resampling."""
+"""Shared by all of `stats`: the interval, checks of input, groups and sampling units."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
-from workbench.core.arrays import as_array
 from workbench.core.errors import InputError
-
-# Shared by all of `stats`: the interval, input checks, groups, and p-values of resampling.
-
+from workbench.core.types import as_array
 
 Alternative = Literal["two-sided", "greater", "less"]
 Floats = NDArray[np.float64]
@@ -92,28 +90,14 @@ def group_sums(x: Floats, groups: Sequence[object] | None) -> tuple[Floats, Floa
     return sums, sizes
 
 
-def at_least_as_extreme(drawn: Floats, observed: float, alternative: Alternative, slack: float) -> int:
-    """How many drawn values reach the observed one; `slack` absorbs rounding, so that ties count."""
-    if alternative not in get_args(Alternative):
-        known = ", ".join(get_args(Alternative))
-        raise InputError(f"the alternative is one of {known}, not {alternative!r}")
-    if alternative == "less":
-        return int((drawn <= observed + slack).sum())
-    if alternative == "greater":
-        return int((drawn >= observed - slack).sum())
-    return int((np.abs(drawn) >= abs(observed) - slack).sum())
+def right_or_wrong(*values: Floats) -> bool:
+    """Whether all values are 0 or 1."""
+    return bool(np.isin(values, (0, 1)).all())
 
 
-def p_value(reached: int, draws: int, exact: bool) -> float:
-    """(1 + reached) / (1 + draws); reached / draws where the draws are all there are.
-
-    What was observed is one of the possible draws: a random sample of them does not hold it, so it is
-    added; p is never 0.
-    """
-    return reached / draws if exact else (1 + reached) / (1 + draws)
-
-
-# Sampling units: the group of an item if it has one, else the item itself.
+def normal_quantile(level: float) -> float:
+    """z of a two-sided interval at this level."""
+    return float(ndtri((1 + level) / 2))
 
 
 def units_of(groups: Iterable[object], names: Iterable[object]) -> list[str] | None:

@@ -1,19 +1,19 @@
 """Curves over layers: simultaneous bands, and whether two of them rise and fall together."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import circulant
 from scipy.stats import spearmanr
 
-from workbench.core.arrays import as_array
 from workbench.core.errors import InputError
+from workbench.core.types import as_array
 from workbench.stats import base
 from workbench.stats.base import Alternative, Floats
-
-# Simultaneous confidence bands over a grid of configurations.
-
 
 _EXACT_BANDS = 14  # with so many items or fewer, all 2^n flips are taken
 
@@ -70,7 +70,8 @@ def max_t_band(
     largest = _largest_t(residuals, spread, draws, seed)
     reached = len(largest) - np.searchsorted(largest, _ratio(np.abs(estimate), error) * (1 - 1e-9))
     p = (1 + reached) / (1 + len(largest))
-    critical = _critical(largest, 1 - level)
+    rank = int((1 - level) * (len(largest) + 1) + 1e-9)  # rounding must not turn 0.05 · 20 into 0
+    critical = largest[-rank] if rank else np.inf  # what t must exceed for p ≤ 1 − level
     half = np.where(x.any(0), critical, 0) if np.isinf(critical) else critical * error
     return Band(estimate, estimate - half, estimate + half, p, level, n)
 
@@ -93,12 +94,6 @@ def _ratio(size: Floats, error: Floats) -> Floats:
     """size / error; infinite for something without error, 0 for nothing."""
     without = np.where(size > 0, np.inf, 0.0)
     return np.divide(size, error, out=without, where=error > 0)
-
-
-def _critical(largest: Floats, alpha: float) -> float:
-    """What t must exceed for p ≤ alpha."""
-    rank = int(alpha * (len(largest) + 1) + 1e-9)  # rounding must not turn 0.05 · 20 into 0
-    return float(largest[-rank]) if rank else np.inf
 
 
 def _flipped_sums(x: Floats, draws: int, seed: int) -> Iterator[Floats]:
@@ -147,6 +142,19 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
     return float(spearmanr(x, y).statistic)
 
 
+def rank_interval(rho: float, n: int, variance: float, level: float = 0.95) -> tuple[float, float]:
+    """tanh(atanh ρ ± z √(variance / (n − 3))): Fisher's interval for Spearman's ρ of n items.
+
+    `variance` is 1.06 (Fieller et al. 1957) or 1 + ρ²/2 (Bonett & Wright 2000). As if items were drawn one by
+    one: it is too narrow for items that go together. Of ρ = ±1 both ends are ρ.
+    """
+    if n < 4:
+        raise InputError(f"an interval for a rank correlation needs 4 items or more, not {n}")
+    centre = math.atanh(rho) if abs(rho) < 1 else math.copysign(math.inf, rho)
+    half = base.normal_quantile(level) * math.sqrt(variance / (n - 3))
+    return math.tanh(centre - half), math.tanh(centre + half)
+
+
 def circular_shift_test(
     a: Curves,
     b: Curves,
@@ -167,56 +175,48 @@ def circular_shift_test(
     correlations. Each is shifted on its own, but curves of one group (all pairs of one model, which rise
     and fall alike) are shifted together; combinations are drawn where there are more than 2^14.
     """
-    profiles = _by_group([_profile(x, y, reversal) for x, y in _matched(a, b)], groups)
-    total = float(np.prod([len(profile) for profile in profiles], dtype=np.float64))
-    exact = total <= _EXACT_CURVES
+    first, second = _each(a, "a"), _each(b, "b")
+    if [len(x) for x in first] != [len(y) for y in second]:
+        raise InputError("curves are compared layer by layer: both sides need the same layers, in order")
+    profiles = _by_group([_profile(x, y, reversal) for x, y in zip(first, second, strict=True)], groups)
+    exact = math.prod(map(len, profiles)) <= _EXACT_CURVES
     if exact:
-        null = profiles[0]
-        for profile in profiles[1:]:
-            null = np.add.outer(null, profile).ravel()
+        null = reduce(lambda sums, profile: np.add.outer(sums, profile).ravel(), profiles)
     else:
         base.check_draws(draws)
         rng = np.random.default_rng(seed)
         null = np.sum([rng.choice(profile, draws) for profile in profiles], axis=0)
-    observed = float(sum(profile[0] for profile in profiles))
-    reached = base.at_least_as_extreme(null, observed, alternative, slack=1e-9)
-    return base.p_value(reached, len(null), exact)
+    sides = {"two-sided": np.abs, "greater": np.positive, "less": np.negative}
+    if alternative not in sides:
+        raise InputError(f"the alternative is one of {', '.join(sides)}, not {alternative!r}")
+    observed, side = sum(profile[0] for profile in profiles), sides[alternative]
+    reached = int((side(null) >= side(observed) - 1e-9).sum())
+    # The observed value is one of all shifts; a random sample of them does not hold it, so it is added.
+    return reached / len(null) if exact else (1 + reached) / (1 + len(null))
 
 
 def _profile(a: Floats, b: Floats, reversal: bool) -> Floats:
     """r(a, b) first, then with b shifted by 1, 2, … layers, and the same with b reversed."""
-    n = len(a)
-    shifts = (np.arange(n)[None, :] - np.arange(n)[:, None]) % n
     x, y = _standardised(a), _standardised(b)
-    shifted = y[shifts]
-    if reversal:
-        shifted = np.concatenate([shifted, y[::-1][shifts]])
-    return np.asarray(shifted @ x, dtype=np.float64)
+    curves = (y, y[::-1]) if reversal else (y,)
+    return np.concatenate([circulant(curve).T @ x for curve in curves])
 
 
 def _by_group(profiles: list[Floats], groups: Sequence[object] | None) -> list[Floats]:
     """Sum of the profiles of each group: one shift for all its curves."""
     which = base.group_index(groups, len(profiles))
     gathered: list[Floats] = []
-    for group in range(int(which.max()) + 1):
-        members = [profile for profile, mine in zip(profiles, which == group, strict=True) if mine]
+    for group in np.unique(which):
+        members = [profiles[i] for i in np.flatnonzero(which == group)]
         if len({len(profile) for profile in members}) > 1:
             raise InputError("curves of one group are shifted together and so need the same layers")
         gathered.append(np.sum(members, axis=0))
     return gathered
 
 
-def _matched(a: Curves, b: Curves) -> list[tuple[Floats, Floats]]:
-    first, second = _each(a, "a"), _each(b, "b")
-    if [len(x) for x in first] != [len(y) for y in second]:
-        raise InputError("curves are compared layer by layer: both sides need the same layers, in order")
-    return list(zip(first, second, strict=True))
-
-
 def _each(curves: Curves, name: str) -> list[Floats]:
-    if any(np.ndim(curve) > 0 for curve in curves):
-        return [base.finite(curve, name) for curve in curves]
-    return [base.finite(curves, name)]
+    several = any(np.ndim(curve) > 0 for curve in curves)
+    return [base.finite(curve, name) for curve in (curves if several else [curves])]
 
 
 def _standardised(x: Floats) -> Floats:

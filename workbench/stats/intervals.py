@@ -1,9 +1,8 @@
 """Intervals for means, shares, differences between two runs, and statistics of a set of rows."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,8 +15,8 @@ from workbench.stats.tests import score, score_bounds
 
 # Intervals for means and shares of items, and for differences between two runs over the same items.
 #
-# They are formulas: no number is drawn, so there is no seed to choose. They are for means over items, not for
-# similarities between sets of sentences (CKA, retrieval); those are for `subsets.py`.
+# They are formulas: no number is drawn, so there is no seed to choose. Similarities between sets of sentences
+# (CKA, retrieval) are no means over items, and have `jackknife_interval`.
 
 
 def mean_interval(
@@ -64,16 +63,15 @@ def paired_interval(
     falls to 91 % with 10 groups: those that change much have mostly not been seen.
     """
     a, b = base.paired(after, before)
-    base.check_level(level)
-    if not _right_or_wrong(a, b):
+    if not base.right_or_wrong(a, b):
         return mean_interval(a - b, groups, level)
-    found = _changes(a, b, groups)
-    estimate = float((a - b).mean())
-    if found.df == 0:
-        return Interval(estimate, -1.0, 1.0, level, found.groups)
-    t = float(stdtrit(found.df, (1 + level) / 2))
-    low, high = score_bounds(found.n, found.gained, found.lost, t)
-    return Interval(estimate, low, high, level, found.groups)
+    base.check_level(level)
+    estimate, spread = float((a - b).mean()), _spread(a - b, groups)
+    if spread.df == 0:
+        return Interval(estimate, -1.0, 1.0, level, spread.n)
+    t = float(stdtrit(spread.df, (1 + level) / 2))
+    low, high = score_bounds(*_changes(a, b, spread), t)
+    return Interval(estimate, low, high, level, spread.n)
 
 
 def paired_test(after: ArrayLike, before: ArrayLike, groups: Sequence[object] | None = None) -> float:
@@ -84,23 +82,20 @@ def paired_test(after: ArrayLike, before: ArrayLike, groups: Sequence[object] | 
     interval that agrees with it.
     """
     a, b = base.paired(after, before)
-    if not _right_or_wrong(a, b):
-        x = a - b
-        spread = _spread(x, groups)
-        if spread.df == 0 or not x.any():
-            return 1.0
-        t = abs(x.mean()) / spread.error if spread.error > 0 else math.inf
-        return 2 * float(stdtr(spread.df, -t))
-    found = _changes(a, b, groups)
-    if found.df == 0:
+    mean, spread = float((a - b).mean()), _spread(a - b, groups)
+    if spread.df == 0 or mean == 0:
         return 1.0
-    return 2 * float(stdtr(found.df, -abs(score(found.n, found.gained, found.lost, 0.0))))
+    if base.right_or_wrong(a, b):
+        t = score(*_changes(a, b, spread), 0.0)
+    else:
+        t = mean / spread.error if spread.error > 0 else math.inf
+    return 2 * float(stdtr(spread.df, -abs(t)))
 
 
 def effective_items(after: ArrayLike, before: ArrayLike, groups: Sequence[object] | None = None) -> float:
     """How many unrelated items would tell as much of the difference; without groups, all of them."""
     a, b = base.paired(after, before)
-    return min(float(len(a)), _changes(a, b, groups).n)
+    return len(a) / max(_spread(a - b, groups).effect, 1.0)
 
 
 def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
@@ -113,7 +108,7 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
     base.check_level(level)
     if n < 1 or not 0 <= successes <= n:
         raise InputError(f"{successes} successes in {n} trials is no proportion")
-    return Interval(successes / n, *_wilson(successes / n, n, _normal(level)), level, n)
+    return Interval(successes / n, *_wilson(successes / n, n, base.normal_quantile(level)), level, n)
 
 
 def accuracy(correct: ArrayLike, units: Sequence[object] | None = None, level: float = 0.95) -> Interval:
@@ -127,15 +122,15 @@ def accuracy(correct: ArrayLike, units: Sequence[object] | None = None, level: f
     """
     x = base.finite(correct, "correct")
     base.check_level(level)
-    if not _right_or_wrong(x):
+    if not base.right_or_wrong(x):
         raise InputError("an accuracy is about items that are right or wrong: give 0 and 1")
     rate, spread = float(x.mean()), _spread(x, units)
     if spread.n == len(x):
         return wilson_interval(int(x.sum()), len(x), level)
     if spread.df == 0:
         return Interval(rate, 0.0, 1.0, level, spread.n)
-    z, t = _normal(level), float(stdtrit(spread.df, (1 + level) / 2))
-    worth = len(x) / _design_effect(x, spread) if 0 < rate < 1 else spread.n
+    z, t = base.normal_quantile(level), float(stdtrit(spread.df, (1 + level) / 2))
+    worth = len(x) / spread.effect if 0 < rate < 1 else spread.n
     return Interval(rate, *_wilson(rate, min(len(x), worth * (z / t) ** 2), z), level, spread.n)
 
 
@@ -143,59 +138,40 @@ def accuracy(correct: ArrayLike, units: Sequence[object] | None = None, level: f
 class _Spread:
     """Standard error of a mean, its degrees of freedom, and the number of items or groups."""
 
-    error: float
-    df: float
     n: int
-
-
-@dataclass(frozen=True)
-class _Changes:
-    """How many items changed sides, in items that are worth as much as unrelated ones."""
-
-    n: float
-    gained: float
-    lost: float
-    df: float
-    groups: int
+    error: float = 0.0
+    df: float = 0.0
+    effect: float = 1.0
+    """Design effect: the variance of the mean over that of unrelated items; 1 where either has no spread."""
 
 
 def _spread(x: Floats, groups: Sequence[object] | None) -> _Spread:
+    """CR2 with (tr C)² / tr C² degrees of freedom, C the covariance of e_g / √(1 − w_g) for unrelated items.
+
+    w_g are the groups' shares: C_gg = w_g and C_gh = −w_g w_h / √((1 − w_g)(1 − w_h)), up to a factor; so
+    tr C = 1 and the sum of squares off the diagonal is (Σ u)² − Σ u² for u = w² / (1 − w).
+    """
     sums, sizes = base.group_sums(x, groups)
     count, n = len(sums), len(x)
     if count < 2:
-        return _Spread(0.0, 0.0, count)
+        return _Spread(count)
     residuals = sums - sizes * x.mean()
     # What rounding leaves of groups that are all alike is no spread.
     residuals[np.abs(residuals) <= 1e-12 * np.abs(sums).max()] = 0
-    kept = 1 - sizes / n
-    error = math.sqrt((residuals**2 / kept).sum()) / n
-    return _Spread(error, _degrees_of_freedom(sizes / n), count)
-
-
-def _degrees_of_freedom(w: Floats) -> float:
-    """(tr C)² / tr C², C the covariance of e_g / √(1 − w_g) for unrelated items, w_g the groups' shares.
-
-    C_gg = w_g and C_gh = −w_g w_h / √((1 − w_g)(1 − w_h)), up to a factor; so tr C = 1 and the sum of
-    squares off the diagonal is (Σ u)² − Σ u² for u = w² / (1 − w).
-    """
-    u = w * w / (1 - w)
-    return float(1 / ((w * w).sum() + u.sum() ** 2 - (u * u).sum()))
-
-
-def _design_effect(x: Floats, spread: _Spread) -> float:
-    """The variance of the mean over that of unrelated items; 1 where either shows no spread."""
-    unrelated = float(x.var(ddof=1)) / len(x) if len(x) > 1 else 0.0
-    return spread.error**2 / unrelated if unrelated and spread.error else 1.0
-
-
-def _changes(a: Floats, b: Floats, groups: Sequence[object] | None) -> _Changes:
-    n, gained, lost = len(a), int((a > b).sum()), int((a < b).sum())
+    w = sizes / n
+    error = math.sqrt((residuals**2 / (1 - w)).sum()) / n
     if groups is None:
-        return _Changes(n, gained, lost, n - 1, n)
-    spread = _spread(a - b, groups)
-    # Groups without any spread (nothing changed, or as much in each) leave the items as they are.
-    effect = _design_effect(a - b, spread)
-    return _Changes(n / effect, gained / effect, lost / effect, spread.df, spread.n)
+        return _Spread(count, error, n - 1)
+    u = w * w / (1 - w)
+    df = float(1 / ((w * w).sum() + u.sum() ** 2 - (u * u).sum()))
+    unrelated = float(x.var(ddof=1)) / n
+    return _Spread(count, error, df, error**2 / unrelated if unrelated and error else 1.0)
+
+
+def _changes(a: Floats, b: Floats, spread: _Spread) -> tuple[float, float, float]:
+    """All items, those that became 1 and those that became 0, in items that are worth as unrelated ones."""
+    n, gained, lost = len(a), int((a > b).sum()), int((a < b).sum())
+    return n / spread.effect, gained / spread.effect, lost / spread.effect
 
 
 def _wilson(p: float, n: float, z: float) -> tuple[float, float]:
@@ -207,14 +183,6 @@ def _wilson(p: float, n: float, z: float) -> tuple[float, float]:
     low = 0.0 if p == 0 else float((centre - half) / scale)
     high = 1.0 if p == 1 else float((centre + half) / scale)
     return low, high
-
-
-def _normal(level: float) -> float:
-    return NormalDist().inv_cdf((1 + level) / 2)
-
-
-def _right_or_wrong(*given: Floats) -> bool:
-    return all(bool(np.isin(x, (0, 1)).all()) for x in given)
 
 
 # Intervals for statistics of a set of rows: CKA, RSA, retrieval, MEXA.
@@ -247,9 +215,14 @@ def jackknife_interval(
     base.check_level(level)
     if blocks < 2:
         raise InputError(f"at least 2 blocks are needed, not {blocks}")
-    block = _blocks(_checked_groups(groups, n, at_least=2), blocks)
+    which = base.group_index(groups, n)
+    found = len(np.unique(which))
+    if found < 2:
+        what = "rows" if groups is None else "groups"
+        raise InputError(f"leaving out {what} needs at least 2 of them, {found} given")
+    block = _blocks(which, blocks)
     count = int(block.max()) + 1
-    left = _values(statistic, (np.flatnonzero(block != j) for j in range(count)))
+    left = np.array([_value(statistic, np.flatnonzero(block != j)) for j in range(count)])
     estimate = _value(statistic, np.arange(n))
     times = n / np.bincount(block)
     pseudo = times * estimate - (times - 1) * left
@@ -257,15 +230,6 @@ def jackknife_interval(
     error = np.sqrt(((pseudo - centre) ** 2 / (times - 1)).mean())
     half = float(stdtrit(count - 1, (1 + level) / 2) * error)
     return Interval(estimate, estimate - half, estimate + half, level, count)
-
-
-def _checked_groups(groups: Sequence[object] | None, n: int, at_least: int) -> Rows:
-    which = base.group_index(groups, n)
-    found = int(which.max()) + 1 if n else 0
-    if found < at_least:
-        what = "rows" if groups is None else "groups"
-        raise InputError(f"leaving out {what} needs at least {at_least} of them, {found} given")
-    return which
 
 
 def _blocks(which: Rows, blocks: int) -> Rows:
@@ -279,10 +243,6 @@ def _blocks(which: Rows, blocks: int) -> Rows:
     if block.max() == 0:
         raise InputError("one group holds nearly all rows: nothing is left to compare when it is left out")
     return np.asarray(block, dtype=np.intp)[which]
-
-
-def _values(statistic: Statistic, subsets: Iterable[Rows]) -> Floats:
-    return np.array([_value(statistic, rows) for rows in subsets])
 
 
 def _value(statistic: Statistic, rows: Rows) -> float:

@@ -3,11 +3,10 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, stdtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 from scipy.stats import binom
 
 from workbench.core.errors import InputError
@@ -30,8 +29,9 @@ def tango_interval(n: int, b: int, c: int, level: float = 0.95) -> Interval:
     (-0.517, -0.026)
     """
     base.check_level(level)
-    _check_counts(n, b, c)
-    low, high = score_bounds(n, b, c, NormalDist().inv_cdf((1 + level) / 2))
+    if min(b, c) < 0 or b + c > n or n < 1:
+        raise InputError(f"{b} and {c} changed items among {n} make no table")
+    low, high = score_bounds(n, b, c, base.normal_quantile(level))
     return Interval((b - c) / n, low, high, level, n)
 
 
@@ -72,11 +72,6 @@ def _crossing(before: Callable[[float], bool], left: float, right: float) -> flo
     return (left + right) / 2
 
 
-def _check_counts(n: int, b: int, c: int) -> None:
-    if min(b, c) < 0 or b + c > n or n < 1:
-        raise InputError(f"{b} and {c} changed items among {n} make no table")
-
-
 # Non-inferiority and equivalence tests with a margin fixed in advance.
 
 
@@ -104,9 +99,7 @@ def noninferiority(
     that all stayed right prove little. Other numbers, and groups, have Student's t bound over items or
     groups; for right-or-wrong items in groups the wider of the two bounds counts.
     """
-    a, b = base.paired(after, before)
-    interval = _bounds(a, b, groups, margin, level)
-    p = _p_above(a, b, groups, -margin)
+    interval, p = _one_sided(after, before, margin, groups, level, sides=(1,))
     return MarginTest(interval.low > -margin, interval, margin, p)
 
 
@@ -121,53 +114,42 @@ def equivalence(
 
     Two one-sided tests (Schuirmann 1987), with the bounds of `noninferiority`; p is the larger of the two.
     """
-    a, b = base.paired(after, before)
-    interval = _bounds(a, b, groups, margin, level)
-    p = max(_p_above(a, b, groups, -margin), _p_above(b, a, groups, -margin))
+    interval, p = _one_sided(after, before, margin, groups, level, sides=(1, -1))
     return MarginTest(-margin < interval.low and interval.high < margin, interval, margin, p)
 
 
-def _bounds(a: Floats, b: Floats, groups: Sequence[object] | None, margin: float, level: float) -> Interval:
-    """The wider of Student's and Tango's interval, of those that apply."""
+def _one_sided(
+    after: ArrayLike,
+    before: ArrayLike,
+    margin: float,
+    groups: Sequence[object] | None,
+    level: float,
+    sides: tuple[int, ...],
+) -> tuple[Interval, float]:
+    """The wider of Student's and Tango's interval, and the larger p of H₀: ± mean(after − before) ≤ −margin.
+
+    Right-or-wrong items have Tango's, all others and groups have Student's.
+    """
+    a, b = base.paired(after, before)
     if not margin > 0:
         raise InputError(f"a margin is the loss that would not matter, above 0; {margin} given")
     if not 0.5 < level < 1:
         raise InputError(f"level is a probability above 0.5 such as 0.95, not {level}")
     estimate, error, n = _mean(a - b, groups)
-    ends = []
-    if _by_score(a, b):
-        tango = tango_interval(*_changes(a, b), level=2 * level - 1)
+    ends, p = [], []
+    if base.right_or_wrong(a, b):
+        changed = {side: int((side * (a - b) > 0).sum()) for side in (1, -1)}
+        tango = tango_interval(len(a), changed[1], changed[-1], 2 * level - 1)
         ends.append((tango.low, tango.high))
-    if _by_t(a, b, groups):
+        p += [ndtr(-score(len(a), changed[side], changed[-side], -margin)) for side in sides]
+    if groups is not None or not ends:
         half = float(stdtrit(n - 1, level)) * error
         ends.append((estimate - half, estimate + half))
+        for distance in (side * estimate + margin for side in sides):
+            t = distance / error if error > 0 else np.copysign(np.inf, distance)
+            p.append(stdtr(n - 1, -t))
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    return Interval(estimate, low, high, 2 * level - 1, n)
-
-
-def _p_above(a: Floats, b: Floats, groups: Sequence[object] | None, value: float) -> float:
-    """One-sided p of H₀: mean(a − b) ≤ value; the larger one where two tests apply."""
-    found = []
-    if _by_score(a, b):
-        found.append(float(ndtr(-score(*_changes(a, b), value))))
-    if _by_t(a, b, groups):
-        estimate, error, n = _mean(a - b, groups)
-        distance = estimate - value
-        t = distance / error if error > 0 else np.copysign(np.inf, distance)
-        found.append(float(stdtr(n - 1, -t)))
-    return max(found)
-
-
-def _by_score(a: Floats, b: Floats) -> bool:
-    return all(bool(np.isin(x, (0, 1)).all()) for x in (a, b))
-
-
-def _by_t(a: Floats, b: Floats, groups: Sequence[object] | None) -> bool:
-    return groups is not None or not _by_score(a, b)
-
-
-def _changes(a: Floats, b: Floats) -> tuple[int, int, int]:
-    return len(a), int((a > b).sum()), int((a < b).sum())
+    return Interval(estimate, low, high, 2 * level - 1, n), float(max(p))
 
 
 def _mean(x: Floats, groups: Sequence[object] | None) -> tuple[float, float, int]:
@@ -214,7 +196,7 @@ def detectable_effect(
     if sd is not None:
         if not sd > 0:
             raise InputError(f"a standard deviation lies above 0; {sd} given")
-        return (NormalDist().inv_cdf((1 + level) / 2) + NormalDist().inv_cdf(power)) * sd / math.sqrt(n)
+        return float(base.normal_quantile(level) + ndtri(power)) * sd / math.sqrt(n)
     if not 0 < discordance <= 1:
         raise InputError(f"discordance is the share of items that change sides, not {discordance}")
     items = round(n)
@@ -247,12 +229,12 @@ def holm(p: ArrayLike) -> Floats:
     >>> holm([0.01, 0.04, 0.03])
     array([0.03, 0.06, 0.06])
     """
-    p = _checked(p)
-    order = np.argsort(p)
-    adjusted = np.maximum.accumulate((len(p) - np.arange(len(p))) * p[order])
-    result = np.empty_like(adjusted)
-    result[order] = np.minimum(adjusted, 1)
-    return result
+    values = base.finite(p, "p")
+    if values.min() < 0 or values.max() > 1:
+        raise InputError(f"p-values lie between 0 and 1; {values.min():g} to {values.max():g} given")
+    order = np.argsort(values)
+    adjusted = np.maximum.accumulate((len(values) - np.arange(len(values))) * values[order])
+    return np.asarray(np.minimum(adjusted, 1)[np.argsort(order)], dtype=np.float64)
 
 
 def holm_rejections(p: ArrayLike, level: float = 0.95) -> tuple[Floats, NDArray[np.bool_]]:
@@ -266,10 +248,3 @@ def holm_rejections(p: ArrayLike, level: float = 0.95) -> tuple[Floats, NDArray[
         return np.zeros(0), np.zeros(0, dtype=bool)
     adjusted = holm(p)
     return adjusted, adjusted <= 1 - level + 1e-12
-
-
-def _checked(p: ArrayLike) -> Floats:
-    values = base.finite(p, "p")
-    if values.min() < 0 or values.max() > 1:
-        raise InputError(f"p-values lie between 0 and 1; {values.min():g} to {values.max():g} given")
-    return values

@@ -2,13 +2,11 @@
 
 from workbench.core.settings import Settings
 from workbench.study.alignment import Alignment
-from workbench.study.diagnosis import Diagnosis, prepare
+from workbench.study.diagnosis import Diagnosis, Run, diagnose, open_run, prepare
 from workbench.study.examination import Examination, examine, model_evidence
-from workbench.study.facts import FirstFacts
-from workbench.study.opened import Run, diagnose, open_run
-from workbench.study.result import Outcome, StudyResult
+from workbench.study.patches import SavedPatch, load_maps, load_patch, save_patch
+from workbench.study.result import FirstFacts, Outcome, StudyResult
 from workbench.study.run import Study
-from workbench.study.saved import SavedPatch, load_maps, load_patch, save_patch
 from workbench.study.specification import Specification
 
 __all__ = [

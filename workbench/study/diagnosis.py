@@ -1,29 +1,34 @@
-"""Studies of several pairs and tasks on one model, with Holm-corrected verdicts."""
+"""Studies of several pairs and tasks on one model, with Holm-corrected verdicts; runs opened again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
+from workbench.core.languages import read_pair
 from workbench.core.settings import Settings
-from workbench.models import LanguageModel, wrap
-from workbench.results import write_tables
-from workbench.select import Verdict, holm_verdicts
-from workbench.study.estimators import check_names
+from workbench.core.types import Progress, silent
+from workbench.figures import plot
+from workbench.models import LanguageModel, load_model, wrap
+from workbench.panel import Panel, explore
+from workbench.results import Part, write_tables
+from workbench.results import Run as RunFolder
+from workbench.select import Choice, Verdict, holm_verdicts, thaw
+from workbench.study.alignment import check_names
 from workbench.study.examination import AnyTask, Examination, examine, prompts_text
-from workbench.study.result import StudyResult
+from workbench.study.patches import SavedPatch, load_patch
+from workbench.study.result import StudyResult, predictors_table, stacked
 from workbench.study.run import Study
-from workbench.study.specification import Specification
-from workbench.study.tables import predictors_table
+from workbench.study.specification import Pair, Specification
+from workbench.tasks import task_of
 from workbench.text import ParallelText, text_of
 
-Pair = tuple[str, str]
-
 MOST_LANGUAGES = 20
-"""So many languages of a text are kept with a run: its pairs', then others that help to tell them apart."""
+"""Languages of a text kept with a run: those of its pairs, then others that help to tell them apart."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Diagnosis:
     specification: Specification
     folder: Path
     examination: Examination | None = None
-    """What was found in the text, where it was looked at just now."""
+    """The findings in the text; None where it was not examined just now."""
 
     @classmethod
     def of(
@@ -46,32 +51,29 @@ class Diagnosis:
         examination: Examination | None = None,
     ) -> "Diagnosis":
         """The studies that a specification names."""
-        studies = []
-        for (source, target), task in specification.studies:
-            text = specification.text or prompts_text(task, (source, target))
-            studies.append(
-                Study(
-                    model,
-                    text.only([source, target]),
-                    task,
-                    source,
-                    target,
-                    specification.folder_of(folder, (source, target), task.name),
-                    specification.settings,
-                    progress,
-                    specification.left_out,
-                    folder / "store",
-                    folder,
-                )
+        studies = tuple(
+            Study(
+                model,
+                specification.text or prompts_text(task, pair),
+                task,
+                *pair,
+                specification.folder_of(folder, pair, task.name),
+                specification.settings,
+                progress,
+                specification.left_out,
+                folder / "store",
+                folder,
             )
-        return cls(tuple(studies), specification, folder, examination)
+            for pair, task in specification.studies
+        )
+        return cls(studies, specification, folder, examination)
 
     def only(self, pairs: Sequence[str]) -> "Diagnosis":
-        """The studies of some pairs (`sw-en`); what is finished stays where it is."""
+        """The studies of some pairs (`sw-en`); finished studies are kept."""
         return replace(self, studies=tuple(one for one in self.studies if one.pair in pairs))
 
     def run(self) -> list[StudyResult]:
-        """Every study in turn, then what they say together."""
+        """Every study in turn, then their common tables."""
         results = [study.run() for study in self.studies]
         self.conclude(results)
         return results
@@ -83,7 +85,7 @@ class Diagnosis:
         columns `holm_p` and `holm_verdict` of the table `selection`.
         """
         names = dict.fromkeys(name for result in results for name in result.tables)
-        tables = {name: _stacked([result.tables[name] for result in results]) for name in names}
+        tables = {name: stacked([result.tables[name] for result in results]) for name in names}
         if results:
             tables["selection"] = _with_holm(tables["selection"], results)
             tables["predictors"] = predictors_of(results, int(tables["selection"].seed.iloc[0]))
@@ -101,35 +103,30 @@ def prepare(
     progress: Progress = silent,
     overwrite: bool = False,
 ) -> Diagnosis:
-    """Examine the sentences, leave out what would ruin a study, and set up a study of each pair and task.
+    """Examine the sentences, leave out invalid rows, and set up a study of each pair and task.
 
-    Without a text, maps are fitted on the prompts of each task's own `fit` items. What the run is made of is
-    written into the folder before any work; a folder that holds another run is refused, unless it is to be
-    overwritten.
+    Without a text, maps are fitted on the prompts of each task's own `fit` items. The specification is
+    written into the folder before any work; a folder that holds another run is refused, unless `overwrite`
+    is set.
     """
     model, pairs, folder = wrap(model), list(dict.fromkeys(pairs)), Path(folder)
     if not tasks or not pairs:
         raise InputError("a diagnosis needs at least one pair and one task")
     settings = check_names(settings or Settings())
-    seen, kept = None, None
+    examination, kept = None, None
     if text is not None:
         text = text_of(text)
         spoken = list(dict.fromkeys(code for pair in pairs for code in pair))
-        # A folder may hold a hundred languages: only those of the pairs are looked at.
-        seen = examine(text.only(spoken), tasks, progress)
+        # A folder may hold a hundred languages: only those of the pairs are examined.
+        examination = examine(text.only(spoken), tasks, progress)
         others = [code for code in text.languages if code not in spoken][: MOST_LANGUAGES - len(spoken)]
-        gone = set(seen.left_out)
-        kept = text.only([*spoken, *others]).select([row for row in range(len(text)) if row not in gone])
-    left_out = None if seen is None else seen.to_json()
+        rows = np.setdiff1d(range(len(text)), examination.left_out).tolist()
+        kept = text.only([*spoken, *others]).select(rows)
+    left_out = None if examination is None else examination.to_json()
     specification = Specification.of(model, settings, pairs, tasks, kept, left_out)
-    diagnosis = Diagnosis.of(model, specification, folder, progress, seen)
+    diagnosis = Diagnosis.of(model, specification, folder, progress, examination)
     specification.begin(folder, overwrite)
     return diagnosis
-
-
-def _stacked(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    # Studies of one pair with several tasks measure the same similarities: one copy is enough.
-    return pd.concat(tables, ignore_index=True).drop_duplicates(ignore_index=True)
 
 
 def holm_of(results: Sequence[StudyResult]) -> list[Verdict]:
@@ -139,28 +136,142 @@ def holm_of(results: Sequence[StudyResult]) -> list[Verdict]:
 
 
 def _with_holm(selection: pd.DataFrame, results: Sequence[StudyResult]) -> pd.DataFrame:
-    about = {
+    corrected = {
         (result.pair, result.task, result.headline.choice.aligner): verdict
         for result, verdict in zip(results, holm_of(results), strict=True)
     }
-    found = [about.get(key) for key in zip(selection.pair, selection.task, selection.aligner, strict=True)]
+    verdicts = [
+        corrected.get(key) for key in zip(selection.pair, selection.task, selection.aligner, strict=True)
+    ]
     return selection.assign(
-        holm_p=pd.array([None if v is None else v.adjusted_p for v in found], dtype="Float64"),
-        holm_verdict=pd.array([None if v is None else v.kind for v in found], dtype="string"),
+        holm_p=pd.array([None if v is None else v.adjusted_p for v in verdicts], dtype="Float64"),
+        holm_verdict=pd.array([None if v is None else v.kind for v in verdicts], dtype="string"),
     )
 
 
 def predictors_of(results: Sequence[StudyResult], seed: int) -> pd.DataFrame:
     """Which measures go along with the gain, task by task, as a pair has one gain in each."""
-    found = []
-    for task in dict.fromkeys(result.task for result in results):
-        mine = [result for result in results if result.task == task]
-        # A pair's curve is that of the aligner its own study is about.
-        looked = [(one.tables["exploration"], one.headline.choice.aligner) for one in mine]
-        curves = [table[table.aligner == aligner] for table, aligner in looked]
-        similarity, selection = (
-            _stacked([one.tables[name] for one in mine]) for name in ("similarity", "selection")
-        )
-        table = predictors_table(similarity, pd.concat(curves), selection[selection.headline], seed)
-        found.append(table.assign(task=task))
-    return pd.concat(found, ignore_index=True)
+    tables = [
+        predictors_table([result.tables for result in results if result.task == task], seed).assign(task=task)
+        for task in dict.fromkeys(result.task for result in results)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+@dataclass(frozen=True, repr=False)
+class Run(RunFolder):
+    """The folder of a run: tables, verdicts, choices and items as they are; studies with a model.
+
+    Tables, figures and the report need no model. `study` and `diagnosis` load the one that the run was made
+    with, or take yours, whose weights must be the same.
+    """
+
+    def choices(self, pair: str | None = None, task: str | None = None) -> dict[str, Choice]:
+        """The choice of each aligner on dev, frozen before test."""
+        return thaw(self._part(pair, task).folder / "choices.json")
+
+    def patch(self, pair: str | None = None, task: str | None = None) -> SavedPatch:
+        """The chosen patch of a study."""
+        return load_patch(self._part(pair, task).folder / "patch.safetensors")
+
+    def study(
+        self,
+        model: Any = None,
+        pair: str | None = None,
+        task: str | None = None,
+        progress: Progress = silent,
+    ) -> Study:
+        """One study, by pair and task where there are several."""
+        studies = self.diagnosis(model, progress=progress).studies
+        part = self._part(pair, task)
+        return next(one for one in studies if (one.pair, one.task.name) == (part.pair, part.task))
+
+    def diagnosis(
+        self, model: Any = None, pairs: Sequence[str] | None = None, progress: Progress = silent
+    ) -> Diagnosis:
+        """All studies of the run (of some pairs), as they were specified."""
+        specification = self.read_specification()
+        if not specification.tasks:
+            raise InputError(f"{self.folder} is a run without a task: it has similarities, but no studies")
+        known = list(dict.fromkeys(part.pair for part in self.parts))
+        for pair in pairs or ():
+            if pair not in known:
+                raise InputError(f"{self.folder} has no study of {pair}: it has {', '.join(known)}")
+        wrapped = self._model(model, specification.model)
+        whole = Diagnosis.of(wrapped, specification, self.root, progress)
+        return whole if pairs is None else whole.only(pairs)
+
+    def read_specification(self) -> Specification:
+        """The inputs of the run, with its sentences and items."""
+        return Specification.read(self.root)
+
+    def plot(self, kind: str) -> Any:
+        """The interactive figure (plotly) of a kind, such as `layers`, `aligners` or `gap`."""
+        return plot(self, kind)
+
+    def explore(self, *more: str | Path) -> Panel:
+        """A panel in the notebook to look at layers; `more` are folders with further tables (`grid`)."""
+        return explore(self.folder, *more)
+
+    def _part(self, pair: str | None, task: str | None) -> Part:
+        parts = [part for part in self.parts if pair in (None, part.pair) and task in (None, part.task)]
+        if len(parts) == 1:
+            return parts[0]
+        known = "; ".join(part.title for part in self.parts)
+        what = "several studies: name pair and task" if parts else "no such study"
+        raise InputError(f"{self.folder} holds {what}; it has {known}")
+
+    def _model(self, model: Any, about: Mapping[str, Any]) -> LanguageModel:
+        if model is None:
+            model = load_model(
+                about["source"],
+                backend=about["backend"],
+                dtype=str(about["dtype"]).removeprefix("torch."),
+                attn=about["attention"],
+                revision=about["revision"],
+            )
+        wrapped = wrap(model)
+        if wrapped.weights_digest != about["weights_digest"]:
+            raise InputError(
+                f"{self.folder} was made with {about['name']} (weights {about['weights_digest'][:12]}…), but "
+                f"{wrapped.info.name} has weights {wrapped.weights_digest[:12]}…: give that model"
+            )
+        return wrapped
+
+
+def diagnose(
+    model: Any,
+    text: Any,
+    tasks: Any,
+    pairs: str | Sequence[str | tuple[str, str]],
+    folder: str | Path = "runs/diagnose",
+    settings: Settings | None = None,
+    progress: Progress = silent,
+    overwrite: bool = False,
+) -> Run:
+    """Every study of some pairs and tasks, from start to verdict, in one folder: at which layer a map helps.
+
+    The model is one of `load_model` or anything that `wrap` takes; the text a `ParallelText`, lists of
+    sentences by language, or None to fit on the tasks' own `fit` items. Tasks are tasks or specs for
+    `read_task`, pairs are `"sw-en"` or `("sw", "en")`; one of each needs no list. An interrupted run
+    continues in its folder. `workbench.study.prepare` sets the studies up without running them.
+    """
+    text = None if text is None else text_of(text)
+    asked = tasks if isinstance(tasks, list | tuple) else [tasks]
+    read = [task_of(task) for task in asked]
+    known = text.languages if text else [code for task in read for code in task.languages]
+    wanted = [pairs] if isinstance(pairs, str) else list(pairs)
+    named = [read_pair(pair if isinstance(pair, str) else "-".join(pair), known) for pair in wanted]
+    prepare(model, text, read, named, Path(folder), settings, progress, overwrite).run()
+    return open_run(folder)
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open the folder that `diagnose`, `Study.run`, `workbench fit`, `measure` or `demo` left.
+
+    >>> import workbench as wb                                          # doctest: +SKIP
+    >>> run = wb.open_run("runs/diagnose")                              # doctest: +SKIP
+    >>> run.tables["similarity"], run.verdicts                          # doctest: +SKIP
+    >>> run.study()                    # loads the model it was made with   # doctest: +SKIP
+    """
+    return Run.open(folder)

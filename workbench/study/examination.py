@@ -1,6 +1,6 @@
 """The text that maps are fitted on: sentences checked by the doctor, or the prompts of a task."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,21 +8,17 @@ import numpy as np
 import torch
 
 from workbench.checks import Finding, Report, check
+from workbench.checks.alignment import REACH
 from workbench.checks.association import Array, banded
 from workbench.checks.checking import Pair, reference_of
-from workbench.checks.evidence import REACH
-from workbench.checks.overlap import bare
 from workbench.checks.report import spans, spelled
+from workbench.checks.sentences import bare
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
-from workbench.core.types import Site
+from workbench.core.types import Progress, Site, silent
 from workbench.models import LanguageModel
 from workbench.states import capture, fitting
-from workbench.tasks import AnswerExample, AnswerTask, Example, Task, same_items
+from workbench.tasks import AnswerTask, Example, Task, same_items
 from workbench.text import ParallelText
-
-# Before a study: what the doctor finds in its sentences, and the rows that are left out for it.
-
 
 AnyTask = Task | AnswerTask
 
@@ -42,18 +38,18 @@ class Examination:
     text: ParallelText
     """The rows that are left."""
     report: Report
-    """All that was found in the text as it was read, rows counted there."""
+    """The findings in the text as it was read, with its row numbers."""
     left_out: tuple[int, ...]
     """Rows of the text as it was read."""
 
     @property
     def findings(self) -> list[Finding]:
-        """What rows were left out for."""
+        """The findings for which rows were left out."""
         return [finding for finding in self.report.findings if _leaves_out(finding)]
 
     @property
     def sentences(self) -> list[str]:
-        """What was left out and why, in words."""
+        """The rows left out, and why, in words."""
         return [
             f"left out {finding.count} rows ({finding.kind}, {spelled(finding.spans)}): {finding.evidence}"
             for finding in self.findings
@@ -69,23 +65,23 @@ class Examination:
 
 
 def examine(text: ParallelText, tasks: Iterable[AnyTask] = (), progress: Progress = silent) -> Examination:
-    """Check the text, and leave out misplaced rows, copies, and sentences of the tasks' items.
+    """Check the text; leave out misplaced rows, copies, and sentences that stand in items of the tasks.
 
     Rows with notices are kept. A text that would lose most of its rows is rejected.
     """
     report = check(text, progress=progress)
     for task in tasks:
         report = report.with_(_in_items(text, task))
-    lost = sorted({row for finding in report.findings if _leaves_out(finding) for row in finding.rows})
-    worst = next((f for f in report.alarms if f.kind == "unrelated"), None)
+    reasons = [finding for finding in report.findings if _leaves_out(finding)]
+    lost = sorted({row for finding in reasons for row in finding.rows})
+    worst = next((finding for finding in report.alarms if finding.kind == "unrelated"), None)
     if worst is None and len(lost) > _MOST * len(text):
-        worst = max((f for f in report.findings if _leaves_out(f)), key=lambda f: f.count)
+        worst = max(reasons, key=lambda finding: finding.count)
     if worst is not None:
         raise InputError(
             f"{report.name}: {worst.evidence} ({worst.kind}, rows {spelled(worst.spans)}); {worst.repair}"
         )
-    gone = set(lost)
-    kept = text if not lost else text.select([row for row in range(len(text)) if row not in gone])
+    kept = text.select(np.setdiff1d(range(len(text)), lost).tolist()) if lost else text
     return Examination(kept, report, tuple(lost))
 
 
@@ -101,7 +97,12 @@ def _in_items(text: ParallelText, task: AnyTask) -> Iterable[Finding]:
             continue
         items = [e for split in ("dev", "test") for e in task.examples(language, split)]
         # A sentence can stand anywhere in a prompt, so all of them are one haystack.
-        haystack = "\n".join(bare(part) for item in items for part in _parts(item))
+        parts = [
+            part
+            for item in items
+            for part in (item.prompt, *(item.choices if isinstance(item, Example) else item.answers))
+        ]
+        haystack = "\n".join(map(bare, parts))
         keys = [bare(sentence) for sentence in text[language]]
         rows = [i for i, key in enumerate(keys) if len(key.encode()) >= _SHORTEST and key in haystack]
         if rows:
@@ -115,18 +116,13 @@ def _in_items(text: ParallelText, task: AnyTask) -> Iterable[Finding]:
             )
 
 
-def _parts(item: Example | AnswerExample) -> Sequence[str]:
-    return (item.prompt, *(item.choices if isinstance(item, Example) else item.answers))
-
-
 # Maps fitted on the task's own prompts: the same items in two languages, as parallel text.
 
 
 def prompts_text(task: AnyTask, languages: tuple[str, str]) -> ParallelText:
     """The prompts of the task's `fit` items, row by row the same item; items of dev and test are not in it.
 
-    A map is applied at the last token of a prompt: fitted there, it has nothing to bridge from the ends of
-    plain sentences.
+    A map is applied at the last token of a prompt: fitted there, it meets the states it was fitted on.
     """
     source, target = languages
     items: list[tuple[Any, ...]] = [task.examples(code, "fit") for code in languages]
@@ -138,9 +134,6 @@ def prompts_text(task: AnyTask, languages: tuple[str, str]) -> ParallelText:
     groups = [item.group or item.id for item in items[0]]
     sides = {code: tuple(item.prompt for item in side) for code, side in zip(languages, items, strict=True)}
     return ParallelText(sides, groups=tuple(groups), sources=(f"{task.name} prompts",))
-
-
-# A model's own view of which rows go together: one more matrix of evidence.
 
 
 def model_evidence(
@@ -160,12 +153,8 @@ def model_evidence(
     for language in text.languages:
         rows = states.at(site, language).float()
         sides[language] = torch.nn.functional.normalize(rows - rows.mean(0), dim=1).numpy()
+    x = sides.pop(reference)
     return {
-        (reference, language): _cosines(sides[reference], sides[language])
-        for language in text.languages
-        if language != reference
+        (reference, language): banded(lambda i, j, y=y: np.einsum("nd,nd->n", x[i], y[j]), len(x), REACH)
+        for language, y in sides.items()
     }
-
-
-def _cosines(x: Array, y: Array) -> Array:
-    return banded(lambda i, j: np.einsum("nd,nd->n", x[i], y[j]), len(x), REACH)

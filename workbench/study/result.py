@@ -1,14 +1,21 @@
-"""The result of a study on test items, with intervals."""
+"""First facts and the result of a study on test items, as objects, tables, JSON and cards."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from workbench.align import CONTROLS
+from workbench.core.cards import card
 from workbench.core.errors import InputError
+from workbench.core.numbers import estimated, percent
 from workbench.core.settings import Settings
+from workbench.core.types import Site
+from workbench.figures import plot
+from workbench.measures import METRICS
+from workbench.panel import Panel, explore
 from workbench.select import (
     Choice,
     CrossFit,
@@ -18,24 +25,71 @@ from workbench.select import (
     accuracy_of,
     decide_choice,
     gain_on_test,
+    predicts,
     refit_spread,
     retained,
     rows_of,
     verdict_sentence,
 )
-from workbench.stats import Interval, MarginTest
-from workbench.study.estimators import headline_of
-from workbench.study.facts import FirstFacts
-from workbench.study.shown import result_card, result_line
+from workbench.stats import Interval, MarginTest, detectable_effect
+from workbench.study.alignment import Facts, headline_of
 from workbench.sweeps import CLEAN
 
-if TYPE_CHECKING:
-    from workbench.panel import Panel
+_ACCURACIES = ("baseline", "target_accuracy", "gap")
+
+
+@dataclass(frozen=True)
+class FirstFacts:
+    """Token counts, unpatched accuracies on dev items, the gap, and the minimum detectable gain."""
+
+    tokens: pd.DataFrame
+    """Tokens a sentence, a word and a character, one row a language."""
+    baseline: Interval
+    """Accuracy on dev in the source language."""
+    target_accuracy: Interval | None
+    """The same items in the target language; None where the task does not have them."""
+    gap: Interval | None
+    chance: float | None
+    """Accuracy of guessing, for tasks of choices."""
+    n_dev: int
+    n_test: int
+    """Items, of each language."""
+    detectable: float
+    """Minimum detectable gain on test, at 80 % power."""
+
+    @property
+    def worth_going_on(self) -> bool:
+        """Whether there is a gap (interval above 0); True if it is unknown, without target-language items."""
+        return self.gap is None or self.gap.low > 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        accuracies = {name: value for name, value in _as_json(self, *_ACCURACIES).items() if value}
+        counts = {name: getattr(self, name) for name in ("n_dev", "n_test", "detectable", "chance")}
+        return accuracies | counts | {"tokens": self.tokens.to_dict("records")}
+
+
+def first_facts(
+    tokens: pd.DataFrame, clean: pd.DataFrame, source: str, n_test: int, chance: float | None
+) -> FirstFacts:
+    """From unpatched dev rows of one or both languages."""
+    clean = clean[clean.aligner == CLEAN]
+    own, there = clean[clean.language == source], clean[clean.language != source]
+    return FirstFacts(
+        tokens=tokens,
+        baseline=accuracy_of(own),
+        target_accuracy=None if there.empty else accuracy_of(there),
+        gap=None if there.empty else accuracy_difference(there, own),
+        chance=chance,
+        n_dev=len(own),
+        n_test=n_test,
+        detectable=detectable_effect(n_test),
+    )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the configuration that one aligner chose on dev gains on test."""
+    """The test scores of the configuration that one aligner chose on dev."""
 
     choice: Choice
     is_control: bool
@@ -103,7 +157,7 @@ class StudyResult(Judgement):
     n: dict[str, int]
     """Sentences (`fit`, `held_out`) and items (`dev`, `test`)."""
     facts: FirstFacts
-    """What was known before anything was patched."""
+    """First facts, known before any patch."""
     tables: dict[str, pd.DataFrame]
     """`fit`, `similarity`, `confounds`, `pca`, `sweep`, `exploration`, `selection` and others."""
     paths: dict[str, Path]
@@ -124,60 +178,105 @@ class StudyResult(Judgement):
             self.target,
         )
 
+    def verdict_json(self) -> dict[str, Any]:
+        """The verdict in words, and the numbers on test that it rests on and the tables do not hold."""
+        return {
+            "kind": self.headline.verdict.kind,
+            "sentence": self.sentence,
+            "delta": self.headline.verdict.delta,
+            "share_of_gap": self.share_of_gap,
+            "source": self.source,
+            "target": self.target,
+        } | _as_json(self, *_ACCURACIES, "beyond_half", "retention")
+
     def plot(self, kind: str) -> Any:
         """The interactive figure (plotly) of a kind, such as `layers`, `aligners` or `gap`."""
-        from workbench.figures import plot
-
         return plot(self, kind)
 
-    def explore(self, *more: str | Path) -> "Panel":
-        """A panel in the notebook to look at layers; `more` are folders with further tables (`grid`)."""
-        from workbench.panel import explore
+    @property
+    def folder(self) -> Path:
+        """The folder of the study."""
+        return self.paths["manifest"].parent
 
-        return explore(self.paths["manifest"].parent, *more)
+    def explore(self, *more: str | Path) -> Panel:
+        """A panel in the notebook to look at layers; `more` are folders with further tables (`grid`)."""
+        return explore(self.folder, *more)
 
     def __repr__(self) -> str:
-        return result_line(self)
+        return f"StudyResult({self.model['name']}, {self.pair}, {self.task}: {self.sentence})"
 
     def _repr_html_(self) -> str:
-        return result_card(self)
+        """The verdict, each aligner's choice with its gain, and the folder."""
+        n = self.n
+        facts = {
+            f"{self.source}, unpatched": estimated(self.baseline, 2, sign=False),
+            f"{self.target}, the same items": self.target_accuracy
+            and estimated(self.target_accuracy, 2, sign=False),
+            "gap": self.gap and estimated(self.gap, 2),
+            "measured on": f"{n['fit']:,} sentences fitted, {n['held_out']:,} held out, "
+            f"{n['dev']:,} dev items, {n['test']:,} test items",
+        }
+        gain = f"gain on test [{percent(self.headline.gain.level)}]"
+        return card(
+            "Result",
+            f"{self.model['name']}, {self.pair}, {self.task}",
+            lead=self.sentence,
+            facts=facts,
+            heads=["aligner", gain, "accuracy", "chosen on dev", "verdict"],
+            rows=[_card_row(outcome) for outcome in self.outcomes],
+            note=f"In {self.folder}: {', '.join(sorted(self.paths))}. Layer by layer: explore().",
+            edge=self.headline.verdict.kind,
+        )
+
+
+def _card_row(outcome: Outcome) -> tuple[object, ...]:
+    choice = outcome.choice
+    where = "no patch" if choice.layer is None else choice.name.removeprefix(f"{choice.aligner} ")
+    return (
+        choice.aligner.replace("_", " ") + (" (control)" if outcome.is_control else ""),
+        estimated(outcome.gain, 2),
+        estimated(outcome.accuracy, 2, sign=False),
+        where.replace("_", " "),
+        outcome.verdict.headline,
+    )
+
+
+def _as_json(result: Any, *names: str) -> dict[str, Any]:
+    """Some intervals of a result by name, as JSON values."""
+    return {name: None if (one := getattr(result, name)) is None else vars(one) for name in names}
 
 
 def judge(test: pd.DataFrame, source: str, crossfits: dict[str, CrossFit], settings: Settings) -> Judgement:
-    """Score what was chosen on dev on the rows of a test sweep over both languages' items."""
+    """Score the choices of dev on the rows of a test sweep over both languages' items."""
     own, there = test[test.language == source], test[test.language != source]
     itself = own[own.seed.isna() | (own.seed == settings.seed)]
     baseline, target_accuracy = itself[itself.aligner == CLEAN], there[there.aligner == CLEAN]
-    name = headline_of({aligner: found.choice for aligner, found in crossfits.items()}, settings)
-    outcomes = {aligner: _outcome(itself, found, settings.delta) for aligner, found in crossfits.items()}
+    outcomes = {}
+    for aligner, crossfit in crossfits.items():
+        choice = crossfit.choice
+        verdict = decide_choice(itself, choice, settings.delta)
+        accuracy, control = accuracy_of(rows_of(itself, choice)), aligner in CONTROLS
+        outcomes[aligner] = Outcome(choice, control, verdict.gain, accuracy, verdict, crossfit)
+    name = headline_of({aligner: outcome.choice for aligner, outcome in outcomes.items()}, settings)
     headline = outcomes.pop(name)
+    choice = headline.choice
     gap = None if there.empty else accuracy_difference(target_accuracy, baseline)
-    patched = rows_of(itself, headline.choice)
-    on_target = there[there.aligner != CLEAN]
+    is_patched = (there.aligner != CLEAN).any()
     return Judgement(
         baseline=accuracy_of(baseline),
         target_accuracy=None if there.empty else accuracy_of(target_accuracy),
         gap=gap,
         headline=headline,
         share_of_gap=headline.gain.estimate / gap.estimate if gap and gap.low > 0 else None,
-        beyond_half=None if there.empty else _beyond_half(patched, baseline, target_accuracy),
-        retention=accuracy_difference(rows_of(there, headline.choice), target_accuracy)
-        if len(on_target)
-        else None,
-        retained=retained(there, headline.choice, settings.delta) if len(on_target) else None,
-        refits=refit_spread(own, headline.choice) if settings.refits else None,
+        beyond_half=None if there.empty else _beyond_half(rows_of(itself, choice), baseline, target_accuracy),
+        retention=accuracy_difference(rows_of(there, choice), target_accuracy) if is_patched else None,
+        retained=retained(there, choice, settings.delta) if is_patched else None,
+        refits=refit_spread(own, choice) if settings.refits else None,
         others=tuple(outcomes.values()),
         headline_over={
-            aligner: gain_on_test(itself, headline.choice, other.choice)
-            for aligner, other in outcomes.items()
+            aligner: gain_on_test(itself, choice, other.choice) for aligner, other in outcomes.items()
         },
     )
-
-
-def _outcome(own: pd.DataFrame, found: CrossFit, delta: float) -> Outcome:
-    verdict = decide_choice(own, found.choice, delta)
-    accuracy = accuracy_of(rows_of(own, found.choice))
-    return Outcome(found.choice, found.choice.aligner in CONTROLS, verdict.gain, accuracy, verdict, found)
 
 
 def _beyond_half(patched: pd.DataFrame, baseline: pd.DataFrame, target_accuracy: pd.DataFrame) -> Interval:
@@ -193,3 +292,84 @@ def _known(interval: Interval | None) -> Interval:
             "the task has no items in the target language, so target-language accuracy and gap are unknown"
         )
     return interval
+
+
+# The tables `selection` and `predictors`.
+
+
+def selection_table(facts: Facts, task: str, judgement: Judgement) -> pd.DataFrame:
+    """One row per aligner: the configuration chosen on dev, and its scores on test."""
+    rows = [facts | _selection_row(outcome, judgement) | {"task": task} for outcome in judgement.outcomes]
+    numbers = ("strength", "regret", "refit_sd", "refit_low", "refit_high", "retention", "retention_low")
+    kinds = {"layer": "Int64", "refits": "Int64", "noninferior": "boolean"}
+    return pd.DataFrame(rows).astype(kinds | dict.fromkeys(numbers, "Float64"))
+
+
+def _selection_row(outcome: Outcome, judgement: Judgement) -> dict[str, Any]:
+    choice, verdict, crossfit = outcome.choice, outcome.verdict, outcome.crossfit
+    # Refits and retention are known of the headline alone.
+    headline = outcome is judgement.headline
+    refits, kept = (judgement.refits, judgement.retained) if headline else (None, None)
+    return {
+        "site": None if choice.layer is None else choice.also.get("site", str(Site(choice.layer))),
+        "layer": choice.layer,
+        "aligner": choice.aligner,
+        "split": "test",
+        "intervention": choice.intervention,
+        "positions": choice.also.get("positions"),
+        "joint": choice.also.get("joint"),
+        "strength": choice.strength,
+        "control": outcome.is_control,
+        "headline": headline,
+        "dev_margin_gain": choice.margin_gain,
+        "dev_gain": choice.accuracy_gain,
+        "accuracy": outcome.accuracy.estimate,
+        **_ends("gain", outcome.gain),
+        **_ends("headline_over", judgement.headline_over.get(choice.aligner)),
+        "level": outcome.gain.level,
+        "n": outcome.gain.n,
+        "verdict": verdict.kind,
+        **{name: getattr(verdict, name) for name in ("p", "detectable", "gained", "lost")},
+        "crossfit_gain": crossfit.gain,
+        **{name: getattr(crossfit, name) for name in ("selection_bias", "regret", "agreement")},
+        "refits": refits and refits.n,
+        "refit_sd": refits and refits.sd,
+        "refit_low": refits and refits.smallest,
+        "refit_high": refits and refits.largest,
+        "retention": kept and kept.interval.estimate,
+        "retention_low": kept and kept.interval.low,
+        "noninferior": kept and kept.holds,
+    }
+
+
+def _ends(name: str, interval: Interval | None) -> dict[str, Any]:
+    """An interval as three columns."""
+    return {
+        name: interval and interval.estimate,
+        f"{name}_low": interval and interval.low,
+        f"{name}_high": interval and interval.high,
+    }
+
+
+def predictors_table(studies: Sequence[Mapping[str, pd.DataFrame]], seed: int) -> pd.DataFrame:
+    """Which measure's curve over layers goes along with the gains of the headline's patch there on dev.
+
+    `studies` are the tables of studies of one task: each pair has one gain.
+    """
+    similarity, selection = (
+        stacked([tables[name] for tables in studies]) for name in ("similarity", "selection")
+    )
+    gains = []
+    for tables in studies:
+        # A pair's curve is that of its own headline.
+        name = tables["selection"].aligner[tables["selection"].headline].iloc[0]
+        looked = tables["exploration"]
+        gains.append(looked[(looked.aligner == name) & (looked.joint == "one")])
+    lower = tuple(name for name, metric in METRICS.items() if not metric.higher_is_better)
+    table = predicts(similarity, pd.concat(gains), selection[selection.headline], lower, seed=seed)
+    return table.assign(site=None, layer=pd.array([None] * len(table), "Int64"), seed=seed, split="dev")
+
+
+def stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of several studies as one; studies of one pair with several tasks share their similarities."""
+    return pd.concat(tables, ignore_index=True).drop_duplicates(ignore_index=True)

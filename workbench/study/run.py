@@ -5,50 +5,66 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import torch
 
 from workbench.align import LayerMaps, refit
+from workbench.core.bundled import cautions
+from workbench.core.cards import card
 from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
 from workbench.core.settings import Settings
-from workbench.core.types import Normalisation, Site
+from workbench.core.store import write_bytes, write_json
+from workbench.core.types import Normalisation, Progress, Site, silent
+from workbench.figures import configurations, draw_interactive, to_page, with_notes
 from workbench.intervene import INTERVENTIONS
+from workbench.measures import METRICS
 from workbench.models import LanguageModel, wrap
+from workbench.panel import Panel
+from workbench.panel import explore as open_panel
+from workbench.results import update_manifest, write_tables
 from workbench.select import Choice, CrossFit, crossfit, explore, freeze
 from workbench.states import Activations
-from workbench.study.alignment import Alignment
-from workbench.study.estimators import check_names, estimators, headline_of
+from workbench.study.alignment import Alignment, check_names, estimators, headline_of
 from workbench.study.examination import AnyTask
-from workbench.study.facts import FirstFacts, first_facts
-from workbench.study.result import StudyResult, judge
-from workbench.study.saved import save_patch
-from workbench.study.shown import study_card, study_line
+from workbench.study.patches import save_patch
+from workbench.study.result import (
+    FirstFacts,
+    StudyResult,
+    first_facts,
+    judge,
+    predictors_table,
+    selection_table,
+)
 from workbench.study.specification import Specification
-from workbench.study.tables import predictors_table, selection_table
-from workbench.study.writing import SPLITS, patch_card, paths_in, write_study
 from workbench.sweeps import Classes, Configuration, class_prototypes, sweep
 from workbench.tasks import Example, SplitName, same_items, task_of
 from workbench.text import ParallelText, text_of
 from workbench.text.splits import Rows
 
-if TYPE_CHECKING:
-    from workbench.panel import Panel
-
 FOLDS = 5
 """Folds of dev, to estimate the selection bias."""
+SPLITS: tuple[SplitName, ...] = ("dev", "test")
+_STEPS = {
+    "first facts": "shards/facts",
+    "swept on dev": "shards/dev",
+    "chosen and frozen": "choices.json",
+    "scored on test": "shards/test",
+    "judged": "verdict.json",
+}
+"""Each step, and what it leaves in the folder."""
 
 
 @dataclass
 class Study:
     """One model, pair and task, in one folder. `run()` does all steps; each can be called alone.
 
-    Those that need no task are in `alignment`. What is costly (states, sweeps) is kept in the folder as
-    it is done, so that a run that was stopped goes on where it was, to the same tables. `left_out` is what
-    was found in the text and left out beforehand; `store` may be shared by studies of one model.
+    The steps that need no task are in `alignment`. States and sweeps are kept in the folder as they are
+    done, so that an interrupted run continues, to the same tables. `left_out` is the record of the rows that
+    were left out of the text; `store` may be shared by studies of one model.
 
     Before any work it writes its specification, unless it is part of a `run` whose folder holds that already.
     """
@@ -107,9 +123,9 @@ class Study:
             }
         with self._timed("sweep"):
             dev = self.sweep("dev", self.configurations(maps))
-        own, seed = self._own(dev), self.settings.seed
-        found = {aligner: crossfit(own, aligner, folds=FOLDS, seed=seed) for aligner in maps}
-        choices = {aligner: one.choice for aligner, one in found.items()}
+        own, seed = dev[dev.language == self.source], self.settings.seed
+        crossfits = {aligner: crossfit(own, aligner, folds=FOLDS, seed=seed) for aligner in maps}
+        choices = {aligner: one.choice for aligner, one in crossfits.items()}
         # Fixed on disk before a test item is scored.
         freeze(choices, self.folder / "choices.json", self.alignment.facts | {"states": states.digest})
         headline = headline_of(choices, self.settings)
@@ -117,26 +133,21 @@ class Study:
         with self._timed("test"):
             test = self.test(maps, choices, states)
         tables |= {"sweep": pd.concat([dev, test], ignore_index=True), "exploration": explore(own)}
-        result = self._result(test, found, tables, facts)
+        result = self._result(test, crossfits, tables, facts)
         # A layer has no cell for what is patched in all of them.
-        write_study(self, result, states, own[own.joint.fillna("one") == "one"])
+        self._write(result, states, own[own.joint.fillna("one") == "one"])
         if result.headline.choice.layer is not None:
-            save_patch(
-                self.configuration(maps, result.headline.choice),
-                result.paths["patch"],
-                patch_card(self, result),
-            )
+            chosen = self.configuration(maps, result.headline.choice)
+            save_patch(chosen, result.paths["patch"], self._patch_card(result))
         return result
 
-    def explore(self, *more: str | Path) -> "Panel":
-        """A panel in the notebook on what the folder holds; `more` are folders with further tables."""
-        from workbench.panel import explore
-
-        return explore(self.folder, *more)
+    def explore(self, *more: str | Path) -> Panel:
+        """A panel in the notebook on the tables of the folder; `more` are folders with further tables."""
+        return open_panel(self.folder, *more)
 
     @property
     def seed(self) -> int:
-        """Of everything random."""
+        """Seed of all random draws."""
         return self.settings.seed
 
     @property
@@ -150,19 +161,37 @@ class Study:
         return self.alignment.store
 
     def __repr__(self) -> str:
-        return study_line(self)
+        return f"Study({self.model.info.name}, {self.pair}, {self.task.name}, {str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
-        return study_card(self)
+        """The inputs of the study, and its finished steps."""
+        counts = [f"{len(self.items(self.source, split)):,} {split}" for split in SPLITS]
+        there = bool(self.items(self.target, "test"))
+        settings, info = self.settings, self.model.info
+        strengths = ", ".join(f"{alpha:g}" for alpha in settings.strengths)
+        done = ["captured"] if any(Path(self.states_folder).glob("*")) else []
+        done += [step for step, file in _STEPS.items() if (self.folder / file).exists()]
+        facts = {
+            "model": f"{info.name}, {info.n_layers} layers × {info.d_model}",
+            "pair": f"{self.source} → {self.target}",
+            "sentences": f"{len(self.text):,}",
+            "task": f"{self.task.name}: {', '.join(counts)} items, "
+            + ("in both languages" if there else f"in {self.source} alone"),
+            "aligners": ", ".join(settings.aligners),
+            "patch types": f"{', '.join(settings.interventions)}, α = {strengths}",
+            "done": ", ".join(done) or "nothing yet: run() does all steps",
+            "folder": self.folder,
+        }
+        return card("Study", self.pair, facts=facts)
 
     def items(self, language: str, split: SplitName) -> tuple[Any, ...]:
-        """The task's items, none where it is not asked in the language."""
+        """The items of the task; none where it lacks the language."""
         return self.task.examples(language, split) if language in self.task.languages else ()
 
     # The steps, in order -----------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Write what the run is made of into its folder; a run that was begun there goes on."""
+        """Write the specification into the folder; an interrupted run there continues."""
         if self.run_folder is None:
             self.specification().begin(self.folder, self.overwrite)
             self.overwrite = False
@@ -173,7 +202,7 @@ class Study:
         return (self.folder / "verdict.json").exists()
 
     def specification(self) -> Specification:
-        """What the study is made of."""
+        """The inputs of the study as data."""
         pair = (self.source, self.target)
         return Specification.of(self.model, self.settings, [pair], [self.task], self.text, self.left_out)
 
@@ -195,36 +224,29 @@ class Study:
 
     def configurations(self, maps: dict[str, LayerMaps]) -> list[Configuration]:
         """Every aligner × intervention × layer × strength, and where asked for all layers jointly."""
-        seed = self.settings.seed
-        alone = [
-            Configuration(
-                aligner, Site(layer), fitted[layer], intervention, strength, seed, self.settings.positions
-            )
-            for aligner, fitted in maps.items()
-            for intervention in self.settings.interventions
-            for layer in range(len(fitted))
+        seed, positions = self.settings.seed, self.settings.positions
+        alone, jointly = [], []
+        for (aligner, fitted), intervention in product(maps.items(), self.settings.interventions):
+            sites = {Site(layer): fitted[layer] for layer in range(len(fitted))}
             # A formula without a strength takes only 1, so that a table cannot claim another.
-            for strength in self._strengths(intervention)
-        ]
-        jointly = [
-            Configuration.jointly(
-                aligner,
-                {Site(layer): fitted[layer] for layer in range(len(fitted))},
-                intervention,
-                strength,
-                seed=seed,
-                positions=self.settings.positions,
-                from_clean=way == "from_clean",
-            )
-            for aligner, fitted in maps.items()
-            for intervention in self.settings.interventions
-            for strength in self._strengths(intervention)
-            for way in self.settings.joint
-        ]
+            strengths = self.settings.strengths if INTERVENTIONS[intervention].uses_strength else (1.0,)
+            alone += [
+                Configuration(aligner, site, map, intervention, strength, seed, positions)
+                for (site, map), strength in product(sites.items(), strengths)
+            ]
+            jointly += [
+                Configuration.jointly(
+                    aligner,
+                    sites,
+                    intervention,
+                    strength,
+                    seed=seed,
+                    positions=positions,
+                    from_clean=way == "from_clean",
+                )
+                for strength, way in product(strengths, self.settings.joint)
+            ]
         return [*alone, *jointly]
-
-    def _strengths(self, intervention: str) -> tuple[float, ...]:
-        return self.settings.strengths if INTERVENTIONS[intervention].uses_strength else (1.0,)
 
     def configuration(self, maps: dict[str, LayerMaps], choice: Choice) -> Configuration:
         """The configuration that a choice names."""
@@ -233,25 +255,20 @@ class Study:
     def test(
         self, maps: dict[str, LayerMaps], choices: dict[str, Choice], states: Activations
     ) -> pd.DataFrame:
-        """Score each aligner's choice once on test items, and the headline's on the target's too.
+        """Score each aligner's choice once on test items, and the headline's on target-language items too.
 
-        The headline's map is also fitted anew on other random samples of the sentences: is it the map, or
-        these pairs?
+        The headline's map is also refitted on other random samples of the sentences.
         """
         chosen = {
             aligner: self.configuration(maps, choice)
             for aligner, choice in choices.items()
             if choice.layer is not None
         }
-        name = headline_of(choices, self.settings)
-        headline = [chosen[name]] if name in chosen else []
-        again = [
-            configuration
-            for one in headline
-            if self.settings.refits
-            for configuration in self.refitted(one, states)
-        ]
-        return self.sweep("test", [*chosen.values(), *again], headline)
+        headline = chosen.get(headline_of(choices, self.settings))
+        if headline is None:
+            return self.sweep("test", list(chosen.values()))
+        refits = self.refitted(headline, states) if self.settings.refits else []
+        return self.sweep("test", [*chosen.values(), *refits], [headline])
 
     def sweep(
         self,
@@ -283,7 +300,7 @@ class Study:
 
     @cached_property
     def _compared_by(self) -> Normalisation | Classes:
-        """What choices are compared by; prototypes come from fit items in the target language."""
+        """The score of choices; prototypes come from fit items in the target language."""
         by = self.settings.choices_by
         if by != "prototype":
             return by
@@ -311,11 +328,7 @@ class Study:
             for i, maps in enumerate(fits.maps)
         ]
 
-    # What came out -----------------------------------------------------------------------------
-
-    def _own(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The rows about source-language items."""
-        return table[table.language == self.source]
+    # The result --------------------------------------------------------------------------------
 
     def _result(
         self,
@@ -324,36 +337,60 @@ class Study:
         tables: dict[str, pd.DataFrame],
         facts: FirstFacts,
     ) -> StudyResult:
-        found = judge(test, self.source, crossfits, self.settings)
-        chosen = selection_table(self.alignment.facts, self.task.name, found)
-        looked = tables["exploration"]
-        tables = tables | {
-            "selection": chosen,
-            "predictors": predictors_table(
-                tables["similarity"],
-                looked[looked.aligner == found.headline.choice.aligner],
-                chosen[chosen.headline],
-                self.settings.seed,
-            ),
-        }
+        judgement = judge(test, self.source, crossfits, self.settings)
+        tables["selection"] = selection_table(self.alignment.facts, self.task.name, judgement)
+        tables["predictors"] = predictors_table([tables], self.settings.seed)
+        rows = self.alignment.split
+        sentences = {"fit": len(rows.fit), "held_out": len(rows.test)}
+        files = {name: f"{name}.parquet" for name in tables}
+        files |= {name: f"{name}.json" for name in ("choices", "manifest", "timings", "verdict")}
+        files |= {"heatmap": "heatmap.html", "patch": "patch.safetensors"}
         return StudyResult(
-            **vars(found),
+            **vars(judgement),
             model=self.model.info.as_dict(),
             task=self.task.name,
             pair=self.pair,
             source=self.source,
             target=self.target,
-            n={
-                "fit": len(self.alignment.split.fit),
-                "held_out": len(self.alignment.split.test),
-                "dev": len(self.items(self.source, "dev")),
-                "test": len(self.items(self.source, "test")),
-            },
+            n=sentences | {split: len(self.items(self.source, split)) for split in SPLITS},
             facts=facts,
             tables=tables,
-            paths=paths_in(self.folder, tables),
+            paths={name: self.folder / file for name, file in files.items()},
             seconds=self.seconds,
         )
+
+    def _write(self, result: StudyResult, states: Activations, dev: pd.DataFrame) -> None:
+        """Tables, heatmap, verdict and manifest: the same bytes from the same data. Timings lie apart."""
+        write_tables(result.tables, self.folder)
+        notes = cautions(self.text.sources)
+        spec = with_notes(configurations({**result.tables, "sweep": dev}), notes)
+        write_bytes(result.paths["heatmap"], to_page(draw_interactive(spec), spec.title).encode())
+        write_json(result.paths["verdict"], result.verdict_json())
+        facts = {
+            "pair": self.pair,
+            "task": self.task.name,
+            "states_digest": states.digest,
+            "facts": result.facts.to_json(),
+            "lower_is_better": [name for name, metric in METRICS.items() if not metric.higher_is_better],
+            "n": result.n,
+            "cautions": notes,
+        }
+        update_manifest(self.folder, facts, {})
+        write_json(result.paths["timings"], {"seconds": result.seconds})
+
+    def _patch_card(self, result: StudyResult) -> dict[str, Any]:
+        """The origin of the saved patch, and its scores."""
+        choice, gain = result.headline.choice, result.headline.gain
+        return {
+            "model": self.model.info.name,
+            "weights_digest": self.model.weights_digest,
+            "text_digest": self.text.digest,
+            "pair": self.pair,
+            "task": self.task.name,
+            "seed": self.settings.seed,
+            "dev": {"margin_gain": choice.margin_gain, "gain": choice.accuracy_gain, "n": result.n["dev"]},
+            "test": {"gain": gain.estimate, "low": gain.low, "high": gain.high, "n": result.n["test"]},
+        }
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

@@ -1,137 +1,134 @@
-"""Tables on the states of two languages: chance, layer grids, confounds, geometry, the logit lens."""
+"""Tables on the states of two languages: chance, layer grids, confounds, geometry, logit lens, neurons."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from workbench.core.errors import InputError
-from workbench.core.progress import Progress, silent
-from workbench.core.scripts import main_script
+from workbench.core.errors import InputError, SiteError, attempt
+from workbench.core.languages import main_script
+from workbench.core.types import Component, Progress, Site, silent
 from workbench.measures import (
     GEOMETRY,
     METRICS,
     Metric,
     confounds,
+    flatness,
     grid,
+    neuron_rank_correlation,
     permutation_null,
     read_lens,
+    sparsity,
 )
 from workbench.models import LanguageModel, TokenReader
 from workbench.states import Activations, measured_at, named_metric
-from workbench.study.tables import Facts
+from workbench.stats import jackknife_interval, mean_interval
 from workbench.text import ParallelText
 
+Facts = dict[str, Any]
+"""The columns of every table: model, pair and seed. docs/tables.md explains all columns."""
 Groups = Sequence[str] | None
 """The document of each held-out sentence, where the text tells."""
-
 NAN = float("nan")
 
 
-def null_table(
-    facts: Facts,
-    states: Activations,
-    source: str,
-    target: str,
-    rows: Any,
-    draws: int,
-    groups: Groups = None,
-    progress: Progress = silent,
-) -> pd.DataFrame:
-    """Each metric beside what it gives when held-out sentences are paired at random, `draws` times."""
+@dataclass(frozen=True)
+class HeldOut:
+    """The held-out sentences of a pair, with their states in both languages."""
+
+    facts: Facts
+    states: Activations
+    pair: tuple[str, str]
+    rows: Any
+    groups: Groups = None
+
+    def sides(self) -> Iterator[tuple[Site, Tensor, Tensor]]:
+        """Each site, with the states of source and target there."""
+        source, target = self.pair
+        for site in self.states.sites:
+            yield site, self.states.at(site, source)[self.rows], self.states.at(site, target)[self.rows]
+
+    def row(self, site: Site, measure: str, numbers: dict[str, Any], note: str) -> dict[str, Any]:
+        """A table row on a measure at a site."""
+        counts = {"n": len(self.rows), "note": note}
+        return self.facts | measured_at(site, measure, "held_out") | numbers | counts
+
+
+def null_table(sentences: HeldOut, draws: int, progress: Progress = silent) -> pd.DataFrame:
+    """Each metric beside its values with held-out sentences paired at random, `draws` times."""
     # Shuffling takes sentences to be exchangeable, which those of one document are not.
-    caution = "" if groups is None else "sentences come in documents: p is too small"
-    table, total = [], len(states.sites) * len(METRICS)
-    for site in states.sites:
-        x, y = states.at(site, source)[rows], states.at(site, target)[rows]
+    caution = "" if sentences.groups is None else "sentences come in documents: p is too small"
+    facts, table, total = sentences.facts, [], len(sentences.states.sites) * len(METRICS)
+    for site, x, y in sentences.sides():
         for name, metric in METRICS.items():
+            null, note = attempt(permutation_null, metric, x, y, draws=draws, seed=facts["seed"])
+            if draws < 1:
+                raise InputError(note)
             numbers = dict.fromkeys(("value", "null_mean", "null_low", "null_high", "p"), NAN)
-            note = caution
-            try:
-                found = permutation_null(metric, x, y, draws=draws, seed=facts["seed"])
-                low, high = torch.quantile(found.null, torch.tensor([0.05, 0.95], dtype=torch.float64))
+            if not note:
+                low, high = torch.quantile(null.null, torch.tensor([0.05, 0.95], dtype=torch.float64))
                 numbers = {
-                    "value": found.value,
-                    "null_mean": float(found.null.mean()),
+                    "value": null.value,
+                    "null_mean": float(null.null.mean()),
                     "null_low": float(low),
                     "null_high": float(high),
-                    "p": found.p,
+                    "p": null.p,
                 }
-            except InputError as error:
-                if draws < 1:
-                    raise
-                note = str(error)
-            counts = {"draws": draws, "n": len(rows), "note": note}
-            table.append(facts | measured_at(site, name, "held_out") | numbers | counts)
+            table.append(sentences.row(site, name, numbers | {"draws": draws}, note or caution))
             progress(f"null {facts['pair']}", len(table), total)
     return pd.DataFrame(table).astype({"layer": "Int64"})
 
 
-def grid_table(
-    facts: Facts,
-    states: Activations,
-    source: str,
-    target: str,
-    rows: Any,
-    metric: str = "cka_debiased",
-    progress: Progress = silent,
-) -> pd.DataFrame:
+def grid_table(sentences: HeldOut, metric: str = "cka_debiased", progress: Progress = silent) -> pd.DataFrame:
     """One metric of every layer with every layer: within each language, and source with target."""
-    places = [(code, site) for code in (source, target) for site in states.sites]
+    source, target = sentences.pair
+    states = sentences.states
+    places = [(code, site) for code in sentences.pair for site in states.sites]
     # All layers of both languages in one stack, so that each Gram matrix is computed once.
-    layers = [states.at(site, code)[rows] for code, site in places]
+    layers = [states.at(site, code)[sentences.rows] for code, site in places]
     values, notes = _grid(named_metric(metric), layers, progress)
     table = []
     for i, (language, site) in enumerate(places):
         for j, (other_language, other_site) in enumerate(places):
             if (language, other_language) == (target, source):
                 continue
-            other = measured_at(other_site, metric, "held_out")
             numbers = {
                 "language": language,
                 "other_language": other_language,
-                "other_site": other["site"],
-                "other_layer": other["layer"],
+                "other_site": other_site.columns["site"],
+                "other_layer": other_site.columns["layer"],
                 "value": float(values[i, j]),
-                "n": len(rows),
-                "note": notes[i] or notes[j],
             }
-            table.append(facts | measured_at(site, metric, "held_out") | numbers)
+            table.append(sentences.row(site, metric, numbers, notes[i] or notes[j]))
     return pd.DataFrame(table).astype({"layer": "Int64", "other_layer": "Int64"})
 
 
 def _grid(metric: Metric, layers: list[Tensor], progress: Progress) -> tuple[Tensor, list[str]]:
     """The grid, with NaN and a reason at layers where there is nothing to compare."""
-    notes = [""] * len(layers)
-    try:
-        return grid(metric, layers, progress=progress), notes
-    except InputError:
-        notes = [_reason(metric, layer) for layer in layers]
-    usable = [i for i, note in enumerate(notes) if not note]
+    values, note = attempt(grid, metric, layers, progress=progress)
+    if not note:
+        return values, [""] * len(layers)
+    notes = [attempt(metric, layer, layer)[1] for layer in layers]
     values = torch.full((len(layers), len(layers)), NAN, dtype=torch.float64)
-    if usable:
+    if usable := [i for i, note in enumerate(notes) if not note]:
         index = torch.tensor(usable)
         values[index[:, None], index] = grid(metric, [layers[i] for i in usable], progress=progress)
     return values, notes
-
-
-def _reason(metric: Metric, layer: Tensor) -> str:
-    try:
-        metric(layer, layer)
-    except InputError as error:
-        return str(error)
-    return ""
 
 
 # What sentences differ in anyway (length, fertility, tokens, script), and whether a measure follows it.
 
 
 def text_properties(tokens: TokenReader, source: Sequence[str], target: Sequence[str]) -> dict[str, Tensor]:
-    """Numbers per sentence pair that are known before any state is looked at.
+    """Properties of the text of each sentence pair.
 
     length         tokens of the source
     length_ratio   |ln(source tokens / target tokens)|
@@ -156,114 +153,78 @@ def text_properties(tokens: TokenReader, source: Sequence[str], target: Sequence
     }
 
 
-def confounds_table(
-    facts: Facts,
-    tokens: TokenReader,
-    text: ParallelText,
-    states: Activations,
-    source: str,
-    target: str,
-    rows: Any,
-) -> pd.DataFrame:
-    """Rank correlation, over held-out sentences, of what each adds to a measure with what it is like anyway.
+def confounds_table(sentences: HeldOut, tokens: TokenReader, text: ParallelText) -> pd.DataFrame:
+    """Rank correlation over held-out sentences of their part in a measure with their properties.
 
-    What it adds is turned so that more is better, also of a measure of which less is.
+    Parts are signed so that more is better, also of a measure of which less is better.
     """
-    sides = ([text[code][int(row)] for row in rows] for code in (source, target))
-    properties = text_properties(tokens, *sides)
+    properties = text_properties(
+        tokens, *([text[code][int(row)] for row in sentences.rows] for code in sentences.pair)
+    )
     table = []
-    for site in states.sites:
-        x, y = states.at(site, source)[rows], states.at(site, target)[rows]
-        scores, notes = _scores(x, y)
-        found = {(one.measure, one.confound): one for one in confounds(scores, properties)} if scores else {}
+    for site, x, y in sentences.sides():
+        scores, notes = {}, {}
+        for name, metric in METRICS.items():
+            parts, notes[name] = attempt(metric.by_sentence, x, y)
+            if not notes[name]:
+                scores[name] = parts.cpu() if metric.higher_is_better else -parts.cpu()
+        followed = confounds(scores, properties) if scores else []
+        by_name = {(each.measure, each.confound): each for each in followed}
         for measure, confound in product(METRICS, properties):
-            one = found.get((measure, confound))
+            each = by_name.get((measure, confound))
             numbers = {
                 "confound": confound,
-                "rho": one and one.rho,
-                "low": one and one.low,
-                "high": one and one.high,
+                "rho": each and each.rho,
+                "low": each and each.low,
+                "high": each and each.high,
                 "mean": float(properties[confound].mean()),
-                "n": len(rows),
-                "note": notes[measure] or ("one of the two is constant" if one and one.constant else ""),
             }
-            table.append(facts | measured_at(site, measure, "held_out") | numbers)
+            constant = "one of the two is constant" if each and each.constant else ""
+            table.append(sentences.row(site, measure, numbers, notes[measure] or constant))
     kinds = dict.fromkeys(("rho", "low", "high"), "Float64")
     return pd.DataFrame(table).astype({"layer": "Int64"} | kinds)
 
 
-def _scores(x: Tensor, y: Tensor) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """What each sentence adds to each measure, more being better; or why that cannot be told."""
-    scores, notes = {}, {}
-    for name, metric in METRICS.items():
-        notes[name] = ""
-        try:
-            parts = metric.by_sentence(x, y).cpu()
-            scores[name] = parts if metric.higher_is_better else -parts
-        except InputError as error:
-            notes[name] = str(error)
-    return scores, notes
+# Where each language's states lie, and the model's output if it ended there.
 
 
-# Where each language's states lie, and what the model would say of them if it ended there.
-
-
-def geometry_table(facts: Facts, states: Activations, source: str, target: str, rows: Any) -> pd.DataFrame:
-    """Every geometry at the embedding and at each layer: of each language, or of the pair."""
+def geometry_table(sentences: HeldOut, model: LanguageModel, text: ParallelText) -> pd.DataFrame:
+    """Every geometry at the embedding and at each layer, of each language or of the pair; the logit lens."""
+    source, target = sentences.pair
     table = []
-    for site in states.sites:
-        x, y = states.at(site, source)[rows], states.at(site, target)[rows]
+    for site, x, y in sentences.sides():
         for name, geometry in GEOMETRY.items():
             whose = {source: (x,), target: (y,)} if geometry.languages == 1 else {None: (x, y)}
             for language, given in whose.items():
-                value, note = float("nan"), ""
-                try:
-                    value = geometry(*given)
-                except InputError as error:
-                    note = str(error)
-                numbers = {"language": language, "value": value, "n": len(rows), "note": note}
-                table.append(facts | measured_at(site, name, "held_out") | numbers)
+                value, note = attempt(geometry, *given)
+                table.append(sentences.row(site, name, {"language": language, "value": value}, note))
+    table += _lens_rows(sentences, model, text)
     return pd.DataFrame(table).astype({"layer": "Int64", "language": "string"})
 
 
-def lens_table(
-    facts: Facts,
-    model: LanguageModel,
-    text: ParallelText,
-    states: Activations,
-    languages: Sequence[str],
-    rows: Any,
-) -> pd.DataFrame:
-    """The logit lens at each layer: entropy, and the share of probability on each language's own tokens.
+def _lens_rows(sentences: HeldOut, model: LanguageModel, text: ParallelText) -> Iterator[dict[str, Any]]:
+    """Entropy of the logit lens, and its probability on the tokens of each language.
 
     A language's own tokens are those that occur in its sentences and in none of the other's, so that
     shares are a lower bound and shared words count for neither.
     """
-    own = own_tokens(model, text, languages).to(model.device)
+    own = own_tokens(model, text, sentences.pair).to(model.device)
     # A language all of whose tokens the other has too has no share to read.
     note = "" if own.any(1).all() else "a language has no token that is its own alone"
-    table = []
-    for site in states.sites:
-        for language in languages:
-            values = dict.fromkeys(("lens_entropy", "lens_share_own", "lens_share_other"), float("nan"))
+    for site, *sides in sentences.sides():
+        for place, language in enumerate(sentences.pair):
+            values = dict.fromkeys(("lens_entropy", "lens_share_own", "lens_share_other"), NAN)
             if not note:
-                h = states.at(site, language)[rows].to(model.device)
-                values = _read(model, h, own, list(languages).index(language))
+                with torch.no_grad():
+                    lens = read_lens(sides[place].to(model.device), model.final_norm, model.unembed, own)
+                shares = lens.share.mean(1)
+                values = {
+                    "lens_entropy": float(lens.entropy.mean()),
+                    "lens_share_own": float(shares[place]),
+                    "lens_share_other": float(shares.sum() - shares[place]),
+                }
             for name, value in values.items():
-                numbers = {"language": language, "value": value, "n": len(rows), "note": note}
-                table.append(facts | measured_at(site, name, "held_out") | numbers)
-    return pd.DataFrame(table).astype({"layer": "Int64", "language": "string"})
-
-
-@torch.no_grad()
-def _read(model: LanguageModel, h: Tensor, own: Tensor, mine: int) -> dict[str, float]:
-    found = read_lens(h, model.final_norm, model.unembed, own)
-    shares = found.share.mean(1)
-    return {
-        "lens_entropy": float(found.entropy.mean()),
-        "lens_share_own": float(shares[mine]),
-        "lens_share_other": float(shares.sum() - shares[mine]),
-    }
+                yield sentences.row(site, name, {"language": language, "value": value}, note)
 
 
 def own_tokens(model: LanguageModel, text: ParallelText, languages: Sequence[str]) -> Tensor:
@@ -274,3 +235,99 @@ def own_tokens(model: LanguageModel, text: ParallelText, languages: Sequence[str
         for ids in model.tokens.encode(list(text[language])):
             used[row, ids[len(model.tokens.prefix) :]] = True
     return used & (used.sum(0) == 1)
+
+
+# Feed-forward neurons at the last token, layer by layer, and their order in the two languages.
+
+
+NEURONS: Component = "mlp_act"
+OF_SENTENCES = {"flatness": flatness, "sparsity": sparsity}
+"""Measures with a number for each sentence of a language."""
+RANKS = "rank_correlation"
+
+
+def feed_forward_sites(model: LanguageModel) -> tuple[list[Site], dict[Site, str]]:
+    """Every layer whose neurons can be read, and for each other one the reason."""
+    readable, missing = [], {}
+    for site in (Site(layer, NEURONS) for layer in range(model.info.n_layers)):
+        try:
+            # Of a layer of experts a backend may give the layer's output under both names.
+            if model.check_site(site) is model.check_site(Site(site.layer, "mlp_out")):
+                architecture = model.info.architecture
+                raise SiteError(f"{architecture} does not show its neurons at {site}, only their output")
+            readable.append(site)
+        except SiteError as error:
+            missing[site] = str(error)
+    return readable, missing
+
+
+def feed_forward_table(
+    facts: Facts,
+    states: Activations | None,
+    missing: Mapping[Site, str],
+    pair: tuple[str, str],
+    rows: Any,
+    groups: Groups = None,
+) -> pd.DataFrame:
+    """Flatness and sparsity of each language, and the rank correlation of both, on held-out sentences.
+
+    The rank correlation of one language is that of two halves of its sentences: what their small number
+    alone costs. `states` are None where no layer's neurons can be read; a layer in `missing` has rows
+    without a value.
+    """
+    table = []
+    measured = [*product((*OF_SENTENCES, RANKS), pair), (RANKS, None)]
+    for site in sorted({*missing, *(states.sites if states else ())}):
+        readable = None if site in missing else states
+        given = {code: readable.at(site, code)[rows].cpu() for code in pair} if readable else {}
+        for name, language in measured:
+            numbers = _neurons(name, language, given, groups) if given else _no_value(missing[site])
+            about = facts | measured_at(site, name, "held_out") | {"language": language, "n": len(rows)}
+            table.append(about | numbers)
+    return pd.DataFrame(table).astype({"layer": "Int64", "language": "string"})
+
+
+def _neurons(name: str, language: str | None, given: Mapping[str, Tensor], groups: Groups) -> dict[str, Any]:
+    """Value, interval and note of a row.
+
+    A mean over sentences has Student's interval. A correlation has the jackknife's over sentences, which is
+    of the correlation at this number of sentences, not of what it would be without noise.
+    """
+    if name != RANKS:
+        scores, note = attempt(OF_SENTENCES[name], given[str(language)])
+        if note:
+            return _no_value(note)
+        lowest, interval = 0.0, mean_interval(scores.numpy(), groups)
+    else:
+        x, y = given.values()
+        statistic = (
+            partial(_of_halves, given[language], groups)
+            if language
+            else lambda rows: neuron_rank_correlation(x[rows], y[rows])
+        )
+        value, note = attempt(statistic, np.arange(len(x)))
+        if note:
+            return _no_value(note)
+        interval, note = attempt(jackknife_interval, statistic, len(x), groups)
+        if note:
+            return _no_value(f"no interval: {note}") | {"value": value}
+        lowest = -1.0
+    if math.isinf(interval.low):
+        return _no_value("no interval: one sentence or one document") | {"value": interval.estimate}
+    low, high = max(interval.low, lowest), min(interval.high, 1.0)
+    return {"value": interval.estimate, "low": low, "high": high, "note": ""}
+
+
+def _no_value(note: str) -> dict[str, Any]:
+    return dict.fromkeys(("value", "low", "high"), NAN) | {"note": note}
+
+
+def _of_halves(activations: Tensor, groups: Groups, rows: Any) -> float:
+    """Every other sentence with the rest; with documents, every other document."""
+    documents = range(len(activations)) if groups is None else list(groups)
+    number = {document: at for at, document in enumerate(dict.fromkeys(documents))}
+    odd = torch.tensor([number[documents[int(row)]] % 2 == 1 for row in rows])
+    if odd.all() or not odd.any():
+        raise InputError("one sentence or one document has no halves")
+    a = activations[rows]
+    return neuron_rank_correlation(a[odd], a[~odd])

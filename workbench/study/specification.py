@@ -7,8 +7,9 @@
 Whether a command, a notebook or the demonstration began the run, it can be taken up again from these files.
 """
 
+import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -41,7 +42,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Specification:
-    """All that decides what comes out of a run."""
+    """All inputs of a run."""
 
     model: Mapping[str, Any]
     """Name, source, backend, dtype, quantisation and so on, with digests of weights and tokenizer."""
@@ -53,7 +54,7 @@ class Specification:
     """None: maps are fitted on the prompts of each task's own `fit` items. It may have more languages than
     the pairs, for what tells languages apart."""
     left_out: Mapping[str, Any] | None = None
-    """What the doctor found in the text, and the rows that were left out."""
+    """Findings of the doctor in the text, and the rows that were left out."""
     threads: int = 0
     """CPU threads in use: sums over more threads differ in their last digits."""
     versions: Mapping[str, str] | None = None
@@ -68,24 +69,21 @@ class Specification:
         text: ParallelText | None = None,
         left_out: Mapping[str, Any] | None = None,
     ) -> Self:
-        """From what is at hand, with today's threads and versions."""
+        """From objects, with the current threads and versions."""
         languages = list(dict.fromkeys(code for pair in pairs for code in pair))
         kept = tuple(_at_hand(task, languages) for task in tasks)
-        for task in kept:
-            if Path(task.name).is_absolute() or ".." in Path(task.name).parts:
-                raise InputError(f"the name of a task is also that of a folder: {quoted(task.name)} is none")
-        if len({task.name for task in kept}) < len(kept):
-            raise InputError(f"two tasks have one name: {', '.join(task.name for task in kept)}")
-        made = dict(_versions())
+        names = [task.name for task in kept]
+        for name in names:
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise InputError(f"the name of a task is also that of a folder: {quoted(name)} is none")
+        if len(set(names)) < len(names):
+            raise InputError(f"two tasks have one name: {', '.join(names)}")
         threads = torch.get_num_threads()
-        return cls(model_facts(model), settings, tuple(pairs), kept, text, left_out, threads, made)
+        return cls(model_facts(model), settings, tuple(pairs), kept, text, left_out, threads, _versions())
 
     def folder_of(self, root: Path, pair: Pair, task: str) -> Path:
         """Where the study of a pair and task lies."""
-        return root / self._place(pair, task)
-
-    def _place(self, pair: Pair, task: str) -> str:
-        return "." if len(self.pairs) * len(self.tasks) == 1 else f"{pair[0]}-{pair[1]}/{task}"
+        return root if len(self.studies) == 1 else root / f"{pair[0]}-{pair[1]}" / task
 
     @property
     def studies(self) -> list[tuple[Pair, ChoiceTask | AnswerTask]]:
@@ -95,43 +93,36 @@ class Specification:
     # On disk ----------------------------------------------------------------------------------------------
 
     def begin(self, folder: Path, overwrite: bool = False) -> None:
-        """Write it into the run's folder, before any work; the same run that was stopped goes on there.
+        """Write the specification into the run's folder, before any work; the same run continues there.
 
-        A folder with results of another run is refused, and so is one with files of somebody else, unless
-        they are to be overwritten.
+        A folder with results of another run or with foreign files is refused, unless `overwrite` is set.
         """
         path, mine = folder / SPECIFICATION, self.to_json()
         places = [folder, *(self.folder_of(folder, pair, task.name) for pair, task in self.studies)]
-        if is_ours(path):
-            before = _read_or_none(path)
-            if before is not None and _question(before) == _question(mine) and self._files_are_whole(folder):
+        before = _read_whole(read_json, path) if is_ours(path) else None
+        if before is not None and _question(before) == _question(mine):
+            files = [folder / f"{name}.parquet" for name in self._tables()]
+            if all(_read_whole(read_table, file) is not None for file in files):
                 return
-            if before is not None and _question(before) != _question(mine):
-                places += [folder / one["folder"] for one in before.get("studies", [])]
-                if _has_results(places) and not overwrite:
-                    raise InputError(
-                        f"{folder} holds another run ({_difference(before, mine)}): give another folder with "
-                        "--out, or --overwrite to replace it"
-                    )
-                _clear(places)
+        elif before is not None:
+            places += [folder / study["folder"] for study in before.get("studies", [])]
+            if _has_results(places) and not overwrite:
+                raise InputError(
+                    f"{folder} holds another run ({_difference(before, mine)}): give another folder with "
+                    "--out, or --overwrite to replace it"
+                )
+            _clear(places)
         for place in dict.fromkeys(places):
             claim(place, NAMES, overwrite)
         write_tables(self._tables(), folder)
         write_json(path, mine)
-
-    def _files_are_whole(self, folder: Path) -> bool:
-        try:
-            return all(len(read_table(folder / f"{name}.parquet")) >= 0 for name in self._tables())
-        except StoreError as error:
-            log.warning("%s; written anew", error)
-            return False
 
     def _tables(self) -> dict[str, pd.DataFrame]:
         tables = {} if self.text is None else {"text": self.text.to_frame()}
         return tables | ({"items": items_table(self.tasks)} if self.tasks else {})
 
     def to_json(self) -> dict[str, Any]:
-        """All but the rows of sentences and items, of which it has digests."""
+        """As JSON values, with digests in place of the sentences and items."""
         text = self.text
         return {
             "schema": VERSION,
@@ -140,7 +131,11 @@ class Specification:
             "pairs": [list(pair) for pair in self.pairs],
             "tasks": [_task_record(task) for task in self.tasks],
             "studies": [
-                {"pair": list(pair), "task": task.name, "folder": self._place(pair, task.name)}
+                {
+                    "pair": list(pair),
+                    "task": task.name,
+                    "folder": self.folder_of(Path(), pair, task.name).as_posix(),
+                }
                 for pair, task in self.studies
             ],
             "text": None
@@ -160,7 +155,7 @@ class Specification:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """What `begin` wrote, checked against its digests."""
+        """Read the files of `begin`, checked against their digests."""
         path = folder / SPECIFICATION
         if not path.exists():
             raise InputError(
@@ -169,12 +164,11 @@ class Specification:
             )
         record = read_json(path)
         try:
-            tasks = _read_tasks(folder, record["tasks"])
             return cls(
                 record["model"],
                 Settings.from_json(record["settings"]),
                 tuple((source, target) for source, target in record["pairs"]),
-                tasks,
+                _read_tasks(folder, record["tasks"]),
                 _read_text(folder, record["text"]),
                 record["left_out"],
                 record["threads"],
@@ -185,14 +179,14 @@ class Specification:
 
 
 def model_facts(model: LanguageModel) -> dict[str, Any]:
-    """What a model is, without what each loading measures anew."""
+    """The facts about a model that do not depend on how it was loaded this time."""
     facts = model.info.as_dict()
     del facts["self_check"], facts["device"]
     return facts | {"weights_digest": model.weights_digest, "tokens_digest": model.tokens.digest()}
 
 
 def items_table(tasks: Sequence[ChoiceTask | AnswerTask]) -> pd.DataFrame:
-    """One row an item of every task, language and split."""
+    """One row per item of every task, language and split."""
     rows = [
         {
             "task": task.name,
@@ -201,7 +195,9 @@ def items_table(tasks: Sequence[ChoiceTask | AnswerTask]) -> pd.DataFrame:
             "example": item.id,
             "group": item.group,
             "prompt": item.prompt,
-            **_said(item),
+            "choices": list(getattr(item, "choices", ())),
+            "answer": getattr(item, "answer", None),
+            "answers": list(getattr(item, "answers", ())),
         }
         for task in tasks
         for item in task.all
@@ -209,11 +205,13 @@ def items_table(tasks: Sequence[ChoiceTask | AnswerTask]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"answer": "Int64", "group": "string"})
 
 
-def _said(item: Example | AnswerExample) -> dict[str, Any]:
-    """Choices and the right one's place; of generated answers, those that count as right."""
-    if isinstance(item, Example):
-        return {"choices": list(item.choices), "answer": item.answer, "answers": []}
-    return {"choices": [], "answer": None, "answers": list(item.answers)}
+def _read_item(row: Mapping[Any, Any]) -> Example | AnswerExample:
+    """The item of a row: with choices, or with right answers."""
+    about = {name: row[name] for name in ("prompt", "language", "split")} | {"id": row["example"]}
+    about["group"] = None if pd.isna(row["group"]) else row["group"]
+    if len(row["choices"]):
+        return Example(choices=tuple(map(str, row["choices"])), answer=int(row["answer"]), **about)
+    return AnswerExample(answers=tuple(map(str, row["answers"])), **about)
 
 
 def _at_hand(task: AnyTask, languages: Sequence[str]) -> ChoiceTask | AnswerTask:
@@ -241,35 +239,21 @@ def _read_tasks(folder: Path, records: Sequence[Mapping[str, Any]]) -> tuple[Cho
     if not records:
         return ()
     table = read_table(folder / "items.parquet")
-    found = []
+    tasks = []
     for record in records:
-        rows = table[table.task == record["name"]].to_dict("records")
-        task: ChoiceTask | AnswerTask
-        if record["scorer"] is None:
-            task = ChoiceTask(record["name"], tuple(map(_choice_item, rows)), notes=tuple(record["notes"]))
-        else:
-            items = tuple(map(_answer_item, rows))
-            task = AnswerTask(record["name"], items, record["scorer"], notes=tuple(record["notes"]))
+        name, scorer, notes = record["name"], record["scorer"], tuple(record["notes"])
+        items: tuple[Any, ...] = tuple(map(_read_item, table[table.task == name].to_dict("records")))
+        task: ChoiceTask | AnswerTask = (
+            ChoiceTask(name, items, notes=notes)
+            if scorer is None
+            else AnswerTask(name, items, scorer, notes=notes)
+        )
         if _task_record(task)["digest"] != record["digest"]:
             raise StoreError(
                 f"{folder / 'items.parquet'} holds other items of {task.name} than were specified"
             )
-        found.append(task)
-    return tuple(found)
-
-
-def _choice_item(row: Mapping[Any, Any]) -> Example:
-    group = None if pd.isna(row["group"]) else row["group"]
-    choices = tuple(map(str, row["choices"]))
-    return Example(
-        row["example"], row["prompt"], choices, int(row["answer"]), row["language"], row["split"], group
-    )
-
-
-def _answer_item(row: Mapping[Any, Any]) -> AnswerExample:
-    group = None if pd.isna(row["group"]) else row["group"]
-    answers = tuple(map(str, row["answers"]))
-    return AnswerExample(row["example"], row["prompt"], answers, row["language"], row["split"], group)
+        tasks.append(task)
+    return tuple(tasks)
 
 
 def _read_text(folder: Path, record: Mapping[str, Any] | None) -> ParallelText | None:
@@ -287,24 +271,25 @@ def _read_text(folder: Path, record: Mapping[str, Any] | None) -> ParallelText |
     return text
 
 
-def _versions() -> Iterator[tuple[str, str]]:
+def _versions() -> dict[str, str]:
+    versions = dict.fromkeys(PACKAGES, "not installed")
     for package in PACKAGES:
-        try:
-            yield package, version(package)
-        except PackageNotFoundError:
-            yield package, "not installed"
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
 
 
-def _read_or_none(path: Path) -> dict[str, Any] | None:
+def _read_whole(read: Callable[[Path], Any], path: Path) -> Any:
+    """The content of a file; None where it is damaged."""
     try:
-        return read_json(path)
+        return read(path)
     except StoreError as error:
         log.warning("%s; written anew", error)
         return None
 
 
 _CIRCUMSTANCES = ("versions", "threads", "left_out", "cautions")
-"""What does not make it another run."""
+"""Fields that may differ between two sessions of one run."""
 
 
 def _question(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -334,7 +319,7 @@ def _names(listed: Sequence[Any]) -> str:
 
 
 def _has_results(places: Sequence[Path]) -> bool:
-    """Whether a run went any further than to say what it is made of."""
+    """Whether a run wrote more than its specification."""
     return any((place / name).exists() for place in places for name in NAMES if name not in _BEGUN)
 
 
@@ -342,7 +327,7 @@ _BEGUN = (SPECIFICATION, "manifest.json", "text.parquet", "items.parquet", "stud
 
 
 def _clear(places: Sequence[Path]) -> None:
-    """Remove what an earlier run wrote into its folders; states and shards are found by content and stay."""
+    """Remove the files of an earlier run; states and shards stay, as they are found by content."""
     for place in dict.fromkeys(places):
         for name in NAMES:
             if is_ours(place / name):

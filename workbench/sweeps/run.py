@@ -10,8 +10,7 @@ import pandas as pd
 import torch
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.core.progress import Progress, silent
-from workbench.core.types import Normalisation
+from workbench.core.types import Normalisation, Progress, silent
 from workbench.models import LanguageModel
 from workbench.sweeps.naive import Naive, answer_columns, naive_scores
 from workbench.sweeps.plan import (

@@ -13,9 +13,16 @@ from workbench.core.reading import plain_name
 from workbench.tasks.base import AnswerExample, AnswerTask, ChoiceTask, Example, SplitName, Task, same_items
 from workbench.tasks.hub import HUB, read_hub
 from workbench.tasks.labels import read_pawsx, read_sib200, read_xnli
-from workbench.tasks.maths import read_mgsm, read_msvamp
 from workbench.tasks.prompts import NATIVE, read_prompts, with_chat, with_shots
-from workbench.tasks.questions import read_belebele, read_mkqa, read_mzsre, read_xcsqa, read_xquad
+from workbench.tasks.questions import (
+    read_belebele,
+    read_mgsm,
+    read_mkqa,
+    read_msvamp,
+    read_mzsre,
+    read_xcsqa,
+    read_xquad,
+)
 from workbench.tasks.scoring import SCORERS, Prototypes, prototypes
 from workbench.tasks.stories import read_xcopa, read_xstorycloze, read_xwinograd
 from workbench.tasks.tables import read_answers, read_choices, read_starter, write_choices
@@ -62,29 +69,38 @@ def read_task(
     "item" (the item's own) or a TOML file of templates. `options` are those of its reader, such as `seed` and
     `template`, and overrule the prompts.
     """
-    languages = None if languages is None else _listed(languages)
+    if isinstance(languages, str):
+        raise InputError("languages and splits are lists: write ['sw', 'en']")
+    languages = None if languages is None else list(languages)
     name, colon, path = str(spec).partition(":")
-    if name not in (*TASKS, "hub") and _is_table(Path(spec)):
-        name, path = "choices", str(spec)
-    if name == "hub":
-        name, colon, path = path.partition(":")
+    at_hub, revision = name == "hub", ""
+    if at_hub:
+        name, _, path = path.partition(":")
         name, _, revision = name.partition("@")
-        _check_name(name, HUB, "at the hub")
-        asking = partial(TASKS[name], **_options(name, prompts, options))
-        task = read_hub(name, asking, path or None, revision or None, languages)
-        return _told(task, prompts).only(_asked_in(name, languages, options), splits)
-    _check_name(name, TASKS, "or name a .tsv or .jsonl table")
-    if colon and not path:
+    elif name not in TASKS and plain_name(Path(spec)).lower().endswith((".tsv", ".jsonl")):
+        name, path = "choices", str(spec)
+    known = HUB if at_hub else TASKS
+    if name not in known:
+        more = "at the hub" if at_hub else "or name a .tsv or .jsonl table"
+        raise InputError(f"unknown task {quoted(name)}: {did_you_mean(name, known)}; {more}")
+    if colon and not path and not at_hub:
         raise InputError(f"{quoted(spec)} names no path: write {name}:PATH or {name}")
-    reader = TASKS[name]
-    known = inspect.signature(reader).parameters
     options = _options(name, prompts, options)
-    if not path and known["path"].default is inspect.Parameter.empty:
+    reader = partial(TASKS[name], **options)
+    parameters = inspect.signature(TASKS[name]).parameters
+    if at_hub:
+        task = read_hub(name, reader, path or None, revision or None, languages)
+    elif not path and parameters["path"].default is inspect.Parameter.empty:
         raise InputError(f"task {name!r} needs a file: write {name}:PATH")
-    if languages is not None and "languages" in known:
-        options["languages"] = languages
-    task = reader(path, **options) if path else reader(**options)
-    return _told(task, prompts).only(_asked_in(name, languages, options), splits)
+    else:
+        chosen = {} if languages is None or "languages" not in parameters else {"languages": languages}
+        task = reader(path, **chosen) if path else reader(**chosen)
+    if prompts != "en":
+        task = replace(task, notes=(*task.notes, f"prompts: {prompts}"))
+    if languages is not None and "to" in parameters:  # no item is asked in the language translated into
+        to = canonical(options.get("to", parameters["to"].default))
+        languages = [code for code in languages if canonical(code) != to] or languages
+    return task.only(languages, splits)
 
 
 def task_of(value: Any) -> Task | AnswerTask:
@@ -100,54 +116,22 @@ def task_of(value: Any) -> Task | AnswerTask:
     return task
 
 
-def _asked_in(name: str, languages: list[str] | None, options: dict[str, Any]) -> list[str] | None:
-    """The languages without the one that a translation goes into: no item is asked in it."""
-    if languages is None:
-        return None
-    into = inspect.signature(TASKS[name]).parameters.get("to")
-    to = None if into is None else canonical(options.get("to", into.default))
-    return [code for code in languages if canonical(code) != to] or languages
-
-
-def _told(task: ChoiceTask | AnswerTask, prompts: str | Path) -> ChoiceTask | AnswerTask:
-    """The task with a note where it is not asked in English."""
-    return task if prompts == "en" else replace(task, notes=(*task.notes, f"prompts: {prompts}"))
-
-
-def _check_name(name: str, known: Iterable[str], more: str) -> None:
-    known = list(known)
-    if name not in known:
-        raise InputError(f"unknown task {quoted(name)}: {did_you_mean(name, known)}; {more}")
-
-
-def _listed(languages: Iterable[str]) -> list[str]:
-    if isinstance(languages, str):
-        raise InputError("languages and splits are lists: write ['sw', 'en']")
-    return list(languages)
-
-
 def _options(name: str, prompts: str | Path, options: dict[str, Any]) -> dict[str, Any]:
     """The options of a task's reader, with those that its prompts come to."""
-    known = [one for one in inspect.signature(TASKS[name]).parameters if one not in ("path", "languages")]
-    if prompts == "item":
-        if name not in NATIVE:
-            raise InputError(
-                f"task {name!r} has no prompts in the item's language ({', '.join(NATIVE)} have): "
-                "write a file of templates and give prompts=FILE"
-            )
-        asked = NATIVE[name]
-    else:
-        asked = {} if prompts == "en" else read_prompts(prompts)
-    worded = [one for one in known if one in _WORDED]
-    for option in (*asked, *options):
-        among = worded if option in asked else known
+    known = [
+        option for option in inspect.signature(TASKS[name]).parameters if option not in ("path", "languages")
+    ]
+    if prompts == "item" and name not in NATIVE:
+        raise InputError(
+            f"task {name!r} has no prompts in the item's language ({', '.join(NATIVE)} have): "
+            "write a file of templates and give prompts=FILE"
+        )
+    asked = {} if prompts == "en" else NATIVE[name] if prompts == "item" else read_prompts(prompts)
+    worded = [option for option in known if option in _WORDED]
+    for option, among in (*((option, worded) for option in asked), *((option, known) for option in options)):
         if option not in among:
             raise InputError(f"task {name!r} has no option {quoted(option)}: {did_you_mean(option, among)}")
     return {**asked, **options}
-
-
-def _is_table(path: Path) -> bool:
-    return plain_name(path).lower().endswith((".tsv", ".jsonl"))
 
 
 __all__ = [

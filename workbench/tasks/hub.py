@@ -15,13 +15,14 @@ from workbench.core.errors import InputError, quoted
 from workbench.core.languages import canonical, name_of, names_language
 from workbench.core.reading import files_in, from_datasets, open_bytes, user_path
 from workbench.tasks.base import AnswerTask, ChoiceTask
-from workbench.tasks.records import Record, RowsFile
+from workbench.tasks.records import ODD_CODES, RowsFile
 
 log = logging.getLogger(__name__)
 
+Record = dict[str, Any]
+
 _PARQUET = "refs/convert/parquet"  # the hub's own tables of a data set that is a script, which no longer runs
 _XCSQA = "en zh de es fr it jap nl pl pt ru ar vi hi sw ur"
-_ODD = {"jap": "ja", "jp": "ja", "cz": "cs", "du": "nl"}
 _KINDS = (
     "entity long_answer unanswerable date number number_with_unit short_phrase binary".split()  # as numbered
 )
@@ -56,12 +57,7 @@ def _story(row: Record, code: str, number: int) -> Record:
     """The makers' names of the columns."""
     sentences = {f"InputSentence{i}": row[f"input_sentence_{i}"] for i in range(1, 5)}
     endings = {f"RandomFifthSentenceQuiz{i}": row[f"sentence_quiz{i}"] for i in (1, 2)}
-    return {
-        "InputStoryid": row["story_id"],
-        **sentences,
-        **endings,
-        "AnswerRightEnding": row["answer_right_ending"],
-    }
+    return sentences | endings | {"AnswerRightEnding": row["answer_right_ending"]}
 
 
 def _question(row: Record, code: str, number: int) -> Record:
@@ -83,12 +79,12 @@ def _pair(row: Record, code: str, number: int) -> Record:
 def _knowledge(row: Record, code: str, number: int) -> Record:
     """A row of MKQA's table, where kinds of answers are numbers and the name of an item is a text."""
     answers = {}
-    for language, found in row["answers"].items():
-        if isinstance(found, dict):  # one list for each field
-            found = [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
-        kinds = [one["type"] for one in found]
+    for language, given in row["answers"].items():
+        if isinstance(given, dict):  # one list for each field
+            given = [dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True)]
+        kinds = [answer["type"] for answer in given]
         named = [_KINDS[kind] if isinstance(kind, int) else kind for kind in kinds]
-        answers[language] = [{**one, "type": kind} for one, kind in zip(found, named, strict=True)]
+        answers[language] = [{**answer, "type": kind} for answer, kind in zip(given, named, strict=True)]
     return {"example_id": int(row["example_id"]), "queries": row["queries"], "answers": answers}
 
 
@@ -190,8 +186,6 @@ def read_hub(
 ) -> ChoiceTask | AnswerTask:
     """Read a benchmark by its reader from the hub at a revision, or from a local copy of the data set."""
     source = HUB[name]
-    if isinstance(languages, str):
-        raise InputError("languages and splits are lists: write ['sw', 'en']")
     wanted = None if languages is None else [canonical(code) for code in languages]
     if source.own is not None:
         place, at, task = _read_own(name, reader, path, revision, wanted)
@@ -211,17 +205,18 @@ def read_hub(
 def _files(source: HubSource, place: str, revision: str | None, wanted: set[str] | None) -> list[RowsFile]:
     """The rows of the wanted languages as their makers' files."""
     # The hub's own tables have a folder for each configuration, and nothing that names them.
-    local = revision is None
-    by_folders = not (Path(place) / "README.md").is_file() if local else _is_parquet(revision)
+    if revision is None:
+        by_folders = not (Path(place) / "README.md").is_file()
+    else:
+        by_folders = revision.startswith("refs/convert/")
     files: dict[str, list[Record]] = {}
     for code in [source.together] if source.together else _codes(source, place, revision, by_folders):
-        language = "" if source.together else canonical(_ODD.get(code, code))
+        language = "" if source.together else canonical(ODD_CODES.get(code, code))
         if source.together or wanted is None or language in wanted:
             for split, file in source.files.items():
-                rows = _rows(source, place, revision, code, split, by_folders)
-                name = "" if source.together else name_of(language)
                 # A file without a language in its name holds all of them.
-                files.setdefault(file.format(code=code, name=name), []).extend(rows)
+                path = file.format(code=code, name=language and name_of(language))
+                files.setdefault(path, []).extend(_rows(source, place, revision, code, split, by_folders))
     if not files:
         raise InputError(f"{place} has none of the languages {', '.join(sorted(wanted or ()))}")
     return [RowsFile(place, file, _whole(source, place, file, rows)) for file, rows in files.items()]
@@ -258,13 +253,12 @@ def _read_own(
         into = getattr(reader, "keywords", {}).get("to", "en")
         languages = None if wanted is None else {*wanted, canonical(into)}
         folder = _asked(place, lambda _: _fetched(source, place, at, languages), source.gated)
-    assert source.own is not None
-    names = [one.relative_to(folder).as_posix() for one in files_in(folder, deep=True) if one.is_file()]
-    found = [match for one in names if (match := re.fullmatch(source.own, one))]
-    if not found:
+    names = [file.relative_to(folder).as_posix() for file in files_in(folder, deep=True) if file.is_file()]
+    matches = [match for name in names if (match := re.fullmatch(str(source.own), name))]
+    if not matches:
         raise InputError(f"{place} holds no file of {name}: they are called {source.own}")
     # The folder of such files may lie deeper than the reader looks.
-    above = {one.string[: one.start("language")].rpartition("/")[0] for one in found}
+    above = {match.string[: match.start("language")].rpartition("/")[0] for match in matches}
     inner = folder / above.pop() if len(above) == 1 else folder
     try:
         return place, at, reader(inner, languages=wanted)
@@ -285,10 +279,17 @@ def _fetched(source: HubSource, place: str, revision: str | None, wanted: set[st
     hub.utils.disable_progress_bars()
     try:
         names = hub.HfApi().list_repo_files(**among)
-        matches = [match for one in names if (match := re.fullmatch(str(source.own), one))]
-        mine = [m.string for m in matches if wanted is None or _language_of(m) in wanted]
+        matches = [match for name in names if (match := re.fullmatch(str(source.own), name))]
+        codes = [ODD_CODES.get(match["language"], match["language"]) for match in matches]
+        of_wanted = [
+            match
+            for match, code in zip(matches, codes, strict=True)
+            if wanted is None or canonical(code) in wanted
+        ]
         # English may lie in the files of all others.
-        return Path(hub.snapshot_download(**among, allow_patterns=mine or [m.string for m in matches]))
+        return Path(
+            hub.snapshot_download(**among, allow_patterns=[match.string for match in of_wanted or matches])
+        )
     except Exception as error:  # out of reach, in one of many ways: what was fetched before will do
         try:
             folder = Path(hub.snapshot_download(**among, local_files_only=True))
@@ -305,14 +306,6 @@ def _fetched(source: HubSource, place: str, revision: str | None, wanted: set[st
             hub.utils.enable_progress_bars()
 
 
-def _language_of(match: re.Match[str]) -> str:
-    return canonical(_ODD.get(match["language"], match["language"]))
-
-
-def _is_parquet(revision: str | None) -> bool:
-    return revision is not None and revision.startswith("refs/convert/")
-
-
 def _codes(source: HubSource, place: str, revision: str | None, by_folders: bool) -> list[str]:
     """The languages it has, as its configurations call them."""
     if source.codes is not None:
@@ -320,20 +313,14 @@ def _codes(source: HubSource, place: str, revision: str | None, by_folders: bool
     if not by_folders:
         names = _asked(place, lambda library: library.get_dataset_config_names(place, revision=revision))
     elif revision is None:
-        names = (
-            sorted(one.name for one in Path(place).iterdir() if one.is_dir()) if Path(place).is_dir() else []
-        )
+        names = sorted(folder.name for folder in Path(place).glob("*") if folder.is_dir())
     else:
-        names = _asked(place, lambda _: _folders(place, revision))
+        import huggingface_hub as hub
+
+        tree = hub.HfApi().list_repo_tree
+        entries = _asked(place, lambda _: list(tree(place, repo_type="dataset", revision=revision)))
+        names = [entry.path for entry in entries if isinstance(entry, hub.hf_api.RepoFolder)]
     return [name for name in names if names_language(name)]
-
-
-def _folders(place: str, revision: str) -> list[str]:
-    from huggingface_hub import HfApi
-    from huggingface_hub.hf_api import RepoFolder
-
-    tree = HfApi().list_repo_tree(place, repo_type="dataset", revision=revision)
-    return [one.path for one in tree if isinstance(one, RepoFolder)]
 
 
 def _rows(
@@ -355,9 +342,10 @@ def _asked(place: str, call: Callable[[Any], Any], gated: bool = False) -> Any:
     """What `datasets` answers; what goes wrong is one line."""
 
     def explain(error: Exception) -> str:
-        said = (" ".join(str(error).split()) or type(error).__name__)[:200]
+        reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
         return (
-            f"data set {quoted(place)} cannot be read ({said}): check name and revision (hub:NAME@REVISION); "
+            f"data set {quoted(place)} cannot be read ({reason}): "
+            "check name and revision (hub:NAME@REVISION); "
             + ("accept its conditions on its page and sign in (hf auth login); " if gated else "")
             + "without a network, read it once where there is one and keep its cache, or name a folder of it"
         )

@@ -43,6 +43,15 @@ def fill(template: Template, language: str, values: Mapping[str, str]) -> str:
     return _PLACE.sub(lambda match: values[match[1]], template)
 
 
+def clause(sentence: str) -> str:
+    """A sentence without the mark at its end, so that it can go on.
+
+    >>> clause("The man turned on the faucet.")
+    'The man turned on the faucet'
+    """
+    return sentence.rstrip().rstrip(".。．!！?？।॥").rstrip() or sentence
+
+
 def for_language(by_language: Mapping[str, T], language: str, what: str) -> T:
     """The entry of a language, whatever spelling its code has."""
     known = {canonical(code): value for code, value in by_language.items()}
@@ -88,20 +97,19 @@ def read_prompts(path: str | Path) -> dict[str, Any]:
 
 
 def parts_or_halves(
-    units: Mapping[str, str], part_of: Mapping[str, str], splits: Mapping[str, SplitName], seed: int
-) -> tuple[dict[str, SplitName], tuple[str, ...]]:
+    part_of: Mapping[str, str], splits: Mapping[str, SplitName], seed: int
+) -> tuple[dict[str, SplitName], list[str]]:
     """The split of each item as published; where dev or test is not at hand, the other cut into halves.
 
-    `units` gives the unit of each item, `part_of` its published part, `splits` what a part is here. With the
-    splits comes a note where something was cut.
+    `part_of` gives the published part of each item, `splits` what a part is here. With the splits comes a
+    note where something was cut.
     """
-    known = {splits[part] for part in part_of.values()}
-    if {"dev", "test"} <= known:
-        return {item: splits[part_of[item]] for item in units}, ()
-    cut = halves({item: unit for item, unit in units.items() if splits[part_of[item]] != "fit"}, seed)
+    split_of = {item: splits[part] for item, part in part_of.items()}
+    if {"dev", "test"} <= {*split_of.values()}:
+        return split_of, []
+    cut = halves({item: item for item, split in split_of.items() if split != "fit"}, seed)
     names = " ".join(dict.fromkeys(part_of[item] for item in cut))
-    note = (f"{names} cut into a dev and a test half with seed {seed}",) if cut else ()
-    return {item: cut.get(item, "fit") for item in units}, note
+    return split_of | cut, [f"{names} cut into a dev and a test half with seed {seed}"] if cut else []
 
 
 def halves(units: Mapping[str, str], seed: int) -> dict[str, SplitName]:
@@ -152,13 +160,22 @@ def with_shots(
         language: {e.id: e for e in items if e.language == language and e.split == pool_split}
         for language in task.languages
     }
-    shown_in = _shown_in(task, languages)
+    if isinstance(languages, str) or not languages:
+        raise InputError('languages of shots are a list: write ["en"]')
+    shown_in = [None if language is None else canonical(language) for language in languages]
+    if unknown := [code for code in shown_in if code not in (None, *task.languages)]:
+        raise InputError(f"{task.name} has no {unknown[0]!r} to show: it has {', '.join(task.languages)}")
     shared = set.intersection(*(set(pool) for pool in pools.values())) if pools else set()
     order = shuffled(shared, seed)
     out: list[Any] = []
     for item in items:
         own = pools[item.language]
-        chosen = list(islice((name for name in order if not _together(own[name], item)), n))
+        apart = (
+            name
+            for name in order
+            if name != item.id and (item.group is None or own[name].group != item.group)
+        )
+        chosen = list(islice(apart, n))
         if len(chosen) < n:
             raise InputError(
                 f"{task.name} has {len(chosen)} items of {pool_split} to show before {item.id!r}, not {n}: "
@@ -174,20 +191,6 @@ def with_shots(
     note += f", in {' and '.join(language or 'its own language' for language in shown_in)}" if others else ""
     changed: Any = task  # one call for both kinds of task
     return cast(AnyTask, replace(changed, name=name, all=tuple(out), notes=(*task.notes, note)))
-
-
-def _shown_in(task: ChoiceTask | AnswerTask, languages: Sequence[str | None]) -> list[str | None]:
-    if isinstance(languages, str) or not languages:
-        raise InputError('languages of shots are a list: write ["en"]')
-    codes = [None if language is None else canonical(language) for language in languages]
-    for code in codes:
-        if code is not None and code not in task.languages:
-            raise InputError(f"{task.name} has no {code!r} to show: it has {', '.join(task.languages)}")
-    return codes
-
-
-def _together(one: Example | AnswerExample, other: Example | AnswerExample) -> bool:
-    return one.id == other.id or (one.group is not None and one.group == other.group)
 
 
 def _solved(shot: Example | AnswerExample) -> str:
@@ -209,10 +212,10 @@ def with_chat(task: TaskType, chat: Chat) -> TaskType:
     on from in mid-sentence makes no sense in a chat: give the task a template that asks a question.
     """
     items = cast(tuple[Example | AnswerExample, ...], task.all)
-    made: dict[str, str] = {}
+    chats: dict[str, str] = {}
     out: list[Any] = []
     for item in items:
-        prompt = made.setdefault(item.prompt, chat(item.prompt))
+        prompt = chats.setdefault(item.prompt, chat(item.prompt))
         if not isinstance(prompt, str) or item.prompt.strip() not in prompt:
             raise InputError(
                 f"the chat template loses the prompt of item {quoted(item.id)}: {quoted(prompt)}"
@@ -225,80 +228,17 @@ def with_chat(task: TaskType, chat: Chat) -> TaskType:
     return replace(task, name=f"{task.name}-chat", all=tuple(out), notes=(*task.notes, "set into a chat"))
 
 
-# Prompts in the item's own language: options of readers, by task.
-#
-# The words between the published texts are those in use, such as in lm-evaluation-harness; nobody who speaks
-# the languages has checked them here. Its Arabic *no* in XNLI is the word for a number, and its French *no*
-# in PAWS-X is English: here they are لا and Non.
+# Prompts in the item's own language.
 
 
-_MGSM = {
-    "bn": ("প্রশ্ন:", "উত্তর:"),
-    "de": ("Frage:", "Antwort:"),
-    "en": ("Question:", "Answer:"),
-    "es": ("Pregunta:", "Respuesta:"),
-    "fr": ("Question :", "Réponse :"),
-    "ja": ("問題:", "答え:"),
-    "ru": ("Задача:", "Ответ:"),
-    "sw": ("Swali:", "Jibu:"),
-    "te": ("ప్రశ్న:", "సమాధానం:"),
-    "th": ("โจทย์:", "คำตอบ:"),
-    "zh": ("问题:", "解答:"),
-}
-_MATHS = {"template": {code: f"{ask} {{question}}\n{say}" for code, (ask, say) in _MGSM.items()}}
+def _options(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Options by language, as readers take them: lists are tuples."""
+    return {
+        option: {code: tuple(value) if isinstance(value, list) else value for code, value in table.items()}
+        for option, table in tables.items()
+    }
 
-_XNLI = {
-    "ar": ("صحيح", "نعم", "لذا", "لا"),
-    "bg": ("правилно", "да", "така", "не"),
-    "de": ("richtig", "Ja", "Auch", "Nein"),
-    "el": ("σωστός", "Ναί", "Έτσι", "όχι"),
-    "en": ("right", "Yes", "Also", "No"),
-    "es": ("correcto", "Sí", "Asi que", "No"),
-    "fr": ("correct", "Oui", "Aussi", "Non"),
-    "hi": ("सही", "हाँ", "इसलिए", "नहीं"),
-    "ru": ("правильно", "Да", "Так", "Нет"),
-    "sw": ("sahihi", "Ndiyo", "Hivyo", "Hapana"),
-    "th": ("ถูกต้อง", "ใช่", "ดังนั้น", "ไม่"),
-    "tr": ("doğru", "Evet", "Böylece", "Hayır"),
-    "ur": ("صحیح", "جی ہاں", "اس لئے", "نہیں"),
-    "vi": ("đúng", "Vâng", "Vì vậy", "Không"),
-    "zh": ("正确", "是的", "所以", "不是的"),
-}
-_PAWSX = {
-    "de": ("richtig", "Nein", "Ja"),
-    "en": ("right", "No", "Yes"),
-    "es": ("verdad", "No", "Sí"),
-    "fr": ("n'est-ce pas", "Non", "Oui"),
-    "ja": ("ですね", "いいえ", "はい"),
-    "ko": ("맞죠", "아니요", "예"),
-    "zh": ("对吧", "不是", "是"),
-}
-_XCOPA = {
-    "en": ("because", "so"),
-    "et": ("sest", "seetõttu"),
-    "ht": ("poukisa", "donk sa"),
-    "id": ("karena", "maka"),
-    "it": ("perché", "quindi"),
-    "qu": ("imataq", "chaymi"),
-    "sw": ("kwa sababu", "kwa hiyo"),
-    "ta": ("காரணமாக", "எனவே"),
-    "th": ("เพราะ", "ดังนั้น"),
-    "tr": ("çünkü", "bu yüzden"),
-    "vi": ("bởi vì", "vì vậy"),
-    "zh": ("因为", "所以"),
-}
 
-NATIVE: dict[str, dict[str, Any]] = {
-    "xcopa": {"connectors": _XCOPA},
-    "mgsm": _MATHS,
-    "msvamp": {"template": {code: text for code, text in _MATHS["template"].items() if code != "te"}},
-    "xnli": {
-        "template": {code: f"{{premise}}, {said[0]}?" for code, said in _XNLI.items()},
-        "words": {code: said[1:] for code, said in _XNLI.items()},
-    },
-    "pawsx": {
-        "template": {code: f"{{clause}}, {said[0]}?" for code, said in _PAWSX.items()},
-        "words": {code: said[1:] for code, said in _PAWSX.items()},
-    },
-}
+_NATIVE = (Path(__file__).parent / "native.toml").read_text(encoding="utf-8")
+NATIVE = {task: _options(tables) for task, tables in tomllib.loads(_NATIVE).items()}
 """Tasks that can be asked in the item's language, and the options of their readers that do it."""

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from workbench.core.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.types import Normalisation
 
 # Scores of one example, from sums of log-probabilities or from a generated text; pure functions.
@@ -96,11 +96,11 @@ def token_f1(text: str, answers: Sequence[str], language: str = "") -> float:
     return max((_f1(words(text, language), words(answer, language)) for answer in answers), default=0.0)
 
 
-def _f1(said: list[str], right: list[str]) -> float:
-    if not said or not right:
-        return float(said == right)
-    shared = (Counter(said) & Counter(right)).total()
-    return 2 * shared / (len(said) + len(right))
+def _f1(given: list[str], right: list[str]) -> float:
+    if not given or not right:
+        return float(given == right)
+    shared = (Counter(given) & Counter(right)).total()
+    return 2 * shared / (len(given) + len(right))
 
 
 def answer_number(answer: str) -> Decimal | None:
@@ -121,8 +121,10 @@ def number_match(text: str, answers: Sequence[str], language: str = "") -> float
     One separator before three digits may be of thousands or decimal (1.234 in German and in English):
     either reading of the text will do.
     """
-    found = _NUMBER.findall(text)
-    readings = set(_readings(found[-1]) or _readings(re.findall(r"\d+", found[-1])[-1])) if found else set()
+    numbers = _NUMBER.findall(text)
+    readings = (
+        set(_readings(numbers[-1]) or _readings(re.findall(r"\d+", numbers[-1])[-1])) if numbers else set()
+    )
     return float(any(answer_number(answer) in readings for answer in answers))
 
 
@@ -202,6 +204,12 @@ SCORERS: dict[str, Scorer] = {
     "bleu": bleu,
 }
 """How generated answers are scored, by the name that an `AnswerTask` gives."""
+
+
+def check_scorer(name: str) -> None:
+    """Refuse a name that is none of `SCORERS`."""
+    if name not in SCORERS:
+        raise InputError(f"unknown scorer {quoted(name)}: {did_you_mean(name, SCORERS)}")
 
 
 # Nearest class prototype: a cheap score without generation. States in, classes out; tensors only.

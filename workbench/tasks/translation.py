@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.core.errors import InputError, did_you_mean, quoted
+from workbench.core.errors import InputError
 from workbench.core.languages import canonical, name_of
 from workbench.tasks.base import AnswerExample, AnswerTask, SplitName
 from workbench.tasks.prompts import Template, fill, halves
-from workbench.tasks.scoring import SCORERS
+from workbench.tasks.scoring import check_scorer
 from workbench.text import ParallelText, read
 
 _TEMPLATE = "{from}: {sentence}\n{to}:"
@@ -73,8 +73,7 @@ def _task(
     notes: tuple[str, ...],
 ) -> AnswerTask:
     """Every language but `to` is asked; an item is called by its row."""
-    if scorer not in SCORERS:
-        raise InputError(f"unknown scorer {quoted(scorer)}: {did_you_mean(scorer, SCORERS)}")
+    check_scorer(scorer)
     target = canonical(to)
     examples = []
     for text, prefix, split_of in parts:

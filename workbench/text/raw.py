@@ -1,6 +1,6 @@
 """What every reader of a corpus hands on, and the checks on what was read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,10 +26,6 @@ class Request:
         if self.languages is None:
             return True
         return is_language(code) and canonical(code) in self.languages
-
-    def order(self, found: Sequence[str]) -> list[str]:
-        """Sort the languages found in the order asked for."""
-        return sorted(found, key=self.languages.index) if self.languages else list(found)
 
 
 @dataclass(frozen=True)
@@ -58,28 +54,32 @@ class Raw:
     groups: Sequence[str] | None = None
 
 
-def claim(files: dict[str, Path], code: str, path: Path) -> None:
-    """Note the file of a language; two files for one language are one too many."""
-    language = canonical_in(path, code)
-    if other := files.get(language):
-        raise InputError(f"{other} and {path} are both {language!r}: keep one of them in the folder")
-    files[language] = path
+def by_language(files: Iterable[tuple[str, Path]], request: Request) -> dict[str, Path]:
+    """The files of the wanted languages, given with their codes; two files of one are one too many."""
+    out: dict[str, Path] = {}
+    for code, path in files:
+        if request.wants(code):
+            language = canonical_in(path, code)
+            if other := out.get(language):
+                raise InputError(f"{other} and {path} are both {language!r}: keep one of them in the folder")
+            out[language] = path
+    return out
 
 
 def finish(name: str, raw: Raw, request: Request, drop_missing: bool) -> ParallelText:
     """Check what was read and make a text of it."""
-    found = raw.sides
     for language in request.languages or ():
-        if language not in found:
-            raise InputError(f"{name} has no {language!r}: it has {', '.join(found) or 'no language known'}")
-    order = request.order(list(found))
+        if language not in raw.sides:
+            known = ", ".join(raw.sides) or "no language known"
+            raise InputError(f"{name} has no {language!r}: it has {known}")
+    order = list(request.languages or raw.sides)
     if len(order) < 2 and request.languages is None:
         has = f"only {order[0]!r}" if order else "no language"
         raise InputError(f"{name} has {has}: a parallel text needs two (or ask for one with languages=[…])")
-    sides = {language: found[language].trimmed() for language in order}
+    sides = {language: raw.sides[language].trimmed() for language in order}
     _check_lengths(sides, raw.groups, name)
-    keep = _complete_rows(sides, drop_missing)
     first = sides[order[0]]
+    keep = _complete_rows(sides, drop_missing)
     if not keep:
         raise TextError(f"has no row that is whole in {', '.join(order)}: nothing to read", first.path)
     groups = raw.groups

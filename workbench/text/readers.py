@@ -7,7 +7,7 @@ from pathlib import Path
 from workbench.core.bundled import TEXTS, resolved
 from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.languages import canonical
-from workbench.core.reading import user_path
+from workbench.core.reading import plain_name, user_path
 from workbench.text.formats import bible, hub, lines, table, tmx
 from workbench.text.parallel import ParallelText
 from workbench.text.raw import Raw, Request, finish
@@ -24,13 +24,18 @@ class Reader:
     options: tuple[str, ...] = ()
 
 
+def _called(*ends: str) -> Callable[[Path], bool]:
+    """Whether a path is named as a format; how it is packed says nothing."""
+    return lambda path: plain_name(path).lower().endswith(ends)
+
+
 # Without format=… the first that recognises the path reads it: names that end in a format, then folders
 # with a layout of their own, then aligned files, and last the network.
 READERS: dict[str, Reader] = {
-    "tsv": Reader(table.is_tsv, table.read_tsv),
-    "csv": Reader(table.is_csv, table.read_csv),
-    "jsonl": Reader(table.is_jsonl, table.read_jsonl),
-    "tmx": Reader(tmx.is_tmx, tmx.read_tmx),
+    "tsv": Reader(_called(".tsv"), table.read_tsv),
+    "csv": Reader(_called(".csv"), table.read_csv),
+    "jsonl": Reader(_called(".jsonl", ".ndjson"), table.read_jsonl),
+    "tmx": Reader(_called(".tmx"), tmx.read_tmx),
     "ntrex": Reader(lines.is_ntrex, lines.read_ntrex),
     "flores": Reader(lines.is_flores, lines.read_flores, options=("split",)),
     "bibles": Reader(bible.is_bibles, bible.read_bibles),

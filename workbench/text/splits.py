@@ -44,28 +44,18 @@ def clusters(sides: Iterable[Sequence[str]], groups: Sequence[str] | None, n: in
     Two rows are tied when any side of one equals any side of the other, whatever the language (an
     untranslated copy is a duplicate too), or when they are in one group; ties chain.
     """
-    parent = list(range(n))
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    def tie(row: int, key: tuple[str, str], first: dict[tuple[str, str], int]) -> None:
-        one, other = root(first.setdefault(key, row)), root(row)
-        parent[max(one, other)] = min(one, other)
-
-    first: dict[tuple[str, str], int] = {}
-    for sentences in sides:
-        for row, sentence in enumerate(sentences):
-            tie(row, ("sentence", normalised(sentence)), first)
-    for row, group in enumerate(groups or ()):
-        tie(row, ("group", group), first)
-    found: dict[int, list[int]] = {}
-    for row in range(n):
-        found.setdefault(root(row), []).append(row)
-    return list(found.values())
+    keys = [(row, ("sentence", normalised(text))) for side in sides for row, text in enumerate(side)]
+    keys += [(row, ("group", group)) for row, group in enumerate(groups or ())]
+    nodes = {key: n + i for i, key in enumerate(dict.fromkeys(key for _, key in keys))}
+    ties = np.ones(len(keys)), ([row for row, _ in keys], [nodes[key] for _, key in keys])
+    _, labels = connected_components(coo_array(ties, shape=(n + len(nodes),) * 2), directed=False)
+    rows_of: dict[int, list[int]] = {}
+    for row, label in enumerate(labels[:n].tolist()):
+        rows_of.setdefault(label, []).append(row)
+    return list(rows_of.values())
 
 
 def deal(tied: list[list[int]], sizes: dict[str, int | float], seed: int) -> Split:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from analyses.claims.planted import WrittenCase, ground
 
-from workbench.analyses.claims import CLAIMS
+from workbench.analyses.claims import CLAIMS, maps
 from workbench.analyses.claims.languages import decided_morphology, decided_resource
 from workbench.analyses.claims.layers import best_of, in_band
 from workbench.analyses.claims.methods import decided_inference_cost, slowdown
@@ -24,6 +24,8 @@ def test_there_are_the_claims_of_the_literature_each_with_its_rule():
     for name, claim in CLAIMS.items():
         assert claim.name == name and claim.reference and claim.statement.endswith(".")
         assert "Supported where" in claim.rule and "not supported where" in claim.rule
+    assert f"{maps.FEW} pairs (mean of {maps.DRAWS} draws)" in CLAIMS["few_pairs"].rule
+    assert f"each of {maps.CLUSTERS} clusters" in CLAIMS["one_matrix"].rule
     assert [name for name, claim in CLAIMS.items() if not claim.reproducible] == ["costs_about_12_percent"]
 
 

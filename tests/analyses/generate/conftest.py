@@ -1,4 +1,4 @@
-"""A study of the tiny organism, and one of the shipped organism with a judge of its texts."""
+"""A study of the tiny organism, and one of the shipped organism with an identifier of its languages."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,6 @@ import torch
 from organism_models import FAR, MAIN, tiny_organism
 
 from workbench.analyses.generate import LanguageIdentifier, Plan, generate
-from workbench.analyses.generate.judge import Judge
 from workbench.models import load_model
 from workbench.organism import shipped
 from workbench.study import Settings, Study
@@ -39,7 +38,7 @@ class Planted:
     """A study of the shipped organism, whose languages are known."""
 
     study: Study
-    judge: Judge
+    identifier: LanguageIdentifier
     fit: dict[str, list[str]]
     held_out: dict[str, list[str]]
 
@@ -59,5 +58,5 @@ def planted(tmp_path_factory):
     )
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the fastest for so small a model
-    yield Planted(study, Judge(LanguageIdentifier(fit), study.source, study.target), fit, held)
+    yield Planted(study, LanguageIdentifier(fit), fit, held)
     torch.set_num_threads(threads)

@@ -22,13 +22,13 @@ def starter():
 
 
 def test_it_recovers_the_languages_of_held_out_sentences(planted):
-    trial = planted.judge.identifier.trial(planted.held_out, 60)
+    trial = planted.identifier.trial(planted.held_out, 60)
     assert trial.accuracy.estimate > 0.98 and trial.caution is None
     assert set(trial.by_language) == set(planted.held_out)
 
 
 def test_its_accuracy_is_that_of_its_guesses(planted):
-    some = planted.judge.identifier
+    some = planted.identifier
     trial = some.trial(planted.held_out, 8)
     truth = [code for code, those in planted.held_out.items() for _ in cut(those, 8)]
     pieces = [piece for those in planted.held_out.values() for piece in cut(those, 8)]
@@ -55,13 +55,13 @@ def test_a_language_it_never_saw_is_not_called_by_another_name(starter, left_out
 
 
 def test_what_looks_like_none_of_its_languages_is_none_however_sure_it_would_be(planted, starter):
-    guesses = planted.judge.identifier.guess(cut(starter[1]["en"] + starter[1]["de"], 60))
+    guesses = planted.identifier.guess(cut(starter[1]["en"] + starter[1]["de"], 60))
     assert np.mean([max(guess.p.values()) >= CONFIDENCE for guess in guesses]) > 0.3
     assert {guess.language for guess in guesses} == {UNCLEAR}
 
 
 def test_it_abstains_where_nothing_can_be_known(planted):
-    guess = planted.judge.identifier.guess
+    guess = planted.identifier.guess
     half = [
         a + " " + b for a, b in zip(planted.held_out["x-poor-far"], planted.held_out["x-main"], strict=True)
     ]
@@ -72,7 +72,7 @@ def test_it_abstains_where_nothing_can_be_known(planted):
 
 def test_probabilities_add_up_and_the_same_sentences_learn_the_same(planted):
     some = [those[0] for those in planted.held_out.values()]
-    one, other = planted.judge.identifier.guess(some), LanguageIdentifier(planted.fit).guess(some)
+    one, other = planted.identifier.guess(some), LanguageIdentifier(planted.fit).guess(some)
     assert one == other
     assert all(sum(guess.p.values()) == pytest.approx(1) for guess in one)
 

@@ -8,7 +8,9 @@ from workbench.analyses.generate.judge import UNCLEAR
 def test_tokens_are_judged_by_phrases_of_four_and_texts_by_their_language(planted):
     here, there = (" ".join(planted.held_out[code][:4]) for code in ("x-poor-far", "x-main"))
     ids = [[1, 2, 3, 1, 2, 3, 9], [1, 2] * 5, []]
-    found = planted.judge.columns(pd.DataFrame({"ids": ids, "text": [here, there, ""]}))
+    found = planted.identifier.judged(
+        pd.DataFrame({"ids": ids, "text": [here, there, ""]}), "x-poor-far", "x-main"
+    )
     assert found.tokens.tolist() == [7, 10, 0]
     assert (
         found.repetition[0] == 0 and round(found.repetition[1], 3) == 0.714 and pd.isna(found.repetition[2])

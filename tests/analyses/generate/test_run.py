@@ -11,8 +11,9 @@ from organism_models import FAR, MAIN
 from workbench.analyses.generate import Plan, generate
 from workbench.analyses.generate import texts as room
 from workbench.analyses.generate.judge import repetition
+from workbench.analyses.generate.run import best
+from workbench.analyses.generate.table import harmonic
 from workbench.analyses.generate.texts import speak
-from workbench.analyses.generate.variants import Score, best, harmonic
 from workbench.core.errors import InputError
 from workbench.methods.recipes import RECIPES, Ingredients
 from workbench.select import Choice, freeze
@@ -35,7 +36,7 @@ def test_every_variant_has_its_rows_over_the_same_prompts(generated):
     assert list(zip(found.summary.method, found.summary.prompted, strict=True)) == names
     examples = [rows(found, *name).example.tolist() for name in names]
     assert all(one == examples[0] for one in examples) and len(examples[0]) == PLAN.prompts // 2
-    assert [one.method for one in found.skipped] == ["study"]
+    assert list(found.skipped) == ["study"]
 
 
 def test_the_configuration_is_the_best_on_dev_and_test_prompts_have_no_say(generated):
@@ -85,10 +86,10 @@ def test_of_equal_configurations_the_weakest_is_chosen_and_none_that_clean_equal
     configurations = [
         replace(b, aligner="m") for b in RECIPES["clas_bench"].configurations(Ingredients(study))
     ][:3]
-    scores = [Score(0.5, 0.0, 0.6), Score(0.5, 0.0, 0.7), Score(0.5, 0.0, 0.7)]
-    assert best(configurations, scores, Score(0.0, 0.0, 0.1)) == 1
-    assert best(configurations[::-1], scores[::-1], Score(0.0, 0.0, 0.1)) == 1
-    assert best(configurations, scores, Score(0.0, 0.0, 0.7)) is None
+    scores = [0.6, 0.7, 0.7]
+    assert best(configurations, scores, 0.1) == 1
+    assert best(configurations[::-1], scores[::-1], 0.1) == 1
+    assert best(configurations, scores, 0.7) is None
 
 
 def test_summaries_are_those_of_the_rows(generated):
@@ -177,7 +178,7 @@ def test_what_cannot_be_generated_is_said(tiny_model, tmp_path):
     with pytest.raises(InputError, match="give 4 at least"):
         Plan(prompts=2)
     growing = generate(study, Plan(methods=("procrustes_greedy",), tokens=4, prompts=8))
-    assert "grow" in growing.skipped[0].why
+    assert "grow" in growing.skipped["procrustes_greedy"]
     room_left = study.model.info.n_ctx
     whole = generate(study, Plan(methods=(), prompts=90))
     assert whole.table.tokens.max() < room_left and "not 200" in whole.notes[0]

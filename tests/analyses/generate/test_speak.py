@@ -16,7 +16,7 @@ from workbench.sweeps.plan import patches_of
 
 @pytest.fixture(scope="module")
 def prompts(planted):
-    return beginnings(planted.study, 80).source["test"]
+    return beginnings(planted.study, 80)["x-poor-far"]["test"]
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +35,12 @@ def test_a_push_into_the_main_language_is_heard_and_one_in_a_random_direction_is
     planted, prompts, push, tmp_path
 ):
     control = turned(replace(push, aligner="clas_bench~random"), 0)
-    there = {
-        name: (planted.judge.columns(texts(planted, prompts, b, 40, tmp_path)).language == "x-main").astype(
-            float
-        )
-        for name, b in {"clean": None, "pushed": push, "turned": control}.items()
-    }
-    assert there["pushed"].mean() > 0.4
+    there = {}
+    for name, configuration in {"clean": None, "pushed": push, "turned": control}.items():
+        said = texts(planted, prompts, configuration, 40, tmp_path)
+        languages = [guess.language for guess in planted.identifier.guess(list(said.text))]
+        there[name] = [float(language == "x-main") for language in languages]
+    assert sum(there["pushed"]) > 0.4 * len(prompts)
     for other in ("clean", "turned"):
         assert paired_interval(there["pushed"], there[other]).low > 0.1
 
@@ -97,13 +96,13 @@ def test_prompts_are_beginnings_in_whole_words_that_no_half_shares(planted):
     study = planted.study
     found = beginnings(study, 60)
     held = {study.text["x-poor-far"][int(row)] for row in study.alignment.split.test}
-    halves = [{p.prompt for p in found.source[half]} for half in ("dev", "test")]
+    halves = [{p.prompt for p in found["x-poor-far"][half]} for half in ("dev", "test")]
     assert [len(half) for half in halves] == [30, 30] and not halves[0] & halves[1]
-    for side, language in ((found.source, "x-poor-far"), (found.target, "x-main")):
-        for prompt in side["test"]:
+    for language in ("x-poor-far", "x-main"):
+        for prompt in found[language]["test"]:
             (whole,) = prompt.answers
             assert whole == study.text[language][int(prompt.id)]
             assert whole.startswith(prompt.prompt + " ")
-    assert all(p.answers[0] in held for p in found.source["dev"])
-    assert [p.id for p in found.source["test"]] == [p.id for p in found.target["test"]]
+    assert all(p.answers[0] in held for p in found["x-poor-far"]["dev"])
+    assert [p.id for p in found["x-poor-far"]["test"]] == [p.id for p in found["x-main"]["test"]]
     assert begin(study.model, "bo") is None

@@ -6,11 +6,10 @@ import pandas as pd
 import pytest
 
 from workbench.align import CONTROLS
-from workbench.analyses.organism.properties import METHODS, NULLS, properties
-from workbench.analyses.organism.verify import Verification
+from workbench.analyses.organism.verify import METHODS, NULLS, Verification, properties
 from workbench.core.numbers import signed
 from workbench.organism.config import LanguageConfig, WorldConfig
-from workbench.organism.items import TASKS
+from workbench.organism.texts import TASKS
 from workbench.select import Choice, CrossFit, Verdict
 from workbench.stats import Interval
 from workbench.study import Outcome, StudyResult

@@ -3,9 +3,9 @@
 import pytest
 from organism_models import FAR, MAIN, NEAR, tiny_organism
 
-from workbench.analyses.organism.verdicts import verdicts
+from workbench.analyses.organism.verify import verdicts
 from workbench.models import load_model
-from workbench.organism.items import TASKS
+from workbench.organism.texts import TASKS
 
 
 @pytest.fixture(scope="module")

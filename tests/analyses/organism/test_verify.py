@@ -11,7 +11,7 @@ from workbench.core.errors import InputError
 from workbench.measures import METRICS
 from workbench.models import load_model
 from workbench.organism.config import LanguageConfig
-from workbench.organism.items import TASKS, Items
+from workbench.organism.texts import TASKS, Items
 from workbench.sweeps import CLEAN
 
 COUNT, PROMPTS = 12, 10

@@ -10,7 +10,7 @@ from methods.baselines.conftest import study_of
 from workbench.methods.baselines import BASELINES, Baseline, Variant, Wording
 from workbench.methods.compare import Plan, compare
 from workbench.methods.compare import run as comparing
-from workbench.methods.compare.ask import ask_on_dev, ask_on_test, worth
+from workbench.methods.compare.candidates import choose_variant, worth
 from workbench.models import load_model
 from workbench.sweeps import sweep
 
@@ -29,7 +29,7 @@ def test_dev_chooses_the_template_with_the_largest_mean_margin(study):
     variants = BASELINES["prompt_search"].variants(study, POOL)
     margins = {one.name: by_hand(study, one.task, "dev").mean() for one in variants}
     assert max(margins.values()) - sorted(margins.values())[1] > 0.01  # not a matter of rounding
-    asked = ask_on_dev(study, BASELINES["prompt_search"], POOL)
+    asked = choose_variant(study, BASELINES["prompt_search"], POOL)
     assert asked.variant.name == max(margins, key=margins.get)
     assert worth(asked.dev) == pytest.approx(margins[asked.variant.name], abs=1e-4)
     assert set(asked.dev.split) == {"dev"} and set(asked.dev.language) == {study.source}
@@ -44,13 +44,14 @@ def test_answers_that_are_generated_are_chosen_by_their_score():
 
 def test_target_items_count_where_the_method_changes_them(study):
     """A template is put around the main language's items too; asking directly leaves them as they are."""
-    searched = ask_on_dev(study, BASELINES["prompt_search"], replace(POOL, templates=POOL.templates[:1]))
-    entry = ask_on_test(study, searched)
+    searched = choose_variant(study, BASELINES["prompt_search"], replace(POOL, templates=POOL.templates[:1]))
+    entry = searched.answer(study, searched)
     there = searched.variant.task.examples(study.target, "test")
     assert entry.on_target.example.tolist() == [item.id for item in there]
     naive = sweep(study.model, there, [], task="by-hand", pair=study.pair, way="naive")
     assert entry.on_target.margin.to_numpy() == pytest.approx(naive.margin.to_numpy(), abs=1e-4)
-    assert ask_on_test(study, ask_on_dev(study, BASELINES["direct"], POOL)).on_target is None
+    direct = choose_variant(study, BASELINES["direct"], POOL)
+    assert direct.answer(study, direct).on_target is None
 
 
 def test_a_variant_with_a_model_of_its_own_is_asked_of_that_model(study):
@@ -58,11 +59,11 @@ def test_a_variant_with_a_model_of_its_own_is_asked_of_that_model(study):
     with torch.no_grad():
         next(iter(other.parameters()))[1].zero_()  # all tokens look the same
     mute = Baseline("mute", "", "", lambda study, _: [Variant("mute", study.task, other)])
-    asked = ask_on_dev(study, mute, POOL)
+    asked = choose_variant(study, mute, POOL)
     naive = sweep(other, study.items(study.source, "dev"), [], task="by-hand", pair=study.pair, way="naive")
     assert asked.dev.margin.to_numpy() == pytest.approx(naive.margin.to_numpy(), abs=1e-4)
     assert (asked.dev.margin.to_numpy() != by_hand(study, study.task, "dev").to_numpy()).any()
-    assert ask_on_test(study, asked).on_target is not None
+    assert asked.answer(study, asked).on_target is not None
 
 
 def test_no_test_item_is_scored_before_all_choices_are_on_disk(

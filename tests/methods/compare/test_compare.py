@@ -11,11 +11,10 @@ from methods.compare.conftest import METHODS
 from organism_models import FAR, MAIN, tiny_organism
 
 from workbench.core.errors import InputError
-from workbench.methods.baselines import BASELINES, organism_wording
+from workbench.methods.baselines import organism_wording
 from workbench.methods.compare import Plan, compare, with_holm
 from workbench.methods.compare import run as comparing
-from workbench.methods.compare.ask import Asked
-from workbench.methods.compare.patch import try_on_dev
+from workbench.methods.compare.candidates import choose_configurations
 from workbench.methods.recipes import RECIPES
 from workbench.models import load_model
 from workbench.stats import holm
@@ -42,7 +41,7 @@ def test_what_has_nothing_to_work_on_says_why(compared):
 
 def test_accuracies_and_gains_are_those_of_the_naive_loop(study, compared):
     """The chosen configuration, run one at a time by the reference, gives the same numbers."""
-    tried, _, _ = try_on_dev(study, [RECIPES["incline_single"]])
+    tried, _, _ = choose_configurations(study, [RECIPES["incline_single"]])
     configuration = next(one.configuration for one in tried if one.control is None)
     rows = sweep(
         study.model,
@@ -86,13 +85,10 @@ def test_what_took_long_once_is_not_forgotten_when_it_is_found_done(compared, tm
     assert known["seconds_per_item"] == compared.seconds
     assert known["seconds_to_prepare"] == compared.prepared and compared.prepared["incline_single"] > 0
     (tmp_path / "timings.json").write_text('{"seconds_to_prepare": {"lora": 70.5, "direct": 0.1}}')
-    asked = [
-        Asked(BASELINES[name], None, None, None, seconds)
-        for name, seconds in [("lora", 0.2), ("direct", 1.0)]
-    ]
-    assert comparing._prepared(asked, tmp_path / "timings.json") == {"lora": 70.5, "direct": 1.0}
+    seconds = {"lora": 0.2, "direct": 1.0}
+    assert comparing._prepared(seconds, tmp_path / "timings.json") == {"lora": 70.5, "direct": 1.0}
     (tmp_path / "timings.json").write_bytes(compared.paths["timings"].read_bytes()[:-9])  # damaged: unknown
-    assert comparing._prepared(asked, tmp_path / "timings.json") == {"lora": 0.2, "direct": 1.0}
+    assert comparing._prepared(seconds, tmp_path / "timings.json") == {"lora": 0.2, "direct": 1.0}
 
 
 def test_a_gain_on_dev_is_over_asking_directly_there(study, compared):

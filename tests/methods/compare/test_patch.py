@@ -10,8 +10,13 @@ from workbench.core.errors import InputError
 from workbench.methods.baselines import BASELINES
 from workbench.methods.compare import Plan
 from workbench.methods.compare import run as comparing
-from workbench.methods.compare.ask import ask_on_dev
-from workbench.methods.compare.patch import Tried, combine, judge_on_test, try_on_dev
+from workbench.methods.compare.candidates import (
+    Candidate,
+    answer_configurations,
+    choose_configurations,
+    choose_variant,
+    combine,
+)
 from workbench.methods.recipes import RECIPES, Ingredients, Recipe, single_layers
 from workbench.select import choose
 from workbench.sweeps import sweep
@@ -21,7 +26,7 @@ TWO = ("incline_single", "mean_difference")
 
 @pytest.fixture(scope="module")
 def tried(study):
-    return try_on_dev(study, [RECIPES[name] for name in TWO])
+    return choose_configurations(study, [RECIPES[name] for name in TWO])
 
 
 def naive(study, language, split, configurations):
@@ -63,7 +68,7 @@ def test_controls_are_other_patches(study, tried):
 def test_the_chosen_configuration_is_the_one_that_is_judged(study, tried):
     some, _, _ = tried
     by_name = {one.name: one for one in some}
-    entry = next(e for e in judge_on_test(study, some) if e.method == "incline_single")
+    entry = next(e for e in answer_configurations(study, some) if e.method == "incline_single")
     own = by_name["incline_single"]
     assert own.configuration.columns.items() >= own.choice.where.items()
     control = by_name["incline_single~shuffled"].configuration
@@ -80,7 +85,7 @@ def test_the_chosen_configuration_is_the_one_that_is_judged(study, tried):
 
 def test_what_a_recipe_needed_is_counted(study, tried):
     some, _, _ = tried
-    single, mean = (next(e for e in judge_on_test(study, some) if e.method == name) for name in TWO)
+    single, mean = (next(e for e in answer_configurations(study, some) if e.method == name) for name in TWO)
     d_model, rows = study.model.info.d_model, study.alignment.split.fit
     sides = [study.text[code][int(row)] for code in (study.source, study.target) for row in rows]
     assert single.cost.parameters == d_model**2
@@ -102,14 +107,14 @@ def test_the_recipe_that_dev_likes_best_is_put_on_top(tried):
 
 def test_on_top_of_a_baseline_all_is_fitted_and_judged_where_it_stands(study, wording):
     """The patch acts on prompts with shots: scored by the reference, these give the combination's rows."""
-    asked = ask_on_dev(study, BASELINES["shots_own"], wording)
+    asked = choose_variant(study, BASELINES["shots_own"], wording)
     (entry,), _ = combine(asked, [RECIPES["incline_single"]])
-    some, _, _ = try_on_dev(asked.study, [RECIPES["incline_single"]])
+    some, _, _ = choose_configurations(asked.study, [RECIPES["incline_single"]])
     configuration = some[0].configuration
     found = naive(asked.study, study.source, "test", [configuration])
     found = found[found.aligner == configuration.aligner]
     assert entry.test.margin.to_numpy() == pytest.approx(found.margin.to_numpy(), abs=1e-4)
-    assert entry.over.margin.to_numpy() == pytest.approx(asked.test.margin.to_numpy())
+    assert entry.over.margin.to_numpy() == pytest.approx(asked.test[study.source].margin.to_numpy())
     assert entry.cost.labels == asked.variant.cost.labels
 
 
@@ -130,7 +135,7 @@ def test_recipes_grow_in_rounds_and_so_do_their_controls(study):
         configurations=lambda given: [b for b in single.configurations(given) if b.strength == 1],
         grow=grow_once,
     )  # fmt: skip
-    tried, rows, _ = try_on_dev(study, [growing])
+    tried, rows, _ = choose_configurations(study, [growing])
     assert [one.name for one in tried] == ["growing", "growing~random", "growing~shuffled"]
     assert sorted(rows[rows.aligner == "growing"].strength.unique()) == [1.0, 2.0]
     assert len(rows[rows.aligner == "clean"]) == len(study.items(study.source, "dev"))
@@ -139,6 +144,6 @@ def test_recipes_grow_in_rounds_and_so_do_their_controls(study):
 def test_configurations_that_tables_cannot_tell_apart_are_refused(study):
     given = Ingredients(study)
     maps = given.fit(MeanShift())
-    one = Tried(RECIPES["incline_single"], None, given)
+    one = Candidate(RECIPES["incline_single"], None, given)
     with pytest.raises(InputError, match="cannot tell apart"):
         one.take([*single_layers(maps, "replace", (1.0,)), *single_layers(maps, "replace", (1.0,))])

@@ -43,7 +43,8 @@ def test_a_recipe_needs_no_study(given):
     script = "import sys, workbench.methods.recipes; print([m for m in sys.modules if '.study' in m])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    names = [name for name, one in vars(LanguagePair).items() if isinstance(one, property)]
+    properties = [name for name, one in vars(LanguagePair).items() if isinstance(one, property)]
+    names = [*LanguagePair.__annotations__, *properties]
     bare = Ingredients(SimpleNamespace(**{name: getattr(given.study, name) for name in names}))
     rows = torch.randn(5, 32, generator=torch.Generator().manual_seed(1))
     for name in ("incline_single", "mean_difference", "caa"):
@@ -62,7 +63,7 @@ def test_only_recipes_of_pairs_are_changed_by_breaking_them(given):
     rows = torch.randn(5, 32, generator=torch.Generator().manual_seed(1))
     for name in ("mean_difference", "mean_difference_all", "shifcon", "shifcon_inverse"):
         recipe = RECIPES[name]
-        assert not recipe.uses_pairs
+        assert "pairs" not in recipe.needs
         for one, other in zip(
             recipe.configurations(given), recipe.configurations(given.broken()), strict=True
         ):
@@ -112,7 +113,7 @@ def test_the_random_control_moves_every_state_as_far(given, name):
 @pytest.mark.parametrize("name", sorted(set(RECIPES) - {"optimal_transport"}))
 def test_every_recipe_keeps_to_its_word(name, given, study, monkeypatch):
     """Few enough configurations, all different, whose maps have a digest; the control is one too."""
-    monkeypatch.setattr("workbench.methods.recipes.neurons.SHARE", 0.05)
+    monkeypatch.setattr("workbench.methods.recipes.vectors.SHARE_OF_NEURONS", 0.05)
     monkeypatch.setattr("workbench.methods.recipes.learned.TRAINING", Training(steps=2, batch=8))
     configurations = [
         replace(configuration, aligner="m") for configuration in RECIPES[name].configurations(given)

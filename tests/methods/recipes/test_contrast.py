@@ -6,8 +6,7 @@ from tiny_models import HAS_HOOKED, tiny_path
 
 from workbench.core.errors import NotApplicable
 from workbench.methods.recipes import RECIPES, Ingredients
-from workbench.methods.recipes.neurons import Contrast
-from workbench.methods.recipes.vectors import heads_of, probe_accuracies
+from workbench.methods.recipes.vectors import Contrast, heads_of, probe_accuracies
 from workbench.models import load_model
 from workbench.study import Study
 
@@ -45,7 +44,7 @@ def test_one_item_is_not_enough_to_choose_heads_by():
 @pytest.mark.skipif(not HAS_HOOKED, reason="this TransformerLens has no HookedTransformer")
 @pytest.mark.parametrize("name", ["caa", "iti", "lape"])
 def test_both_backends_give_the_same_maps(name, given, tmp_path, monkeypatch):
-    monkeypatch.setattr("workbench.methods.recipes.neurons.SHARE", 0.05)
+    monkeypatch.setattr("workbench.methods.recipes.vectors.SHARE_OF_NEURONS", 0.05)
     study = given.study
     model = load_model(tiny_path("llama"), backend="hooked")
     assert heads_of(model) == heads_of(study.model) == 4

@@ -45,7 +45,7 @@ def telling(configurations):
 def test_a_recipe_does_what_its_formula_says(name, given, plain, pairs, study, monkeypatch):
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])
-    monkeypatch.setattr("workbench.methods.recipes.neurons.SHARE", LAPE_SHARE)
+    monkeypatch.setattr("workbench.methods.recipes.vectors.SHARE_OF_NEURONS", LAPE_SHARE)
     examples = study.items("sw", "dev")[:2]
     configurations = telling(RECIPES[name].configurations(given))
     assert {configuration.positions for configuration in configurations} == {POSITIONS.get(name, "last")}

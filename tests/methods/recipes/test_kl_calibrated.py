@@ -5,7 +5,7 @@ import torch
 
 from workbench.align import Ridge
 from workbench.methods.recipes import RECIPES
-from workbench.methods.recipes.nonlinear import SENTENCES, TARGETS, TRIED, output_shifts, strength_for
+from workbench.methods.recipes.maps import SENTENCES, TARGETS, TRIED, output_shifts, strength_for
 
 
 def mean_shift(plain, sentences, layer, map, strength):

@@ -5,7 +5,7 @@ import torch
 
 from workbench.core.errors import NotApplicable
 from workbench.methods.recipes import RECIPES
-from workbench.methods.recipes.nonlinear import transported
+from workbench.methods.recipes.maps import transported
 
 
 def two_sets(n=40, d=6):
@@ -18,14 +18,14 @@ def test_without_pot_it_says_what_to_install(given, monkeypatch):
     def refused(name):
         raise ImportError(name)
 
-    monkeypatch.setattr("workbench.methods.recipes.nonlinear.import_module", refused)
+    monkeypatch.setattr("workbench.methods.recipes.maps.import_module", refused)
     with pytest.raises(NotApplicable, match=r"\[transport\]"):
         RECIPES["optimal_transport"].configurations(given)
 
 
 def test_images_are_barycentres_of_sinkhorns_plan(monkeypatch):
     pytest.importorskip("ot")
-    monkeypatch.setattr("workbench.methods.recipes.nonlinear.BLUR", 0.5)  # a few rounds are enough
+    monkeypatch.setattr("workbench.methods.recipes.maps.BLUR", 0.5)  # a few rounds are enough
     X, Y = two_sets()
     A, B = X - X.mean(0), Y - Y.mean(0)
     cost = torch.cdist(A, B).square()

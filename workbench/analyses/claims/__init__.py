@@ -1,17 +1,30 @@
 """The published claims as hypotheses, tested on any model that was diagnosed, by rules fixed beforehand."""
 
+import tomllib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
 from workbench.analyses.claims import languages, layers, maps, methods
 from workbench.analyses.claims.base import Case, Claim, Finding, Ground, Scale, read_scale, world_scales
 from workbench.analyses.claims.maps import Piecewise
 
-_ORDER = (
-    *("mid_to_high_layers", "low_resource_gains_most", "few_pairs", "few_pairs_plain", "distant_morphology"),
-    *("one_matrix", "costs_about_12_percent", "complements_fine_tuning", "complements_few_labels"),
-)
-"""The order of rows in tables; claims that are not named here follow in the order of their files."""
-_FOUND = {claim.name: claim for file in (layers, languages, maps, methods) for claim in file.CLAIMS}
+_TESTS: dict[str, Callable[[Ground], Finding]] = {
+    "mid_to_high_layers": layers.mid_to_high_layers,
+    "low_resource_gains_most": languages.low_resource_gains_most,
+    "few_pairs": partial(maps.few_pairs, aligner="ridge"),
+    "few_pairs_plain": partial(maps.few_pairs, aligner="least_squares"),
+    "distant_morphology": languages.distant_morphology,
+    "one_matrix": maps.one_matrix,
+    "costs_about_12_percent": methods.inference_cost,
+    "complements_fine_tuning": partial(methods.complements, baseline="lora"),
+    "complements_few_labels": partial(methods.complements, baseline="lora_few"),
+    "cka_predicts": layers.cka_predicts,
+    "scrambled_does_as_well": layers.scrambled_does_as_well,
+}
+_TEXTS = tomllib.loads((Path(__file__).parent / "claims.toml").read_text(encoding="utf-8"))
 
-CLAIMS: dict[str, Claim] = {name: _FOUND[name] for name in dict.fromkeys((*_ORDER, *_FOUND))}
+CLAIMS: dict[str, Claim] = {name: Claim(name, test=_TESTS[name], **texts) for name, texts in _TEXTS.items()}
 """Claims by the name that tables and the command line use."""
 
 __all__ = ["CLAIMS", "Case", "Claim", "Finding", "Ground", "Piecewise", "Scale", "read_scale", "world_scales"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +13,11 @@ from workbench.align import LayerMaps, fit_layers
 from workbench.core.errors import InputError, TextError, quoted
 from workbench.core.languages import canonical
 from workbench.core.reading import read_lines
-from workbench.organism.config import LanguageConfig, WorldConfig
+from workbench.organism.config import WorldConfig
 from workbench.select import Choice
 from workbench.states import Activations
 from workbench.study import Study, StudyResult
-from workbench.study.alignment import COMPONENT
-from workbench.study.estimators import estimators
+from workbench.study.alignment import COMPONENT, estimators
 from workbench.sweeps import CLEAN, Configuration
 
 # What is known of languages beside a study: a number for each, from a file or from a world's config.
@@ -45,14 +44,18 @@ def read_scale(path: Path) -> Scale:
     for at, line in enumerate(read_lines(path), 1):
         if not line.strip():
             continue
-        parts = [part.strip() for part in line.split("\t" if "\t" in line else ",")]
-        number = _number(parts[1]) if len(parts) == 2 else None
-        if number is None and at == 1 and len(parts) == 2:
-            continue
-        if number is None:
+        separator = "\t" if "\t" in line else ","
+        code, _, text = line.partition(separator)
+        try:
+            number = float(text)
+        except ValueError:
+            number = nan
+        if not isfinite(number):
+            if at == 1 and line.count(separator) == 1:
+                continue
             raise TextError(f"{quoted(line)} is not a language, a tab and a number", path, at)
         try:
-            language = canonical(parts[0])
+            language = canonical(code.strip())
         except InputError as error:
             raise TextError(str(error), path, at) from error
         if language in values:
@@ -65,28 +68,16 @@ def read_scale(path: Path) -> Scale:
 
 def world_scales(config: WorldConfig) -> tuple[Scale, Scale]:
     """Of an organism: each language's share of the training text, and its distance from the main one."""
-    languages = {language.code: language for language in config.languages}
-    return (
-        Scale("share of the training text", {code: one.resource for code, one in languages.items()}),
-        Scale(
-            "near 0, far 1, fused 2", {code: _distance(one, config.main) for code, one in languages.items()}
-        ),
-    )
-
-
-def _distance(language: LanguageConfig, main: LanguageConfig) -> float:
-    """0 where letters are shared, 1 where they are not, 2 where word forms are fused too."""
-    if language.script == main.script:
-        return 0.0
-    return 2.0 if language.morphology == "fused" else 1.0
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if isfinite(value) else None
+    resources = {language.code: language.resource for language in config.languages}
+    distances = {
+        language.code: 0.0
+        if language.script == config.main.script
+        else 2.0
+        if language.morphology == "fused"
+        else 1.0
+        for language in config.languages
+    }
+    return Scale("share of the training text", resources), Scale("near 0, far 1, fused 2", distances)
 
 
 # What a claim is, what it is tested on, and what comes out.
@@ -118,20 +109,9 @@ class Case:
         return self.choice.aligner
 
     @property
-    def name(self) -> str:
-        """Pair and task in words."""
-        return f"{self.result.pair}, {self.result.task}"
-
-    @property
     def facts(self) -> dict[str, Any]:
         """The columns that every table carries."""
-        facts = self.study.alignment.facts
-        return {
-            "model": facts["model"],
-            "task": self.result.task,
-            "pair": facts["pair"],
-            "seed": facts["seed"],
-        }
+        return {"task": self.result.task} | self.study.alignment.facts
 
     def dev(self) -> pd.DataFrame:
         """Rows over source-language dev items: the clean run, and the aligner at one layer each."""
@@ -154,16 +134,12 @@ class Case:
 
     def configurations(self, *choices: Choice) -> list[Configuration]:
         """The configurations of those choices that patch anything, each once."""
-        found: dict[str, Configuration] = {}
-        for choice in choices:
-            if choice.layer is not None:
-                configuration = self.configuration(choice)
-                found.setdefault(str(configuration), configuration)
-        return list(found.values())
+        patches = [self.configuration(choice) for choice in choices if choice.layer is not None]
+        return list({str(configuration): configuration for configuration in patches}.values())
 
     @cached_property
     def states(self) -> Activations:
-        """Of both languages, from the study's folder."""
+        """The states of both languages, from the study's folder."""
         return self.study.alignment.capture()
 
     @cached_property

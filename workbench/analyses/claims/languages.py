@@ -1,26 +1,24 @@
-"""Claims about languages: resources and distance in morphology."""
+"""Claims about languages: resources and distance in morphology. Pairs are the units, and they are few."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from workbench.analyses.claims.base import LEVEL, Case, Claim, Finding, Ground, Number, undecided
+from workbench.analyses.claims.base import LEVEL, Case, Finding, Ground, Number, undecided
 from workbench.analyses.claims.rule import Ruling
 from workbench.core.numbers import signed
 from workbench.stats import rank_correlation
 
-# Whether something rises or falls with a property of languages: pairs are the units, and they are few.
-
-
 FEWEST = 3
+DRAWS = 20_000
 _EXACT = 8
 """Up to so many languages all orders are gone through; of more, some are drawn."""
-DRAWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -59,117 +57,98 @@ def rank_test(values: Sequence[float], property: Sequence[float], seed: int = 0)
     n = len(values)
     if n < FEWEST or len(set(values)) == 1 or len(set(property)) == 1:
         return None
-    x, y = rankdata(values), rankdata(property)
-    drawn = _orders(y, seed) @ _standardised(x) / n
+    x, y = (_standardised(rankdata(side)) for side in (values, property))
+    if n <= _EXACT:
+        orders = np.array(list(permutations(y)))
+    else:
+        orders = np.random.default_rng(seed).permuted(np.tile(y, (DRAWS, 1)), axis=1)
+    sizes, extra = np.abs(orders @ x / n), 0 if n <= _EXACT else 1
     rho = rank_correlation(values, property)
-    sizes, extra = np.abs(drawn), 0 if n <= _EXACT else 1
-
-    def share(of: float) -> float:
-        return (int((sizes >= of - 1e-9).sum()) + extra) / (len(sizes) + extra)
-
     # The likest and the unlikest order that ranks with these ties can have: sorted the same way, and against.
-    most = max(
-        abs(float(_standardised(np.sort(x)) @ _standardised(side)) / n) for side in (np.sort(y), -np.sort(-y))
+    most = max(abs(float(np.sort(x) @ side) / n) for side in (np.sort(y), -np.sort(-y)))
+    p, smallest_p = (
+        (int((sizes >= size - 1e-9).sum()) + extra) / (len(sizes) + extra) for size in (abs(rho), most)
     )
-    return RankTest(rho, share(abs(rho)), share(most), n)
-
-
-def _orders(ranks: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Standardised ranks in every order, or in some drawn ones."""
-    scaled = _standardised(ranks)
-    if len(ranks) <= _EXACT:
-        return np.array(list(permutations(scaled)))
-    rng = np.random.default_rng(seed)
-    return rng.permuted(np.tile(scaled, (DRAWS, 1)), axis=1)
+    return RankTest(rho, p, smallest_p, n)
 
 
 def _standardised(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((x - x.mean()) / x.std(), dtype=np.float64)
 
 
-# Low-resource languages gain most: the gain on test against how much of a language was read.
+def low_resource_gains_most(ground: Ground) -> Finding:
+    """The gain on test against how much of a language was read.
+
+    Where that is unknown, accuracy on dev stands in: on test items a baseline low by chance would be a high
+    gain.
+    """
+    scale, rows = ground.resources, []
+    for case in ground.cases:
+        result, gap = case.result, case.result.gap
+        known = result.facts.baseline.estimate if scale is None else scale.of(result.source)
+        numbers = {"resource": known, "gap": None if gap is None else gap.estimate}
+        rows.append(_row(case) | numbers | {"share_of_gap": result.share_of_gap})
+    what = "unpatched accuracy on dev" if scale is None else scale.what
+    return decided_resource(pd.DataFrame(rows), what, ground.seed)
 
 
 def decided_resource(table: pd.DataFrame, what: str, seed: int = 0) -> Finding:
     """The finding from one row per pair and task, with `pair`, `gain` and `resource`."""
     pairs = table.groupby("pair", sort=False)[["gain", "resource"]].mean()
-    found = rank_test(pairs.gain.tolist(), pairs.resource.tolist(), seed)
-    if found is None:
-        return undecided(f"{len(pairs)} pairs, or all alike in gain or {what}: no order to be seen", table)
-    sentence = f"gain on test by {what}: {found}"
-    numbers: dict[str, Number] = {
-        "estimate": found.rho,
-        "pairs": found.n,
-        "rank_p": found.p,
-        "smallest_p": found.smallest_p,
-        "resource": what,
-    }
-    return Finding(found.ruling.verdict, sentence, numbers, table, found.ruling.p)
+    words, none = f"gain on test by {what}", "pairs, or all alike in gain or"
+    return _by_rank(table, pairs.gain, pairs.resource, what, words, none, seed)
 
 
-def _judge_resource(ground: Ground) -> Finding:
-    scale, rows = ground.resources, []
+def distant_morphology(ground: Ground) -> Finding:
+    """The share of the gap closed against a language's distance, known or by its share of own tokens."""
+    scale, rows = ground.distances, []
     for case in ground.cases:
-        result, gain = case.result, case.result.headline.gain
-        # Where it is unknown, dev stands in: on test items a baseline low by chance would be a high gain.
-        known = result.facts.baseline.estimate if scale is None else scale.of(result.source)
-        gap = None if result.gap is None else result.gap.estimate
-        rows.append(
-            case.facts
-            | {"aligner": case.aligner, "layer": case.choice.layer, "split": "test", "resource": known}
-            | {"gain": gain.estimate, "low": gain.low, "high": gain.high, "level": gain.level}
-            | {"gap": gap, "share_of_gap": result.share_of_gap, "n": gain.n}
-        )
-    table = pd.DataFrame(rows)
-    return decided_resource(table, "unpatched accuracy on dev" if scale is None else scale.what, ground.seed)
-
-
-# Linear maps do worse for distant morphology: the share of the gap closed against a language's distance.
-
-
-SHARED = "share of tokens not shared"
+        away = _not_shared(case) if scale is None else scale.of(case.result.source)
+        numbers = {"distance": away, "share_of_gap": case.result.share_of_gap, "r2": _fit(case)}
+        rows.append(_row(case) | numbers)
+    kinds = {"layer": "Int64"} | dict.fromkeys(("share_of_gap", "r2", "distance"), "Float64")
+    what = "share of tokens not shared" if scale is None else scale.what
+    return decided_morphology(pd.DataFrame(rows).astype(kinds), what, ground.seed)
 
 
 def decided_morphology(table: pd.DataFrame, what: str, seed: int = 0) -> Finding:
     """The finding from one row per pair and task, with `pair`, `share_of_gap`, `r2` and `distance`."""
     known = table[table.share_of_gap.notna()]
     pairs = known.groupby("pair", sort=False)[["share_of_gap", "distance", "r2"]].mean()
-    found = rank_test(pairs.share_of_gap.tolist(), pairs.distance.tolist(), seed)
-    if found is None:
-        return undecided(
-            f"{len(pairs)} pairs with a gap that is shown, or all alike in what is closed of it or in "
-            f"{what}: no order to be seen",
-            table,
-        )
+    words = f"share of the gap closed by distance ({what})"
+    none = "pairs with a gap that is shown, or all alike in what is closed of it or in"
+    finding = _by_rank(table, pairs.share_of_gap, pairs.distance, what, words, none, seed)
+    if not finding.numbers:
+        return finding
     fits = rank_test(pairs.r2.tolist(), pairs.distance.tolist(), seed)
-    sentence = f"share of the gap closed by distance ({what}): {found}"
+    sentence = finding.sentence
     if fits is not None:
         sentence += f"; held-out R² at the layer: ρ = {signed(fits.rho, 2)}"
+    numbers = {**finding.numbers, "r2_rho": None if fits is None else fits.rho}
+    return replace(finding, sentence=sentence, numbers=numbers)
+
+
+def _by_rank(
+    table: pd.DataFrame, values: pd.Series, property: pd.Series, what: str, words: str, none: str, seed: int
+) -> Finding:
+    """Whether values fall as a property of languages rises."""
+    test = rank_test(values.tolist(), property.tolist(), seed)
+    if test is None:
+        return undecided(f"{len(values)} {none} {what}: no order to be seen", table)
     numbers: dict[str, Number] = {
-        "estimate": found.rho,
-        "pairs": found.n,
-        "rank_p": found.p,
-        "smallest_p": found.smallest_p,
-        "r2_rho": None if fits is None else fits.rho,
-        "distance": what,
+        "estimate": test.rho,
+        "pairs": test.n,
+        "rank_p": test.p,
+        "smallest_p": test.smallest_p,
+        str(property.name): what,
     }
-    return Finding(found.ruling.verdict, sentence, numbers, table, found.ruling.p)
+    return Finding(test.ruling.verdict, f"{words}: {test}", numbers, table, test.ruling.p)
 
 
-def _judge_morphology(ground: Ground) -> Finding:
-    scale, rows = ground.distances, []
-    for case in ground.cases:
-        result, gain = case.result, case.result.headline.gain
-        away = _not_shared(case) if scale is None else scale.of(result.source)
-        rows.append(
-            case.facts
-            | {"aligner": case.aligner, "layer": case.choice.layer, "split": "test", "distance": away}
-            | {"share_of_gap": result.share_of_gap, "r2": _fit(case), "gain": gain.estimate}
-            | {"low": gain.low, "high": gain.high, "level": gain.level, "n": gain.n}
-        )
-    kinds = {"layer": "Int64"} | dict.fromkeys(("share_of_gap", "r2", "distance"), "Float64")
-    table = pd.DataFrame(rows).astype(kinds)
-    return decided_morphology(table, SHARED if scale is None else scale.what, ground.seed)
+def _row(case: Case) -> dict[str, Any]:
+    gain = case.result.headline.gain
+    where = {"aligner": case.aligner, "layer": case.choice.layer, "split": "test", "gain": gain.estimate}
+    return case.facts | where | {"low": gain.low, "high": gain.high, "level": gain.level, "n": gain.n}
 
 
 def _fit(case: Case) -> float | None:
@@ -183,25 +162,3 @@ def _fit(case: Case) -> float | None:
 def _not_shared(case: Case) -> float:
     confounds = case.result.tables["confounds"]
     return 1 - float(confounds[confounds.confound == "shared_tokens"]["mean"].iloc[0])
-
-
-CLAIMS = (
-    Claim(
-        "low_resource_gains_most",
-        "Languages with less pretraining data gain more.",
-        "Rank correlation over pairs of the gain on test with resource (unpatched accuracy on dev where "
-        "that is not known), against all orders. Supported where p ≤ 0.05 and it is negative; not "
-        "supported where p ≤ 0.05 and it is positive.",
-        "INCLINE, arXiv:2410.12462",
-        _judge_resource,
-    ),
-    Claim(
-        "distant_morphology",
-        "Linear maps do worse for languages of distant morphology.",
-        "Rank correlation over pairs of the share of the gap that the patch closes on test with distance "
-        "(a known one, or the share of tokens that are not shared), against all orders. Supported where p "
-        "≤ 0.05 and it is negative; not supported where p ≤ 0.05 and it is positive.",
-        "INCLINE, arXiv:2410.12462",
-        _judge_morphology,
-    ),
-)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -14,12 +13,13 @@ from torch import Tensor
 
 from workbench.align import LayerMaps, LeastSquares, Ridge, fit_layers
 from workbench.align.base import Params, check_fitted, check_pairs, check_rows, fresh
-from workbench.analyses.claims.base import Case, Claim, Finding, Ground, Number, undecided
-from workbench.analyses.claims.rule import Part, alone, difference, does_as_well, table_of
+from workbench.analyses.claims.base import Case, Finding, Ground, Number
+from workbench.analyses.claims.rule import Part, does_as_well, finding_of, part_of, where
 from workbench.core.numbers import signed
-from workbench.select import choose, rows_of
-from workbench.study.estimators import estimators
-from workbench.sweeps import CLEAN, Configuration
+from workbench.core.types import Site
+from workbench.select import choose
+from workbench.study.alignment import estimators
+from workbench.sweeps import CLEAN
 
 # A map for each cluster of source states: what one matrix cannot be.
 
@@ -77,43 +77,34 @@ def _nearest(rows: Float[Tensor, "sent d"], centres: Float[Tensor, "k d"]) -> In
 CLUSTERS = 4
 
 
-def _judge_one_matrix(ground: Ground) -> Finding:
-    found = [part for case in ground.cases if (part := _part(case)) is not None]
-    if not found:
-        return undecided("no pair with a chosen patch, and sentences enough for two clusters")
-    pooled = difference(found, ground.delta)
-    ruling = does_as_well(pooled)
-    table = table_of(found, "accuracy_one", "accuracy_by_cluster", ground.delta, does_as_well)
-    sentence = f"one map less a map for each of {CLUSTERS} clusters of source states: {pooled}{alone(table)}"
-    return Finding(ruling.verdict, sentence, pooled.numbers, table, ruling.p)
+def one_matrix(ground: Ground) -> Finding:
+    """One map against a map for each cluster of source states."""
+    return finding_of(
+        map(_by_cluster, ground.cases),
+        ground.delta,
+        does_as_well,
+        ("accuracy_one", "accuracy_by_cluster"),
+        f"one map less a map for each of {CLUSTERS} clusters of source states",
+        "no pair with a chosen patch, and sentences enough for two clusters",
+    )
 
 
-def _part(case: Case) -> Part | None:
+def _by_cluster(case: Case) -> Part | None:
     study, name = case.study, f"{case.aligner}_by_cluster"
     aligner = estimators(study.settings)[case.aligner]
     maps = case.fitted(Piecewise(aligner, CLUSTERS, study.settings.seed))
     configurations = [one for one in study.configurations({name: maps}) if one.joint == "one"]
     dev = study.sweep("dev", configurations, folder="claims/one-matrix")
     choice = choose(dev[dev.language == study.source], name)
-    if (choice.layer is None and case.choice.layer is None) or _clusters(maps, choice.layer) < 2:
+    # Of the layer that was chosen; at most, where none was.
+    counts = [len(one.maps_) for one in maps.aligners if isinstance(one, Piecewise)]
+    clusters = max(counts) if choice.layer is None else counts[choice.layer]
+    if (choice.layer is None and case.choice.layer is None) or clusters < 2:
         return None
     clustered = [study.configuration({name: maps}, choice)] if choice.layer is not None else []
-    rows: pd.DataFrame = case.on_test([*case.configurations(case.choice), *clustered], "one-matrix")
-    about = case.facts | {
-        "aligner": case.aligner,
-        "layer": case.choice.layer,
-        "strength": case.choice.strength,
-        "clusters": _clusters(maps, choice.layer),
-        "clustered_layer": choice.layer,
-        "clustered_strength": choice.strength,
-    }
-    return Part(about, rows_of(rows, case.choice), rows_of(rows, choice))
-
-
-def _clusters(maps: LayerMaps, layer: int | None) -> int:
-    """How many there are at the layer that was chosen; at most, where none was."""
-    counts = [len(one.maps_) for one in maps.aligners if isinstance(one, Piecewise)]
-    return max(counts) if layer is None else counts[layer]
+    rows = case.on_test([*case.configurations(case.choice), *clustered], "one-matrix")
+    about = where(case.choice) | {"clusters": clusters} | where(choice, "clustered_")
+    return part_of(case, rows, case.choice, choice, about)
 
 
 # A few hundred pairs suffice: accuracy of the patched model over the number of pairs its map was fitted on.
@@ -148,18 +139,24 @@ def sizes(n: int, width: int) -> list[int]:
     return sorted(size for size in {*around, FEW, n} if LEAST_PAIRS <= size <= n)
 
 
+def _states(case: Case) -> tuple[list[Site], Tensor, Tensor]:
+    """The sites of the chosen configuration, and the states of both languages there."""
+    sites = [site for site, _ in case.configuration(case.choice).parts]
+    source, target = (
+        torch.stack([case.states.at(site, code) for site in sites])
+        for code in (case.study.source, case.study.target)
+    )
+    return sites, source, target
+
+
 def drawn(case: Case, aligner: str, draws: int = DRAWS) -> Iterator[tuple[int, int, LayerMaps]]:
     """Number of pairs, draw, and the maps fitted on them, at the sites of the chosen configuration.
 
     Within a draw smaller sets lie inside larger ones. All pairs can be drawn in one way only.
     """
-    study = case.study
-    sites = [site for site, _ in case.configuration(case.choice).parts]
-    source, target = (
-        torch.stack([case.states.at(site, code) for site in sites]) for code in (study.source, study.target)
-    )
-    rows = torch.as_tensor(study.alignment.split.fit)
-    generator = torch.Generator().manual_seed(study.settings.seed)
+    _, source, target = _states(case)
+    rows = torch.as_tensor(case.study.alignment.split.fit)
+    generator = torch.Generator().manual_seed(case.study.settings.seed)
     for draw in range(draws):
         order = rows[torch.randperm(len(rows), generator=generator)]
         for size in sizes(len(rows), source.shape[-1]):
@@ -169,49 +166,29 @@ def drawn(case: Case, aligner: str, draws: int = DRAWS) -> Iterator[tuple[int, i
 
 def curve(case: Case, aligner: str, draws: int = DRAWS) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row for each number of pairs and draw; and rows over test items, with columns `n_fit` and `draw`."""
-    chosen, study = case.configuration(case.choice), case.study
-    sites = [site for site, _ in chosen.parts]
-    held_out = torch.as_tensor(study.alignment.split.test)
-    source, target = (
-        torch.stack([case.states.at(site, code) for site in sites]) for code in (study.source, study.target)
-    )
-    configurations: list[Configuration] = []
-    points = []
+    chosen = case.configuration(case.choice)
+    sites, source, target = _states(case)
+    held_out = torch.as_tensor(case.study.alignment.split.test)
+    about = {"site": chosen.where, "layer": case.choice.layer, "aligner": aligner, "split": "test"}
+    configurations, points = [], []
     for size, draw, maps in drawn(case, aligner, draws):
         also = tuple(zip(sites, maps.aligners, strict=True))[1:]
         configurations.append(replace(chosen, aligner=f"{aligner}:{size}", seed=draw, map=maps[0], also=also))
         r2 = sum(maps.held_out(source, target, held_out)) / len(maps)
-        points.append({"n_fit": size, "draw": draw, "r2": r2})
+        points.append(case.facts | about | {"n_fit": size, "draw": draw, "r2": r2})
     rows = case.on_test(configurations, f"few-pairs-{aligner}")
     clean = float(rows[rows.aligner == CLEAN].correct.mean())
     patched = rows[rows.aligner != CLEAN]
-    counts = patched.aligner.str.rpartition(":")[2].astype(int)
-    patched = patched.assign(n_fit=counts.to_numpy(), draw=patched.seed.astype(int).to_numpy())
+    n_fit = patched.aligner.str.rpartition(":")[2].astype(int)
+    patched = patched.assign(n_fit=n_fit.to_numpy(), draw=patched.seed.astype(int).to_numpy())
     right = patched.groupby(["n_fit", "draw"]).correct.mean().astype(float).rename("accuracy").reset_index()
-    about = case.facts | {
-        "site": chosen.where,
-        "layer": case.choice.layer,
-        "aligner": aligner,
-        "split": "test",
-    }
-    table = pd.DataFrame(points).merge(right, on=["n_fit", "draw"]).assign(**about)
-    order = [
-        "model",
-        "task",
-        "pair",
-        "site",
-        "layer",
-        "aligner",
-        "seed",
-        "split",
-        "n_fit",
-        "draw",
-        "accuracy",
-    ]
-    table = table.assign(
-        gain=table.accuracy - clean, d_model=source.shape[-1], n=int(patched.example.nunique())
-    )
-    return table[[*order, "gain", "r2", "d_model", "n"]], patched
+    table = pd.DataFrame(points).merge(right, on=["n_fit", "draw"])
+    n, width = int(patched.example.nunique()), source.shape[-1]
+    table = table.assign(gain=table.accuracy - clean, d_model=width, n=n)
+    return table[_CURVE.split()], patched
+
+
+_CURVE = "model task pair site layer aligner seed split n_fit draw accuracy gain r2 d_model n"
 
 
 def mean_over_draws(rows: pd.DataFrame) -> pd.DataFrame:
@@ -230,7 +207,7 @@ def worst(table: pd.DataFrame) -> dict[str, Number]:
     means = table.groupby("n_fit").agg(r2=("r2", "median"), accuracy=("accuracy", "mean"))
     counts, width = means.index.to_numpy(dtype=int), int(table.d_model.iloc[0])
     accuracy, r2 = (means[name].to_numpy(dtype=float) for name in ("accuracy", "r2"))
-    found: dict[str, Number] = {
+    low: dict[str, Number] = {
         "d_model": width,
         "worst_r2_pairs": int(counts[r2.argmin()]),
         "worst_r2": float(r2.min()),
@@ -239,8 +216,8 @@ def worst(table: pd.DataFrame) -> dict[str, Number]:
     if len(near) and near[accuracy[near].argmin()] > 0:
         lowest = near[accuracy[near].argmin()]
         dent = float(accuracy[lowest] - accuracy[:lowest].max())
-        found |= {"dent_pairs": int(counts[lowest]), "dent": dent}
-    return found
+        low |= {"dent_pairs": int(counts[lowest]), "dent": dent}
+    return low
 
 
 def in_words(low: Mapping[str, Number]) -> str:
@@ -254,8 +231,9 @@ def in_words(low: Mapping[str, Number]) -> str:
     return f"{words}; dent near n = d = {low['d_model']}: {dent}"
 
 
-def _judge_few_pairs(ground: Ground, aligner: str) -> Finding:
-    tables, parts = [], []
+def few_pairs(ground: Ground, aligner: str) -> Finding:
+    """Accuracy with a few pairs against that with all of them."""
+    tables, parts, most = [], [], 0
     for case in ground.cases:
         n = len(case.study.alignment.split.fit)
         if case.choice.layer is None or n < ENOUGH * FEW:
@@ -264,47 +242,18 @@ def _judge_few_pairs(ground: Ground, aligner: str) -> Finding:
         tables.append(table)
         few, whole = (mean_over_draws(rows[rows.n_fit == size]) for size in (FEW, n))
         parts.append(Part(case.facts, few, whole))
+        most = max(most, n)
+    finding = finding_of(
+        parts,
+        ground.delta,
+        does_as_well,
+        ("accuracy_few", "accuracy_all"),
+        f"{aligner.replace('_', ' ')}: accuracy with {FEW} pairs less that with all {most}",
+        f"no pair with a chosen patch and {ENOUGH * FEW:g} sentences to fit on or more",
+    )
     if not parts:
-        return undecided(f"no pair with a chosen patch and {ENOUGH * FEW:g} sentences to fit on or more")
-    found, table = difference(parts, ground.delta), pd.concat(tables, ignore_index=True)
-    ruling, low = does_as_well(found), worst(table)
-    most = int(table.n_fit.max())
-    pairs = table_of(parts, "accuracy_few", "accuracy_all", ground.delta, does_as_well)
-    what = f"{aligner.replace('_', ' ')}: accuracy with {FEW} pairs less that with all {most}"
-    sentence = f"{what}: {found}{alone(pairs)}; {in_words(low)}"
-    numbers = found.numbers | {"few": FEW, "all": most} | low
-    return Finding(ruling.verdict, sentence, numbers, table, ruling.p)
-
-
-_RULE = (
-    f"Accuracy on test with a map fitted on {FEW} pairs (mean of {DRAWS} draws) less that with all of "
-    "them, at the layer, patch type and strength that the study chose. Supported where it is shown to lose "
-    "less than δ; not supported where it is not and the interval lies below 0."
-)
-
-
-CLAIMS = (
-    Claim(
-        "one_matrix",
-        "One matrix serves every input.",
-        f"One map against a map for each of {CLUSTERS} clusters of source states (k-means), each at its "
-        "own layer and strength of dev. Supported where one map is shown to lose less than δ on test; not "
-        "supported where it is not and the interval of the difference lies below 0.",
-        "INCLINE fits one matrix for each layer and language, arXiv:2410.12462",
-        _judge_one_matrix,
-    ),
-    Claim(
-        "few_pairs",
-        "A few hundred pairs suffice, with regularisation.",
-        _RULE,
-        "INCLINE fits on 500 pairs, arXiv:2410.12462; here by ridge",
-        partial(_judge_few_pairs, aligner="ridge"),
-    ),
-    Claim(
-        "few_pairs_plain",
-        "A few hundred pairs suffice, without regularisation.",
-        _RULE,
-        "INCLINE fits on 500 pairs by least squares, arXiv:2410.12462",
-        partial(_judge_few_pairs, aligner="least_squares"),
-    ),
-)
+        return finding
+    table = pd.concat(tables, ignore_index=True)
+    low = worst(table)
+    numbers = {**finding.numbers, "few": FEW, "all": most, **low}
+    return replace(finding, sentence=f"{finding.sentence}; {in_words(low)}", numbers=numbers, table=table)

@@ -5,7 +5,7 @@ item (or the group it belongs to) is one unit, however many pairs it was asked i
 items for these very pairs, not about new languages.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.analyses.claims.base import LEVEL, Finding, Number, Verdict
+from workbench.analyses.claims.base import LEVEL, Case, Finding, Number, Verdict, undecided
 from workbench.core.numbers import estimated
-from workbench.select import paired_correct
+from workbench.select import Choice, paired_correct, rows_of
 from workbench.stats import (
     Interval,
     MarginTest,
@@ -39,6 +39,18 @@ class Part:
     second: pd.DataFrame
 
 
+def part_of(case: Case, rows: pd.DataFrame, first: Choice, second: Choice, about: Mapping[str, Any]) -> Part:
+    """Two choices over the same test rows."""
+    return Part(
+        case.facts | {"aligner": case.aligner} | dict(about), rows_of(rows, first), rows_of(rows, second)
+    )
+
+
+def where(choice: Choice, prefix: str = "") -> dict[str, Any]:
+    """Layer and strength of a choice, as columns."""
+    return {f"{prefix}layer": choice.layer, f"{prefix}strength": choice.strength}
+
+
 @dataclass(frozen=True)
 class Difference:
     """Accuracy of the first configuration less that of the second, over the items of one or several cases."""
@@ -55,15 +67,8 @@ class Difference:
     @property
     def numbers(self) -> dict[str, Number]:
         """Those that every table of verdicts has."""
-        one = self.interval
-        return {
-            "estimate": one.estimate,
-            "low": one.low,
-            "high": one.high,
-            "level": one.level,
-            "pairs": self.pairs,
-            "items": one.n,
-        }
+        numbers = {name: getattr(self.interval, name) for name in ("estimate", "low", "high", "level")}
+        return numbers | {"pairs": self.pairs, "items": self.interval.n}
 
     def __str__(self) -> str:
         return estimated(self.interval)
@@ -89,28 +94,45 @@ def difference(parts: Sequence[Part], delta: float) -> Difference:
     )
 
 
-def brings_more(found: Difference) -> Ruling:
+def brings_more(pooled: Difference) -> Ruling:
     """For claims that the first brings more: supported where the interval lies above 0.
 
     Not supported where it lies below 0, or where the difference is shown to lie within ±δ.
     """
-    if found.interval.low > 0:
-        return Ruling("supported", found.p)
-    if found.interval.high < 0:
-        return Ruling("not supported", found.p)
-    return Ruling("not supported", found.same.p) if found.same.holds else Ruling("not decidable", found.p)
+    if pooled.interval.low > 0:
+        return Ruling("supported", pooled.p)
+    if pooled.interval.high < 0:
+        return Ruling("not supported", pooled.p)
+    return Ruling("not supported", pooled.same.p) if pooled.same.holds else Ruling("not decidable", pooled.p)
 
 
-def does_as_well(found: Difference) -> Ruling:
+def does_as_well(pooled: Difference) -> Ruling:
     """For claims that the first does as well: supported where it is shown to lose less than δ.
 
     Not supported where it is not, and the interval lies below 0.
     """
-    if found.no_worse.holds:
-        return Ruling("supported", found.no_worse.p)
-    if found.interval.high < 0:
-        return Ruling("not supported", found.p)
-    return Ruling("not decidable", found.no_worse.p)
+    if pooled.no_worse.holds:
+        return Ruling("supported", pooled.no_worse.p)
+    if pooled.interval.high < 0:
+        return Ruling("not supported", pooled.p)
+    return Ruling("not decidable", pooled.no_worse.p)
+
+
+def finding_of(
+    parts: Iterable[Part | None],
+    delta: float,
+    rule: Callable[[Difference], Ruling],
+    columns: tuple[str, str],
+    what: str,
+    none: str,
+) -> Finding:
+    """The finding on all cases that have a part; `none` is said where none has."""
+    own = [part for part in parts if part is not None]
+    if not own:
+        return undecided(none)
+    pooled = difference(own, delta)
+    ruling, table = rule(pooled), table_of(own, *columns, delta, rule)
+    return Finding(ruling.verdict, f"{what}: {pooled}{alone(table)}", pooled.numbers, table, ruling.p)
 
 
 def table_of(
@@ -119,20 +141,20 @@ def table_of(
     """One row per case: both configurations' accuracy, their difference, and the verdict on it."""
     rows = []
     for part in parts:
-        found = difference([part], delta)
+        own = difference([part], delta)
         rows.append(
-            dict(part.about)
-            | {
+            {
+                **part.about,
                 "split": "test",
                 first: float(part.first.correct.astype(float).mean()),
                 second: float(part.second.correct.astype(float).mean()),
-                "difference": found.interval.estimate,
-                "low": found.interval.low,
-                "high": found.interval.high,
-                "level": found.interval.level,
-                "p": found.p,
+                "difference": own.interval.estimate,
+                "low": own.interval.low,
+                "high": own.interval.high,
+                "level": own.interval.level,
+                "p": own.p,
                 "n": len(part.first),
-                "verdict": rule(found).verdict,
+                "verdict": rule(own).verdict,
             }
         )
     return pd.DataFrame(rows)
@@ -144,14 +166,13 @@ def with_holm(findings: Mapping[str, Finding]) -> dict[str, Finding]:
     A claim that could not have had a p of 0.05 or less, whatever its items said, is no chance of being wrong
     and is not counted.
     """
-    tested = {name: one.p for name, one in findings.items() if one.p is not None}
+    tested = {name: finding.p for name, finding in findings.items() if finding.p is not None}
     adjusted, rejected = holm_rejections(list(tested.values()), LEVEL)
-    found = dict(findings)
+    corrected = dict(findings)
     for name, p, stands in zip(tested, adjusted, rejected, strict=True):
-        one = findings[name]
-        verdict = one.verdict if stands else "not decidable"
-        found[name] = replace(one, adjusted_p=float(p), verdict=verdict)
-    return found
+        verdict = findings[name].verdict if stands else "not decidable"
+        corrected[name] = replace(findings[name], adjusted_p=float(p), verdict=verdict)
+    return corrected
 
 
 def alone(table: pd.DataFrame) -> str:
@@ -167,12 +188,12 @@ def alone(table: pd.DataFrame) -> str:
 
 
 def _pooled(parts: Sequence[Part]) -> tuple[Floats, Floats, list[str] | None]:
-    after, before, units = [], [], []
+    after, before, units = [], [], list[str]()
     for part in parts:
         a, b, groups = paired_correct(part.first, part.second)
         names = part.first.example.astype(str).tolist() if groups is None else groups
         after.append(a)
         before.append(b)
         units += [f"{part.about.get('task')}/{name}" for name in names]
-    alone = len(set(units)) == len(units)
-    return np.concatenate(after), np.concatenate(before), None if alone else units
+    distinct = len(set(units)) == len(units)
+    return np.concatenate(after), np.concatenate(before), None if distinct else units

@@ -1,6 +1,6 @@
 """Test claims together on the studies of a run, Holm-corrected, and write the findings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,11 @@ import pandas as pd
 from workbench.analyses.claims import CLAIMS
 from workbench.analyses.claims.base import BAND, Case, Claim, Finding, Ground, Scale, world_scales
 from workbench.analyses.claims.rule import with_holm
-from workbench.analyses.organism.verdicts import SETTINGS
-from workbench.core.errors import InputError, did_you_mean
-from workbench.core.progress import Progress, silent
+from workbench.analyses.organism.verify import SETTINGS
+from workbench.core.errors import InputError
 from workbench.core.store import write_json
+from workbench.core.types import Progress, silent
+from workbench.methods.base import check_names, typed_table
 from workbench.models import LanguageModel
 from workbench.organism.files import Shipped
 from workbench.results import read_table, write_table
@@ -21,16 +22,6 @@ from workbench.study import StudyResult, prepare
 from workbench.study.diagnosis import Diagnosis, predictors_of
 
 # Claims tested together on one ground, corrected for being several, and written down.
-
-
-COLUMNS: dict[str, str] = {
-    **dict.fromkeys(("model", "pair", "site", "aligner"), "string"),
-    "seed": "Int64",
-    **dict.fromkeys(("split", "claim", "verdict", "alone", "sentence"), "string"),
-    **dict.fromkeys(("estimate", "low", "high", "level", "p", "holm_p"), "Float64"),
-    **dict.fromkeys(("pairs", "items"), "Int64"),
-    **dict.fromkeys(("statement", "reference"), "string"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +65,7 @@ def ground_of(
 
 def known_claims(names: Sequence[str] | None) -> list[Claim]:
     """All claims, or those named."""
-    for name in names or ():
-        if name not in CLAIMS:
-            raise InputError(f"unknown claim {name!r}: {did_you_mean(name, CLAIMS)}")
+    check_names(names or (), CLAIMS, "claim")
     return [claim for name, claim in CLAIMS.items() if names is None or name in names]
 
 
@@ -87,62 +76,36 @@ def run_claims(
     progress: Progress = silent,
 ) -> Tested:
     """Test the claims, and write tables and findings into a folder (the ground's own)."""
-    claims, alone = known_claims(names), {}
-    for done, claim in enumerate(claims):
+    claims, alone = {claim.name: claim for claim in known_claims(names)}, {}
+    for done, (name, claim) in enumerate(claims.items()):
         progress("claims", done, len(claims))
-        alone[claim.name] = claim.test(ground)
+        alone[name] = claim.test(ground)
     progress("claims", len(claims), len(claims))
     # Times are no test of items, and differ from run to run: they take no part in the others' correction.
-    lasting = {claim.name: alone[claim.name] for claim in claims if claim.reproducible}
+    lasting = {name: finding for name, finding in alone.items() if claims[name].reproducible}
     findings = alone | with_holm(lasting)
-    about = {claim.name: claim for claim in claims}
-    table = _table(ground, about, {name: (findings[name], alone[name]) for name in lasting})
+    records = {name: _record(claims[name], findings[name]) for name in claims}
+    table = _table(ground, lasting, records)
     place = ground.folder if folder is None else folder
     paths = {"claims": place / "claims.parquet", "json": place / "claims.json"}
     write_table(table, paths["claims"])
-    write_json(paths["json"], {name: _as_json(about[name], findings[name]) for name in lasting})
-    for name in lasting:
-        if (rows := findings[name].table) is not None:
+    write_json(paths["json"], {name: records[name] for name in lasting})
+    timings = {}
+    for name, finding in findings.items():
+        if name not in lasting:
+            runs = [] if finding.table is None else finding.table.to_dict("records")
+            timings[name] = records[name] | {"runs": runs}
+        elif finding.table is not None:
             paths[name] = place / "claims" / f"{name}.parquet"
-            write_table(rows, paths[name])
-    if timed := [claim for claim in claims if not claim.reproducible]:
+            write_table(finding.table, paths[name])
+    if timings:
         paths["timings"] = place / "claims" / "timings.json"
-        write_json(paths["timings"], {claim.name: _timed(claim, findings[claim.name]) for claim in timed})
+        write_json(paths["timings"], timings)
     return Tested(findings, table, paths)
 
 
-def _table(
-    ground: Ground, claims: dict[str, Claim], found: dict[str, tuple[Finding, Finding]]
-) -> pd.DataFrame:
-    cases = ground.cases
-    facts = {
-        "model": cases[0].facts["model"] if cases else None,
-        "pair": ", ".join(dict.fromkeys(case.facts["pair"] for case in cases)),
-        "aligner": ", ".join(dict.fromkeys(case.aligner for case in cases)),
-        "seed": ground.seed,
-        "split": "test",
-    }
-    rows = []
-    for name, (finding, alone) in found.items():
-        numbers = {
-            key: finding.numbers.get(key) for key in ("estimate", "low", "high", "level", "pairs", "items")
-        }
-        rows.append(
-            facts
-            | {
-                "claim": name,
-                "verdict": finding.verdict,
-                "alone": alone.verdict,
-                "sentence": finding.sentence,
-            }
-            | numbers
-            | {"p": finding.p, "holm_p": finding.adjusted_p}
-            | {"statement": claims[name].statement, "reference": claims[name].reference}
-        )
-    return pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(COLUMNS)
-
-
-def _as_json(claim: Claim, finding: Finding) -> dict[str, Any]:
+def _record(claim: Claim, finding: Finding) -> dict[str, Any]:
+    """A claim and its finding as JSON values."""
     return {
         "statement": claim.statement,
         "rule": claim.rule,
@@ -155,9 +118,22 @@ def _as_json(claim: Claim, finding: Finding) -> dict[str, Any]:
     }
 
 
-def _timed(claim: Claim, finding: Finding) -> dict[str, Any]:
-    rows = [] if finding.table is None else finding.table.to_dict("records")
-    return _as_json(claim, finding) | {"runs": rows}
+def _table(ground: Ground, alone: Mapping[str, Finding], records: Mapping[str, Any]) -> pd.DataFrame:
+    """One row for each claim; `alone` is what it says without the correction."""
+    cases = ground.cases
+    facts = {
+        "model": cases[0].facts["model"] if cases else None,
+        "pair": ", ".join(dict.fromkeys(case.facts["pair"] for case in cases)),
+        "aligner": ", ".join(dict.fromkeys(case.aligner for case in cases)),
+        "seed": ground.seed,
+        "split": "test",
+    }
+    rows = [
+        {**finding.numbers, **records[name], **facts, "claim": name, "alone": finding.verdict}
+        for name, finding in alone.items()
+    ]
+    strings = "model pair site aligner split claim verdict alone sentence statement reference"
+    return typed_table("claims", rows, string=strings, Int64="seed pairs items")
 
 
 # The ground of the organism by itself: all its languages into the main one, on one task.

@@ -80,7 +80,7 @@ class Trial:
         """What has to be said beside its results, where it is wrong too often."""
         if self.accuracy.estimate >= BELIEVED:
             return None
-        worst = min(self.by_language, key=lambda code: self.by_language[code])
+        worst = min(self.by_language, key=self.by_language.__getitem__)
         return (
             f"the language identifier names the right language for {self.accuracy.estimate:.0%} of held-out "
             f"pieces of {self.characters} characters ({self.by_language[worst]:.0%} of {worst}): shares of "
@@ -99,16 +99,17 @@ class LanguageIdentifier:
     def __init__(self, sentences: Mapping[str, Sequence[str]]):
         if len(sentences) < 2:
             raise InputError("a language identifier needs sentences in two languages at least")
-        for language, those in sentences.items():
-            if len(those) < 2 * _HELD_BACK:
+        texts: list[str] = []
+        labels: list[int] = []
+        for number, (language, own) in enumerate(sentences.items()):
+            if len(own) < 2 * _HELD_BACK:
                 raise InputError(
-                    f"{len(those)} sentences in {language} are too few to learn to tell it: "
+                    f"{len(own)} sentences in {language} are too few to learn to tell it: "
                     f"give at least {2 * _HELD_BACK}"
                 )
-        self.languages = tuple(sentences)
-        self._sentences = {language: tuple(those) for language, those in sentences.items()}
-        texts = [text for those in sentences.values() for text in those]
-        labels = [number for number, those in enumerate(sentences.values()) for _ in those]
+            texts += own
+            labels += [number] * len(own)
+        self._sentences = dict(sentences)
         self._weights = TfidfVectorizer(
             analyzer="char_wb", ngram_range=_CHARACTERS, sublinear_tf=True, dtype=np.float64
         )
@@ -123,21 +124,31 @@ class LanguageIdentifier:
         table = self._model.predict_proba(self._weights.transform(texts))
         return [self._judge(text, row) for text, row in zip(texts, table, strict=True)]
 
+    def judged(self, rows: pd.DataFrame, source: str, target: str) -> pd.DataFrame:
+        """The rows of `speak` with what is said of the tokens generated; prompts have no say."""
+        guesses = self.guess(list(rows.text))
+        return rows.assign(
+            tokens=[len(ids) for ids in rows.ids],
+            repetition=[repetition(list(ids)) for ids in rows.ids],
+            language=[guess.language for guess in guesses],
+            p_source=[guess.p[source] for guess in guesses],
+            p_target=[guess.p[target] for guess in guesses],
+        )
+
     def trial(self, held_out: Mapping[str, Sequence[str]], characters: int) -> Trial:
         """Its accuracy on sentences it has not seen, joined and cut into pieces of so many characters."""
-        named, unclear, by_language = [], 0, {}
+        right, unclear, by_language = [], 0, {}
         for language, sentences in held_out.items():
-            pieces = cut(sentences, characters)
-            found = [guess.language for guess in self.guess(pieces)]
-            by_language[language] = found.count(language) / len(pieces)
-            named += [guess == language for guess in found]
-            unclear += found.count(UNCLEAR)
-        n = len(named)
-        return Trial(accuracy(named), unclear / n, characters, n, by_language)
+            guesses = [guess.language for guess in self.guess(cut(sentences, characters))]
+            by_language[language] = guesses.count(language) / len(guesses)
+            right += [guess == language for guess in guesses]
+            unclear += guesses.count(UNCLEAR)
+        n = len(right)
+        return Trial(accuracy(right), unclear / n, characters, n, by_language)
 
     def _judge(self, text: str, row: NDArray[np.float64]) -> Guess:
-        p = {language: float(value) for language, value in zip(self.languages, row, strict=True)}
-        best = max(p, key=lambda language: p[language])
+        p = {language: float(value) for language, value in zip(self._sentences, row, strict=True)}
+        best = max(p, key=p.__getitem__)
         known, least = self._familiar[best]
         clear = (
             len("".join(text.split())) >= SHORTEST
@@ -149,16 +160,13 @@ class LanguageIdentifier:
     @cached_property
     def _familiar(self) -> dict[str, tuple[frozenset[str], float]]:
         """Each language's n-grams, and how large a share of a text's must be among them."""
-        found = {}
+        familiar = {}
         for language, sentences in self._sentences.items():
-            mine: list[str] = []
-            back: list[str] = []
-            for number, sentence in enumerate(sentences):
-                (mine if number % _HELD_BACK else back).append(sentence)
-            known = self._grams(mine)
-            shares = [self._share_known(sentence, known) for sentence in back]
-            found[language] = (known | self._grams(back), FAMILIAR * float(np.median(shares)))
-        return found
+            held_back = sentences[::_HELD_BACK]
+            known = self._grams([text for n, text in enumerate(sentences) if n % _HELD_BACK])
+            shares = [self._share_known(sentence, known) for sentence in held_back]
+            familiar[language] = (known | self._grams(held_back), FAMILIAR * float(np.median(shares)))
+        return familiar
 
     def _grams(self, texts: Sequence[str]) -> frozenset[str]:
         parts = self._weights.build_analyzer()
@@ -178,26 +186,3 @@ def cut(sentences: Sequence[str], characters: int) -> list[str]:
     whole = " ".join(sentences)
     starts = range(0, len(whole) - characters + 1, characters)
     return [whole[start : start + characters] for start in starts] or [whole]
-
-
-# What is said of a generated text: how much it repeats itself, and in which language it is.
-
-
-@dataclass(frozen=True, eq=False)
-class Judge:
-    """Judges texts by the tokens generated; prompts have no say."""
-
-    identifier: LanguageIdentifier
-    source: str
-    target: str
-
-    def columns(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows of `speak` with what is said of them."""
-        guesses = self.identifier.guess(list(rows.text))
-        return rows.assign(
-            tokens=[len(ids) for ids in rows.ids],
-            repetition=[repetition(list(ids)) for ids in rows.ids],
-            language=[guess.language for guess in guesses],
-            p_source=[guess.p[self.source] for guess in guesses],
-            p_target=[guess.p[self.target] for guess in guesses],
-        )

@@ -1,32 +1,26 @@
 """Generate texts with the clean and patched model, and measure output language and repetition."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from workbench.analyses.generate.judge import SHORTEST, Judge, LanguageIdentifier, Trial
-from workbench.analyses.generate.table import generation_rows, summary_table
-from workbench.analyses.generate.texts import Beginnings, batches, beginnings, longest, speak
-from workbench.analyses.generate.variants import (
-    RANDOM,
-    Score,
-    Skipped,
-    Variant,
-    best,
-    clean_variants,
-    frozen_variants,
-    recipe_configurations,
-    score,
-)
-from workbench.core.errors import InputError, NotApplicable, did_you_mean
-from workbench.core.store import write_json
-from workbench.methods.recipes import RECIPES, Ingredients
+from workbench.align import CONTROLS
+from workbench.analyses.generate.judge import SHORTEST, LanguageIdentifier, Trial
+from workbench.analyses.generate.table import Variant, generation_rows, harmonic, summary_table
+from workbench.analyses.generate.texts import Beginnings, beginnings, speak
+from workbench.core.errors import InputError, NotApplicable
+from workbench.core.store import read_json, write_json
+from workbench.methods.base import check_names
+from workbench.methods.compare.candidates import RANDOM
+from workbench.methods.recipes import RECIPES, Ingredients, Recipe, turned
 from workbench.results import write_table
+from workbench.select import thaw
 from workbench.study import Study
-from workbench.sweeps import Configuration
+from workbench.study.alignment import headline_of
+from workbench.sweeps import CLEAN, Configuration
 from workbench.text import ParallelText
 
 TOKENS = 200
@@ -35,6 +29,7 @@ STUDY = "study"
 """What the methods of a plan call the study's own choice."""
 MOST_LANGUAGES = 20
 """The identifier tells at most so many apart: the pair's first, then the text's others in order."""
+
 _FILES = {
     "generation": "generation.parquet",
     "summary": "generation_summary.parquet",
@@ -55,10 +50,7 @@ class Plan:
     """Half of them to choose configurations on, half to report."""
 
     def __post_init__(self) -> None:
-        known = (STUDY, *RECIPES)
-        for name in self.methods:
-            if name not in known:
-                raise InputError(f"unknown method {name!r}: {did_you_mean(name, known)}")
+        check_names(self.methods, (STUDY, *RECIPES), "method")
         if self.tokens is not None and self.tokens < 1:
             raise InputError(f"a text needs at least one token; {self.tokens} asked for")
         if self.prompts < 4:
@@ -75,7 +67,8 @@ class Generated:
     summary: pd.DataFrame
     trial: Trial
     """The language identifier on held-out text."""
-    skipped: tuple[Skipped, ...]
+    skipped: dict[str, str]
+    """Methods that had nothing to work on, and why."""
     notes: tuple[str, ...]
     """What has to be said beside the results."""
     seconds: dict[str, float]
@@ -88,172 +81,176 @@ def generate(study: Study, plan: Plan | None = None, text: ParallelText | None =
 
     `text` may hold more languages than the study's own: the identifier learns to tell them all apart.
     """
-    plan = plan or Plan()
-    known = text or study.text
-    fit, held_out = _sentences(study, known)
+    plan, folder = plan or Plan(), study.folder / "generate"
+    paths = {name: folder / file for name, file in _FILES.items()}
+    fit, held_out = _sentences(study, text or study.text)
     prompts = beginnings(study, plan.prompts)
     tokens, notes = _room(study, prompts, plan.tokens)
-    if (count := sum(map(len, prompts.source.values()))) < plan.prompts - plan.prompts % 2:
+    if (count := sum(map(len, prompts[study.source].values()))) < plan.prompts - plan.prompts % 2:
         notes.append(f"held-out sentences have {count} different beginnings, not {plan.prompts}")
-    judge = Judge(LanguageIdentifier(fit), study.source, study.target)
-    work = _Work(study, prompts, tokens, judge, study.folder / "generate")
-    variants, skipped = work.choose(plan.methods)
-    found = [work.test(variant) for variant in variants]
-    trial = judge.identifier.trial(held_out, _length(found))
-    tables = [
-        generation_rows(study, variant, work.prompts_of(variant), judge.columns(rows))
-        for variant, rows in zip(variants, found, strict=True)
+    identifier = LanguageIdentifier(fit)
+    variants, candidates, skipped = _methods(study, plan.methods)
+    on_dev = [None, *(b for own in candidates.values() for b in own)] if candidates else []
+    total = len(on_dev) + len(variants) + len(candidates)
+
+    def say(code: str, half: str, configuration: Configuration | None, done: int) -> pd.DataFrame:
+        begun, size = prompts[code][half], study.settings.batch_size
+        rows = speak(study.model, begun, configuration, tokens, size, folder / "texts")
+        study.progress("generate", done + 1, total)
+        return identifier.judged(rows, study.source, study.target)
+
+    judged = [say(study.source, "dev", configuration, done) for done, configuration in enumerate(on_dev)]
+    scores = [score(rows, study.target) for rows in judged]
+    chosen, record = _choose(study, candidates, scores)
+    variants += chosen
+    about = study.alignment.facts | {
+        "weights": study.model.weights_digest,
+        "text": study.text.digest,
+        "tokens": tokens,
+        "prompts": {half: [one.id for one in some] for half, some in prompts[study.source].items()},
+    }
+    write_json(paths["choices"], {"about": about, "clean": scores[0] if scores else None, "methods": record})
+    judged = [
+        say(variant.prompted, "test", variant.configuration, done)
+        for done, variant in enumerate(variants, len(on_dev))
     ]
-    table = pd.concat(tables, ignore_index=True)
-    summary = summary_table(study, variants, tables, trial)
-    paths = {name: work.folder / file for name, file in _FILES.items()}
+    lengths = pd.concat([rows.text.str.len() for rows in judged])
+    trial = identifier.trial(held_out, max(SHORTEST, int(lengths.median())))
+    tables, seconds = [], {}
+    for variant, rows in zip(variants, judged, strict=True):
+        tables.append(generation_rows(study, variant, prompts[variant.prompted]["test"], rows))
+        where = "" if variant.prompted == study.source else f" ({variant.prompted})"
+        # That of its fastest batch, which the machine disturbed least.
+        seconds[variant.method + where] = round(float(rows.seconds.min()), 7)
+    table, summary = pd.concat(tables, ignore_index=True), summary_table(study, variants, tables, trial)
     write_table(table, paths["generation"])
     write_table(summary, paths["summary"])
-    seconds = _seconds(study, variants, found)
     write_json(paths["timings"], {"seconds_per_token": seconds})
     notes += [] if trial.caution is None else [trial.caution]
-    return Generated(table, summary, trial, tuple(skipped), tuple(notes), seconds, paths)
+    return Generated(table, summary, trial, skipped, tuple(notes), seconds, paths)
 
 
-def _sentences(study: Study, text: ParallelText) -> tuple[Mapping[str, list[str]], Mapping[str, list[str]]]:
+def _sentences(study: Study, text: ParallelText) -> list[dict[str, list[str]]]:
     """In each language the study's fitting sentences, and those it holds out."""
     pair = (study.source, study.target)
     languages = [*pair, *(code for code in text.languages if code not in pair)][:MOST_LANGUAGES]
     parts = []
     for rows in (study.alignment.split.fit, study.alignment.split.test):
-        mine = {study.text[study.source][int(row)] for row in rows}
-        those = [row for row, sentence in enumerate(text[study.source]) if sentence in mine]
-        parts.append({code: [text[code][row] for row in those] for code in languages})
-    return parts[0], parts[1]
+        own = {study.text[study.source][int(row)] for row in rows}
+        kept = [row for row, sentence in enumerate(text[study.source]) if sentence in own]
+        parts.append({code: [text[code][row] for row in kept] for code in languages})
+    return parts
 
 
 def _room(study: Study, prompts: Beginnings, wanted: int | None) -> tuple[int, list[str]]:
     """How many new tokens there is room for behind the longest prompt, and a word on it."""
-    context = study.model.info.n_ctx
-    every = [one for side in (prompts.source, prompts.target) for half in side.values() for one in half]
-    if context is None:
-        return wanted or TOKENS, []
-    most = context - longest(study.model, every)
-    if most < 1 or (wanted is not None and wanted > most):
+    info = study.model.info
+    ids = study.model.tokens.encode(
+        [one.prompt for halves in prompts.values() for half in halves.values() for one in half]
+    )
+    room = TOKENS if info.n_ctx is None else info.n_ctx - max(map(len, ids))
+    if info.n_ctx is not None and room < (wanted or 1):
         raise InputError(
-            f"{study.model.info.name} takes {context} tokens, which leaves {max(most, 0)} new ones behind "
+            f"{info.name} takes {info.n_ctx} tokens, which leaves {max(room, 0)} new ones behind "
             f"the longest prompt: {wanted or TOKENS} are too many"
         )
-    if wanted is not None or most >= TOKENS:
+    if wanted is not None or room >= TOKENS:
         return wanted or TOKENS, []
-    return most, [
-        f"{study.model.info.name} takes {context} tokens: texts are {most} new tokens long, not {TOKENS}"
-    ]
+    return room, [f"{info.name} takes {info.n_ctx} tokens: texts are {room} new tokens long, not {TOKENS}"]
 
 
-def _length(found: Sequence[pd.DataFrame]) -> int:
-    """Characters of the median text."""
-    lengths = pd.concat([rows.text.str.len() for rows in found])
-    return max(SHORTEST, int(lengths.median()))
+def _methods(
+    study: Study, methods: Sequence[str]
+) -> tuple[list[Variant], dict[str, list[Configuration]], dict[str, str]]:
+    """The variants that are settled, the configurations of recipes by name, and why methods are left out."""
+    variants = [Variant(CLEAN, "clean", code) for code in (study.source, study.target)]
+    candidates: dict[str, list[Configuration]] = {}
+    skipped = {}
+    ingredients = Ingredients(study)
+    for name in dict.fromkeys(methods):
+        try:
+            if name == STUDY:
+                variants += frozen_variants(study)
+            else:
+                candidates |= recipe_configurations(ingredients, RECIPES[name])
+        except NotApplicable as error:
+            skipped[name] = str(error)
+    return variants, candidates, skipped
 
 
-def _seconds(study: Study, variants: Sequence[Variant], found: Sequence[pd.DataFrame]) -> dict[str, float]:
-    """A token's time by variant: that of its fastest batch, which the machine disturbed least."""
-    names = [
-        one.method if one.prompted == study.source else f"{one.method} ({one.prompted})" for one in variants
-    ]
-    return {name: round(float(rows.seconds.min()), 7) for name, rows in zip(names, found, strict=True)}
+def _choose(
+    study: Study, candidates: Mapping[str, list[Configuration]], scores: Sequence[dict[str, Any]]
+) -> tuple[list[Variant], dict[str, Any]]:
+    """Each recipe with its best configuration; the scores are of the clean run and of all configurations."""
+    variants, record, start = [], {}, 1
+    for name, configurations in candidates.items():
+        own = scores[start : start + len(configurations)]
+        start += len(configurations)
+        at = best(configurations, [one["score"] for one in own], scores[0]["score"])
+        chosen, worth = (None, scores[0]) if at is None else (configurations[at], own[at])
+        control = name.endswith(f"~{RANDOM}")
+        variants.append(Variant(name, "recipe", study.source, chosen, control, worth["score"]))
+        dev = [b.columns | one for b, one in zip(configurations, own, strict=True)]
+        record[name] = {"chosen": chosen and chosen.columns, "dev": dev}
+    return variants, record
 
 
-@dataclass
-class _Work:
-    """The texts of one study, each generated once."""
-
-    study: Study
-    prompts: Beginnings
-    tokens: int
-    judge: Judge
-    folder: Path
-    _done: int = 0
-    _total: int = 0
-
-    def choose(self, methods: Sequence[str]) -> tuple[list[Variant], list[Skipped]]:
-        """All variants; recipes are chosen on dev and saved before any test text is generated."""
-        given, skipped = Ingredients(self.study), []
-        variants = clean_variants(self.study)
-        candidates: list[tuple[str, list[Configuration]]] = []
-        for name in dict.fromkeys(methods):
-            try:
-                if name == STUDY:
-                    variants += frozen_variants(self.study)
-                else:
-                    candidates += recipe_configurations(given, RECIPES[name])
-            except NotApplicable as error:
-                skipped.append(Skipped(name, str(error)))
-        self._count(candidates, len(variants))
-        clean = score(self._speak("dev", None), self.judge) if candidates else None
-        record = {}
-        for name, configurations in candidates:
-            assert clean is not None
-            scores = [
-                score(self._speak("dev", configuration), self.judge) for configuration in configurations
-            ]
-            at = best(configurations, scores, clean)
-            chosen = None if at is None else configurations[at]
-            worth = (clean if at is None else scores[at]).score
-            of = name.removesuffix(f"~{RANDOM}")
-            control = of != name
-            variants.append(
-                Variant(name, "recipe", self.study.source, chosen, control, of if control else None, worth)
-            )
-            record[name] = _record(chosen, configurations, scores)
-        self._freeze(record, clean)
-        return variants, skipped
-
-    def test(self, variant: Variant) -> pd.DataFrame:
-        """The variant's texts on the half that is reported."""
-        return self._speak("test", variant.configuration, there=variant.prompted != self.study.source)
-
-    def prompts_of(self, variant: Variant) -> Sequence[Any]:
-        """What the reported texts go on from."""
-        here = variant.prompted == self.study.source
-        return (self.prompts.source if here else self.prompts.target)["test"]
-
-    def _speak(self, half: str, configuration: Configuration | None, there: bool = False) -> pd.DataFrame:
-        side = self.prompts.target if there else self.prompts.source
-        size = self.study.settings.batch_size
-        return speak(
-            self.study.model, side[half], configuration, self.tokens, size, self.folder / "texts", self._tell
+def frozen_variants(study: Study) -> list[Variant]:
+    """The headline's choice as the study froze it on dev, and those of its controls."""
+    path = study.folder / "choices.json"
+    if not path.is_file():
+        raise NotApplicable(f"{study.folder} holds no choices: workbench diagnose makes them")
+    choices, states = thaw(path), study.alignment.capture()
+    if read_json(path)["about"].get("states") != states.digest:
+        raise InputError(f"{path} was made from other states than the study's now: run the study again")
+    headline = headline_of(choices, study.settings)
+    wanted = [headline, *(name for name in choices if name in CONTROLS)]
+    chosen = [choices[name] for name in wanted if choices[name].layer is not None]
+    if not chosen:
+        raise NotApplicable("no patch was chosen on dev, neither for the headline nor for its controls")
+    maps = study.alignment.fit(states)
+    return [
+        Variant(
+            choice.aligner,
+            "study",
+            study.source,
+            study.configuration(maps, choice),
+            control=choice.aligner != headline,
         )
-
-    def _tell(self) -> None:
-        self._done += 1
-        self.study.progress("generate", self._done, self._total)
-
-    def _count(self, candidates: Sequence[tuple[str, list[Configuration]]], others: int) -> None:
-        """Batches in all, for the progress bar."""
-        size = self.study.settings.batch_size
-        dev, test = (batches(self.prompts.source[half], size) for half in ("dev", "test"))
-        on_dev = sum(len(configurations) for _, configurations in candidates) + bool(candidates)
-        self._total = dev * on_dev + test * (others + len(candidates))
-
-    def _freeze(self, record: Mapping[str, Any], clean: Score | None) -> None:
-        about = self.study.alignment.facts | {
-            "weights": self.study.model.weights_digest,
-            "text": self.study.text.digest,
-            "tokens": self.tokens,
-            "prompts": {half: [one.id for one in those] for half, those in self.prompts.source.items()},
-        }
-        made = {"about": about, "clean": None if clean is None else clean.to_json(), "methods": dict(record)}
-        write_json(self.folder / _FILES["choices"], made)
+        for choice in chosen
+    ]
 
 
-def _record(
-    chosen: Configuration | None, configurations: Sequence[Configuration], scores: Sequence[Score]
-) -> dict[str, Any]:
-    """What was chosen, and what all configurations scored on dev."""
+def recipe_configurations(ingredients: Ingredients, recipe: Recipe) -> Mapping[str, list[Configuration]]:
+    """All configurations of a recipe, and those of its control, whose steps have random directions."""
+    if recipe.grow is not None:
+        raise NotApplicable("its configurations grow by its gain on a task: texts cannot choose them")
+    own, control, seed = recipe.name, f"{recipe.name}~{RANDOM}", ingredients.study.seed
+    configurations = [replace(b, aligner=own, seed=seed) for b in recipe.configurations(ingredients)]
     return {
-        "chosen": None if chosen is None else chosen.columns,
-        "dev": [
-            configuration.columns | one.to_json()
-            for configuration, one in zip(configurations, scores, strict=True)
-        ],
+        own: configurations,
+        control: [turned(replace(b, aligner=control), seed) for b in configurations],
     }
 
 
-__all__ = ["STUDY", "TOKENS", "Generated", "Plan", "generate"]
+def score(rows: pd.DataFrame, target: str) -> dict[str, Any]:
+    """What judged texts are worth: the harmonic mean of language control and 1 − repetition, beside both.
+
+    Neither makes up for the other. A text too short to repeat itself has no say in repetition; where all
+    are, it is None, and the score is 0.
+    """
+    control = float((rows.language == target).mean())
+    repeated = None if rows.repetition.isna().all() else float(rows.repetition.mean())
+    worth = harmonic(control, 0.0 if repeated is None else 1 - repeated)
+    return {"language_control": control, "repetition": repeated, "score": worth}
+
+
+def best(configurations: Sequence[Configuration], scores: Sequence[float], clean: float) -> int | None:
+    """The best-scoring configuration, of equals the weakest, then the lowest; None if clean is as good."""
+
+    def rank(i: int) -> tuple[float, float, int]:
+        configuration = configurations[i]
+        return -round(scores[i], 12), abs(configuration.strength), configuration.parts[0][0].layer
+
+    at = min(range(len(configurations)), key=rank, default=None)
+    return None if at is None or -rank(at)[0] <= round(clean, 12) else at

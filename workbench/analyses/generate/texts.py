@@ -1,8 +1,7 @@
 """Beginnings of held-out sentences and their generated continuations, cached batch by batch."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -27,17 +26,12 @@ LEAST_TOKENS = 2
 HALVES: tuple[SplitName, ...] = ("dev", "test")
 
 
-@dataclass(frozen=True)
-class Beginnings:
-    """The same rows' beginnings in both languages, by the half of the rows they lie in."""
-
-    source: dict[str, tuple[AnswerExample, ...]]
-    target: dict[str, tuple[AnswerExample, ...]]
-    """An example's answer is the whole sentence that its prompt begins."""
+Beginnings = dict[str, dict[str, tuple[AnswerExample, ...]]]
+"""Language → half → prompts. An example's answer is the whole sentence that its prompt begins."""
 
 
 def beginnings(study: Study, count: int) -> Beginnings:
-    """At most `count` held-out rows, half of them to choose on, half to report.
+    """Beginnings of at most `count` held-out rows in both languages, half to choose on, half to report.
 
     The rows are drawn by the study's seed; documents and sentences that say the same stay in one half. A
     beginning that was there already is left out: the same text would be generated twice.
@@ -45,37 +39,31 @@ def beginnings(study: Study, count: int) -> Beginnings:
     rows = study.alignment.split.test
     held = study.text.select(rows)
     halves = held.split(fit=0.0, dev=0.5, test=0.5, seed=study.settings.seed)
-    sides = (study.source, study.target)
-    found: dict[str, dict[str, tuple[AnswerExample, ...]]] = {language: {} for language in sides}
+    prompts: Beginnings = {study.source: {}, study.target: {}}
     seen: set[str] = set()
     for half in HALVES:
-        chosen = []
-        for at in getattr(halves, half):
-            begun = [begin(study.model, held[language][int(at)]) for language in sides]
-            if begun[0] is None or begun[1] is None or begun[0] in seen:
+        pairs = []
+        for at in map(int, getattr(halves, half)):
+            texts = [begin(study.model, held[language][at]) for language in prompts]
+            if None in texts or texts[0] in seen:
                 continue
-            seen.add(begun[0])
-            chosen.append((int(at), begun))
-            if len(chosen) == count // 2:
+            seen.add(str(texts[0]))
+            name, group = str(int(rows[at])), None if held.groups is None else held.groups[at]
+            pairs.append(
+                [
+                    AnswerExample(name, str(text), (held[language][at],), language, half, group)
+                    for text, language in zip(texts, prompts, strict=True)
+                ]
+            )
+            if len(pairs) == count // 2:
                 break
-        if len(chosen) < 2:
+        if len(pairs) < 2:
             raise InputError(
                 f"{len(rows)} held-out sentences in {study.source} give too few different beginnings: "
                 "hold out more sentences, or give longer ones"
             )
-        for side, language in enumerate(sides):
-            found[language][half] = tuple(
-                AnswerExample(
-                    str(int(rows[at])),
-                    str(begun[side]),
-                    (held[language][at],),
-                    language,
-                    half,
-                    None if held.groups is None else held.groups[at],
-                )
-                for at, begun in chosen
-            )
-    return Beginnings(found[study.source], found[study.target])
+        prompts[study.source][half], prompts[study.target][half] = zip(*pairs, strict=True)
+    return prompts
 
 
 def begin(model: LanguageModel, sentence: str) -> str | None:
@@ -86,18 +74,13 @@ def begin(model: LanguageModel, sentence: str) -> str | None:
     (ids,) = model.tokens.encode([sentence])
     prefix = len(model.tokens.prefix)
     half = (len(ids) - prefix + 1) // 2
-    said = model.tokens.decode(ids[: prefix + half])
-    if half < LEAST_TOKENS or not said.strip():
+    text = model.tokens.decode(ids[: prefix + half])
+    if half < LEAST_TOKENS or not text.strip():
         return None
-    if sentence.startswith(said) and not said[-1].isspace():
-        begun, _, rest = sentence[len(said) :].partition(" ")
-        said = said + begun if rest else said
-    return said.rstrip()
-
-
-def longest(model: LanguageModel, prompts: Sequence[AnswerExample]) -> int:
-    """Tokens of the longest prompt."""
-    return max(map(len, model.tokens.encode([prompt.prompt for prompt in prompts])))
+    if sentence.startswith(text) and not text[-1].isspace():
+        begun, _, rest = sentence[len(text) :].partition(" ")
+        text = text + begun if rest else text
+    return text.rstrip()
 
 
 # A model goes on with prompts, patched or not; every finished batch is kept on disk.
@@ -110,17 +93,15 @@ def speak(
     tokens: int,
     batch_size: int,
     folder: Path,
-    done: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
     """One row a prompt: what the model says behind it, greedily, at most so many tokens.
 
-    Batches follow from the arguments alone, so what was stopped goes on to the same texts. `done` is called
-    after each batch. `seconds` is the time of the row's batch for one token; the rest is the same each time.
+    Batches follow from the arguments alone, so what was stopped goes on to the same texts. `seconds` is the
+    time of the row's batch for one token; the rest is the same each time.
     """
     settings = {"generate": 1, "tokens": tokens, "batch_size": batch_size}
-    shelf = Shelf(
-        folder, plan_facts(model, prompts, [] if configuration is None else [configuration], settings)
-    )
+    configurations = [] if configuration is None else [configuration]
+    shelf = Shelf(folder, plan_facts(model, prompts, configurations, settings))
     questions = read_questions(model, prompts)
     parts = []
     for number, start in enumerate(range(0, len(questions), batch_size)):
@@ -129,13 +110,7 @@ def speak(
             part = _speak(model, questions[start : start + batch_size], configuration, tokens)
             shelf.put(number, part)
         parts.append(part)
-        done()
     return pd.concat(parts, ignore_index=True)
-
-
-def batches(prompts: Sequence[AnswerExample], batch_size: int) -> int:
-    """How many there will be."""
-    return -(-len(prompts) // batch_size)
 
 
 def _speak(

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from workbench.align import LayerMaps
 from workbench.analyses.organism.verify import CHOSEN_ON, LADDER_TASK, PROMPTS
-from workbench.core.progress import Progress, silent
-from workbench.core.types import Site
+from workbench.core.types import Progress, Site, silent
 from workbench.measures import METRICS
 from workbench.models import LanguageModel
 from workbench.organism.config import WorldConfig
-from workbench.organism.items import Items
+from workbench.organism.texts import Items
+from workbench.states import Activations
 from workbench.study import Settings, Study
 from workbench.sweeps import CLEAN
 
@@ -53,51 +54,45 @@ def peaks(
     progress: Progress = silent,
 ) -> Peaks:
     """Measure all pairs into the main language: similarities on held-out sentences, gains on dev items."""
-    world = Items(config)
+    world, main = Items(config), config.main.code
     task, text = world.task(LADDER_TASK).first(dev=items, test=1), world.parallel_text(2 * prompts)
     others = [language.code for language in config.languages[1:]]
     curves, gains = [], []
     for done, language in enumerate(others):
         progress("peaks", done, len(others))
-        pair = text.only([language, config.main.code])
-        study = Study(model, pair, task, language, config.main.code, folder / language, MAPS)
-        found = _pair(study)
-        curves.append(found[0])
-        gains.append(found[1])
+        study = Study(model, text.only([language, main]), task, language, main, folder / language, MAPS)
+        states = study.alignment.capture()
+        maps = study.alignment.fit(states)
+        curves.append(_curves(study, maps, states))
+        gains.append(_gains(study, maps))
     progress("peaks", len(others), len(others))
     all_curves, all_gains = pd.concat(curves, ignore_index=True), pd.concat(gains, ignore_index=True)
     return Peaks(all_curves, all_gains, _table(all_curves, all_gains))
 
 
-def _pair(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The curves and the gains of one pair."""
-    alignment = study.alignment
-    states = alignment.capture()
-    maps = alignment.fit(states)
-    rows, curves = alignment.split.test, []
+def _curves(study: Study, maps: dict[str, LayerMaps], states: Activations) -> pd.DataFrame:
+    """Each measure between mapped source and target states, at each layer."""
+    rows, values = study.alignment.split.test, []
     for layer in range(study.model.info.n_layers):
         x, y = (states.at(Site(layer), code)[rows] for code in (study.source, study.target))
-        for name, fitted in maps.items():
-            mapped = fitted.transform(layer, x)
-            for metric in METRICS.values():
-                value = metric(mapped, y)
-                curves.append((study.pair, metric.name, name, layer, value))
-    configurations = [
-        configuration
-        for configuration in study.configurations(maps)
-        if configuration.aligner == MAPS.headline
-    ]
-    dev = study.sweep("dev", configurations)
+        mapped = {name: fitted.transform(layer, x) for name, fitted in maps.items()}
+        values += [
+            (study.pair, metric.name, name, layer, metric(source, y))
+            for name, source in mapped.items()
+            for metric in METRICS.values()
+        ]
+    return pd.DataFrame(values, columns=["pair", "measure", "map", "layer", "value"])
+
+
+def _gains(study: Study, maps: dict[str, LayerMaps]) -> pd.DataFrame:
+    """The gain of each layer on dev items, and whether it is nearly that of the best."""
+    dev = study.sweep("dev", [one for one in study.configurations(maps) if one.aligner == MAPS.headline])
     own = dev[dev.language == study.source]
-    base = own[own.aligner == CLEAN].correct.astype(float).mean()
-    patched = own[own.aligner != CLEAN].assign(correct=lambda t: t.correct.astype(float))
-    gain = patched.groupby("layer").correct.mean() - base
-    gains = (
-        gain.rename("gain")
-        .reset_index()
-        .assign(pair=study.pair, helps=((gain >= NEARLY * gain.max()) & (gain > 0)).to_numpy())
-    )
-    return pd.DataFrame(curves, columns=["pair", "measure", "map", "layer", "value"]), gains
+    correct = own.correct.astype(float)
+    clean = own.aligner == CLEAN
+    gain = (correct[~clean].groupby(own.layer[~clean]).mean() - correct[clean].mean()).rename("gain")
+    helps = (gain >= NEARLY * gain.max()) & (gain > 0)
+    return gain.reset_index().assign(pair=study.pair, helps=helps.to_numpy())
 
 
 def _table(curves: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFrame:

@@ -21,11 +21,6 @@ class Kind:
     may: tuple[str, ...] = ()
     """Tables it shows more with, where they are there."""
 
-    @property
-    def uses(self) -> tuple[str, ...]:
-        """All tables it is made from."""
-        return (*self.needs, *self.may)
-
 
 _MEASURE = "workbench measure"
 _COMPARE = "workbench compare"
@@ -34,7 +29,7 @@ _CHOICES = ("selection",)
 FIGURES: dict[str, Kind] = {
     "layers": Kind("gain on dev by layer and pair", ("exploration",), sweep.layers, may=_CHOICES),
     "strengths": Kind("gain on dev by layer and strength", ("exploration",), sweep.strengths, may=_CHOICES),
-    "methods": Kind("gain on dev by method and layer", ("exploration",), sweep.methods, may=_CHOICES),
+    "aligners": Kind("gain on dev by aligner and layer", ("exploration",), sweep.aligners, may=_CHOICES),
     "similarity": Kind("similarity by pair and layer", ("similarity",), states.similarity, _MEASURE),
     "alignment": Kind("similarity over layers", ("similarity",), states.alignment, may=("null",)),
     "grid": Kind("every layer with every layer", ("grid",), states.grid, f"{_MEASURE} --grid"),
@@ -45,7 +40,7 @@ FIGURES: dict[str, Kind] = {
         maps.predictors,
         may=("predictors", "selection"),
     ),
-    "curve": Kind("held-out R² by number of pairs", ("curve",), maps.curve, "workbench fit --curve"),
+    "curve": Kind("held-out R² by number of pairs", ("curve",), maps.data_curve, "workbench fit --curve"),
     "pca": Kind("where sentences lie before and after the map", ("pca",), maps.pca, may=_CHOICES),
     "lens": Kind("the logit lens' share per language over layers", ("geometry",), states.lens, _MEASURE),
     "flips": Kind("items that became right and wrong", ("selection",), sweep.flips),
@@ -58,11 +53,21 @@ FIGURES: dict[str, Kind] = {
 }
 
 
-def find_kind(name: str) -> Kind:
-    """The kind of this name."""
+RENAMED = {"methods": "aligners"}
+"""Former name of a kind, which is still accepted → its name."""
+
+
+def kind_name(name: str) -> str:
+    """The name of a kind as it is in `FIGURES`."""
+    name = name if name in FIGURES else RENAMED.get(name, name)
     if name not in FIGURES:
         raise InputError(f"no kind of figure is called {name!r}: {did_you_mean(name, FIGURES)}")
-    return FIGURES[name]
+    return name
+
+
+def find_kind(name: str) -> Kind:
+    """The kind of this name."""
+    return FIGURES[kind_name(name)]
 
 
 def lacking(name: str, frames: Frames) -> list[str]:

@@ -9,19 +9,30 @@ import pandas as pd
 from workbench.core.numbers import interval, signed
 from workbench.figures.frames import (
     Frames,
+    Lines,
     NothingToShow,
     bar_axis,
+    cells,
+    curve,
     limits,
+    names,
     number,
     numbers,
     parts,
-    said,
+    reach,
     span,
+    subtitle,
 )
-from workbench.figures.spec import Axis, Cells, Panel, Plot, Scale, Series, Spec, Value, short
+from workbench.figures.markup import records
+from workbench.figures.spec import Axis, Panel, Plot, Scale, Series, Spec, Value, short
 
 FAMILIES = ("baseline", "recipe", "combination")
 """Kinds of methods, in the order of rows, colours and marks."""
+PANELS = 4
+"""Up to so many pairs and tasks have a panel each, with intervals; more are columns of coloured cells."""
+CONTROLS = {"random_gain": "control: random", "shuffled_gain": "control: shuffled pairs"}
+"""A recipe's controls by the column of their gain."""
+Row = dict[str, Any]
 
 
 def judged(comparison: pd.DataFrame) -> pd.DataFrame:
@@ -30,7 +41,7 @@ def judged(comparison: pd.DataFrame) -> pd.DataFrame:
     if not (table.method != "direct").any():
         raise NothingToShow("the table comparison holds no method besides asking directly")
     # What gains are held against is no claim, and has no corrected verdict.
-    verdict = table.holm_verdict.fillna(table.verdict).fillna("")
+    verdict = table.holm_verdict.fillna(table.verdict)
     table = table.assign(shown=verdict.isin(["helps", "harms"]))
     for control in ("random", "shuffled"):
         # A combination's are over its baseline; on the axis of gains they are over asking directly.
@@ -40,60 +51,65 @@ def judged(comparison: pd.DataFrame) -> pd.DataFrame:
 
 def order_of(table: pd.DataFrame) -> list[str]:
     """Methods by family, those that gain more first: by the mean where there are several pairs or tasks."""
-    mean = table.assign(gain=table.gain.astype(float)).groupby("method", sort=False).gain.mean()
-    family = table.drop_duplicates("method").set_index("method").family
-    return sorted(map(str, mean.index), key=lambda name: (_rank(str(family[name])), -mean[name]))
-
-
-def _rank(family: str) -> int:
-    return FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
+    methods = table.astype({"gain": float}).groupby("method", sort=False)
+    ranks = {family: rank for rank, family in enumerate(FAMILIES)}
+    means = methods.agg(family=("family", "first"), gain=("gain", "mean"))
+    means["rank"] = means.family.map(lambda family: ranks.get(family, len(ranks)))
+    return names(means.sort_values(["rank", "gain"], ascending=[True, False], kind="stable").index)
 
 
 def _subtitle(table: pd.DataFrame) -> str:
     """Split, n and contrast."""
-    same = said(table, ("model", "task", "pair"))
-    return (
-        f"{same + ': ' if same else ''}test items, n = {span(table.n)}; accuracy over asking directly, on "
-        "the same items; verdicts by Holm over all rows of a comparison"
+    return subtitle(
+        table,
+        f"test items, n = {span(table.n)}; accuracy over asking directly, on "
+        "the same items; verdicts by Holm over all rows of a comparison",
     )
 
 
 def left_out(comparison: pd.DataFrame) -> str:
     """Which methods have no row, for the footer."""
     ran = set(comparison[comparison.gain.notna()].method)
-    names = [str(name) for name in dict.fromkeys(comparison.method) if name not in ran]
-    return f"Not run (the table says why): {', '.join(names)}. " if names else ""
+    missing = [name for name in names(comparison.method) if name not in ran]
+    return f"Not run (the table says why): {', '.join(missing)}. " if missing else ""
 
 
-def shown_gain(row: Any) -> tuple[str, ...]:
+def shown_gain(row: Row) -> Lines:
     """The lines that explain a method's mark or cell."""
-    gain = interval(number(row["gain"]), number(row["gain_low"]), number(row["gain_high"]))
-    verdict = row["holm_verdict"] if pd.notna(row["holm_verdict"]) else row["verdict"]
+    gain = interval(row["gain"], row["gain_low"], row["gain_high"])
+    verdict: Any = row["holm_verdict"] if pd.notna(row["holm_verdict"]) else row["verdict"]
     lines = [f"{row['method']}: {row['title']}", f"{row['pair']}, {row['task']}: {row['chosen']}"]
     lines.append(f"gain {gain}" + (f", {verdict}" if pd.notna(verdict) else ""))
     for column, name in (("random", "random control"), ("shuffled", "shuffled pairs")):
-        over, low, high = (number(row[f"{column}_over{end}"]) for end in ("", "_low", "_high"))
-        if over is not None:
+        over, low, high = (row[f"{column}_over{end}"] for end in ("", "_low", "_high"))
+        if number(over) is not None:
             lines.append(f"over {name} {interval(over, low, high)}")
     if number(row["retention"]) is not None:
         lines.append(f"main language {signed(row['retention'])}, at least {signed(row['retention_low'])}")
     return tuple(lines)
 
 
-PANELS = 4
-"""Up to so many pairs and tasks have a panel each, with intervals; more are columns of coloured cells."""
-CONTROLS = {"random_gain": "control: random", "shuffled_gain": "control: shuffled pairs"}
-"""A recipe's controls by the column of their gain."""
-STUDY = ("model", "task", "pair")
+def _families(rows: pd.DataFrame, x: str, note: Callable[[Row], Lines], *ends: str) -> list[Series]:
+    """The gains of each family; the legend shows the first of a family, a full one where there is any."""
+    series = []
+    for slot, family in enumerate(FAMILIES):
+        own = rows[rows.family == family].sort_values("shown", ascending=False, kind="stable")
+        about: dict[str, Any] = {
+            "notes": tuple(map(note, records(own))),
+            "hollow": tuple(not shown for shown in own.shown),
+            "labels": tuple(own.label) if "label" in own else (),
+        }
+        series.append(curve(family, own, x, "gain", *ends, look="estimates", slot=slot, **about))
+    return [one for one in series if one.x]
 
 
 def comparison(frames: Frames) -> Spec:
     """A row for each method: of few pairs and tasks with intervals, of many as cells."""
     table = judged(frames["comparison"])
     table = table[table.method != "direct"]
-    studies = list(parts(table, STUDY))
-    made = _cells if len(studies) > PANELS else _forest
-    panels, scale, footer = made(table, studies)
+    studies = list(parts(table))
+    of = _cells if len(studies) > PANELS else _forest
+    panels, scale, footer = of(table, [(title, rows) for title, _, rows in studies])
     return Spec(
         kind="comparison",
         title="What each method gains",
@@ -104,16 +120,16 @@ def comparison(frames: Frames) -> Spec:
     )
 
 
-Found = tuple[tuple[Panel, ...], Scale | None, str]
-Studies = Sequence[tuple[str, dict[str, str], pd.DataFrame]]
+Drawn = tuple[tuple[Panel, ...], Scale | None, str]
+"""Panels, their scale, and the first lines of the footer."""
+Studies = Sequence[tuple[str, pd.DataFrame]]
 
 
-def _forest(table: pd.DataFrame, studies: Studies) -> Found:
+def _forest(table: pd.DataFrame, studies: Studies) -> Drawn:
     order = order_of(table)
-    names = bar_axis(order)
     values = [number(v) for column in ("gain", "gain_low", "gain_high", *CONTROLS) for v in table[column]]
     x = Axis("gain", range=limits(values, include=(0.0,)))
-    panels = tuple(_panel(title, rows, order, names, x) for title, _, rows in studies)
+    panels = tuple(_panel(title, rows, order, x) for title, rows in studies)
     footer = "Whiskers: 95 % intervals. Filled: a gain or a loss is shown; hollow (° in tables): none is. "
     footer += "" if table[list(CONTROLS)].isna().all(axis=None) else _ABOUT_CONTROLS
     if any(len(panel.lines) > 1 for panel in panels):
@@ -129,118 +145,66 @@ _ABOUT_CONTROLS = (
 )
 
 
-def _panel(title: str, rows: pd.DataFrame, order: Sequence[str], names: Axis, x: Axis) -> Plot:
-    by = {str(row["method"]): row for row in rows.to_dict("records")}
-    places = {name: float(place) for place, name in enumerate(order) if name in by}
-    series = [_family(family, slot, by, places) for slot, family in enumerate(FAMILIES)]
-    series += [_control(column, slot, by, places) for slot, column in enumerate(CONTROLS)]
-    aside = tuple(_kept(by.get(name)) for name in order)
-    target = number(by["target_language"]["gain"]) if "target_language" in by else None
+def _panel(title: str, rows: pd.DataFrame, order: Sequence[str], x: Axis) -> Plot:
+    rows = rows.assign(place=rows.method.map(order.index)).sort_values("place")
+    series = _families(rows, "place", shown_gain, "gain_low", "gain_high")
+    for slot, (column, name) in enumerate(CONTROLS.items()):
+        own = rows[rows[column].notna()]
+        gains = zip(own.method, own[column], strict=True)
+        notes = tuple((f"{method}, {name}", f"gain {signed(gain)}") for method, gain in gains)
+        style: Row = {"look": "estimates", "role": "control", "slot": slot, "hollow": (True,) * len(own)}
+        series += [curve(name, own, "place", column, notes=notes, **style)] if len(own) else []
+    kept = {row["method"]: _kept(row) for row in records(rows)}
+    aside = tuple(kept.get(name, "") for name in order)
     return Plot(
         title,
-        names,
+        bar_axis(order),
         x,
-        tuple(one for one in series if one.x),
-        lines=(0.0,) if target is None else (0.0, target),
+        tuple(series),
+        lines=(0.0, *rows[rows.method == "target_language"].gain.map(float)),
         lying=True,
         aside=aside if any(aside) else (),
         aside_title="main" if any(aside) else "",
     )
 
 
-def _family(family: str, slot: int, by: dict[str, dict[Any, Any]], places: dict[str, float]) -> Series:
-    rows = [by[name] for name in places if by[name]["family"] == family]
-    rows.sort(key=lambda row: not row["shown"])  # the legend shows the first: full, where any is
-    return Series(
-        family,
-        tuple(places[str(row["method"])] for row in rows),
-        numbers(row["gain"] for row in rows),
-        numbers(row["gain_low"] for row in rows),
-        numbers(row["gain_high"] for row in rows),
-        look="estimates",
-        slot=slot,
-        notes=tuple(shown_gain(row) for row in rows),
-        hollow=tuple(not row["shown"] for row in rows),
-    )
-
-
-def _control(column: str, slot: int, by: dict[str, dict[Any, Any]], places: dict[str, float]) -> Series:
-    rows = [by[name] for name in places if number(by[name][column]) is not None]
-    return Series(
-        CONTROLS[column],
-        tuple(places[str(row["method"])] for row in rows),
-        numbers(row[column] for row in rows),
-        look="estimates",
-        role="control",
-        slot=slot,
-        notes=tuple((f"{row['method']}, {CONTROLS[column]}", f"gain {signed(row[column])}") for row in rows),
-        hollow=(True,) * len(rows),
-    )
-
-
-def _kept(row: dict[Any, Any] | None) -> str:
+def _kept(row: Row) -> str:
     """The change in the main language, with a star where a loss that matters is not ruled out."""
-    change = None if row is None else number(row["retention"])
-    if row is None or change is None:
-        return ""
-    return short(change) + ("" if bool(row["noninferior"]) else "*")
+    change = number(row["retention"])
+    return "" if change is None else short(change) + ("" if row["noninferior"] else "*")
 
 
-def _cells(table: pd.DataFrame, studies: Studies) -> Found:
-    order = order_of(table)
-    columns = tuple(title for title, _, _ in studies)
-    found = [{str(row["method"]): row for row in rows.to_dict("records")} for _, _, rows in studies]
+def _cells(table: pd.DataFrame, studies: Studies) -> Drawn:
+    order, columns = order_of(table), [title for title, _ in studies]
     controlled = table[list(CONTROLS)].notna().any(axis=None)
-    shown = [("gain", _gain)]
-    shown += [("gain over the best control", _over)] if controlled else []
-    shown += [("change in the main language", _change)] if table.retention.notna().any() else []
-    families = {str(row["method"]): str(row["family"]) for rows in found for row in rows.values()}
-    first = sum(families[name] == "baseline" for name in order)
-    panels: list[Cells] = []
-    for title, value in shown:
-        panels.append(
-            Cells(
-                title,
-                tuple(order),
-                columns,
-                _matrix(order, found, value),
-                hatched=_matrix_of(order, found, lambda row: not row["shown"]) if title == "gain" else (),
-                rule_after=first if 0 < first < len(order) else None,
-                notes=_matrix_of(order, found, shown_gain, ()),
-                turned=True,
-            )
+    shown = {"gain": "gain"}
+    if controlled:
+        shown["over"] = "gain over the best control"
+    if table.retention.notna().any():
+        shown["retention"] = "change in the main language"
+    rows = pd.concat([own.assign(study=title) for title, own in studies])
+    # The control that gains most: what a recipe brings beyond what a broken one does.
+    rows["over"] = rows[["random_over", "shuffled_over"]].astype("Float64").min(axis=1)
+    first = table[table.family == "baseline"].method.nunique()
+    panels = tuple(
+        cells(
+            title,
+            rows,
+            ("method", "study"),
+            column,
+            shown_gain,
+            order,
+            columns,
+            (lambda row: not row["shown"]) if column == "gain" else None,
+            rule_after=first if 0 < first < len(order) else None,
+            turned=True,
         )
-    every = [abs(v) for panel in panels for row in panel.values for v in row if v is not None]
-    reach = max(every, default=0.0) or 1.0
+        for column, title in shown.items()
+    )
+    longest = reach(value for panel in panels for row in panel.values for value in row)
     footer = "Hatched corners: neither a gain nor a loss is shown. Below the line: patched. "
     footer += _ABOUT_CONTROLS if controlled else ""
-    return tuple(panels), Scale("change of accuracy", -reach, reach), footer
-
-
-def _matrix(
-    order: Sequence[str], found: Sequence[dict[str, Any]], made: Callable[[Any], Value]
-) -> tuple[tuple[Value, ...], ...]:
-    return _matrix_of(order, found, made, None)
-
-
-def _matrix_of(
-    order: Sequence[str], found: Sequence[dict[str, Any]], made: Callable[[Any], Any], none: Any = False
-) -> tuple[tuple[Any, ...], ...]:
-    return tuple(tuple(made(rows[name]) if name in rows else none for rows in found) for name in order)
-
-
-def _gain(row: Any) -> Value:
-    return number(row["gain"])
-
-
-def _over(row: Any) -> Value:
-    """Over the control that gains most: what a recipe brings beyond what a broken one does."""
-    known = [v for v in (number(row["random_over"]), number(row["shuffled_over"])) if v is not None]
-    return min(known, default=None)
-
-
-def _change(row: Any) -> Value:
-    return number(row["retention"])
+    return panels, Scale("change of accuracy", -longest, longest), footer
 
 
 COST_PANELS = 2
@@ -251,6 +215,11 @@ COSTS = {
 }
 """Column → what its axis measures."""
 FRONT = "front"
+_FRONT = (
+    "Front: nothing that gains as much costs less. It joins estimates: neighbours may not differ "
+    "(figure comparison has the intervals). Costs are on logarithmic axes, with 0 apart; tokens to choose "
+    "on dev are not counted. "
+)
 
 
 def pareto(frames: Frames) -> Spec:
@@ -258,28 +227,31 @@ def pareto(frames: Frames) -> Spec:
     ran = judged(frames["comparison"])
     ran = ran[ran[list(COSTS)].notna().all(axis=1)]
     # The ceiling is an oracle: it is what can be had, at no price that anybody could pay.
-    table = ran[ran.method != "target_language"]
+    oracle = ran.method == "target_language"
+    table, targets = ran[~oracle], ran[oracle]
     if table.empty:
         raise NothingToShow("figure pareto: no method of the comparison has both a gain and its costs")
-    numbered = {name: str(at + 1) for at, name in enumerate(order_of(table))}
-    studies = list(parts(table, STUDY))
-    means = len(studies) > COST_PANELS
-    targets = ran[ran.method == "target_language"]
-    footer = _FOOTER
-    if means:
+    studies = list(parts(table))
+    footer = _FRONT
+    groups: list[tuple[str, pd.DataFrame, Value]]
+    if len(studies) > COST_PANELS:
         table, partly = _means(table, len(studies))
         footer += f"Means over {len(studies)} pairs and tasks; "
         footer += "hollow (° in tables): shown in fewer than half of them. "
         footer += f"Not in all of them, so left out: {', '.join(partly)}. " if partly else ""
-        numbered = {name: str(at + 1) for at, name in enumerate(order_of(table))}
-        groups = [("", table, _target_gain(targets) if len(targets) == len(studies) else None)]
+        groups = [("", table, float(targets.gain.mean()) if len(targets) == len(studies) else None)]
     else:
         footer += "Filled: a gain or a loss is shown; hollow (° in tables): none is. "
-        groups = [(title, mine, _target_gain(_same(targets, named))) for title, named, mine in studies]
-    gains = limits(numbers(table.gain), include=[0.0, *(top for *_, top in groups if top is not None)])
+        tops = {tuple(named.values()): float(rows.gain.mean()) for _, named, rows in parts(targets)}
+        groups = [(title, rows, tops.get(tuple(named.values()))) for title, named, rows in studies]
+    numbered = {name: str(at + 1) for at, name in enumerate(order_of(table))}
+    axes = {column: _cost_axis(column, table[column].astype(float).tolist()) for column in COSTS}
+    y = Axis(
+        "gain", range=limits(numbers(table.gain), [0.0, *(top for *_, top in groups if top is not None)])
+    )
     panels = tuple(
-        _cost_panel(title, mine, column, numbered, gains, top, table)
-        for title, mine, top in groups
+        _cost_panel(title, rows, column, *axes[column], y, numbered, () if top is None else (top,))
+        for title, rows, top in groups
         for column in COSTS
     )
     if any(top is not None for *_, top in groups):
@@ -295,81 +267,41 @@ def pareto(frames: Frames) -> Spec:
     )
 
 
-_FOOTER = (
-    "Front: nothing that gains as much costs less. It joins estimates: neighbours may not differ "
-    "(figure comparison has the intervals). Costs are on logarithmic axes, with 0 apart; tokens to choose "
-    "on dev are not counted. "
-)
-
-
 def _means(table: pd.DataFrame, count: int) -> tuple[pd.DataFrame, list[str]]:
     """One row a method, of those that ran everywhere; and the names of the others."""
-    per = table.groupby("method", sort=False)
-    partly = [str(name) for name, rows in per if len(rows) < count]
-    everywhere = table[~table.method.isin(partly)]
-    if everywhere.empty:
+    everywhere = table.groupby("method", sort=False).method.transform("size") == count
+    partly = names(table[~everywhere].method)
+    methods = (
+        table[everywhere].astype({"gain": float, **dict.fromkeys(COSTS, float)}).groupby("method", sort=False)
+    )
+    if not len(methods):
         raise NothingToShow("figure pareto: no method ran on all pairs and tasks of the comparison")
-    kept = everywhere.drop_duplicates("method").set_index("method")
-    per = everywhere.groupby("method", sort=False)
-    for column in ("gain", *COSTS):
-        kept[column] = per[column].mean().astype(float)
-    kept["helps"] = per.shown.sum()
-    kept["shown"] = kept.helps * 2 >= count
-    return kept.assign(studies=count).reset_index(), partly
-
-
-def _same(targets: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
-    for key in named:
-        targets = targets[targets[key].astype(str) == named[key]]
-    return targets
-
-
-def _target_gain(rows: pd.DataFrame) -> float | None:
-    return None if rows.empty else float(rows.gain.mean())
+    means = methods.agg(dict.fromkeys(("title", "family"), "first") | dict.fromkeys(("gain", *COSTS), "mean"))
+    means["helps"] = methods.shown.sum()
+    means["shown"] = means.helps * 2 >= count
+    return means.assign(studies=count).reset_index(), partly
 
 
 def _cost_panel(
     title: str,
     rows: pd.DataFrame,
     column: str,
+    x: Axis,
+    zero: float,
+    y: Axis,
     numbered: dict[str, str],
-    gains: tuple[float, float],
-    target: float | None,
-    every: pd.DataFrame,
+    tops: tuple[float, ...],
 ) -> Plot:
-    axis, zero = _cost_axis(column, every[column].astype(float).tolist())
-    costs = [value if value > 0 else zero for value in rows[column].astype(float)]
-    rows = rows.assign(cost=costs)
-    series = []
-    for slot, family in enumerate(FAMILIES):
-        mine: list[dict[Any, Any]] = rows[rows.family == family].to_dict("records")
-        # The legend shows the first of them: a full one, where there is any.
-        mine.sort(key=lambda row: (not row["shown"], int(numbered[str(row["method"])])))
-        if mine:
-            series.append(
-                Series(
-                    family,
-                    tuple(float(row["cost"]) for row in mine),
-                    numbers(row["gain"] for row in mine),
-                    look="estimates",
-                    slot=slot,
-                    notes=tuple(_note(row, column) for row in mine),
-                    hollow=tuple(not row["shown"] for row in mine),
-                    labels=tuple(numbered[str(row["method"])] for row in mine),
-                )
-            )
+    costs = rows[column].astype(float)
+    rows = rows.assign(cost=costs.where(costs > 0, zero), label=rows.method.map(numbered))
+    rows = rows.iloc[rows.label.astype(int).argsort()]
+    series = _families(rows, "cost", lambda row: _note(row, column))
     stairs = front(list(zip(rows.cost, rows.gain.astype(float), strict=True)))
-    line = Series(FRONT, *_steps(stairs, axis), role="reference")
-    return Plot(
-        title,
-        axis,
-        Axis("gain", range=gains),
-        (*series, line),
-        lines=(0.0,) if target is None else (0.0, target),
-    )
+    line = Series(FRONT, *_steps(stairs, x), role="reference")
+    return Plot(title, x, y, (*series, line), lines=(0.0, *tops))
 
 
-def _note(row: dict[Any, Any], column: str) -> tuple[str, ...]:
+def _note(row: Row, column: str) -> Lines:
     cost = f"{row[column]:,.0f} {COSTS[column]}"
     if "studies" in row:
         shown = f"shown in {row['helps']} of {row['studies']}"

@@ -1,7 +1,7 @@
 """Figures of the sweep: the gain on dev by layer, and what the chosen patch brings on test."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -9,325 +9,284 @@ import pandas as pd
 
 from workbench.core.numbers import between, interval, signed
 from workbench.figures.frames import (
-    EMBEDDING,
+    STUDY,
     Frames,
+    Lines,
     NothingToShow,
     bar_axis,
+    cells,
     controls,
+    curve,
     is_control,
     layer_axis,
     layer_name,
     limits,
+    marked,
+    names,
     number,
-    numbers,
     ordered,
     parts,
     places,
     reach,
-    said,
     span,
+    subtitle,
 )
-from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec, Value, short
+from workbench.figures.markup import records
+from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec, short
 from workbench.stats import paired_interval, units_of
 
-HATCHED = "Hatched corners: the simultaneous band over all configurations includes 0. "
-FOOTER = "Dash: below 0. Exploration on dev: the best cell is optimistically biased."
-STUDY = ("model", "pair", "task")
+FOOTER = (
+    "Hatched corners: the simultaneous band over all configurations includes 0. Dash: below 0. "
+    "Exploration on dev: the best cell is optimistically biased."
+)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What one aligner chose on dev in one study, and what that brings on test."""
-
-    place: int
-    intervention: str
-    strength: Value
-    positions: str
-    headline: bool
-    gain: Value
-    low: Value
-    high: Value
+Owner = tuple[str, ...]
+"""Model, task, pair, aligner."""
+Choices = Mapping[Owner, Any]
+"""Whose configuration → its row of `selection`: what was chosen on dev, and what that brings on test."""
 
 
-Chosen = Mapping[tuple[str, str, str, str], Choice]
-"""Model, pair, task, aligner → choice."""
+def _owners(table: pd.DataFrame) -> list[Owner]:
+    """Whose configuration each row is."""
+    return list(zip(*(table[key].astype(str) for key in (*STUDY, "aligner")), strict=True))
 
 
-def chosen(frames: Frames) -> Chosen:
+def single(table: pd.DataFrame) -> pd.DataFrame:
+    """The configurations of one site each, with their `place`; those of several have none."""
+    rows = table[table.joint.fillna("one") == "one"]
+    return rows.assign(place=places(rows))
+
+
+def chosen(frames: Frames) -> Choices:
     """The choices of the table `selection`; of a choice to do nothing, nothing."""
     if "selection" not in frames:
         return {}
-    table = frames["selection"]
-    table = table[table.layer.notna() & (table.joint.fillna("one") == "one")]
-    rows: list[Any] = list(table.itertuples())
-    return {
-        (str(row.model), str(row.pair), str(row.task), str(row.aligner)): Choice(
-            EMBEDDING if row.site == "embed" else int(row.layer),
-            str(row.intervention),
-            number(row.strength),
-            str(row.positions),
-            bool(row.headline),
-            number(row.gain),
-            number(row.gain_low),
-            number(row.gain_high),
-        )
-        for row in rows
-    }
+    table = single(frames["selection"])
+    table = table[table.layer.notna()]
+    return dict(zip(_owners(table), table.itertuples(), strict=True))
 
 
-def single(exploration: pd.DataFrame) -> pd.DataFrame:
-    """The configurations of one site each: several sites at once have no place on an axis of layers."""
-    return exploration[exploration.joint.fillna("one") == "one"]
+def of_headlines(frames: Frames) -> pd.DataFrame:
+    """The configurations of the aligners that studies are about; without a selection, of all but controls."""
+    heads = {owner for owner, choice in chosen(frames).items() if choice.headline}
+    known, table = controls(frames), single(frames["exploration"])
+    owners = _owners(table)
+    return table[[owner in heads if heads else not is_control(owner[-1], known) for owner in owners]]
 
 
-def at_chosen(exploration: pd.DataFrame, choices: Chosen, formulas: bool = False) -> pd.DataFrame:
+def at_chosen(frames: Frames, formulas: bool = False) -> pd.DataFrame:
     """Of each study's aligners, the chosen patch type, strength and positions, over all layers.
 
     Where nothing was chosen, those of the first formula at its largest strength. With `formulas`, every
     formula is kept, each at the chosen strength or, where it has no such configuration, at its largest.
     """
-    kept = []
-    table = single(exploration)
+    kept, choices = [], chosen(frames)
     keys = [*STUDY, "aligner", *(["intervention"] if formulas else [])]
-    for found, rows in table.groupby(keys, sort=False):
-        model, pair, task, aligner = map(str, found[:4])
-        made = choices.get((model, pair, task, aligner))
-        if made is not None and not formulas:
-            rows = rows[rows.intervention == made.intervention]
+    for key, rows in single(frames["exploration"]).groupby(keys, sort=False):
+        choice = choices.get(tuple(map(str, key[:4])))
+        if choice is not None and not formulas:
+            rows = rows[rows.intervention == choice.intervention]
         rows = rows[rows.intervention == rows.intervention.iloc[0]]
-        strengths = list(map(number, rows.strength.unique()))
-        wanted = made.strength if made is not None and made.strength in strengths else rows.strength.max()
-        rows = rows[rows.strength == wanted]
-        positions = made.positions if made is not None else rows.positions.iloc[0]
-        kept.append(rows[rows.positions == positions] if (rows.positions == positions).any() else rows)
+        strengths = rows.strength == (rows.strength.max() if choice is None else choice.strength)
+        rows = rows[strengths if strengths.any() else rows.strength == rows.strength.max()]
+        positions = rows.positions == (rows.positions.iloc[0] if choice is None else choice.positions)
+        kept.append(rows[positions] if positions.any() else rows)
     return pd.concat(kept)
 
 
-def subtitle(table: pd.DataFrame, what: str) -> str:
-    """Split, n and contrast of the rows shown, with what is the same in all of them."""
-    same = said(table, ("model", "task", "pair"))
-    return (
-        f"{same + ': ' if same else ''}dev items, n = {span(table.n)}; "
-        f"patched less unpatched accuracy on the same items; {what}"
-    )
-
-
 def _of_gains(
-    kind: str, title: str, about: str, panels: Sequence[Cells], table: pd.DataFrame, notes: tuple[str, str]
+    kind: str,
+    title: str,
+    about: str,
+    panels: Sequence[Cells],
+    table: pd.DataFrame,
+    first: str = "",
+    framed: str = "",
 ) -> Spec:
-    """Panels of gains on one scale; `notes` are what the footer begins with, and what a frame means."""
+    """Panels of gains on one scale; the footer begins with `first`, and with what a frame means."""
     longest = reach(table.gain)
-    framed = notes[1] if any(panel.marks for panel in panels) else ""
-    scale = Scale("gain in accuracy on dev", -longest, longest)
-    footer = notes[0] + framed + HATCHED + FOOTER
-    return Spec(kind, title, subtitle(table, about), tuple(panels), scale, footer)
-
-
-def cells_of(
-    table: pd.DataFrame, rows: Sequence[Any], columns: Sequence[int], row_key: str
-) -> dict[str, Any]:
-    """Values, hatching and notes of a panel whose rows are those of the column `row_key`."""
-    cells: dict[tuple[Any, int], Any] = {}
-    found: list[Any] = list(table.itertuples())
-    for row in found:
-        cells.setdefault((getattr(row, row_key), row.place), row)
-
-    def each(made: Callable[[Any], Any]) -> tuple[tuple[Any, ...], ...]:
-        return tuple(tuple(made(cells.get((row, column))) for column in columns) for row in rows)
-
-    return {
-        "columns": tuple(map(layer_name, columns)),
-        "column_title": "layer patched",
-        "values": each(lambda row: None if row is None else number(row.gain)),
-        "hatched": each(lambda row: row is not None and not bool(row.beyond_band)),
-        "notes": each(note),
-        "keys": each(lambda row: getattr(row, "key", None)) if "key" in table else (),
-    }
-
-
-def note(row: Any) -> tuple[str, ...]:
-    """The lines that explain a cell."""
-    if row is None:
-        return ()
-    strength = number(row.strength)
-    return (
-        f"{row.aligner}, {row.intervention}" + ("" if strength is None else f", α = {strength:g}"),
-        f"{row.pair}, layer {layer_name(row.place)}",
-        f"gain on dev {interval(number(row.gain), number(row.low), number(row.high))}",
-        f"simultaneous band {between(row.band_low, row.band_high)}, p = {row.p:.4f}",
-        f"mean margin {signed(row.margin_gain, 2)}, n = {row.n}",
-        *(
-            f"{name} {value:.3f}"
-            for column, name in _MORE.items()
-            if (value := number(getattr(row, column, None))) is not None
-        ),
+    what = "patched less unpatched accuracy on the same items"
+    return Spec(
+        kind,
+        title,
+        subtitle(table, f"dev items, n = {span(table.n)}; {what}; {about}"),
+        tuple(panels),
+        Scale("gain in accuracy on dev", -longest, longest),
+        first + (framed if any(panel.marks for panel in panels) else "") + FOOTER,
     )
 
 
-_MORE = {"correct": "accuracy", "patch_size": "patch size ‖h′ − h‖ / ‖h‖"}
+def gain_cells(
+    title: str,
+    table: pd.DataFrame,
+    rows: Sequence[Any],
+    columns: Sequence[int],
+    choices: Choices,
+    text: Callable[[Any], str] = lambda choice: "",
+    **style: Any,
+) -> Cells:
+    """Gains by the columns `row` and `place`; what was chosen on dev is framed, with a text."""
+    marks = {}
+    configuration = attrgetter("place", "intervention", "strength", "positions")
+    every: Iterable[Any] = table.itertuples()
+    for owner, row in zip(_owners(table), every, strict=True):
+        choice = choices.get(owner)
+        if choice is not None and configuration(row) == configuration(choice):
+            at = rows.index(row.row), columns.index(row.place)
+            marks[at] = Mark(*at, text(choice))
+    return cells(
+        title,
+        table,
+        ("row", "place"),
+        "gain",
+        _note,
+        rows,
+        columns,
+        lambda row: not row["beyond_band"],
+        column_title="layer patched",
+        marks=tuple(marks.values()),
+        **style,
+    )
+
+
+def _note(row: dict[str, Any]) -> Lines:
+    """The lines that explain a cell."""
+    strength = number(row["strength"])
+    means = {name: number(row.get(column)) for column, name in _MEANS.items()}
+    return (
+        f"{row['aligner']}, {row['intervention']}" + ("" if strength is None else f", α = {strength:g}"),
+        f"{row['pair']}, layer {layer_name(row['place'])}",
+        f"gain on dev {interval(row['gain'], row['low'], row['high'])}",
+        f"simultaneous band {between(row['band_low'], row['band_high'])}, p = {row['p']:.4f}",
+        f"mean margin {signed(row['margin_gain'], 2)}, n = {row['n']}",
+        *(f"{name} {value:.3f}" for name, value in means.items() if value is not None),
+    )
+
+
+_MEANS = {"correct": "accuracy", "patch_size": "patch size ‖h′ − h‖ / ‖h‖"}
 """Means over items that the table `sweep` has beside those of `exploration`."""
 
 
 def gain_curve(frames: Frames) -> Plot | None:
     """The gain of one study's headline over layers, in its simultaneous band, where one was judged."""
-    selection = frames.get("selection")
-    if selection is None or "exploration" not in frames:
+    if "selection" not in frames or "exploration" not in frames:
         return None
-    best = str(selection[selection.headline.astype(bool)].aligner.iloc[0])
-    table = at_chosen(frames["exploration"], chosen(frames))
-    table = table[table.aligner == best]
+    selection = frames["selection"]
+    headline = str(selection[selection.headline.astype(bool)].aligner.iloc[0])
+    table = at_chosen(frames)
+    table = table[table.aligner == headline]
     if table.empty:
         return None
-    table = table.assign(place=places(table)).sort_values("place")
-    series = Series(
-        f"{best}, {table.intervention.iloc[0]}",
-        tuple(map(float, table.place)),
-        numbers(table.gain),
-        numbers(table.band_low),
-        numbers(table.band_high),
-    )
+    table = table.sort_values("place")
+    name = f"{headline}, {table.intervention.iloc[0]}"
+    series = curve(name, table, "place", "gain", "band_low", "band_high")
     values = limits((*series.y, *series.low, *series.high), include=(0.0,))
-    return Plot(f"gain on dev: {series.name}", layer_axis(table.place), Axis("gain", range=values), (series,))
-
-
-_FRAMED_LAYER = "Framed: the layer chosen on dev; its number, the only one, is the gain on test. "
+    return Plot(f"gain on dev: {name}", layer_axis(table.place), Axis("gain", range=values), (series,))
 
 
 def layers(frames: Frames) -> Spec:
     """Pairs × layers for each aligner, each at the formula and strength that it chose on dev."""
     choices, known = chosen(frames), controls(frames)
-    table = at_chosen(frames["exploration"], choices)
-    pair = table.pair.astype(str)
-    row = pair if table.model.nunique() <= 1 else table.model.astype(str) + " " + pair
-    table = table.assign(place=places(table), row=row)
-    columns = sorted(set(table.place))
-    rows = list(dict.fromkeys(table.row))
+    table = at_chosen(frames)
+    pair, models = table.pair.astype(str), table.model.astype(str)
+    table = table.assign(row=models + " " + pair if models.nunique() > 1 else pair)
+    columns, rows = sorted(set(table.place)), names(table.row)
     panels = []
-    for title, _, mine in parts(table, ["task"]):
-        for aligner in ordered(mine.aligner.astype(str), known):
-            star = " (control)" if is_control(aligner, known) else ""
-            name = f"{aligner}{star}" + (f", {title}" if title else "")
-            panels.append(_layers_panel(name, mine[mine.aligner == aligner], rows, columns, choices))
-    about = "each aligner at the formula and strength it chose on dev"
-    return _of_gains("layers", "Where a mapped state helps", about, panels, table, ("", _FRAMED_LAYER))
-
-
-def _layers_panel(
-    title: str, some: pd.DataFrame, rows: Sequence[str], columns: Sequence[int], choices: Chosen
-) -> Cells:
-    marks = []
-    for name, mine in some.groupby("row", sort=False):
-        one = mine.iloc[0]
-        made = choices.get((str(one.model), str(one.pair), str(one.task), str(one.aligner)))
-        if made is not None and made.place in set(mine.place):
-            marks.append(Mark(rows.index(str(name)), columns.index(made.place), short(made.gain)))
-    return Cells(
-        title=title,
-        rows=tuple(rows),
-        row_title="pair",
-        marks=tuple(marks),
-        numbers=False,
-        **cells_of(some, rows, columns, "row"),
+    for title, _, group in parts(table, ["task"]):
+        for aligner in ordered(group.aligner, known):
+            panels.append(
+                gain_cells(
+                    ", ".join(filter(None, [marked(aligner, known, " (control)"), title])),
+                    group[group.aligner == aligner],
+                    rows,
+                    columns,
+                    choices,
+                    lambda choice: short(number(choice.gain)),
+                    row_title="pair",
+                    numbers=False,
+                )
+            )
+    return _of_gains(
+        "layers",
+        "Where a mapped state helps",
+        "each aligner at the formula and strength it chose on dev",
+        panels,
+        table,
+        framed="Framed: the layer chosen on dev; its number, the only one, is the gain on test. ",
     )
-
-
-_FRAMED_STRENGTH = "Framed: layer and strength chosen on dev. "
 
 
 def strengths(frames: Frames) -> Spec:
     """Strengths × layers, a panel for each study, aligner and formula; controls are left to other figures."""
-    choices, known = chosen(frames), controls(frames)
-    heads = {key for key, made in choices.items() if made.headline}
-    table = single(frames["exploration"])
-    keys = list(zip(*(table[name].astype(str) for name in ("model", "pair", "task", "aligner")), strict=True))
-    shown = [key in heads if heads else not is_control(key[-1], known) for key in keys]
-    table = table[shown]
+    choices = chosen(frames)
+    table = of_headlines(frames)
     table = table[table.strength.notna()]
     if table.empty:
         raise NothingToShow("figure strengths: no configuration has a strength")
-    table = table.assign(place=places(table), row=table.strength.astype(float))
+    table = table.assign(row=table.strength.astype(float))
     columns = sorted(set(table.place))
     panels = []
-    for title, named, mine in parts(table, ["model", "task", "pair", "aligner", "intervention", "positions"]):
-        rows = sorted(set(mine.row), reverse=True)
-        made = choices.get((named["model"], named["pair"], named["task"], named["aligner"]))
-        here = made is not None and made.intervention == named["intervention"]
-        here = here and made is not None and made.positions == named["positions"]
-        marks = []
-        if made is not None and here and made.strength in rows:
-            marks.append(Mark(rows.index(made.strength), columns.index(made.place), ""))
-        panels.append(
-            Cells(
-                title=title or f"{named['aligner']}, {named['intervention']}",
-                rows=tuple(f"{number(row):g}" for row in rows),
-                row_title="α",
-                marks=tuple(marks),
-                **cells_of(mine, rows, columns, "row"),
-            )
-        )
-    about = "the aligner chosen on dev" if heads else "every aligner but controls"
+    for title, named, group in parts(table, (*STUDY, "aligner", "intervention", "positions")):
+        name = title or f"{named['aligner']}, {named['intervention']}"
+        rows = sorted(set(group.row), reverse=True)
+        panels.append(gain_cells(name, group, rows, columns, choices, row_title="α"))
+    heads = any(choice.headline for choice in choices.values())
     return _of_gains(
-        "strengths", "How strong a patch has to be", about, panels, table, ("", _FRAMED_STRENGTH)
+        "strengths",
+        "How strong a patch has to be",
+        "the aligner chosen on dev" if heads else "every aligner but controls",
+        panels,
+        table,
+        framed="Framed: layer and strength chosen on dev. ",
     )
 
 
-_CONTROLS = "* below the line: controls, which a map has to beat. "
-_FRAMED_CHOICE = "Framed: what the aligner chose on dev. "
-
-
-def methods(frames: Frames) -> Spec:
+def aligners(frames: Frames) -> Spec:
     """Aligners × layers, controls below a line, each formula at its chosen or largest strength."""
     choices, known = chosen(frames), controls(frames)
-    table = at_chosen(frames["exploration"], choices, formulas=True)
-    several = table.intervention.nunique() > 1
-    aligner = table.aligner.astype(str)
-    star = aligner.map(lambda name: "*" if is_control(name, known) else "")
-    label = aligner + star + (", " + table.intervention.astype(str) if several else "")
-    table = table.assign(place=places(table), row=label)
+    table = _by_aligner(at_chosen(frames, formulas=True), known)
+    table["row"] = table.starred
+    if table.intervention.nunique() > 1:
+        table["row"] += ", " + table.intervention.astype(str)
     columns = sorted(set(table.place))
     panels = []
-    for title, named, mine in parts(table, ["model", "task", "pair"]):
-        first = ordered(mine.aligner.astype(str), known)
-        rows = list(dict.fromkeys(mine.row.iloc[mine.aligner.map(first.index).argsort(kind="stable")]))
-        marks = []
-        for name in first:
-            made = choices.get((named["model"], named["pair"], named["task"], name))
-            own = mine[mine.aligner == name]
-            own = own[own.intervention == made.intervention] if made is not None else own[:0]
-            if made is not None and made.place in set(own.place):
-                marks.append(Mark(rows.index(own.row.iloc[0]), columns.index(made.place), ""))
-        above = sum(not row.partition(",")[0].endswith("*") for row in rows)
-        panels.append(
-            Cells(
-                title=title,
-                rows=tuple(rows),
-                row_title="",
-                marks=tuple(marks),
-                rule_after=above if 0 < above < len(rows) else None,
-                **cells_of(mine, rows, columns, "row"),
-            )
-        )
-    about = "each formula at the strength chosen on dev, or else its largest"
-    return _of_gains("methods", "Aligners and controls", about, panels, table, (_CONTROLS, _FRAMED_CHOICE))
+    for title, _, group in parts(table):
+        rows = names(group.row)
+        above = group[group.starred == group.aligner].row.nunique()
+        rule = above if 0 < above < len(rows) else None
+        panels.append(gain_cells(title, group, rows, columns, choices, rule_after=rule))
+    return _of_gains(
+        "aligners",
+        "Aligners and controls",
+        "each formula at the strength chosen on dev, or else its largest",
+        panels,
+        table,
+        "* below the line: controls, which a map has to beat. ",
+        "Framed: what the aligner chose on dev. ",
+    )
+
+
+def _by_aligner(table: pd.DataFrame, known: frozenset[str]) -> pd.DataFrame:
+    """The rows by aligner, those of controls last; `starred` is the name, of a control with *."""
+    order = ordered(table.aligner, known)
+    table = table.assign(starred=[marked(str(name), known) for name in table.aligner])
+    return table.sort_values("aligner", key=lambda column: column.map(order.index), kind="stable")
 
 
 def headlines(frames: Frames) -> Spec:
     """A row for each study: the aligner that it is about, at the formula and strength chosen."""
     selection = frames["selection"]
-    heads = selection[selection.headline.astype(bool)]
-    known = set(zip(*(heads[name].astype(str) for name in (*STUDY, "aligner")), strict=True))
-    table = at_chosen(frames["exploration"], chosen(frames))
-    keys = zip(*(table[name].astype(str) for name in (*STUDY, "aligner")), strict=True)
-    table = table[[key in known for key in keys]]
+    heads = set(_owners(selection[selection.headline.astype(bool)]))
+    table = at_chosen(frames)
+    table = table[[owner in heads for owner in _owners(table)]]
     if table.empty:
         raise NothingToShow("no study has gains of the aligner that it is about")
-    table = table.assign(place=places(table))
-    rows = [some.assign(row=title or some.pair) for title, _, some in parts(table, STUDY)]
-    names = [str(some.row.iloc[0]) for some in rows]
-    columns = sorted(set(table.place))
-    panel = Cells("", tuple(names), **cells_of(pd.concat(rows), names, columns, "row"))
+    studies = parts(table, ("model", "pair", "task"))
+    table = pd.concat([rows.assign(row=title or rows.pair) for title, _, rows in studies])
+    panel = gain_cells("", table, names(table.row), sorted(set(table.place)), {})
     about = "the aligner of each study at the formula and strength chosen"
-    return _of_gains("headlines", "Where the patch helps", about, [panel], table, ("", ""))
+    return _of_gains("headlines", "Where the patch helps", about, [panel], table)
 
 
 def configurations(frames: Frames) -> Spec:
@@ -337,20 +296,16 @@ def configurations(frames: Frames) -> Spec:
         keys = [*STUDY, "language", "aligner", "intervention", "site", "strength", "positions"]
         dev = frames["sweep"]
         dev = dev[dev.split == "dev"].astype({"correct": "Float64", "strength": "Float64"})
-        means = dev.groupby(keys, dropna=False, as_index=False)[list(_MORE)].mean()
+        means = dev.groupby(keys, dropna=False, as_index=False)[list(_MEANS)].mean()
         table = table.astype({"strength": "Float64"}).merge(means, on=keys, how="left")
-    star = table.aligner.astype(str).map(lambda name: "*" if is_control(name, known) else "")
-    label = table.aligner.astype(str) + star + ", " + table.intervention.astype(str)
+    table["row"] = [marked(str(name), known) for name in table.aligner]
+    table["row"] += ", " + table.intervention.astype(str)
     if table.strength.nunique() > 1:
-        label += table.strength.map(lambda value: "" if number(value) is None else f", α = {value:g}")
+        table["row"] += table.strength.map(lambda value: "" if number(value) is None else f", α = {value:g}")
     if table.positions.nunique() > 1:
-        label += ", " + table.positions.astype(str)
-    table = table.assign(place=places(table), row=label)
-    rows, columns = list(dict.fromkeys(table.row)), sorted(set(table.place))
-    panel = Cells("", tuple(rows), **cells_of(table, rows, columns, "row"))
-    return _of_gains(
-        "configurations", "Gain of every patch", "every formula and strength", [panel], table, ("", "")
-    )
+        table["row"] += ", " + table.positions.astype(str)
+    panel = gain_cells("", table, names(table.row), sorted(set(table.place)), {})
+    return _of_gains("configurations", "Gain of every patch", "every formula and strength", [panel], table)
 
 
 PANELS = 6
@@ -360,42 +315,36 @@ PANELS = 6
 def flips(frames: Frames) -> Spec:
     """Bars to the right: became right; to the left: became wrong."""
     table, known = frames["selection"], controls(frames)
-    table = table.assign(study=table.model.astype(str) + table.task.astype(str) + table.pair.astype(str))
-    several = table.study.nunique() > PANELS
+    several = len(list(parts(table))) > PANELS
     table = table[table.headline.astype(bool)] if several else table
     longest = float(max(table.gained.max(), table.lost.max(), 1)) * 1.08
     panels = []
-    for title, _, mine in [("", {}, table)] if several else parts(table, ["model", "task", "pair"]):
-        if several:
-            names = [name for name, _, _ in parts(mine, ["model", "task", "pair"])]
-        else:
-            order = ordered(mine.aligner.astype(str), known)
-            mine = mine.iloc[mine.aligner.map(order.index).argsort(kind="stable")]
-            names = [name + ("*" if is_control(name, known) else "") for name in mine.aligner.astype(str)]
-        values = Axis("items", range=(-longest, longest))
-        panels.append(Plot(title, bar_axis(names), values, _bars(mine, names), lying=True))
-    same = said(table, ["model", "task", "pair"])
+    for title, _, rows in [("", {}, table)] if several else parts(table):
+        rows = rows if several else _by_aligner(rows, known)
+        labels = [name for name, _, _ in parts(rows)] if several else list(rows.starred)
+        x = Axis("items", range=(-longest, longest))
+        panels.append(Plot(title, bar_axis(labels), x, _bars(rows, labels), lying=True))
     shown = "the headline's patch" if several else "each aligner's patch"
     return Spec(
         kind="flips",
         title="Items that the patch turned",
-        subtitle=f"{same + ': ' if same else ''}test items, n = {span(table.n)}; {shown}, chosen on dev, "
-        "against the unpatched run",
+        subtitle=subtitle(
+            table, f"test items, n = {span(table.n)}; {shown}, chosen on dev, against the unpatched run"
+        ),
         panels=tuple(panels),
         footer="" if several else "* controls.",
     )
 
 
-def _bars(rows: pd.DataFrame, names: list[str]) -> tuple[Series, ...]:
-    x = tuple(map(float, range(len(rows))))
-    gained, lost = rows.gained.astype(float), -rows.lost.astype(float)
+def _bars(rows: pd.DataFrame, labels: Sequence[str]) -> tuple[Series, Series]:
+    rows = rows.assign(place=range(len(rows)), wrong=-rows.lost.astype(float))
     notes = tuple(
-        (f"{name}: {int(g)} became right, {int(-w)} wrong",)
-        for name, g, w in zip(names, gained, lost, strict=True)
+        (f"{name}: {int(right)} became right, {int(wrong)} wrong",)
+        for name, right, wrong in zip(labels, rows.gained, rows.lost, strict=True)
     )
     return (
-        Series("became right", x, tuple(gained), look="bars", slot=0, notes=notes),
-        Series("became wrong", x, tuple(lost), look="bars", slot=1, notes=notes),
+        curve("became right", rows, "place", "gained", look="bars", slot=0, notes=notes),
+        curve("became wrong", rows, "place", "wrong", look="bars", slot=1, notes=notes),
     )
 
 
@@ -403,59 +352,54 @@ def gap(frames: Frames) -> Spec:
     """Gain over gap with the gain's interval in units of the gap; pairs without a gap are left out."""
     heads = frames["selection"][frames["selection"].headline.astype(bool)]
     sweep = frames["sweep"]
-    clean = sweep[(sweep.split == "test") & (sweep.aligner == "clean")]
-    names, rows, left = [], [], []
-    for title, named, mine in parts(heads, ["model", "task", "pair"]):
-        own = clean
-        for key in ("model", "task", "pair"):
-            own = own[own[key].astype(str) == named[key]]
-        found = gap_of(own)
-        name = title or named["pair"]
-        if found is None:
-            left.append(name)
+    clean = {
+        tuple(named.values()): rows
+        for _, named, rows in parts(sweep[(sweep.split == "test") & (sweep.aligner == "clean")])
+    }
+    shown, left_out = [], []
+    for title, named, rows in parts(heads):
+        name, key = title or named["pair"], tuple(named.values())
+        lead = gap_of(clean[key]) if key in clean else None
+        if lead is None:
+            left_out.append(name)
         else:
-            names.append(name)
-            rows.append((mine.iloc[0], found))
-    if not rows:
+            shown.append(rows.head(1).assign(name=name, lead=lead))
+    if not shown:
         raise NothingToShow("figure gap: no pair shows a gap on test items in both languages")
-    share, low, high = (
-        tuple(float(head[column]) / gap for head, gap in rows) for column in ("gain", "gain_low", "gain_high")
-    )
+    table = pd.concat(shown).assign(place=range(len(shown)))
+    ends = ["gain", "gain_low", "gain_high"]
     notes = tuple(
-        (f"{name}: gain {signed(head.gain)} of a gap of {gap:.3f}",)
-        for name, (head, gap) in zip(names, rows, strict=True)
+        (f"{row['name']}: gain {signed(row['gain'])} of a gap of {row['lead']:.3f}",)
+        for row in records(table)
     )
-    x = tuple(map(float, range(len(names))))
-    bars = Series("share of the gap closed", x, share, low, high, look="bars", notes=notes)
-    values = Axis("gain over gap", range=limits((*share, *low, *high), include=(0.0, 1.0)))
-    same = said(heads, ["model", "task", "pair"])
+    shares = table.assign(**{end: table[end].astype(float) / table.lead for end in ends})
+    bars = curve("share of the gap closed", shares, "place", *ends, look="bars", notes=notes)
+    x = Axis("gain over gap", range=limits((*bars.y, *bars.low, *bars.high), include=(0.0, 1.0)))
     return Spec(
         kind="gap",
         title="How much of the gap is closed",
-        subtitle=f"{same + ': ' if same else ''}test items, n = {span(heads.n)}; "
-        "gain of the chosen patch over the target language's lead on the same items",
-        panels=(Plot("", bar_axis(names), values, (bars,), (0.0, 1.0), lying=True),),
+        subtitle=subtitle(
+            heads,
+            f"test items, n = {span(heads.n)}; "
+            "gain of the chosen patch over the target language's lead on the same items",
+        ),
+        panels=(Plot("", bar_axis(list(table.name)), x, (bars,), (0.0, 1.0), lying=True),),
         footer="Whiskers: 95 % interval of the gain, in units of the gap. "
         "1: as good as in the target language."
-        + (f" No gap is shown for {', '.join(left)}." if left else ""),
+        + (f" No gap is shown for {', '.join(left_out)}." if left_out else ""),
     )
 
 
 def gap_of(clean: pd.DataFrame) -> float | None:
     """The target's unpatched accuracy less the source's on the same items; None where 0 is not excluded."""
-    by = {str(key): rows.set_index("example") for key, rows in clean.groupby("language", sort=False)}
-    pair = str(clean.pair.iloc[0]) if len(clean) else ""
-    source = next(
-        (name for name in by if pair.startswith(f"{name}-") and pair.removeprefix(f"{name}-") in by), None
-    )
-    if source is None:
+    pair, languages = str(clean.pair.iloc[0]), names(clean.language)
+    both = [(a, b) for a in languages for b in languages if f"{a}-{b}" == pair]
+    if not both:
         return None
-    here, there = by[source], by[pair.removeprefix(f"{source}-")]
-    known = set(there.index)
-    shared = [name for name in here.index if name in known]
+    source, target = (clean[clean.language == code].set_index("example") for code in both[0])
+    shared = source.index[source.index.isin(target.index)]
     if len(shared) < 2:
         return None
-    before = here.loc[shared].correct.astype(float).to_numpy()
-    after = there.loc[shared].correct.astype(float).to_numpy()
-    gap = paired_interval(after, before, units_of(here.loc[shared].group, shared))
+    before, after = (rows.loc[shared].correct.astype(float).to_numpy() for rows in (source, target))
+    gap = paired_interval(after, before, units_of(source.loc[shared].group, list(shared)))
     return gap.estimate if gap.low > 0 and np.isfinite(gap.estimate) else None

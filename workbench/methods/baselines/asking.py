@@ -1,188 +1,229 @@
-"""Baselines that ask in another way: directly, in the target language, other prompts, solved items."""
+"""Baselines that ask in another way: in the target language, other prompts, solved items, translations."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from heapq import nlargest
+from pathlib import Path
 from typing import Any
 
-from workbench.core.errors import InputError, NotApplicable
+from workbench.core.errors import InputError, NotApplicable, StoreError, TextError, quoted
 from workbench.core.languages import name_of
-from workbench.methods.base import Cost, LanguagePair
-from workbench.methods.baselines.base import (
-    AnyTask,
-    Baseline,
-    Variant,
-    Wording,
-    parallel_items,
-    task_of,
-    with_items,
-)
+from workbench.core.reading import user_path
+from workbench.core.store import digest_json, read_json, write_json
+from workbench.methods.base import Cost, LanguagePair, count_tokens
+from workbench.methods.baselines.base import AnyTask, Variant, Wording, parallel_items, task_of, with_items
 from workbench.organism.config import WorldConfig
-from workbench.organism.language import ASKED, MARK, STOP, item_prompt, translation_prompt
+from workbench.organism.world import ASKED, MARK, STOP, item_prompt, translation_prompt
 from workbench.tasks import ChoiceTask, same_items, with_shots
 from workbench.tasks.prompts import fill
+from workbench.tasks.records import read_objects, read_table
 
-# The items as they are: what every other method is held against.
+log = logging.getLogger(__name__)
 
-
-def _as_they_are(study: LanguagePair, wording: Wording) -> list[Variant]:
-    return [Variant("as it is", task_of(study))]
-
-
-DIRECT = Baseline("direct", "direct inference", "the item in its own language, nothing done", _as_they_are)
-
-
-# The parallel item in the main language: the accuracy that nothing but another language is away.
+BATCH = 64
+"""Prompts that are translated at once."""
+OWN, MAIN = "own", "main"
+"""The language of solved items: the item's own, or the main one."""
 
 
-def _in_main(study: LanguagePair, wording: Wording) -> list[Variant]:
-    there, task = parallel_items(study), task_of(study)
-    asked = []
-    for item in task.all:
-        if item.language == study.source and item.id not in there:
-            raise NotApplicable(f"{task.name} has no item {item.id!r} in {study.target}")
-        asked.append(
-            replace(there[item.id], language=study.source) if item.language == study.source else item
-        )
-    return [Variant(f"asked in {study.target}", with_items(task, asked, "target_language"))]
+def as_it_is(pair: LanguagePair, wording: Wording) -> list[Variant]:
+    """The items as they are: what every other method is held against."""
+    return [Variant("as it is", task_of(pair))]
 
 
-TARGET_LANGUAGE = Baseline(
-    "target_language",
-    "the same items in the target language",
-    "the parallel item in the main language, choices and all",
-    _in_main,
-)
+def in_target_language(pair: LanguagePair, wording: Wording) -> list[Variant]:
+    """The parallel items: the accuracy that nothing but another language is away."""
+    task = task_of(pair)
+    parallel = parallel_items(pair, (item for item in task.all if item.language == pair.source))
+    items = (
+        replace(parallel[item.id], language=pair.source) if item.language == pair.source else item
+        for item in task.all
+    )
+    return [Variant(f"asked in {pair.target}", with_items(task, items, "target_language"))]
 
 
-# Other prompts: instructions in the main language, and a search among templates on dev.
-
-
-def _instructed(study: LanguagePair, wording: Wording) -> list[Variant]:
+def with_main_instructions(pair: LanguagePair, wording: Wording) -> list[Variant]:
+    """Instructions in the main language, the item in its own."""
     task = wording.instructed
     if task is None:
-        raise NotApplicable(f"{study.task.name} has no instruction, or already one in {study.target}")
+        raise NotApplicable(f"{pair.task.name} has no instruction, or already one in {pair.target}")
     for split in ("dev", "test"):
-        if not same_items(task.examples(study.source, split), study.task.examples(study.source, split)):  # type: ignore[type-var]
-            raise NotApplicable(f"{task.name} with instructions in {study.target} has other {split} items")
-    return [Variant(f"instruction in {study.target}", task)]
+        if not same_items(task.examples(pair.source, split), pair.task.examples(pair.source, split)):  # type: ignore[type-var]
+            raise NotApplicable(f"{task.name} with instructions in {pair.target} has other {split} items")
+    return [Variant(f"instruction in {pair.target}", task)]
 
 
-def _searched(study: LanguagePair, wording: Wording) -> list[Variant]:
-    task = task_of(study)
+def with_templates(pair: LanguagePair, wording: Wording) -> list[Variant]:
+    """Every prompt inside a template; dev searches among the templates."""
+    task, main = task_of(pair), name_of(pair.target)
+
+    def within(item: Any, template: str) -> Any:
+        values = {"target": main, "prompt": item.prompt}
+        return replace(item, prompt=fill(template, item.language, values))
+
     return [
-        Variant(repr(template), in_template(task, template, study.target)) for template in wording.templates
+        Variant(repr(template), with_items(task, [within(item, template) for item in task.all]))
+        for template in wording.templates
     ]
 
 
-def in_template(task: AnyTask, template: str, target: str) -> AnyTask:
-    """Every prompt inside the template."""
-    values = {"target": name_of(target)}
-    return with_items(
-        task,
-        (
-            replace(item, prompt=fill(template, item.language, values | {"prompt": item.prompt}))
-            for item in task.all
-        ),
-    )
-
-
-PROMPT_TRANSLATION = Baseline(
-    "prompt_translation",
-    "prompt translation",
-    "the instruction in the main language, the item in its own",
-    _instructed,
-)
-PROMPT_SEARCH = Baseline(
-    "prompt_search",
-    "prompt search",
-    "a pool of templates, of which dev chooses one",
-    _searched,
-)
-
-
-# In-context learning: solved items before each one, in the main language, in its own, or in turn.
-
-
-OWN, MAIN = "own", "main"
-
-
-def _shown(study: LanguagePair, wording: Wording, languages: Sequence[str]) -> list[Variant]:
-    task = task_of(study).only([study.source, study.target]) if MAIN in languages else task_of(study)
-    sides = [None if language == OWN else study.target for language in languages]
+def with_solved_items(pair: LanguagePair, wording: Wording, languages: Sequence[str]) -> list[Variant]:
+    """In-context learning: solved items before each one, in the main language, in its own, or in turn."""
+    task = task_of(pair).only([pair.source, pair.target]) if MAIN in languages else task_of(pair)
+    sides = [None if language == OWN else pair.target for language in languages]
+    room = pair.model.info.n_ctx or float("inf")
     variants = []
     for n in wording.shots:
         if n < len(sides):
             continue  # one shot cannot be mixed
         for seed in range(wording.seeds):
             try:
-                shown = with_shots(task, n, study.seed + seed, wording.between, sides)
+                solved = with_shots(task, n, pair.seed + seed, wording.between, sides)
             except InputError as error:
                 raise NotApplicable(str(error)) from error
-            if _longest(study, shown) > (study.model.info.n_ctx or float("inf")):
-                continue
-            variants.append(Variant(f"{n} shots, seed {seed}", shown, cost=Cost(labels=n)))
+            if _longest(pair, solved) <= room:
+                variants.append(Variant(f"{n} shots, seed {seed}", solved, cost=Cost(labels=n)))
     if not variants:
-        raise NotApplicable(f"no prompt with shots fits into {study.model.info.n_ctx} tokens")
+        raise NotApplicable(f"no prompt with shots fits into {pair.model.info.n_ctx} tokens")
     return variants
 
 
-def _longest(study: LanguagePair, task: object) -> int:
-    items = [
-        item
-        for split in ("dev", "test")
-        for item in task.examples(study.source, split)  # type: ignore[attr-defined]
-    ]
-    ends = [max((len(choice) for choice in getattr(item, "choices", ())), default=0) for item in items]
-    longest = sorted(zip(map(len, (i.prompt for i in items)), ends, range(len(items)), strict=True))[-50:]
-    texts = [items[i].prompt + max(getattr(items[i], "choices", ("",)), key=len) for _, _, i in longest]
-    return max(map(len, study.model.tokens.encode(texts)), default=0)
+def _longest(pair: LanguagePair, task: AnyTask) -> int:
+    """Tokens of the longest item with its longest choice, among those of most characters."""
+    items = [item for split in ("dev", "test") for item in task.examples(pair.source, split)]
+    texts = [item.prompt + max(getattr(item, "choices", ("",)), key=len) for item in items]
+    return max(map(len, pair.model.tokens.encode(nlargest(50, texts, key=len))), default=0)
 
 
-_ABOUT = "solved items before each one; how many and which, dev chooses"
-
-SHOTS_MAIN = Baseline("shots_main", "shots in the main language", _ABOUT, partial(_shown, languages=(MAIN,)))
-SHOTS_OWN = Baseline("shots_own", "shots in the item's language", _ABOUT, partial(_shown, languages=(OWN,)))
-SHOTS_MIXED = Baseline(
-    "shots_mixed", "shots in both languages in turn", _ABOUT, partial(_shown, languages=(MAIN, OWN))
-)
-
-
-# Cross-lingual transfer without training: classes learned from main-language items, by nearest prototype.
-
-
-def _by_prototypes(study: LanguagePair, wording: Wording) -> list[Variant]:
-    task = task_of(study)
-    parallel_items(study)
-    learned = task.examples(study.target, "fit")
+def by_prototypes(pair: LanguagePair, wording: Wording) -> list[Variant]:
+    """Transfer without training: classes learned from main-language items, by nearest prototype."""
+    task = task_of(pair)
+    parallel_items(pair)
+    learned = task.examples(pair.target, "fit")
     if not isinstance(task, ChoiceTask) or not learned:
-        raise NotApplicable(f"{task.name} has no fit items with choices in {study.target} to learn from")
-    asked: list[Any] = [*learned, *task.examples(study.source, "test"), *task.examples(study.source, "dev")]
-    kinds = {len(item.choices) for item in asked}
-    if len(kinds) > 1 or len({item.choices for item in asked if item.language == study.target}) > 1:
+        raise NotApplicable(f"{task.name} has no fit items with choices in {pair.target} to learn from")
+    items: list[Any] = [*learned, *task.examples(pair.source, "test"), *task.examples(pair.source, "dev")]
+    sizes = {len(item.choices) for item in items}
+    if len(sizes) > 1 or len({item.choices for item in items if item.language == pair.target}) > 1:
         raise NotApplicable(f"the items of {task.name} do not share their choices: there are no classes")
-    tokens = sum(map(len, study.model.tokens.encode([item.prompt for item in learned])))
-    cost = Cost(parameters=kinds.pop() * study.model.info.d_model, fit_tokens=tokens, labels=len(learned))
+    tokens = count_tokens(pair.model, (item.prompt for item in learned))
+    cost = Cost(parameters=sizes.pop() * pair.model.info.d_model, fit_tokens=tokens, labels=len(learned))
     return [Variant("nearest prototype", task, cost=cost, by="prototype")]
 
 
-TRANSFER_PROTOTYPE = Baseline(
-    "transfer_prototype",
-    "cross-lingual transfer (nearest prototype)",
-    "means of the model's last states of main-language items of each class; the nearest one answers",
-    _by_prototypes,
-)
+# Translate, then answer: by a table of translations from outside, or by the model itself.
 
 
-# The organism's own words for asking otherwise: it reads nothing but its invented languages.
+def by_table(pair: LanguagePair, wording: Wording) -> list[Variant]:
+    """Items translated from outside."""
+    if wording.translations is None:
+        raise NotApplicable("no table of translations was given (--translations)")
+    items = _judged_items(pair)
+    missing = [item.id for item in items if item.id not in wording.translations]
+    if missing:
+        raise NotApplicable(f"the table of translations lacks {len(missing)} items, such as {missing[0]!r}")
+    task = _with_prompts(pair, {item.id: wording.translations[item.id] for item in items}, "translated")
+    return [Variant("table", task, cost=Cost(translations=len(items)))]
+
+
+def by_parallel_side(pair: LanguagePair, wording: Wording) -> list[Variant]:
+    """The data set's own parallel side as a flawless translation of the prompt."""
+    items = _judged_items(pair)
+    parallel = parallel_items(pair, items)
+    task = _with_prompts(pair, {item.id: parallel[item.id].prompt for item in items}, "oracle")
+    return [Variant(f"the data's own {pair.target} side", task, cost=Cost(translations=len(items)))]
+
+
+def by_the_model(pair: LanguagePair, wording: Wording) -> list[Variant]:
+    """The model translates the item greedily, and answers its own translation."""
+    items = _judged_items(pair)
+    prompts = [wording.to_translate(item, pair.source, pair.target) for item in items]
+    texts = _translations(pair, wording, prompts)
+    # A model that says nothing is asked the item as it is, which is what one would do.
+    asked = {
+        item.id: wording.from_translation(item, text) if text else item.prompt
+        for item, text in zip(items, texts, strict=True)
+    }
+    tokens = count_tokens(pair.model, [*prompts, *asked.values()])
+    tokens += count_tokens(pair.model, texts) if any(texts) else 0
+    task = _with_prompts(pair, asked, "self-translated")
+    return [Variant("the model itself", task, cost=Cost(item_tokens=tokens / len(items)))]
+
+
+def _translations(pair: LanguagePair, wording: Wording, prompts: list[str]) -> list[str]:
+    """What the model makes of each prompt, kept in the pair's folder."""
+    facts = {"weights": pair.model.weights_digest, "prompts": prompts, "until": wording.until}
+    path = pair.folder / "compare" / "translations" / f"{digest_json(facts)[:16]}.json"
+    if path.exists():
+        try:
+            return list(read_json(path)["translations"])
+        except StoreError:
+            log.warning("%s is damaged: translated again", path)
+    model, decode = pair.model, pair.model.tokens.decode
+    ids = model.tokens.encode(prompts)
+    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+    texts = [""] * len(ids)
+    for start in range(0, len(order), BATCH):
+        part = order[start : start + BATCH]
+        batch = model.batch([ids[i] for i in part], padding="left")
+        answers = model.generate(batch, wording.longest, lambda ids: wording.until in decode(ids).lstrip())
+        for i, answer in zip(part, answers, strict=True):
+            texts[i] = decode(answer).strip().partition(wording.until)[0].strip()
+        pair.progress("translate", start + len(part), len(order))
+    write_json(path, {"translations": texts})
+    return texts
+
+
+def _judged_items(pair: LanguagePair) -> list[Any]:
+    """The source items of dev and test."""
+    return [
+        item for item in task_of(pair).all if item.language == pair.source and item.split in ("dev", "test")
+    ]
+
+
+def _with_prompts(pair: LanguagePair, prompts: Mapping[str, str], word: str) -> AnyTask:
+    """The task with other prompts for source items; their choices stay what they are."""
+    task = task_of(pair)
+    items = (
+        replace(item, prompt=prompts.get(item.id, item.prompt)) if item.language == pair.source else item
+        for item in task.all
+    )
+    return with_items(task, items, word)
+
+
+def read_translations(path: str | Path) -> dict[str, str]:
+    """The main-language prompt of each item by its id: `.tsv` or `.jsonl` with the columns id and prompt."""
+    path = user_path(path)
+    if path.name.lower().endswith(".jsonl"):
+        rows = [(row.line, row.text("id"), row.text("prompt")) for row in read_objects(path)]
+    else:
+        rows = [
+            (row.line, row.fields["id"], row.fields["prompt"])
+            for row in read_table(path, ("id", "prompt"), "a table of translations")
+        ]
+    translations: dict[str, str] = {}
+    for line, name, prompt in rows:
+        if name in translations:
+            raise TextError(f"item {quoted(name)} is translated twice: keep one", path, line)
+        if not prompt.strip():
+            raise TextError(
+                f"the translation of {quoted(name)} is empty: fill it in, or leave out the row", path, line
+            )
+        translations[name] = prompt
+    return translations
 
 
 def organism_wording(config: WorldConfig) -> Wording:
-    """Shots behind full stops, translations as the model has read them, templates of signs it knows."""
+    """The organism's own words, as it reads nothing but its invented languages.
+
+    Shots behind full stops, translations as the model has read them, templates of signs it knows.
+    """
     main, words = config.main.code, len(config.main.order)
 
     def to_translate(item: Any, source: str, target: str) -> str:
-        return translation_prompt(_sentence(item.prompt), target)
+        sentence = [word for word in item.prompt.split() if word not in (ASKED, MARK)]
+        return translation_prompt(sentence, target)
 
     def from_translation(item: Any, text: str) -> str:
         # The model goes on with an answer or another sentence: of its translation only the first counts.
@@ -198,7 +239,3 @@ def organism_wording(config: WorldConfig) -> Wording:
         until=STOP,
         longest=12,
     )
-
-
-def _sentence(prompt: str) -> list[str]:
-    return [word for word in prompt.split() if word not in (ASKED, MARK)]

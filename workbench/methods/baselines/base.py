@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from workbench.core.errors import InputError, NotApplicable
 from workbench.core.languages import name_of
 from workbench.core.types import ComparedBy
-from workbench.methods.base import Cost, Family, LanguagePair, Need
+from workbench.methods.base import Cost, Family, LanguagePair, Method
 from workbench.models import LanguageModel
 from workbench.tasks import AnswerTask, ChoiceTask
 
@@ -65,23 +65,20 @@ class Wording:
 
 
 @dataclass(frozen=True)
-class Baseline:
+class Baseline(Method):
     """One method: its variants are scored on dev, and the best one is judged on test."""
 
-    name: str
-    title: str
     about: str
     variants: Callable[[LanguagePair, Wording], list[Variant]]
     """May raise `NotApplicable`."""
-    needs: tuple[Need, ...] = ()
-    family: Family = "baseline"
+    family: ClassVar[Family] = "baseline"
 
 
-def task_of(study: LanguagePair) -> AnyTask:
-    """The study's task, whose items must be at hand to be asked in other words."""
-    if not isinstance(study.task, ChoiceTask | AnswerTask):
-        raise InputError(f"{study.task.name}: only a ChoiceTask or AnswerTask can be asked in other words")
-    return study.task
+def task_of(pair: LanguagePair) -> AnyTask:
+    """The pair's task, whose items must be at hand to be asked in other words."""
+    if not isinstance(pair.task, ChoiceTask | AnswerTask):
+        raise InputError(f"{pair.task.name}: only a ChoiceTask or AnswerTask can be asked in other words")
+    return pair.task
 
 
 def with_items(task: AnyTask, items: Iterable[Any], word: str = "") -> AnyTask:
@@ -91,9 +88,12 @@ def with_items(task: AnyTask, items: Iterable[Any], word: str = "") -> AnyTask:
     return cast(AnyTask, replace(changed, name=name, all=tuple(items)))
 
 
-def parallel_items(study: LanguagePair) -> Mapping[str, Any]:
-    """The task's items in the main language, by name."""
-    task = task_of(study)
-    if study.target not in task.languages:
-        raise NotApplicable(f"{task.name} is not asked in {study.target}")
-    return task.by_id(study.target)
+def parallel_items(pair: LanguagePair, needed: Iterable[Any] = ()) -> Mapping[str, Any]:
+    """The task's items in the main language, by name; each of the `needed` items must have one."""
+    task = task_of(pair)
+    if pair.target not in task.languages:
+        raise NotApplicable(f"{task.name} is not asked in {pair.target}")
+    parallel = task.by_id(pair.target)
+    if missing := [item.id for item in needed if item.id not in parallel]:
+        raise NotApplicable(f"{task.name} has no item {missing[0]!r} in {pair.target}")
+    return parallel

@@ -1,45 +1,227 @@
-"""Fine-tuning with LoRA as a baseline: adapters, which items they learn from, and where they are kept."""
+"""Fine-tuning with LoRA as a baseline: adapters, their training, and where they are kept.
 
+Only the adapter is trained. The loss is the mean −log p of the answers' tokens, each given its prompt and
+the tokens before it: the score by which choices are compared. Prompts are read, never learnt.
+"""
+
+import inspect
 import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from importlib.metadata import version
+from itertools import islice
+from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from workbench.core.bundled import MODELS, resolved
-from workbench.core.errors import InputError, NotApplicable, StoreError, WorkbenchError
-from workbench.core.progress import Progress, silent
+from workbench.core.errors import InputError, NotApplicable, StoreError, WorkbenchError, did_you_mean
 from workbench.core.store import digest_file, digest_json, json_bytes, read_json, write_bytes, write_json
-from workbench.methods.base import Cost, LanguagePair
-from workbench.methods.baselines.base import Baseline, Variant, Wording, task_of
-from workbench.methods.baselines.lora_training import (
-    LoraSettings,
-    Question,
-    Row,
-    read_rows,
-    seeded,
-    train,
-    with_adapter,
-)
+from workbench.core.types import Progress, silent
+from workbench.methods.base import Cost, LanguagePair, Question, read_answers, right_answer, shuffled_batches
+from workbench.methods.baselines.asking import OWN
+from workbench.methods.baselines.base import Variant, Wording, task_of
 from workbench.models import TokenReader, load_model
 from workbench.models.base import weights_digest
 from workbench.models.load import (
+    quietly,
     read_causal,
     read_config,
     read_tokenizer,
     reported_errors,
     short_name,
 )
-from workbench.models.quiet import quietly
+
+Targets = Literal["all-linear", "attention", "mlp"]
+_IGNORE = -100
+_REMEDY = "take a lower learning_rate"
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """How an adapter is shaped and trained.
+
+    The defaults suit the organism; for models of a billion weights and more, rates near 2e-4 are usual.
+    """
+
+    rank: int = 8
+    alpha: int = 16
+    """The adapter's product is scaled by alpha / rank."""
+    dropout: float = 0.0
+    """Of what enters the adapter; the model's own dropout stays off."""
+    learning_rate: float = 2e-3
+    """The highest: it rises over the warm-up and falls to nothing, both in a straight line."""
+    epochs: int = 4
+    batch_size: int = 16
+    warmup: float = 0.1
+    """Share of all steps."""
+    targets: Targets = "all-linear"
+    """Which matrices are adapted; the embedding and the unembedding never are."""
+    end: str = "\n"
+    """What closes a generated answer, so that the model learns where to stop; choices have no end."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("rank", 1), ("alpha", 1), ("epochs", 1), ("batch_size", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} is {getattr(self, name)}: it must be at least {least}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise InputError(f"learning_rate is {self.learning_rate}: it must be above 0")
+        for name in ("dropout", "warmup"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}: it must be from 0 to below 1")
+        if self.targets not in get_args(Targets):
+            raise InputError(
+                f"unknown targets {self.targets!r}: {did_you_mean(self.targets, get_args(Targets))}"
+            )
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is trained on: token ids of a prompt, and of the answer behind it."""
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+
+    @property
+    def run(self) -> int:
+        """Tokens that the model reads; of the last one only the probability counts."""
+        return len(self.prompt) + len(self.answer) - 1
+
+
+def read_rows(
+    reader: TokenReader, examples: Sequence[Question], end: str, n_ctx: int | None = None
+) -> list[Row]:
+    """Tokenise prompts and right answers as they are when they are asked: an answer changes no prompt."""
+    rows = [Row(prompt, answer) for prompt, answer in read_answers(reader, examples, end)]
+    for example, row in zip(examples, rows, strict=True):
+        if not row.answer:
+            raise InputError(
+                f"example {example.id!r}: the tokenizer joins the prompt's end with the answer "
+                f"{right_answer(example, end)!r}: let the answer start with a space and the prompt end "
+                "without one"
+            )
+        if n_ctx is not None and row.run >= n_ctx:
+            raise InputError(
+                f"example {example.id!r} has {row.run + 1} tokens with its answer, but the model takes "
+                f"{n_ctx}: shorten it or leave it out"
+            )
+    return rows
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's global generators at a seed, for peft and dropout draw from nothing else; put back after."""
+    cards = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cards):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every card as well
+        for card in cards:
+            with torch.cuda.device(card):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+def with_adapter(causal: Any, settings: LoraSettings) -> Any:
+    """The model with a fresh adapter in its matrices, in float32; all of its own weights are frozen."""
+    from transformers.pytorch_utils import Conv1D
+
+    with quietly():
+        from peft import LoraConfig, get_peft_model
+
+    targets: str | list[str] = settings.targets
+    if targets != "all-linear":  # which is peft's own word for all matrices
+        targets = [
+            name
+            for name, module in causal.named_modules()
+            if isinstance(module, torch.nn.Linear | Conv1D)
+            and module is not causal.get_output_embeddings()
+            and ("att" in name) == (settings.targets == "attention")
+        ]
+        if not targets:
+            kind = causal.config.model_type
+            raise InputError(f"{kind} has no matrices under {settings.targets!r}: take 'all-linear'")
+    shape = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=targets,
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in causal.modules()),
+    )
+    with quietly():
+        return get_peft_model(causal, shape)
+
+
+def train(
+    causal: Any, rows: Sequence[Row], settings: LoraSettings, pad: int, progress: Progress
+) -> list[float]:
+    """Train what is not frozen, in place; returns the mean −log p per token of the answers of each step.
+
+    Each epoch sees all rows, in an order that the seed gives.
+    """
+    causal.eval()
+    for name, module in causal.named_modules():
+        if name.endswith(".lora_dropout"):  # the model's own dropout stays off
+            module.train()
+    weights = [weight for weight in causal.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=0.0, fused=True)
+    steps = settings.epochs * ceil(len(rows) / settings.batch_size)
+    rising = max(1, round(settings.warmup * steps))
+    losses = []
+    batches = shuffled_batches(len(rows), settings.batch_size, settings.seed)
+    for step, batch in enumerate(islice(batches, steps)):
+        # Up in a straight line over the warm-up, then down, never quite 0.
+        share = min((step + 1) / rising, (steps - step) / max(1, steps - rising + 1))
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * share
+        optimizer.zero_grad()
+        loss = answer_loss(causal, [rows[i] for i in batch], pad)
+        if not loss.isfinite():
+            raise InputError(f"the loss is no number at step {step + 1}: {_REMEDY}")
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+        progress("fine-tune", step + 1, steps)
+    if not all(weight.isfinite().all() for weight in weights):
+        raise InputError(f"the adapter is no numbers after the last step: {_REMEDY}")
+    causal.eval()
+    return losses
+
+
+def answer_loss(causal: Any, rows: Sequence[Row], pad: int) -> Tensor:
+    """Mean −log p over the answers' tokens of these rows.
+
+    Padding stands at the end, where causal attention never looks from what is before it. Logits are made
+    only where some row has an answer: with a large vocabulary they are most of the memory.
+    """
+    ids = pad_sequence([torch.tensor((row.prompt + row.answer)[:-1]) for row in rows], True, pad)
+    mask = pad_sequence([torch.ones(row.run, dtype=torch.long) for row in rows], True)
+    answers = [(_IGNORE,) * (len(row.prompt) - 1) + row.answer for row in rows]
+    targets = pad_sequence([torch.tensor(answer) for answer in answers], True, _IGNORE)
+    at = (targets != _IGNORE).any(0).nonzero()[:, 0]
+    place = causal.get_input_embeddings().weight.device
+    some = "logits_to_keep" in inspect.signature(causal.forward).parameters
+    logits = causal(
+        input_ids=ids.to(place),
+        attention_mask=mask.to(place),
+        use_cache=False,
+        **({"logits_to_keep": at.to(place)} if some else {}),
+    ).logits
+    logits = logits if some else logits[:, at.to(logits.device)]
+    wanted = targets[:, at].flatten().to(logits.device)
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), wanted, ignore_index=_IGNORE)
+
 
 # Supervised fine-tuning by LoRA: from a checkpoint and fit items to a checkpoint that any backend opens.
 #
@@ -79,15 +261,6 @@ class Tuned:
     """Of the model, its tokens, the settings and their type: what the weights follow from."""
 
 
-@dataclass(frozen=True)
-class _Base:
-    """The model before training."""
-
-    causal: Any
-    tokenizer: Any
-    reader: TokenReader
-
-
 def fine_tune(
     source: str | Path,
     examples: Sequence[Question],
@@ -110,26 +283,27 @@ def fine_tune(
     folder, name = Path(folder), resolved(source, MODELS)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with seeded(settings.seed, place):
-        base = _load(name, revision, dtype)
-        n_ctx = getattr(base.causal.config.get_text_config(), "max_position_embeddings", None)
-        rows = read_rows(base.reader, examples, settings.end, n_ctx)
-        digest = _digest(base, rows, settings)
-        if (found := _finished(folder, digest)) is not None:
-            return found
+        causal, reader = _load(name, revision, dtype)
+        n_ctx = getattr(causal.config.get_text_config(), "max_position_embeddings", None)
+        rows = read_rows(reader, examples, settings.end, n_ctx)
+        digest = _digest(causal, reader, rows, settings)
+        if (finished := _finished(folder, digest)) is not None:
+            return finished
         start = time.perf_counter()
-        tuned = with_adapter(base.causal, settings)
-        base.causal.to(place)
-        spent = train(base.causal, rows, settings, base.reader.pad, progress)
+        adapted = with_adapter(causal, settings)
+        causal.to(place)
+        losses = train(causal, rows, settings, reader.pad, progress)
     result = Tuned(
         folder=folder,
-        trained_parameters=sum(p.numel() for p in base.causal.parameters() if p.requires_grad),
-        forward_tokens=spent.tokens,
+        trained_parameters=sum(p.numel() for p in causal.parameters() if p.requires_grad),
+        forward_tokens=settings.epochs * sum(row.run for row in rows),
         examples=len(examples),
         seconds=round(time.perf_counter() - start, 2),
-        losses=spent.losses,
+        losses=losses,
         digest=digest,
     )
-    _save(tuned, base, result, {"source": short_name(name), "revision": revision, "settings": settings})
+    facts = {"source": short_name(name), "revision": revision, "settings": asdict(settings)}
+    _save(adapted, reader.tokenizer, result, facts)
     return result
 
 
@@ -146,25 +320,25 @@ def _check(examples: Sequence[Question], dtype: torch.dtype) -> None:
         raise InputError(f"cannot fine-tune in {dtype}, where gradients overflow: take float32 or bfloat16")
 
 
-def _load(name: str, revision: str | None, dtype: torch.dtype) -> _Base:
-    """Without running any code of a model's own, from safetensors."""
+def _load(name: str, revision: str | None, dtype: torch.dtype) -> tuple[Any, TokenReader]:
+    """The model and its tokens, without running any code of a model's own, from safetensors."""
     if not name:
         raise InputError("no model to fine-tune: give a hub name or the folder of a checkpoint")
     with reported_errors(name), quietly():
         config = read_config(name, revision=revision, trust_remote_code=False)
         reader = read_tokenizer(name, revision=revision, trust_remote_code=False)
         causal = read_causal(name, config, "eager", revision=revision, trust_remote_code=False, dtype=dtype)
-    return _Base(causal, reader.tokenizer, reader)
+    return causal, reader
 
 
-def _digest(base: _Base, rows: Sequence[Row], settings: LoraSettings) -> str:
+def _digest(causal: Any, reader: TokenReader, rows: Sequence[Row], settings: LoraSettings) -> str:
     """Weights alone are not a model: Mistral's would run as Llama's, but for the window of its attention."""
-    config = json.loads(base.causal.config.to_json_string())
+    config = json.loads(causal.config.to_json_string())
     return digest_json(
         {
             "config": {key: value for key, value in config.items() if key not in _OF_THE_FILE},
-            "weights": weights_digest(base.causal.named_parameters()),  # and their type
-            "tokens": base.reader.digest(),
+            "weights": weights_digest(causal.named_parameters()),  # and their type
+            "tokens": reader.digest(),
             "rows": [[list(row.prompt), list(row.answer)] for row in rows],
             "settings": asdict(settings),
         }
@@ -189,7 +363,7 @@ def _finished(folder: Path, digest: str) -> Tuned | None:
     return Tuned(folder, digest=digest, **{name: card[name] for name in facts})
 
 
-def _save(tuned: Any, base: _Base, result: Tuned, facts: dict[str, Any]) -> None:
+def _save(adapted: Any, tokenizer: Any, result: Tuned, facts: dict[str, Any]) -> None:
     """The folder is whole under its name or not there at all, whatever stops it."""
     folder = result.folder
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
@@ -197,17 +371,19 @@ def _save(tuned: Any, base: _Base, result: Tuned, facts: dict[str, Any]) -> None
     try:
         part.mkdir(parents=True)
         with quietly():
-            _save_adapter(tuned, part / ADAPTER, facts["source"])
-            tuned.merge_and_unload(safe_merge=True).save_pretrained(part)
-            base.tokenizer.save_pretrained(part)
+            _save_adapter(adapted, part / ADAPTER, facts["source"])
+            adapted.merge_and_unload(safe_merge=True).save_pretrained(part)
+            tokenizer.save_pretrained(part)
         for path in part.rglob("*.safetensors"):
             path.chmod(0o644)  # its writer keeps it from others
-        files = {str(p.relative_to(part)): digest_file(p) for p in sorted(part.rglob("*")) if p.is_file()}
-        made_with = {name: version(name) for name in ("peft", "torch", "transformers")}
-        card = asdict(result) | facts | {"settings": asdict(facts["settings"])}
+        card = asdict(result) | facts
         del card["folder"]  # whoever opens the card knows, and it may be moved
         card["inputs_digest"] = card.pop("digest")
-        write_json(part / _CARD, card | {"files": files, "versions": made_with})
+        card["files"] = {
+            str(p.relative_to(part)): digest_file(p) for p in sorted(part.rglob("*")) if p.is_file()
+        }
+        card["versions"] = {name: version(name) for name in ("peft", "torch", "transformers")}
+        write_json(part / _CARD, card)
         shutil.rmtree(folder, ignore_errors=True)  # it is empty, if it is there
         part.rename(folder)
     except (OSError, SafetensorError) as error:
@@ -216,11 +392,11 @@ def _save(tuned: Any, base: _Base, result: Tuned, facts: dict[str, Any]) -> None
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _save_adapter(tuned: Any, folder: Path, source: str) -> None:
+def _save_adapter(adapted: Any, folder: Path, source: str) -> None:
     """The two files peft reads; its own writer adds a card with paths, and lists targets in any order."""
     from peft import get_peft_model_state_dict
 
-    shape = tuned.peft_config["default"]
+    shape = adapted.peft_config["default"]
     shape.inference_mode = True
     shape.save_pretrained(folder)
     card = read_json(folder / "adapter_config.json", digest="optional")
@@ -229,7 +405,7 @@ def _save_adapter(tuned: Any, folder: Path, source: str) -> None:
     # Without a digest of its own, which peft does not know; the card of the model holds it.
     card["base_model_name_or_path"] = source
     write_bytes(folder / "adapter_config.json", json_bytes(card))
-    weights = get_peft_model_state_dict(tuned, save_embedding_layers=False)
+    weights = get_peft_model_state_dict(adapted, save_embedding_layers=False)
     tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
 
@@ -241,49 +417,27 @@ FEW = 50
 """Labels that one person can write in an hour or two."""
 
 
-def _tuned(study: LanguagePair, wording: Wording, on: str, most: int | None = None) -> list[Variant]:
-    task, language = task_of(study), study.source if on == "own" else study.target
-    examples = task.examples(language, "fit")[:most] if language in task.languages else ()
+def fine_tuned(pair: LanguagePair, wording: Wording, language: str, most: int | None = None) -> list[Variant]:
+    """The model trained on solved items of the item's own language, or of the main one (transfer)."""
+    task, code = task_of(pair), pair.source if language == OWN else pair.target
+    examples = task.examples(code, "fit")[:most] if code in task.languages else ()
     if not examples:
-        raise NotApplicable(f"{task.name} has no fit items in {language} to train on")
-    info, seed = study.model.info, study.seed
-    dtype = info.dtype.removeprefix("torch.")
+        raise NotApplicable(f"{task.name} has no fit items in {code} to train on")
+    info = pair.model.info
     try:
         tuned = fine_tune(
             info.source,
             examples,
-            study.folder / "compare" / "tuned" / f"{task.name}-{language}-{len(examples)}-seed{seed}",
-            LoraSettings(seed=seed),
-            study.progress,
+            pair.folder / "compare" / "tuned" / f"{task.name}-{code}-{len(examples)}-seed{pair.seed}",
+            LoraSettings(seed=pair.seed),
+            pair.progress,
             revision=info.revision,
             device=info.device,
         )
     except WorkbenchError as error:  # a model that was wrapped may lie nowhere
         raise NotApplicable(f"it cannot be trained: {error}") from error
-    # The merged model is kept in float32; it is asked as the study's own model is.
+    # The merged model is kept in float32; it is asked as the pair's own model is.
+    dtype = info.dtype.removeprefix("torch.")
     model = load_model(tuned.folder, backend=info.backend, device=info.device, dtype=dtype)
     cost = Cost(parameters=tuned.trained_parameters, fit_tokens=tuned.forward_tokens, labels=tuned.examples)
-    return [Variant(f"{tuned.examples} items in {language}", task, model, cost)]
-
-
-FINE_TUNED = Baseline(
-    "lora",
-    "fine-tuning (LoRA) on its own labels",
-    "a LoRA adapter trained on solved items of the language, merged",
-    partial(_tuned, on="own"),
-    needs=("labels", "training"),
-)
-FINE_TUNED_FEW = Baseline(
-    "lora_few",
-    f"fine-tuning (LoRA) on {FEW} of its own labels",
-    "the same with few labels, where patching on top has something left to close",
-    partial(_tuned, on="own", most=FEW),
-    needs=("labels", "training"),
-)
-TRANSFER_LORA = Baseline(
-    "lora_transfer",
-    "cross-lingual transfer (LoRA)",
-    "a LoRA adapter trained on solved items of the main language, asked in the other",
-    partial(_tuned, on="main"),
-    needs=("labels", "training"),
-)
+    return [Variant(f"{tuned.examples} items in {code}", task, model, cost)]

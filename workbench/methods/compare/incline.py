@@ -6,17 +6,10 @@ import pandas as pd
 
 from workbench.intervene import INCLINE, Incline
 from workbench.methods.recipes import RECIPES, Ingredients
-from workbench.select import (
-    Choice,
-    Verdict,
-    accuracy_difference,
-    choose,
-    decide_choice,
-    rows_of,
-)
+from workbench.select import Choice, Verdict, accuracy_difference, choose, decide_choice, rows_of
 from workbench.stats import Interval
 from workbench.study import Study
-from workbench.sweeps import CLEAN, Configuration
+from workbench.sweeps import CLEAN
 
 
 @dataclass(frozen=True)
@@ -46,57 +39,39 @@ class InclineReport:
 
 def incline(study: Study) -> InclineReport:
     """Fit, sweep α on dev, judge on test, for the recipe of each entry of `INCLINE`."""
-    given = Ingredients(study)
-    configurations = {name: _by_strength(name, given) for name in INCLINE}
-    dev = study.sweep(
-        "dev", [one for some in configurations.values() for one in some.values()], folder="incline"
-    )
-    own = dev[dev.language == study.source]
-    choices = {name: choose(own, name) for name in INCLINE}
-    best = {name: _best_strength(own, name) for name in INCLINE}
-    # The chosen ones, and where nothing is worth choosing the best α all the same: for the difference.
-    asked = {
-        name: {best[name], *([] if choices[name].strength is None else [float(choices[name].strength or 0)])}
+    ingredients = Ingredients(study)
+    configurations = {
+        (name, configuration.strength): replace(configuration, aligner=name)
         for name in INCLINE
+        for configuration in RECIPES[f"incline_{name}"].configurations(ingredients)
     }
-    chosen = [configurations[name][alpha] for name, some in asked.items() for alpha in sorted(some)]
+    dev = study.sweep("dev", list(configurations.values()), folder="incline")
+    dev = dev[dev.language == study.source]
+    choices = {name: choose(dev, name) for name in INCLINE}
+    curves = {name: _curve(dev, name) for name in INCLINE}
+    best = {name: float(curve.strength.iloc[int(curve.margin.argmax())]) for name, curve in curves.items()}
+    # The chosen ones, and where nothing is worth choosing the best α all the same: for the difference.
+    wanted = {(name, choices[name].strength or best[name]) for name in INCLINE} | set(best.items())
+    chosen = [configuration for key, configuration in configurations.items() if key in wanted]
     test = study.sweep("test", chosen, chosen, folder="incline-test")
-    readings = {name: _reading(study, name, own, test, choices[name], best[name]) for name in INCLINE}
-    here = test[test.language == study.source]
+    here, there = (test[(test.language == study.source) == side] for side in (True, False))
+    clean, clean_there = (rows[rows.aligner == CLEAN] for rows in (here, there))
     at_best = {name: here[(here.aligner == name) & (here.strength == best[name])] for name in INCLINE}
+    readings = {}
+    for name, way in INCLINE.items():
+        choice, retention = choices[name], None
+        if choice.layer is not None and not there.empty:
+            retention = accuracy_difference(rows_of(there, choice), clean_there)
+        verdict = decide_choice(here, choice, study.settings.delta)
+        forced = accuracy_difference(at_best[name], clean)
+        readings[name] = Reading(name, way, curves[name], choice, verdict, retention, forced)
     first, second = at_best.values()
     return InclineReport(readings, accuracy_difference(first, second))
 
 
-def _by_strength(name: str, given: Ingredients) -> dict[float, Configuration]:
-    found = RECIPES[f"incline_{name}"].configurations(given)
-    return {configuration.strength: replace(configuration, aligner=name) for configuration in found}
-
-
-def _best_strength(own: pd.DataFrame, name: str) -> float:
-    means = own[own.aligner == name].groupby("strength").margin.mean()
-    return float(means.index[int(means.to_numpy().argmax())])
-
-
-def _reading(
-    study: Study, name: str, own: pd.DataFrame, test: pd.DataFrame, choice: Choice, best: float
-) -> Reading:
-    here, there = test[test.language == study.source], test[test.language != study.source]
-    clean = here[here.aligner == CLEAN]
-    forced = here[(here.aligner == name) & (here.strength == best)]
-    kept = None
-    if choice.layer is not None and not there.empty:
-        kept = accuracy_difference(rows_of(there, choice), there[there.aligner == CLEAN])
-    unpatched = own[own.aligner == CLEAN].correct.mean()
-    rows = own[own.aligner == name].groupby("strength")
+def _curve(dev: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Accuracy on dev for each α, mean margin, and gain over the unpatched run."""
+    rows = dev[dev.aligner == name].groupby("strength")
     curve = pd.DataFrame({"accuracy": rows.correct.mean().astype(float), "margin": rows.margin.mean()})
-    curve["gain"] = curve.accuracy - float(unpatched)
-    return Reading(
-        name,
-        INCLINE[name],
-        curve.reset_index(),
-        choice,
-        decide_choice(here, choice, study.settings.delta),
-        kept,
-        accuracy_difference(forced, clean),
-    )
+    curve["gain"] = curve.accuracy - float(dev[dev.aligner == CLEAN].correct.mean())
+    return curve.reset_index()

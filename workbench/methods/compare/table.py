@@ -1,17 +1,59 @@
 """The comparison as a table: one row per method, with its gain, controls, cost and retention."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from workbench.methods.compare.entry import Entry, Skipped
-from workbench.select import decide, paired_correct
+from workbench.methods.base import Cost, bounds, typed_table
+from workbench.select import Choice, accuracy_difference, decide, paired_correct
 from workbench.select.verdict import LEVEL
-from workbench.stats import Interval, accuracy, noninferiority, paired_interval
+from workbench.stats import Interval, accuracy, noninferiority
 from workbench.study import Study
 
-_GAIN = ("gain", "gain_low", "gain_high")
+TYPES = {
+    "string": "model task pair site method split family title chosen intervention positions joint verdict "
+    "holm_verdict note",
+    "Int64": "layer seed n gained lost parameters fit_tokens pairs labels translations",
+    "boolean": "within_delta noninferior",
+}
+"""Of the columns of the table `comparison` that are not Float64."""
+
+
+@dataclass(eq=False)
+class Entry:
+    """A method, what dev chose for it, and its rows on test items: a row of the table to be."""
+
+    method: str
+    title: str
+    family: str
+    """`baseline`, `recipe` or `combination`."""
+    chosen: str
+    """In words."""
+    test: pd.DataFrame
+    """One row per source-language test item."""
+    on_target: pd.DataFrame | None
+    """The same for target-language items; None where the method leaves those as they are."""
+    cost: Cost = field(default_factory=Cost)
+    choice: Choice | None = None
+    """The configuration, where there is one."""
+    controls: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """Rows on the same test items, by the control's name."""
+    over: pd.DataFrame | None = None
+    """Of a combination: the rows of its baseline alone."""
+    dev_gain: float = 0.0
+    """Accuracy on dev over direct prompting; optimistically biased, as it was selected as the best."""
+
+
+@dataclass
+class Skipped:
+    """A method that had nothing to work on, and why."""
+
+    method: str
+    title: str
+    family: str
+    note: str
 
 
 def comparison_table(
@@ -24,42 +66,9 @@ def comparison_table(
     """One row for each method; `direct` is what gains are over, `there` its rows on target-language items."""
     facts = study.alignment.facts | {"split": "test", "task": study.task.name}
     target = next((entry for entry in entries if entry.method == "target_language"), None)
-    gap = None if target is None else _difference(target.test, direct.test)
+    gap = None if target is None else accuracy_difference(target.test, direct.test)
     rows = [facts | _row(study, entry, direct, there, gap) for entry in (direct, *entries)]
-    rows += [
-        facts | {"method": one.method, "title": one.title, "family": one.family, "note": one.why}
-        for one in skipped
-    ]
-    return pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(COLUMNS)
-
-
-COLUMNS: dict[str, str] = {
-    **dict.fromkeys(("model", "task", "pair", "site"), "string"),
-    "layer": "Int64",
-    "method": "string",
-    "seed": "Int64",
-    **dict.fromkeys(("split", "family", "title", "chosen", "intervention", "positions", "joint"), "string"),
-    "strength": "Float64",
-    **dict.fromkeys(("dev_gain", "accuracy", "accuracy_low", "accuracy_high", *_GAIN), "Float64"),
-    "level": "Float64",
-    "n": "Int64",
-    "verdict": "string",
-    "within_delta": "boolean",
-    **dict.fromkeys(("p", "holm_p"), "Float64"),
-    "holm_verdict": "string",
-    **dict.fromkeys(("gained", "lost"), "Int64"),
-    **dict.fromkeys(("share_of_gap", "over_own", "over_own_low", "over_own_high"), "Float64"),
-    **{
-        f"{control}_{name}": "Float64"
-        for control in ("random", "shuffled")
-        for name in ("gain", "over", "over_low", "over_high")
-    },
-    **dict.fromkeys(("retention", "retention_low"), "Float64"),
-    "noninferior": "boolean",
-    **dict.fromkeys(("parameters", "fit_tokens", "pairs", "labels", "translations"), "Int64"),
-    "item_tokens": "Float64",
-    "note": "string",
-}
+    return typed_table("comparison", [*rows, *(facts | vars(one) for one in skipped)], **TYPES)
 
 
 def _row(
@@ -67,75 +76,50 @@ def _row(
 ) -> dict[str, Any]:
     after, before, groups = paired_correct(entry.test, direct.test)
     verdict = decide(after, before, groups, study.settings.delta)
-    gain = verdict.gain
-    right = accuracy(after, groups)
-    kind, within = verdict.kind, verdict.within_delta
+    gain, judged = (
+        verdict.gain,
+        {"verdict": verdict.kind, "within_delta": verdict.within_delta, "p": verdict.p},
+    )
     if entry is direct:
-        gain = Interval(0.0, 0.0, 0.0, LEVEL, gain.n)
+        gain, judged = Interval(0.0, 0.0, 0.0, LEVEL, gain.n), {}
     elif entry.choice is not None and entry.choice.layer is None and entry.over is None:
         # Dev preferred no patch: exactly no gain, which does not show that none could be had.
-        kind, within, gain = "undecided", False, Interval(0.0, 0.0, 0.0, LEVEL, gain.n)
+        gain = Interval(0.0, 0.0, 0.0, LEVEL, gain.n)
+        judged |= {"verdict": "undecided", "within_delta": False}
+    where: dict[str, Any] = {}
+    if entry.choice is not None and entry.choice.layer is not None:
+        names = ("site", "layer", "intervention", "positions", "joint", "strength")
+        where = {name: entry.choice.where.get(name) for name in names}
     return {
         "method": entry.method,
         "family": entry.family,
         "title": entry.title,
         "chosen": entry.chosen,
         "dev_gain": entry.dev_gain,
-        "accuracy": right.estimate,
-        "accuracy_low": right.low,
-        "accuracy_high": right.high,
-        "gain": gain.estimate,
-        "gain_low": gain.low,
-        "gain_high": gain.high,
+        **bounds("accuracy", accuracy(after, groups)),
+        **bounds("gain", gain),
         "level": LEVEL,
         "n": gain.n,
-        "verdict": None if entry is direct else kind,
-        "within_delta": None if entry is direct else within,
-        "p": None if entry is direct else verdict.p,
+        **judged,
         "gained": verdict.gained,
         "lost": verdict.lost,
         "share_of_gap": gain.estimate / gap.estimate if gap and gap.low > 0 else None,
-        **_configuration(entry),
-        **_over_own(entry),
+        **where,
+        **({} if entry.over is None else bounds("over_own", accuracy_difference(entry.test, entry.over))),
         **_controls(entry, direct),
         **_retention(entry, there, study.settings.delta),
         **vars(entry.cost),
     }
 
 
-def _configuration(entry: Entry) -> dict[str, Any]:
-    choice = entry.choice
-    if choice is None or choice.layer is None:
-        return {}
-    named = {name: choice.also.get(name) for name in ("site", "positions", "joint")}
-    return named | {
-        "layer": choice.layer,
-        "intervention": choice.intervention,
-        "strength": choice.strength,
-    }
-
-
-def _over_own(entry: Entry) -> dict[str, Any]:
-    """Of a combination: what is gained over its baseline alone."""
-    if entry.over is None:
-        return {}
-    found = _difference(entry.test, entry.over)
-    return {"over_own": found.estimate, "over_own_low": found.low, "over_own_high": found.high}
-
-
 def _controls(entry: Entry, direct: Entry) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    # Of a combination the controls stand on the same baseline as the method does.
+    base = direct.test if entry.over is None else entry.over
+    columns: dict[str, Any] = {}
     for name, rows in entry.controls.items():
-        # Of a combination the controls stand on the same baseline as the method does.
-        base = direct.test if entry.over is None else entry.over
-        over = _difference(entry.test, rows)
-        found |= {
-            f"{name}_gain": _difference(rows, base).estimate,
-            f"{name}_over": over.estimate,
-            f"{name}_over_low": over.low,
-            f"{name}_over_high": over.high,
-        }
-    return found
+        columns[f"{name}_gain"] = accuracy_difference(rows, base).estimate
+        columns |= bounds(f"{name}_over", accuracy_difference(entry.test, rows))
+    return columns
 
 
 def _retention(entry: Entry, there: pd.DataFrame | None, delta: float) -> dict[str, Any]:
@@ -148,7 +132,3 @@ def _retention(entry: Entry, there: pd.DataFrame | None, delta: float) -> dict[s
         "retention_low": kept.interval.low,
         "noninferior": kept.holds,
     }
-
-
-def _difference(after: pd.DataFrame, before: pd.DataFrame) -> Interval:
-    return paired_interval(*paired_correct(after, before))

@@ -8,18 +8,19 @@ are not its own.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.align import Aligner, LayerMaps, Turned, fit_layers
+from workbench.align import Aligner, Turned, fit_layers
+from workbench.align.base import fresh
 from workbench.align.controls import derangement
 from workbench.core.errors import NotApplicable
 from workbench.core.types import Component, Site
-from workbench.methods.base import Family, LanguagePair, Need
+from workbench.methods.base import Family, LanguagePair, Method, Need
 from workbench.states import Activations, capture
 from workbench.sweeps import CLEAN, CONFIGURATION, Configuration
 
@@ -28,7 +29,6 @@ ALPHAS = (0.25, 0.5, 0.75, 1.0)
 SIGNED_ALPHAS = (-1.0, -0.5, -0.2, -0.1, -0.05, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Strengths from the range [−1, 1] that INCLINE searches."""
 
-Pool = str
 States = Float[Tensor, "layer sent width"]
 
 
@@ -46,13 +46,8 @@ class Ingredients:
 
     @property
     def layers(self) -> range:
-        """Of the model."""
+        """The layers of the model."""
         return range(self.study.model.info.n_layers)
-
-    @property
-    def seed(self) -> int:
-        """Of the study."""
-        return self.study.seed
 
     @cached_property
     def rows(self) -> Tensor:
@@ -62,25 +57,23 @@ class Ingredients:
     @cached_property
     def partners(self) -> Tensor:
         """The target's sentence for each of the source's: its translation, or with broken pairs another's."""
-        return self.rows[derangement(len(self.rows), self.seed)] if self.broken_pairs else self.rows
+        return self.rows[derangement(len(self.rows), self.study.seed)] if self.broken_pairs else self.rows
 
     def spread(self, most: int) -> list[int]:
         """All layers, or of a deep model so many, evenly spaced from the first to the last."""
-        n = len(self.layers)
-        if n <= most:
-            return list(self.layers)
-        return sorted({round(i * (n - 1) / (most - 1)) for i in range(most)})
+        last = len(self.layers) - 1
+        return sorted({round(i * last / (most - 1)) for i in range(most)})
 
-    def states(self, component: Component = "resid_post", pool: Pool = "last") -> tuple[States, States]:
+    def states(self, component: Component = "resid_post", pool: str = "last") -> tuple[States, States]:
         """The fitting sentences' states in both languages, layer by layer."""
-        found = self.activations(component, pool)
+        activations = self.activations(component, pool)
         return (
-            found.states(self.study.source, component)[:, self.rows],
-            found.states(self.study.target, component)[:, self.partners],
+            activations.states(self.study.source, component)[:, self.rows],
+            activations.states(self.study.target, component)[:, self.partners],
         )
 
     def activations(
-        self, component: Component, pool: Pool, languages: Sequence[str] | None = None
+        self, component: Component, pool: str, languages: Sequence[str] | None = None
     ) -> Activations:
         """All sentences' states in the pair's languages or in others, kept in the study's store."""
         study = self.study
@@ -98,16 +91,22 @@ class Ingredients:
             )
         return self._kept[key]
 
-    def of_all_languages(self, component: Component = "resid_post", pool: Pool = "last") -> dict[str, States]:
+    def of_all_languages(self, component: Component = "resid_post", pool: str = "last") -> dict[str, States]:
         """The fitting sentences' states in every language of the text."""
         languages = self.study.text.languages
-        found = self.activations(component, pool, languages)
-        return {language: found.states(language, component)[:, self.rows] for language in languages}
+        activations = self.activations(component, pool, languages)
+        return {language: activations.states(language, component)[:, self.rows] for language in languages}
 
-    def fit(self, aligner: Any, component: Component = "resid_post", pool: Pool = "last") -> LayerMaps:
-        """One map per layer."""
+    def fit(
+        self, aligner: Any, component: Component = "resid_post", pool: str = "last"
+    ) -> dict[int, Aligner]:
+        """One map for each layer."""
         source, target = self.states(component, pool)
-        return fit_layers(aligner, source, target, range(len(self.rows)))
+        return dict(enumerate(fit_layers(aligner, source, target, range(len(self.rows))).aligners))
+
+    def sentences(self, language: str) -> list[str]:
+        """The fitting sentences in one language."""
+        return [self.study.text[language][int(row)] for row in self.rows]
 
     def labelled(self, language: str) -> tuple[Any, ...]:
         """The task's solved items that are neither dev's nor test's."""
@@ -121,46 +120,26 @@ class Ingredients:
         return replace(self, broken_pairs=True)
 
 
-Grow = Callable[[Ingredients, Sequence[Configuration], pd.DataFrame], list[Configuration]]
-"""Configurations to sweep next, given those swept so far and their dev rows; none to stop."""
-
-
 @dataclass(frozen=True)
-class Recipe:
-    """One aligner, with its reference and with what is faithful to it and what is not."""
+class Recipe(Method):
+    """One intervention, with its reference and with what is faithful to it and what is not."""
 
-    name: str
-    title: str
     reference: str
     faithful: str
     differs: str
     configurations: Callable[[Ingredients], list[Configuration]]
     """What is swept on dev. May raise `NotApplicable`."""
-    grow: Grow | None = None
-    uses_pairs: bool = True
-    """Whether it matters which sentence is whose translation, so that broken pairs are a control."""
-    needs_labels: bool = False
+    grow: Callable[[Ingredients, Sequence[Configuration], pd.DataFrame], list[Configuration]] | None = None
+    """Configurations to sweep next, given those swept so far and their dev rows; none to stop."""
     formula: str = ""
     """What happens to a state, in one line."""
-    family: Family = "recipe"
-
-    @property
-    def needs(self) -> tuple[Need, ...]:
-        """What it learns from besides sentences in each language."""
-        return (*(("pairs",) if self.uses_pairs else ()), *(("labels",) if self.needs_labels else ()))
-
-
-Maps = LayerMaps | Mapping[int, Aligner]
-"""A fitted map for every layer, or for some by number."""
-
-
-def by_layer(maps: Maps) -> dict[int, Aligner]:
-    """Maps by their layers."""
-    return dict(maps) if isinstance(maps, Mapping) else dict(enumerate(maps.aligners))
+    needs: tuple[Need, ...] = field(default=("pairs",), kw_only=True)
+    """What it learns from; `pairs` where it matters which sentence is whose translation: a control."""
+    family: ClassVar[Family] = "recipe"
 
 
 def single_layers(
-    maps: Maps,
+    maps: Mapping[int, Aligner],
     intervention: str,
     strengths: Sequence[float] = ALPHAS,
     component: Component = "resid_post",
@@ -169,21 +148,38 @@ def single_layers(
     """A configuration for each layer and strength. Who runs them names them."""
     return [
         Configuration("", Site(layer, component), map, intervention, strength, **more)
-        for layer, map in by_layer(maps).items()
+        for layer, map in maps.items()
         for strength in strengths
     ]
 
 
 def all_layers(
-    maps: Maps,
+    maps: Mapping[int, Aligner],
     intervention: str,
     strengths: Sequence[float] = ALPHAS,
     component: Component = "resid_post",
     **more: Any,
 ) -> list[Configuration]:
     """A configuration for each strength, which patches every layer at once."""
-    sites = {Site(layer, component): map for layer, map in by_layer(maps).items()}
+    sites = {Site(layer, component): map for layer, map in maps.items()}
     return [Configuration.jointly("", sites, intervention, strength, **more) for strength in strengths]
+
+
+def fitted(
+    ingredients: Ingredients,
+    aligner: Any,
+    intervention: str = "interpolate",
+    strengths: Sequence[float] = ALPHAS,
+    component: Component = "resid_post",
+    pool: str = "last",
+    at: Callable[..., list[Configuration]] = single_layers,
+    **more: Any,
+) -> list[Configuration]:
+    """An aligner fitted at each layer, its maps tried there (or `at` all layers) with each strength."""
+    if hasattr(aligner, "seed"):
+        aligner = fresh(aligner)
+        aligner.seed = ingredients.study.seed
+    return at(ingredients.fit(aligner, component, pool), intervention, strengths, component, **more)
 
 
 def turned(configuration: Configuration, seed: int) -> Configuration:
@@ -199,6 +195,5 @@ def margin_gains(configurations: Sequence[Configuration], dev: pd.DataFrame) -> 
     measure = "margin" if dev.margin.notna().any() else "score"
     clean = float(dev.loc[dev.aligner == CLEAN, measure].mean())
     means = dev[dev.aligner != CLEAN].groupby(CONFIGURATION)[measure].mean()
-    return [
-        float(means.loc[tuple(b.columns[name] for name in CONFIGURATION)]) - clean for b in configurations
-    ]
+    keys = [tuple(configuration.columns[name] for name in CONFIGURATION) for configuration in configurations]
+    return [float(means.loc[key]) - clean for key in keys]

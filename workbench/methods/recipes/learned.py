@@ -1,8 +1,9 @@
 """Recipes whose vector is learned by gradient steps, and the steps."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -10,14 +11,14 @@ from torch import Tensor
 
 from workbench.align import Given
 from workbench.core.errors import InputError, NotApplicable
-from workbench.core.progress import Progress, silent
 from workbench.core.types import Site
-from workbench.methods.recipes.base import Ingredients, Recipe, single_layers
+from workbench.methods.base import read_answers, shuffled_batches
+from workbench.methods.recipes.base import Ingredients, single_layers
 from workbench.models import Hook, LanguageModel
 from workbench.sweeps import Configuration, read_examples
-from workbench.sweeps.score import Reading
 from workbench.sweeps.rows import PlainRows
-from workbench.tasks import AnswerExample, Example
+from workbench.sweeps.score import Reading
+from workbench.tasks import Example
 
 # Vectors learned by gradient through the model: one for each layer, all from the same batches.
 #
@@ -40,33 +41,32 @@ class Training:
 
 
 def learn_vectors(
-    model: LanguageModel,
-    units: Mapping[int, float],
+    ingredients: Ingredients,
+    layers: Sequence[int],
     n_rows: int,
     losses: Callable[[list[int]], Loss],
     how: Training,
-    seed: int = 0,
-    progress: Progress = silent,
-) -> dict[int, Float[Tensor, " d_model"]]:
-    """For each layer of `units` the vector that makes its loss small, by Adam from 0.
+) -> dict[int, Given]:
+    """For each layer a step by the vector that makes its loss small, by Adam from 0.
 
-    `losses` is given the rows of a batch and does what all layers share; `units` says how long a step is
-    at each layer.
+    `losses` is given the rows of a batch and does what all layers share. A layer's unit of length is the
+    standard deviation of a coordinate of its states.
     """
-    layers = list(units)
-    scale = torch.tensor([units[layer] for layer in layers], device=model.device)[:, None]
+    study, model = ingredients.study, ingredients.study.model
+    states = [ingredients.states()[0][layer].float() for layer in layers]
+    spreads = torch.stack([(h - h.mean(0)).square().mean().sqrt() for h in states])
+    scale = spreads.to(model.device)[:, None]
     vectors = torch.zeros(len(layers), model.info.d_model, device=model.device, requires_grad=True)
     optimizer = torch.optim.Adam([vectors], lr=how.rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 1 / how.steps, how.steps)
-    draws = _batches(n_rows, how.batch, torch.Generator().manual_seed(seed))
+    draws = shuffled_batches(n_rows, how.batch, study.seed, whole=True)
     with _frozen(model):
         for step in range(how.steps):
             loss = losses(next(draws))
             gradient = torch.zeros_like(vectors)
             for n, layer in enumerate(layers):
                 with torch.enable_grad():
-                    (found,) = torch.autograd.grad(loss(layer, (scale * vectors)[n]), vectors)
-                gradient += found
+                    gradient += torch.autograd.grad(loss(layer, (scale * vectors)[n]), vectors)[0]
             if not torch.isfinite(gradient).all():
                 raise InputError(
                     f"the gradient through {model.info.name} holds NaN or infinity: load it in float32"
@@ -74,15 +74,9 @@ def learn_vectors(
             vectors.grad = gradient
             optimizer.step()
             schedule.step()
-            progress("learn vectors", step + 1, how.steps)
-    return dict(zip(layers, (scale * vectors).detach().cpu(), strict=True))
-
-
-def _batches(n: int, size: int, generator: torch.Generator) -> Iterator[list[int]]:
-    while True:
-        order = torch.randperm(n, generator=generator).tolist()
-        for start in range(0, max(n - n % size, 1), size):
-            yield order[start : start + size]
+            study.progress("learn vectors", step + 1, how.steps)
+    learned = (scale * vectors).detach().cpu()
+    return {layer: Given.step(vector) for layer, vector in zip(layers, learned, strict=True)}
 
 
 @contextmanager
@@ -98,16 +92,9 @@ def _frozen(model: LanguageModel) -> Iterator[None]:
             weight.requires_grad_(True)
 
 
-def keep(kept: dict[int, Tensor], layers: Sequence[int] | range) -> dict[Site, Hook]:
+def keep(kept: dict[int, Tensor], layers: Iterable[int]) -> dict[Site, Hook]:
     """Hooks that put what leaves these layers into `kept`, by layer."""
-
-    def keeper(layer: int) -> Hook:
-        def hook(h: Tensor) -> None:
-            kept[layer] = h
-
-        return hook
-
-    return {Site(layer): keeper(layer) for layer in layers}
+    return {Site(layer): partial(kept.__setitem__, layer) for layer in layers}
 
 
 def with_vector(
@@ -127,26 +114,27 @@ LAYERS = 8
 STRENGTHS = (0.5, 1.0, 2.0)
 TRAINING = Training()
 
-_REFERENCE = "after Mahmoud et al. 2025, arXiv 2505.12584"
-_DIFFERS = (
-    "a variant, not a reproduction: how that paper learns its vector could not be verified and no code was "
-    "found; layer and α are chosen on dev"
-)
+
+def learned_vectors(
+    ingredients: Ingredients, learn: Callable[[Ingredients, Training], dict[int, Given]]
+) -> list[Configuration]:
+    """The vector that is learned for each layer, added there."""
+    return single_layers(learn(ingredients, TRAINING), "add_vector", STRENGTHS)
 
 
-def towards_states(given: Ingredients, how: Training = TRAINING) -> dict[int, Given]:
+def towards_states(ingredients: Ingredients, how: Training = TRAINING) -> dict[int, Given]:
     """A vector for each layer but the last, which takes later states to where the target's are.
 
     It is added at the last token of the source's sentences. The loss is the squared distance to the target's
     sentences at each layer above, its mean over them, each in units of the unpatched distance there.
     """
-    model, study, top = given.study.model, given.study, len(given.layers)
-    layers = [layer for layer in given.spread(LAYERS) if layer < top - 1]
+    study, model, top = ingredients.study, ingredients.study.model, len(ingredients.layers)
+    layers = [layer for layer in ingredients.spread(LAYERS) if layer < top - 1]
     if not layers:
         raise NotApplicable("a model of one layer has no later states to learn a vector from")
-    source, target = (states.float() for states in given.states())
+    source, target = (states.float() for states in ingredients.states())
     apart = (source - target).square().sum(-1).mean(1)
-    ids = model.tokens.encode([study.text[study.source][int(row)] for row in given.rows])
+    ids = model.tokens.encode(ingredients.sentences(study.source))
 
     def losses(rows: list[int]) -> Loss:
         batch = model.batch([ids[row] for row in rows])
@@ -168,20 +156,18 @@ def towards_states(given: Ingredients, how: Training = TRAINING) -> dict[int, Gi
 
         return loss
 
-    units = {layer: _spread_of(source[layer]) for layer in layers}
-    found = learn_vectors(model, units, len(ids), losses, how, given.seed, study.progress)
-    return {layer: Given.step(vector) for layer, vector in found.items()}
+    return learn_vectors(ingredients, layers, len(ids), losses, how)
 
 
-def towards_answers(given: Ingredients, how: Training = TRAINING) -> dict[int, Given]:
+def towards_answers(ingredients: Ingredients, how: Training = TRAINING) -> dict[int, Given]:
     """A vector for each layer, with which solved items are answered as they should be.
 
     It is added at the last prompt token. The loss is −log p of the right choice among its item's choices, or
     of an answer's tokens.
     """
-    model, study, top = given.study.model, given.study, len(given.layers)
-    readings = read_labelled(given)
-    layers = given.spread(LAYERS)
+    model, top = ingredients.study.model, len(ingredients.layers)
+    readings = read_labelled(ingredients)
+    layers = ingredients.spread(LAYERS)
 
     def losses(rows: list[int]) -> Loss:
         some = PlainRows(model, [readings[row] for row in rows], "right")
@@ -193,88 +179,30 @@ def towards_answers(given: Ingredients, how: Training = TRAINING) -> dict[int, G
             h = with_vector(below[layer], some.ends, vector)
             if layer + 1 < top:
                 h = some.run({}, layer + 1, top, h)
-            return torch.stack(
-                [
-                    _surprise(scores, reading)
-                    for scores, reading in zip(some.scores(h), some.readings, strict=True)
-                ]
-            ).mean()
+            return torch.stack(list(map(_surprise, some.scores(h), some.readings))).mean()
 
         return loss
 
-    source, _ = given.states()
-    units = {layer: _spread_of(source[layer].float()) for layer in layers}
-    found = learn_vectors(model, units, len(readings), losses, how, given.seed, study.progress)
-    return {layer: Given.step(vector) for layer, vector in found.items()}
+    return learn_vectors(ingredients, layers, len(readings), losses, how)
 
 
-def read_labelled(given: Ingredients) -> list[Reading]:
+def read_labelled(ingredients: Ingredients) -> list[Reading]:
     """The source's solved items as the model reads them; of an item with answers the first is its choice."""
-    items, model = given.labelled(given.study.source), given.study.model
+    study = ingredients.study
+    items = ingredients.labelled(study.source)
     if isinstance(items[0], Example):
-        return read_examples(model, items)
-    prompts = model.tokens.encode([item.prompt for item in items])
-    whole = model.tokens.encode([_answered(item) for item in items])
-    read = [
-        Reading(item, tuple(prompt), (tuple(ids[len(prompt) :]),))
-        for item, prompt, ids in zip(items, prompts, whole, strict=True)
-        if ids[: len(prompt)] == prompt and len(ids) > len(prompt)
-    ]
-    if not read:
+        return read_examples(study.model, items)
+    answers = zip(items, read_answers(study.model.tokens, items), strict=True)
+    readings = [Reading(item, prompt, (answer,)) for item, (prompt, answer) in answers if answer]
+    if not readings:
         raise NotApplicable(
-            f"the tokenizer joins every prompt of {given.study.task.name} with its answer: "
+            f"the tokenizer joins every prompt of {study.task.name} with its answer: "
             "there is no answer to learn from"
         )
-    return read
-
-
-def _answered(item: AnswerExample) -> str:
-    gap = "" if item.prompt[-1:].isspace() else " "
-    return item.prompt + gap + item.answers[0]
+    return readings
 
 
 def _surprise(scores: Tensor, reading: Reading) -> Tensor:
     if len(scores) == 1:  # an answer, for each of its tokens
         return -scores[0] / len(reading.choices[0])
     return -scores.log_softmax(0)[reading.example.answer]
-
-
-def _spread_of(states: Tensor) -> float:
-    """The standard deviation of a coordinate."""
-    return float((states - states.mean(0)).square().mean().sqrt())
-
-
-def _states_configurations(given: Ingredients) -> list[Configuration]:
-    return _configurations(towards_states(given, TRAINING))
-
-
-def _answers_configurations(given: Ingredients) -> list[Configuration]:
-    return _configurations(towards_answers(given, TRAINING))
-
-
-def _configurations(maps: dict[int, Given]) -> list[Configuration]:
-    return single_layers(maps, "add_vector", STRENGTHS)
-
-
-RECIPES = (
-    Recipe(
-        "learned_vector_states",
-        "Steering vector learned towards the target's later states",
-        _REFERENCE,
-        faithful="a learned vector in the residual stream of a single layer",
-        differs=_DIFFERS,
-        configurations=_states_configurations,
-        formula="h + α v, v = argmin Σ_above ‖h_above(v) − h^t_above‖² over fit pairs, by Adam",
-    ),
-    Recipe(
-        "learned_vector_answers",
-        "Steering vector learned towards the right answers",
-        _REFERENCE,
-        faithful="a learned vector in the residual stream of a single layer",
-        differs=_DIFFERS + "; it has seen solved items",
-        configurations=_answers_configurations,
-        uses_pairs=False,
-        needs_labels=True,
-        formula="h + α v, v = argmax log p(right answer) over the task's fit items, by Adam",
-    ),
-)

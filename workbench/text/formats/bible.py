@@ -2,20 +2,21 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from os.path import isfile
 from pathlib import Path
 
 from workbench.core.errors import InputError, TextError, quoted
 from workbench.core.languages import is_language
 from workbench.core.reading import files_in, plain_name, read_lines
-from workbench.text.raw import Raw, Request, Side, claim
+from workbench.text.raw import Raw, Request, Side, by_language
 
 _VERSE = re.compile(r"[0-9A-Z]{3} \d+:\d+[a-z]?")
 _NAME = re.compile(r"(?P<code>x-[a-z0-9]{1,8}|[A-Za-z]{2,3}(?:_[A-Z][a-z]{3})?)(?:[-.][^/]*)?\.(?:txt|tsv)")
 _JOINED = "<range>"
 
-Verses = tuple[dict[str, str], dict[str, int]]
-"""Verse → its text, and verse → its line."""
+Verses = dict[str, tuple[str, int]]
+"""Verse → its text and its line."""
 
 
 def is_bibles(path: Path) -> bool:
@@ -24,8 +25,8 @@ def is_bibles(path: Path) -> bool:
         return False
     if any(plain_name(file) == "vref.txt" for file in files_in(path)):
         return True
-    files = [file for file in files_in(path) if _is_bible(file)]
-    first = next((file for file in files if plain_name(file).endswith(".tsv")), None)
+    tables = (file for file in files_in(path) if plain_name(file).endswith(".tsv"))
+    first = next(filter(_code, tables), None)
     return first is not None and bool(_VERSE.match(next(iter(read_lines(first)), "")))
 
 
@@ -37,34 +38,24 @@ def read_bibles(path: Path, request: Request) -> Raw:
     """
     if not path.is_dir():
         raise InputError(f"{path} is not a folder: Bibles are a folder of one file for each language")
-    files: dict[str, Path] = {}
-    for file in files_in(path):
-        match = _NAME.fullmatch(plain_name(file)) if _is_bible(file) else None
-        if match and request.wants(match["code"]):
-            claim(files, match["code"], file)
+    files = by_language(((code, file) for file in files_in(path) if (code := _code(file))), request)
     references, vref = _references(path)
-    verses: dict[str, dict[str, str]] = {}
-    lines: dict[str, dict[str, int]] = {}
+    verses: dict[str, Verses] = {}
     for language, file in files.items():
-        if plain_name(file).endswith(".tsv"):
-            verses[language], lines[language] = _read_table(file)
-        else:
-            verses[language], lines[language] = _read_plain(file, references, vref)
+        is_table = plain_name(file).endswith(".tsv")
+        verses[language] = _read_table(file) if is_table else _read_plain(file, references, vref)
     order = list(dict.fromkeys([*references, *(verse for table in verses.values() for verse in table)]))
-    sides = {
-        language: Side(
-            str(file),
-            [verses[language].get(verse, "") for verse in order],
-            [lines[language].get(verse, 0) for verse in order],  # a table has no line for a verse it lacks
-        )
-        for language, file in files.items()
-    }
+    sides = {}
+    for language, file in files.items():
+        rows = [verses[language].get(verse, ("", 0)) for verse in order]
+        sides[language] = Side(str(file), [text for text, _ in rows], [line for _, line in rows])
     return _merge_ranges(sides, [verse.rpartition(":")[0] for verse in order])
 
 
-def _is_bible(file: Path) -> bool:
+def _code(file: Path) -> str | None:
+    """The code of a Bible's language, by the name of its file."""
     match = _NAME.fullmatch(plain_name(file))
-    return bool(match) and is_language(match["code"]) if match else False
+    return match["code"] if match and is_language(match["code"]) else None
 
 
 def _references(path: Path) -> tuple[list[str], Path | None]:
@@ -88,42 +79,32 @@ def _read_plain(file: Path, references: Sequence[str], vref: Path | None) -> Ver
         raise TextError(
             f"has {len(verses)} lines but {vref} has {len(references)}: line n must be verse n", file
         )
-    numbers = {reference: number for number, reference in enumerate(references, 1)}
-    return dict(zip(references, verses, strict=True)), numbers
+    return {verse: (verses[i], i + 1) for i, verse in enumerate(references)}
 
 
 def _read_table(file: Path) -> Verses:
-    verses: dict[str, str] = {}
-    numbers: dict[str, int] = {}
+    verses: Verses = {}
     for number, line in enumerate(read_lines(file), 1):
         verse, tab, text = line.partition("\t")
         if not tab or not _VERSE.fullmatch(verse):
             raise TextError("is not a verse, a tab and a text, such as GEN 1:1<tab>In the …", file, number)
         if verse in verses:
-            raise TextError(f"{verse} stands on line {numbers[verse]} already: keep one", file, number)
-        verses[verse], numbers[verse] = text, number
-    return verses, numbers
+            raise TextError(f"{verse} stands on line {verses[verse][1]} already: keep one", file, number)
+        verses[verse] = text, number
+    return verses
 
 
 def _merge_ranges(sides: dict[str, Side], chapters: list[str]) -> Raw:
     """Join each row that some language has merged with the row before it, in all languages."""
     n = len(chapters)
-    starts = [
-        row
-        for row in range(n)
-        if row == 0 or not any(side.sentences[row].strip() == _JOINED for side in sides.values())
-    ]
+    rows = zip(*([text.strip() for text in side.sentences] for side in sides.values()), strict=True)
+    starts = [row for row, texts in enumerate(rows) if row == 0 or _JOINED not in texts]
     if len(starts) == n:
         return Raw(sides, chapters)
-    ends = [*starts[1:], n]
-    merged = {
-        language: Side(
-            side.path,
-            [_join(side.sentences[start:end]) for start, end in zip(starts, ends, strict=True)],
-            [side.line(start) for start in starts],
-        )
-        for language, side in sides.items()
-    }
+    merged = {}
+    for language, side in sides.items():
+        texts = [_join(side.sentences[a:b]) for a, b in pairwise([*starts, n])]
+        merged[language] = Side(side.path, texts, [side.line(start) for start in starts])
     return Raw(merged, [chapters[start] for start in starts])
 
 

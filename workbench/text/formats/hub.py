@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.reading import from_datasets, language_of, open_bytes
-from workbench.text.columns import is_group, make_raw, text_cells
+from workbench.text.formats.table import is_group, make_raw, text_cells
 from workbench.text.raw import Raw, Request
 
 _NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
@@ -54,9 +54,9 @@ def _load(name: str, request: Request) -> Any:
 
 
 def _explain(name: str, error: Exception) -> str:
-    said = " ".join(str(error).split()) or type(error).__name__
-    said = said if len(said) < 200 else said[:200] + " …"
-    if "script" in said and ("no longer supported" in said or ".py" in said):
+    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = reason if len(reason) < 200 else reason[:200] + " …"
+    if "script" in reason and ("no longer supported" in reason or ".py" in reason):
         return (
             f"data set {quoted(name)} is a loading script, which `datasets` no longer runs: "
             "give a revision that holds tables, such as revision='refs/convert/parquet'"
@@ -66,8 +66,8 @@ def _explain(name: str, error: Exception) -> str:
             "check the name and the revision, sign in if the data set asks for it, "
             "and, without a network, read it once where there is one and keep its cache"
         )
-        return f"no file, folder or reachable data set is called {quoted(name)} ({said}): {remedy}"
-    return f"data set {quoted(name)} cannot be loaded ({said}): check config=…, split=… and revision=…"
+        return f"no file, folder or reachable data set is called {quoted(name)} ({reason}): {remedy}"
+    return f"data set {quoted(name)} cannot be loaded ({reason}): check config=…, split=… and revision=…"
 
 
 def _choose_split(name: str, loaded: Any, request: Request) -> Any:

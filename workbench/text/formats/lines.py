@@ -1,13 +1,14 @@
 """Files aligned line by line: `NAME.sw` + `NAME.en`, Moses and OPUS names, NTREX and FLORES folders."""
 
 import re
+from contextlib import suppress
 from os.path import isfile
 from pathlib import Path
 
 from workbench.core.errors import InputError, TextError, did_you_mean, quoted
-from workbench.core.languages import canonical, is_language, names_language
+from workbench.core.languages import canonical, names_language, read_pair
 from workbench.core.reading import files_in, json_lines, plain_name, read_cells, read_lines
-from workbench.text.raw import Raw, Request, Side, claim
+from workbench.text.raw import Raw, Request, Side, by_language
 
 _NTREX = re.compile(r".+-(?:ref|src)\.(?P<code>[A-Za-z]{2,3}(?:-[A-Za-z]+)?|x-[\w-]+)\.txt")
 _FLORES = re.compile(r"(?P<code>[a-z]{3}_[A-Z][a-z]{3}|x-[a-z0-9-]+)\.(?P<end>devtest|dev|test|jsonl)")
@@ -35,12 +36,8 @@ def read_aligned(path: Path, request: Request) -> Raw:
         names = ", ".join(sorted(fitting))
         raise InputError(f"{path} holds several texts ({names}): give the path of one, or languages=[…]")
     [(name, family)] = fitting.items()
-    files: dict[str, Path] = {}
-    for language in _reading_order(name, family):
-        if request.wants(language):
-            for file in family[language]:
-                claim(files, language, file)
-    return Raw(_sides(files))
+    files = ((language, file) for language in _reading_order(name, family) for file in family[language])
+    return Raw(_sides(by_language(files, request)))
 
 
 def _families(path: Path) -> dict[str, Family]:
@@ -48,29 +45,26 @@ def _families(path: Path) -> dict[str, Family]:
     folder = path if path.is_dir() else path.parent
     if not folder.is_dir():
         return {}
-    found: dict[str, Family] = {}
+    families: dict[str, Family] = {}
     for file in files_in(folder):
         name, _, code = plain_name(file).rpartition(".")
         if name and names_language(code) and isfile(file):
-            found.setdefault(name, {}).setdefault(canonical(code), []).append(file)
+            families.setdefault(name, {}).setdefault(canonical(code), []).append(file)
     if path.is_dir():
-        return found
+        return families
     if path.exists():
         own, _, code = plain_name(path).rpartition(".")
-        return {own: found[own]} if own in found and names_language(code) else {}
-    if path.name in found:
-        return {path.name: found[path.name]}
-    return {name: family for name, family in found.items() if name.startswith(path.name.rstrip(".") + ".")}
+        return {own: families[own]} if own in families and names_language(code) else {}
+    if path.name in families:
+        return {path.name: families[path.name]}
+    return {name: family for name, family in families.items() if name.startswith(path.name.rstrip(".") + ".")}
 
 
 def _reading_order(name: str, family: Family) -> list[str]:
     """Order the languages as a pair in the name has them (`swh-eng`), else by code."""
-    for part in name.split("."):
-        pieces = part.split("-")
-        for cut in range(1, len(pieces)):
-            ends = "-".join(pieces[:cut]), "-".join(pieces[cut:])
-            if all(map(is_language, ends)) and set(map(canonical, ends)) == set(family):
-                return [canonical(code) for code in ends]
+    for part in name.split(".") if len(family) == 2 else ():
+        with suppress(InputError):
+            return list(read_pair(part, list(family)))
     return sorted(family)
 
 
@@ -81,11 +75,8 @@ def is_ntrex(path: Path) -> bool:
 
 def read_ntrex(path: Path, request: Request) -> Raw:
     """Read a folder of `newstest2019-ref.swa.txt` files; `DOCUMENT_IDS.tsv` names each line's document."""
-    files: dict[str, Path] = {}
-    for file in files_in(_folder(path)):
-        match = _NTREX.fullmatch(plain_name(file))
-        if match and request.wants(match["code"]):
-            claim(files, match["code"], file)
+    named = [(_NTREX.fullmatch(plain_name(file)), file) for file in files_in(_folder(path))]
+    files = by_language([(match["code"], file) for match, file in named if match], request)
     ids = path / "DOCUMENT_IDS.tsv"
     return Raw(_sides(files), read_lines(ids) if isfile(ids) else None)
 
@@ -104,12 +95,11 @@ def read_flores(path: Path, request: Request) -> Raw:
         choices = " or ".join(f"split={part!r}" for part in parts)
         raise InputError(f"{path} holds {len(parts)} splits: choose one with {choices}")
     [part] = [request.split] if request.split else parts or [path.name]
-    folder = parts.get(part, path)
-    files: dict[str, Path] = {}
-    for file in files_in(folder):
-        match = _FLORES.fullmatch(plain_name(file))
-        if match and match["end"] in (part, "jsonl") and request.wants(match["code"]):
-            claim(files, match["code"], file)
+    named = [(_FLORES.fullmatch(plain_name(file)), file) for file in files_in(parts.get(part, path))]
+    ends = (part, "jsonl")
+    files = by_language(
+        [(match["code"], file) for match, file in named if match and match["end"] in ends], request
+    )
     if any(plain_name(file).endswith(".jsonl") for file in files.values()):
         return _read_flores_plus(files)
     return Raw(_sides(files), _flores_documents(path, part))
@@ -117,12 +107,12 @@ def read_flores(path: Path, request: Request) -> Raw:
 
 def _flores_parts(path: Path) -> dict[str, Path]:
     """Find the splits: name → folder."""
-    found: dict[str, Path] = {}
-    for folder in (path, *(path / part for part in _FLORES_PARTS)):
-        for file in files_in(folder) if folder.is_dir() else ():
+    folders: dict[str, Path] = {}
+    for folder in filter(Path.is_dir, (path, *(path / part for part in _FLORES_PARTS))):
+        for file in files_in(folder):
             if match := _FLORES.fullmatch(plain_name(file)):
-                found[folder.name if match["end"] == "jsonl" else match["end"]] = folder
-    return found
+                folders[folder.name if match["end"] == "jsonl" else match["end"]] = folder
+    return folders
 
 
 def _flores_documents(path: Path, part: str) -> list[str] | None:
@@ -141,21 +131,20 @@ def _flores_documents(path: Path, part: str) -> list[str] | None:
 
 def _read_flores_plus(files: dict[str, Path]) -> Raw:
     sides: dict[str, Side] = {}
-    first_keys: list[tuple[str, str]] | None = None
+    first_ids: list[str] = []
+    urls: list[str] = []
     for language, file in files.items():
-        keys, sentences, lines = [], [], []
-        for number, record in json_lines(file):
-            text = record.get("text", 0)
-            if not isinstance(text, str | None):
+        records = list(json_lines(file))
+        for number, record in records:
+            if not isinstance(record.get("text", 0), str | None):
                 raise TextError("is not FLORES+: each line is a JSON object with a text", file, number)
-            sentences.append(text or "")
-            keys.append((str(record.get("id", number)), str(record.get("url", ""))))
-            lines.append(number)
-        if first_keys is not None and [key[0] for key in keys] != [key[0] for key in first_keys]:
+        ids = [str(record.get("id", number)) for number, record in records]
+        if not sides:
+            first_ids, urls = ids, [str(record.get("url", "")) for _, record in records]
+        if ids != first_ids:
             raise TextError("has other ids than the files beside it: fetch them all again", file)
-        first_keys = first_keys or keys
-        sides[language] = Side(str(file), sentences, lines)
-    urls = [url for _, url in first_keys or ()]
+        sentences = [record["text"] or "" for _, record in records]
+        sides[language] = Side(str(file), sentences, [number for number, _ in records])
     return Raw(sides, urls if any(urls) else None)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from workbench.core.errors import TextError
-from workbench.core.reading import canonical_in, plain_name, read_chunks
+from workbench.core.reading import canonical_in, read_chunks
 from workbench.text.raw import Raw, Request, Side
 
 # Inside a segment these hold formatting codes of the program the text came from, not text.
@@ -13,42 +13,33 @@ _CODES = {"bpt", "ept", "ph", "it", "ut"}
 _LINE_END = re.compile(r"(?<![ \t\r])[ \t\r]*\n[ \t\r\n]*")  # the first part keeps the search linear
 
 
-def is_tmx(path: Path) -> bool:
-    """Whether the path is named as a translation memory."""
-    return plain_name(path).lower().endswith(".tmx")
-
-
 def read_tmx(path: Path, request: Request) -> Raw:
     """Units `<tu>` with a variant `<tuv>` for each language; of two in one language, the first."""
-    units = _Units(path, request)
+    reader = _Reader(path, request)
     try:
         for chunk in read_chunks(path):
-            units.parser.Parse(chunk, False)
-        units.parser.Parse(b"", True)
+            reader.parser.Parse(chunk, False)
+        reader.parser.Parse(b"", True)
     except expat.ExpatError as error:
         message = f"is not well-formed XML ({expat.ErrorString(error.code)}): fix it or fetch it again"
         raise TextError(message, path, error.lineno) from error
-    except (
-        LookupError,
-        ValueError,
-    ) as error:  # an encoding of its own
+    except (LookupError, ValueError) as error:  # an encoding of its own
         message = f"is in an encoding that is not read ({error}): save it as UTF-8"
         raise TextError(message, path, 1) from error
-    languages = dict.fromkeys(language for unit in units.found for language in unit)
-    return Raw(
-        {
-            language: Side(str(path), [unit.get(language, "") for unit in units.found], units.lines)
-            for language in languages
-        }
-    )
+    languages = dict.fromkeys(language for unit in reader.units for language in unit)
+    sides = {
+        language: Side(str(path), [unit.get(language, "") for unit in reader.units], reader.lines)
+        for language in languages
+    }
+    return Raw(sides)
 
 
-class _Units:
+class _Reader:
     """Collects the units while the parser passes over the file."""
 
     def __init__(self, path: Path, request: Request):
         self.path, self.request = path, request
-        self.found: list[dict[str, str]] = []
+        self.units: list[dict[str, str]] = []
         self.lines: list[int] = []
         self._language: str | None = None
         self._text: list[str] | None = None
@@ -70,14 +61,14 @@ class _Units:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         line = self.parser.CurrentLineNumber
         if tag == "tu":
-            self.found.append({})
+            self.units.append({})
             self.lines.append(line)
         elif tag == "tuv":
             code = attributes.get("xml:lang") or attributes.get("lang")
             if not code:
                 raise TextError("this <tuv> does not say its language: give it xml:lang", self.path, line)
             self._language = canonical_in(self.path, code, line) if self.request.wants(code) else None
-        elif tag == "seg" and self._language and self.found:
+        elif tag == "seg" and self._language and self.units:
             self._text = []
         elif tag in _CODES:
             self._codes += 1
@@ -85,7 +76,7 @@ class _Units:
     def _end(self, tag: str) -> None:
         if tag == "seg" and self._text is not None and self._language:
             text = _LINE_END.sub(" ", "".join(self._text))  # where the file was indented for people
-            self.found[-1].setdefault(self._language, text)
+            self.units[-1].setdefault(self._language, text)
             self._text = None
         elif tag == "tuv":
             self._language = None

@@ -1,0 +1,348 @@
+"""`workbench compare` and `workbench generate`: methods on the items of a task, and in generated text."""
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from rich.text import Text
+
+from workbench.cli.figures import draw_figures
+from workbench.cli.inputs import opened, use_threads
+from workbench.cli.options import Command, names, run_options, whole_numbers
+from workbench.cli.terminal import console, print_dense, print_end, progress, progress_bar
+from workbench.core.bundled import MODELS
+from workbench.core.errors import InputError
+from workbench.core.languages import read_pair
+from workbench.core.numbers import interval, plain, signed
+from workbench.core.reading import read_lines
+from workbench.results import claim, open_run, write_table
+
+if TYPE_CHECKING:
+    from workbench.analyses.generate import Generated
+    from workbench.methods.baselines import Wording
+    from workbench.study import Diagnosis
+
+ITEMS = {"dev": 200, "test": 500}
+"""Numbers of items of the organism where no run is given."""
+
+Row = Mapping[Any, Any]
+Cells = tuple[str, ...]
+
+
+def studies_of(options: argparse.Namespace, out: str, pairs: Sequence[str]) -> "Diagnosis":
+    """The studies of the run that the options name, or the organism's own of these pairs."""
+    if options.study not in MODELS:
+        return opened(options)
+    from workbench.models import load_model
+    from workbench.organism import shipped
+    from workbench.study import prepare
+
+    text, task = shipped().text(), shipped().task("exact")
+    task = task.first(fit=len(task.all), **ITEMS)
+    wanted = [read_pair(name, text.languages) for name in names(options.pairs) or pairs]
+    use_threads(options.threads or 1)
+    model, folder = load_model("organism"), options.out or Path(out)
+    return prepare(model, text, [task], wanted, folder, progress=progress, overwrite=options.overwrite)
+
+
+def _print_methods(
+    title: str, room: int, methods: Sequence[str], parts: Mapping[str, tuple[Cells, Sequence[Cells]]]
+) -> None:
+    """Each part as a table of methods; in a terminal of enough room, all of them as one under the title."""
+    if console.width >= room:
+        heads, cells = zip(*parts.values(), strict=True)
+        parts = {title: (sum(heads, ()), [sum(row, ()) for row in zip(*cells, strict=True)])}
+    for name, (columns, rows) in parts.items():
+        lines = [(method, *row) for method, row in zip(methods, rows, strict=True)]
+        print_dense(name, ("method", *columns), lines, words=1 if columns[0] else 2)
+
+
+# Methods on the items of a task.
+
+PAIRS = ("x-poor-near-x-main", "x-poor-far-x-main", "x-poor-fused-x-main")
+"""Pairs of the organism where no run is given: the languages with a large gap."""
+ROOM = 127
+"""Terminal width from which on costs are printed in the same table."""
+_SHORT = 0.05
+"""Shorter times (in seconds) are not printed."""
+_MARK = {"helps": "+", "harms": "−", "equivalent": "=", "undecided": "?"}
+_GAIN = ("", "test", "gain [95 %]", "random", "shuffled")
+_COST = ("on top", "main", "read", "fitted", "pairs", "labels", "fit", "time")
+_KEY = (
+    "test: accuracy. gain: over direct prompting, paired; + helps, − harms, = equivalent, ? undecided, "
+    "Holm-corrected over all methods. random, shuffled: gain of the recipe's controls. on top: gain over its "
+    "baseline alone. main: change of accuracy in the main language. read: tokens per item. fitted: number "
+    "of fitted or trained parameters. fit: seconds for fitting, translating or training. time: per item, "
+    "relative to direct prompting."
+)
+
+
+def print_comparison(
+    table: pd.DataFrame, seconds: Mapping[str, float], prepared: Mapping[str, float]
+) -> None:
+    """Print gains, controls and costs of every method, then methods that could not run, and a legend."""
+    first = table.iloc[0]
+    console.print(Text(f"\n{first.model}, {first.pair}, {first.task}: {first.n} test items", style="bold"))
+    run = table[table.accuracy.notna()].to_dict("records")
+    parts = {
+        "Gain of each method": (_GAIN, [_gain(row) for row in run]),
+        "Cost of each method": (_COST, [_cost(row, seconds, prepared) for row in run]),
+    }
+    _print_methods("Gain of each method", ROOM, [row["method"] for row in run], parts)
+    for row in table[table.accuracy.isna()].to_dict("records"):
+        console.print(f"{row['method']} was not run: {row['note']}.", style="dim", highlight=False)
+    console.print(_KEY, style="dim")
+
+
+def _gain(row: Row) -> Cells:
+    if row["method"] == "direct":
+        return ("", f"{row['accuracy']:.3f}", "", "", "")
+    verdict = row["holm_verdict"]
+    return (
+        "" if pd.isna(verdict) else _MARK[verdict],
+        f"{row['accuracy']:.3f}",
+        interval(row["gain"], row["gain_low"], row["gain_high"], 2),
+        _control(row, "random"),
+        _control(row, "shuffled"),
+    )
+
+
+def _cost(row: Row, seconds: Mapping[str, float], prepared: Mapping[str, float]) -> Cells:
+    before = prepared.get(row["method"], 0.0)
+    own, direct = seconds.get(row["method"]), seconds.get("direct")
+    return (
+        signed(row["over_own"], 2, none=""),
+        signed(row["retention"], 2, none=""),
+        f"{row['item_tokens']:.0f}",
+        _count(row["parameters"]),
+        _count(row["pairs"]),
+        _count(row["labels"]),
+        f"{before:.0f}" if before >= 10 else f"{before:.1f}" if before >= _SHORT else "",
+        f"{own / direct:.1f}" if own and direct else "",
+    )
+
+
+def _control(row: Row, name: str) -> str:
+    """The gain of a control over direct prompting, on the same scale as the method's own gain."""
+    over = row[f"{name}_over"]
+    return "" if pd.isna(over) else signed(row["gain"] - over, 2)
+
+
+def _count(number: int) -> str:
+    if pd.isna(number) or not number:
+        return ""
+    return f"{number / 1000:.0f}k" if number >= 10_000 else f"{number}"
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Compare baselines and published interventions on the task and pairs of a run.
+
+    The methods are direct prompting, translation, prompt search, few-shot prompting, fine-tuning and
+    the interventions of `workbench recipes`. Each is selected on dev items, frozen, and scored once on
+    the same test items, with its controls, its cost and its effect on the main language. Recipes are
+    also combined with few-shot prompting and fine-tuning.
+
+    RUN is the folder of a run, whose model, sentences, task and pairs are used, or `organism`.
+    """
+    from workbench.methods.compare import COMBINED, Plan, compare, with_holm
+
+    start = time.perf_counter()
+    plan = Plan.of(
+        names(options.methods),
+        training=not options.no_training,
+        combined=COMBINED if options.combine is None else tuple(names(options.combine) or ()),
+        on_top=tuple(names(options.on_top) or ()),
+    )
+    wording = _wording(options)
+    diagnosis = studies_of(options, "runs/compare", PAIRS)
+    out = options.out or diagnosis.folder
+    claim(out, ["comparison.parquet"], options.overwrite)
+    tables = []
+    for study in diagnosis.studies:
+        with progress_bar():
+            comparison = compare(study, wording, plan)
+        print_comparison(comparison.table, comparison.seconds, comparison.prepared)
+        tables.append(comparison.table)
+    write_table(with_holm(pd.concat(tables, ignore_index=True)), out / "comparison.parquet")
+    console.print(f"\ntable    {out / 'comparison.parquet'}", soft_wrap=True)
+    written = draw_figures(out, ("pdf", "png"), ("comparison", "pareto"), f"workbench figures {out}")
+    pages = ", ".join(str(file) for file in written if file.suffix == ".pdf")
+    console.print(f"figures  {pages}", soft_wrap=True)
+    print_end(diagnosis.studies[0].text, start)
+
+
+def _wording(options: argparse.Namespace) -> "Wording":
+    from workbench.methods.baselines import Wording, organism_wording, read_translations
+    from workbench.organism import shipped
+
+    model = options.study
+    if model not in MODELS:
+        model = open_run(options.study).specification.get("model", {}).get("source")
+    wording = organism_wording(shipped().config) if model in MODELS else Wording()
+    given: dict[str, Any] = {}
+    if options.shots is not None:
+        given["shots"] = whole_numbers(options.shots, "--shots")
+    if options.seeds is not None:
+        given["seeds"] = options.seeds
+    if options.translations is not None:
+        given["translations"] = read_translations(options.translations)
+    if options.templates is not None:
+        given["templates"] = _read_templates(options.templates)
+    return replace(wording, **given)
+
+
+def _read_templates(path: Path) -> Cells:
+    lines = [line for line in read_lines(path) if line.strip()]
+    for number, line in enumerate(lines, 1):
+        if "{prompt}" not in line:
+            raise InputError(f"{path}:{number}: {line!r} lacks {{prompt}}")
+    return tuple(line.replace("\\n", "\n") for line in lines)
+
+
+COMPARE = Command(
+    compare,
+    help="compare baselines and published interventions on the task of a run",
+    example="""workbench compare organism --pairs x-poor-far-x-main
+  workbench compare runs/diagnose --methods shots_own,translate_self,incline_paper""",
+    options=run_options("runs/compare"),
+    groups={
+        "methods": {
+            "--methods A,B": "baselines and recipes (default: all; workbench recipes lists them)",
+            "--no-training": "leave out methods that train the model",
+            "--combine A,B": "baselines to patch on top of (default: both kinds of shots, lora)",
+            "--on-top A,B": "recipes for these (default: the best on dev)",
+        },
+        "prompts": {
+            "--shots N,…": "numbers of shots to select from (default: 1,2,4)",
+            "--seeds N": "random draws of shots to select from (default: 3)",
+            "--translations FILE": "table with columns id and prompt (in the main language)",
+            "--templates FILE": "prompt templates to search, one per line, each with {prompt}",
+        },
+    },
+)
+
+
+# Methods in generated text.
+
+EXAMPLES = 2
+"""Prompts whose texts are printed."""
+ROOM_FOR_TEXTS = 112
+"""Columns of a terminal from which on language and repetition stand in the same table."""
+_LANGUAGE = ("language", "gain", "source", "other", "?")
+_REPETITION = ("repeats", "more", "time")
+_KEY_OF_TEXTS = (
+    "language: share of texts in {target} [95 %]. gain: change from the clean run, paired by text. source, "
+    "other, ?: shares in {source}, in another language, and unclear. repeats: 1 − distinct 4-grams of tokens "
+    "/ all. more: change from the clean run. time: per token, relative to the clean run. clean ({target}): "
+    "the unpatched model on beginnings of the same sentences in {target}."
+)
+
+
+def print_generated(generated: "Generated") -> None:
+    """Print a summary of each method, some of its texts, and notes."""
+    first = generated.summary.iloc[0]
+    source, target = first.prompted, first.pair.removeprefix(f"{first.prompted}-")
+    title = f"\n{first.model}, {first.pair}: {first.n} texts of {first.tokens:.0f} tokens, {source} begun"
+    console.print(Text(title, style="bold"))
+    rows = generated.summary.to_dict("records")
+    parts = {
+        "Output language": (_LANGUAGE, [_language(row) for row in rows]),
+        "Repetition": (_REPETITION, [_repetition(row, source, generated.seconds) for row in rows]),
+    }
+    _print_methods("Generated text", ROOM_FOR_TEXTS, [_name(row, source) for row in rows], parts)
+    for row in rows:
+        if row["kind"] != "clean":
+            console.print(f"{row['method']}: {row['chosen']}", style="dim", markup=False, highlight=False)
+    for method, why in generated.skipped.items():
+        console.print(f"{method} was not run: {why}.", style="dim", highlight=False)
+    console.print(_KEY_OF_TEXTS.format(source=source, target=target), style="dim")
+    _print_texts(generated.table, source)
+    trial = generated.trial
+    console.print(
+        f"\nAccuracy of the language identifier: {trial.accuracy.estimate:.1%} on {trial.pieces} held-out "
+        f"pieces of {trial.characters} characters, in {len(trial.by_language)} languages.",
+        style="dim",
+    )
+    for note in generated.notes:
+        console.print(f"Note: {note}.", style="yellow")
+
+
+def _name(row: Row, source: str) -> str:
+    return row["method"] if row["prompted"] == source else f"{row['method']} ({row['prompted']})"
+
+
+def _language(row: Row) -> Cells:
+    shares = (plain(row[f"{share}_share"], 2, none="") for share in ("source", "other", "unclear"))
+    return (_bounds(row, "language_control"), _bounds(row, "control_gain", sign=True), *shares)
+
+
+def _repetition(row: Row, source: str, seconds: Mapping[str, float]) -> Cells:
+    own, clean = seconds.get(_name(row, source)), seconds.get("clean")
+    more = _bounds(row, "repetition_change", sign=True)
+    return (_bounds(row, "repetition"), more, f"{own / clean:.2f} ×" if own and clean else "")
+
+
+def _bounds(row: Row, name: str, sign: bool = False) -> str:
+    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"], 2, sign, none="")
+
+
+def _print_texts(table: pd.DataFrame, source: str) -> None:
+    """The first prompts' texts, clean and by what is no control, a line each."""
+    texts = table[(table.prompted == source) & ~table.control]
+    for example in texts.example.drop_duplicates().head(EXAMPLES):
+        rows = texts[texts.example == example]
+        console.print(Text(f"\n{rows.prompt.iloc[0]} …", style="bold"))
+        for row in rows.itertuples():
+            line = Text(f"  {row.method} ({row.language}): {' '.join(str(row.text).split())}")
+            line.truncate(console.width, overflow="ellipsis")
+            console.print(line)
+
+
+def generate(options: argparse.Namespace) -> None:
+    """Generate text with a patched model and measure its language and repetition.
+
+    The model continues beginnings of held-out source sentences: unpatched, with the study's choice and
+    its controls, and with recipes (by default clas_bench, which steers the output language). A recipe's
+    configuration is selected on one half of the beginnings; results are reported on the other half. The
+    output language is predicted by an identifier trained on the study's sentences; its held-out
+    accuracy is printed with the results.
+
+    RUN is the folder of a run, whose model, sentences and pairs are used, or `organism`.
+    """
+    from workbench.analyses.generate import Plan, generate
+
+    start = time.perf_counter()
+    methods = {} if options.methods is None else {"methods": tuple(names(options.methods) or ())}
+    plan = Plan(tokens=options.tokens, prompts=options.prompts, **methods)
+    diagnosis = studies_of(options, "runs/generate", ["x-poor-far-x-main"])
+    out, parts = options.out or diagnosis.folder, []
+    claim(out, ["generation.parquet", "generation_summary.parquet"], options.overwrite)
+    for study in diagnosis.studies:
+        with progress_bar():
+            # Languages that are in no pair help to tell those that are from what is neither.
+            parts.append(generate(study, plan, diagnosis.specification.text))
+        print_generated(parts[-1])
+    write_table(pd.concat([part.table for part in parts], ignore_index=True), out / "generation.parquet")
+    summary = pd.concat([part.summary for part in parts], ignore_index=True)
+    write_table(summary, out / "generation_summary.parquet")
+    console.print(f"texts    {out / 'generation.parquet'}", soft_wrap=True)
+    console.print(f"table    {out / 'generation_summary.parquet'}", soft_wrap=True)
+    print_end(diagnosis.studies[0].text, start)
+
+
+GENERATE = Command(
+    generate,
+    help="generate text with a patched model: output language and repetition",
+    example="""workbench generate organism
+  workbench generate runs/diagnose --methods study,clas_bench --tokens 200 --prompts 100""",
+    options={
+        **run_options("runs/generate"),
+        "--methods A,B": "study (its choice and controls) and recipes (default: study,clas_bench)",
+        "--tokens N": "new tokens per text (default: 200, or the rest of the model's context)",
+        "--prompts N": ("beginnings: half for selection, half for the results", 40),
+    },
+)

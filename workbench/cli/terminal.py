@@ -1,0 +1,170 @@
+"""Console, progress bar, tables and units of the command line."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from workbench.core.bundled import cautions
+from workbench.core.numbers import plain
+from workbench.core.types import Progress as Callback
+
+if TYPE_CHECKING:
+    from workbench.text import ParallelText
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """The reader has left: `main` ends the command, which is no error."""
+        raise BrokenPipeError
+
+
+console = _Console(highlight=False)
+errors = _Console(stderr=True, highlight=False)
+
+_bars: list[Callback] = []
+
+
+def progress(what: str, done: int, total: int) -> None:
+    """Show it in the bar that is open; without one, nothing is shown."""
+    if _bars:
+        _bars[-1](what, done, total)
+
+
+@contextmanager
+def progress_bar() -> Iterator[None]:
+    """A bar on standard error for what `progress` reports inside the block, with the time left."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,  # a log file is no place for a bar
+    )
+    tasks: dict[str, TaskID] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bar.add_task(what, total=total)
+        bar.update(tasks[what], completed=done, total=total)
+
+    _bars.append(show)
+    try:
+        with bar:
+            yield
+    finally:
+        _bars.pop()
+
+
+def table(columns: Sequence[str], rows: Iterable[Iterable[object]], words: int = 1) -> Table:
+    """A plain table: the first columns hold words and stand to the left, the others to the right."""
+    headed = any(columns)
+    grid = Table(box=box.SIMPLE_HEAD if headed else None, show_header=headed, pad_edge=False)
+    return _filled(grid, columns, rows, words)
+
+
+GAP = 2
+"""Columns between two cells of a dense table."""
+
+
+def print_dense(title: str, columns: Sequence[str], rows: Iterable[Iterable[object]], words: int = 1) -> None:
+    """A table with little between its columns under a title: the first columns hold words."""
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
+    console.print(f"\n{title}", style="bold")
+    console.print(_filled(grid, columns, rows, words, no_wrap=True))
+
+
+def _filled(
+    grid: Table, columns: Sequence[str], rows: Iterable[Iterable[object]], words: int, no_wrap: bool = False
+) -> Table:
+    for at, name in enumerate(columns):
+        grid.add_column(name, justify="left" if at < words else "right", no_wrap=no_wrap)
+    for row in rows:
+        grid.add_row(*map(str, row))
+    return grid
+
+
+Row = tuple[Sequence[str], Sequence[str], Sequence[str]]
+"""Words to the left, one cell for each site, words to the right."""
+
+
+def print_layers(
+    title: str, before: Sequence[str], sites: Iterable[str], rows: Sequence[Row], after: Sequence[str] = ()
+) -> None:
+    """A table with a column for each site; of more sites than fit every second, third … is shown."""
+    columns = [site_name(site) for site in dict.fromkeys(sites)]
+    shown = _that_fit(before, columns, after, rows)
+    heads = (*before, *(columns[at] for at in shown), *after)
+    cells = ((*words, *(own[at] for at in shown), *rest) for words, own, rest in rows)
+    print_dense(title, heads, cells, len(before))
+    if len(shown) < len(columns):
+        more = "layers shown: a wider terminal shows more"
+        console.print(f"{len(shown)} of {len(columns)} {more}", style="dim")
+
+
+def _that_fit(
+    before: Sequence[str], sites: Sequence[str], after: Sequence[str], rows: Sequence[Row]
+) -> range:
+    """Every k-th site, for the smallest k with which the table is no wider than the terminal."""
+    parts = [[heads, *(row[part] for row in rows)] for part, heads in enumerate((before, sites, after))]
+    words, cells, rest = (
+        [max(map(len, column)) + GAP for column in zip(*part, strict=True)] for part in parts
+    )
+    room = console.width - sum(words) - sum(rest)
+    steps = (range(0, len(sites), step) for step in range(1, len(sites) + 1))
+    return next((some for some in steps if sum(cells[at] for at in some) <= room), range(1))
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number for a table; empty where there is none."""
+    return plain(value, digits, none="")
+
+
+def site_name(site: str) -> str:
+    """A site as tables of layers name it."""
+    return site.removeprefix("resid_post.")
+
+
+def caution(text: "ParallelText") -> None:
+    """Print what has to be said beside results on this text."""
+    for line in cautions(text.sources):
+        console.print(f"Note: {line}.", style="yellow")
+
+
+def print_end(text: "ParallelText", start: float) -> None:
+    """Print the cautions about the text, and the time since the start."""
+    caution(text)
+    console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
+
+
+def size(n_bytes: float) -> str:
+    """Bytes for people.
+
+    >>> size(1536)
+    '1.5 kB'
+    """
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.0f} {unit}" if unit == "bytes" or n_bytes >= 100 else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people.
+
+    >>> duration(75.2)
+    '1 min 15 s'
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
