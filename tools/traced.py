@@ -75,9 +75,8 @@ def cases(folder: Path) -> dict[str, Callable[[], Any]]:
     sides = {"sw": tuple(SENTENCES), "en": tuple(s.upper() for s in SENTENCES)}
     X, Y = (torch.randn(80, d, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
     fitted = align.ALIGNERS["least_squares"]().fit(X, X + 0.3 * Y)
-    configurations = [
-        sweeps.Configuration("map", site(layer), fitted, "add_mapped", 0.5) for layer in range(4)
-    ]
+    configuration = getattr(sweeps, "Configuration", None) or sweeps.Branch  # as it was called before
+    configurations = [configuration("map", site(layer), fitted, "add_mapped", 0.5) for layer in range(4)]
 
     items = {
         split: [

@@ -37,6 +37,23 @@ def weights_digest(parameters: Iterable[tuple[str, Tensor]]) -> str:
         return digest_json(list(pool.map(described, unique.values())))
 
 
+ARCHITECTURES = {
+    "llama": "Llama 2 and 3, many others",
+    "mistral": "Mistral 7B",
+    "qwen2": "Qwen 2 and 2.5",
+    "qwen3": "Qwen 3",
+    "gemma2": "Gemma 2",
+    "gemma3_text": "Gemma 3 (text)",
+    "gpt2": "GPT-2, mGPT",
+    "gpt_neox": "Pythia, GPT-NeoX",
+    "bloom": "BLOOM, BLOOMZ",
+    "falcon": "Falcon",
+    "opt": "OPT",
+    "xglm": "XGLM",
+}
+"""The model types that the tests try, each with what readers know it by."""
+
+
 # `LanguageModel`: the interface to a model, independent of the backend.
 #
 # A model is asked for three things: tokens (`tokens`), a run with hooks at named sites (`run`), and its

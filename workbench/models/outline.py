@@ -12,6 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 
 from workbench.core.bundled import MODELS, resolved
 from workbench.core.errors import ModelError
+from workbench.models.base import ARCHITECTURES
 from workbench.models.hooked import BY_CONFIG
 from workbench.models.load import load_model, quietly, read_config, read_tokenizer, reported_errors
 from workbench.models.tokens import TokenReader
@@ -76,23 +77,6 @@ def _first(config: Any, *names: str) -> int | None:
 # Which architecture works through which backend: what the test suite verifies, and nothing else.
 
 
-# What readers know an architecture by, where the model type in config.json does not say it.
-_EXAMPLES = {
-    "llama": "Llama 2 and 3, many others",
-    "mistral": "Mistral 7B",
-    "qwen2": "Qwen 2 and 2.5",
-    "qwen3": "Qwen 3",
-    "gemma2": "Gemma 2",
-    "gemma3_text": "Gemma 3 (text)",
-    "gpt2": "GPT-2, mGPT",
-    "gpt_neox": "Pythia, GPT-NeoX",
-    "bloom": "BLOOM, BLOOMZ",
-    "falcon": "Falcon",
-    "opt": "OPT",
-    "xglm": "XGLM",
-}
-
-
 @dataclass(frozen=True)
 class Support:
     """One row of the table that `workbench models` prints."""
@@ -109,7 +93,7 @@ def support_table() -> list[Support]:
     `tests/models/` loads a tiny model for every cell, and fails both where a cell that says yes does
     not work and where one that says no does.
     """
-    return [Support(name, _EXAMPLES[name], True, name in BY_CONFIG) for name in CONFIGS]
+    return [Support(name, ARCHITECTURES[name], True, name in BY_CONFIG) for name in CONFIGS]
 
 
 def check_cell(architecture: str, backend: str, folder: Path) -> str:

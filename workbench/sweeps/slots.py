@@ -25,7 +25,8 @@ from torch import Tensor
 from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS, PositionPatch, patch_size
 from workbench.models import Hook, LanguageModel, Past, TokenTree
-from workbench.models.outline import Outline, support_table
+from workbench.models.base import ARCHITECTURES
+from workbench.models.outline import Outline
 from workbench.sweeps.plan import Configuration, Limits, Plan
 from workbench.sweeps.score import LOGITS, Reading, Scores
 from workbench.tasks import Example
@@ -93,7 +94,7 @@ def trees_tried(model: LanguageModel) -> str | None:
     """Why no tree of tokens is run through this model, or None where one is."""
     if reason := model.tree_refused():
         return reason
-    if model.info.architecture not in {row.architecture for row in support_table()}:
+    if model.info.architecture not in ARCHITECTURES:
         return f"slots have not been tried on {model.info.architecture}"
     return None
 

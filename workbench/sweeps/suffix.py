@@ -18,8 +18,8 @@ import torch
 from workbench.core.types import Site
 from workbench.models import LanguageModel
 from workbench.models.base import Padding
+from workbench.sweeps.naive import Rows, State, TreeRows, batches, choice_rows, forks, look, mean_size
 from workbench.sweeps.plan import Configuration, Limits, Plan, patches_of
-from workbench.sweeps.rows import Rows, State, TreeRows, batches, choice_rows, forks, look, mean_size
 from workbench.sweeps.score import Reading, Scores
 from workbench.sweeps.slots import too_long, trees_tried
 

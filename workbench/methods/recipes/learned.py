@@ -16,7 +16,7 @@ from workbench.methods.base import read_answers, shuffled_batches
 from workbench.methods.recipes.base import Ingredients, single_layers
 from workbench.models import Hook, LanguageModel
 from workbench.sweeps import Configuration, read_examples
-from workbench.sweeps.rows import PlainRows
+from workbench.sweeps.naive import PlainRows
 from workbench.sweeps.score import Reading
 from workbench.tasks import Example
 
