@@ -27,11 +27,24 @@ def test_no_bos_where_there_is_none():
     assert 0 not in reader.encode(["hello world"])[0]
 
 
-def test_a_bos_that_the_tokenizer_does_not_add_itself_is_added(reader):
+def test_a_bos_that_the_tokenizer_does_not_add_itself_is_added_on_request_alone():
     tokenizer = make_tiny_tokenizer(bos=False)
     tokenizer.add_special_tokens({"bos_token": "<s>"})
     tokenizer.init_kwargs["bos_token"] = "<s>"
-    assert TokenReader(tokenizer).encode(["hello"])[0][0] == 0
+    own = TokenReader(tokenizer).encode(["hello"])[0]
+    assert own == tokenizer("hello")["input_ids"] and 0 not in own
+    always = TokenReader(tokenizer, "always")
+    assert always.encode(["hello"])[0] == [0, *own]
+    assert always.digest() != TokenReader(tokenizer).digest(), "states of one are not those of the other"
+
+
+def test_a_bos_can_be_left_out_and_is_recorded(reader):
+    never = TokenReader(make_tiny_tokenizer(), "never")
+    assert never.encode(["hello"])[0] == reader.encode(["hello"])[0][1:]
+    model = load_model(tiny_path("llama"), bos="never")
+    assert model.tokens.prefix == () and model.info.bos == "never"
+    with pytest.raises(ModelError, match="unknown bos 'sometimes'"):
+        TokenReader(make_tiny_tokenizer(), "sometimes")
 
 
 def test_an_end_that_the_tokenizer_adds_is_left_out():

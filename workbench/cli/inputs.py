@@ -24,7 +24,7 @@ def load(options: argparse.Namespace) -> "LanguageModel":
     """The model the options name."""
     from workbench.models import load_model
 
-    same = chosen(options, "backend", "device", "attn", "revision", "device_map", "trust_remote_code")
+    same = chosen(options, "backend", "device", "attn", "revision", "device_map", "trust_remote_code", "bos")
     return load_model(options.model, dtype=options.model_dtype, **same)
 
 

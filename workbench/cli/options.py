@@ -92,6 +92,10 @@ LOADING: Groups = {
         "--revision REVISION": "commit, tag or branch on the hub",
         "--device-map DEVICE_MAP": 'device map of Hugging Face, such as "auto"',
         "--trust-remote-code": "allow code that is part of the model repository",
+        "--bos WHEN": (
+            "what texts start with: what the tokenizer puts there (tokenizer, default), always a BOS, never",
+            "tokenizer",
+        ),
     }
 }
 """How the model is loaded."""

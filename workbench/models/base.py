@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from workbench.core.errors import HookError, InputError, SiteError
 from workbench.core.store import digest_json
 from workbench.core.types import Site
-from workbench.models.tokens import TokenReader
+from workbench.models.tokens import Bos, TokenReader
 
 # One digest for the weights of a model, over their bytes.
 
@@ -149,6 +149,8 @@ class ModelInfo:
     processing: tuple[str, ...] = ()
     revision: str | None = None
     quantisation: str | None = None
+    bos: Bos = "tokenizer"
+    """What texts start with (see `BOS` in `tokens`)."""
     self_check: Mapping[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:

@@ -39,7 +39,7 @@ from workbench.models.hooked import (
     hooked_transformer_class,
     processing_of,
 )
-from workbench.models.tokens import TokenReader
+from workbench.models.tokens import Bos, TokenReader
 
 BACKENDS: tuple[str, ...] = ("bridge", "hooked")
 
@@ -63,6 +63,7 @@ def load_model(
     revision: str | None = None,
     device_map: str | dict[str, Any] | None = None,
     trust_remote_code: bool = False,
+    bos: Bos = "tokenizer",
 ) -> LanguageModel:
     """Load a model by hub name or from a local directory, and check it before handing it over.
 
@@ -70,7 +71,9 @@ def load_model(
 
     `dtype` is float32 on a CPU and the checkpoint's own on a GPU; `attn` is `sdpa` where the
     architecture has it, else `eager`. `backend="hooked"` gives a `HookedTransformer` with nothing
-    folded and nothing centred, so that both backends hold the same residual stream.
+    folded and nothing centred, so that both backends hold the same residual stream. Texts become
+    tokens as the tokenizer makes them; `bos="always"` puts a BOS before each, as TransformerLens does, and
+    `bos="never"` none.
     """
     if backend not in BACKENDS:
         raise ModelError(f"unknown backend {backend!r}: {did_you_mean(backend, BACKENDS)}")
@@ -84,7 +87,7 @@ def load_model(
     with reported_errors(name), quietly():
         config = read_config(name, **options)
         kind = _dtype(dtype, place, config)
-        reader = read_tokenizer(name, **options)
+        reader = read_tokenizer(name, bos=bos, **options)
         causal = read_causal(name, config, attn, dtype=kind, device_map=device_map, **options)
         check_vocabulary(name, reader, causal.get_input_embeddings().weight.shape[0])
         if device_map is None:
@@ -92,6 +95,7 @@ def load_model(
         # What loads the same model again from any folder: a name, or an absolute path.
         given = Path(name_or_dir)
         facts: dict[str, Any] = {"source": str(given.resolve()) if given.is_dir() else str(name_or_dir)}
+        facts["bos"] = bos
         if revision:
             facts["revision"] = revision
         if backend == "bridge":
@@ -205,11 +209,13 @@ def read_config(name: str, *, revision: str | None, trust_remote_code: bool) -> 
     return config
 
 
-def read_tokenizer(name: str, *, revision: str | None, trust_remote_code: bool) -> TokenReader:
+def read_tokenizer(
+    name: str, *, revision: str | None, trust_remote_code: bool, bos: Bos = "tokenizer"
+) -> TokenReader:
     """The tokenizer of a model, seen to read a text."""
     try:
         return TokenReader(
-            AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)
+            AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code), bos
         )
     except BaseException as error:
         # The tokenizers library raises a bare Exception where a file is wrong, and where it did not expect

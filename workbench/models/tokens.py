@@ -1,21 +1,26 @@
-"""Sentences to tokens, the same way for every model: one BOS, no padding, nothing cut off in silence.
+"""Sentences to tokens, as the model's own tokenizer makes them: no padding, nothing cut off in silence.
 
 TransformerLens and Hugging Face differ in BOS, pad token and padding side, so the workbench asks a tokenizer
-only for the bare tokens of a text and adds the rest itself.
+only for the bare tokens of a text and puts in front what the tokenizer itself puts there, or what `bos` says.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from workbench.core.errors import InputError, ModelError
+from workbench.core.errors import InputError, ModelError, did_you_mean
 from workbench.core.store import digest_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SLOT = "{text}"
+
+Bos = Literal["tokenizer", "always", "never"]
+BOS: tuple[Bos, ...] = get_args(Bos)
+"""What a text starts with: what the tokenizer itself puts there; a BOS if it has one, as in TransformerLens; or
+nothing."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,12 @@ class Encoded:
 
 
 class TokenReader:
-    """A tokenizer's facts and its one use: text → token ids, with exactly one BOS where it has one."""
+    """A tokenizer's facts and its one use: text → token ids."""
 
-    def __init__(self, tokenizer: Any):
-        self.tokenizer = tokenizer
+    def __init__(self, tokenizer: Any, bos: Bos = "tokenizer"):
+        if bos not in BOS:
+            raise ModelError(f"unknown bos {bos!r}: {did_you_mean(str(bos), BOS)}")
+        self.tokenizer, self.bos = tokenizer, bos
         if not tokenizer("a", add_special_tokens=False)["input_ids"]:
             # Where its files are missing, a tokenizer may be made all the same: an empty one.
             raise ModelError("the tokenizer has no vocabulary: its files are missing or empty")
@@ -43,14 +50,14 @@ class TokenReader:
                 "the tokenizer leaves out merges at random (dropout), so a text has other tokens each time: "
                 'set "dropout" to null in tokenizer.json'
             )
-        self.prefix = _leading_tokens(tokenizer)
+        self.prefix = _leading_tokens(tokenizer, bos)
         self.special = frozenset(tokenizer.all_special_ids) | frozenset(self.prefix)
         pad = tokenizer.pad_token_id
         # Padding is masked everywhere, so any valid id will do where a tokenizer has none.
         self.pad = int(pad if pad is not None else (tokenizer.eos_token_id or 0))
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, unpadded, with one BOS where the tokenizer has one."""
+        """Token ids of each text, unpadded, behind what a text starts with."""
         if not texts:
             return []
         bare = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
@@ -135,13 +142,15 @@ class TokenReader:
         return pd.DataFrame(rows, columns=columns)
 
 
-def _leading_tokens(tokenizer: Any) -> tuple[int, ...]:
-    """What a text must start with: what the tokenizer puts there itself, else its BOS, else nothing."""
+def _leading_tokens(tokenizer: Any, bos: Bos) -> tuple[int, ...]:
+    """What a text starts with."""
+    if bos == "never":
+        return ()
     bare = list(tokenizer("a", add_special_tokens=False)["input_ids"])
     full = list(tokenizer("a")["input_ids"])
     cuts = range(len(full) - len(bare) + 1)
     cut = next((cut for cut in cuts if full[cut : cut + len(bare)] == bare), 0)
-    if cut:
+    if cut or bos == "tokenizer":
         return tuple(full[:cut])
     # TransformerLens gives a tokenizer without a BOS its EOS under that name; what it was made with
     # still tells the truth.

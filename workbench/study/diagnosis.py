@@ -229,6 +229,7 @@ class Run(RunFolder):
                 dtype=str(about["dtype"]).removeprefix("torch."),
                 attn=about["attention"],
                 revision=about["revision"],
+                bos=about.get("bos", "tokenizer"),
             )
         wrapped = wrap(model)
         if wrapped.weights_digest != about["weights_digest"]:

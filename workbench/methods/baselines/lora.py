@@ -438,6 +438,6 @@ def fine_tuned(pair: LanguagePair, wording: Wording, language: str, most: int | 
         raise NotApplicable(f"it cannot be trained: {error}") from error
     # The merged model is kept in float32; it is asked as the pair's own model is.
     dtype = info.dtype.removeprefix("torch.")
-    model = load_model(tuned.folder, backend=info.backend, device=info.device, dtype=dtype)
+    model = load_model(tuned.folder, backend=info.backend, device=info.device, dtype=dtype, bos=info.bos)
     cost = Cost(parameters=tuned.trained_parameters, fit_tokens=tuned.forward_tokens, labels=tuned.examples)
     return [Variant(f"{tuned.examples} items in {code}", task, model, cost)]
