@@ -19,8 +19,7 @@ _SLOT = "{text}"
 
 Bos = Literal["tokenizer", "always", "never"]
 BOS: tuple[Bos, ...] = get_args(Bos)
-"""What a text starts with: what the tokenizer itself puts there; a BOS if it has one, as in TransformerLens; or
-nothing."""
+"""What texts start with: what the tokenizer puts there, a BOS if it has one (TransformerLens), or nothing."""
 
 
 @dataclass(frozen=True)
