@@ -231,9 +231,7 @@ class BridgeModel(LanguageModel):
         if reason := self.tree_refused():
             return reason
         if not self.unwrapping_is_exact or self._hooked_by_others():
-            return (
-                "keys and values are those of the Hugging Face modules, which cannot run by themselves here"
-            )
+            return "keys and values are kept by the bare Hugging Face modules, which are not run here"
         return self._cache_refused
 
     @cached_property

@@ -168,6 +168,8 @@ def patches_of(configuration: Configuration) -> list[Patch]:
 # The plan of a sweep, and what runs it.
 
 
+PART = 1.2e13
+"""Floating-point operations of one part of a sweep by slots, for those that run all layers."""
 SLOTS = 256
 """Most tokens of configurations in one row."""
 
@@ -179,6 +181,16 @@ class Limits:
     batch_size: int = 64
     token_budget: int = 8192
     slots: int = SLOTS
+    part: int = 2**16
+    """About so many tokens of configurations make one part of a sweep by slots."""
+
+
+def part_of(n_layers: int, d_model: int, unembedding: int) -> int:
+    """Tokens of configurations in one part, so that it takes some two minutes on two cores of a CPU.
+
+    What a part began is lost when a sweep is interrupted, and progress is told after each.
+    """
+    return int(min(max(PART / (24.0 * n_layers * d_model**2 + 2.0 * unembedding), 2**10), 2**16))
 
 
 @dataclass(frozen=True, eq=False)

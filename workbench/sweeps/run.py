@@ -21,6 +21,7 @@ from workbench.sweeps.plan import (
     Limits,
     Plan,
     choice_rows,
+    part_of,
     rows,
     table_of,
 )
@@ -81,6 +82,7 @@ def sweep(
         raise InputError(f"no examples of {task} to sweep over")
     if not (clean or configurations):
         raise InputError(f"nothing to sweep over {task}: no configurations, and no clean run")
+    info = model.info
     plan = Plan.of(
         model,
         examples,
@@ -88,7 +90,7 @@ def sweep(
         task=task,
         pair=pair,
         clean=clean,
-        limits=Limits(batch_size),
+        limits=Limits(batch_size, part=part_of(info.n_layers, info.d_model, info.d_vocab * info.d_model)),
         by=by,
         generation=_generation(examples, scorer, max_new_tokens, until),
     )

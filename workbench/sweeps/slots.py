@@ -27,12 +27,9 @@ from workbench.intervene import INTERVENTIONS, PositionPatch, patch_size
 from workbench.models import Hook, LanguageModel, Past, TokenTree
 from workbench.models.base import ARCHITECTURES
 from workbench.models.outline import Outline
-from workbench.sweeps.plan import Configuration, Limits, Plan
+from workbench.sweeps.plan import Configuration, Limits, Plan, part_of
 from workbench.sweeps.score import LOGITS, Reading, Scores
 from workbench.tasks import Example
-
-PART = 2**16
-"""About so many tokens of blocks make one part of a sweep."""
 
 
 class Slots:
@@ -119,7 +116,7 @@ def slot_runs(
             rows.append(i)
         order = order[len(rows) :]
         tokens = len(rows) * blocks[rows[-1]] * n_configurations
-        parts = max(-(-tokens // PART), 1)
+        parts = max(-(-tokens // limits.part), 1)
         each = -(-n_configurations // parts)
         for part in range(parts):
             yield rows, list(range(n_configurations))[part * each : (part + 1) * each]
@@ -362,7 +359,8 @@ def sweep_cost(
     """Count the tokens of a sweep, and of as many runs without slots."""
     readings = _readings(outline, examples)
     prompts = blocks = 0
-    for rows, configurations in slot_runs(readings, n_configurations, Limits(batch_size)):
+    limits = Limits(batch_size, part=part_of(outline.n_layers, outline.d_model, outline.unembedding))
+    for rows, configurations in slot_runs(readings, n_configurations, limits):
         prompts += len(rows) * max(_head(readings[i]) + block_size(readings[i]) for i in rows)
         blocks += len(rows) * max(block_size(readings[i]) for i in rows) * len(configurations)
     alone = sum(_head(reading) + block_size(reading) for reading in readings) * (n_configurations + 1)
