@@ -160,10 +160,7 @@ def from_datasets(call: Callable[[Any], Any], explain: Callable[[Exception], str
 
 
 def parse_json(text: str, path: Path, line: int | None = None, mend: str = "fetch the file again") -> Any:
-    """The value of a JSON text that stands on a line of a file, or is the file.
-
-    Refused are values in which other steps would fail: halves of characters and very deep lists.
-    """
+    """The value of a JSON text, a line of a file or all of it; lone surrogates and depth are refused."""
     try:
         value = json.loads(text)
         if _SURROGATE.search(text):
@@ -231,7 +228,7 @@ def language_of(column: str) -> str | None:
 
 
 def normalised(sentence: str) -> str:
-    """Bring a sentence to the form compared when looking for duplicates: NFKC, case folded, single spaces."""
+    """The form of a sentence in which duplicates are looked for: NFKC, case folded, single spaces."""
     folded = unicodedata.normalize("NFKC", sentence).casefold()
     # Folding can undo composition (ΐ), and NFKC can bring new capitals (℡): once more settles both.
     return " ".join(unicodedata.normalize("NFKC", folded).casefold().split())

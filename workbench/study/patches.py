@@ -43,9 +43,6 @@ def _restore(records: Sequence[dict[str, Any]], tensors: Mapping[str, Tensor]) -
     return tuple(restore(record, learned) for record, learned in zip(records, own, strict=True))
 
 
-# A chosen patch is one file, with the card in the header of the safetensors.
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class SavedPatch:
     """Patches ready for `applied`, with their origin and scores.
