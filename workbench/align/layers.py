@@ -167,10 +167,7 @@ class Refits:
         return torch.tensor(scores, dtype=torch.float64)
 
     def spread(self, source: States, target: States, rows: Rows) -> list[Spread]:
-        """Mean, standard deviation and range over the draws, per layer.
-
-        Draws overlap, so that this is less than the spread between samples that share no sentence.
-        """
+        """Mean, standard deviation and range per layer over the draws, which share sentences."""
         scores, n = self.held_out(source, target, rows), len(self.rows[0])
         sd = [float(column.std()) if len(self) > 1 else float("nan") for column in scores.mT]
         return [
@@ -256,10 +253,7 @@ def _check_apart(fitted: Tensor, held_out: Tensor) -> None:
 def score_grid(
     aligner: Any, source: States, target: States, rows: Rows, held_out: Rows
 ) -> Float[Tensor, "source_layer target_layer"]:
-    """Held-out R² of the map from every source layer to every target layer, one map in memory at a time.
-
-    `Ridge` and `LeastSquares` decompose each source layer once.
-    """
+    """Held-out R² of the map from every source layer to every target layer, one map in memory at a time."""
     if source.ndim != 3 or target.ndim != 3 or 0 in (len(source), len(target)):
         raise InputError(
             f"states must be [layer sent d]; {tuple(source.shape)} and {tuple(target.shape)} given"

@@ -147,8 +147,8 @@ def _network(weights: list[Tensor], Z: Tensor) -> Tensor:
 class Adaptive(Wrapper):
     """x ↦ x + g(x) (T(x) − x), T the wrapped aligner's map.
 
-    g is how far x lies from the target's mean along the line between the languages' means: 1 at the source's
-    mean, 0 at the target's and beyond it, and never above `most`.
+    g is x's place on the line between the languages' means: 1 at the source's, 0 at the target's and beyond
+    it, and at most `most`.
     """
 
     aligner: Any
@@ -193,10 +193,10 @@ class SelfLearning(LinearAligner):
         image, seen = A, None
         for _ in range(self.rounds):
             here, there = mutual_neighbours(image, B, self.k)
-            found = (here.tolist(), there.tolist())
-            if len(here) < 2 or found == seen:
+            matched = (here.tolist(), there.tolist())
+            if len(here) < 2 or matched == seen:
                 break
-            seen = found
+            seen = matched
             rotation = Procrustes(center=False).fit(A[here], B[there])
             image = rotation.transform(A)
         if seen is None:

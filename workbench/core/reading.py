@@ -81,10 +81,7 @@ def plain_name(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Read the lines of a UTF-8 file, without line ends or byte-order mark.
-
-    Only LF and CRLF end a line: corpora hold U+2028, U+0085 and form feeds inside sentences.
-    """
+    """The lines of a UTF-8 file; only LF and CRLF end one, as sentences may hold U+2028 and form feeds."""
     data = bytearray()
     for chunk in read_chunks(path):
         data += chunk

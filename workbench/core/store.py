@@ -85,10 +85,7 @@ def json_bytes(value: Any) -> bytes:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> str:
-    """Write a JSON object with the digest of its content, atomically; returns the digest.
-
-    The digest is stored under the key `digest`, and `read_json` checks it.
-    """
+    """Write a JSON object, whole or not at all, with the digest of its content as `digest`; returns that."""
     assert "digest" not in value, "the key is that of the file's own digest"
     content = json.loads(json_bytes(value))  # as it is read: keys are strings, tuples are lists
     digest = digest_json(content)
@@ -122,10 +119,7 @@ def read_json(
 def mapped_tensors(
     path: Path, shapes: Mapping[str, tuple[int, ...]], kind: "dtype"
 ) -> "Iterator[dict[str, Tensor]]":
-    """The tensors of a new safetensors file, to be filled through a memory map.
-
-    The file never sits in memory whole; it gets its name when the block ends without an error.
-    """
+    """Tensors of a new safetensors file, to be filled through a memory map, as in `_new_file`."""
     import torch
 
     types = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}

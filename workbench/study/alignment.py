@@ -124,27 +124,26 @@ class Alignment(Similarity):
         source, target = self._sides(states)
         check_curve(len(self.split.fit), sizes, draws)
         sizes = sorted(set(sizes)) if sizes else curve_sizes(len(self.split.fit))
-        fitted = {name: one for name, one in estimators(self.settings).items() if name not in CONTROLS}
-        if not fitted:
+        aligners = {
+            name: aligner for name, aligner in estimators(self.settings).items() if name not in CONTROLS
+        }
+        if not aligners:
             raise InputError("a learning curve needs an aligner that is no control, such as ridge")
         rows = []
         held_out, seed = self.split.test, self.settings.seed
         counts = {"n_held_out": len(held_out), "d_model": source.shape[-1]}
-        for done, (name, size) in enumerate(product(fitted, sizes), 1):
+        for done, (name, size) in enumerate(product(aligners, sizes), 1):
             # One seed, so that every aligner and size sees the same draws.
             sampling = (self.split.fit, held_out, [size], draws, seed)
-            points = learning_curve(fitted[name], source, target, *sampling)
+            points = learning_curve(aligners[name], source, target, *sampling)
             for point in points:
                 numbers = {"n_fit": point.n, "draw": point.draw, "r2": point.r2}
                 rows.append(self.facts | fitted_at(point.layer, name) | numbers | counts)
-            self.progress(f"curve {self.pair}", done, len(fitted) * len(sizes))
+            self.progress(f"curve {self.pair}", done, len(aligners) * len(sizes))
         return as_table("curve", rows)
 
     def mismatch_table(self, states: Activations, task: Task | AnswerTask) -> pd.DataFrame:
-        """The ends of a task's dev prompts against the sentence ends that maps are fitted on.
-
-        `ratio_held_out` is the same for held-out sentences: the ratio where there is no mismatch.
-        """
+        """Ends of a task's dev prompts, and of held-out sentences, against those that maps are fitted on."""
         examples = task.examples(self.source, "dev")
         if not examples:
             raise InputError(f"task {task.name} has no dev items in {self.source}")
@@ -168,10 +167,9 @@ class Alignment(Similarity):
     def pca_table(
         self, maps: LayerMaps, states: Activations, aligner: str | None = None, most: int = SENTENCES
     ) -> pd.DataFrame:
-        """Places of source, target and mapped source states in their joint plane, at each layer.
+        """Source, target and mapped source states of some held-out sentences in one plane, at each layer.
 
-        The plane is that of the states before the maps, which are an aligner's, by default the headline's.
-        At most `most` held-out sentences are drawn.
+        The plane is that of the states before the maps, which are by default the headline's.
         """
         aligner = aligner or first_aligner(self.settings)
         drawn = some_rows(self.split.test, most, self.settings.seed)

@@ -28,7 +28,7 @@ from workbench.tasks import task_of
 from workbench.text import ParallelText, text_of
 
 MOST_LANGUAGES = 20
-"""Languages of a text kept with a run: those of its pairs, then others that help to tell them apart."""
+"""Languages of a text kept with a run: those of its pairs, and others that help to tell them apart."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class Run(RunFolder):
         """One study, by pair and task where there are several."""
         studies = self.diagnosis(model, progress=progress).studies
         part = self._part(pair, task)
-        return next(one for one in studies if (one.pair, one.task.name) == (part.pair, part.task))
+        return next(study for study in studies if (study.pair, study.task.name) == (part.pair, part.task))
 
     def diagnosis(
         self, model: Any = None, pairs: Sequence[str] | None = None, progress: Progress = silent
@@ -192,7 +192,9 @@ class Run(RunFolder):
                 raise InputError(f"{self.folder} has no study of {pair}: it has {', '.join(known)}")
         wrapped = self._model(model, specification.model)
         whole = Diagnosis.of(wrapped, specification, self.root, progress)
-        return replace(whole, studies=tuple(one for one in whole.studies if one.pair in (pairs or known)))
+        if pairs is None:
+            return whole
+        return replace(whole, studies=tuple(study for study in whole.studies if study.pair in pairs))
 
     def read_specification(self) -> Specification:
         """The inputs of the run, with its sentences and items."""
@@ -246,8 +248,7 @@ def diagnose(
 
     The model is one of `load_model` or anything that `wrap` takes; the text a `ParallelText`, lists of
     sentences by language, or None to fit on the tasks' own `fit` items. Tasks are tasks or specs for
-    `read_task`, pairs are `"sw-en"` or `("sw", "en")`; one of each needs no list. An interrupted run
-    continues in its folder. `workbench.study.prepare` sets the studies up without running them.
+    `read_task`, pairs are `"sw-en"` or `("sw", "en")`. An interrupted run continues in its folder.
     """
     text = None if text is None else text_of(text)
     asked = tasks if isinstance(tasks, list | tuple) else [tasks]

@@ -350,10 +350,7 @@ def _ends(name: str, interval: Interval | None) -> dict[str, Any]:
 
 
 def predictors_table(studies: Sequence[Mapping[str, pd.DataFrame]], seed: int) -> pd.DataFrame:
-    """Which measure's curve over layers goes along with the gains of the headline's patch there on dev.
-
-    `studies` are the tables of studies of one task: each pair has one gain.
-    """
+    """Which measure's curve over layers goes along with the headline's gains on dev, for one task."""
     similarity, selection = (
         stacked([tables[name] for tables in studies]) for name in ("similarity", "selection")
     )

@@ -123,7 +123,7 @@ class Study:
         dev = self._timed("sweep", lambda: self.sweep("dev", self.configurations(maps)))
         own = dev[dev.language == self.source]
         crossfits = {aligner: crossfit(own, aligner, folds=FOLDS, seed=self.seed) for aligner in maps}
-        choices = {aligner: one.choice for aligner, one in crossfits.items()}
+        choices = {aligner: chosen.choice for aligner, chosen in crossfits.items()}
         # Fixed on disk before a test item is scored.
         freeze(choices, self.folder / "choices.json", self.alignment.facts | {"states": states.digest})
         headline = headline_of(choices, self.settings)

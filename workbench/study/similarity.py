@@ -145,10 +145,7 @@ class Similarity:
         return as_table("grid", table, other_layer="Int64")
 
     def confounds_table(self, states: Activations) -> pd.DataFrame:
-        """Rank correlation of each measure, sentence by sentence, with length, fertility, tokens and script.
-
-        Measures are signed so that more is better.
-        """
+        """Rank correlation of measures (signed: more is better) with length, fertility, tokens and script."""
         sides = ([self.text[code][int(row)] for row in self.split.test] for code in self.languages)
         properties = text_properties(self.model.tokens, *sides)
         table = []
@@ -210,8 +207,8 @@ class Similarity:
     def neurons_table(self, states: Activations | None, missing: Mapping[Site, str]) -> pd.DataFrame:
         """Flatness and sparsity of each language, and the rank correlation of both, on held-out sentences.
 
-        The rank correlation of one language is that of two halves of its sentences: what their small number
-        alone costs. A layer in `missing` has rows with the reason and without a value.
+        The rank correlation of one language is that of two halves of its sentences. A layer in `missing` has
+        the reason in place of values.
         """
         table = []
         measured = [*product((*OF_SENTENCES, RANKS), self.languages), (RANKS, None)]
