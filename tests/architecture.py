@@ -54,7 +54,7 @@ NOT_TENSORS = (
     *(f"{PACKAGE}.{room}" for room in ("core.store", "text", "models", "states")),
 )
 TALKING = ("argparse", "click", "getopt", "optparse", "rich", "tqdm", "typer")
-DRAWING = {f"{PACKAGE}.core.types": ("tqdm",)}  # the callback that draws a bar, for whoever passes it
+DRAWING = {f"{PACKAGE}.core.cards": ("tqdm",)}  # the callback that draws a bar, for whoever passes it
 TALKING_CALLS = ("breakpoint", "exit", "input", "quit")
 TALKING_ATTRIBUTES = ("argv", "exit", "stderr", "stdout")
 

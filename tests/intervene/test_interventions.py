@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from workbench.core.errors import InputError
-from workbench.intervene import INTERVENTIONS, Intervention, PositionPatch, patch_size
+from workbench.core.types import Site
+from workbench.intervene import INTERVENTIONS, Intervention, Patch, Placement, patch_size
 
 
 def draw(*shape, seed=0):
@@ -68,21 +69,24 @@ def test_patch_size_is_relative_and_survives_a_zero_state():
     assert patch_size(h, h + torch.tensor([[0.0, 5.0], [0.0, 0.0]])).tolist() == [1.0, 0.0]
 
 
+def placed(map, ends, batch, width):
+    patch = Patch(Site(0), INTERVENTIONS["replace"], map)
+    return Placement(patch, torch.ones(batch, width, dtype=torch.bool), torch.tensor(ends))
+
+
 def test_a_patch_changes_its_positions_only():
-    h, at = draw(3, 5, 4), torch.tensor([4, 0, 2])
-    patch = PositionPatch(INTERVENTIONS["replace"], double_, at)
-    after = patch(h)
-    changed = (after != h).any(-1)
+    h, at = draw(3, 5, 4), [4, 0, 2]
+    patch = placed(double_, at, 3, 5)
+    changed = (patch(h) != h).any(-1)
     assert changed.sum() == 3 and changed[torch.arange(3), at].all()
     torch.testing.assert_close(patch.size, torch.ones(3, dtype=torch.float64))
 
 
 def test_a_patch_that_does_not_fit_is_refused():
-    h, at = draw(2, 3, 4), torch.tensor([0, 1])
-    replace = INTERVENTIONS["replace"]
+    h, at = draw(2, 3, 4), [0, 1]
     with pytest.raises(InputError, match="another model"):
-        PositionPatch(replace, lambda x: x[..., :2], at)(h)
+        placed(lambda x: x[..., :2], at, 2, 3)(h)
     with pytest.raises(InputError, match="NaN or infinity"):
-        PositionPatch(replace, lambda x: x / 0, at)(h)
-    with pytest.raises(InputError, match="2 positions for a batch of 3"):
-        PositionPatch(replace, double_, at)(draw(3, 3, 4))
+        placed(lambda x: x / 0, at, 2, 3)(h)
+    with pytest.raises(InputError, match="a run of 3 rows inside a patch for 2"):
+        placed(double_, at, 2, 3)(draw(3, 3, 4))

@@ -13,7 +13,7 @@ from workbench.core.errors import SiteError
 from workbench.core.types import Site
 from workbench.models import load_model
 from workbench.states import capture
-from workbench.study.similarity import feed_forward_table
+from workbench.study import Alignment
 
 
 @pytest.fixture(scope="module")
@@ -74,18 +74,20 @@ def test_every_layer_has_seven_rows_with_intervals_around_the_values(study, tabl
     assert (table.low[table.measure != "rank_correlation"] >= 0).all() and (table.high <= 1).all()
 
 
-def test_sentences_of_one_document_have_values_without_intervals(study):
-    alignment = study.alignment
+def test_sentences_of_one_document_have_values_without_intervals(study, monkeypatch):
     states = neurons(study)
-    rows = alignment.split.test
-    where = (alignment.facts, states, {}, (study.source, study.target), rows)
-    four = feed_forward_table(*where, [str(i % 4) for i in range(len(rows))])
-    one = feed_forward_table(*where, ["all"] * len(rows))
+    n = len(study.alignment.split.test)
+
+    def grouped(groups):
+        monkeypatch.setattr(Alignment, "groups", groups)
+        return study.alignment.neurons_table(states, {})
+
+    alone = grouped(None)
+    four, one = grouped([str(i % 4) for i in range(n)]), grouped(["all"] * n)
     assert four.low.notna().all() and (four.note == "").all()
     assert one.low.isna().all() and (one.note != "").all()
     halves = (one.measure == "rank_correlation") & one.language.notna()
     assert one.value[~halves].equals(four.value[~halves]) and one.value[halves].isna().all()
-    alone = study.alignment.feed_forward_table()
     assert four.value.equals(alone.value), "every other document is every other sentence here"
     assert not four.low.equals(alone.low)
     assert one.note[~halves].str.startswith("no interval").all()
@@ -93,14 +95,12 @@ def test_sentences_of_one_document_have_values_without_intervals(study):
 
 
 def test_neurons_that_are_all_alike_have_no_order(study):
-    alignment = study.alignment
     states = neurons(study)
     flat = {
         code: replace(one, states={"mlp_act": torch.ones_like(one.states["mlp_act"])})
         for code, one in states.captured.items()
     }
-    where = ((study.source, study.target), alignment.split.test)
-    table = feed_forward_table(alignment.facts, replace(states, captured=flat), {}, *where)
+    table = study.alignment.neurons_table(replace(states, captured=flat), {})
     ranks = table[table.measure == "rank_correlation"]
     assert ranks.value.isna().all() and ranks.note.str.contains("equally active").all()
     assert table.value[table.measure == "flatness"].tolist() == pytest.approx([1] * 6)

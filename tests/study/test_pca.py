@@ -8,7 +8,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from workbench.core.types import Site
-from workbench.study.alignment import HeldOut, pca_table, some_rows
+from workbench.study.alignment import some_rows
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +68,18 @@ def test_a_mean_shift_brings_the_means_of_two_planted_clouds_together(study, sta
 
 def test_the_seed_draws_the_sentences_and_every_layer_has_the_same(study, states, maps):
     def drawn(seed):
-        facts, rows = study.alignment.facts | {"seed": seed}, study.alignment.split.test
-        sentences = HeldOut(facts, states, (study.source, study.target), rows)
-        table = pca_table(sentences, "ridge", maps["ridge"], most=5)
+        alignment = replace(study.alignment, settings=replace(study.settings, seed=seed))
+        table = alignment.pca_table(maps["ridge"], states, most=5)
         assert table.n.eq(5).all() and len(table) == 3 * 3 * 5
         (own,) = {tuple(some) for _, some in table.groupby(["layer", "language", "mapped"]).sentence}
-        assert set(own) <= set(rows.tolist()) and list(own) == sorted(own)
+        rows = alignment.split.test
+        assert own == tuple(some_rows(rows, 5, seed).tolist()) and set(own) <= set(rows.tolist())
+        assert list(own) == sorted(own)
         return own
 
-    assert drawn(0) == drawn(0) and len({drawn(seed) for seed in range(4)}) > 1
+    assert drawn(0) == drawn(0)
+    held_out = study.alignment.split.test
+    assert len({tuple(some_rows(held_out, 5, seed).tolist()) for seed in range(4)}) > 1
     assert some_rows([3, 1, 2], 3, seed=0).tolist() == [3, 1, 2]
 
 

@@ -1,6 +1,6 @@
 """Aligners: maps from one language's states to another's, and controls under the same contract."""
 
-from workbench.align.base import Affine, Aligner, Estimator, LinearAligner, Params, Regressor
+from workbench.align.base import Affine, Aligner, Estimator, LinearAligner, Params, Regressor, export, restore
 from workbench.align.controls import (
     Identity,
     RandomEqualNorm,
@@ -9,7 +9,6 @@ from workbench.align.controls import (
     Turned,
     WrongLanguage,
 )
-from workbench.align.export import export, restore
 from workbench.align.layers import (
     CurvePoint,
     FitFacts,

@@ -1,12 +1,14 @@
-"""The bases of all aligners: an estimator of the map source → target at one site, and affine maps.
+"""The bases of all aligners: estimators of the map source → target at one site, affine maps, export.
 
 Rows are sentences: `X[sent d_source]`, `Y[sent d_target]`, and the map is Y ≈ X W + b, so that a row
 is mapped by `x W + b`. Fitted attributes end in `_`.
 """
 
 import inspect
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from math import isfinite
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -15,8 +17,9 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workbench.core.errors import InputError, did_you_mean
-from workbench.core.types import as_tensor
+from workbench.core.errors import InputError
+from workbench.core.numbers import as_tensor
+from workbench.core.types import check_name
 
 
 @runtime_checkable
@@ -53,9 +56,7 @@ class Params:
         """Change constructor arguments; what was fitted before stays until the next `fit`."""
         for name, value in params.items():
             outer, _, inner = name.partition("__")
-            if outer not in self._names():
-                hint = did_you_mean(outer, self._names())
-                raise InputError(f"{type(self).__name__} has no parameter {outer!r}: {hint}")
+            check_name(outer, self._names(), f"parameter of {type(self).__name__}")
             if inner:
                 getattr(self, outer).set_params(**{inner: value})
             else:
@@ -132,10 +133,7 @@ class Regressor(Estimator):
 
 
 def fresh(aligner: Any) -> Any:
-    """The same aligner with the same settings, not fitted (wrapped ones included).
-
-    Of anything with `predict`, as scikit-learn's regressors have it, an aligner is made.
-    """
+    """The same aligner, not fitted (nor is a wrapped one); of a scikit-learn regressor an aligner is made."""
     return _copy(aligner) if not hasattr(aligner, "predict") else Regressor(_copy(aligner))
 
 
@@ -191,16 +189,9 @@ def check_rows(X: Tensor, width: int) -> Tensor:
     return X
 
 
-# Fitted affine maps, and the base class of aligners that learn one.
-
-
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """x ↦ skip · x + x A₁ A₂ … + b.
-
-    A product of a tall and a wide matrix holds a map of rank r in r (d_source + d_target) numbers, and is
-    applied at that cost. Without factors it only scales and shifts.
-    """
+    """x ↦ skip · x + x A₁ A₂ … + b; without factors it only scales and shifts."""
 
     factors: tuple[Float[Tensor, "_ _"], ...]
     bias: Float[Tensor, " d_target"] | None = None
@@ -248,12 +239,6 @@ class Affine:
             weight.diagonal().add_(self.skip)
         return weight
 
-    @property
-    def nbytes(self) -> int:
-        """The room it takes."""
-        parts = (*self.factors, *(() if self.bias is None else (self.bias,)))
-        return sum(part.numel() * part.element_size() for part in parts)
-
     def __call__(self, X: Float[Tensor, "... d_source"]) -> Float[Tensor, "... d_target"]:
         """The image of rows in their precision (computed in float32 at least), on their device."""
         dtype = X.dtype if X.dtype in (torch.float32, torch.float64) else torch.float32
@@ -291,3 +276,103 @@ class LinearAligner(Estimator):
         """X W + b."""
         check_fitted(self, "map_")
         return self.map_(check_rows(X, self.map_.width))
+
+
+Record = dict[str, Any]
+"""Strict JSON: text, numbers (finite ones), true, false, null, lists and objects."""
+
+
+# Fitted aligners as JSON values and tensors, which safetensors can hold, and back, to the bit.
+
+
+def export(aligner: Any) -> tuple[Record, dict[str, Tensor]]:
+    """Settings and fitted attributes, the numbers in a flat dict of tensors that share the aligner's memory.
+
+    A scikit-learn regressor is refused: only pickle could hold it.
+    """
+    tensors: dict[str, Tensor] = {}
+    return _record(aligner, "", tensors), tensors
+
+
+def restore(record: Record, tensors: Mapping[str, Tensor]) -> Any:
+    """The aligner that `export` was given, fitted as it was."""
+    try:
+        return _aligner(record, tensors)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"no saved aligner: {type(error).__name__} {error}; give record and tensors as export() made them"
+        ) from error
+
+
+def _record(aligner: Any, path: str, tensors: dict[str, Tensor]) -> Record:
+    if not isinstance(aligner, Params):
+        raise InputError(
+            f"{type(aligner).__name__} cannot be saved: only aligners of the workbench can, since reading a "
+            "foreign object back would run code"
+        )
+    left_out = getattr(aligner, "not_exported", ())
+    params = {k: v for k, v in aligner.get_params(deep=False).items() if k not in left_out}
+    fitted = {k: v for k, v in vars(aligner).items() if k.endswith("_") and not k.startswith("_")}
+    return {
+        "kind": type(aligner).__name__,
+        "params": {k: _encode(v, f"{path}{k}", tensors) for k, v in params.items()},
+        "fitted": {k: _encode(v, f"{path}{k}", tensors) for k, v in fitted.items()},
+    }
+
+
+def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, float) and not isfinite(value):
+        return {"float": str(value)}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Tensor):
+        tensors[path] = value.contiguous()
+        return {"tensor": path}
+    if isinstance(value, Affine):
+        factors = _encode(value.factors, path, tensors)["tuple"]
+        bias = _encode(value.bias, f"{path}.bias", tensors)
+        return {"affine": {"factors": factors, "bias": bias, "skip": value.skip}}
+    if isinstance(value, list | tuple):
+        items = [_encode(item, f"{path}.{i}", tensors) for i, item in enumerate(value)]
+        return {"tuple" if isinstance(value, tuple) else "list": items}
+    if hasattr(value, "tolist"):  # numpy
+        return _encode(value.tolist(), path, tensors)
+    return {"aligner": _record(value, f"{path}.", tensors)}
+
+
+def _aligner(record: Record, tensors: Mapping[str, Tensor]) -> Any:
+    kinds = {kind.__name__: kind for kind in _kinds(Params)}
+    check_name(record["kind"], kinds, "aligner")
+    kind: Any = kinds[record["kind"]]
+    params = {name: _decode(value, tensors) for name, value in record["params"].items()}
+    aligner = kind(**params, **{name: torch.empty(0) for name in getattr(kind, "not_exported", ())})
+    for name, value in record["fitted"].items():
+        if not name.endswith("_") or name.startswith("_"):
+            raise ValueError(f"{name!r} is no fitted attribute")
+        setattr(aligner, name, _decode(value, tensors))
+    return aligner
+
+
+def _decode(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    match value:
+        case {"float": text}:
+            return float(text)
+        case {"tensor": path}:
+            return tensors[path]
+        case {"affine": {"factors": factors, "bias": bias, "skip": skip}}:
+            return Affine(_decode({"tuple": factors}, tensors), _decode(bias, tensors), skip)
+        case {"tuple": items}:
+            return tuple(_decode(item, tensors) for item in items)
+        case {"list": items}:
+            return [_decode(item, tensors) for item in items]
+        case {"aligner": record}:
+            return _aligner(record, tensors)
+        case dict():
+            raise ValueError(f"unknown entry {next(iter(value), None)!r}")
+    return value
+
+
+def _kinds(base: type[Params]) -> Iterator[type[Params]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _kinds(kind)

@@ -22,17 +22,11 @@ from workbench.align.base import (
 )
 from workbench.align.solvers import centered, row_mean
 from workbench.core.errors import InputError
-from workbench.core.types import as_tensor
-
-# The map that changes nothing: a null.
+from workbench.core.numbers import as_tensor
 
 
 class Identity(Estimator):
-    """W = I, b = 0.
-
-    As `Replace` it changes nothing, as `AddMapped` it only makes the state longer. A gain that it has too
-    does not come from languages.
-    """
+    """W = I, b = 0: as `Replace` it changes nothing, as `AddMapped` it only makes the state longer."""
 
     equal_widths = True
 
@@ -45,15 +39,12 @@ class Identity(Estimator):
         return check_rows(X, self.width_)
 
 
-# A random rotation about the source's own mean: a control.
-
-
 @dataclass(eq=False, repr=False)
 class RandomRotation(LinearAligner):
     """h ↦ x̄ + (h − x̄) Q, Q an orthogonal matrix drawn uniformly (Haar) from the seed.
 
-    Distances between sentences and from the mean stay; the meaning of directions is lost. It rules out that
-    the gain comes from states of the right spread about the right mean. `RandomEqualNorm` matches the size.
+    Distances stay, the meaning of directions is lost. It rules out that the gain comes from states of the
+    right spread about the right mean.
     """
 
     seed: int = 0
@@ -73,16 +64,12 @@ def random_orthogonal(d: int, seed: int) -> Float[Tensor, "d d"]:
     return Q * torch.where(R.diagonal() < 0, -1.0, 1.0)
 
 
-# A random change of the same size as any aligner's: a control.
-
-
 @dataclass(eq=False, repr=False)
 class RandomEqualNorm(LinearAligner):
     """h ↦ h + (h − x̄) G + g, G and g Gaussian from the seed, as large as the wrapped aligner's change.
 
-    With T the wrapped aligner's map and D = T(X) − X over the fitting rows, ‖g‖ = ‖D̄‖ and
-    ‖(X − x̄) G‖ = ‖D − D̄‖: a shift of the same length, and changes about it of the same mean square. It
-    rules out that the gain comes from how far states are moved, in whatever direction.
+    With T the wrapped aligner's map and D = T(X) − X over the fitting rows, ‖g‖ = ‖D̄‖ and ‖(X − x̄) G‖ =
+    ‖D − D̄‖. It rules out that the gain comes from how far states are moved, in whatever direction.
     """
 
     aligner: Any
@@ -106,15 +93,11 @@ def _ratio(wanted: Tensor, drawn: Tensor) -> Tensor:
     return wanted / drawn if drawn > 0 else torch.zeros_like(wanted)
 
 
-# Any aligner, fitted on shuffled pairs: a control.
-
-
 @dataclass(eq=False, repr=False)
 class ShuffledPairs(Wrapper):
     """The wrapped aligner's objective on (X, Y[π]), π a random order in which no row keeps its place.
 
-    A gain beyond this one depends on *which* sentences are parallel. It does not rule out a shift: a map
-    from shuffled pairs still carries the target's mean.
+    A gain beyond this one depends on *which* sentences are parallel. A shift of the mean is not ruled out.
     """
 
     aligner: Any
@@ -135,16 +118,12 @@ def derangement(n: int, seed: int) -> Tensor:
     return moved
 
 
-# A map that was learned from another language: a control.
-
-
 @dataclass(eq=False, repr=False)
 class WrongLanguage(Wrapper):
     """The wrapped aligner's objective on (`other`, Y): X is ignored, but for its width.
 
     `other` holds another source language's states of the same sentences: [sent d], or [layer sent d] for
-    `fit_layers`, which picks layer and rows. A gain beyond this one comes from *this* source language. It
-    does not rule out what languages share, such as the target's mean, nor a language close to `other`.
+    `fit_layers`, which picks layer and rows. A gain beyond this one comes from *this* source language.
     """
 
     aligner: Any
@@ -170,16 +149,12 @@ class WrongLanguage(Wrapper):
         self.aligner_ = fresh(self.aligner).fit(self.other, Y)
 
 
-# The same step in a random direction: a control for any fitted map, linear or not.
-
-
 @dataclass(eq=False, repr=False)
 class Turned(Params):
     """h ↦ h + R (T(h) − h), or with `whole` h ↦ R T(h), R a random signed permutation of the coordinates.
 
-    T is the wrapped aligner's map, which may be fitted already. Every state is moved exactly as far as T
-    moves it, in a random direction: a gain that it has too comes from the size of the patch. `whole` is for
-    formulas that add T(h) itself (`add_mapped`).
+    T is the wrapped aligner's map, which may be fitted already. Every state is moved exactly as far as by T,
+    in a random direction. `whole` is for formulas that add T(h) itself (`add_mapped`).
     """
 
     aligner: Any

@@ -14,9 +14,7 @@ from workbench.align.base import Aligner, fresh
 from workbench.align.solvers import r_squared
 from workbench.core.cards import card, spread
 from workbench.core.errors import InputError
-from workbench.core.types import as_tensor
-
-# What a fitted aligner says of its own fit: how far to trust it before any row is mapped.
+from workbench.core.numbers import as_tensor
 
 
 @dataclass(frozen=True)
@@ -40,9 +38,6 @@ def fit_facts(aligner: Any) -> FitFacts:
         aligner = getattr(aligner, "aligner_", None)
     n, rank, condition, unregularized = map(facts.get, ("n_", "rank_", "condition_", "unregularized_"))
     return FitFacts(n, rank, condition, not unregularized)
-
-
-# One fitted aligner per layer.
 
 
 States = Float[Tensor, "layer sent d"]
@@ -111,10 +106,7 @@ def _facts(aligner: Aligner) -> list[str]:
 
 
 def fit_layers(aligner: Any, source: States, target: States, rows: Rows) -> LayerMaps:
-    """Fit a fresh copy of the aligner at every layer, on the given sentences alone.
-
-    Any scikit-learn regressor will do for an aligner as it is.
-    """
+    """Fit a fresh copy of the aligner (or scikit-learn regressor) at every layer, on the given sentences."""
     source, target = as_tensor(source, "source"), as_tensor(target, "target")
     index = check_states(source, target, rows)
     return LayerMaps(
@@ -143,9 +135,6 @@ def check_states(source: Tensor, target: Tensor, rows: Rows) -> Tensor:
     if len(index.unique()) != len(index):
         raise InputError("rows names a sentence twice")
     return index
-
-
-# Refits on several random samples of the pairs: how much a result depends on the sample.
 
 
 class Spread(NamedTuple):
@@ -178,10 +167,7 @@ class Refits:
         return torch.tensor(scores, dtype=torch.float64)
 
     def spread(self, source: States, target: States, rows: Rows) -> list[Spread]:
-        """Mean, standard deviation and range over the draws, per layer.
-
-        Draws overlap, so that this is less than the spread between samples that share no sentence.
-        """
+        """Mean, standard deviation and range per layer over the draws, which share sentences."""
         scores, n = self.held_out(source, target, rows), len(self.rows[0])
         sd = [float(column.std()) if len(self) > 1 else float("nan") for column in scores.mT]
         return [
@@ -229,10 +215,9 @@ def learning_curve(
     draws: int = 5,
     seed: int = 0,
 ) -> list[CurvePoint]:
-    """Held-out R² over the number of pairs, for several draws of them.
+    """Held-out R² over the number of pairs, for several draws of them (of all pairs, one).
 
-    Within a draw, smaller sets lie inside larger ones. All rows can be drawn in one way only, so that the
-    full size has one draw.
+    Within a draw, smaller sets lie inside larger ones.
     """
     index, held_out = (check_states(source, target, rows) for rows in (fit_rows, held_out_rows))
     _check_apart(index, held_out)
@@ -265,16 +250,10 @@ def _check_apart(fitted: Tensor, held_out: Tensor) -> None:
         )
 
 
-# Maps from every source layer to every target layer.
-
-
 def score_grid(
     aligner: Any, source: States, target: States, rows: Rows, held_out: Rows
 ) -> Float[Tensor, "source_layer target_layer"]:
-    """Held-out R² of the map from every source layer to every target layer, one map in memory at a time.
-
-    `Ridge` and `LeastSquares` decompose each source layer once.
-    """
+    """Held-out R² of the map from every source layer to every target layer, one map in memory at a time."""
     if source.ndim != 3 or target.ndim != 3 or 0 in (len(source), len(target)):
         raise InputError(
             f"states must be [layer sent d]; {tuple(source.shape)} and {tuple(target.shape)} given"

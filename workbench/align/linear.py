@@ -30,8 +30,6 @@ from workbench.align.solvers import (
 )
 from workbench.core.errors import InputError
 
-# Unregularised least squares: the estimator of INCLINE.
-
 
 class Solved(LinearAligner):
     """An aligner by a linear system of X, which serves any number of targets."""
@@ -62,8 +60,7 @@ class Solved(LinearAligner):
 class LeastSquares(Solved):
     """argmin_W ‖X W − Y‖², the W of least norm; with `center`, on X − x̄ and Y − ȳ, and b = ȳ − x̄ W.
 
-    With `center=False` (as INCLINE has it) the map goes through the origin. Near n = d it follows the
-    noise, and below it passes through every pair: read `rank_`, `condition_` and held-out fit.
+    INCLINE's is not centred. Near n = d it follows the noise, and below it passes through every pair.
     """
 
     center: bool = False
@@ -76,17 +73,12 @@ class LeastSquares(Solved):
         self.unregularized_ = True
 
 
-# Regularised least squares, its strength chosen by leave-one-out error.
-
-
 @dataclass(eq=False, repr=False)
 class Ridge(Solved):
     """argmin_W ‖X W + b − Y‖² + λ ‖W‖², b free (b = 0 without `center`); λ of least leave-one-out error.
 
-    `penalties` is one strength or several to choose from, in units of ‖X‖² / min(n, d), so that a strength
-    means the same at every scale. Where `at_edge_` is true the best strength may lie outside the grid: at the
-    low end the data hardly need a penalty, at the high end they support hardly more than the mean.
-    `condition_` is that of [X; √λ I].
+    `penalties` is one strength or several to choose from, in units of ‖X‖² / min(n, d). Where `at_edge_` is
+    true the best may lie outside the grid. `condition_` is that of [X; √λ I].
     """
 
     penalties: float | Sequence[float] = PENALTIES
@@ -104,16 +96,12 @@ class Ridge(Solved):
         self.at_edge_ = bool(low < high) and self.penalty_ in (float(low), float(high))
 
 
-# Reduced-rank regression: a map through few directions.
-
-
 @dataclass(eq=False, repr=False)
 class LowRank(LinearAligner):
     """argmin_W ‖X W + b − Y‖² + λ ‖W‖² over all W of rank ≤ `rank`, b free.
 
     That is W_λ T Tᵀ, W_λ the ridge solution and T the leading right singular vectors of [X; √λ I] W_λ. λ is
-    that of `Ridge`; `penalties=None` leaves λ = 0. `rank_` is smaller than `rank` where the pairs support
-    no more.
+    that of `Ridge`, or 0 with `penalties=None`. `rank_` is smaller where the pairs support no more.
     """
 
     rank: int = 64
@@ -136,14 +124,8 @@ class LowRank(LinearAligner):
         self.rank_ = T.shape[1]
 
 
-# The difference of the languages' means: the simplest map that does something.
-
-
 class MeanShift(LinearAligner):
-    """argmin_b ‖X + b − Y‖², that is b = ȳ − x̄ (W is the identity).
-
-    It needs no pairs, only two sets of sentences: its gain comes from where the languages lie.
-    """
+    """argmin_b ‖X + b − Y‖², that is b = ȳ − x̄ (W is the identity). It needs no pairs."""
 
     equal_widths = True
 
@@ -151,16 +133,13 @@ class MeanShift(LinearAligner):
         self.map_ = Affine((), row_mean(Y.double()) - row_mean(X.double()), skip=1.0)
 
 
-# The nearest rotation: distances between sentences stay as they are.
-
-
 @dataclass(eq=False, repr=False)
 class Procrustes(LinearAligner):
     """argmin_{R, c} ‖c X R − Y‖² with RᵀR = I, c = 1 without `scale`; with `center`, on X − x̄ and Y − ȳ.
 
-    R = P Qᵀ from Xᵀ Y = P D Qᵀ and c = tr D / ‖X R‖². With fewer pairs than dimensions many rotations fit
-    alike, and the one nearest to the identity is taken: `rank_` directions are learned, and what neither
-    language reaches stays. Where widths differ, W = P Qᵀ drops the directions that pairs do not reach.
+    R = P Qᵀ from Xᵀ Y = P D Qᵀ and c = tr D / ‖X R‖². `rank_` directions are learned; of the rotations that
+    fit alike, the one nearest to the identity is taken. Where widths differ, W = P Qᵀ drops what pairs do
+    not reach.
     """
 
     center: bool = True
@@ -205,35 +184,30 @@ def _nearest_rotation(a: Float[Tensor, "d r"], b: Float[Tensor, "d r"]) -> tuple
     return basis @ rotation, basis.mT
 
 
-# Canonical correlations as a map: what both languages vary in together, and no more.
-
-
 class CanonicalAligner(LinearAligner):
-    """x ↦ ȳ + Σ w_i z_i(x) r_i over pairs of canonical directions, w_i by default their correlations."""
+    """x ↦ ȳ + Σ ρ_i^reweight z_i(x) r_i over pairs of canonical directions of correlation ρ_i."""
 
     at_least = 2
+    reweight = 1.0
 
     def _fit(self, X: Tensor, Y: Tensor) -> None:
         (x_mean, X), (y_mean, Y) = split_mean(X), split_mean(Y)
         left, self.correlations_, right = self._directions(X, Y)
-        right = self._weights(self.correlations_)[:, None] * right
+        right = (self.correlations_**self.reweight)[:, None] * right
         self.map_ = Affine.of(left, right, y_mean - (x_mean @ left) @ right)
         self.rank_ = len(self.correlations_)
 
     def _directions(self, X: Tensor, Y: Tensor) -> Canonical:
         raise NotImplementedError
 
-    def _weights(self, correlations: Tensor) -> Tensor:
-        return correlations
-
 
 @dataclass(eq=False, repr=False)
 class CCA(CanonicalAligner):
     """The k pairs of directions of largest correlation; x ↦ ȳ + Σ ρ_i z_i(x) r_i.
 
-    z_i are the source's canonical coordinates, ρ_i their correlations with the target's (`correlations_`),
-    and r_i takes the target's back to its dimensions. Both covariances are regularised by λ = penalty · ‖X‖²
-    / min(n, d), since below n = d every correlation is else 1. With all directions this is `Ridge`.
+    z_i are the source's canonical coordinates, ρ_i their correlations with the target's, and r_i takes these
+    back to its dimensions. Both covariances have λ = penalty · ‖X‖² / min(n, d) added, as below n = d every
+    correlation is else 1. With all directions this is `Ridge`.
     """
 
     k: int = 64
@@ -245,16 +219,9 @@ class CCA(CanonicalAligner):
         return canonical(spectrum(X, True, x_lambda), spectrum(Y, True, y_lambda), self.k, x_lambda, y_lambda)
 
 
-# Canonical correlations between the main directions of each language.
-
-
 @dataclass(eq=False, repr=False)
 class SVCCA(CanonicalAligner):
-    """CCA after each side is cut to the fewest singular directions that hold `keep` of its variance.
-
-    As `CCA`, with the cut in place of a penalty: least squares within the directions kept, so that with
-    `keep` near 1 and few pairs it follows the noise.
-    """
+    """CCA without a penalty, each side cut to the fewest singular directions with `keep` of its variance."""
 
     keep: float = 0.99
 
@@ -272,9 +239,6 @@ class SVCCA(CanonicalAligner):
         # The last share is 1 up to rounding, which must not ask for one more direction than there is.
         k = int((share < self.keep * (1 - 1e-12) * share[-1]).sum()) + 1
         return Spectrum(full.U[:, :k], full.S[:k], full.V[:, :k], full.complete and k >= len(full.S))
-
-
-# A rotation between whitened languages, as VecMap has it.
 
 
 @dataclass(eq=False, repr=False)
@@ -296,12 +260,6 @@ class Whitened(CanonicalAligner):
         k = min(X.shape[1], Y.shape[1])
         return canonical(spectrum(X, True), spectrum(Y, True), k, x_lambda, y_lambda)
 
-    def _weights(self, correlations: Tensor) -> Tensor:
-        return correlations**self.reweight
-
-
-# A map that was made elsewhere, not fitted on pairs, under the same contract: it can be swept and kept.
-
 
 class Given(Fixed, LinearAligner):
     """x ↦ x W + b, as it was given. `fit` learns nothing."""
@@ -317,9 +275,6 @@ class Given(Fixed, LinearAligner):
     def step(cls, vector: Float[Tensor, " d"]) -> Self:
         """x ↦ x + v: one vector on top of every state."""
         return cls.of(Affine((), vector.detach().double().cpu(), skip=1.0))
-
-
-# The map that sets some coordinates to 0 and leaves the others: an ablation.
 
 
 @dataclass(eq=False, repr=False)

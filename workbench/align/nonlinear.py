@@ -22,18 +22,15 @@ from workbench.align.base import (
 from workbench.align.linear import Procrustes, Ridge
 from workbench.align.solvers import PENALTIES
 from workbench.core.errors import InputError
-from workbench.core.types import as_tensor
-
-# Ridge regression in the space of a Gaussian kernel, with Nyström's landmarks: smooth, but not linear.
+from workbench.core.numbers import as_tensor
 
 
 @dataclass(eq=False, repr=False)
 class KernelRidge(Estimator):
     """argmin_f Σ ‖f(x) + b − y‖² + λ ‖f‖²_k, with k(x, z) = exp(−‖x − z‖² / (2 w²)).
 
-    λ is that of `Ridge`. f is a sum of k(·, z_j), z_j `landmarks` rows drawn from X by the seed; with all
-    rows that is kernel ridge regression itself. w is `width` times the median distance between landmarks. Far
-    from all of them the map gives b and must not be trusted.
+    λ is that of `Ridge`. f is a sum of k(·, z_j), z_j `landmarks` rows drawn from X by the seed (Nyström); w
+    is `width` times the median distance between them. Far from all of them the map gives b.
     """
 
     landmarks: int = 256
@@ -71,16 +68,12 @@ class KernelRidge(Estimator):
         return (-apart.square() / (2 * self.scale_**2)).exp().reshape(*X.shape[:-1], -1)
 
 
-# A small network on top of ridge: what a linear map leaves, as far as held-out pairs confirm it.
-
-
 @dataclass(eq=False, repr=False)
 class ResidualMLP(Estimator):
     """x ↦ x W + b + A relu(B z + c) + a, z the standardised x.
 
-    W and b are ridge's, the rest is learned by Adam. The network is that of the step with the least error on
-    a share `held_out` of the pairs, and training stops after `patience` steps without a better one. Where no
-    step beats ridge alone, ridge alone remains (`steps_` is 0).
+    W and b are ridge's, the rest is learned by Adam. The step with the least error on a share `held_out` of
+    the pairs is kept (0, ridge alone, where none is better); training stops `patience` steps after it.
     """
 
     hidden: int = 128
@@ -150,15 +143,12 @@ def _network(weights: list[Tensor], Z: Tensor) -> Tensor:
     return (Z @ first + first_bias).relu() @ second + second_bias
 
 
-# A map whose step is as large as the state is far from the target's region.
-
-
 @dataclass(eq=False, repr=False)
 class Adaptive(Wrapper):
     """x ↦ x + g(x) (T(x) − x), T the wrapped aligner's map.
 
-    g is how far x lies from the target's mean along the line between the languages' means: 1 at the source's
-    mean, 0 at the target's and beyond it, and never above `most`.
+    g is x's place on the line between the languages' means: 1 at the source's, 0 at the target's and beyond
+    it, and at most `most`.
     """
 
     aligner: Any
@@ -182,9 +172,6 @@ class Adaptive(Wrapper):
         return X + self.share(X)[..., None].to(X) * (self.aligner_.transform(X) - X)
 
 
-# A rotation learned without pairs: neighbours across languages are taken for translations, in rounds.
-
-
 @dataclass(eq=False, repr=False)
 class SelfLearning(LinearAligner):
     """Centred Procrustes between rows that are each other's nearest under the map so far, from R = I on.
@@ -206,10 +193,10 @@ class SelfLearning(LinearAligner):
         image, seen = A, None
         for _ in range(self.rounds):
             here, there = mutual_neighbours(image, B, self.k)
-            found = (here.tolist(), there.tolist())
-            if len(here) < 2 or found == seen:
+            matched = (here.tolist(), there.tolist())
+            if len(here) < 2 or matched == seen:
                 break
-            seen = found
+            seen = matched
             rotation = Procrustes(center=False).fit(A[here], B[there])
             image = rotation.transform(A)
         if seen is None:
@@ -233,9 +220,6 @@ def mutual_neighbours(
     return here, best_y[here]
 
 
-# A way past some layers: a state is noted where it enters, and its image put in where it leaves.
-
-
 class ShortcutEntry(Fixed):
     """x ↦ x, noted for the exit."""
 
@@ -249,8 +233,7 @@ class ShortcutEntry(Fixed):
 class ShortcutExit(Params):
     """x ↦ T(e), e the row that went through the entry in the same run: what lies between has no say.
 
-    A pair of both belongs to one joint configuration, the entry at the lower layer: `Configuration.jointly`
-    in cascade.
+    Both belong to one joint configuration in cascade, the entry at the lower layer.
     """
 
     entry: ShortcutEntry

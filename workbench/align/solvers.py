@@ -9,10 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench.core.errors import InputError
-from workbench.core.types import as_tensor
-
-# Singular values of many rows or many columns, by the cheapest way that is exact enough.
-
+from workbench.core.numbers import as_tensor
 
 SAFE = 1e-8
 """Squared singular values down to this share of the largest are taken from the Gram matrix.
@@ -36,10 +33,9 @@ class Spectrum:
 def spectrum(X: Float[Tensor, "sent d"], centered: bool = False, floor: float = 0.0) -> Spectrum:
     """U, S and V of a float64 matrix; `centered` says that its columns sum to 0.
 
-    From the eigenvectors of X Xᵀ or Xᵀ X, whichever is smaller, as long as no squared singular value is
-    below `SAFE` of the largest; else from LAPACK's SVD, without the values up to max(sent, d) · ε times the
-    largest, as numpy has it. Give `floor` where only S² + λ with λ ≥ `floor` is used: with fewer rows than
-    columns small values then need no SVD and none is dropped; V's columns of tiny S may be shorter than 1.
+    From the eigenvectors of X Xᵀ or Xᵀ X, whichever is smaller; from LAPACK's SVD where a squared singular
+    value is below `SAFE` of the largest, without values up to max(sent, d) · ε of it. Where only S² + λ with
+    λ ≥ `floor` is used, a wide X needs no SVD and keeps all; V's columns of tiny S may be shorter than 1.
     """
     rows = _reflect(X)[1:] if centered else X
     wide = rows.shape[0] < rows.shape[1]
@@ -94,9 +90,6 @@ def centered(X: Float[Tensor, "sent d"]) -> Float[Tensor, "sent d"]:
     """X − x̄, exactly 0 where all rows are equal: rounding would else look like variation."""
     X = X - X[0]
     return X - X.mean(0)
-
-
-# The maths under least squares and ridge: matrices in, matrices out, in float64.
 
 
 PENALTIES = (1e-4, 3.16e-4, 1e-3, 3.16e-3, 1e-2, 3.16e-2, 0.1, 0.316, 1.0, 3.16, 10.0, 31.6, 100.0)
@@ -161,14 +154,11 @@ class LeastSquaresSystem:
 
 
 def solve_least_squares(
-    X: Float[Tensor, "sent d_source"],
-    Y: Float[Tensor, "sent d_target"],
-    center: bool = False,
+    X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"], center: bool = False
 ) -> Solution:
-    """W = X⁺ Y: of all W that minimise ‖X W − Y‖², the one with the smallest ‖W‖.
+    """W = X⁺ Y = V S⁻¹ Uᵀ Y: of all W that minimise ‖X W − Y‖², the one with the smallest ‖W‖.
 
-    With X = U S Vᵀ, W = V_r S_r⁻¹ U_rᵀ Y over the r singular values that count (see `spectrum`). With fewer
-    sentences than dimensions it passes through every pair exactly: judge it on rows it has not seen.
+    With fewer sentences than dimensions it passes through every pair: judge it on rows it has not seen.
     """
     return LeastSquaresSystem(X, center).solve(Y)
 
@@ -215,9 +205,8 @@ def solve_ridge(
 ) -> RidgeSolution:
     """argmin_W ‖X W + b − Y‖² + λ ‖W‖², λ = penalty · ‖X‖² / min(sent, d) of least leave-one-out error.
 
-    With `center`, b is free and X in λ is centred; without, b = 0. With X = U S Vᵀ,
-    W = V S (S² + λ)⁻¹ Uᵀ Y: one decomposition serves all strengths, the errors included. Of strengths
-    that do equally well the largest is taken. Where no column of X varies, W = 0.
+    With `center`, b is free and X in λ is centred; without, b = 0. W = V S (S² + λ)⁻¹ Uᵀ Y. Of equally good
+    strengths the largest is taken; where no column of X varies, W = 0.
     """
     return RidgeSystem(X, penalties, center).solve(Y)
 
@@ -238,8 +227,7 @@ def _leave_one_out(
             scaled = x.U * shrunk
             return ((scaled @ gram) * scaled).sum(1).clamp(min=0)
     else:
-        # A rotation of Y's columns changes no ‖e_i‖: in these axes only the first `rank` of them depend on
-        # λ, so that a strength costs sent · rank · min(rank, d_target), not sent · d_source · d_target.
+        # A rotation of Y's columns changes no ‖e_i‖: in these axes only the first `rank` depend on λ.
         rest = Y - x.U @ reached
         axes, upper = torch.linalg.qr(reached.mT)
         inside = rest @ axes
@@ -272,17 +260,10 @@ def penalty_grid(penalties: float | Sequence[float]) -> Float[Tensor, " penalty"
 
 
 def r_squared(Y: Float[Tensor, "sent d"], predicted: Float[Tensor, "sent d"]) -> float:
-    """1 − Σ‖y − ŷ‖² / Σ‖y − ȳ‖², over all dimensions together; ȳ is the mean of these rows.
-
-    0 is what the mean alone would reach, so a useless map comes out below it. NaN where all rows
-    of Y are equal, since nothing is there to explain.
-    """
+    """1 − Σ‖y − ŷ‖² / Σ‖y − ȳ‖² over all dimensions, ȳ the mean of these rows; NaN if all are equal."""
     Y, predicted = as_tensor(Y, "Y").double(), as_tensor(predicted, "predicted").double()
     total = (Y - Y.mean(0)).square().sum()
     return float(1 - (Y - predicted).square().sum() / total) if total > 0 else float("nan")
-
-
-# Canonical directions of two centred matrices: what CCA, SVCCA and whitening share.
 
 
 Canonical = tuple[Float[Tensor, "d_source k"], Float[Tensor, " k"], Float[Tensor, "k d_target"]]
@@ -292,9 +273,8 @@ Canonical = tuple[Float[Tensor, "d_source k"], Float[Tensor, " k"], Float[Tensor
 def canonical(x: Spectrum, y: Spectrum, k: int, x_lambda: float = 0.0, y_lambda: float = 0.0) -> Canonical:
     """left, ρ and right of the k leading canonical directions, the strongest first.
 
-    With the whitened X_w = X V_x (S_x² + λ_x)^(−½) and Y_w alike, X_wᵀ Y_w = P diag(ρ) Qᵀ. Then left =
-    V_x (S_x² + λ_x)^(−½) P and right = Qᵀ (S_y² + λ_y)^(½) V_yᵀ, so that left · diag(ρ) · right over all
-    directions is the ridge solution of strength λ_x, whatever λ_y.
+    With X_w = X V_x (S_x² + λ_x)^(−½), Y_w alike and X_wᵀ Y_w = P diag(ρ) Qᵀ, left = V_x (S_x² + λ_x)^(−½) P
+    and right = Qᵀ (S_y² + λ_y)^(½) V_yᵀ. left · diag(ρ) · right over all directions is ridge of strength λ_x.
     """
     x_size, y_size = (x.S.square() + x_lambda).sqrt(), (y.S.square() + y_lambda).sqrt()
     core = (x.S / x_size)[:, None] * (x.U.mT @ y.U) * (y.S / y_size)
@@ -317,17 +297,14 @@ def check_count(name: str, count: int) -> None:
         raise InputError(f"{name} must be a whole number, at least 1, but {count!r} was given")
 
 
-# The directions that tell groups of states apart best: linear discriminant analysis.
-
-
 RANK = 1e-4
 """Directions in which groups spread less than this share of the most are left out: little is known there."""
 
 
 def discriminant_directions(groups: Sequence[Float[Tensor, "_ d"]]) -> Float[Tensor, "d k"]:
-    """S, at most one direction fewer than groups, with S = argmax tr((Sᵀ W S)⁻¹ Sᵀ B S).
+    """argmax_S tr((Sᵀ W S)⁻¹ Sᵀ B S): linear discriminant analysis, at most one direction fewer than groups.
 
-    W is the scatter within groups and B that between their means, each group as weighty as it has rows.
+    W is the scatter within groups, B that between their means, each group weighted by its rows.
     """
     if len(groups) < 2:
         raise InputError(f"directions that tell groups apart need two groups; {len(groups)} given")

@@ -1,11 +1,12 @@
-"""HTML cards: the display of results in a notebook.
+"""HTML cards and progress bars: the display of results in a notebook.
 
-A card brings no colours of its own but grey lines and an edge, so that it is readable on the light and on
-the dark theme. Every text in it is escaped, as it may come from data.
+Cards have only grey lines and a coloured edge, to be readable on light and dark themes; texts are escaped.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+
+from workbench.core.types import Progress
 
 Rows = Iterable[Sequence[object]]
 
@@ -32,10 +33,7 @@ def card(
     note: str = "",
     edge: str = "",
 ) -> str:
-    """A box: title, one sentence, facts by name, a table, a note in small print.
-
-    `edge` is the kind of a verdict, for the colour of the left edge; facts that are None are left out.
-    """
+    """A box: title, sentence, facts by name (but None), a table, a note; `edge` is the kind of a verdict."""
     named = [(name, value) for name, value in (facts or {}).items() if value is not None]
     parts = [
         f'<div><b>{escape(title)}</b> <span style="opacity:.8">{escape(about)}</span></div>',
@@ -46,6 +44,22 @@ def card(
     ]
     style = _BOX.format(grey=_GREY, edge=EDGES.get(edge, _GREY))
     return f'<div style="{style}">{"".join(parts)}</div>'
+
+
+def notebook_bar() -> Progress:
+    """A progress bar for notebooks (and terminals): pass it as `progress=`."""
+    from tqdm.auto import tqdm
+
+    bars: dict[str, tqdm] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        if what not in bars:
+            bars[what] = tqdm(total=total, desc=what, unit="tok", unit_scale=True)
+        bars[what].update(done - bars[what].n)
+        if done >= total:
+            bars.pop(what).close()
+
+    return show
 
 
 def size(count: int) -> str:

@@ -1,8 +1,4 @@
-"""Errors caused by input or files: one line with the problem, the place and the remedy.
-
-Everything a user can cause is a `WorkbenchError`; the command line prints its message and exits with
-code 2. Asserts are for mistakes of our own.
-"""
+"""Errors a user can cause: one line with problem, place and remedy. The command line exits with 2 at them."""
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -12,7 +8,7 @@ _LONGEST, _HEAD, _TAIL = 900, 600, 260
 
 
 class WorkbenchError(Exception):
-    """Base of all errors a user can cause and mend: the message is one printable line of bounded length."""
+    """Base of these errors: the message is one printable line of bounded length."""
 
     def __init__(self, message: object = ""):
         # Escapes are longer than what they stand for: the text is cut before and after.
@@ -62,7 +58,6 @@ def quoted(value: object, limit: int = 200) -> str:
 
 
 def _cut(text: str) -> str:
-    """The head says what is wrong and where, the tail what to do."""
     return text if len(text) <= _LONGEST else f"{text[:_HEAD]} … {text[-_TAIL:]}"
 
 

@@ -1,12 +1,10 @@
-"""Language codes: normalises every usual form of a language code.
+"""Language codes, brought to one form, and scripts.
 
-The code is ISO 639-1 where there is one (`sw`), else ISO 639-3 (`ckb`); a script or a region is kept
-only where it distinguishes what is written (`zh-Hant`, `sr-Latn`, `pt-BR`). Codes that start with `x-`
-are private: invented languages, which are taken as they are.
+The code is ISO 639-1 where there is one (`sw`), else ISO 639-3 (`ckb`); a script or a region is kept only
+where it distinguishes what is written (`zh-Hant`, `sr-Latn`, `pt-BR`). Invented languages start with `x-`.
 
-The languages of common data sets, with this project's own rules, are in `common_languages.tsv` beside this
-file. All other codes of ISO 639-1 and 639-3 are in `languages.tsv`, which is read when one is asked for.
-Scripts are named as in Unicode: LATIN, CYRILLIC, HIRAGANA.
+The languages of common data sets are in `common_languages.tsv` beside this file, all other codes of ISO 639
+in `languages.tsv`, which is read when one is asked for. Scripts are named as in Unicode: LATIN, CYRILLIC.
 """
 
 import re

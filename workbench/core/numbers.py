@@ -1,10 +1,19 @@
-"""Number formats: true minus signs, and no sign before zero.
+"""Numbers: as arrays, from whatever form a user holds them in, and as text.
 
-Missing numbers (None, NaN, NA) are `none`, a dash unless set.
+In text they have true minus signs, and no sign before zero; missing ones (None, NaN, NA) are `none`, a dash
+unless set.
 """
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.errors import InputError, quoted
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 NONE = "–"
 """Shown in place of a missing number."""
@@ -94,3 +103,36 @@ def probability(value: Any) -> str:
     if given is None:
         return NONE
     return "< 0.001" if given < 0.001 else plain(given)
+
+
+def as_array(value: Any, name: str = "values") -> NDArray[Any]:
+    """The numbers as a numpy array; of a table or a series its values, of a tensor those on the CPU.
+
+    >>> as_array([1, 2]).tolist()
+    [1, 2]
+    """
+    if hasattr(value, "detach"):
+        value = value.detach().to("cpu")
+        value = value.float() if str(value.dtype) == "torch.bfloat16" else value  # numpy has no bfloat16
+    try:
+        array = np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value)
+        if array.dtype == object:  # pandas keeps numbers with missing values so
+            array = array.astype(np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0, dtype=np.str_)
+    if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
+        kind = f"a string ({quoted(value, 40)})" if isinstance(value, str) else f"a {type(value).__name__}"
+        raise InputError(f"{name} must be numbers (a numpy array, a pandas table or a tensor), not {kind}")
+    return array
+
+
+def as_tensor(value: Any, name: str = "states") -> "Tensor":
+    """The numbers as a tensor: a tensor as it is, anything else in its own precision on the CPU."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value
+    array = as_array(value, name)
+    if not np.issubdtype(array.dtype, np.floating):
+        array = array.astype(np.float64)
+    return torch.from_numpy(array if array.flags.writeable else np.ascontiguousarray(array).copy())

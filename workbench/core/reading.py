@@ -81,10 +81,7 @@ def plain_name(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Read the lines of a UTF-8 file, without line ends or byte-order mark.
-
-    Only LF and CRLF end a line: corpora hold U+2028, U+0085 and form feeds inside sentences.
-    """
+    """The lines of a UTF-8 file; only LF and CRLF end one, as sentences may hold U+2028 and form feeds."""
     data = bytearray()
     for chunk in read_chunks(path):
         data += chunk
@@ -160,10 +157,7 @@ def from_datasets(call: Callable[[Any], Any], explain: Callable[[Exception], str
 
 
 def parse_json(text: str, path: Path, line: int | None = None, mend: str = "fetch the file again") -> Any:
-    """The value of a JSON text that stands on a line of a file, or is the file.
-
-    Refused are values in which other steps would fail: halves of characters and very deep lists.
-    """
+    """The value of a JSON text, a line of a file or all of it; lone surrogates and depth are refused."""
     try:
         value = json.loads(text)
         if _SURROGATE.search(text):
@@ -231,7 +225,7 @@ def language_of(column: str) -> str | None:
 
 
 def normalised(sentence: str) -> str:
-    """Bring a sentence to the form compared when looking for duplicates: NFKC, case folded, single spaces."""
+    """The form of a sentence in which duplicates are looked for: NFKC, case folded, single spaces."""
     folded = unicodedata.normalize("NFKC", sentence).casefold()
     # Folding can undo composition (ΐ), and NFKC can bring new capitals (℡): once more settles both.
     return " ".join(unicodedata.normalize("NFKC", folded).casefold().split())

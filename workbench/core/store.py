@@ -46,19 +46,28 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it is whole under its name or not there at all."""
+@contextlib.contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file under another name; it gets its own once it is on disk, if the block ends without an error."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # what was written through a memory map, too
         os.replace(part, path)
-    except (OSError, ValueError) as error:  # a name may hold what no file system takes
+    finally:
         with contextlib.suppress(OSError, ValueError):
             part.unlink()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that it is whole under its name or not there at all."""
+    try:
+        with _new_file(path) as file:
+            file.write(data)
+    except (OSError, ValueError) as error:  # a name may hold what no file system takes
         raise StoreError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
@@ -76,10 +85,7 @@ def json_bytes(value: Any) -> bytes:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> str:
-    """Write a JSON object with the digest of its content, atomically; returns the digest.
-
-    The digest is stored under the key `digest`, and `read_json` checks it.
-    """
+    """Write a JSON object, whole or not at all, with the digest of its content as `digest`; returns that."""
     assert "digest" not in value, "the key is that of the file's own digest"
     content = json.loads(json_bytes(value))  # as it is read: keys are strings, tuples are lists
     digest = digest_json(content)
@@ -92,8 +98,8 @@ def read_json(
 ) -> dict[str, Any]:
     """Read what `write_json` wrote, without its digest; a damaged file is a `StoreError` that names it.
 
-    With `digest="optional"` a file without a digest is read, too: one of version 0.1, or of another program.
-    With "unchecked" nothing is checked or removed: the key has another meaning there.
+    "optional" also reads files without a digest (of version 0.1 or other programs); with "unchecked" the key
+    has another meaning, and stays.
     """
     data = read_bytes(path)
     try:
@@ -113,10 +119,7 @@ def read_json(
 def mapped_tensors(
     path: Path, shapes: Mapping[str, tuple[int, ...]], kind: "dtype"
 ) -> "Iterator[dict[str, Tensor]]":
-    """The tensors of a new safetensors file, to be filled through a memory map.
-
-    The file never sits in memory whole; it gets its name when the block ends without an error.
-    """
+    """Tensors of a new safetensors file, to be filled through a memory map, as in `_new_file`."""
     import torch
 
     types = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
@@ -129,24 +132,19 @@ def mapped_tensors(
     text += b" " * (-len(text) % 8)  # data begins on a multiple of eight bytes
     head = struct.pack("<Q", len(text)) + text
     size = len(head) + end
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as file:
+        with _new_file(path) as file:
             _allocate(file, size)
             file.write(head)
-        data = torch.from_file(str(part), shared=True, size=size, dtype=torch.uint8)[len(head) :]
-        yield {
-            name: data[slice(*about["data_offsets"])].view(kind).view(about["shape"])
-            for name, about in header.items()
-        }
-        os.replace(part, path)
+            file.flush()
+            data = torch.from_file(file.name, shared=True, size=size, dtype=torch.uint8)[len(head) :]
+            yield {
+                name: data[slice(*about["data_offsets"])].view(kind).view(about["shape"])
+                for name, about in header.items()
+            }
     except OSError as error:
         why = error.strerror or error
         raise StoreError(f"cannot write {path}, which needs {size:,} bytes: {why}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
 
 
 def _allocate(file: BinaryIO, size: int) -> None:

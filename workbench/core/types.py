@@ -1,4 +1,4 @@
-"""Sites in a model, the progress callback, and arrays in whatever form a user holds them.
+"""Types: sites in a model, names that settings may have, the progress callback.
 
 Axes, used in every shape in this package:
 
@@ -11,15 +11,9 @@ Axes, used in every shape in this package:
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
-from workbench.core.errors import InputError, SiteError, did_you_mean, quoted
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from workbench.core.errors import InputError, SiteError, did_you_mean
 
 Component = Literal["embed", "resid_pre", "resid_post", "attn_out", "mlp_out", "mlp_act", "head_out"]
 """The state that is read at a site:
@@ -128,52 +122,3 @@ Progress = Callable[[str, int, int], None]
 
 def silent(what: str, done: int, total: int) -> None:
     """Say nothing."""
-
-
-def notebook_bar() -> Progress:
-    """A progress bar for notebooks (and terminals): pass it as `progress=`."""
-    from tqdm.auto import tqdm
-
-    bars: dict[str, tqdm] = {}
-
-    def show(what: str, done: int, total: int) -> None:
-        if what not in bars:
-            bars[what] = tqdm(total=total, desc=what, unit="tok", unit_scale=True)
-        bars[what].update(done - bars[what].n)
-        if done >= total:
-            bars.pop(what).close()
-
-    return show
-
-
-def as_array(value: Any, name: str = "values") -> NDArray[Any]:
-    """The numbers as a numpy array; of a table or a series its values, of a tensor those on the CPU.
-
-    >>> as_array([1, 2]).tolist()
-    [1, 2]
-    """
-    if hasattr(value, "detach"):
-        value = value.detach().to("cpu")
-        value = value.float() if str(value.dtype) == "torch.bfloat16" else value  # numpy has no bfloat16
-    try:
-        array = np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value)
-        if array.dtype == object:  # pandas keeps numbers with missing values so
-            array = array.astype(np.float64)
-    except (TypeError, ValueError):
-        array = np.empty(0, dtype=np.str_)
-    if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
-        kind = f"a string ({quoted(value, 40)})" if isinstance(value, str) else f"a {type(value).__name__}"
-        raise InputError(f"{name} must be numbers (a numpy array, a pandas table or a tensor), not {kind}")
-    return array
-
-
-def as_tensor(value: Any, name: str = "states") -> "Tensor":
-    """The numbers as a tensor: a tensor as it is, anything else in its own precision on the CPU."""
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        return value
-    array = as_array(value, name)
-    if not np.issubdtype(array.dtype, np.floating):
-        array = array.astype(np.float64)
-    return torch.from_numpy(array if array.flags.writeable else np.ascontiguousarray(array).copy())

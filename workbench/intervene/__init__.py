@@ -1,6 +1,6 @@
 """Patch types (formulas for a new state) and the hooks that apply them."""
 
-from workbench.intervene.apply import Patch, Placement, PositionPatch, applied, as_hooks, in_place
+from workbench.intervene.apply import Patch, Placement, applied, as_hooks, in_place
 from workbench.intervene.formulas import (
     INCLINE,
     AddMapped,
@@ -39,7 +39,6 @@ __all__ = [
     "NormKept",
     "Patch",
     "Placement",
-    "PositionPatch",
     "Replace",
     "applied",
     "as_hooks",

@@ -18,46 +18,6 @@ from workbench.models import Batch, Hook, LanguageModel
 from workbench.models.base import firing
 
 
-@dataclass(eq=False)
-class PositionPatch:
-    """A hook that changes one position of every row, and remembers by how much.
-
-    Give it to `model.run(batch, hooks={site: patch})`; the run fails if it never fires. Where the
-    positions are `batch.last`, that is the last prompt token, whatever the padding.
-    """
-
-    intervention: Intervention
-    map: Map
-    positions: Int[Tensor, " batch"]
-    strength: float = 1.0
-    size: Float[Tensor, " batch"] | None = field(default=None, init=False)
-    """‖h′ − h‖ / ‖h‖ of each row, once it has fired."""
-
-    def __call__(self, h: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
-        """The residual with the new states in place."""
-        if len(self.positions) != len(h):
-            raise InputError(f"{len(self.positions)} positions for a batch of {len(h)} rows")
-        rows = torch.arange(len(h), device=h.device)
-        positions = self.positions.to(h.device)
-        before = h[rows, positions]
-        after = _new_states(self, before)
-        self.size = patch_size(before, after).cpu()
-        changed = h.clone()
-        changed[rows, positions] = after.to(h.dtype)
-        return changed
-
-
-def _new_states(patch: "Patch | PositionPatch", before: Tensor) -> Tensor:
-    after = patch.intervention(before, patch.map, patch.strength)
-    if after.shape != before.shape:
-        raise InputError(
-            f"the map turns width {before.shape[-1]} into {after.shape[-1]}: it belongs to another model"
-        )
-    if not torch.isfinite(after).all():
-        raise InputError("the patched state holds NaN or infinity: the map or α is too large")
-    return after
-
-
 def no_map(h: Tensor) -> Tensor:
     """Placeholder of a formula without a map: not the identity, which would hide a mistake."""
     raise InputError("this patch type needs a map, but none was given")
@@ -76,6 +36,17 @@ class Patch:
     def __post_init__(self) -> None:
         check_name(self.positions, POSITIONS, "positions")
 
+    def new_states(self, before: Float[Tensor, "state d_model"]) -> Float[Tensor, "state d_model"]:
+        """h′ of each state, if it fits the model and is finite."""
+        after = self.intervention(before, self.map, self.strength)
+        if after.shape != before.shape:
+            raise InputError(
+                f"the map turns width {before.shape[-1]} into {after.shape[-1]}: it belongs to another model"
+            )
+        if not torch.isfinite(after).all():
+            raise InputError("the patched state holds NaN or infinity: the map or α is too large")
+        return after
+
     def __repr__(self) -> str:
         formula = type(self.intervention).__name__
         return f"Patch({formula} at {self.site}, strength {self.strength:g}, {self.positions})"
@@ -92,13 +63,10 @@ def applied(
 ) -> Iterator[list["Placement"]]:
     """Runs of `batch` inside the block, and generation that starts with it, are patched.
 
-    Patches of several layers cascade: each sees the stream as those below it left it. With
-    `from_clean` all new states are computed from one unpatched run beforehand, and overwrite what the
-    layers below make of theirs (what INCLINE's released code does). Patches of one site follow each
-    other in their order, and those of an outer block come before those of an inner one.
-
-    `ends` says where the prompts end, if not at the rows' last tokens. The block fails if a patch never
-    fired; whatever happens in it, the model is left as it was.
+    Patches of several layers cascade: each sees the stream as those below it left it. With `from_clean` all
+    new states are computed from one unpatched run beforehand (as INCLINE's released code does). Patches of
+    one site follow each other in order, those of an outer block first. `ends` says where the prompts end, if
+    not at the rows' last tokens. The block fails if a patch never fired; the model is left as it was.
     """
     placements = _place(model, patches, batch, ends, from_clean)
     with model.hooked(_by_site((placed.patch.site, placed) for placed in placements)):
@@ -134,10 +102,10 @@ def _run_plain(callback: Callable[..., Any], value: Tensor, hook: Any = None) ->
 
 @dataclass(eq=False)
 class Placement:
-    """The hook of one patch for one batch. It finds its tokens in a full run and behind a KV cache.
+    """The hook of one patch for one batch, in full runs and behind a KV cache.
 
-    A pass as wide as the batch, or wider, reads the prompts; columns beyond the batch's are new tokens.
-    A narrower pass, after such a one, is generation with a cache and holds new tokens only.
+    A pass at least as wide as the batch reads the prompts; columns beyond the batch's are new tokens. A
+    narrower pass after it is generation with a cache and holds new tokens only.
     """
 
     patch: Patch
@@ -157,17 +125,20 @@ class Placement:
             return None
         chosen = chosen.to(h.device)
         before = h[chosen]
-        after = _new_states(self.patch, before) if self._given is None else self._given.to(h.device)
+        after = self.patch.new_states(before) if self._given is None else self._given.to(h.device)
         if h.shape[1] >= self.mask.shape[1]:
             prompt = torch.arange(h.shape[1], device=h.device) <= self.ends.to(h.device)[:, None]
-            self.size = _mean_by_row(patch_size(before, after)[prompt[chosen]], chosen & prompt)
+            sizes, rows = patch_size(before, after)[prompt[chosen]], chosen & prompt
+            self.size = (
+                sizes.new_zeros(len(h)).index_add(0, rows.nonzero()[:, 0], sizes) / rows.sum(1)
+            ).cpu()
         changed = h.clone()
         changed[chosen] = after.to(h.dtype)
         return changed
 
     def look(self, h: Tensor) -> None:
         """Compute the new states from this run, to be put in place in later runs."""
-        self._given = _new_states(self.patch, h[self._in_prompts(h.shape[1]).to(h.device)])
+        self._given = self.patch.new_states(h[self._in_prompts(h.shape[1]).to(h.device)])
 
     def _chosen(self, rows: int, width: int) -> Tensor | None:
         known = self.mask.shape[1]
@@ -198,9 +169,8 @@ class Placement:
 def in_place(model: LanguageModel, patches: Sequence[Patch]) -> Iterator[None]:
     """Every run of the model inside the block is patched, whoever starts it: one prompt at a time.
 
-    Where a prompt ends is seen from the run itself, so that no batch is needed: a run that does not go on
-    from the one before begins another prompt, and what follows it one token at a time is generated. Several
-    prompts at once may be padded, which a run does not show: `applied` takes them.
+    A run that does not continue the one before begins another prompt; what follows it one token at a time is
+    generated. Several prompts at once may be padded, which a run does not show: `applied` takes them.
     """
     for patch in patches:
         model.check_site(patch.site)
@@ -283,8 +253,3 @@ def _in_turn(hooks: Sequence[Hook], h: Tensor) -> Tensor:
         changed = hook(h)
         h = h if changed is None else changed
     return h
-
-
-def _mean_by_row(values: Tensor, chosen: Tensor) -> Tensor:
-    total = torch.zeros(len(chosen), dtype=values.dtype, device=values.device)
-    return (total.index_add(0, chosen.nonzero()[:, 0], values) / chosen.sum(1)).cpu()

@@ -11,8 +11,10 @@ from torch import Tensor
 from workbench.core.errors import InputError
 from workbench.core.types import Positions
 
+States = Float[Tensor, "batch d_model"]
 Map = Callable[[Tensor], Tensor]
 """h ↦ W h (+ b), on rows: the `transform` of a fitted aligner."""
+_TINY = torch.finfo(torch.float64).tiny
 
 
 @runtime_checkable
@@ -22,24 +24,17 @@ class Intervention(Protocol):
     uses_strength: bool
     """Whether the formula uses α; if not, only α = 1 is allowed."""
 
-    def __call__(
-        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float
-    ) -> Float[Tensor, "batch d_model"]:
+    def __call__(self, h: States, map: Map, strength: float) -> States:
         """The new states."""
 
 
-def patch_size(
-    before: Float[Tensor, "batch d_model"], after: Float[Tensor, "batch d_model"]
-) -> Float[Tensor, " batch"]:
+def patch_size(before: States, after: States) -> Float[Tensor, " batch"]:
     """‖h′ − h‖ / ‖h‖ for each row: how far the patch moved the state."""
     before, after = before.double(), after.double()
-    tiny = torch.finfo(torch.float64).tiny
-    return (after - before).norm(dim=-1) / before.norm(dim=-1).clamp(min=tiny)
+    return (after - before).norm(dim=-1) / before.norm(dim=-1).clamp(min=_TINY)
 
 
-def moved(
-    h: Float[Tensor, "batch d_model"], vector: Float[Tensor, " d_model"], strength: float
-) -> Float[Tensor, "batch d_model"]:
+def moved(h: States, vector: Float[Tensor, " d_model"], strength: float) -> States:
     """h + α v, in the states' precision; at α = 0 the states as they are, to the bit."""
     if len(vector) != h.shape[-1]:
         raise InputError(f"a vector of width {len(vector)} does not fit states of width {h.shape[-1]}")
@@ -53,9 +48,7 @@ class Replace:
 
     uses_strength = False
 
-    def __call__(
-        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float = 1.0
-    ) -> Float[Tensor, "batch d_model"]:
+    def __call__(self, h: States, map: Map, strength: float = 1.0) -> States:
         """The mapped states."""
         if strength != 1:
             raise InputError(
@@ -69,9 +62,7 @@ class AddMapped:
 
     uses_strength = True
 
-    def __call__(
-        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float = 1.0
-    ) -> Float[Tensor, "batch d_model"]:
+    def __call__(self, h: States, map: Map, strength: float = 1.0) -> States:
         """The states, moved by α times their images."""
         if strength == 0:
             return h  # h + 0·Wh would turn −0 into 0, and infinity in Wh into NaN
@@ -79,17 +70,11 @@ class AddMapped:
 
 
 class Interpolate:
-    """h′ = (1 − α) h + α (W h (+ b)). At α = 0 that is the state, at α = 1 its image, to the bit.
-
-    `Replace` with a strength: where the map changes nothing, neither does this, whatever α. Below 0 and
-    above 1 it goes on along the same line.
-    """
+    """h′ = (1 − α) h + α (W h (+ b)): at α = 0 the state, at α = 1 its image, to the bit."""
 
     uses_strength = True
 
-    def __call__(
-        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float = 1.0
-    ) -> Float[Tensor, "batch d_model"]:
+    def __call__(self, h: States, map: Map, strength: float = 1.0) -> States:
         """The states, moved by the share α towards their images."""
         if strength == 0:
             return h  # 0·Wh would turn −0 into 0, and infinity in Wh into NaN
@@ -101,8 +86,7 @@ class Interpolate:
 class AddVector:
     """h′ = h + α v, with v a vector given here, or else the step that the map takes: v = W h (+ b) − h.
 
-    With a mean-shift map that step is the difference of the languages' means, the same for every state.
-    With any other map it differs from state to state, and the formula is `Interpolate` in other words.
+    Of a mean-shift map that is the difference of the languages' means; with others, this is `Interpolate`.
     """
 
     uses_strength = True
@@ -112,9 +96,7 @@ class AddVector:
             raise InputError(f"not a vector of finite numbers: shape {tuple(vector.shape)}")
         self.vector = vector
 
-    def __call__(
-        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float = 1.0
-    ) -> Float[Tensor, "batch d_model"]:
+    def __call__(self, h: States, map: Map, strength: float = 1.0) -> States:
         """The states, moved by α times the vector."""
         if self.vector is not None:
             return moved(h, self.vector, strength)
@@ -124,34 +106,24 @@ class AddVector:
 
 
 class NormKept:
-    """h″ = h′ · ‖h‖ / ‖h′‖, with h′ from another formula: only its direction is taken.
-
-    Its difference from the formula alone is the effect of the length of the new state. Where h′ = 0 there
-    is no direction, and it stays 0.
-    """
+    """h″ = h′ · ‖h‖ / ‖h′‖, with h′ from another formula: only its direction is taken (0 stays 0)."""
 
     def __init__(self, inner: Intervention):
         self.inner, self.uses_strength = inner, inner.uses_strength
 
-    def __call__(
-        self, h: Float[Tensor, "batch d_model"], map: Map, strength: float = 1.0
-    ) -> Float[Tensor, "batch d_model"]:
+    def __call__(self, h: States, map: Map, strength: float = 1.0) -> States:
         """The inner formula's states, each as long as the state it replaces."""
         after = self.inner(h, map, strength)
         if self.uses_strength and strength == 0:
             return after  # it is h, and ‖h‖ / ‖h‖ need not be 1 to the bit
         wide = after.double()  # squares of large half-precision states would overflow
-        tiny = torch.finfo(torch.float64).tiny
-        length = wide.norm(dim=-1, keepdim=True).clamp(min=tiny)
+        length = wide.norm(dim=-1, keepdim=True).clamp(min=_TINY)
         return (wide * (h.double().norm(dim=-1, keepdim=True) / length)).to(after.dtype)
-
-
-# INCLINE (arXiv 2410.12462), as its paper defines it and as its released code behaves.
 
 
 @dataclass(frozen=True)
 class Incline:
-    """One reading of the method; both patch h + α W h at every layer's output, W fitted layer by layer.
+    """A reading of INCLINE (arXiv 2410.12462): h + α W h at every layer's output, W fitted layer by layer.
 
     How to run one, given a fitted map for each site:
 
@@ -177,9 +149,8 @@ INCLINE = {
     "paper": Incline("add_mapped", "last", cascade=True, centre=False, fit_on="last"),
     "released": Incline("add_mapped", "last", cascade=False, centre=False, fit_on="mean"),
 }
-"""The two configurations.
+"""As the paper defines it, and as its released code behaves; both take α from [−1, 1].
 
-Left out of `released`, as they are mistakes of a study and not of a method: α is chosen on the test file,
-copies of English are mixed into the pairs, and the right answer is fed in while scoring. Its script for
-Llama flips the sign, which is a negative α here. Both take α from [−1, 1].
+`released` leaves out what is a mistake of the study: α chosen on the test file, copies of English among the
+pairs, and the right answer fed in while scoring. Its script for Llama flips the sign: a negative α here.
 """

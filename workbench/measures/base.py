@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from workbench.core.errors import InputError
-from workbench.core.types import as_tensor
+from workbench.core.numbers import as_tensor
 from workbench.stats import rank_interval
 
 Rows = Float[Tensor, "sent d"]

@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench.core.errors import InputError
-from workbench.core.types import Progress, as_tensor, silent
+from workbench.core.numbers import as_tensor
+from workbench.core.types import Progress, silent
 from workbench.measures.base import Metric, PerSentence, Rows, check_rows, spearman, unit_ranks
 from workbench.measures.neighbours import unit
 

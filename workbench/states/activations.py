@@ -12,8 +12,9 @@ from torch import Tensor
 
 from workbench.core.cards import card, size, span
 from workbench.core.errors import InputError, SiteError
+from workbench.core.numbers import as_tensor
 from workbench.core.store import digest_bytes, digest_json
-from workbench.core.types import COMPONENTS, Component, Progress, Site, as_tensor, check_name, silent
+from workbench.core.types import COMPONENTS, Component, Progress, Site, check_name, silent
 from workbench.models import HOOK_NAMES
 from workbench.states.similarity import SimilarityTable, named_metric, similarity_table
 from workbench.text import canonical

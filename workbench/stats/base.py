@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from workbench.core.errors import InputError
-from workbench.core.types import as_array
+from workbench.core.numbers import as_array
 
 Alternative = Literal["two-sided", "greater", "less"]
 Floats = NDArray[np.float64]

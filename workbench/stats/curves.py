@@ -11,7 +11,7 @@ from scipy.linalg import circulant
 from scipy.stats import spearmanr
 
 from workbench.core.errors import InputError
-from workbench.core.types import as_array
+from workbench.core.numbers import as_array
 from workbench.stats import base
 from workbench.stats.base import Alternative, Floats
 

@@ -28,7 +28,7 @@ from workbench.tasks import task_of
 from workbench.text import ParallelText, text_of
 
 MOST_LANGUAGES = 20
-"""Languages of a text kept with a run: those of its pairs, then others that help to tell them apart."""
+"""Languages of a text kept with a run: those of its pairs, and others that help to tell them apart."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,6 @@ class Diagnosis:
         )
         return cls(studies, specification, folder, examination)
 
-    def only(self, pairs: Sequence[str]) -> "Diagnosis":
-        """The studies of some pairs (`sw-en`); finished studies are kept."""
-        return replace(self, studies=tuple(one for one in self.studies if one.pair in pairs))
-
     def run(self) -> list[StudyResult]:
         """Every study in turn, then their common tables."""
         results = [study.run() for study in self.studies]
@@ -81,8 +77,7 @@ class Diagnosis:
     def conclude(self, results: Sequence[StudyResult]) -> dict[str, pd.DataFrame]:
         """All studies' rows in one table of each kind, in the folder.
 
-        Several confirmatory hypotheses, one for each pair and task, are corrected together (Holm): the
-        columns `holm_p` and `holm_verdict` of the table `selection`.
+        The headlines' verdicts are corrected together (Holm): `holm_p` and `holm_verdict` in `selection`.
         """
         names = dict.fromkeys(name for result in results for name in result.tables)
         tables = {name: stacked([result.tables[name] for result in results]) for name in names}
@@ -105,9 +100,8 @@ def prepare(
 ) -> Diagnosis:
     """Examine the sentences, leave out invalid rows, and set up a study of each pair and task.
 
-    Without a text, maps are fitted on the prompts of each task's own `fit` items. The specification is
-    written into the folder before any work; a folder that holds another run is refused, unless `overwrite`
-    is set.
+    Without a text, maps are fitted on each task's own `fit` prompts. The specification is written into the
+    folder before any work; a folder that holds another run is refused, unless `overwrite` is set.
     """
     model, pairs, folder = wrap(model), list(dict.fromkeys(pairs)), Path(folder)
     if not tasks or not pairs:
@@ -162,8 +156,7 @@ def predictors_of(results: Sequence[StudyResult], seed: int) -> pd.DataFrame:
 class Run(RunFolder):
     """The folder of a run: tables, verdicts, choices and items as they are; studies with a model.
 
-    Tables, figures and the report need no model. `study` and `diagnosis` load the one that the run was made
-    with, or take yours, whose weights must be the same.
+    `study` and `diagnosis` load the model that the run was made with, or take yours with the same weights.
     """
 
     def choices(self, pair: str | None = None, task: str | None = None) -> dict[str, Choice]:
@@ -184,7 +177,7 @@ class Run(RunFolder):
         """One study, by pair and task where there are several."""
         studies = self.diagnosis(model, progress=progress).studies
         part = self._part(pair, task)
-        return next(one for one in studies if (one.pair, one.task.name) == (part.pair, part.task))
+        return next(study for study in studies if (study.pair, study.task.name) == (part.pair, part.task))
 
     def diagnosis(
         self, model: Any = None, pairs: Sequence[str] | None = None, progress: Progress = silent
@@ -199,7 +192,9 @@ class Run(RunFolder):
                 raise InputError(f"{self.folder} has no study of {pair}: it has {', '.join(known)}")
         wrapped = self._model(model, specification.model)
         whole = Diagnosis.of(wrapped, specification, self.root, progress)
-        return whole if pairs is None else whole.only(pairs)
+        if pairs is None:
+            return whole
+        return replace(whole, studies=tuple(study for study in whole.studies if study.pair in pairs))
 
     def read_specification(self) -> Specification:
         """The inputs of the run, with its sentences and items."""
@@ -254,8 +249,7 @@ def diagnose(
 
     The model is one of `load_model` or anything that `wrap` takes; the text a `ParallelText`, lists of
     sentences by language, or None to fit on the tasks' own `fit` items. Tasks are tasks or specs for
-    `read_task`, pairs are `"sw-en"` or `("sw", "en")`; one of each needs no list. An interrupted run
-    continues in its folder. `workbench.study.prepare` sets the studies up without running them.
+    `read_task`, pairs are `"sw-en"` or `("sw", "en")`. An interrupted run continues in its folder.
     """
     text = None if text is None else text_of(text)
     asked = tasks if isinstance(tasks, list | tuple) else [tasks]

@@ -25,8 +25,7 @@ AnyTask = Task | AnswerTask
 _RUINS = ("shift", "scramble", "copy", "boilerplate", "script", "overlap")
 """Alarms whose rows are left out."""
 _SHORTEST = 24
-"""Bytes of letters and digits of a sentence that is looked for inside benchmark items: a shorter one
-(“What do you think?”) stands in many texts."""
+"""Bytes of a sentence that is looked for in benchmark items: a shorter one stands in many texts."""
 _MOST = 0.5
 """A text that would lose a larger fraction of its rows is rejected."""
 
@@ -65,10 +64,7 @@ class Examination:
 
 
 def examine(text: ParallelText, tasks: Iterable[AnyTask] = (), progress: Progress = silent) -> Examination:
-    """Check the text; leave out misplaced rows, copies, and sentences that stand in items of the tasks.
-
-    Rows with notices are kept. A text that would lose most of its rows is rejected.
-    """
+    """Check the text; leave out misplaced rows, copies, and sentences that stand in items of the tasks."""
     report = check(text, progress=progress)
     for task in tasks:
         report = report.with_(_in_items(text, task))
@@ -116,9 +112,6 @@ def _in_items(text: ParallelText, task: AnyTask) -> Iterable[Finding]:
             )
 
 
-# Maps fitted on the task's own prompts: the same items in two languages, as parallel text.
-
-
 def prompts_text(task: AnyTask, languages: tuple[str, str]) -> ParallelText:
     """The prompts of the task's `fit` items, row by row the same item; items of dev and test are not in it.
 
@@ -141,8 +134,8 @@ def model_evidence(
 ) -> dict[Pair, Array]:
     """cos(x_i − x̄, y_{i+d} − ȳ) of mean-pooled states in mid-model, for each language and the reference.
 
-    The middle is where sentences of languages that a model knows lie nearest to their translations; of a
-    language it does not know the cosines say nothing, and the doctor learns to give them no weight.
+    In the middle, sentences of languages that a model knows lie nearest to their translations; cosines of
+    other languages say nothing, and the doctor learns to give them no weight.
     """
     if len(fitting(model, text)) < len(text):
         raise InputError("some rows are too long for the model: leave them out, or check without --model")

@@ -43,9 +43,6 @@ def _restore(records: Sequence[dict[str, Any]], tensors: Mapping[str, Tensor]) -
     return tuple(restore(record, learned) for record, learned in zip(records, own, strict=True))
 
 
-# A chosen patch is one file, with the card in the header of the safetensors.
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class SavedPatch:
     """Patches ready for `applied`, with their origin and scores.
@@ -64,8 +61,7 @@ class SavedPatch:
     def on(self, model: Any) -> Iterator[LanguageModel]:
         """Inside the block every run of the model is patched, one prompt at a time; afterwards none is.
 
-        The model is that of `load_model`, or a bridge or `HookedTransformer` of your own, which is patched
-        as it is called; its weights must be those that the maps were fitted on.
+        The model is that of `load_model`, or a bridge or `HookedTransformer` with the weights of the fit.
 
         >>> with load_patch("runs/x/patch.safetensors").on(model):      # doctest: +SKIP
         ...     model.generate("Where is the house?")
@@ -87,11 +83,11 @@ class SavedPatch:
 
     def check(self, model: LanguageModel) -> None:
         """Refuse a model whose weights are not those the maps were fitted on."""
-        wanted, found = self.card.get("weights_digest"), model.weights_digest
-        if wanted != found:
+        wanted, given = self.card.get("weights_digest"), model.weights_digest
+        if wanted != given:
             raise InputError(
                 f"the patch was made for {self.card.get('model')} (weights {str(wanted)[:12]}…), but "
-                f"{model.info.name} has weights {found[:12]}…: fit it again for this model"
+                f"{model.info.name} has weights {given[:12]}…: fit it again for this model"
             )
 
 
@@ -150,19 +146,19 @@ def _header(data: bytes, path: Path) -> dict[str, Any]:
     # The format: eight bytes of length, then as much JSON, of which one entry is for the writer's own use.
     try:
         length = int.from_bytes(data[:8], "little")
-        made = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["workbench"])
+        header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["workbench"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no saved patch: it has no card") from error
-    if not isinstance(made, dict):
+    if not isinstance(header, dict):
         raise InputError(f"{path} is no saved patch: its card is no JSON object")
-    digest = made.pop("digest", None)
-    if digest is None and made.get("format") != _FORMAT:
+    digest = header.pop("digest", None)
+    if digest is None and header.get("format") != _FORMAT:
         raise InputError(f"{path} was written by an earlier version, without a digest: save the patch again")
-    if digest != digest_json(made):
+    if digest != digest_json(header):
         raise StoreError(f"{path} is damaged (its digest is wrong): save the patch again")
-    if made["format"] != _FORMAT:
+    if header["format"] != _FORMAT:
         raise InputError(f"{path} was written by another version: save the patch again")
-    return made
+    return header
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

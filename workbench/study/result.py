@@ -32,7 +32,8 @@ from workbench.select import (
     verdict_sentence,
 )
 from workbench.stats import Interval, MarginTest, detectable_effect
-from workbench.study.alignment import Facts, headline_of
+from workbench.study.alignment import headline_of
+from workbench.study.similarity import as_table
 from workbench.sweeps import CLEAN
 
 _ACCURACIES = ("baseline", "target_accuracy", "gap")
@@ -294,15 +295,12 @@ def _known(interval: Interval | None) -> Interval:
     return interval
 
 
-# The tables `selection` and `predictors`.
-
-
-def selection_table(facts: Facts, task: str, judgement: Judgement) -> pd.DataFrame:
+def selection_table(facts: dict[str, Any], task: str, judgement: Judgement) -> pd.DataFrame:
     """One row per aligner: the configuration chosen on dev, and its scores on test."""
     rows = [facts | _selection_row(outcome, judgement) | {"task": task} for outcome in judgement.outcomes]
     numbers = ("strength", "regret", "refit_sd", "refit_low", "refit_high", "retention", "retention_low")
-    kinds = {"layer": "Int64", "refits": "Int64", "noninferior": "boolean"}
-    return pd.DataFrame(rows).astype(kinds | dict.fromkeys(numbers, "Float64"))
+    floats = dict.fromkeys(numbers, "Float64")
+    return as_table("selection", rows, refits="Int64", noninferior="boolean", **floats)
 
 
 def _selection_row(outcome: Outcome, judgement: Judgement) -> dict[str, Any]:
@@ -352,10 +350,7 @@ def _ends(name: str, interval: Interval | None) -> dict[str, Any]:
 
 
 def predictors_table(studies: Sequence[Mapping[str, pd.DataFrame]], seed: int) -> pd.DataFrame:
-    """Which measure's curve over layers goes along with the gains of the headline's patch there on dev.
-
-    `studies` are the tables of studies of one task: each pair has one gain.
-    """
+    """Which measure's curve over layers goes along with the headline's gains on dev, for one task."""
     similarity, selection = (
         stacked([tables[name] for tables in studies]) for name in ("similarity", "selection")
     )

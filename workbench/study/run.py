@@ -1,8 +1,7 @@
 """The steps of a study: capture, fit, measure, sweep, choose on dev, score on test."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
@@ -62,11 +61,10 @@ _STEPS = {
 class Study:
     """One model, pair and task, in one folder. `run()` does all steps; each can be called alone.
 
-    The steps that need no task are in `alignment`. States and sweeps are kept in the folder as they are
-    done, so that an interrupted run continues, to the same tables. `left_out` is the record of the rows that
-    were left out of the text; `store` may be shared by studies of one model.
-
-    Before any work it writes its specification, unless it is part of a `run` whose folder holds that already.
+    The steps that need no task are in `alignment`. States and sweeps are kept in the folder, so that an
+    interrupted run continues, to the same tables. The specification is written before any work, unless
+    `run_folder` holds it already. `left_out` is the record of the rows that were left out of the text;
+    `store` may be shared by studies of one model.
     """
 
     model: LanguageModel
@@ -97,7 +95,8 @@ class Study:
             self.settings,
             self.progress,
         )
-        self.pair = self.alignment.pair
+        self.pair, self.states_folder = self.alignment.pair, self.alignment.store
+        self.seed = self.settings.seed
         self.seconds: dict[str, float] = {}
         for split in SPLITS:
             here, there = (self.items(language, split) for language in (self.source, self.target))
@@ -110,28 +109,26 @@ class Study:
     def run(self) -> StudyResult:
         """Every step, then tables, figure and manifest in the folder."""
         facts = self.facts()
-        with self._timed("capture"):
-            states = self.alignment.capture()
-        with self._timed("fit"):
-            maps = self.alignment.fit(states)
-        with self._timed("measure"):
-            tables = {
+        states = self._timed("capture", self.alignment.capture)
+        maps = self._timed("fit", lambda: self.alignment.fit(states))
+        tables = self._timed(
+            "measure",
+            lambda: {
                 "fit": self.alignment.fit_table(maps, states),
                 "similarity": self.alignment.similarity_table(states),
                 "confounds": self.alignment.confounds_table(states),
                 "mismatch": self.alignment.mismatch_table(states, self.task),
-            }
-        with self._timed("sweep"):
-            dev = self.sweep("dev", self.configurations(maps))
-        own, seed = dev[dev.language == self.source], self.settings.seed
-        crossfits = {aligner: crossfit(own, aligner, folds=FOLDS, seed=seed) for aligner in maps}
-        choices = {aligner: one.choice for aligner, one in crossfits.items()}
+            },
+        )
+        dev = self._timed("sweep", lambda: self.sweep("dev", self.configurations(maps)))
+        own = dev[dev.language == self.source]
+        crossfits = {aligner: crossfit(own, aligner, folds=FOLDS, seed=self.seed) for aligner in maps}
+        choices = {aligner: chosen.choice for aligner, chosen in crossfits.items()}
         # Fixed on disk before a test item is scored.
         freeze(choices, self.folder / "choices.json", self.alignment.facts | {"states": states.digest})
         headline = headline_of(choices, self.settings)
         tables["pca"] = self.alignment.pca_table(maps[headline], states, headline)
-        with self._timed("test"):
-            test = self.test(maps, choices, states)
+        test = self._timed("test", lambda: self.test(maps, choices, states))
         tables |= {"sweep": pd.concat([dev, test], ignore_index=True), "exploration": explore(own)}
         result = self._result(test, crossfits, tables, facts)
         # A layer has no cell for what is patched in all of them.
@@ -146,19 +143,9 @@ class Study:
         return open_panel(self.folder, *more)
 
     @property
-    def seed(self) -> int:
-        """Seed of all random draws."""
-        return self.settings.seed
-
-    @property
     def fit_rows(self) -> Rows:
         """The sentences to fit on."""
         return self.alignment.split.fit
-
-    @property
-    def states_folder(self) -> Path:
-        """Where captured states are kept."""
-        return self.alignment.store
 
     def __repr__(self) -> str:
         return f"Study({self.model.info.name}, {self.pair}, {self.task.name}, {str(self.folder)!r})"
@@ -169,7 +156,7 @@ class Study:
         there = bool(self.items(self.target, "test"))
         settings, info = self.settings, self.model.info
         strengths = ", ".join(f"{alpha:g}" for alpha in settings.strengths)
-        done = ["captured"] if any(Path(self.states_folder).glob("*")) else []
+        done = ["captured"] if any(self.states_folder.glob("*")) else []
         done += [step for step, file in _STEPS.items() if (self.folder / file).exists()]
         facts = {
             "model": f"{info.name}, {info.n_layers} layers × {info.d_model}",
@@ -187,8 +174,6 @@ class Study:
     def items(self, language: str, split: SplitName) -> tuple[Any, ...]:
         """The items of the task; none where it lacks the language."""
         return self.task.examples(language, split) if language in self.task.languages else ()
-
-    # The steps, in order -----------------------------------------------------------------------
 
     def begin(self) -> None:
         """Write the specification into the folder; an interrupted run there continues."""
@@ -209,8 +194,7 @@ class Study:
     def facts(self) -> FirstFacts:
         """Tokens, and both languages' unpatched accuracy on dev: a first look before the long work."""
         self.begin()
-        with self._timed("facts"):
-            clean = self.sweep("dev", (), folder="facts")
+        clean = self._timed("facts", lambda: self.sweep("dev", (), folder="facts"))
         items = self.items(self.source, "dev")
         guesses = [1 / len(item.choices) for item in items if isinstance(item, Example)]
         sides: dict[str, Sequence[str]] = {code: self.text[code] for code in (self.source, self.target)}
@@ -224,14 +208,14 @@ class Study:
 
     def configurations(self, maps: dict[str, LayerMaps]) -> list[Configuration]:
         """Every aligner × intervention × layer × strength, and where asked for all layers jointly."""
-        seed, positions = self.settings.seed, self.settings.positions
+        positions = self.settings.positions
         alone, jointly = [], []
         for (aligner, fitted), intervention in product(maps.items(), self.settings.interventions):
             sites = {Site(layer): fitted[layer] for layer in range(len(fitted))}
             # A formula without a strength takes only 1, so that a table cannot claim another.
             strengths = self.settings.strengths if INTERVENTIONS[intervention].uses_strength else (1.0,)
             alone += [
-                Configuration(aligner, site, map, intervention, strength, seed, positions)
+                Configuration(aligner, site, map, intervention, strength, self.seed, positions)
                 for (site, map), strength in product(sites.items(), strengths)
             ]
             jointly += [
@@ -240,7 +224,7 @@ class Study:
                     sites,
                     intervention,
                     strength,
-                    seed=seed,
+                    seed=self.seed,
                     positions=positions,
                     from_clean=way == "from_clean",
                 )
@@ -255,10 +239,7 @@ class Study:
     def test(
         self, maps: dict[str, LayerMaps], choices: dict[str, Choice], states: Activations
     ) -> pd.DataFrame:
-        """Score each aligner's choice once on test items, and the headline's on target-language items too.
-
-        The headline's map is also refitted on other random samples of the sentences.
-        """
+        """Score each aligner's choice once on test items; the headline's on target items, and refitted."""
         chosen = {
             aligner: self.configuration(maps, choice)
             for aligner, choice in choices.items()
@@ -315,20 +296,17 @@ class Study:
         source, target = (
             torch.stack([states.at(site, code) for site in sites]) for code in (self.source, self.target)
         )
-        seed = self.settings.seed
         aligner = estimators(self.settings)[configuration.aligner]
-        fits = refit(aligner, source, target, self.alignment.split.fit, self.settings.refits, seed=seed)
+        fits = refit(aligner, source, target, self.fit_rows, self.settings.refits, seed=self.seed)
         return [
             replace(
                 configuration,
                 map=maps[0],
                 also=tuple(zip(sites, maps.aligners, strict=True))[1:],
-                seed=seed + 1 + i,
+                seed=self.seed + 1 + i,
             )
             for i, maps in enumerate(fits.maps)
         ]
-
-    # The result --------------------------------------------------------------------------------
 
     def _result(
         self,
@@ -339,7 +317,7 @@ class Study:
     ) -> StudyResult:
         judgement = judge(test, self.source, crossfits, self.settings)
         tables["selection"] = selection_table(self.alignment.facts, self.task.name, judgement)
-        tables["predictors"] = predictors_table([tables], self.settings.seed)
+        tables["predictors"] = predictors_table([tables], self.seed)
         rows = self.alignment.split
         sentences = {"fit": len(rows.fit), "held_out": len(rows.test)}
         files = {name: f"{name}.parquet" for name in tables}
@@ -387,13 +365,13 @@ class Study:
             "text_digest": self.text.digest,
             "pair": self.pair,
             "task": self.task.name,
-            "seed": self.settings.seed,
+            "seed": self.seed,
             "dev": {"margin_gain": choice.margin_gain, "gain": choice.accuracy_gain, "n": result.n["dev"]},
             "test": {"gain": gain.estimate, "low": gain.low, "high": gain.high, "n": result.n["test"]},
         }
 
-    @contextmanager
-    def _timed(self, step: str) -> Iterator[None]:
+    def _timed(self, step: str, work: Callable[[], Any]) -> Any:
         start = time.perf_counter()
-        yield
+        result = work()
         self.seconds[step] = round(time.perf_counter() - start, 3)
+        return result

@@ -3,9 +3,10 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from workbench.core.errors import InputError, SiteError, attempt
 from workbench.core.languages import main_script
+from workbench.core.settings import Settings
 from workbench.core.types import Component, Progress, Site, silent
 from workbench.measures import (
     GEOMETRY,
@@ -29,86 +31,195 @@ from workbench.measures import (
     sparsity,
 )
 from workbench.models import LanguageModel, TokenReader
-from workbench.states import Activations, measured_at, named_metric
+from workbench.results import COLUMNS
+from workbench.states import Activations, capture, measured_at, named_metric, similarity_table
 from workbench.stats import jackknife_interval, mean_interval
-from workbench.text import ParallelText
+from workbench.text import ParallelText, Split
 
-Facts = dict[str, Any]
-"""The columns of every table: model, pair and seed. docs/tables.md explains all columns."""
 Groups = Sequence[str] | None
 """The document of each held-out sentence, where the text tells."""
 NAN = float("nan")
+COMPONENT: Component = "resid_post"
+"""Where states are mapped."""
+NEURONS: Component = "mlp_act"
+OF_SENTENCES = {"flatness": flatness, "sparsity": sparsity}
+"""Measures of neurons with a number for each sentence of a language."""
+RANKS = "rank_correlation"
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """The held-out sentences of a pair, with their states in both languages."""
+def as_table(name: str, rows: Sequence[Any], **kinds: str) -> pd.DataFrame:
+    """Rows as the table of that name, its columns in the order of the schema."""
+    table, columns = pd.DataFrame(rows), COLUMNS[name]
+    assert set(table) <= set(columns), f"the table {name} has columns that are not in its schema"
+    return table[[column for column in columns if column in table]].astype({"layer": "Int64"} | kinds)
 
-    facts: Facts
-    states: Activations
-    pair: tuple[str, str]
-    rows: Any
-    groups: Groups = None
 
-    def sides(self) -> Iterator[tuple[Site, Tensor, Tensor]]:
-        """Each site, with the states of source and target there."""
-        source, target = self.pair
-        for site in self.states.sites:
-            yield site, self.states.at(site, source)[self.rows], self.states.at(site, target)[self.rows]
+@dataclass
+class Similarity:
+    """The states of two languages, and the tables on them that need neither maps nor a task."""
+
+    model: LanguageModel
+    text: ParallelText
+    source: str
+    target: str
+    store: Path
+    settings: Settings = field(default_factory=Settings)
+    progress: Progress = silent
+
+    def __post_init__(self) -> None:
+        # Which sentences are held out must not depend on what other languages say.
+        self.text = self.text.only([self.source, self.target])
+        self.languages = (self.source, self.target)
+        self.pair = f"{self.source}-{self.target}"
+        # The columns of every table.
+        self.facts = {"model": self.model.info.name, "pair": self.pair, "seed": self.settings.seed}
+
+    @cached_property
+    def split(self) -> Split:
+        """The sentences to fit on (`fit`), and those to measure on (`test`)."""
+        held_out = self.settings.held_out
+        return self.text.split(fit=1 - held_out, dev=0.0, test=held_out, seed=self.settings.seed)
+
+    @property
+    def groups(self) -> list[str] | None:
+        """The document of each held-out sentence, where the text tells."""
+        groups = self.text.groups
+        return None if groups is None else [groups[int(row)] for row in self.split.test]
+
+    def capture(self) -> Activations:
+        """Last-token states of both languages, at the embedding and after every layer."""
+        return self._capture(self.text, ("embed", COMPONENT))
+
+    def _capture(self, text: ParallelText, sites: Sequence[str | Site]) -> Activations:
+        return capture(self.model, text, sites=sites, pool="last", store=self.store, progress=self.progress)
+
+    def sides(self, states: Activations) -> Iterator[tuple[Site, Tensor, Tensor]]:
+        """Each site, with the states of source and target there, on held-out sentences."""
+        for site in states.sites:
+            x, y = (states.at(site, language)[self.split.test] for language in self.languages)
+            yield site, x, y
 
     def row(self, site: Site, measure: str, numbers: dict[str, Any], note: str) -> dict[str, Any]:
         """A table row on a measure at a site."""
-        counts = {"n": len(self.rows), "note": note}
+        counts = {"n": len(self.split.test), "note": note}
         return self.facts | measured_at(site, measure, "held_out") | numbers | counts
 
+    def similarity_table(self, states: Activations, blocks: int | None = None) -> pd.DataFrame:
+        """Every metric on held-out sentences, with intervals; for measures of sets only with `blocks`."""
+        where = (self.facts, states, self.source, self.target, self.split.test)
+        return similarity_table(*where, self.groups, blocks, self.progress)
 
-def null_table(sentences: HeldOut, draws: int, progress: Progress = silent) -> pd.DataFrame:
-    """Each metric beside its values with held-out sentences paired at random, `draws` times."""
-    # Shuffling takes sentences to be exchangeable, which those of one document are not.
-    caution = "" if sentences.groups is None else "sentences come in documents: p is too small"
-    facts, table, total = sentences.facts, [], len(sentences.states.sites) * len(METRICS)
-    for site, x, y in sentences.sides():
-        for name, metric in METRICS.items():
-            null, note = attempt(permutation_null, metric, x, y, draws=draws, seed=facts["seed"])
-            if draws < 1:
-                raise InputError(note)
-            numbers = dict.fromkeys(("value", "null_mean", "null_low", "null_high", "p"), NAN)
-            if not note:
-                low, high = torch.quantile(null.null, torch.tensor([0.05, 0.95], dtype=torch.float64))
-                numbers = {
-                    "value": null.value,
-                    "null_mean": float(null.null.mean()),
-                    "null_low": float(low),
-                    "null_high": float(high),
-                    "p": null.p,
-                }
-            table.append(sentences.row(site, name, numbers | {"draws": draws}, note or caution))
-            progress(f"null {facts['pair']}", len(table), total)
-    return pd.DataFrame(table).astype({"layer": "Int64"})
+    def null_table(self, states: Activations, draws: int = 200) -> pd.DataFrame:
+        """Every metric beside its values with held-out sentences paired at random."""
+        # Shuffling takes sentences to be exchangeable, which those of one document are not.
+        caution = "" if self.groups is None else "sentences come in documents: p is too small"
+        table, total = [], len(states.sites) * len(METRICS)
+        for site, x, y in self.sides(states):
+            for name, metric in METRICS.items():
+                null, note = attempt(permutation_null, metric, x, y, draws=draws, seed=self.settings.seed)
+                if draws < 1:
+                    raise InputError(note)
+                numbers = dict.fromkeys(("value", "null_mean", "null_low", "null_high", "p"), NAN)
+                if not note:
+                    low, high = torch.quantile(null.null, torch.tensor([0.05, 0.95], dtype=torch.float64))
+                    ends = {"null_low": float(low), "null_high": float(high)}
+                    numbers |= {"value": null.value, "null_mean": float(null.null.mean()), "p": null.p} | ends
+                table.append(self.row(site, name, numbers | {"draws": draws}, note or caution))
+                self.progress(f"null {self.pair}", len(table), total)
+        return as_table("null", table)
 
-
-def grid_table(sentences: HeldOut, metric: str = "cka_debiased", progress: Progress = silent) -> pd.DataFrame:
-    """One metric of every layer with every layer: within each language, and source with target."""
-    source, target = sentences.pair
-    states = sentences.states
-    places = [(code, site) for code in sentences.pair for site in states.sites]
-    # All layers of both languages in one stack, so that each Gram matrix is computed once.
-    layers = [states.at(site, code)[sentences.rows] for code, site in places]
-    values, notes = _grid(named_metric(metric), layers, progress)
-    table = []
-    for i, (language, site) in enumerate(places):
-        for j, (other_language, other_site) in enumerate(places):
-            if (language, other_language) == (target, source):
+    def grid_table(self, states: Activations, metric: str = "cka_debiased") -> pd.DataFrame:
+        """One metric of every layer with every layer, within each language and across them."""
+        places = [(code, site) for code in self.languages for site in states.sites]
+        # All layers of both languages in one stack, so that each Gram matrix is computed once.
+        layers = [states.at(site, code)[self.split.test] for code, site in places]
+        values, notes = _grid(named_metric(metric), layers, self.progress)
+        table = []
+        for (i, (language, site)), (j, (other, other_site)) in product(enumerate(places), repeat=2):
+            if (language, other) == (self.target, self.source):
                 continue
-            numbers = {
-                "language": language,
-                "other_language": other_language,
-                "other_site": other_site.columns["site"],
-                "other_layer": other_site.columns["layer"],
-                "value": float(values[i, j]),
-            }
-            table.append(sentences.row(site, metric, numbers, notes[i] or notes[j]))
-    return pd.DataFrame(table).astype({"layer": "Int64", "other_layer": "Int64"})
+            about: dict[str, Any] = {"language": language, "other_language": other}
+            about |= {f"other_{name}": value for name, value in other_site.columns.items()}
+            numbers = about | {"value": float(values[i, j])}
+            table.append(self.row(site, metric, numbers, notes[i] or notes[j]))
+        return as_table("grid", table, other_layer="Int64")
+
+    def confounds_table(self, states: Activations) -> pd.DataFrame:
+        """Rank correlation of measures (signed: more is better) with length, fertility, tokens and script."""
+        sides = ([self.text[code][int(row)] for row in self.split.test] for code in self.languages)
+        properties = text_properties(self.model.tokens, *sides)
+        table = []
+        for site, x, y in self.sides(states):
+            scores, notes = {}, {}
+            for name, metric in METRICS.items():
+                parts, notes[name] = attempt(metric.by_sentence, x, y)
+                if not notes[name]:
+                    scores[name] = parts.cpu() if metric.higher_is_better else -parts.cpu()
+            followed = confounds(scores, properties) if scores else []
+            by_name = {(each.measure, each.confound): each for each in followed}
+            for measure, confound in product(METRICS, properties):
+                each = by_name.get((measure, confound))
+                numbers = {name: each and getattr(each, name) for name in ("rho", "low", "high")}
+                numbers |= {"confound": confound, "mean": float(properties[confound].mean())}
+                constant = "one of the two is constant" if each and each.constant else ""
+                table.append(self.row(site, measure, numbers, notes[measure] or constant))
+        return as_table("confounds", table, rho="Float64", low="Float64", high="Float64")
+
+    def geometry_table(self, states: Activations) -> pd.DataFrame:
+        """Every geometry at the embedding and at each layer, of a language or of both; the logit lens."""
+        table = []
+        for site, x, y in self.sides(states):
+            for name, geometry in GEOMETRY.items():
+                one = geometry.languages == 1
+                whose = {self.source: (x,), self.target: (y,)} if one else {None: (x, y)}
+                for language, given in whose.items():
+                    value, note = attempt(geometry, *given)
+                    table.append(self.row(site, name, {"language": language, "value": value}, note))
+        table += self._lens_rows(states)
+        return as_table("geometry", table, language="string")
+
+    def _lens_rows(self, states: Activations) -> Iterator[dict[str, Any]]:
+        """Entropy of the logit lens, and its probability on tokens that only one of the languages uses."""
+        model = self.model
+        own = own_tokens(model, self.text, self.languages).to(model.device)
+        # A language all of whose tokens the other has too has no share to read.
+        note = "" if own.any(1).all() else "a language has no token that is its own alone"
+        for site, *sides in self.sides(states):
+            for place, language in enumerate(self.languages):
+                values = dict.fromkeys(("lens_entropy", "lens_share_own", "lens_share_other"), NAN)
+                if not note:
+                    with torch.no_grad():
+                        lens = read_lens(sides[place].to(model.device), model.final_norm, model.unembed, own)
+                    shares = lens.share.mean(1)
+                    values = {
+                        "lens_entropy": float(lens.entropy.mean()),
+                        "lens_share_own": float(shares[place]),
+                        "lens_share_other": float(shares.sum() - shares[place]),
+                    }
+                for name, value in values.items():
+                    yield self.row(site, name, {"language": language, "value": value}, note)
+
+    def feed_forward_table(self) -> pd.DataFrame:
+        """How evenly feed-forward neurons are active at sentence ends, and whether in one order in both."""
+        readable, missing = feed_forward_sites(self.model)
+        return self.neurons_table(self._capture(self.text, readable) if readable else None, missing)
+
+    def neurons_table(self, states: Activations | None, missing: Mapping[Site, str]) -> pd.DataFrame:
+        """Flatness and sparsity of each language, and the rank correlation of both, on held-out sentences.
+
+        The rank correlation of one language is that of two halves of its sentences. A layer in `missing` has
+        the reason in place of values.
+        """
+        table = []
+        measured = [*product((*OF_SENTENCES, RANKS), self.languages), (RANKS, None)]
+        for site in sorted({*missing, *(states.sites if states else ())}):
+            given = {}
+            if states and site not in missing:
+                given = {code: states.at(site, code)[self.split.test].cpu() for code in self.languages}
+            for name, language in measured:
+                numbers = _neurons(name, language, given, self.groups) if given else _no_value(missing[site])
+                table.append(self.row(site, name, {"language": language} | numbers, numbers["note"]))
+        return as_table("feed_forward", table, language="string")
 
 
 def _grid(metric: Metric, layers: list[Tensor], progress: Progress) -> tuple[Tensor, list[str]]:
@@ -122,9 +233,6 @@ def _grid(metric: Metric, layers: list[Tensor], progress: Progress) -> tuple[Ten
         index = torch.tensor(usable)
         values[index[:, None], index] = grid(metric, [layers[i] for i in usable], progress=progress)
     return values, notes
-
-
-# What sentences differ in anyway (length, fertility, tokens, script), and whether a measure follows it.
 
 
 def text_properties(tokens: TokenReader, source: Sequence[str], target: Sequence[str]) -> dict[str, Tensor]:
@@ -153,80 +261,6 @@ def text_properties(tokens: TokenReader, source: Sequence[str], target: Sequence
     }
 
 
-def confounds_table(sentences: HeldOut, tokens: TokenReader, text: ParallelText) -> pd.DataFrame:
-    """Rank correlation over held-out sentences of their part in a measure with their properties.
-
-    Parts are signed so that more is better, also of a measure of which less is better.
-    """
-    properties = text_properties(
-        tokens, *([text[code][int(row)] for row in sentences.rows] for code in sentences.pair)
-    )
-    table = []
-    for site, x, y in sentences.sides():
-        scores, notes = {}, {}
-        for name, metric in METRICS.items():
-            parts, notes[name] = attempt(metric.by_sentence, x, y)
-            if not notes[name]:
-                scores[name] = parts.cpu() if metric.higher_is_better else -parts.cpu()
-        followed = confounds(scores, properties) if scores else []
-        by_name = {(each.measure, each.confound): each for each in followed}
-        for measure, confound in product(METRICS, properties):
-            each = by_name.get((measure, confound))
-            numbers = {
-                "confound": confound,
-                "rho": each and each.rho,
-                "low": each and each.low,
-                "high": each and each.high,
-                "mean": float(properties[confound].mean()),
-            }
-            constant = "one of the two is constant" if each and each.constant else ""
-            table.append(sentences.row(site, measure, numbers, notes[measure] or constant))
-    kinds = dict.fromkeys(("rho", "low", "high"), "Float64")
-    return pd.DataFrame(table).astype({"layer": "Int64"} | kinds)
-
-
-# Where each language's states lie, and the model's output if it ended there.
-
-
-def geometry_table(sentences: HeldOut, model: LanguageModel, text: ParallelText) -> pd.DataFrame:
-    """Every geometry at the embedding and at each layer, of each language or of the pair; the logit lens."""
-    source, target = sentences.pair
-    table = []
-    for site, x, y in sentences.sides():
-        for name, geometry in GEOMETRY.items():
-            whose = {source: (x,), target: (y,)} if geometry.languages == 1 else {None: (x, y)}
-            for language, given in whose.items():
-                value, note = attempt(geometry, *given)
-                table.append(sentences.row(site, name, {"language": language, "value": value}, note))
-    table += _lens_rows(sentences, model, text)
-    return pd.DataFrame(table).astype({"layer": "Int64", "language": "string"})
-
-
-def _lens_rows(sentences: HeldOut, model: LanguageModel, text: ParallelText) -> Iterator[dict[str, Any]]:
-    """Entropy of the logit lens, and its probability on the tokens of each language.
-
-    A language's own tokens are those that occur in its sentences and in none of the other's, so that
-    shares are a lower bound and shared words count for neither.
-    """
-    own = own_tokens(model, text, sentences.pair).to(model.device)
-    # A language all of whose tokens the other has too has no share to read.
-    note = "" if own.any(1).all() else "a language has no token that is its own alone"
-    for site, *sides in sentences.sides():
-        for place, language in enumerate(sentences.pair):
-            values = dict.fromkeys(("lens_entropy", "lens_share_own", "lens_share_other"), NAN)
-            if not note:
-                with torch.no_grad():
-                    lens = read_lens(sides[place].to(model.device), model.final_norm, model.unembed, own)
-                shares = lens.share.mean(1)
-                values = {
-                    "lens_entropy": float(lens.entropy.mean()),
-                    "lens_share_own": float(shares[place]),
-                    "lens_share_other": float(shares.sum() - shares[place]),
-                }
-            for name, value in values.items():
-                yield sentences.row(site, name, {"language": language, "value": value}, note)
-
-
 def own_tokens(model: LanguageModel, text: ParallelText, languages: Sequence[str]) -> Tensor:
     """[language, vocabulary]: the tokens that only this one of the languages uses in the text."""
     size = model.unembed(torch.zeros(1, model.info.d_model, device=model.device)).shape[-1]
@@ -235,15 +269,6 @@ def own_tokens(model: LanguageModel, text: ParallelText, languages: Sequence[str
         for ids in model.tokens.encode(list(text[language])):
             used[row, ids[len(model.tokens.prefix) :]] = True
     return used & (used.sum(0) == 1)
-
-
-# Feed-forward neurons at the last token, layer by layer, and their order in the two languages.
-
-
-NEURONS: Component = "mlp_act"
-OF_SENTENCES = {"flatness": flatness, "sparsity": sparsity}
-"""Measures with a number for each sentence of a language."""
-RANKS = "rank_correlation"
 
 
 def feed_forward_sites(model: LanguageModel) -> tuple[list[Site], dict[Site, str]]:
@@ -261,38 +286,8 @@ def feed_forward_sites(model: LanguageModel) -> tuple[list[Site], dict[Site, str
     return readable, missing
 
 
-def feed_forward_table(
-    facts: Facts,
-    states: Activations | None,
-    missing: Mapping[Site, str],
-    pair: tuple[str, str],
-    rows: Any,
-    groups: Groups = None,
-) -> pd.DataFrame:
-    """Flatness and sparsity of each language, and the rank correlation of both, on held-out sentences.
-
-    The rank correlation of one language is that of two halves of its sentences: what their small number
-    alone costs. `states` are None where no layer's neurons can be read; a layer in `missing` has rows
-    without a value.
-    """
-    table = []
-    measured = [*product((*OF_SENTENCES, RANKS), pair), (RANKS, None)]
-    for site in sorted({*missing, *(states.sites if states else ())}):
-        readable = None if site in missing else states
-        given = {code: readable.at(site, code)[rows].cpu() for code in pair} if readable else {}
-        for name, language in measured:
-            numbers = _neurons(name, language, given, groups) if given else _no_value(missing[site])
-            about = facts | measured_at(site, name, "held_out") | {"language": language, "n": len(rows)}
-            table.append(about | numbers)
-    return pd.DataFrame(table).astype({"layer": "Int64", "language": "string"})
-
-
 def _neurons(name: str, language: str | None, given: Mapping[str, Tensor], groups: Groups) -> dict[str, Any]:
-    """Value, interval and note of a row.
-
-    A mean over sentences has Student's interval. A correlation has the jackknife's over sentences, which is
-    of the correlation at this number of sentences, not of what it would be without noise.
-    """
+    """Value, interval and note: Student's for a mean over sentences, the jackknife's for a correlation."""
     if name != RANKS:
         scores, note = attempt(OF_SENTENCES[name], given[str(language)])
         if note:

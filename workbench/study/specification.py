@@ -4,7 +4,7 @@
     text.parquet         the sentences, row by row, in every language
     items.parquet        the items of every task, in all splits and in the languages of the pairs
 
-Whether a command, a notebook or the demonstration began the run, it can be taken up again from these files.
+Any run can be taken up again from these files.
 """
 
 import contextlib
@@ -37,6 +37,8 @@ NAMES = (
     *("study.toml", "command.txt", "report.html", "heatmap.html", "patch.safetensors"),
 )
 """Files that a run writes into its folders."""
+_BEGUN = (SPECIFICATION, "manifest.json", "text.parquet", "items.parquet", "study.toml", "command.txt")
+"""Those that say nothing of results."""
 Pair = tuple[str, str]
 
 
@@ -51,8 +53,7 @@ class Specification:
     tasks: tuple[ChoiceTask | AnswerTask, ...] = ()
     """Their items in the languages of the pairs; without any, the run measures sentences alone."""
     text: ParallelText | None = None
-    """None: maps are fitted on the prompts of each task's own `fit` items. It may have more languages than
-    the pairs, for what tells languages apart."""
+    """None: maps are fitted on each task's `fit` prompts. Further languages help to tell languages apart."""
     left_out: Mapping[str, Any] | None = None
     """Findings of the doctor in the text, and the rows that were left out."""
     threads: int = 0
@@ -90,8 +91,6 @@ class Specification:
         """Every pair with every task, in order."""
         return [(pair, task) for pair in self.pairs for task in self.tasks]
 
-    # On disk ----------------------------------------------------------------------------------------------
-
     def begin(self, folder: Path, overwrite: bool = False) -> None:
         """Write the specification into the run's folder, before any work; the same run continues there.
 
@@ -106,7 +105,8 @@ class Specification:
                 return
         elif before is not None:
             places += [folder / study["folder"] for study in before.get("studies", [])]
-            if _has_results(places) and not overwrite:
+            results = set(NAMES) - set(_BEGUN)
+            if not overwrite and any((place / name).exists() for place in places for name in results):
                 raise InputError(
                     f"{folder} holds another run ({_difference(before, mine)}): give another folder with "
                     "--out, or --overwrite to replace it"
@@ -288,12 +288,10 @@ def _read_whole(read: Callable[[Path], Any], path: Path) -> Any:
         return None
 
 
-_CIRCUMSTANCES = ("versions", "threads", "left_out", "cautions")
-"""Fields that may differ between two sessions of one run."""
-
-
 def _question(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name not in _CIRCUMSTANCES}
+    """The fields that must not differ between two sessions of one run."""
+    circumstances = ("versions", "threads", "left_out", "cautions")
+    return {name: value for name, value in record.items() if name not in circumstances}
 
 
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -316,14 +314,6 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 def _names(listed: Sequence[Any]) -> str:
     words = [one["name"] if isinstance(one, dict) else "-".join(one) for one in listed]
     return ", ".join(words)[:80]
-
-
-def _has_results(places: Sequence[Path]) -> bool:
-    """Whether a run wrote more than its specification."""
-    return any((place / name).exists() for place in places for name in NAMES if name not in _BEGUN)
-
-
-_BEGUN = (SPECIFICATION, "manifest.json", "text.parquet", "items.parquet", "study.toml", "command.txt")
 
 
 def _clear(places: Sequence[Path]) -> None:

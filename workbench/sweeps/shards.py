@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from workbench.align.export import export
+from workbench.align import export
 from workbench.core.errors import InputError, StoreError
 from workbench.core.store import digest_bytes, digest_json, read_bytes, read_json, write_bytes, write_json
 from workbench.models import LanguageModel

@@ -23,7 +23,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from workbench.core.types import Site
-from workbench.intervene import INTERVENTIONS, PositionPatch, patch_size
+from workbench.intervene import INTERVENTIONS, Patch, patch_size
 from workbench.models import Hook, LanguageModel, Past, TokenTree
 from workbench.models.base import ARCHITECTURES
 from workbench.models.outline import Outline
@@ -291,13 +291,9 @@ class Pack:
                 if site.layer != layer:
                     continue
                 own = h[:, j, 0]
-                patch = PositionPatch(
-                    INTERVENTIONS[configuration.intervention],
-                    map.transform,
-                    torch.zeros(len(h), dtype=torch.long, device=h.device),
-                    configuration.strength,
-                )
-                after = patch((clean if configuration.from_clean else own)[:, None])[:, 0]
+                intervention = INTERVENTIONS[configuration.intervention]
+                patch = Patch(site, intervention, map.transform, configuration.strength)
+                after = patch.new_states(clean if configuration.from_clean else own).to(h.dtype)
                 self.sizes[j] += patch_size(own, after).cpu() / len(configuration.parts)
                 h[:, j, 0] = after
 
