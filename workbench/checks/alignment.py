@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from workbench.checks.association import (
     MAX_FIT,
@@ -33,6 +34,8 @@ from workbench.checks.association import (
     constant_offset,
     profiles,
     resembling,
+    similarities,
+    spread_rows,
     weights,
 )
 
@@ -94,16 +97,18 @@ def align(a: tuple[str, ...], b: tuple[str, ...], more: Sequence[Array] = ()) ->
     """Decode which rows of two sides belong together; learned, decoded and learned again without damage."""
     n = len(a)
     both = profiles(a, b)
-    evidence = Evidence(a, b, both, more)
-    path = np.full(n, ALIGNED + constant_offset(both, SHIFTS))
-    for _ in range(_ROUNDS):
-        offsets, usable = _pairing(path)
-        ratios = evidence.ratios(offsets, usable)
-        emitted = emissions(ratios)
-        needed = threshold(emitted, viterbi(emitted, 6.0))
-        before, path = path, viterbi(emitted, needed / 2)
-        if np.mean(path != before) < 0.005 or (path != SCRAMBLED).sum() < MIN_ROWS:
-            break
+    # Threads cost these many small products several times what they give.
+    with threadpool_limits(1, "blas"):
+        evidence = Evidence(a, b, both, more)
+        path = np.full(n, ALIGNED + constant_offset(both, SHIFTS))
+        for _ in range(_ROUNDS):
+            offsets, usable = _pairing(path)
+            ratios = evidence.ratios(offsets, usable)
+            emitted = np.pad(ratios[:, REACH - SHIFTS : REACH + SHIFTS + 1], ((0, 0), (0, 1)))
+            needed = threshold(emitted, viterbi(emitted, 6.0))
+            before, path = path, viterbi(emitted, needed / 2)
+            if np.mean(path != before) < 0.005 or (path != SCRAMBLED).sum() < MIN_ROWS:
+                break
     good = emitted[np.arange(n), path][path != SCRAMBLED]
     match = float(good.mean()) if len(good) else 0.0
     apart = float(-ratios[:, [0, -1]].mean())
@@ -149,14 +154,8 @@ def _joined(runs: list[Stretch]) -> list[Stretch]:
 # The best path.
 
 
-def emissions(ratios: Array) -> Array:
-    """What each row says for each state."""
-    middle = ratios[:, REACH - SHIFTS : REACH + SHIFTS + 1]
-    return np.concatenate([middle, np.zeros((len(ratios), 1), dtype=np.float32)], axis=1)
-
-
 def viterbi(emitted: Array, cost: float) -> Rows:
-    """The best state of each row, with a price on each change."""
+    """The best state of each row by what it shows for each (`emitted`), with a price on each change."""
     n, states = emitted.shape
     score = emitted[0].astype(np.float64)
     came = np.empty((n, states), dtype=np.int64)
@@ -237,12 +236,15 @@ class Evidence:
         return np.where(inside, np.clip(logit, -_CLIP, _CLIP), 0).astype(np.float32)
 
     def _features(self, offsets: Rows, aligned: Rows) -> Array:
-        rows = _thinned(aligned)
+        rows = aligned[spread_rows(len(aligned), MAX_FIT)]
         partners = rows + offsets[rows]
-        there = associated(weights(self.both.a, rows, REACH + SHIFTS), self.both.b, partners, REACH)
         order = np.argsort(partners)
-        back = weights(self.both.b, partners[order], REACH + 2 * SHIFTS)
-        other = associated(back, self.both.a, rows[order], REACH)
+        every = np.arange(len(self))
+        a = similarities(self.both.a, self.both.a[rows])
+        b = similarities(self.both.b, self.both.b[partners])
+        there = associated(weights(a, every, rows, REACH + SHIFTS), b, REACH)
+        back = weights(b[:, order], every, partners[order], REACH + 2 * SHIFTS)
+        other = associated(back, a[:, order], REACH)
         pairs = aligned, aligned + offsets[aligned]
         features = [there, from_other_side(other), *self.fixed, self._lengths(*pairs), self._marks(*pairs)]
         return np.stack(features, axis=-1)
@@ -275,8 +277,3 @@ def from_other_side(matrix: Array) -> Array:
 def _mark(sentence: str) -> str:
     last = sentence.rstrip("\"'”’»)]】」』 \u200b")[-1:].translate(_MARKS)
     return last if last and unicodedata.category(last).startswith("P") else ""
-
-
-def _thinned(rows: Rows) -> Rows:
-    """At most MAX_FIT of the rows, evenly spread."""
-    return rows if len(rows) <= MAX_FIT else rows[np.linspace(0, len(rows) - 1, MAX_FIT).astype(np.int64)]

@@ -58,12 +58,13 @@ def profiles(a: tuple[str, ...], b: tuple[str, ...]) -> Profiles:
     return Profiles(both[: len(a)], both[len(a) :])
 
 
-def weights(side: Any, fitted: Rows, margin: int, rows: Rows | None = None) -> Array:
-    """Ridge weights of rows over the fitting rows, none of which lies within `margin` of the row."""
-    rows = np.arange(side.shape[0]) if rows is None else rows
-    own = _dense(side[fitted], side[fitted])
+def weights(gram: Array, rows: Rows, fitted: Rows, margin: int) -> Array:
+    """Ridge weights of rows over the fitting rows, none of which lies within `margin` of the row.
+
+    `gram` holds the similarities (rows × fitted). Both lists of rows are sorted; `fitted` is part of `rows`.
+    """
+    own = gram[np.searchsorted(rows, fitted)]
     inverse = np.linalg.inv(own + RIDGE * np.eye(len(fitted), dtype=np.float32))
-    gram = _dense(side[rows], side[fitted])
     out = gram @ inverse
     for start in range(0, len(rows), _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -71,54 +72,53 @@ def weights(side: Any, fitted: Rows, margin: int, rows: Rows | None = None) -> A
         near = np.flatnonzero((fitted >= low - margin) & (fitted <= high + margin))
         # The inverse without the rows `near`, by the formula for a partitioned matrix.
         out[block] -= gram[block][:, near] @ inverse[near]
-        corner = inverse[np.ix_(near, near)]
-        out[block] -= out[block][:, near] @ np.linalg.solve(corner, inverse[near])
+        out[block] -= out[block][:, near] @ np.linalg.solve(inverse[np.ix_(near, near)], inverse[near])
         out[block][:, near] = 0
-    return np.asarray(out, dtype=np.float32)
+    return out
 
 
 def constant_offset(both: Profiles, most: int) -> int:
     """The offset within ±most at which rows foretell each other best; 0 unless another clearly does."""
     n = len(both)
-    rows = np.unique(np.linspace(most, n - most - 1, min(n - 2 * most, _BACKGROUND)).astype(np.int64))
-    weight = weights(both.a, rows, 4 * most, rows)
+    rows = most + spread_rows(n - 2 * most)
+    weight = weights(similarities(both.a[rows], both.a[rows]), rows, rows, 4 * most)
     gains = {}
     for offset in range(-most, most + 1):
         there = both.b[rows + offset]
-        score = weight @ _dense(there, there)
+        score = weight @ similarities(there, there)
         z = (np.diag(score) - score.mean(1)) / _spread(score, 1)
         gains[offset] = float(z.mean())
     best = max(gains, key=lambda offset: gains[offset])
     return best if gains[best] > 1.2 * max(gains[0], 0) + 0.1 else 0
 
 
-def associated(weight: Array, side: Any, partners: Rows, reach: int) -> Array:
+def associated(weight: Array, gram: Array, reach: int) -> Array:
     """Scores of row i with row i + d of the other side, d from −reach to reach, as z values.
 
-    They are standardised over other sentences for each i, then for each j: a sentence that goes with
-    everything scores high with none.
+    `gram` holds the similarities of the other side's rows to the partners of the fitting rows. Scores are
+    standardised over other sentences for each i, then for each j: a sentence that goes with everything
+    scores high with none.
     """
-    known = _dense(side[partners], side)
-    n = known.shape[1]
-    some = _background(n)
-    raw = banded(lambda i, j: np.einsum("it,ti->i", weight[i], known[:, j]), n, reach)
-    return _standardised(raw, weight @ known[:, some], weight[some] @ known, some, floored=False)
+    n = len(gram)
+    some = spread_rows(n)
+    raw = banded(lambda i, j: np.einsum("it,it->i", weight[i], gram[j]), n, reach)
+    return _standardised(raw, weight @ gram[some].T, weight[some] @ gram.T, some, floored=False)
 
 
 def resembling(both: Profiles, reach: int) -> Array:
     """z values of the n-grams that row i and row i + d share as they are: cognates, names, numbers."""
     n = len(both)
-    some = _background(n)
-    across = _dense(both.a, both.b[some])
+    some = spread_rows(n)
+    across = similarities(both.a, both.b[some])
     raw = banded(lambda i, j: np.asarray(both.a[i].multiply(both.b[j]).sum(1)).ravel(), n, reach)
     if not across.any():
         return np.zeros_like(raw)
-    return _standardised(raw, across, _dense(both.a[some], both.b), some, floored=True)
+    return _standardised(raw, across, similarities(both.a[some], both.b), some, floored=True)
 
 
-def _background(n: int) -> Rows:
-    """Some rows of n, evenly spread: what others are compared with."""
-    return np.unique(np.linspace(0, n - 1, min(n, _BACKGROUND)).astype(np.int64))
+def spread_rows(n: int, most: int = _BACKGROUND) -> Rows:
+    """At most so many rows of n, evenly spread."""
+    return np.linspace(0, n - 1, min(n, most)).astype(np.int64)
 
 
 def _standardised(raw: Array, across: Array, down: Array, some: Rows, floored: bool) -> Array:
@@ -150,5 +150,6 @@ def _spread(values: Array, axis: int) -> Array:
     return np.where(spread > 1e-9, spread, 1).astype(np.float32)
 
 
-def _dense(a: Any, b: Any) -> Array:
+def similarities(a: Any, b: Any) -> Array:
+    """Cosines of the rows of two sparse matrices, which are of length one."""
     return np.asarray((a @ b.T).toarray(), dtype=np.float32)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from workbench.checks.report import Finding, Report, spans
-from workbench.core.languages import letters_by_script, main_script, usual_script
+from workbench.core.languages import letters_by_script, usual_script
 from workbench.core.reading import normalised
 from workbench.text import ParallelText
 
@@ -235,8 +235,9 @@ def script_of(sentence: str) -> str | None:
     >>> script_of("Habari ya asubuhi"), script_of("42 %"), script_of("Доброе утро")
     ('LATIN', None, 'CYRILLIC')
     """
-    letters, script = letters_by_script(sentence), main_script(sentence)
-    return script if letters.total() >= 4 and letters[script] > letters.total() / 2 else None
+    letters = letters_by_script(sentence)
+    total = letters.total()
+    return next((script for script, count in letters.items() if total >= 4 and count > total / 2), None)
 
 
 def _share(sentence: str, scripts: set[str]) -> float:
