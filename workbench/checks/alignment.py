@@ -112,12 +112,10 @@ def align(a: tuple[str, ...], b: tuple[str, ...], more: Sequence[Array] = ()) ->
     good = emitted[np.arange(n), path][path != SCRAMBLED]
     match = float(good.mean()) if len(good) else 0.0
     apart = float(-ratios[:, [0, -1]].mean())
-    sure: list[Stretch] = []
-    doubtful: list[Stretch] = []
-    for stretch in _joined(stretches(emitted, path)):
-        if stretch.gain > needed:  # more than the file's good rows give by chance
-            (sure if _is_clear(stretch, match, apart) else doubtful).append(stretch)
-    return Alignment(tuple(sure), tuple(doubtful), match)
+    # The gain needed is more than the file's good rows give by chance.
+    gaining = [stretch for stretch in _joined(stretches(emitted, path)) if stretch.gain > needed]
+    sure = tuple(stretch for stretch in gaining if _is_clear(stretch, match, apart))
+    return Alignment(sure, tuple(stretch for stretch in gaining if stretch not in sure), match)
 
 
 def _pairing(path: Rows) -> tuple[Rows, Rows]:
@@ -158,13 +156,11 @@ def viterbi(emitted: Array, cost: float) -> Rows:
     """The best state of each row by what it shows for each (`emitted`), with a price on each change."""
     n, states = emitted.shape
     score = emitted[0].astype(np.float64)
-    came = np.empty((n, states), dtype=np.int64)
-    stay = np.arange(states)
+    came = np.tile(np.arange(states), (n, 1))
     for i in range(1, n):
         best = int(np.argmax(score))
-        change = score[best] - cost > score
-        came[i] = np.where(change, best, stay)
-        score = np.where(change, score[best] - cost, score) + emitted[i]
+        came[i, score[best] - cost > score] = best
+        score = np.maximum(score, score[best] - cost) + emitted[i]
     path = np.empty(n, dtype=np.int64)
     path[-1] = int(np.argmax(score))
     for i in range(n - 1, 0, -1):
@@ -183,21 +179,20 @@ def threshold(emitted: Array, path: Rows, seed: int = 0) -> float:
     worst = 0.0
     for _ in range(_ORDERS):
         total = np.cumsum(detour[rng.permutation(runs)].reshape(runs * _RUN, -1), axis=0)
-        total = np.vstack([np.zeros((1, total.shape[1])), total])
+        total = np.pad(total, ((1, 0), (0, 0))).astype(np.float64)
         worst = max(worst, float((total - np.minimum.accumulate(total, axis=0)).max()))
     return max(_FLOOR, 1.5 * worst)
 
 
 def stretches(emitted: Array, path: Rows) -> list[Stretch]:
     """The maximal runs of rows in one state other than the aligned one."""
-    edges = np.flatnonzero(np.diff(path)) + 1
     out = []
-    for rows in np.split(np.arange(len(path)), edges):
+    for rows in np.split(np.arange(len(path)), np.flatnonzero(np.diff(path)) + 1):
         state = int(path[rows[0]])
         if state != ALIGNED:
-            values = emitted[rows]
-            gain = float((values[:, state] - values[:, ALIGNED]).sum())
-            out.append(Stretch(int(rows[0]), int(rows[-1]), state, gain, float(values[:, state].mean())))
+            own, aligned = emitted[rows][:, [state, ALIGNED]].T
+            gain = float((own - aligned).sum())
+            out.append(Stretch(int(rows[0]), int(rows[-1]), state, gain, float(own.mean())))
     return out
 
 
@@ -223,12 +218,9 @@ class Evidence:
         features = self._features(offsets, aligned)
         inside = np.isfinite(features).all(-1)
         features = np.nan_to_num(features)
-        columns = np.arange(2 * REACH + 1) - REACH
-        apart = np.abs(columns[None, :] - offsets[:, None])
-        fitted = np.zeros(len(self), dtype=bool)
-        fitted[aligned] = True
-        positive = fitted[:, None] & (apart == 0) & inside
-        negative = fitted[:, None] & (apart > SHIFTS) & inside
+        apart = np.abs(np.arange(-REACH, REACH + 1) - offsets[:, None])
+        fitted = np.isin(np.arange(len(self)), aligned)[:, None] & inside
+        positive, negative = fitted & (apart == 0), fitted & (apart > SHIFTS)
         x = np.concatenate([features[positive], features[negative]])
         y = np.repeat([1, 0], [int(positive.sum()), int(negative.sum())])
         model = LogisticRegression(class_weight="balanced", C=1.0).fit(x, y)

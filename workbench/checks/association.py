@@ -74,7 +74,7 @@ def weights(gram: Array, rows: Rows, fitted: Rows, margin: int) -> Array:
         out[block] -= gram[block][:, near] @ inverse[near]
         out[block] -= out[block][:, near] @ np.linalg.solve(inverse[np.ix_(near, near)], inverse[near])
         out[block][:, near] = 0
-    return out
+    return np.asarray(out, dtype=np.float32)
 
 
 def constant_offset(both: Profiles, most: int) -> int:
