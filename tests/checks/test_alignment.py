@@ -9,8 +9,7 @@ from checks.damage import Planted, is_found, misplaced, scrambled, shifted
 from counts import count
 
 from workbench.checks import check
-from workbench.checks.alignment import REACH
-from workbench.checks.association import profiles, weights
+from workbench.checks.alignment import REACH, profiles, weights
 from workbench.core.errors import InputError
 from workbench.organism.config import WorldConfig
 from workbench.organism.texts import Items
@@ -93,7 +92,7 @@ def test_evidence_from_elsewhere_joins() -> None:
 def test_weights_leave_out_what_is_near_exactly() -> None:
     """By brute force: the fit without the rows near the first of a block of rows."""
     text = read("starter")
-    side = profiles(text["en"][:80], text["sw"][:80]).a
+    side, _ = profiles(text["en"][:80], text["sw"][:80])
     fitted = np.arange(80)
     gram = (side @ side.T).toarray()
     found = weights(gram, fitted, fitted, 4)

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from workbench.checks.alignment import MIN_ROWS, REACH, Alignment, Stretch, align, from_other_side
-from workbench.checks.association import Array
+from workbench.checks.alignment import MIN_ROWS, REACH, Alignment, Array, Stretch, align, from_other_side
 from workbench.checks.report import Finding, Report
 from workbench.checks.sentences import check_sentences, name_of_text, reference_of
 from workbench.core.errors import InputError, TextError
