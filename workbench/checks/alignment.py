@@ -20,22 +20,23 @@ put into random order, where every detour is a mistake.
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from workbench.checks.association import (
-    MAX_FIT,
-    Array,
-    Profiles,
-    Rows,
-    associated,
-    banded,
-    constant_offset,
-    profiles,
-    resembling,
-    weights,
-)
+Array = NDArray[np.float32]
+Rows = NDArray[np.int64]
+Profiles = tuple[Any, Any]
+"""Sentences of two sides as rows of sparse unit vectors over the same n-grams."""
 
+RIDGE = 1.0
+"""λ, where a sentence's similarity to itself is 1; from 0.3 to 3 the results hardly differ."""
+MAX_FIT = 1000
+"""Fitting rows at most: the time grows with their cube, and more hardly helps."""
+_BACKGROUND = 400
+_BLOCK = 16
 SHIFTS = 3
 """Shifts that are told apart: up to three rows either way."""
 REACH = 8
@@ -94,25 +95,25 @@ def align(a: tuple[str, ...], b: tuple[str, ...], more: Sequence[Array] = ()) ->
     """Decode which rows of two sides belong together; learned, decoded and learned again without damage."""
     n = len(a)
     both = profiles(a, b)
-    evidence = Evidence(a, b, both, more)
-    path = np.full(n, ALIGNED + constant_offset(both, SHIFTS))
-    for _ in range(_ROUNDS):
-        offsets, usable = _pairing(path)
-        ratios = evidence.ratios(offsets, usable)
-        emitted = emissions(ratios)
-        needed = threshold(emitted, viterbi(emitted, 6.0))
-        before, path = path, viterbi(emitted, needed / 2)
-        if np.mean(path != before) < 0.005 or (path != SCRAMBLED).sum() < MIN_ROWS:
-            break
+    # Threads cost these many small products several times what they give.
+    with threadpool_limits(1, "blas"):
+        evidence = Evidence(a, b, both, more)
+        path = np.full(n, ALIGNED + constant_offset(both, SHIFTS))
+        for _ in range(_ROUNDS):
+            offsets, usable = _pairing(path)
+            ratios = evidence.ratios(offsets, usable)
+            emitted = np.pad(ratios[:, REACH - SHIFTS : REACH + SHIFTS + 1], ((0, 0), (0, 1)))
+            needed = threshold(emitted, viterbi(emitted, 6.0))
+            before, path = path, viterbi(emitted, needed / 2)
+            if np.mean(path != before) < 0.005 or (path != SCRAMBLED).sum() < MIN_ROWS:
+                break
     good = emitted[np.arange(n), path][path != SCRAMBLED]
     match = float(good.mean()) if len(good) else 0.0
     apart = float(-ratios[:, [0, -1]].mean())
-    sure: list[Stretch] = []
-    doubtful: list[Stretch] = []
-    for stretch in _joined(stretches(emitted, path)):
-        if stretch.gain > needed:  # more than the file's good rows give by chance
-            (sure if _is_clear(stretch, match, apart) else doubtful).append(stretch)
-    return Alignment(tuple(sure), tuple(doubtful), match)
+    # The gain needed is more than the file's good rows give by chance.
+    gaining = [stretch for stretch in _joined(stretches(emitted, path)) if stretch.gain > needed]
+    sure = tuple(stretch for stretch in gaining if _is_clear(stretch, match, apart))
+    return Alignment(sure, tuple(stretch for stretch in gaining if stretch not in sure), match)
 
 
 def _pairing(path: Rows) -> tuple[Rows, Rows]:
@@ -149,23 +150,15 @@ def _joined(runs: list[Stretch]) -> list[Stretch]:
 # The best path.
 
 
-def emissions(ratios: Array) -> Array:
-    """What each row says for each state."""
-    middle = ratios[:, REACH - SHIFTS : REACH + SHIFTS + 1]
-    return np.concatenate([middle, np.zeros((len(ratios), 1), dtype=np.float32)], axis=1)
-
-
 def viterbi(emitted: Array, cost: float) -> Rows:
-    """The best state of each row, with a price on each change."""
+    """The best state of each row by what it shows for each (`emitted`), with a price on each change."""
     n, states = emitted.shape
     score = emitted[0].astype(np.float64)
-    came = np.empty((n, states), dtype=np.int64)
-    stay = np.arange(states)
+    came = np.tile(np.arange(states), (n, 1))
     for i in range(1, n):
         best = int(np.argmax(score))
-        change = score[best] - cost > score
-        came[i] = np.where(change, best, stay)
-        score = np.where(change, score[best] - cost, score) + emitted[i]
+        came[i, score[best] - cost > score] = best
+        score = np.maximum(score, score[best] - cost) + emitted[i]
     path = np.empty(n, dtype=np.int64)
     path[-1] = int(np.argmax(score))
     for i in range(n - 1, 0, -1):
@@ -184,21 +177,20 @@ def threshold(emitted: Array, path: Rows, seed: int = 0) -> float:
     worst = 0.0
     for _ in range(_ORDERS):
         total = np.cumsum(detour[rng.permutation(runs)].reshape(runs * _RUN, -1), axis=0)
-        total = np.vstack([np.zeros((1, total.shape[1])), total])
+        total = np.pad(total, ((1, 0), (0, 0))).astype(np.float64)
         worst = max(worst, float((total - np.minimum.accumulate(total, axis=0)).max()))
     return max(_FLOOR, 1.5 * worst)
 
 
 def stretches(emitted: Array, path: Rows) -> list[Stretch]:
     """The maximal runs of rows in one state other than the aligned one."""
-    edges = np.flatnonzero(np.diff(path)) + 1
     out = []
-    for rows in np.split(np.arange(len(path)), edges):
+    for rows in np.split(np.arange(len(path)), np.flatnonzero(np.diff(path)) + 1):
         state = int(path[rows[0]])
         if state != ALIGNED:
-            values = emitted[rows]
-            gain = float((values[:, state] - values[:, ALIGNED]).sum())
-            out.append(Stretch(int(rows[0]), int(rows[-1]), state, gain, float(values[:, state].mean())))
+            own, aligned = emitted[rows][:, [state, ALIGNED]].T
+            gain = float((own - aligned).sum())
+            out.append(Stretch(int(rows[0]), int(rows[-1]), state, gain, float(own.mean())))
     return out
 
 
@@ -209,13 +201,13 @@ class Evidence:
     """What two sides show of each other, at every offset; learned anew from the rows believed aligned."""
 
     def __init__(self, a: tuple[str, ...], b: tuple[str, ...], both: Profiles, more: Sequence[Array] = ()):
-        self.both = both
+        self.a, self.b = both
         self.fixed = [resembling(both, REACH), *(np.asarray(matrix, np.float32) for matrix in more)]
         self.lengths = [np.log1p(np.array([len(s) for s in side], dtype=np.float32)) for side in (a, b)]
         self.marks = [np.array([_mark(s) for s in side]) for side in (a, b)]
 
     def __len__(self) -> int:
-        return len(self.both)
+        return int(self.a.shape[0])
 
     def ratios(self, offsets: Rows, aligned: Rows) -> Array:
         """ℓ (rows × offsets), fitted on the rows `aligned`, whose partners lie `offsets` away."""
@@ -224,12 +216,9 @@ class Evidence:
         features = self._features(offsets, aligned)
         inside = np.isfinite(features).all(-1)
         features = np.nan_to_num(features)
-        columns = np.arange(2 * REACH + 1) - REACH
-        apart = np.abs(columns[None, :] - offsets[:, None])
-        fitted = np.zeros(len(self), dtype=bool)
-        fitted[aligned] = True
-        positive = fitted[:, None] & (apart == 0) & inside
-        negative = fitted[:, None] & (apart > SHIFTS) & inside
+        apart = np.abs(np.arange(-REACH, REACH + 1) - offsets[:, None])
+        fitted = np.isin(np.arange(len(self)), aligned)[:, None] & inside
+        positive, negative = fitted & (apart == 0), fitted & (apart > SHIFTS)
         x = np.concatenate([features[positive], features[negative]])
         y = np.repeat([1, 0], [int(positive.sum()), int(negative.sum())])
         model = LogisticRegression(class_weight="balanced", C=1.0).fit(x, y)
@@ -237,12 +226,15 @@ class Evidence:
         return np.where(inside, np.clip(logit, -_CLIP, _CLIP), 0).astype(np.float32)
 
     def _features(self, offsets: Rows, aligned: Rows) -> Array:
-        rows = _thinned(aligned)
+        rows = aligned[spread_rows(len(aligned), MAX_FIT)]
         partners = rows + offsets[rows]
-        there = associated(weights(self.both.a, rows, REACH + SHIFTS), self.both.b, partners, REACH)
         order = np.argsort(partners)
-        back = weights(self.both.b, partners[order], REACH + 2 * SHIFTS)
-        other = associated(back, self.both.a, rows[order], REACH)
+        every = np.arange(len(self))
+        a = similarities(self.a, self.a[rows])
+        b = similarities(self.b, self.b[partners])
+        there = associated(weights(a, every, rows, REACH + SHIFTS), b, REACH)
+        back = weights(b[:, order], every, partners[order], REACH + 2 * SHIFTS)
+        other = associated(back, a[:, order], REACH)
         pairs = aligned, aligned + offsets[aligned]
         features = [there, from_other_side(other), *self.fixed, self._lengths(*pairs), self._marks(*pairs)]
         return np.stack(features, axis=-1)
@@ -277,6 +269,131 @@ def _mark(sentence: str) -> str:
     return last if last and unicodedata.category(last).startswith("P") else ""
 
 
-def _thinned(rows: Rows) -> Rows:
-    """At most MAX_FIT of the rows, evenly spread."""
-    return rows if len(rows) <= MAX_FIT else rows[np.linspace(0, len(rows) - 1, MAX_FIT).astype(np.int64)]
+# Association between rows of two sides, learned from the file itself.
+#
+#     K_a, K_b      similarity of two sentences of one side: cosine of tf-idf n-grams
+#     w_i           = k_a(i, T) (K_a(T, T) + λ)⁻¹   ridge weights of row i over the fitting rows T
+#     s(i, j)       = Σ_t w_it K_b(τ(t), j)         does j resemble what rows like i are translated by?
+#
+# Row i is scored by weights from which all rows near it were left out, its own translation included: a
+# pair never vouches for itself, so a wrong pair gains nothing by having been fitted on.
+
+
+def profiles(a: tuple[str, ...], b: tuple[str, ...]) -> Profiles:
+    """Tf-idf of words and of character n-grams within words, one vocabulary for both sides."""
+    from scipy.sparse import csr_matrix, hstack
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    parts = []
+    for options in (
+        {"analyzer": "char_wb", "ngram_range": (1, 4)},
+        {"analyzer": "word", "token_pattern": r"(?u)\w+"},
+    ):
+        shared = {"sublinear_tf": True, "min_df": 2, "max_df": 0.3, "dtype": np.float32}
+        try:
+            parts.append(TfidfVectorizer(**options, **shared).fit_transform([*a, *b]))
+        except ValueError:  # nothing occurs twice: no evidence of this kind
+            continue
+    if not parts:
+        parts = [csr_matrix((len(a) + len(b), 1), dtype=np.float32)]
+    # Each part is of length one (or empty), so that together they are at most of length one.
+    both = (hstack(parts) * np.float32(len(parts) ** -0.5)).tocsr()
+    return both[: len(a)], both[len(a) :]
+
+
+def weights(gram: Array, rows: Rows, fitted: Rows, margin: int) -> Array:
+    """Ridge weights of rows over the fitting rows, none of which lies within `margin` of the row.
+
+    `gram` holds the similarities (rows × fitted). Both lists of rows are sorted; `fitted` is part of `rows`.
+    """
+    own = gram[np.searchsorted(rows, fitted)]
+    inverse = np.linalg.inv(own + RIDGE * np.eye(len(fitted), dtype=np.float32))
+    out = gram @ inverse
+    for start in range(0, len(rows), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        low, high = rows[block][[0, -1]]
+        near = np.flatnonzero((fitted >= low - margin) & (fitted <= high + margin))
+        # The inverse without the rows `near`, by the formula for a partitioned matrix.
+        out[block] -= gram[block][:, near] @ inverse[near]
+        out[block] -= out[block][:, near] @ np.linalg.solve(inverse[np.ix_(near, near)], inverse[near])
+        out[block][:, near] = 0
+    return np.asarray(out, dtype=np.float32)
+
+
+def constant_offset(both: Profiles, most: int) -> int:
+    """The offset within ±most at which rows foretell each other best; 0 unless another clearly does."""
+    a, b = both
+    rows = most + spread_rows(a.shape[0] - 2 * most)
+    weight = weights(similarities(a[rows], a[rows]), rows, rows, 4 * most)
+    gains = {}
+    for offset in range(-most, most + 1):
+        there = b[rows + offset]
+        score = weight @ similarities(there, there)
+        z = (np.diag(score) - score.mean(1)) / _spread(score, 1)
+        gains[offset] = float(z.mean())
+    best = max(gains, key=lambda offset: gains[offset])
+    return best if gains[best] > 1.2 * max(gains[0], 0) + 0.1 else 0
+
+
+def associated(weight: Array, gram: Array, reach: int) -> Array:
+    """Scores of row i with row i + d of the other side, d from −reach to reach, as z values.
+
+    `gram` holds the similarities of the other side's rows to the partners of the fitting rows. Scores are
+    standardised over other sentences for each i, then for each j: a sentence that goes with everything
+    scores high with none.
+    """
+    n = len(gram)
+    some = spread_rows(n)
+    raw = banded(lambda i, j: np.einsum("it,it->i", weight[i], gram[j]), n, reach)
+    return _standardised(raw, weight @ gram[some].T, weight[some] @ gram.T, some, floored=False)
+
+
+def resembling(both: Profiles, reach: int) -> Array:
+    """z values of the n-grams that row i and row i + d share as they are: cognates, names, numbers."""
+    a, b = both
+    n = a.shape[0]
+    some = spread_rows(n)
+    across = similarities(a, b[some])
+    raw = banded(lambda i, j: np.asarray(a[i].multiply(b[j]).sum(1)).ravel(), n, reach)
+    if not across.any():
+        return np.zeros_like(raw)
+    return _standardised(raw, across, similarities(a[some], b), some, floored=True)
+
+
+def spread_rows(n: int, most: int = _BACKGROUND) -> Rows:
+    """At most so many rows of n, evenly spread."""
+    return np.linspace(0, n - 1, min(n, most)).astype(np.int64)
+
+
+def _standardised(raw: Array, across: Array, down: Array, some: Rows, floored: bool) -> Array:
+    """Scores of rows × offsets as z values: over each row's scores `across`, then over each partner's `down`.
+
+    With `floored`, no spread is below that of all scores together.
+    """
+    mean, spread = across.mean(1), np.maximum(_spread(across, 1), across.std() if floored else 0)
+    z = (raw - mean[:, None]) / spread[:, None]
+    down = (down - mean[some, None]) / spread[some, None]
+    means, spreads = down.mean(0), np.maximum(_spread(down, 0), down.std() if floored else 0)
+    n, reach = len(raw), raw.shape[1] // 2
+    at, by = banded(lambda i, j: means[j], n, reach), banded(lambda i, j: spreads[j], n, reach)
+    return np.asarray((z - at) / by, dtype=np.float32)
+
+
+def banded(score: Any, n: int, reach: int) -> Array:
+    """The matrix of score(i, i + d) from a function of two slices; NaN where i + d is no row."""
+    out = np.full((n, 2 * reach + 1), np.nan, dtype=np.float32)
+    for d in range(-reach, reach + 1):
+        i = slice(max(0, -d), min(n, n - d))
+        if i.start < i.stop:
+            out[i, d + reach] = score(i, slice(i.start + d, i.stop + d))
+    return out
+
+
+def _spread(values: Array, axis: int) -> Array:
+    spread = values.std(axis)
+    return np.where(spread > 1e-9, spread, 1).astype(np.float32)
+
+
+def similarities(a: Any, b: Any) -> Array:
+    """Cosines of the rows of two sparse matrices, which are of length one."""
+    return np.asarray((a @ b.T).toarray(), dtype=np.float32)

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from workbench.checks.alignment import MIN_ROWS, REACH, Alignment, Stretch, align, from_other_side
-from workbench.checks.association import Array
+from workbench.checks.alignment import MIN_ROWS, REACH, Alignment, Array, Stretch, align, from_other_side
 from workbench.checks.report import Finding, Report
-from workbench.checks.sentences import check_sentences, reference_of
+from workbench.checks.sentences import check_sentences, name_of_text, reference_of
 from workbench.core.errors import InputError, TextError
 from workbench.core.languages import canonical
 from workbench.core.reading import read_lines
@@ -29,9 +28,7 @@ Pair = tuple[str, str]
 
 
 def check(
-    text: ParallelText,
-    evidence: Mapping[Pair, ArrayLike] | None = None,
-    progress: Progress = silent,
+    text: ParallelText, evidence: Mapping[Pair, ArrayLike] | None = None, progress: Progress = silent
 ) -> Report:
     """Find shifts, scrambles, duplicates, copies, boilerplate, odd lengths and wrong scripts.
 
@@ -50,7 +47,9 @@ def check(
     others = [language for language in text.languages if language != reference]
     aligned: dict[str, Alignment] = {}
     if others and len(text) < MIN_ROWS:
-        findings.append(_too_few(text))
+        message = f"{len(text)} rows are too few to learn which words go together"
+        repair = f"check the order by eye, or give at least {MIN_ROWS} rows"
+        findings.append(Finding("unjudged", "notice", text.languages, ((0, len(text) - 1),), message, repair))
     else:
         for done, language in enumerate(others):
             progress("comparing", done, len(others))
@@ -60,7 +59,7 @@ def check(
     findings += _merged(reference, aligned, len(text))
     lines = lines_of(text, {language for finding in findings for language in finding.languages})
     findings = [replace(finding, places=placed(finding, lines)) for finding in findings]
-    return Report(" + ".join(text.sources) or repr(text), len(text), []).with_(findings)
+    return Report(name_of_text(text), len(text), []).with_(findings)
 
 
 def _matrices(text: ParallelText, evidence: Mapping[Pair, ArrayLike]) -> dict[Pair, Sequence[Array]]:
@@ -163,12 +162,6 @@ def _weak(reference: str, language: str, result: Alignment, n: int) -> Iterator[
         )
 
 
-def _too_few(text: ParallelText) -> Finding:
-    message = f"{len(text)} rows are too few to learn which words go together"
-    repair = f"check the order by eye, or give at least {MIN_ROWS} rows"
-    return Finding("unjudged", "notice", text.languages, ((0, len(text) - 1),), message, repair)
-
-
 # Where rows stand in their files.
 
 
@@ -188,14 +181,13 @@ def lines_of(text: ParallelText, languages: set[str]) -> Lines:
 
 def placed(finding: Finding, lines: Lines) -> tuple[str, ...]:
     """`file:line` or `file:first-last` of the first few runs of rows, for each side of the finding."""
-    places = []
-    for language in finding.languages:
-        if language in lines:
-            file, numbers = lines[language]
-            for first, last in finding.spans[:_MOST]:
-                a, b = numbers[first], numbers[last]
-                places.append(f"{file}:{a}" if a == b else f"{file}:{a}-{b}")
-    return tuple(dict.fromkeys(places))
+    runs = [
+        (lines[language][0], *(lines[language][1][row] for row in span))
+        for language in finding.languages
+        if language in lines
+        for span in finding.spans[:_MOST]
+    ]
+    return tuple(dict.fromkeys(f"{file}:{a}" if a == b else f"{file}:{a}-{b}" for file, a, b in runs))
 
 
 def _walk(lines: list[str], sentences: tuple[str, ...]) -> list[int] | None:

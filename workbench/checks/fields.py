@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,8 @@ def is_benchmark(path: Path) -> bool:
     first = next(iter(read_lines(path)), "")
     if name.endswith(".tsv"):
         cells = first.split("\t")
-        return len(cells) > 1 and not any(map(language_of, cells)) and not _is_verse(cells[0])
+        is_verse = re.fullmatch(r"[0-9A-Z]{3} \d+:\d+[a-z]?", cells[0])
+        return len(cells) > 1 and not any(map(language_of, cells)) and not is_verse
     try:
         record = parse_json(first, path, 1)
     except TextError:
@@ -101,11 +103,8 @@ def read_items(path: str | Path) -> Items:
         raise InputError(f"{path}: its name tells no language: call it such as val.sw.jsonl")
     if name.endswith(".tsv"):
         rows = [(number, cells) for number, cells in read_cells(path) if cells != [""]]
-        width = max((len(cells) for _, cells in rows), default=0)
-        records = [
-            (number, {f"column {i + 1}": cells[i] if i < len(cells) else "" for i in range(width)})
-            for number, cells in rows
-        ]
+        columns = [f"column {i}" for i in range(1, max((len(cells) for _, cells in rows), default=0) + 1)]
+        records = [(number, dict(zip_longest(columns, cells, fillvalue=""))) for number, cells in rows]
     else:
         records = list(json_lines(path))
     return _items(language, path, records)
@@ -129,12 +128,11 @@ def _items(language: str, path: Path, records: Sequence[tuple[int, dict]]) -> It
 def _read_copa(path: Path) -> Items:
     records = []
     for line, item in copa_items(path):
-        numbers = {name: item.get(name, "0") for name in ("id", "most-plausible-alternative")}
-        for name, value in numbers.items():
+        index, right = (item.get(name, "0") for name in ("id", "most-plausible-alternative"))
+        for name, value in (("id", index), ("most-plausible-alternative", right)):
             if not re.fullmatch(r"\d{1,9}", value, re.ASCII):
                 raise TextError(f"{name!r} is {quoted(value)}, not a number: fix the item", path, line)
-        index, right = map(int, numbers.values())
-        record = {"idx": index, "question": item.get("asks-for", ""), "label": right - 1}
+        record = {"idx": int(index), "question": item.get("asks-for", ""), "label": int(right) - 1}
         records.append((line, record))
     return _items(_language(path) or "en", path, records)
 
@@ -163,11 +161,11 @@ def _renumbered(leader: Items, others: Sequence[Items]) -> Items:
 
 def _comparable(sides: Sequence[Items], field: str) -> bool:
     """Whether a field is a label and not a text: few values, or numbers."""
-    for side in sides:
-        values = side.values[field].unique()
-        if len(values) > min(_FEW, max(2, len(side.values) // 2)) and not all(map(_is_number, values)):
-            return False
-    return True
+    unique = [(side, side.values[field].unique()) for side in sides]
+    return all(
+        len(values) <= min(_FEW, max(2, len(side.values) // 2)) or all(map(_is_number, values))
+        for side, values in unique
+    )
 
 
 def _compared(sides: Sequence[Items], field: str, reference: str | None) -> Iterator[Finding]:
@@ -211,10 +209,6 @@ def _language(path: Path) -> str | None:
     stem = plain_name(path).rpartition(".")[0]
     parts = [part for part in re.split(r"[._]", stem) for part in (part, *part.split("-"))]
     return next((canonical(part) for part in reversed(parts) if names_language(part)), None)
-
-
-def _is_verse(cell: str) -> bool:
-    return re.fullmatch(r"[0-9A-Z]{3} \d+:\d+[a-z]?", cell) is not None
 
 
 def _is_number(value: str) -> bool:

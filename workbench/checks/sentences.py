@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from workbench.checks.report import Finding, Report, spans
-from workbench.core.languages import letters_by_script, main_script, usual_script
+from workbench.core.languages import letters_by_script, usual_script
 from workbench.core.reading import normalised
 from workbench.text import ParallelText
 
@@ -20,19 +20,18 @@ _MANY, _SHARE = 5, 0.01
 _SHORTEST = 12
 """Bytes of letters and digits: shorter sentences (“Thank you.”) are everybody's."""
 
-# The scripts of ISO 15924 by the first word of their letters' Unicode names.
+# The scripts of ISO 15924, with the first words of their letters' Unicode names.
 _LETTERS = {
-    name: letters.split("+")
-    for name, letters in (
-        pair.split("=")
-        for pair in (
-            "Latn=LATIN Cyrl=CYRILLIC Arab=ARABIC Deva=DEVANAGARI Hans=CJK Hant=CJK "
-            "Jpan=CJK+HIRAGANA+KATAKANA "
-            "Hang=HANGUL+CJK Grek=GREEK Hebr=HEBREW Thai=THAI Taml=TAMIL Beng=BENGALI Gujr=GUJARATI "
-            "Guru=GURMUKHI Telu=TELUGU Knda=KANNADA Mlym=MALAYALAM Sinh=SINHALA Mymr=MYANMAR Khmr=KHMER "
-            "Laoo=LAO Tibt=TIBETAN Ethi=ETHIOPIC Geor=GEORGIAN Armn=ARMENIAN Cher=CHEROKEE Thaa=THAANA "
-            "Nkoo=NKO Olck=OL Orya=ORIYA Cans=CANADIAN Tfng=TIFINAGH"
-        ).split()
+    code: names.split("+")
+    for code, names in (
+        script.split("=")
+        for script in """
+        Latn=LATIN Cyrl=CYRILLIC Arab=ARABIC Deva=DEVANAGARI Hans=CJK Hant=CJK Jpan=CJK+HIRAGANA+KATAKANA
+        Hang=HANGUL+CJK Grek=GREEK Hebr=HEBREW Thai=THAI Taml=TAMIL Beng=BENGALI Gujr=GUJARATI Guru=GURMUKHI
+        Telu=TELUGU Knda=KANNADA Mlym=MALAYALAM Sinh=SINHALA Mymr=MYANMAR Khmr=KHMER Laoo=LAO Tibt=TIBETAN
+        Ethi=ETHIOPIC Geor=GEORGIAN Armn=ARMENIAN Cher=CHEROKEE Thaa=THAANA Nkoo=NKO Olck=OL Orya=ORIYA
+        Cans=CANADIAN Tfng=TIFINAGH
+        """.split()
     )
 }
 
@@ -44,10 +43,9 @@ def check_sentences(text: ParallelText) -> Iterator[Finding]:
     # One reference is enough, and keeps a report on many languages short.
     a = reference_of(text)
     for b in text.languages:
-        if b == a:
-            continue
-        yield from copies(a, b, folded[a], folded[b])
-        yield from odd_lengths(a, b, text[a], text[b])
+        if b != a:
+            yield from copies(a, b, folded[a], folded[b])
+            yield from odd_lengths(a, b, text[a], text[b])
     for language in text.languages:
         yield from boilerplate(language, folded)
         yield from wrong_scripts(language, text[language])
@@ -81,9 +79,9 @@ def copies(a: str, b: str, source: list[str], target: list[str]) -> Iterator[Fin
     if not rows:
         return
     # Related languages share words: a row of m words is the same by chance with probability shareᵐ.
-    for i in reversed(rows):
-        del pairs[i]
-    shared = [word in set(y.split()) for x, y in pairs for word in x.split()]
+    copied = set(rows)
+    others = (pair for i, pair in enumerate(pairs) if i not in copied)
+    shared = [word in set(y.split()) for x, y in others for word in x.split()]
     share = sum(shared) / max(len(shared), 1)
     chance = sum((share + 0.02) ** len(x.split()) for x in source)
     alarm = len(rows) > 3 * chance + 3 and len(rows) >= max(_MANY, _SHARE * len(source))
@@ -206,12 +204,12 @@ def overlap(text: ParallelText, other: ParallelText) -> Report:
                 "alarm" if alarm else "notice",
                 (language,),
                 spans(rows),
-                f"{len(rows)} of {len(text)} sentences are in {_name(other)} too, such as row {rows[0]} "
-                f"(there row {known[keys[rows[0]]]})",
+                f"{len(rows)} of {len(text)} sentences are in {name_of_text(other)} too, "
+                f"such as row {rows[0]} (there row {known[keys[rows[0]]]})",
                 "leave the rows out of what is fitted on, or report on other data",
             )
         )
-    return Report(_name(text), len(text), []).with_(findings)
+    return Report(name_of_text(text), len(text), []).with_(findings)
 
 
 def bare(sentence: str) -> str:
@@ -225,7 +223,8 @@ def bare(sentence: str) -> str:
     return "".join(c for c in folded if unicodedata.category(c)[0] in "LNM")
 
 
-def _name(text: ParallelText) -> str:
+def name_of_text(text: ParallelText) -> str:
+    """Its files, else what it holds."""
     return " + ".join(text.sources) or repr(text)
 
 
@@ -235,8 +234,9 @@ def script_of(sentence: str) -> str | None:
     >>> script_of("Habari ya asubuhi"), script_of("42 %"), script_of("Доброе утро")
     ('LATIN', None, 'CYRILLIC')
     """
-    letters, script = letters_by_script(sentence), main_script(sentence)
-    return script if letters.total() >= 4 and letters[script] > letters.total() / 2 else None
+    letters = letters_by_script(sentence)
+    total = letters.total()
+    return next((script for script, count in letters.items() if total >= 4 and count > total / 2), None)
 
 
 def _share(sentence: str, scripts: set[str]) -> float:

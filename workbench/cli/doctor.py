@@ -56,14 +56,15 @@ def _sorted(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
 
 def _checked(name: str, options: argparse.Namespace) -> "Report":
     from workbench.checks import check, overlap
-    from workbench.models import load_model
-    from workbench.study import model_evidence
     from workbench.text import read
 
     languages, split = names(options.languages), options.text_split
     text = read(name, languages=languages, format=options.format, split=split, drop_missing=True)
     evidence = None
     if options.model is not None:
+        from workbench.models import load_model
+        from workbench.study import model_evidence
+
         evidence = model_evidence(load_model(options.model), text, progress=progress)
     report = check(text, evidence, progress)
     for other in options.against:

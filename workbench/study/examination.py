@@ -8,8 +8,7 @@ import numpy as np
 import torch
 
 from workbench.checks import Finding, Report, check
-from workbench.checks.alignment import REACH
-from workbench.checks.association import Array, banded
+from workbench.checks.alignment import REACH, Array, banded
 from workbench.checks.checking import Pair, reference_of
 from workbench.checks.report import spans, spelled
 from workbench.checks.sentences import bare

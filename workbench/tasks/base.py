@@ -99,15 +99,13 @@ class _AtHand(Generic[E]):
 
     def __post_init__(self) -> None:
         split_of: dict[str, str] = {}
-        seen: set[tuple[str, str]] = set()
         for example in self.all:
             if split_of.setdefault(example.id, example.split) != example.split:
                 raise InputError(f"item {quoted(example.id)} of {self.name} is in two splits")
-            if (example.id, example.language) in seen:
-                raise InputError(
-                    f"item {quoted(example.id)} of {self.name} occurs twice in {example.language!r}"
-                )
-            seen.add((example.id, example.language))
+        counts = Counter((example.id, example.language) for example in self.all)
+        for (id, language), count in counts.items():
+            if count > 1:
+                raise InputError(f"item {quoted(id)} of {self.name} occurs twice in {language!r}")
 
     def __repr__(self) -> str:
         count = Counter(item.split for item in {(e.id, e.split): e for e in self.all}.values())

@@ -4,8 +4,8 @@ The facts are in `catalogue.toml`; nothing here is guessed, and what is not know
 Files are fetched by https alone, checked by content, whole under their names or not there at all.
 """
 
-import hashlib
 import os
+import shutil
 import tomllib
 import urllib.error
 import urllib.request
@@ -23,8 +23,6 @@ from workbench.core.store import digest_file
 from workbench.core.types import Progress, silent
 
 NOT_PINNED = "not pinned"
-_CHUNK = 1 << 16
-_SECONDS = 30  # without a byte
 
 Open = Callable[[str], AbstractContextManager[Any]]
 """Opens an address for reading; a stranger to the network in tests."""
@@ -112,7 +110,7 @@ def open_https(url: str) -> AbstractContextManager[Any]:
     """Open an address, which must be https, as must be all that it leads to."""
     _check_https(url)
     opener = urllib.request.build_opener(_OnlyHttps())
-    return cast(AbstractContextManager[Any], opener.open(url, timeout=_SECONDS))
+    return cast(AbstractContextManager[Any], opener.open(url, timeout=30))
 
 
 def _check_https(url: str) -> None:
@@ -152,8 +150,6 @@ def _bring(file: File, target: Path, opener: Open) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         digest = _download(file, part, opener)
         os.replace(part, target)
-    except InputError:
-        raise
     except urllib.error.HTTPError as error:
         raise InputError(
             f"{file.url} cannot be fetched ({error.code} {error.reason}): look for it at its makers' page"
@@ -172,20 +168,17 @@ def _bring(file: File, target: Path, opener: Open) -> str:
 
 
 def _download(file: File, part: Path, opener: Open) -> str:
-    sha256, size = hashlib.sha256(), 0
     with opener(file.url) as source, open(part, "wb") as out:
-        while chunk := source.read(_CHUNK):
-            sha256.update(chunk)
-            size += len(chunk)
-            out.write(chunk)
+        shutil.copyfileobj(source, out)
         out.flush()
         os.fsync(out.fileno())
         announced = source.headers.get("Content-Length")
+    size, sha256 = part.stat().st_size, digest_file(part)
     if announced is not None and announced.strip() != str(size):
         raise InputError(f"{file.url} ended after {size} of {announced} bytes: run the same again")
-    if file.sha256 is not None and sha256.hexdigest() != file.sha256:
+    if file.sha256 is not None and sha256 != file.sha256:
         raise InputError(
-            f"{file.url} is not the file that was pinned (sha256 {sha256.hexdigest()}, not {file.sha256}): "
+            f"{file.url} is not the file that was pinned (sha256 {sha256}, not {file.sha256}): "
             "its makers changed it, or something stood between"
         )
-    return sha256.hexdigest()
+    return sha256

@@ -6,6 +6,7 @@ holds the makers' own files, these are read. No code of a data set is ever run.
 
 import logging
 import re
+import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,36 +22,41 @@ log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 
-_PARQUET = "refs/convert/parquet"  # the hub's own tables of a data set that is a script, which no longer runs
-_XCSQA = "en zh de es fr it jap nl pl pt ru ar vi hi sw ur"
-_KINDS = (
-    "entity long_answer unanswerable date number number_with_unit short_phrase binary".split()  # as numbered
-)
+# MKQA's kinds of answers, as the hub numbers them.
+_KINDS = "entity long_answer unanswerable date number number_with_unit short_phrase binary".split()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HubSource:
-    """Where a benchmark lies at the hub and how its rows become its makers' files.
+    """Where a benchmark lies at the hub and how its rows become its makers' files."""
 
-    `files` are called by split; {code} is a language as its configurations call it, {name} its English name.
-    """
-
-    name: str
-    revision: str
+    record: Callable[[Record, str, int], Record]
+    """A row, its language and its number → what the makers write."""
+    whole: Callable[[list[Record]], list[Any]]
+    """All rows → the lines of a file, or its one value."""
+    name: str = ""
+    """OWNER/NAME; empty if the makers have no data set there."""
+    revision: str = ""
     files: dict[str, str] = field(default_factory=dict)
-    record: Callable[[Record, str, int], Record] = lambda row, code, number: dict(row)
-    """A row, its language and its number, to what the makers write."""
+    """Their names by split; {code} is a language as its configurations call it, {name} its English name."""
     codes: str | None = None
     """Its languages, as configurations are called without `prefix`; None asks the library."""
     prefix: str = ""
-    whole: Callable[[list[Record]], Any] | None = None
-    """Makes one value of all rows, where a file is not a line for each."""
     together: str | None = None
     """The configuration that holds all languages, where one does."""
     own: str | None = None
     """What the makers' own files are called, where the data set holds these; `language` is a code."""
     gated: bool = False
     """Whether its makers ask for conditions to be accepted."""
+
+
+def _as_is(row: Record, code: str, number: int) -> Record:
+    return dict(row)
+
+
+def _number(row: Record, code: str, number: int) -> Record:
+    """Cells of MGSM's table."""
+    return {"question": row["question"], "answer": row["answer_number"]}
 
 
 def _story(row: Record, code: str, number: int) -> Record:
@@ -88,7 +94,7 @@ def _knowledge(row: Record, code: str, number: int) -> Record:
     return {"example_id": int(row["example_id"]), "queries": row["queries"], "answers": answers}
 
 
-def _articles(rows: list[Record]) -> Record:
+def _articles(rows: list[Record]) -> list[Record]:
     """SQuAD's JSON: neighbours with the same text are a paragraph, five of which are an article of XQuAD."""
     paragraphs: list[Record] = []
     for row in rows:
@@ -97,82 +103,13 @@ def _articles(rows: list[Record]) -> Record:
         answers = [{"text": text} for text in row["answers"]["text"]]
         paragraphs[-1]["qas"].append({"id": row["id"], "question": row["question"], "answers": answers})
     articles = [{"paragraphs": paragraphs[i : i + 5]} for i in range(0, len(paragraphs), 5)]
-    return {"data": articles}
+    return [{"data": articles}]
 
 
-HUB: dict[str, HubSource] = {
-    "xcopa": HubSource(
-        "cambridgeltl/xcopa",
-        _PARQUET,
-        {"validation": "val.{code}.jsonl", "test": "test.{code}.jsonl"},
-        codes="et ht id it qu sw ta th tr vi zh",
-    ),
-    "mgsm": HubSource(
-        "juletxara/mgsm",
-        _PARQUET,
-        {"test": "mgsm_{code}.tsv"},
-        lambda row, code, number: {"question": row["question"], "answer": row["answer_number"]},
-        "bn de en es fr ja ru sw te th zh",
-    ),
-    "msvamp": HubSource(
-        "Mathoctopus/MSVAMP",
-        _PARQUET,
-        {"test": "test_{name}.json"},
-        codes="bn de en es fr ja ru sw th zh",
-    ),
-    "xquad": HubSource(
-        "google/xquad",
-        "51adfef1c1287aab1d2d91b5bead9bcfb9c68583",
-        {"validation": "xquad.{code}.json"},
-        codes="ar de el en es hi ro ru th tr vi zh",
-        prefix="xquad.",
-        whole=_articles,
-    ),
-    "xnli": HubSource(
-        "facebook/xnli",
-        _PARQUET,
-        {"validation": "xnli.dev.tsv", "test": "xnli.test.tsv"},
-        _pair,
-        "ar bg de el en es fr hi ru sw th tr ur vi zh",
-    ),
-    "belebele": HubSource(
-        "facebook/belebele", "75b399394a9803252cfec289d103de462763db7c", {"test": "{code}.jsonl"}
-    ),
-    "pawsx": HubSource(
-        "google-research-datasets/paws-x",
-        "8a04d940a42cd40658986fdd8e3da561533a3646",
-        {"validation": "{code}/dev_2k.tsv", "test": "{code}/test_2k.tsv"},
-        codes="de en es fr ja ko zh",
-    ),
-    "sib200": HubSource(
-        "Davlan/sib200",
-        _PARQUET,
-        {"train": "{code}/train.tsv", "validation": "{code}/dev.tsv", "test": "{code}/test.tsv"},
-    ),
-    "xstorycloze": HubSource(
-        "juletxara/xstory_cloze",
-        _PARQUET,
-        {split: f"spring2016.val.{{code}}.tsv.split_20_80_{split}.tsv" for split in ("train", "eval")},
-        _story,
-        "ar en es eu hi id my ru sw te zh",
-    ),
-    "xwinograd": HubSource(
-        "Muennighoff/xwinograd",
-        _PARQUET,
-        {"test": "{code}.jsonl"},
-        codes="en fr jp pt ru zh",
-    ),
-    "mkqa": HubSource("apple/mkqa", _PARQUET, {"train": "mkqa.jsonl"}, _knowledge, together="mkqa"),
-    "mzsre": HubSource("", "", own=r"(?:.*/)?mzsre_test_duplicate_en(?P<language>[a-z]{2})\.json"),
-    "flores": HubSource(
-        "openlanguagedata/flores_plus",
-        "5fec6c13f9e5a4db2f745d4ec0d7c9721ddc4f06",
-        own=r"(?:dev|devtest)/(?P<language>[a-z]{3}_[A-Z][a-z]{3})\.jsonl",
-        gated=True,
-    ),
-    "xcsqa": HubSource(
-        "INK-USC/xcsr", _PARQUET, {"validation": "{code}/dev.jsonl"}, _question, _XCSQA, prefix="X-CSQA-"
-    ),
+_RECORDS = {"mgsm": _number, "xstorycloze": _story, "xnli": _pair, "mkqa": _knowledge, "xcsqa": _question}
+HUB = {
+    name: HubSource(**facts, record=_RECORDS.get(name, _as_is), whole=_articles if name == "xquad" else list)
+    for name, facts in tomllib.loads((Path(__file__).parent / "hub.toml").read_text("utf-8")).items()
 }
 """Benchmarks that can be read as `hub:NAME`, where `datasets` reaches the hub or has it in its cache."""
 
@@ -205,10 +142,9 @@ def read_hub(
 def _files(source: HubSource, place: str, revision: str | None, wanted: set[str] | None) -> list[RowsFile]:
     """The rows of the wanted languages as their makers' files."""
     # The hub's own tables have a folder for each configuration, and nothing that names them.
-    if revision is None:
-        by_folders = not (Path(place) / "README.md").is_file()
-    else:
-        by_folders = revision.startswith("refs/convert/")
+    by_folders = (
+        revision.startswith("refs/convert/") if revision else not (Path(place) / "README.md").is_file()
+    )
     files: dict[str, list[Record]] = {}
     for code in [source.together] if source.together else _codes(source, place, revision, by_folders):
         language = "" if source.together else canonical(ODD_CODES.get(code, code))
@@ -219,16 +155,13 @@ def _files(source: HubSource, place: str, revision: str | None, wanted: set[str]
                 files.setdefault(path, []).extend(_rows(source, place, revision, code, split, by_folders))
     if not files:
         raise InputError(f"{place} has none of the languages {', '.join(sorted(wanted or ()))}")
-    return [RowsFile(place, file, _whole(source, place, file, rows)) for file, rows in files.items()]
-
-
-def _whole(source: HubSource, place: str, file: str, rows: list[Record]) -> list[Any]:
-    if source.whole is None:
-        return rows
-    try:
-        return [source.whole(rows)]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{place} ({file}) is not {source.name}: it lacks {error}") from error
+    out = []
+    for file, rows in files.items():
+        try:
+            out.append(RowsFile(place, file, source.whole(rows)))
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{place} ({file}) is not {source.name}: it lacks {error}") from error
+    return out
 
 
 def _read_own(
@@ -315,11 +248,13 @@ def _codes(source: HubSource, place: str, revision: str | None, by_folders: bool
     elif revision is None:
         names = sorted(folder.name for folder in Path(place).glob("*") if folder.is_dir())
     else:
-        import huggingface_hub as hub
+        from huggingface_hub import HfApi
+        from huggingface_hub.hf_api import RepoFolder
 
-        tree = hub.HfApi().list_repo_tree
-        entries = _asked(place, lambda _: list(tree(place, repo_type="dataset", revision=revision)))
-        names = [entry.path for entry in entries if isinstance(entry, hub.hf_api.RepoFolder)]
+        tree = _asked(
+            place, lambda _: list(HfApi().list_repo_tree(place, repo_type="dataset", revision=revision))
+        )
+        names = [entry.path for entry in tree if isinstance(entry, RepoFolder)]
     return [name for name in names if names_language(name)]
 
 

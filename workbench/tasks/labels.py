@@ -18,7 +18,6 @@ from workbench.tasks.records import (
     choice_task,
     file_of,
     find_files,
-    in_folders,
     joined,
     read_table,
     same_ids,
@@ -28,8 +27,6 @@ from workbench.tasks.records import (
 # XNLI: does a premise entail a hypothesis? Tables that hold all languages, one for dev and one for test.
 
 
-_SPLITS_XNLI: dict[str, SplitName] = {"dev": "dev", "test": "test"}
-_NEEDED_XNLI = ("language", "gold_label", "sentence1", "sentence2", "promptID", "pairID")
 _LABELS_XNLI = ("entailment", "neutral", "contradiction")
 
 
@@ -49,12 +46,15 @@ def read_xnli(
             raise TextError(f"is a second file of {part}: name the folder of one of them", file)
         parts[part] = by_language_and_name(_read_xnli(file, part))
     sides, part_of = joined(parts)
-    split_of = {name: _SPLITS_XNLI[part] for name, part in part_of.items()}
+    split_of: dict[str, SplitName] = {
+        name: "dev" if part == "dev" else "test" for name, part in part_of.items()
+    }
     return choice_task("xnli", sides, split_of, template, choice, by_label(words, len(_LABELS_XNLI)))
 
 
 def _read_xnli(path: File, part: str) -> Iterator[tuple[str, Item]]:
-    for record in read_table(path, _NEEDED_XNLI, "XNLI 1.0"):
+    needed = ("language", "gold_label", "sentence1", "sentence2", "promptID", "pairID")
+    for record in read_table(path, needed, "XNLI 1.0"):
         values = {"premise": record.text("sentence1"), "hypothesis": record.text("sentence2")}
         label = _LABELS_XNLI.index(record.one_of("gold_label", _LABELS_XNLI))
         yield record.text("pairID"), Item(record, values, label, f"{part}-{record.text('promptID')}")
@@ -63,8 +63,6 @@ def _read_xnli(path: File, part: str) -> Iterator[tuple[str, Item]]:
 # PAWS-X: do two sentences say the same? A folder for each language, tables of pairs for dev and test.
 
 
-_SPLITS_PAWSX: dict[str, SplitName] = {"dev_2k": "dev", "test_2k": "test"}
-_NEEDED_PAWSX = ("id", "sentence1", "sentence2", "label")
 _LABELS_PAWSX = ("0", "1")
 _UNTRANSLATED = ("", "NS")
 
@@ -85,7 +83,7 @@ def read_pawsx(
     """
     parts: dict[str, Sides] = {}
     notes = []
-    files = by_part(in_folders(path, r"(?P<split>dev_2k|test_2k)\.tsv", "pawsx"), languages)
+    files = by_part(find_files(path, r"(?P<split>dev_2k|test_2k)\.tsv", "pawsx", deep=True), languages)
     for part, named in same_languages(files).items():
         sides = {language: by_name(_read_pawsx(file)) for language, file in named.items()}
         every = dict.fromkeys(name for side in sides.values() for name in side)
@@ -101,13 +99,13 @@ def read_pawsx(
             notes.append(f"{len(every) - len(whole)} pairs of {part} left out: some language lacks them")
         parts[part] = {code: {name: side[name] for name in whole} for code, side in sides.items()}
     sides, part_of = joined(parts)
-    split_of, cut = parts_or_halves(part_of, _SPLITS_PAWSX, seed)
+    split_of, cut = parts_or_halves(part_of, {"dev_2k": "dev", "test_2k": "test"}, seed)
     options = by_label(words, len(_LABELS_PAWSX))
     return choice_task("pawsx", sides, split_of, template, choice, options, (*notes, *cut))
 
 
 def _read_pawsx(path: File) -> Iterator[tuple[str, Item]]:
-    for record in read_table(path, _NEEDED_PAWSX, "PAWS-X"):
+    for record in read_table(path, ("id", "sentence1", "sentence2", "label"), "PAWS-X"):
         values = {key: record.fields[key].strip() for key in ("sentence1", "sentence2")}
         values["clause"] = clause(values["sentence1"])
         label = record.fields["label"].strip()
@@ -124,7 +122,6 @@ def _is_whole(side: Side, name: str) -> bool:
 # SIB-200: what a sentence is about, one of seven topics; a folder of tables for each language.
 
 
-_SPLITS_SIB200: dict[str, SplitName] = {"train": "fit", "dev": "dev", "test": "test"}
 TOPICS = ("entertainment", "geography", "health", "politics", "science/technology", "sports", "travel")
 
 
@@ -141,7 +138,7 @@ def read_sib200(
     `words` stand for the topics in the order of their English names, or are such seven for each language.
     An item is called by its number in FLORES.
     """
-    files = by_part(in_folders(path, r"(?P<split>train|dev|test)\.tsv", "sib200"), languages)
+    files = by_part(find_files(path, r"(?P<split>train|dev|test)\.tsv", "sib200", deep=True), languages)
     sides: Sides = {}
     part_of: dict[str, str] = {}
     for part, named in same_languages(files).items():
@@ -159,7 +156,7 @@ def read_sib200(
                     file_of(side),
                 )
             sides.setdefault(language, {}).update(side)
-    split_of, notes = parts_or_halves(part_of, _SPLITS_SIB200, seed)
+    split_of, notes = parts_or_halves(part_of, {"train": "fit", "dev": "dev", "test": "test"}, seed)
     options = by_label(words, len(TOPICS), "topic")
     return choice_task("sib200", sides, split_of, template, choice, options, notes)
 

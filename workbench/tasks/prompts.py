@@ -3,9 +3,10 @@
 import hashlib
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -85,10 +86,7 @@ def read_prompts(path: str | Path) -> dict[str, Any]:
     for option, table in tables.items():
         if not isinstance(table, dict):
             raise TextError(f"{quoted(option)} is no table: write [{option}] and a line a language", path)
-        options[option] = {
-            canonical_in(path, code): tuple(value) if isinstance(value, list) else value
-            for code, value in table.items()
-        }
+        options[option] = _tuples({canonical_in(path, code): value for code, value in table.items()})
         for code, value in options[option].items():
             parts = value if isinstance(value, tuple) else (value,)
             if not all(isinstance(part, str) for part in parts):
@@ -118,9 +116,7 @@ def halves(units: Mapping[str, str], seed: int) -> dict[str, SplitName]:
     `units` gives the unit of each item (itself, its paragraph, its document). The outcome depends on the
     names and the seed alone: not on the order, the languages read or the version of any library.
     """
-    sizes: dict[str, int] = {}
-    for unit in units.values():
-        sizes[unit] = sizes.get(unit, 0) + 1
+    sizes = Counter(units.values())
     split_of: dict[str, SplitName] = {}
     dealt = 0
     for unit in shuffled(sizes, seed):
@@ -154,43 +150,42 @@ def with_shots(
         raise InputError(f"{n} shots: give 0 or more")
     if n == 0:
         return task
+    if isinstance(languages, str) or not languages:
+        raise InputError('languages of shots are a list: write ["en"]')
+    shown_in = [None if language is None else canonical(language) for language in languages]
+    if unknown := [code for code in shown_in if code not in (None, *task.languages)]:
+        raise InputError(f"{task.name} has no {unknown[0]!r} to show: it has {', '.join(task.languages)}")
     items = cast(tuple[Example | AnswerExample, ...], task.all)
     pool_split = "fit" if any(e.split == "fit" for e in items) else "dev"
     pools = {
         language: {e.id: e for e in items if e.language == language and e.split == pool_split}
         for language in task.languages
     }
-    if isinstance(languages, str) or not languages:
-        raise InputError('languages of shots are a list: write ["en"]')
-    shown_in = [None if language is None else canonical(language) for language in languages]
-    if unknown := [code for code in shown_in if code not in (None, *task.languages)]:
-        raise InputError(f"{task.name} has no {unknown[0]!r} to show: it has {', '.join(task.languages)}")
-    shared = set.intersection(*(set(pool) for pool in pools.values())) if pools else set()
-    order = shuffled(shared, seed)
+    order = shuffled(set.intersection(*map(set, pools.values())) if pools else set(), seed)
     out: list[Any] = []
     for item in items:
         own = pools[item.language]
-        apart = (
-            name
-            for name in order
-            if name != item.id and (item.group is None or own[name].group != item.group)
-        )
+        apart = (id for id in order if id != item.id and (item.group is None or own[id].group != item.group))
         chosen = list(islice(apart, n))
         if len(chosen) < n:
             raise InputError(
                 f"{task.name} has {len(chosen)} items of {pool_split} to show before {item.id!r}, not {n}: "
                 "take fewer shots"
             )
-        sides = [shown_in[k % len(shown_in)] or item.language for k in range(n)]
-        shown = [_solved(pools[side][name]) for side, name in zip(sides, chosen, strict=True)]
+        sides = (pools[code or item.language] for code in islice(cycle(shown_in), n))
+        shown = [_solved(side[id]) for side, id in zip(sides, chosen, strict=True)]
         out.append(replace(item, prompt=between.join([*shown, item.prompt])))
-    others = [language for language in shown_in if language is not None]
     name = f"{task.name}-{n}shot" + (f"-seed{seed}" if seed else "")
-    name += "-" + "+".join(language or "own" for language in shown_in) if others else ""
     note = f"{n} solved items of {pool_split} before each, seed {seed}"
-    note += f", in {' and '.join(language or 'its own language' for language in shown_in)}" if others else ""
+    if any(shown_in):
+        name += "-" + "+".join(language or "own" for language in shown_in)
+        note += f", in {' and '.join(language or 'its own language' for language in shown_in)}"
+    return _changed(task, name, out, note)
+
+
+def _changed(task: AnyTask, name: str, examples: list[Any], note: str) -> AnyTask:
     changed: Any = task  # one call for both kinds of task
-    return cast(AnyTask, replace(changed, name=name, all=tuple(out), notes=(*task.notes, note)))
+    return cast(AnyTask, replace(changed, name=name, all=tuple(examples), notes=(*task.notes, note)))
 
 
 def _solved(shot: Example | AnswerExample) -> str:
@@ -200,13 +195,10 @@ def _solved(shot: Example | AnswerExample) -> str:
 # Chat templates: what a task asks, as a turn of a conversation.
 
 
-TaskType = TypeVar("TaskType", ChoiceTask, AnswerTask)
-Chat = Callable[[str], str]
-"""A user's words → the text that a model reads, up to where its answer begins."""
+def with_chat(task: AnyTask, chat: Callable[[str], str]) -> AnyTask:
+    """The task with each prompt set into a chat by `chat`: a user's words → the text that a model reads.
 
-
-def with_chat(task: TaskType, chat: Chat) -> TaskType:
-    """The task with each prompt set into a chat; for shots in the prompt, `with_shots` comes first.
+    For shots in the prompt, `with_shots` comes first.
 
     Choices lose the space before them, since a chat ends where a new text begins. A prompt that a choice goes
     on from in mid-sentence makes no sense in a chat: give the task a template that asks a question.
@@ -220,25 +212,23 @@ def with_chat(task: TaskType, chat: Chat) -> TaskType:
             raise InputError(
                 f"the chat template loses the prompt of item {quoted(item.id)}: {quoted(prompt)}"
             )
+        choices: dict[str, Any] = {}
         if isinstance(item, Example):
-            choices = tuple(choice.lstrip() for choice in item.choices)
-            out.append(replace(item, prompt=prompt, choices=choices))
-        else:
-            out.append(replace(item, prompt=prompt))
-    return replace(task, name=f"{task.name}-chat", all=tuple(out), notes=(*task.notes, "set into a chat"))
+            choices["choices"] = tuple(choice.lstrip() for choice in item.choices)
+        out.append(replace(item, prompt=prompt, **choices))
+    return _changed(task, f"{task.name}-chat", out, "set into a chat")
 
 
 # Prompts in the item's own language.
 
 
-def _options(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Options by language, as readers take them: lists are tuples."""
-    return {
-        option: {code: tuple(value) if isinstance(value, list) else value for code, value in table.items()}
-        for option, table in tables.items()
-    }
+def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by language, as readers take them: lists are tuples."""
+    return {code: tuple(value) if isinstance(value, list) else value for code, value in table.items()}
 
 
-_NATIVE = (Path(__file__).parent / "native.toml").read_text(encoding="utf-8")
-NATIVE = {task: _options(tables) for task, tables in tomllib.loads(_NATIVE).items()}
+NATIVE = {
+    task: {option: _tuples(table) for option, table in tables.items()}
+    for task, tables in tomllib.loads((Path(__file__).parent / "native.toml").read_text("utf-8")).items()
+}
 """Tasks that can be asked in the item's language, and the options of their readers that do it."""

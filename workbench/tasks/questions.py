@@ -24,7 +24,6 @@ from workbench.tasks.records import (
     choice_task,
     file_of,
     find_files,
-    in_folders,
     one_set,
     read_json,
     read_objects,
@@ -84,7 +83,7 @@ def read_xcsqa(
     The published test files hide their answers, and are not read. `choice` may use {answer} instead of
     {letter}; two answers of an item may be the same text in some languages, which is refused then.
     """
-    files = by_language(in_folders(path, r"dev\.jsonl", "xcsqa"), languages)
+    files = by_language(find_files(path, r"dev\.jsonl", "xcsqa", deep=True), languages)
     sides = same_ids({language: by_name(_read_xcsqa(file)) for language, file in files.items()})
     split_of, _ = one_set(sides, seed)
     note = f"dev cut into a dev and a test half with seed {seed}; the published test set hides its answers"
@@ -113,9 +112,7 @@ def _read_xcsqa(path: File) -> Iterator[tuple[str, Item]]:
 
 
 def read_xquad(
-    path: Source | None = None,
-    seed: int = 0,
-    template: Template = "{context}\nQuestion: {question}\nAnswer:",
+    path: Source | None = None, seed: int = 0, template: Template = "{context}\nQuestion: {question}\nAnswer:"
 ) -> AnswerTask:
     """Read `xquad.<language>.json` from a folder; the only set published is cut in halves by the seed.
 
@@ -179,23 +176,23 @@ def read_mkqa(
     chosen = list(by_code) if languages is None else [canonical(code) for code in languages]
     if unknown := [code for code in chosen if code not in by_code]:
         raise InputError(f"mkqa has no {unknown[0]!r}: it has {', '.join(by_code)}")
-    records = read_objects(file)
+    questions = by_name((_name_mkqa(record), Item(record, {})) for record in read_objects(file))
     sides: Sides = {code: {} for code in chosen}
-    names = set()
-    for record in records:
-        name = record.fields.get("example_id")
-        if type(name) is not int:
-            raise record.error(f"'example_id' is {quoted(name)}, not a number: fetch the file again")
-        if name in names:
-            raise record.error(f"item {name} occurs twice: keep one")
-        names.add(name)
-        items = {code: _item_mkqa(record, by_code[code]) for code in chosen}
+    for name, question in questions.items():
+        items = {code: _item_mkqa(question.record, by_code[code]) for code in chosen}
         if all(item.right for item in items.values()):
             for code, item in items.items():
                 sides[code][str(name)] = item
     split_of, note = one_set(sides, seed)
-    left_out = f"{len(names) - len(split_of)} questions without a short answer left out"
+    left_out = f"{len(questions) - len(split_of)} questions without a short answer left out"
     return answer_task("mkqa", sides, split_of, template, "f1", [note, left_out])
+
+
+def _name_mkqa(record: Record) -> int:
+    name = record.fields.get("example_id")
+    if type(name) is not int:
+        raise record.error(f"'example_id' is {quoted(name)}, not a number: fetch the file again")
+    return name
 
 
 def _item_mkqa(record: Record, code: str) -> Item:
@@ -256,14 +253,13 @@ def _read_mzsre(path: File) -> tuple[Side, Side]:
     records = read_json(path)
     if not isinstance(records, list) or not records:
         raise TextError("is no list of items: fetch the file again", path)
-    english: list[Item] = []
-    other: list[Item] = []
+    items: dict[bool, list[Item]] = {True: [], False: []}
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict) or len(record) != 2 or "en" not in record:
             raise TextError(f"item {number} is not in English and one other language: fix the item", path)
         for code, side in record.items():
-            (english if code == "en" else other).append(_item_mzsre(side, path, number))
-    return by_place(english), by_place(other)
+            items[code == "en"].append(_item_mzsre(side, path, number))
+    return by_place(items[True]), by_place(items[False])
 
 
 def _item_mzsre(side: Any, path: File, number: int) -> Item:
@@ -300,16 +296,15 @@ def read_mgsm(
 
 
 def _read_mgsm(path: File) -> list[Item]:
-    out = []
-    for line, cells in cells_in(path, header=False):
+    rows = list(cells_in(path, header=False))
+    if not rows:
+        raise TextError("holds no items: fetch the file again", path)
+    for line, cells in rows:
         if len(cells) != 2 or not cells[0].strip():
             raise TextError(f"has {len(cells)} cells: a line is a question, a tab and a number", path, line)
         if answer_number(cells[1]) is None:
             raise TextError(f"answer {quoted(cells[1])} is no number: fetch the file again", path, line)
-        out.append(Item(Record(path, line, {}), {"question": cells[0]}, (cells[1],)))
-    if not out:
-        raise TextError("holds no items: fetch the file again", path)
-    return out
+    return [Item(Record(path, line, {}), {"question": asked}, (right,)) for line, (asked, right) in rows]
 
 
 # MSVAMP: short maths problems, JSON lines `m_query` and `response`, line n = line n.

@@ -64,62 +64,43 @@ Named = tuple[File, re.Match[str]]
 """A file, and how its name matches the pattern of a benchmark."""
 
 
-def find_files(path: Source | None, pattern: str, what: str) -> list[Named]:
+def find_files(path: Source | None, pattern: str, what: str, deep: bool = False) -> list[Named]:
     """The files whose name (without .gz or .xz) fits the pattern.
 
-    `path` is one file, a folder (and the folders in it), or the beginning of file names, such as `xcopa/val`.
+    `path` is one file, a folder, or the beginning of file names, such as `xcopa/val`. Files lie in the folder
+    or the folders in it, or (`deep`) at any depth, each in the folder of its language: `sw/dev.tsv`.
     """
-    path = _place(path, what)
-    beginning = ""
-    if not isinstance(path, Path):
-        files: Sequence[File] = path
-    elif path.is_dir():
-        files = [*files_in(path), *path.glob("*/*")]
-    elif path.exists():
-        files = [path]
-    else:
-        files, beginning = files_in(path.parent) if path.parent.is_dir() else [], path.name
-    return _fitting((file for file in files if file.name.startswith(beginning)), path, pattern, what)
-
-
-def in_folders(path: Source | None, pattern: str, what: str) -> list[Named]:
-    """The files whose name fits the pattern, each in the folder of its language: `sw/dev.tsv`.
-
-    `path` is the folder of a language or any folder above it.
-    """
-    path = _place(path, what)
-    files: Sequence[File] = path if not isinstance(path, Path) else [path]
-    if isinstance(path, Path):
-        files = [file for file in (files_in(path, deep=True) if path.is_dir() else [path]) if isfile(file)]
-    return _fitting(files, path, pattern, what, "<language>/")
-
-
-def _place(path: Source | None, what: str) -> Path | Sequence[RowsFile]:
     if path is None:
         raise InputError(f"{what} does not come with the project: name its folder, as {what}:PATH")
-    return user_path(path) if isinstance(path, str | Path) else path
-
-
-def _fitting(
-    files: Iterable[File], place: Path | Sequence[RowsFile], pattern: str, what: str, folder: str = ""
-) -> list[Named]:
-    names = (
-        (file, plain_name(file) if isinstance(file, Path) else file.name) for file in sorted(files, key=str)
-    )
-    out = [(file, match) for file, name in names if (match := re.fullmatch(pattern, name))]
+    if isinstance(path, str | Path):
+        path = user_path(path)
+        place = str(path)
+        files: Sequence[File] = [path]
+        if path.is_dir() and deep:
+            files = [file for file in files_in(path, deep=True) if isfile(file)]
+        elif path.is_dir():
+            files = [*files_in(path), *path.glob("*/*")]
+        elif not path.exists():
+            beside = files_in(path.parent) if path.parent.is_dir() else []
+            files = [file for file in beside if file.name.startswith(path.name)]
+    else:
+        place, files = path[0].place, path
+    out = [
+        (file, match)
+        for file in sorted(files, key=str)
+        if (match := re.fullmatch(pattern, plain_name(file) if isinstance(file, Path) else file.name))
+    ]
     if not out:
-        where = place if isinstance(place, Path) else place[0].place
         # The pattern as a person would write it: `val.<language>.jsonl`.
         readable = re.sub(r"\(\?P<(\w+)>(?:\[[^]]*\]|[^()\[\]])*\)", r"<\1>", pattern)
         readable = re.sub(r"\\(.)", r"\1", readable).replace("|", " or ")
-        raise InputError(f"{where} holds no file of {what}: they are called {folder}{readable}")
+        folder = "<language>/" if deep else ""
+        raise InputError(f"{place} holds no file of {what}: they are called {folder}{readable}")
     return out
 
 
 def by_language(
-    files: Iterable[Named],
-    languages: Iterable[str] | None = None,
-    codes: Mapping[str, str] = ODD_CODES,
+    files: Iterable[Named], languages: Iterable[str] | None = None, codes: Mapping[str, str] = ODD_CODES
 ) -> dict[str, File]:
     """The file of each language, which the group `language` of the match names, or else the folder.
 

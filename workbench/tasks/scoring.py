@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any, Literal, get_args
 
 import torch
@@ -44,9 +45,7 @@ def choice_scores(
     """
     if by not in get_args(Normalisation):
         raise InputError(f"unknown normalisation {by!r}: {did_you_mean(by, get_args(Normalisation))}")
-    if by == "plain":
-        return [float(value) for value in sums]
-    lengths = tokens if by == "per_token" else characters
+    lengths = {"plain": [1] * len(sums), "per_token": tokens, "per_character": characters}[by]
     if lengths is None or len(lengths) != len(sums) or min(lengths, default=1) < 1:
         raise InputError(f"{by} needs one length of at least 1 for each of {len(sums)} choices: {lengths}")
     return [float(value) / length for value, length in zip(sums, lengths, strict=True)]
@@ -80,15 +79,10 @@ def words(text: str, language: str = "") -> list[str]:
     >>> words("2016年の Super Bowl")
     ['2016', '年', 'の', 'super', 'bowl']
     """
-    out = []
-    for word in plain(text, language).split():
-        start = 0
-        for i, character in enumerate(word):
-            if unicodedata.name(character, "").startswith(_UNSPACED):
-                out += [word[start:i], character]
-                start = i + 1
-        out.append(word[start:])
-    return [word for word in out if word]
+    return "".join(
+        f" {character} " if unicodedata.name(character, "").startswith(_UNSPACED) else character
+        for character in plain(text, language)
+    ).split()
 
 
 def token_f1(text: str, answers: Sequence[str], language: str = "") -> float:
@@ -109,9 +103,7 @@ def answer_number(answer: str) -> Decimal | None:
     >>> answer_number("2,125"), answer_number("1.5"), answer_number("18 apples")
     (Decimal('2125'), Decimal('1.5'), None)
     """
-    if _NUMBER.fullmatch(answer.strip()) is None:
-        return None
-    readings = _readings(answer.strip())
+    readings = _readings(answer.strip()) if _NUMBER.fullmatch(answer.strip()) else []
     return readings[0] if readings else None
 
 
@@ -122,9 +114,9 @@ def number_match(text: str, answers: Sequence[str], language: str = "") -> float
     either reading of the text will do.
     """
     numbers = _NUMBER.findall(text)
-    readings = (
-        set(_readings(numbers[-1]) or _readings(re.findall(r"\d+", numbers[-1])[-1])) if numbers else set()
-    )
+    if not numbers:
+        return 0.0
+    readings = _readings(numbers[-1]) or _readings(re.findall(r"\d+", numbers[-1])[-1])
     return float(any(answer_number(answer) in readings for answer in answers))
 
 
@@ -133,50 +125,45 @@ def _readings(number: str) -> list[Decimal]:
     sign = -1 if number[0] in "-−" else 1
     body = re.sub(rf"[{_SPACES}'’٬]", "", number.lstrip("-−")).replace("٫", ".")
     body = "".join(c if c in ".," else str(unicodedata.decimal(c)) for c in body)
-    out = []
-    if re.fullmatch(r"\d+", body) or re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+|[1-9]\d{0,2}(\.\d{3})+", body):
-        out.append(re.sub(r"[.,]", "", body))
+    values = []
+    if re.fullmatch(r"\d+|[1-9]\d{0,2}((,\d{3})+|(\.\d{3})+)", body):
+        values.append(re.sub(r"[.,]", "", body))
     if re.fullmatch(r"\d+[.,]\d+", body):
-        out.append(body.replace(",", "."))
-    if re.fullmatch(r"\d{1,3}(,\d{3})+\.\d+", body):
-        out.append(body.replace(",", ""))
-    if re.fullmatch(r"\d{1,3}(\.\d{3})+,\d+", body):
-        out.append(body.replace(".", "").replace(",", "."))
-    return [sign * Decimal(value) for value in out]
+        values.append(body.replace(",", "."))
+    if re.fullmatch(r"\d{1,3}((,\d{3})+\.|(\.\d{3})+,)\d+", body):
+        whole, fraction = re.split(r"[.,](?=\d+$)", body)
+        values.append(re.sub(r"[.,]", "", whole) + "." + fraction)
+    return [sign * Decimal(value) for value in values]
 
 
 def chrf(text: str, answers: Sequence[str], language: str = "") -> float:
     """Sentence chrF against all the answers as references (sacrebleu, its defaults)."""
-    from sacrebleu.metrics.chrf import CHRF
-
-    return _share(CHRF().sentence_score(text, list(answers)).score)
+    return corpus_chrf([text], [answers])
 
 
 def bleu(text: str, answers: Sequence[str], language: str = "") -> float:
     """Sentence BLEU against all the answers (sacrebleu, effective order, words as the language needs)."""
-    from sacrebleu.metrics.bleu import BLEU
-
-    metric = BLEU(effective_order=True, tokenize=_bleu_tokens(language))
-    return _share(metric.sentence_score(text, list(answers)).score)
+    return corpus_bleu([text], [answers], language, effective_order=True)
 
 
 def corpus_chrf(texts: Sequence[str], answers: Sequence[Sequence[str]]) -> float:
     """chrF of a whole set, each text with its right answers."""
     from sacrebleu.metrics.chrf import CHRF
 
-    return _share(CHRF().corpus_score(list(texts), _references(texts, answers)).score)
+    return _corpus_score(CHRF(), texts, answers)
 
 
-def corpus_bleu(texts: Sequence[str], answers: Sequence[Sequence[str]], language: str = "") -> float:
-    """BLEU of a whole set in a language (that of the answers), each text with its right answers."""
+def corpus_bleu(
+    texts: Sequence[str], answers: Sequence[Sequence[str]], language: str = "", effective_order: bool = False
+) -> float:
+    """BLEU of a whole set in a language (that of the answers), each text with its right answers.
+
+    `effective_order` leaves out n-grams longer than a text, as sentence BLEU does.
+    """
     from sacrebleu.metrics.bleu import BLEU
 
-    metric = BLEU(tokenize=_bleu_tokens(language))
-    return _share(metric.corpus_score(list(texts), _references(texts, answers)).score)
-
-
-def _share(score: float) -> float:
-    return min(float(score) / 100, 1.0)  # rounding may leave a hair above
+    metric = BLEU(effective_order=effective_order, tokenize=_bleu_tokens(language))
+    return _corpus_score(metric, texts, answers)
 
 
 def _bleu_tokens(language: str) -> str:
@@ -186,12 +173,14 @@ def _bleu_tokens(language: str) -> str:
     return "char" if language in _NO_SPACES else "13a"
 
 
-def _references(texts: Sequence[str], answers: Sequence[Sequence[str]]) -> Any:
-    """As sacrebleu wants them: the first answers of all, the second answers of all, and so on."""
+def _corpus_score(metric: Any, texts: Sequence[str], answers: Sequence[Sequence[str]]) -> float:
     if len(texts) != len(answers) or not texts:
         raise InputError(f"{len(texts)} texts and answers for {len(answers)}: give as many of each")
-    most = max(map(len, answers))
-    return [[one[i] if i < len(one) else None for one in answers] for i in range(most)]
+    # As sacrebleu wants them: the first answers of all, the second answers of all, and so on.
+    references = list(zip_longest(*answers))
+    return min(
+        float(metric.corpus_score(list(texts), references).score) / 100, 1.0
+    )  # rounding may leave more
 
 
 Scorer = Callable[[str, Sequence[str], str], float]

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from statistics import mode
 from typing import Any
@@ -77,9 +78,9 @@ def copa_task(
     """
     joining: Sides = {}
     for language, side in sides.items():
-        words = ("because", "so")
-        if connectors is not None:
-            words = for_language(connectors, language, "connectors")
+        words = (
+            for_language(connectors, language, "connectors") if connectors is not None else ("because", "so")
+        )
         if isinstance(words, str) or len(words) != 2:
             raise InputError(f"connectors are two, for the cause and for the effect; {quoted(words)} given")
         connector = dict(zip(("cause", "effect"), words, strict=True))
@@ -105,8 +106,6 @@ def _copa_choices(language: str, values: Mapping[str, str]) -> Iterator[Mapping[
 _FIRST = {"val": 401, "test": 501}
 """The number that COPA gives to XCOPA's item 0."""
 _COPA = {"val": "copa-dev.xml", "test": "copa-test.xml"}
-_COPA_FIELDS = ("p", "a1", "a2", "asks-for")
-_SPLITS_XCOPA: dict[str, SplitName] = {"val": "dev", "test": "test"}
 _FAULTY = ("th", "tr", "sw", "id", "it")
 
 Numbered = dict[int, Item]
@@ -150,7 +149,7 @@ def read_xcopa(
         parts[part], note = _mended(sides, part)
         notes.append(note)
     all_sides, part_of = joined(parts)
-    split_of, cut = parts_or_halves(part_of, _SPLITS_XCOPA, seed)
+    split_of, cut = parts_or_halves(part_of, {"val": "dev", "test": "test"}, seed)
     name = "xcopa" if len(parts) > 1 else f"xcopa-{next(iter(parts))}"
     return copa_task(name, all_sides, split_of, template, choice, connectors, [*notes, *cut])
 
@@ -173,14 +172,11 @@ def _whole_parts(
 
 
 def _read_xcopa(path: File) -> Numbered:
-    records = ((record.number("idx", 10**9), record) for record in read_objects(path))
-    return dict(
-        sorted(
-            by_name(
-                (index, copa_item(record, record.number("label", 2))) for index, record in records
-            ).items()
-        )
+    items = by_name(
+        (record.number("idx", 10**9), copa_item(record, record.number("label", 2)))
+        for record in read_objects(path)
     )
+    return dict(sorted(items.items()))
 
 
 def _copa(path: Source | None, english: str | Path | None, part: str, sides: dict[str, Numbered]) -> Numbered:
@@ -222,7 +218,7 @@ def _read_copa(path: Path) -> Numbered:
         texts = {child.tag: child.text or "" for child in element}
         record = Record(path, line, {**element.attrib, **texts})
         label = int(record.one_of("most-plausible-alternative", ("1", "2"))) - 1
-        item = copa_item(record, label, _COPA_FIELDS)
+        item = copa_item(record, label, ("p", "a1", "a2", "asks-for"))
         number = record.text("id")
         if not re.fullmatch(r"\d{1,9}", number, re.ASCII):
             raise record.error(f"item {quoted(number)} has no number: fetch the file again")
@@ -247,13 +243,17 @@ def _mended(sides: dict[str, Numbered], part: str) -> tuple[dict[str, Numbered],
                 f"item {index} of XCOPA's {part} is a cause in as many languages ({', '.join(sound)}) as an "
                 "effect: put COPA's English file into the folder"
             )
-    wrong: Counter[str] = Counter()
-    mended: dict[str, Numbered] = {language: {} for language in sides}
-    for language, side in sides.items():
-        for index, item in side.items():
-            wrong[language] += item.values["question"] != right[index]
-            values = {**item.values, "question": right[index]}
-            mended[language][index] = replace(item, values=values)
+    wrong = {
+        language: sum(item.values["question"] != right[index] for index, item in side.items())
+        for language, side in sides.items()
+    }
+    mended = {
+        language: {
+            index: replace(item, values={**item.values, "question": right[index]})
+            for index, item in side.items()
+        }
+        for language, side in sides.items()
+    }
     told = ", ".join(f"{language} {n}" for language, n in sorted(wrong.items()) if n) or "no language"
     return mended, f"question in {part} taken from {' '.join(sound)}; items mended: {told}"
 
@@ -264,7 +264,6 @@ def _mended(sides: dict[str, Numbered], part: str) -> tuple[dict[str, Numbered],
 _SPLITS_XSTORYCLOZE: dict[str, SplitName] = {"train": "dev", "eval": "test"}
 _STORY = tuple(f"InputSentence{i}" for i in range(1, 5))
 _ENDINGS = ("RandomFifthSentenceQuiz1", "RandomFifthSentenceQuiz2")
-_RIGHT = "AnswerRightEnding"
 _SAME = 0.9  # of the answers: fewer, and the lines do not align
 
 
@@ -295,10 +294,10 @@ def read_xstorycloze(
 
 
 def _read_xstorycloze(path: File) -> Iterator[Item]:
-    needed = (*_STORY, *_ENDINGS, _RIGHT)
+    needed = (*_STORY, *_ENDINGS, "AnswerRightEnding")
     for record in read_table(path, needed, "XStoryCloze"):
         values = {key: record.text(key).strip() for key in needed}
-        right = int(replace(record, fields=values).one_of(_RIGHT, ("1", "2"))) - 1
+        right = int(replace(record, fields=values).one_of("AnswerRightEnding", ("1", "2"))) - 1
         yield Item(record, {**values, "story": " ".join(values[key] for key in _STORY)}, right)
 
 
@@ -320,7 +319,6 @@ def _check_endings(sides: Sides) -> Iterator[str]:
 # XWinograd: whom does a pronoun mean? The makers' table, or JSON lines with a gap for each language.
 
 
-_GAP = "_"
 _OPTIONS = ("option1", "option2")
 
 
@@ -339,10 +337,10 @@ def read_xwinograd(
     if tables and len(files) > 1:
         raise InputError(f"{files[0][0]} and {files[1][0]} are both XWinograd: name one of them")
     if tables:
-        items = _from_table(tables[0])
-        if languages is not None:
-            wanted = set(map(canonical, languages))
-            items = {language: side for language, side in items.items() if language in wanted}
+        wanted = None if languages is None else set(map(canonical, languages))
+        items = {
+            code: side for code, side in _from_table(tables[0]).items() if wanted is None or code in wanted
+        }
     else:
         items = {code: list(_from_lines(file)) for code, file in by_language(files, languages).items()}
     sides: Sides = {}
@@ -359,12 +357,10 @@ def read_xwinograd(
 def _named(language: str, items: list[Item]) -> Side:
     """Each item with its group, which is called as its first item."""
     side: Side = {}
-    group, last = "", None
-    for number, item in enumerate(items, 1):
-        candidates = {item.values[option] for option in _OPTIONS}
-        if candidates != last:
-            group, last = f"{language}-{number}", candidates
-        side[f"{language}-{number}"] = replace(item, group=group)
+    numbered = ((f"{language}-{number}", item) for number, item in enumerate(items, 1))
+    for _, schema in groupby(numbered, lambda named: {named[1].values[option] for option in _OPTIONS}):
+        first, *others = schema
+        side |= {name: replace(item, group=first[0]) for name, item in (first, *others)}
     return side
 
 
@@ -376,9 +372,9 @@ def _schema(record: Record, before: str, after: str, options: Iterable[str], rig
 
 def _from_lines(path: File) -> Iterator[Item]:
     for record in read_objects(path):
-        before, gap, after = record.text("sentence").partition(_GAP)
+        before, gap, after = record.text("sentence").partition("_")
         if not gap:
-            raise record.error(f"the sentence has no {_GAP}: fetch the file again")
+            raise record.error("the sentence has no _: fetch the file again")
         options = [record.text(option) for option in _OPTIONS]
         yield _schema(record, before, after, options, int(record.one_of("answer", ("1", "2"))) - 1)
 
@@ -411,8 +407,8 @@ def _start_of(sentence: str, tokens: list[Any], at: int, pronoun: str) -> int:
     """Where in the sentence its token number `at` stands, which is the pronoun."""
     position = 0
     for token in tokens[:at]:
-        start = sentence.find(token, position)
-        position = position if start < 0 else start + len(token)  # a quote is written otherwise as a token
+        if (start := sentence.find(token, position)) >= 0:  # a quote is written otherwise as a token
+            position = start + len(token)
     start = sentence.find(pronoun, position)
     if start < 0:
         raise ValueError(f"there is no {quoted(pronoun)} after token {at}")

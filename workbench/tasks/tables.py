@@ -3,7 +3,7 @@
 import gzip
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -120,9 +120,8 @@ def _from_json(path: Path, columns: Columns) -> Iterator[Row]:
                 raise row.error(f"{key!r} is {quoted(value)}, not a text or a number")
         if missing := [key for key in columns.fixed if key not in row.fields and key != "group"]:
             raise row.error(f"lacks {', '.join(missing)}: write them or leave the item out")
-        cells = {key: row.fields.get(key) for key in columns.fixed}
-        cells = {key: "" if value is None else str(value) for key, value in cells.items()}
-        yield Record(path, row.line, cells), values
+        given = {key: row.fields.get(key) for key in columns.fixed}
+        yield replace(row, fields={k: "" if v is None else str(v) for k, v in given.items()}), values
 
 
 def _values(row: Record, columns: Columns) -> tuple[str, ...]:
@@ -139,17 +138,13 @@ def _values(row: Record, columns: Columns) -> tuple[str, ...]:
     return _without_last(values) if numbered else tuple(values)
 
 
-# Choice tasks as a table: tab-separated, one row for each item and language.
+# Choice tasks as a table, one row for each item and language: tab-separated, or JSON lines with these fields.
 #
 #     id  split  group  language  prompt  answer  choice1  choice2  …
 #
-# `split` is fit, dev or test, `answer` the number of the right choice, counted from 0, and `language` any
-# usual spelling of a code. An empty `group` is none, and an item with fewer choices than the table has
-# columns leaves the last ones empty. Only tabs and line ends have a meaning: quotes are text, and spaces
-# are kept, since `prompt + choice` is the exact text that a model reads (so most choices start with one).
-#
-# The same as JSON lines: one object a line with these fields, the choices as a list `choices` or as choice1,
-# choice2 and so on; `group` may be left out or null.
+# `answer` is the number of the right choice, counted from 0. An item with fewer choices than the table has
+# columns leaves the last ones empty; JSON lines may have a list `choices`, and no `group`. Quotes are text,
+# and spaces are kept, since `prompt + choice` is the exact text that a model reads.
 
 
 _SHARED = ("id", "split", "group", "language", "prompt")
@@ -185,16 +180,12 @@ def write_rows(path: str | Path, rows: Iterable[Sequence[str]]) -> None:
     path = user_path(path)
     if not path.name.endswith((".tsv", ".tsv.gz")):
         raise InputError(f"{path} must be called .tsv or .tsv.gz: it holds tab-separated values")
-    lines = []
-    for row in rows:
-        for cell in row:
-            if _FORBIDDEN.search(cell):
-                raise InputError(
-                    f"{path} cannot hold {quoted(cell)}: "
-                    "take out its tabs, line ends and halves of characters"
-                )
-        lines.append("\t".join(row) + "\n")
-    data = "".join(lines).encode()
+    rows = list(rows)
+    if bad := next((cell for row in rows for cell in row if _FORBIDDEN.search(cell)), None):
+        raise InputError(
+            f"{path} cannot hold {quoted(bad)}: take out its tabs, line ends and halves of characters"
+        )
+    data = "".join("\t".join(row) + "\n" for row in rows).encode()
     # Without the time, the same text is the same file.
     write_bytes(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
@@ -211,12 +202,7 @@ def _row(example: Example, width: int) -> list[str]:
     return [*cells, *example.choices, *blanks]
 
 
-# Tasks of generated answers as a table, tab-separated or JSON lines, one row for each item and language.
-#
-#     id  split  group  language  prompt  answer1  answer2  …
-#
-# Every answer counts as right, and an item with fewer of them leaves the last cells empty; in JSON lines they
-# are a list `answers`. Everything else is as in tables of choices.
+# Tasks of generated answers as such a table: answer1, answer2 … or a list `answers`, each of them right.
 
 
 _ANSWERS = Columns(_SHARED, "answer", least=1)
@@ -237,7 +223,6 @@ def read_answers(path: str | Path, name: str | None = None, scorer: str = "exact
 
 
 _CAUTION = "for first steps only, checked by nobody but its authors: no result on it is to be published"
-_COLUMNS_STARTER = ("id", "question", "label", "language", "premise", "choice1", "choice2")
 
 
 def read_starter(
@@ -249,9 +234,10 @@ def read_starter(
 ) -> ChoiceTask:
     """Read the 100 cause-or-effect items in eight languages; the seed cuts them into dev and test."""
     path = bundled("starter/choices.tsv") if path is None else user_path(path)
+    columns = ("id", "question", "label", "language", "premise", "choice1", "choice2")
     sides = by_language_and_name(
         (record.text("id"), copa_item(record, int(record.one_of("label", ("0", "1")))))
-        for record in read_table(path, _COLUMNS_STARTER, "the starter set")
+        for record in read_table(path, columns, "the starter set")
     )
     split_of = halves({name: name for side in sides.values() for name in side}, seed)
     notes = (_CAUTION, f"cut into a dev and a test half with seed {seed}")

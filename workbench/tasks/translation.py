@@ -10,8 +10,9 @@ from workbench.tasks.prompts import Template, fill, halves
 from workbench.tasks.scoring import check_scorer
 from workbench.text import ParallelText, read
 
+Part = tuple[ParallelText, str, tuple[SplitName, ...]]
+"""A text, how its items' names begin, and the split of each row."""
 _TEMPLATE = "{from}: {sentence}\n{to}:"
-_FLORES: dict[str, SplitName] = {"dev": "dev", "devtest": "test"}
 
 
 def read_translation(
@@ -31,11 +32,11 @@ def read_translation(
     if path is None:
         raise InputError("translation is not bundled: name a text, as translation:PATH")
     text = read(path, _sides(languages, to), format=format)
-    groups = text.groups or tuple(map(str, range(len(text))))
-    split_of = halves({str(row): group for row, group in enumerate(groups)}, seed)
-    name = "translation-" + Path(str(path)).stem
+    groups = text.groups or map(str, range(len(text)))
+    splits = tuple(halves({str(row): group for row, group in enumerate(groups)}, seed).values())
     note = f"cut into a dev and a test half with seed {seed}"
-    return _task(name, [(text, "", split_of)], to, template, scorer, (note,))
+    name = "translation-" + Path(str(path)).stem
+    return _task(name, [(text, "", splits)], to, template, scorer, (note,))
 
 
 def read_flores(
@@ -51,10 +52,11 @@ def read_flores(
     """
     if path is None:
         raise InputError("flores is not bundled: name its folder, as flores:PATH")
-    parts = []
-    for part, split in _FLORES.items():
+    parts: list[Part] = []
+    published: dict[str, SplitName] = {"dev": "dev", "devtest": "test"}
+    for part, split in published.items():
         text = read(path, _sides(languages, to), format="flores", split=part)
-        parts.append((text, f"{part}-", {str(row): split for row in range(len(text))}))
+        parts.append((text, f"{part}-", (split,) * len(text)))
     return _task("flores", parts, to, template, scorer, ())
 
 
@@ -65,27 +67,22 @@ def _sides(languages: Iterable[str] | None, to: str) -> list[str] | None:
 
 
 def _task(
-    name: str,
-    parts: list[tuple[ParallelText, str, dict[str, SplitName]]],
-    to: str,
-    template: Template,
-    scorer: str,
-    notes: tuple[str, ...],
+    name: str, parts: Iterable[Part], to: str, template: Template, scorer: str, notes: tuple[str, ...]
 ) -> AnswerTask:
     """Every language but `to` is asked; an item is called by its row."""
     check_scorer(scorer)
     target = canonical(to)
     examples = []
-    for text, prefix, split_of in parts:
+    for text, prefix, splits in parts:
         if target not in text or len(text.languages) < 2:
             raise InputError(f"there is nothing to translate into {target!r}: the text is {text}")
+        groups = [f"{prefix}{group}" for group in text.groups] if text.groups else [None] * len(text)
         for code in text.languages:
-            for row, (here, there) in enumerate(zip(text[code], text[target], strict=True)):
-                if code == target:
-                    continue
-                values = {"sentence": here, "from": name_of(code), "to": name_of(target)}
-                group = f"{prefix}{text.groups[row]}" if text.groups else None
-                prompt = fill(template, code, values)
-                item = f"{prefix}{row + 1}"
-                examples.append(AnswerExample(item, prompt, (there,), code, split_of[str(row)], group))
+            if code != target:
+                rows = zip(text[code], text[target], splits, groups, strict=True)
+                for number, (here, there, split, group) in enumerate(rows, 1):
+                    values = {"sentence": here, "from": name_of(code), "to": name_of(target)}
+                    prompt = fill(template, code, values)
+                    item = f"{prefix}{number}"
+                    examples.append(AnswerExample(item, prompt, (there,), code, split, group))
     return AnswerTask(f"{name}-to-{target}", tuple(examples), scorer, notes)

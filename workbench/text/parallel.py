@@ -98,12 +98,9 @@ class ParallelText:
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        parts = [" ".join(self.languages), f"{len(self)} rows"]
-        if self.groups is not None:
-            parts.append(f"{len(set(self.groups))} groups")
-        if self.dropped:
-            parts.append(f"{self.dropped} dropped")
-        return f"ParallelText({', '.join(parts)})"
+        groups = f", {len(set(self.groups))} groups" if self.groups is not None else ""
+        dropped = f", {self.dropped} dropped" if self.dropped else ""
+        return f"ParallelText({' '.join(self.languages)}, {len(self)} rows{groups}{dropped})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A read-only view of a dict cannot be pickled; workers on other machines get the dict.
@@ -136,28 +133,19 @@ class ParallelText:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a sentence: `row`, `group` (where there are groups) and a column for each language."""
-        columns: dict[str, Any] = {"row": range(len(self))}
-        if self.groups is not None:
-            columns["group"] = self.groups
-        return pd.DataFrame(columns | dict(self.sentences))
+        groups = {} if self.groups is None else {"group": self.groups}
+        return pd.DataFrame({"row": range(len(self)), **groups, **self.sentences})
 
     def pairs(self) -> pd.DataFrame:
         """One row for each sentence of each pair: `pair` (`sw-en`), `row`, `source`, `target`, `group`."""
-        frames = [
-            pd.DataFrame(
-                {
-                    "pair": f"{source}-{target}",
-                    "row": range(len(self)),
-                    "source": self[source],
-                    "target": self[target],
-                    "group": self.groups,
-                }
-            )
-            for source, target in permutations(self.languages, 2)
-        ]
-        if not frames:
+        if len(self.languages) < 2:
             raise InputError(f"a text in {self.languages[0]!r} alone has no pairs")
-        return pd.concat(frames, ignore_index=True)
+        columns = {"row": range(len(self)), "group": self.groups}
+        frames = [
+            pd.DataFrame({"pair": f"{a}-{b}", "source": self[a], "target": self[b], **columns})
+            for a, b in permutations(self.languages, 2)
+        ]
+        return pd.concat(frames, ignore_index=True)[["pair", "row", "source", "target", "group"]]
 
     def split(self, fit: float = 0.6, dev: float = 0.2, test: float = 0.2, seed: int = 0) -> Split:
         """Rows to fit on, to choose on and to report on, that share no sentence and no document.

@@ -1,7 +1,7 @@
 """What every reader of a corpus hands on, and the checks on what was read."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.core.errors import InputError, TextError
@@ -41,10 +41,6 @@ class Side:
         """Give the line of the file that a row is on, or 0."""
         return row + 1 if self.lines is None else self.lines[row]
 
-    def trimmed(self) -> "Side":
-        """Cut off blanks at the edges of sentences."""
-        return Side(self.path, [sentence.strip(_EDGES) for sentence in self.sentences], self.lines)
-
 
 @dataclass(frozen=True)
 class Raw:
@@ -76,7 +72,10 @@ def finish(name: str, raw: Raw, request: Request, drop_missing: bool) -> Paralle
     if len(order) < 2 and request.languages is None:
         has = f"only {order[0]!r}" if order else "no language"
         raise InputError(f"{name} has {has}: a parallel text needs two (or ask for one with languages=[…])")
-    sides = {language: raw.sides[language].trimmed() for language in order}
+    sides = {
+        language: replace(side, sentences=[sentence.strip(_EDGES) for sentence in side.sentences])
+        for language, side in ((language, raw.sides[language]) for language in order)
+    }
     _check_lengths(sides, raw.groups, name)
     first = sides[order[0]]
     keep = _complete_rows(sides, drop_missing)

@@ -8,7 +8,7 @@ from workbench.core.bundled import TEXTS, resolved
 from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.languages import canonical
 from workbench.core.reading import plain_name, user_path
-from workbench.text.formats import bible, hub, lines, table, tmx
+from workbench.text.formats import bible, lines, table, tmx
 from workbench.text.parallel import ParallelText
 from workbench.text.raw import Raw, Request, finish
 
@@ -40,7 +40,7 @@ READERS: dict[str, Reader] = {
     "flores": Reader(lines.is_flores, lines.read_flores, options=("split",)),
     "bibles": Reader(bible.is_bibles, bible.read_bibles),
     "lines": Reader(lines.is_lines, lines.read_aligned),
-    "huggingface": Reader(hub.is_hub, hub.read_hub, options=("split", "revision", "config")),
+    "huggingface": Reader(table.is_hub, table.read_hub, options=("split", "revision", "config")),
 }
 
 

@@ -52,10 +52,9 @@ def clusters(sides: Iterable[Sequence[str]], groups: Sequence[str] | None, n: in
     nodes = {key: n + i for i, key in enumerate(dict.fromkeys(key for _, key in keys))}
     ties = np.ones(len(keys)), ([row for row, _ in keys], [nodes[key] for _, key in keys])
     _, labels = connected_components(coo_array(ties, shape=(n + len(nodes),) * 2), directed=False)
-    rows_of: dict[int, list[int]] = {}
-    for row, label in enumerate(labels[:n].tolist()):
-        rows_of.setdefault(label, []).append(row)
-    return list(rows_of.values())
+    labels = labels[:n]
+    runs = np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels))[:-1])
+    return [rows.tolist() for rows in runs if len(rows)]
 
 
 def deal(tied: list[list[int]], sizes: dict[str, int | float], seed: int) -> Split:
@@ -81,7 +80,12 @@ def deal(tied: list[list[int]], sizes: dict[str, int | float], seed: int) -> Spl
         parts[name] = np.array(rows, dtype=np.int64)
     got = {name: len(parts[name]) for name in NAMES}
     if (exact and got != wanted) or any(sizes[name] and not got[name] for name in NAMES):
-        raise InputError(_impossible(wanted, got, tied))
+        asked, near = (", ".join(f"{name}={size[name]}" for name in NAMES) for size in (wanted, got))
+        raise InputError(
+            f"cannot split {n} rows into {asked}: duplicates and documents tie them into {len(tied)} "
+            f"clusters (the largest has {max(map(len, tied), default=0)} rows) that stay whole; whole "
+            f"clusters gave {near}: ask for these sizes, or for other ones"
+        )
     return Split(**parts, seed=seed, left_out=n - sum(got.values()))
 
 
@@ -103,17 +107,6 @@ def _check(sizes: dict[str, int | float], n: int) -> bool:
     if not exact and total > 1 + 1e-9:
         raise InputError(f"{shown} is {total:g} of the text, more than all of it: the sum may be 1 at most")
     return exact
-
-
-def _impossible(wanted: dict[str, int], got: dict[str, int], tied: list[list[int]]) -> str:
-    asked = ", ".join(f"{name}={wanted[name]}" for name in NAMES)
-    near = ", ".join(f"{name}={got[name]}" for name in NAMES)
-    n, largest = sum(map(len, tied)), max(map(len, tied), default=0)
-    return (
-        f"cannot split {n} rows into {asked}: duplicates and documents tie them into {len(tied)} clusters "
-        f"(the largest has {largest} rows) that stay whole; whole clusters gave {near}: "
-        "ask for these sizes, or for other ones"
-    )
 
 
 def _fill(sizes: Sequence[int], target: int) -> set[int]:

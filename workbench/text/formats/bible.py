@@ -40,10 +40,12 @@ def read_bibles(path: Path, request: Request) -> Raw:
         raise InputError(f"{path} is not a folder: Bibles are a folder of one file for each language")
     files = by_language(((code, file) for file in files_in(path) if (code := _code(file))), request)
     references, vref = _references(path)
-    verses: dict[str, Verses] = {}
-    for language, file in files.items():
-        is_table = plain_name(file).endswith(".tsv")
-        verses[language] = _read_table(file) if is_table else _read_plain(file, references, vref)
+    verses: dict[str, Verses] = {
+        language: _read_table(file)
+        if plain_name(file).endswith(".tsv")
+        else _read_plain(file, references, vref)
+        for language, file in files.items()
+    }
     order = list(dict.fromkeys([*references, *(verse for table in verses.values() for verse in table)]))
     sides = {}
     for language, file in files.items():
@@ -59,16 +61,14 @@ def _code(file: Path) -> str | None:
 
 
 def _references(path: Path) -> tuple[list[str], Path | None]:
-    for folder in (path, path.parent, path.parent / "metadata"):
-        for name in ("vref.txt", "vref.txt.xz", "vref.txt.gz"):
-            vref = folder / name
-            if isfile(vref):
-                references = [line.strip() for line in read_lines(vref)]
-                for number, reference in enumerate(references, 1):
-                    if not _VERSE.fullmatch(reference):
-                        raise TextError(f"{quoted(reference)} is not a verse such as GEN 1:1", vref, number)
-                return references, vref
-    return [], None
+    folders = (path, path.parent, path.parent / "metadata")
+    names = ("vref.txt", "vref.txt.xz", "vref.txt.gz")
+    vref = next((folder / name for folder in folders for name in names if isfile(folder / name)), None)
+    references = [line.strip() for line in read_lines(vref)] if vref else []
+    for number, reference in enumerate(references, 1):
+        if not _VERSE.fullmatch(reference):
+            raise TextError(f"{quoted(reference)} is not a verse such as GEN 1:1", vref, number)
+    return references, vref
 
 
 def _read_plain(file: Path, references: Sequence[str], vref: Path | None) -> Verses:

@@ -70,13 +70,12 @@ def _reading_order(name: str, family: Family) -> list[str]:
 
 def is_ntrex(path: Path) -> bool:
     """Whether the path is a folder of NTREX files."""
-    return path.is_dir() and any(_NTREX.fullmatch(plain_name(file)) for file in files_in(path))
+    return path.is_dir() and bool(_matching(path, _NTREX))
 
 
 def read_ntrex(path: Path, request: Request) -> Raw:
     """Read a folder of `newstest2019-ref.swa.txt` files; `DOCUMENT_IDS.tsv` names each line's document."""
-    named = [(_NTREX.fullmatch(plain_name(file)), file) for file in files_in(_folder(path))]
-    files = by_language([(match["code"], file) for match, file in named if match], request)
+    files = by_language([(match["code"], file) for match, file in _matching(_folder(path), _NTREX)], request)
     ids = path / "DOCUMENT_IDS.tsv"
     return Raw(_sides(files), read_lines(ids) if isfile(ids) else None)
 
@@ -95,11 +94,8 @@ def read_flores(path: Path, request: Request) -> Raw:
         choices = " or ".join(f"split={part!r}" for part in parts)
         raise InputError(f"{path} holds {len(parts)} splits: choose one with {choices}")
     [part] = [request.split] if request.split else parts or [path.name]
-    named = [(_FLORES.fullmatch(plain_name(file)), file) for file in files_in(parts.get(part, path))]
-    ends = (part, "jsonl")
-    files = by_language(
-        [(match["code"], file) for match, file in named if match and match["end"] in ends], request
-    )
+    matching = _matching(parts.get(part, path), _FLORES)
+    files = by_language([(m["code"], file) for m, file in matching if m["end"] in (part, "jsonl")], request)
     if any(plain_name(file).endswith(".jsonl") for file in files.values()):
         return _read_flores_plus(files)
     return Raw(_sides(files), _flores_documents(path, part))
@@ -109,9 +105,8 @@ def _flores_parts(path: Path) -> dict[str, Path]:
     """Find the splits: name → folder."""
     folders: dict[str, Path] = {}
     for folder in filter(Path.is_dir, (path, *(path / part for part in _FLORES_PARTS))):
-        for file in files_in(folder):
-            if match := _FLORES.fullmatch(plain_name(file)):
-                folders[folder.name if match["end"] == "jsonl" else match["end"]] = folder
+        for match, _ in _matching(folder, _FLORES):
+            folders[folder.name if match["end"] == "jsonl" else match["end"]] = folder
     return folders
 
 
@@ -150,6 +145,10 @@ def _read_flores_plus(files: dict[str, Path]) -> Raw:
 
 def _sides(files: dict[str, Path]) -> dict[str, Side]:
     return {language: Side(str(file), read_lines(file)) for language, file in files.items()}
+
+
+def _matching(folder: Path, pattern: re.Pattern[str]) -> list[tuple[re.Match[str], Path]]:
+    return [(match, file) for file in files_in(folder) if (match := pattern.fullmatch(plain_name(file)))]
 
 
 def _folder(path: Path) -> Path:
