@@ -67,8 +67,9 @@ def test_the_command_prints_facts_before_and_a_verdict_after(capsys, given, done
 
 
 def test_without_a_gap_it_stops_early_and_says_so(capsys, given, tmp_path):
-    code, out, _ = run(capsys, *given, "--pair", PAIR, "--quick", "--out", tmp_path / "study")
-    assert code == 0 and "No gap to close is seen on dev" in out and "--anyway" in out
+    words = ["--pair", PAIR, "--quick", "--delta-gap", "0.9", "--out", tmp_path / "study"]
+    code, out, _ = run(capsys, *given, *words)
+    assert code == 0 and "No gap to close: it is smaller than 0.9 on dev" in out and "--anyway" in out
     assert "chosen on dev" not in out and not (tmp_path / "study" / "sweep.parquet").exists()
 
 

@@ -33,7 +33,10 @@ def test_the_gap_is_between_the_same_items() -> None:
 
 def test_without_a_gap_there_is_nothing_to_close() -> None:
     clean = pd.concat([rows("sw", [1, 0, 1, 1] * 25), rows("en", [1, 1, 1, 0] * 25)])
-    assert not first_facts(TOKENS, clean, "sw", 500, 0.5).worth_going_on
+    few, many = clean, pd.concat([clean.assign(example=clean.example + f"-{i}") for i in range(40)])
+    assert first_facts(TOKENS, few, "sw", 500, 0.5).worth_going_on, "100 items do not show that it is small"
+    assert not first_facts(TOKENS, many, "sw", 500, 0.5).worth_going_on
+    assert not first_facts(TOKENS, few, "sw", 500, 0.5, delta_gap=0.5).worth_going_on
 
 
 def test_accuracies_are_by_group_where_items_have_groups() -> None:

@@ -254,11 +254,17 @@ def run(options: argparse.Namespace) -> None:
         print_facts(study, facts)
         if not facts.worth_going_on and not options.anyway:
             console.print(
-                f"No gap to close is seen on dev: {estimated(facts.gap)}. Stopped before the long work; "
-                "--anyway goes on.",
+                f"No gap to close: it is smaller than {facts.delta_gap:g} on dev, {estimated(facts.gap)}. "
+                "Stopped before the long work; --anyway goes on.",
                 style="bold",
             )
             continue
+        if facts.gap is not None and facts.gap.low <= 0:
+            console.print(
+                f"The gap is not known well: {estimated(facts.gap)} on {facts.n_dev} dev items. It may be absent; "
+                f"a study ends here only where it is shown to be smaller than {facts.delta_gap:g} (--delta-gap).",
+                style="yellow",
+            )
         with progress_bar():
             results.append(study.run())
         print_result(results[-1])
@@ -376,7 +382,7 @@ COMMAND = Command(
                 "help": "fit maps on the parallel text (default) or on the task's fit prompts",
             },
             "--quick": "only ridge, mean shift and shuffled pairs, at three strengths",
-            **settings_options("delta", "refits", "batch_size", "allow_naive"),
+            **settings_options("delta", "delta_gap", "refits", "batch_size", "allow_naive"),
         },
     },
     configurable=True,

@@ -222,7 +222,7 @@ def _check_number(name: str, option: str, value: float) -> None:
             raise InputError(f"{option} is 1: give at least 2, or 0 for none")
     elif name == "held_out" and not 0 < value < 1:
         raise InputError(f"{option} is {value}: give a share between 0 and 1")
-    elif name == "delta" and not 0 < value < math.inf:
+    elif name in ("delta", "delta_gap") and not 0 < value < math.inf:
         raise InputError(f"{option} is {value}: give a number above 0")
 
 

@@ -40,6 +40,9 @@ class Settings:
     positions: Positions = option("last", "tokens to patch: last (of the prompt), prompt or all")
     held_out: float = option(0.2, "fraction of the parallel sentences held out for fit and similarity")
     delta: float = option(0.02, "margin δ: the largest change in accuracy considered negligible")
+    delta_gap: float = option(
+        0.05, "a gap below this is none: a study ends where the gap is shown to be smaller"
+    )
     refits: int = option(5, "refits of the chosen map on other random samples of the sentences")
     batch_size: int = option(64, "items per batch")
     allow_naive: bool = option(False, "fall back to the naive engine where a fast engine disagrees with it")
@@ -70,6 +73,7 @@ class Settings:
                 f"the spread over {self.refits} refits says little: give {FITS - 1}, or 0 for none",
             ),
             (self.delta > 0, f"δ, the change that would not matter, lies above 0; {self.delta:g} given"),
+            (self.delta_gap > 0, f"a gap that would be none lies above 0; {self.delta_gap:g} given"),
             (
                 self.batch_size >= 1 and self.seed >= 0,
                 "a batch holds one item at least and a seed is not negative; "

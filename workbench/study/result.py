@@ -57,11 +57,13 @@ class FirstFacts:
     """Items, of each language."""
     detectable: float
     """Minimum detectable gain on test, at 80 % power."""
+    delta_gap: float = 0.05
+    """A gap below this is none."""
 
     @property
     def worth_going_on(self) -> bool:
-        """Whether there is a gap (interval above 0); True if it is unknown, without target-language items."""
-        return self.gap is None or self.gap.low > 0
+        """False where the gap is shown to be smaller than `delta_gap` (its whole interval lies below)."""
+        return self.gap is None or self.gap.high >= self.delta_gap
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -71,7 +73,12 @@ class FirstFacts:
 
 
 def first_facts(
-    tokens: pd.DataFrame, clean: pd.DataFrame, source: str, n_test: int, chance: float | None
+    tokens: pd.DataFrame,
+    clean: pd.DataFrame,
+    source: str,
+    n_test: int,
+    chance: float | None,
+    delta_gap: float = 0.05,
 ) -> FirstFacts:
     """From unpatched dev rows of one or both languages."""
     clean = clean[clean.aligner == CLEAN]
@@ -85,6 +92,7 @@ def first_facts(
         n_dev=len(own),
         n_test=n_test,
         detectable=detectable_effect(n_test),
+        delta_gap=delta_gap,
     )
 
 

@@ -204,6 +204,7 @@ class Study:
             self.source,
             n_test=len(self.items(self.source, "test")),
             chance=sum(guesses) / len(guesses) if guesses else None,
+            delta_gap=self.settings.delta_gap,
         )
 
     def configurations(self, maps: dict[str, LayerMaps]) -> list[Configuration]:
