@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from workbench.checks import check_fields, is_benchmark
-from workbench.cli import doctor
+from workbench.cli import COMMANDS, doctor
 from workbench.cli.options import add_options
 from workbench.core.errors import InputError
 from workbench.text import read
@@ -66,7 +66,7 @@ def test_mgsm_agrees(shared_data: Path) -> None:
 
 def run(*arguments: object) -> int:
     parser = argparse.ArgumentParser()
-    add_options(parser, doctor.COMMAND)
+    add_options(parser, COMMANDS["doctor"])
     return doctor.run(parser.parse_args([str(argument) for argument in arguments]))
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from workbench.cli import lab, main
+from workbench.cli import figures as lab
+from workbench.cli import main
 from workbench.core.errors import InputError
 
 
@@ -10,7 +11,7 @@ from workbench.core.errors import InputError
 def opened(monkeypatch):
     """What would be opened, as the server itself is tried elsewhere."""
     calls = []
-    monkeypatch.setattr(lab, "_open", lambda *arguments: calls.append(arguments) or 0)
+    monkeypatch.setattr(lab, "_open_lab", lambda *arguments: calls.append(arguments) or 0)
     return calls
 
 

@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Each command is one line in `COMMANDS`.
+"""The command line: parse, call, print. The commands are in `commands.py`.
 
 Errors a user can mend are one line and exit code 2; `--debug` shows where they came from.
 """
@@ -13,32 +13,11 @@ from io import TextIOWrapper
 from pkgutil import resolve_name
 from typing import Any, NoReturn
 
+from workbench.cli.commands import COMMANDS
 from workbench.cli.options import Command, add_options, check_options, configurable
 from workbench.core.errors import WorkbenchError
 
-COMMANDS = {
-    "capture": "workbench.cli.capture:CAPTURE",
-    "claims": "workbench.cli.claims:COMMAND",
-    "compare": "workbench.cli.methods:COMPARE",
-    "data": "workbench.cli.catalogues:DATA",
-    "demo": "workbench.cli.demo:COMMAND",
-    "diagnose": "workbench.cli.diagnose:COMMAND",
-    "doctor": "workbench.cli.doctor:COMMAND",
-    "figures": "workbench.cli.figures:FIGURES",
-    "fit": "workbench.cli.alignments:FIT",
-    "generate": "workbench.cli.methods:GENERATE",
-    "lab": "workbench.cli.lab:COMMAND",
-    "measure": "workbench.cli.alignments:MEASURE",
-    "models": "workbench.cli.catalogues:MODELS",
-    "organism": "workbench.cli.organism:COMMAND",
-    "plan": "workbench.cli.capture:PLAN",
-    "recipes": "workbench.cli.catalogues:RECIPES",
-    "report": "workbench.cli.figures:REPORT",
-}
-"""Name → module and name of the `Command`."""
-
-_LONGEST = 1000
-"""Maximum length of an error message."""
+_LONGEST = 1000  # characters of an error message
 _ABOUT = """For a language model and a pair of languages: find the layer at which states of the source
 language map onto the target language, measure whether patching the mapped states in improves a
 task, and test the result against controls."""
@@ -62,13 +41,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print versions and exit")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for name, home in COMMANDS.items():
-        _add_command(commands, name, resolve_name(home))
+    for name, command in COMMANDS.items():
+        _add_command(commands, name, command)
     return parser
 
 
 def _add_command(commands: Any, name: str, command: Command) -> None:
-    description = inspect.getdoc(command.run) or ""
+    description = inspect.cleandoc(command.about)
     parser = commands.add_parser(
         name,
         help=command.help or description[0].lower() + description[1:].rstrip("."),
@@ -124,7 +103,7 @@ def _run(options: argparse.Namespace) -> int:
         build_parser().print_help()
         return 0
     check_options(options)
-    return int(options.run(options) or 0)
+    return int(resolve_name(options.run)(options) or 0)
 
 
 def _message(error: Exception) -> str:

@@ -4,45 +4,35 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from workbench.cli.inputs import load, read_text, with_room
-from workbench.cli.options import LOADING, MODEL, STATES, TEXT, Command, chosen, names
+from workbench.cli.inputs import load, read_text
+from workbench.cli.options import chosen, names
 from workbench.cli.terminal import caution, console, duration, progress, progress_bar, size, table
 from workbench.core.errors import InputError, ModelError
+from workbench.models.outline import Outline, outline
+from workbench.states import capture, default_store, fitting
+from workbench.states.plan import CapturePlan, plan_capture
+from workbench.stats import detectable_effect
+from workbench.sweeps.slots import sweep_cost
+from workbench.tasks import ChoiceTask, read_task
+from workbench.text import ParallelText
 
-if TYPE_CHECKING:
-    from workbench.models.outline import Outline
-    from workbench.states.plan import CapturePlan
-    from workbench.text import ParallelText
+Line = tuple[str, str]
 
-    Line = tuple[str, str]
-
+# Memory, and (a guess) arithmetic per second with two-byte weights.
 _CARDS = (("24 GB card", 24e9, 50e12), ("80 GB card", 80e9, 150e12))
-"""Memory, and arithmetic a second that such a card keeps up in two-byte weights: a guess."""
 
 
-def capture(options: argparse.Namespace) -> None:
-    """Run parallel sentences through a model and store the states of every layer.
-
-    Stored states are reused; an interrupted capture resumes.
-    """
-    from workbench.states import capture, default_store
-
+def run_capture(options: argparse.Namespace) -> None:
+    """Run `workbench capture`."""
     whole = read_text(options)
     model = load(options)
-    text = with_room(options, model, whole, options.template)
+    text = fitting(model, whole, options.template) if options.drop_long else whole
     store = options.store or default_store()
     start = time.perf_counter()
+    more = chosen(options, "pool", "positions", "template", "batch_tokens", "dtype")
     with progress_bar():
-        acts = capture(
-            model,
-            text,
-            sites=names(options.sites) or (),
-            store=store,
-            progress=progress,
-            **chosen(options, "pool", "positions", "template", "batch_tokens", "dtype"),
-        )
+        acts = capture(model, text, sites=names(options.sites) or (), store=store, progress=progress, **more)
     took = time.perf_counter() - start
     fertility = model.tokens.fertility({name: text[name] for name in text.languages})
     left_out = len(whole) - len(text)
@@ -52,8 +42,7 @@ def capture(options: argparse.Namespace) -> None:
         (r.language, r.sentences, r.tokens, f"{r.tokens_per_word:.2f}", f"{r.tokens_per_character:.2f}")
         for r in fertility.itertuples()
     ]
-    columns = ("language", "sentences", "tokens", "tokens per word", "tokens per character")
-    console.print(table(columns, rows))
+    console.print(table(("language", "sentences", "tokens", "tokens per word", "tokens per character"), rows))
     for name in acts.components:
         states = acts.states(acts.languages[0], name)
         console.print(f"{name}: {len(states)} layers × {states.shape[1]} rows × {states.shape[2]}")
@@ -63,29 +52,8 @@ def capture(options: argparse.Namespace) -> None:
     caution(text)
 
 
-CAPTURE = Command(
-    capture,
-    help="store the states of parallel sentences at every layer",
-    example="workbench capture bigscience/bloomz-560m --text ntrex128 --languages sw,en --store runs/sw",
-    options={
-        **MODEL,
-        "--positions POSITIONS": "tokens to pool: all, content (no special tokens) or sentence",
-        "--dtype DTYPE": ("dtype of the stored states", "float32"),
-        "--store FOLDER": "folder for the states (default: the user's cache)",
-    },
-    groups={**LOADING, **TEXT, **STATES},
-)
-
-
-def plan(options: argparse.Namespace) -> None:
-    """Estimate the cost of a capture: sentences, tokens, forward passes, disk, memory and time.
-
-    With --task, also the cost of a diagnosis and the minimum detectable gain. A local model is loaded
-    and timed on two batches; for any other model, or with --no-probe, only the configuration is used.
-    """
-    from workbench.models.outline import outline
-    from workbench.states.plan import plan_capture
-
+def run_plan(options: argparse.Namespace) -> None:
+    """Run `workbench plan`."""
     text = read_text(options)
     shape = outline(options.model, revision=options.revision, trust_remote_code=options.trust_remote_code)
     model, why_not = None, "--no-probe"
@@ -95,13 +63,15 @@ def plan(options: argparse.Namespace) -> None:
         except ModelError as error:
             why_not = str(error)
     on_gpu = model is not None and model.device.type != "cpu"
+    # A GPU holds weights as the checkpoint does, usually in two bytes.
+    dtype = options.model_dtype or ("float32" if model is None else model.info.dtype)
     plan = plan_capture(
         shape,
         text,
         sites=names(options.sites) or (),
         **chosen(options, "pool", "template"),
         batch_tokens=options.batch_tokens or (8192 if on_gpu else 1024),
-        bytes_per_number=_width(options.model_dtype, model),
+        bytes_per_number=4 if dtype in ("float32", "fp32", "torch.float32") else 2,
         model=model,
     )
     for what, cost in [*_bill(shape, plan), *_sweep_bill(options, shape, text, plan), *_cards(shape, plan)]:
@@ -110,7 +80,7 @@ def plan(options: argparse.Namespace) -> None:
         print(f"no timing: {' '.join(why_not.split())}", file=sys.stderr)
 
 
-def _bill(shape: "Outline", plan: "CapturePlan") -> "list[Line]":
+def _bill(shape: Outline, plan: CapturePlan) -> list[Line]:
     about = "about " if plan.tokens_are_estimated else ""
     bill = [
         ("model", f"{shape.name} ({shape.architecture}, {shape.n_layers} layers × {shape.d_model})"),
@@ -129,15 +99,10 @@ def _bill(shape: "Outline", plan: "CapturePlan") -> "list[Line]":
 
 
 def _sweep_bill(
-    options: argparse.Namespace, shape: "Outline", text: "ParallelText", plan: "CapturePlan"
-) -> "list[Line]":
-    """The sweep over dev, and what its test items can show."""
+    options: argparse.Namespace, shape: Outline, text: ParallelText, plan: CapturePlan
+) -> list[Line]:
     if options.task is None:
         return []
-    from workbench.stats import detectable_effect
-    from workbench.sweeps.slots import sweep_cost
-    from workbench.tasks import ChoiceTask, read_task
-
     task = read_task(options.task)
     wanted = options.source or next((code for code in text.languages if code in task.languages), None)
     if wanted is None:
@@ -161,40 +126,12 @@ def _sweep_bill(
     return lines
 
 
-def _cards(shape: "Outline", plan: "CapturePlan") -> "Iterator[Line]":
+def _cards(shape: Outline, plan: CapturePlan) -> Iterator[Line]:
     """Whether weights of two bytes fit usual cards, and how long the capture would take there."""
-    weights = 2.0 * shape.parameters
-    # Activations beside them: as many as planned here, in two bytes at most.
-    needed = weights + (plan.peak_bytes - plan.weight_bytes)
+    # Activations beside the weights: as many as planned here, in two bytes at most.
+    needed = 2.0 * shape.parameters + (plan.peak_bytes - plan.weight_bytes)
     for name, memory, speed in _CARDS:
         fits = "fits" if needed < 0.9 * memory else "does not fit"
-        seconds = plan.flops / speed
-        took = "under a second" if seconds < 1 else f"about {duration(seconds)}"
-        fits += f" ({size(needed)} in bfloat16)"
-        yield name, f"{fits}; capture {took}, if it keeps {speed / 1e12:.0f} TFLOP/s"
-
-
-def _width(dtype: str | None, model: object) -> int:
-    """Bytes a weight takes; a GPU holds weights as the checkpoint does, two bytes as a rule."""
-    if dtype is not None:
-        return 4 if dtype in ("float32", "fp32") else 2
-    info = getattr(model, "info", None)
-    return 4 if info is None or info.dtype == "torch.float32" else 2
-
-
-PLAN = Command(
-    plan,
-    help="estimate the cost of a capture or diagnosis",
-    example="workbench plan bigscience/bloomz-560m --text ntrex128 --languages sw,en --task xcopa:data/xcopa",
-    options={**MODEL, "--no-probe": "do not load and time the model"},
-    groups={
-        **LOADING,
-        **TEXT,
-        **STATES,
-        "diagnosis": {
-            "--task NAME[:PATH]": "also estimate a sweep over its dev items",
-            "--source LANG": "language of the items (default: the first with items)",
-            "--configurations N": "configurations in the sweep (default: as in diagnose, 30 per layer)",
-        },
-    },
-)
+        took = "under a second" if plan.flops < speed else f"about {duration(plan.flops / speed)}"
+        capture = f"capture {took}, if it keeps {speed / 1e12:.0f} TFLOP/s"
+        yield name, f"{fits} ({size(needed)} in bfloat16); {capture}"

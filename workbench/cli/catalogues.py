@@ -5,30 +5,20 @@ import tempfile
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from workbench.cli.options import Command
 from workbench.cli.terminal import console, errors, progress, progress_bar, size, table
 from workbench.core.errors import InputError, did_you_mean
-
-if TYPE_CHECKING:
-    from workbench.methods.recipes import Recipe
-    from workbench.models.outline import Support
-    from workbench.tasks.catalogue import Entry
-
+from workbench.methods.recipes import RECIPES
+from workbench.models.outline import Support, check_cell, support_table
+from workbench.tasks.catalogue import Entry, catalogue, fetch, find
 
 # Corpora and benchmarks.
 
 
 def data(options: argparse.Namespace) -> None:
-    """List the corpora and benchmarks that can be read: licence, languages, size, revision and home.
-
-    With NAME: what to download, where to put it and how to read it; --fetch downloads it.
-    """
-    from workbench.tasks.catalogue import catalogue, find
-
+    """Run `workbench data`."""
     if options.name is None:
         if options.fetch or options.to:
             raise InputError("which one? give the name of a corpus or benchmark, as in workbench data xcopa")
@@ -49,11 +39,11 @@ def data(options: argparse.Namespace) -> None:
     _print_rest(entry, folder)
 
 
-def _facts(entry: "Entry") -> dict[str, object]:
+def _facts(entry: Entry) -> dict[str, object]:
     return {**asdict(entry), "pinned": entry.pinned()}
 
 
-def _print_list(entries: "dict[str, Entry]") -> None:
+def _print_list(entries: dict[str, Entry]) -> None:
     for kind, title in (("text", "Parallel text"), ("task", "Tasks")):
         console.print(title, style="bold")
         grid = Table.grid(padding=(0, 2, 0, 0))
@@ -71,7 +61,7 @@ def _print_list(entries: "dict[str, Entry]") -> None:
     console.print("what to download and how to read it:\n  workbench data NAME", soft_wrap=True)
 
 
-def _print_entry(entry: "Entry", folder: Path) -> None:
+def _print_entry(entry: Entry, folder: Path) -> None:
     console.print(f"{entry.title}: {entry.what}", style="bold")
     facts = {
         "languages": entry.languages,
@@ -94,7 +84,7 @@ def _print_entry(entry: "Entry", folder: Path) -> None:
         console.print(f"    sha256 {file.sha256 or 'not pinned'}", style="dim", soft_wrap=True)
 
 
-def _print_rest(entry: "Entry", folder: Path) -> None:
+def _print_rest(entry: Entry, folder: Path) -> None:
     """What is left to do by hand, and how it is read."""
     lines = [f"\nby hand, in {folder}"] if entry.steps else []
     lines += [*(f"  {step}" for step in entry.steps), "\nread it with"]
@@ -103,9 +93,7 @@ def _print_rest(entry: "Entry", folder: Path) -> None:
     console.print("\n".join(lines), soft_wrap=True)
 
 
-def _fetch(entry: "Entry", folder: Path) -> None:
-    from workbench.tasks.catalogue import fetch
-
+def _fetch(entry: Entry, folder: Path) -> None:
     if not entry.files:
         raise InputError(f"{entry.name} is not fetched: workbench data {entry.name} tells what to do by hand")
     with progress_bar():
@@ -116,31 +104,11 @@ def _fetch(entry: "Entry", folder: Path) -> None:
         errors.print(f"  not pinned: {path} is sha256 {digests[path]}", soft_wrap=True)
 
 
-DATA = Command(
-    data,
-    help="corpora and benchmarks: licences, where to get them, how to read them",
-    example="""workbench data
-  workbench data xcopa
-  workbench data xcopa --fetch""",
-    options={
-        "name NAME?": "name of an entry (default: list all)",
-        "--fetch": "download its files over https and verify checksums",
-        "--to FOLDER": "download folder (default: data/NAME)",
-        "--json": "print it as JSON",
-    },
-)
-
-
 # Published interventions.
 
 
 def recipes(options: argparse.Namespace) -> None:
-    """List the published interventions that are implemented as recipes.
-
-    Each entry has its reference, what is reproduced faithfully and what differs. NAME shows one in full.
-    """
-    from workbench.methods.recipes import RECIPES
-
+    """Run `workbench recipes`."""
     if options.name is None:
         for recipe in RECIPES.values():
             facts = [(f"  {name}", getattr(recipe, name)) for name in ("reference", "faithful", "differs")]
@@ -152,47 +120,27 @@ def recipes(options: argparse.Namespace) -> None:
         raise InputError(f"unknown recipe {options.name!r}: {did_you_mean(options.name, RECIPES)}")
     recipe = RECIPES[options.name]
     facts = [(name, getattr(recipe, name)) for name in ("formula", "reference", "faithful", "differs")]
+    learns_from = "sentences or items of each language; who translates whom is not used"
+    if "pairs" in recipe.needs:
+        learns_from = "which sentence is whose translation (a control breaks the pairs)"
+    learns_from += "; solved fit items of the task" if "labels" in recipe.needs else ""
     searched = ", then further ones after what was best" if recipe.grow else ""
-    facts += [("learns from", _learns_from(recipe)), ("on dev", f"all configurations in one sweep{searched}")]
+    facts += [("learns from", learns_from), ("on dev", f"all configurations in one sweep{searched}")]
     console.print(f"[bold]{recipe.name}[/bold]  {recipe.title}\n")
     console.print(table(("", ""), facts, words=2))
-
-
-def _learns_from(recipe: "Recipe") -> str:
-    sentences = (
-        "which sentence is whose translation (a control breaks the pairs)"
-        if "pairs" in recipe.needs
-        else "sentences or items of each language; who translates whom is not used"
-    )
-    return sentences + ("; solved fit items of the task" if "labels" in recipe.needs else "")
-
-
-RECIPES = Command(
-    recipes,
-    help="list published interventions, what is reproduced and what differs",
-    example="workbench recipes shifcon",
-    options={"name NAME?": "one recipe in full (default: all in short)"},
-)
 
 
 # Supported models.
 
 
 def models(options: argparse.Namespace) -> int:
-    """Show which architectures work through which backend, as the test suite verifies them.
-
-    With --check, make a tiny random model of each and verify it here and now, with the versions of
-    TransformerLens, transformers and torch that are installed.
-    """
-    from workbench.models.outline import support_table
-
+    """Run `workbench models`."""
     rows = support_table()
     has_hooked = version("transformer-lens").startswith("3.")
     works = {(r.architecture, "bridge"): r.bridge for r in rows}
     works |= {(r.architecture, "hooked"): r.hooked and has_hooked for r in rows}
-    cells = (
-        _checked(rows) if options.check else {cell: "yes" if good else "—" for cell, good in works.items()}
-    )
+    known = {cell: "yes" if good else "—" for cell, good in works.items()}
+    cells = _checked(rows) if options.check else known
     lines = [
         (r.architecture, r.example, *(cells[r.architecture, backend] for backend in ("bridge", "hooked")))
         for r in rows
@@ -213,10 +161,7 @@ def models(options: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def _checked(rows: "list[Support]") -> dict[tuple[str, str], str]:
-    """The result of each architecture through each backend, of a tiny model made now."""
-    from workbench.models.outline import check_cell
-
+def _checked(rows: list[Support]) -> dict[tuple[str, str], str]:
     cells = {}
     with tempfile.TemporaryDirectory() as folder, progress_bar():
         for done, row in enumerate(rows):
@@ -224,11 +169,3 @@ def _checked(rows: "list[Support]") -> dict[tuple[str, str], str]:
             for backend in ("bridge", "hooked"):
                 cells[row.architecture, backend] = check_cell(row.architecture, backend, Path(folder))
     return cells
-
-
-MODELS = Command(
-    models,
-    help="supported architectures and backends",
-    example="workbench models --check",
-    options={"--check": "verify each of them now (half a minute)"},
-)

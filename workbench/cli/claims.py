@@ -4,48 +4,37 @@ import argparse
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from workbench.cli.inputs import opened, read_pairs, use_threads
-from workbench.cli.options import Command, chosen, names, numbers, run_options
+import torch
+
+from workbench.analyses.claims import CLAIMS, Ground, read_scale, world_scales
+from workbench.analyses.claims.run import Tested, ground_of, known_claims, organism_ground, run_claims
+from workbench.cli.inputs import opened, read_pairs
+from workbench.cli.options import chosen, names, numbers
 from workbench.cli.terminal import console, print_end, progress, progress_bar, table
 from workbench.core.bundled import MODELS
 from workbench.core.errors import InputError
 from workbench.core.numbers import interval, signed
-
-if TYPE_CHECKING:
-    from workbench.analyses.claims import Ground
-    from workbench.analyses.claims.run import Tested
-
-OUT = "runs/claims"
+from workbench.models import load_model
+from workbench.organism import shipped
 
 
 def run(options: argparse.Namespace) -> None:
-    """Test published claims about mapping between languages on one model.
-
-    Each claim is a hypothesis with a decision rule fixed in advance. The verdict is supported, not
-    supported or, where the data show neither, not decidable. RUN is the folder of a run, whose model,
-    sentences, task and pairs are used, or `organism`. Finished work in the folder is reused.
-    """
-    from workbench.analyses.claims.run import known_claims, run_claims
-
+    """Run `workbench claims`."""
     start = time.perf_counter()
     only = names(options.only)
     known_claims(only)  # a wrong name is reported before the long work
     known = _known(options)
-    ground = (_organism if options.study in MODELS else _of_folder)(options, known)
+    ground = _organism(options, known) if options.study in MODELS else _of_folder(options, known)
     with progress_bar():
         tested = run_claims(ground, only, options.out, progress)
     _print(tested)
     print_end(ground.cases[0].study.text, start)
 
 
-def _organism(options: argparse.Namespace, known: dict[str, Any]) -> "Ground":
-    from workbench.analyses.claims.run import organism_ground
-    from workbench.models import load_model
-    from workbench.organism import shipped
-
-    use_threads(options.threads or 1)
+def _organism(options: argparse.Namespace, known: dict[str, Any]) -> Ground:
+    torch.set_num_threads(options.threads or 1)
     organism = shipped()
     options.target = organism.config.main.code
     pairs = read_pairs(options, [language.code for language in organism.config.languages])
@@ -53,7 +42,7 @@ def _organism(options: argparse.Namespace, known: dict[str, Any]) -> "Ground":
         return organism_ground(
             load_model("organism"),
             organism,
-            options.out or Path(OUT),
+            options.out or Path("runs/claims"),
             pairs=pairs,
             progress=progress,
             **chosen(options, "dev", "test", "prompts", "overwrite"),
@@ -61,12 +50,8 @@ def _organism(options: argparse.Namespace, known: dict[str, Any]) -> "Ground":
         )
 
 
-def _of_folder(options: argparse.Namespace, known: dict[str, Any]) -> "Ground":
+def _of_folder(options: argparse.Namespace, known: dict[str, Any]) -> Ground:
     """The studies of a run that have a verdict."""
-    from workbench.analyses.claims import world_scales
-    from workbench.analyses.claims.run import ground_of
-    from workbench.organism import shipped
-
     diagnosis = opened(options)
     results = []
     for study in diagnosis.studies:
@@ -76,16 +61,12 @@ def _of_folder(options: argparse.Namespace, known: dict[str, Any]) -> "Ground":
         with progress_bar():
             results.append(study.run())
     if diagnosis.specification.model["source"] in MODELS:
-        resources, distances = world_scales(shipped().config)
-        known["resources"] = known["resources"] or resources
-        known["distances"] = known["distances"] or distances
+        scales = zip(("resources", "distances"), world_scales(shipped().config), strict=True)
+        known |= {name: known[name] or scale for name, scale in scales}
     return ground_of(diagnosis, results, **known)
 
 
 def _known(options: argparse.Namespace) -> dict[str, Any]:
-    """The known properties of languages and the band, from the options."""
-    from workbench.analyses.claims import read_scale
-
     band = numbers(options.band, "--band")
     if len(band) != 2 or not 0 <= band[0] < band[1] <= 1:
         raise InputError(f"--band {options.band}: give two fractions of the depth, the lower one first")
@@ -94,9 +75,7 @@ def _known(options: argparse.Namespace) -> dict[str, Any]:
     return {"band": tuple(band), **scales}
 
 
-def _print(tested: "Tested") -> None:
-    from workbench.analyses.claims import CLAIMS
-
+def _print(tested: Tested) -> None:
     rows = [
         (name, finding.verdict, _estimate(finding.numbers), _p(finding.adjusted_p))
         for name, finding in tested.findings.items()
@@ -116,35 +95,11 @@ def _print(tested: "Tested") -> None:
 
 
 def _p(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
+    return "" if value is None else f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
 
 
 def _estimate(numbers: Mapping[str, Any]) -> str:
-    if numbers.get("estimate") is None:
-        return ""
-    if numbers.get("low") is None:
-        return f"ρ = {signed(numbers['estimate'], 2)}"
-    return interval(numbers["estimate"], numbers["low"], numbers["high"])
-
-
-COMMAND = Command(
-    run,
-    help="test published claims on the model of a run",
-    example="""workbench claims organism
-  workbench claims runs/diagnose --only mid_to_high_layers,few_pairs""",
-    options={**run_options(OUT), "--only A,B": "claims to test (default: all)"},
-    groups={
-        "known properties of languages": {
-            "--resources FILE": "TSV: language, amount of its training text",
-            "--distances FILE": "TSV: language, distance from the target",
-            "--band A,B": ("mid-to-high layers (default: 0.6,0.75 of the depth)", "0.6,0.75"),
-        },
-        "the organism without a run": {
-            "--dev N": ("dev items", 300),
-            "--test N": ("test items", 1000),
-            "--prompts N": ("sentences for fitting and measuring", 1000),
-        },
-    },
-)
+    estimate, low = numbers.get("estimate"), numbers.get("low")
+    if estimate is not None and low is None:
+        return f"ρ = {signed(estimate, 2)}"
+    return interval(estimate, low, numbers.get("high"), none="")

@@ -4,29 +4,32 @@ import argparse
 import shlex
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import torch
 
 from workbench.cli.diagnose import print_report, print_sentence, terminal_heatmap
 from workbench.cli.figures import draw_figures
-from workbench.cli.inputs import use_threads
-from workbench.cli.options import BACKEND, OVERWRITE, Command
 from workbench.cli.terminal import console, print_dense, print_end, progress, progress_bar
 from workbench.core.errors import InputError
 from workbench.core.numbers import estimated, plain, signed
 from workbench.core.store import write_bytes
-
-if TYPE_CHECKING:
-    from workbench.study import Diagnosis, StudyResult
+from workbench.figures import headlines
+from workbench.models import load_model
+from workbench.organism import shipped
+from workbench.select import cost_in_points
+from workbench.study import Diagnosis, Settings, StudyResult, prepare
+from workbench.study.diagnosis import holm_of
 
 TASKS = ("exact", "two-choice")
 ITEMS = {"dev": 100, "test": 150}
-"""Numbers of items, enough for a demonstration."""
 PROMPTS = 250
-COMPARED = ("mean_shift", "shuffled_pairs", "random_equal_norm")
-"""Beside ridge: an aligner that only shifts the mean, and two controls."""
+COMPARED = (
+    "mean_shift",
+    "shuffled_pairs",
+    "random_equal_norm",
+)  # an aligner that shifts the mean, two controls
 FIGURES = ("layers", "aligners", "pca", "gap")
 
 Results = Sequence["StudyResult"]
@@ -44,9 +47,7 @@ def print_setting(results: Results) -> None:
 
 
 def print_grid(results: Results) -> None:
-    """Gain of the headline's map on dev, layer by layer: a row for each pair and task."""
-    from workbench.figures import headlines
-
+    """Print the gain of the headline's map on dev by layer, for each pair and task."""
     names = ("exploration", "selection")
     spec = headlines({name: pd.concat([result.tables[name] for result in results]) for name in names})
     title = f"gain in accuracy of {results[0].headline.choice.aligner} on dev"
@@ -57,24 +58,18 @@ def print_grid(results: Results) -> None:
 
 def print_verdicts(results: Results) -> None:
     """Print what was chosen for each pair and task, and the gains of it and of its best control on test."""
-    from workbench.study.diagnosis import holm_of
-
     rows, costs = [], []
     for result, verdict in zip(results, holm_of(results), strict=True):
-        choice = result.headline.choice
-        cost = _cost(result) if verdict.kind == "helps" else 0
+        layer, kept, cost = result.headline.choice.layer, result.retained, 0
+        if verdict.kind == "helps" and kept is not None:
+            cost = cost_in_points(kept.interval.estimate, kept.holds)
         costs += [cost] if cost else []
         controls = [o.gain.estimate for o in result.others if o.is_control and o.choice.layer is not None]
-        rows.append(
-            (
-                _title(result),
-                f"{verdict.kind}{'*' if cost else ''}",
-                "none" if choice.layer is None else choice.layer,
-                estimated(verdict.gain, 2),
-                plain(result.gap and result.gap.estimate, 2, none=""),
-                signed(max(controls, default=None), 2, none="no patch"),
-            )
-        )
+        gap = plain(result.gap and result.gap.estimate, 2, none="")
+        control = signed(max(controls, default=None), 2, none="no patch")
+        kind = f"{verdict.kind}{'*' if cost else ''}"
+        cells = ("none" if layer is None else layer, estimated(verdict.gain, 2), gap, control)
+        rows.append((_title(result), kind, *cells))
     columns = ("", "verdict", "layer", "gain [95 %]", "gap", "control")
     target = results[0].target
     print_dense(f"mapped into {target}: chosen on dev, judged on test", columns, rows, words=2)
@@ -86,44 +81,27 @@ def print_verdicts(results: Results) -> None:
 
 def print_summary(results: Results) -> None:
     """Print how many studies helped, and the clearest one in full."""
-    from workbench.study.diagnosis import holm_of
-
     kinds = [verdict.kind for verdict in holm_of(results)]
     console.print(
         f"\nMapping into {results[0].target} helps in {kinds.count('helps')} of {len(kinds)} studies"
         " (Holm-corrected). The study with the largest gain over its controls:"
     )
-    best = max(results, key=_above_controls)
+
+    def above_controls(result: StudyResult) -> float:
+        controls = (other.gain.estimate for other in result.others if other.is_control)
+        return result.headline.gain.estimate - max(controls, default=0.0)
+
+    best = max(results, key=above_controls)
     print_sentence(best, f"{best.pair}, {best.task}: {best.sentence}")
 
 
-def _above_controls(result: "StudyResult") -> float:
-    return result.headline.gain.estimate - max(
-        (other.gain.estimate for other in result.others if other.is_control), default=0.0
-    )
-
-
-def _cost(result: "StudyResult") -> int:
-    from workbench.select import cost_in_points
-
-    kept = result.retained
-    return 0 if kept is None else cost_in_points(kept.interval.estimate, kept.holds)
-
-
-def _title(result: "StudyResult") -> str:
+def _title(result: StudyResult) -> str:
     return f"{result.source} · {result.task.removeprefix('organism-')}"
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run all steps on the bundled organism, a small model of invented languages; needs no network or GPU.
-
-    For each language and task: capture states in both languages, fit a map per layer, measure
-    similarity, patch every layer, choose a layer on dev items and score it once on test items, with
-    controls. Writes tables, a report and figures. Finished steps are reused.
-    """
-    from workbench.organism import shipped
-
-    use_threads(options.threads)
+    """Run `workbench demo`."""
+    torch.set_num_threads(options.threads)
     start = time.perf_counter()
     organism = shipped()
     sources = _sources(organism.config, options.source)
@@ -144,34 +122,24 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _sources(config: Any, wanted: str | None) -> list[str]:
-    main = config.main.code
     if wanted is None:
-        return [language.code for language in config.languages if language.code != main]
-    source: str = config.language(wanted).code
-    if source == main:
-        raise InputError(f"{source} is the main language: name another as --source")
-    return [source]
+        return [language.code for language in config.languages[1:]]
+    if config.language(wanted) == config.main:
+        raise InputError(f"{wanted} is the main language: name another as --source")
+    return [wanted]
 
 
 def _study(
     organism: Any, sources: Sequence[str], options: argparse.Namespace
-) -> "tuple[Diagnosis, list[StudyResult]]":
-    from workbench.models import load_model
-    from workbench.study import Settings, prepare
-
+) -> tuple[Diagnosis, list[StudyResult]]:
     progress("loading", 0, 1)
     model = load_model("organism", backend=options.backend)
     progress("loading", 1, 1)
     tasks = [organism.task(name).first(**ITEMS) for name in TASKS]
     text = organism.text().select(range(PROMPTS))
     pairs = [(source, organism.config.main.code) for source in sources]
-    settings = Settings(
-        aligners=("ridge", *COMPARED),
-        headline="ridge",
-        interventions=("replace",),
-        strengths=(1.0,),
-        batch_size=256,
-    )
+    aligners = ("ridge", *COMPARED)
+    settings = Settings(aligners, "ridge", ("replace",), strengths=(1.0,), batch_size=256)
     diagnosis = prepare(model, text, tasks, pairs, options.out, settings, overwrite=options.overwrite)
     results, total = [], len(diagnosis.studies)
     for done, study in enumerate(diagnosis.studies):
@@ -181,17 +149,3 @@ def _study(
         progress(what, done + 1, total)
     diagnosis.conclude(results)
     return diagnosis, results
-
-
-COMMAND = Command(
-    run,
-    help="run the main steps on the bundled model, in about a minute",
-    example="workbench demo --out runs/demo",
-    options={
-        "--source SOURCE": "one source language (default: all five)",
-        "--out FOLDER": ("folder", Path("runs/demo")),
-        **BACKEND,
-        "--threads N": ("CPU threads (default: 1, the fastest for so small a model)", 1),
-        **OVERWRITE,
-    },
-)

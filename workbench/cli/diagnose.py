@@ -4,21 +4,13 @@ import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
 from rich.text import Text
 
-from workbench.cli.inputs import load, read_pairs, read_text, threads_of, use_threads, with_room
-from workbench.cli.options import (
-    INPUTS,
-    Command,
-    as_toml,
-    configured,
-    names,
-    settings_of,
-    settings_options,
-    study_options,
-)
+from workbench.cli.inputs import load, read_pairs, read_text, threads_of
+from workbench.cli.options import as_toml, configured, names, settings_of
 from workbench.cli.terminal import (
     Row,
     console,
@@ -34,23 +26,24 @@ from workbench.core.bundled import MODELS
 from workbench.core.errors import InputError
 from workbench.core.numbers import estimated, percent, plain, signed
 from workbench.core.store import write_bytes
-from workbench.report import evidence_sentences
+from workbench.figures import Cells, Spec, make_spec
+from workbench.figures.look import ink, shade
+from workbench.organism import shipped
+from workbench.organism.texts import TASKS
+from workbench.report import evidence_sentences, write_report
+from workbench.states import fitting
+from workbench.study import Diagnosis, Examination, FirstFacts, Study, StudyResult, prepare
+from workbench.study.diagnosis import holm_of
+from workbench.tasks import read_task, with_chat, with_shots
 
-if TYPE_CHECKING:
-    from workbench.figures import Scale, Spec
-    from workbench.study import Diagnosis, Examination, FirstFacts, Study, StudyResult
-
-QUICK: dict[str, Any] = {"aligners": "ridge,mean_shift,shuffled_pairs", "strengths": "0.25,0.5,1"}
-"""What --quick stands for, where nothing else is asked for."""
-WIDE = 7
-"""Columns that a cell of the heatmap takes, with three digits."""
-ROOM = 96
-"""Width of a terminal from which on the whole verdict table fits."""
-FAR = 2.0
-"""A mismatch ratio above which a map is applied far outside the data it was fitted on."""
+# Defaults under --quick.
+QUICK = {"aligners": "ridge,mean_shift,shuffled_pairs", "strengths": "0.25,0.5,1"}
+WIDE = 7  # columns of a cell of the heatmap, with three digits
+ROOM = 96  # width of a terminal from which on the whole verdict table fits
+FAR = 2.0  # a mismatch ratio above which a map is applied far outside the data it was fitted on
 
 
-def print_facts(study: "Study", facts: "FirstFacts") -> None:
+def print_facts(study: Study, facts: FirstFacts) -> None:
     """Print token counts and unpatched accuracies, known before anything is patched."""
     console.print(Text(f"\n{study.model.info.name}, {study.pair}, {study.task.name}", style="bold"))
     rows = [
@@ -75,10 +68,8 @@ def print_facts(study: "Study", facts: "FirstFacts") -> None:
         )
 
 
-def print_result(result: "StudyResult") -> None:
+def print_result(result: StudyResult) -> None:
     """Print the grid on dev, the similarities, what was chosen and its gain on test."""
-    from workbench.figures import make_spec
-
     console.print(terminal_heatmap(make_spec("aligners", result.tables)))
     print_similarity(result)
     _print_mismatch(result)
@@ -87,13 +78,8 @@ def print_result(result: "StudyResult") -> None:
     console.print(f"tables   {result.paths['sweep'].parent}/*.parquet, manifest.json\n", soft_wrap=True)
 
 
-def terminal_heatmap(spec: "Spec", title: str = "", rows: Sequence[str] = ()) -> Text:
-    """The first panel as coloured cells with their numbers, as many columns side by side as have room.
-
-    `title` and `rows` replace those of the figure.
-    """
-    from workbench.figures import Cells
-
+def terminal_heatmap(spec: Spec, title: str = "", rows: Sequence[str] = ()) -> Text:
+    """The first panel as coloured cells with numbers; `title` and `rows` replace those of the figure."""
     panel, scale = spec.panels[0], spec.scale
     assert isinstance(panel, Cells) and scale is not None, "a heatmap has cells and a scale"
     title, rows = title or scale.title, rows or panel.rows
@@ -108,80 +94,65 @@ def terminal_heatmap(spec: "Spec", title: str = "", rows: Sequence[str] = ()) ->
         for name, values in zip(rows, panel.values, strict=True):
             out.append(f"{name:<{label}} ")
             for value in values[start : start + at_once]:
-                out.append(f"{signed(value, digits, none=''):>{wide}}", style=_style(value, scale))
+                style = ""
+                if value is not None:
+                    red, green, blue = (round(255 * part) for part in shade(value, scale))
+                    style = f"{ink(value, scale)} on rgb({red},{green},{blue})"
+                out.append(f"{signed(value, digits, none=''):>{wide}}", style=style)
             out.append("\n")
     return out
 
 
-def _style(value: float | None, scale: "Scale") -> str:
-    """The colours of the figures."""
-    from workbench.figures.look import ink, shade
-
-    if value is None:
-        return ""
-    red, green, blue = (round(255 * part) for part in shade(value, scale))
-    return f"{ink(value, scale)} on rgb({red},{green},{blue})"
-
-
-def print_similarity(result: "StudyResult") -> None:
+def print_similarity(result: StudyResult) -> None:
     """Held-out R² of the headline's maps, and every measure, by layer."""
     fit, similarity = result.tables["fit"], result.tables["similarity"]
     headline, sites = result.headline.choice.aligner, similarity.site.unique()
     curves = {f"R² of {headline}": fit[fit.aligner == headline].set_index("site").r2}
-    curves |= {
-        str(name): own.set_index("site").value for name, own in similarity.groupby("measure", sort=False)
-    }
+    for name, own in similarity.groupby("measure", sort=False):
+        curves[str(name)] = own.set_index("site").value
     rows: list[Row] = [
         ((name,), [number(value) for value in curve.reindex(sites)], ()) for name, curve in curves.items()
     ]
     print_layers(f"on {result.n['held_out']} held-out sentences", ("",), sites, rows)
 
 
-def _print_mismatch(result: "StudyResult") -> None:
-    """Print how far the states that maps are applied to lie from the states they were fitted on."""
+def _print_mismatch(result: StudyResult) -> None:
     # The embedding is not patched, so how far its states lie says nothing here.
     rows = result.tables["mismatch"].dropna(subset=["ratio", "layer"])
     if rows.empty:
         return
     worst = rows.iloc[int(rows.ratio.to_numpy().argmax())]
-    ratio = float(worst.ratio)
     console.print(
-        f"\nMismatch: prompt states are up to {ratio:.1f} times as far from the mean of the sentence states "
-        f"used for fitting as those states are themselves (at {worst.site}).",
-        style="yellow" if ratio > FAR else "dim",
+        f"\nMismatch: prompt states are up to {worst.ratio:.1f} times as far from the mean of the sentence "
+        f"states used for fitting as those states are themselves (at {worst.site}).",
+        style="yellow" if worst.ratio > FAR else "dim",
     )
 
 
 def print_report(folder: Path) -> None:
     """Write the report page and print its path."""
-    from workbench.report import write_report
-
     console.print(f"report   {write_report(folder)}", soft_wrap=True, markup=False)
 
 
-def print_verdict(result: "StudyResult") -> None:
+def print_verdict(result: StudyResult) -> None:
     """Print what each aligner chose on dev, its gain on test, and the verdict in a sentence."""
     columns = ("aligner", "patch type", "layer", "α", "gain on test", "first minus this")
-    rows: list[tuple[object, ...]] = []
+    rows = []
     for outcome in result.outcomes:
         choice = outcome.choice
-        rows.append(
-            (
-                choice.aligner + ("*" if outcome.is_control else ""),
-                choice.intervention or "",
-                "none" if choice.layer is None else choice.layer,
-                "" if choice.layer is None else f"{choice.strength:g}",
-                "no patch chosen" if choice.layer is None else estimated(outcome.gain, 2),
-                estimated(result.headline_over.get(choice.aligner), 2, none=""),
-            )
-        )
+        patch = ("none", "", "no patch chosen")
+        if choice.layer is not None:
+            patch = (f"{choice.layer}", f"{choice.strength:g}", estimated(outcome.gain, 2))
+        name = choice.aligner + ("*" if outcome.is_control else "")
+        beaten = estimated(result.headline_over.get(choice.aligner), 2, none="")
+        rows.append((name, choice.intervention or "", *patch, beaten))
     shown = len(columns) if console.width >= ROOM else -1  # the sentences below name what it beats
     print_dense("chosen on dev, judged on test", columns[:shown], (row[:shown] for row in rows), words=2)
     console.print("95 % intervals in brackets. * control: an aligner has to gain more than its controls.\n")
     print_sentence(result, result.sentence)
 
 
-def _print_without_patch(result: "StudyResult") -> None:
+def _print_without_patch(result: StudyResult) -> None:
     """The gains on dev, at the headline's layer, of aligners that chose no patch."""
     best, dev = result.headline.choice, result.tables["exploration"]
     if best.layer is None:
@@ -198,7 +169,7 @@ def _print_without_patch(result: "StudyResult") -> None:
         )
 
 
-def print_sentence(result: "StudyResult", sentence: str) -> None:
+def print_sentence(result: StudyResult, sentence: str) -> None:
     """Print the verdict in a sentence, and the evidence for and against it."""
     console.print(Text(sentence, style="bold"))
     if result.share_of_gap is not None:
@@ -209,36 +180,21 @@ def print_sentence(result: "StudyResult", sentence: str) -> None:
     console.print()
 
 
-def print_together(results: "Sequence[StudyResult]") -> None:
+def print_together(results: Sequence[StudyResult]) -> None:
     """Print all pairs and tasks in one table, with Holm-corrected p-values."""
-    from workbench.study.diagnosis import holm_of
-
     rows = []
     for result, verdict in zip(results, holm_of(results), strict=True):
         choice = result.headline.choice
-        rows.append(
-            (
-                result.pair,
-                result.task,
-                verdict.kind,
-                "none" if choice.layer is None else f"{choice.layer}",
-                "" if choice.layer is None else choice.aligner,
-                estimated(verdict.gain, 2),
-                plain(result.gap and result.gap.estimate, 2, none=""),
-                f"{verdict.adjusted_p:.3f}",
-            )
-        )
+        patch = ("none", "") if choice.layer is None else (choice.layer, choice.aligner)
+        gains = (estimated(verdict.gain, 2), plain(result.gap and result.gap.estimate, 2, none=""))
+        p = f"{verdict.adjusted_p:.3f}"
+        rows.append((result.pair, result.task, verdict.kind, *patch, *gains, p))
     columns = ("pair", "task", "verdict", "layer", "aligner", "gain on test", "gap", "p (Holm)")
     console.print(table(columns, rows, words=3))
 
 
 def run(options: argparse.Namespace) -> None:
-    """Test at which layer, and whether, mapping one language onto another improves a task.
-
-    Steps: check the sentences, capture states, fit maps and controls, patch every layer on dev items,
-    choose aligner, layer, patch type and strength there, and score the choice once on test items. An
-    interrupted run resumes when the same command is given again.
-    """
+    """Run `workbench diagnose`."""
     options = configured(options)
     if options.quick:
         vars(options).update({name: value for name, value in QUICK.items() if name not in options.given})
@@ -261,8 +217,9 @@ def run(options: argparse.Namespace) -> None:
             continue
         if facts.gap is not None and facts.gap.low <= 0:
             console.print(
-                f"The gap is not known well: {estimated(facts.gap)} on {facts.n_dev} dev items. It may be absent; "
-                f"a study ends here only where it is shown to be smaller than {facts.delta_gap:g} (--delta-gap).",
+                f"The gap is not known well: {estimated(facts.gap)} on {facts.n_dev} dev items. It may be "
+                f"absent; a study ends here where it is shown to be smaller than {facts.delta_gap:g} "
+                "(--delta-gap).",
                 style="yellow",
             )
         with progress_bar():
@@ -276,11 +233,8 @@ def run(options: argparse.Namespace) -> None:
     print_end(diagnosis.studies[0].text, start)
 
 
-def set_up(options: argparse.Namespace) -> "Diagnosis":
+def set_up(options: argparse.Namespace) -> Diagnosis:
     """Read what the options name, and set up a study for each pair and task."""
-    from workbench.study import prepare
-    from workbench.tasks import with_chat
-
     # What can be wrong is read before the model, which takes longest to load.
     settings = settings_of(options)
     if options.fit_on == "sentences":
@@ -291,18 +245,16 @@ def set_up(options: argparse.Namespace) -> "Diagnosis":
         text, tasks = None, _tasks(options, None)
         pairs = read_pairs(options, tasks[0].languages)
     model = load(options)
-    use_threads(threads_of(options, model))
+    torch.set_num_threads(threads_of(options, model))
     if options.chat:
         tasks = [with_chat(task, model.tokens.chat) for task in tasks]
-    text = None if text is None else with_room(options, model, text)
+    if text is not None and options.drop_long:
+        text = fitting(model, text)
     return prepare(model, text, tasks, pairs, options.out, settings, progress, options.overwrite)
 
 
-def _tasks(options: argparse.Namespace, languages: list[str] | None) -> "list[Any]":
+def _tasks(options: argparse.Namespace, languages: list[str] | None) -> list[Any]:
     """The tasks the options name, in the languages of the pairs as far as they are asked in them."""
-    from workbench.organism import shipped
-    from workbench.organism.texts import TASKS
-
     if options.task is None and options.model not in MODELS:
         raise InputError("which task? give --task, such as xcopa:FOLDER or a table of choices")
     tasks = []
@@ -311,13 +263,14 @@ def _tasks(options: argparse.Namespace, languages: list[str] | None) -> "list[An
         own = options.model in MODELS and name in TASKS
         if own and options.prompts != "en":
             raise InputError(f"task {name!r} of the organism has prompts of its own: leave out --prompts")
-        tasks.append(_cut(shipped().task(name) if own else _read(name, languages, options.prompts), options))
+        task = shipped().task(name) if own else _read(name, languages, options.prompts)
+        task = with_shots(task, options.shots, seed=options.seed)
+        counts = {"fit": None, "dev": options.dev, "test": options.test}
+        tasks.append(task.first(**{split: count or len(task.all) for split, count in counts.items()}))
     return tasks
 
 
 def _read(name: str, languages: list[str] | None, prompts: str) -> Any:
-    from workbench.tasks import read_task
-
     if languages is None:
         return read_task(name, prompts=prompts)
     try:
@@ -333,57 +286,10 @@ def _read(name: str, languages: list[str] | None, prompts: str) -> Any:
         return task
 
 
-def _cut(task: Any, options: argparse.Namespace) -> Any:
-    """With shots, and no more items than asked for."""
-    from workbench.tasks import with_shots
-
-    task = with_shots(task, options.shots, seed=options.seed)
-    counts = {"fit": None, "dev": options.dev, "test": options.test}
-    return task.first(**{split: count or len(task.all) for split, count in counts.items()})
-
-
-def _print_examination(examination: "Examination") -> None:
-    """Print the doctor's findings in the sentences."""
-    notices = len(examination.report.notices)
-    rows = f"{examination.report.n_rows} rows"
+def _print_examination(examination: Examination) -> None:
+    rows, notices = f"{examination.report.n_rows} rows", len(examination.report.notices)
     if not examination.findings:
         more = f"; {notices} notices (workbench doctor shows them)" if notices else ""
         console.print(f"Doctor: {rows}, none left out{more}.")
     for line in examination.sentences:
         console.print(f"Doctor: of {rows} {line}.", style="yellow")
-
-
-COMMAND = Command(
-    run,
-    help="test whether mapping one language onto another improves a task; resumable",
-    example="""workbench diagnose bigscience/bloomz-560m --pair sw-en --text ntrex128 --task xcopa:data/xcopa
-  workbench diagnose organism --pair x-poor-far-x-main --quick""",
-    options={**study_options("runs/diagnose"), "--anyway": "continue even if dev items show no gap"},
-    groups={
-        **INPUTS,
-        "task": {
-            "--task NAME[:PATH],…": "tasks, such as xcopa:folder or items.tsv (of the organism: exact)",
-            "--prompts en|item|FILE": (
-                "prompts: en, item (the language of the item) or a TOML file of templates",
-                "en",
-            ),
-            "--chat": "wrap prompts in the model's chat template",
-            "--shots N": ("solved examples before each item", 0),
-            "--dev N": "maximum number of dev items (default: all)",
-            "--test N": "maximum number of test items (default: all)",
-        },
-        "aligners and patches": {
-            **settings_options(
-                *("aligners", "headline", "interventions", "strengths", "choices_by", "joint", "positions")
-            ),
-            "--fit-on": {
-                "choices": ("sentences", "prompts"),
-                "default": "sentences",
-                "help": "fit maps on the parallel text (default) or on the task's fit prompts",
-            },
-            "--quick": "only ridge, mean shift and shuffled pairs, at three strengths",
-            **settings_options("delta", "delta_gap", "refits", "batch_size", "allow_naive"),
-        },
-    },
-    configurable=True,
-)

@@ -3,27 +3,19 @@
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from workbench.cli.options import FORMAT, LANGUAGES, TEXT_SPLIT, Command, names
+from workbench.checks import Report, check, check_fields, is_benchmark, overlap
+from workbench.checks.report import spelled
+from workbench.cli.options import names
 from workbench.cli.terminal import console, progress, progress_bar, table
 from workbench.core.reading import files_in, user_path
-
-if TYPE_CHECKING:
-    from workbench.checks import Report
+from workbench.text import read
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check parallel data for errors: shifted, scrambled, duplicated or copied rows, wrong scripts, overlap.
-
-    FILES are parallel texts, each checked separately (give files of one text once, by their common
-    prefix), or one-language files of a benchmark (val.sw.jsonl val.th.jsonl …), whose labels are
-    compared. The exit code is 1 if there is an alarm, else 0.
-    """
-    from workbench.checks import check_fields
-
+    """Run `workbench doctor`."""
     texts, benchmarks = _sorted(options)
     reports = [check_fields(benchmarks)] if benchmarks else []
     with progress_bar():
@@ -37,9 +29,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _sorted(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
-    """Parallel texts, each once, and the files of a benchmark (also those of a folder)."""
-    from workbench.checks import is_benchmark
-
+    """Parallel texts and the files of a benchmark (also those of a folder)."""
     texts: dict[str, None] = {}
     benchmarks: list[Path] = []
     for name in options.files:
@@ -54,10 +44,7 @@ def _sorted(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
     return list(texts), benchmarks
 
 
-def _checked(name: str, options: argparse.Namespace) -> "Report":
-    from workbench.checks import check, overlap
-    from workbench.text import read
-
+def _checked(name: str, options: argparse.Namespace) -> Report:
     languages, split = names(options.languages), options.text_split
     text = read(name, languages=languages, format=options.format, split=split, drop_missing=True)
     evidence = None
@@ -72,9 +59,7 @@ def _checked(name: str, options: argparse.Namespace) -> "Report":
     return report
 
 
-def _print(report: "Report") -> None:
-    from workbench.checks.report import spelled
-
+def _print(report: Report) -> None:
     console.print(Text(report.name, style="bold"))
     if not report.findings:
         console.print(f"{report.n_rows} rows: nothing found\n")
@@ -93,23 +78,3 @@ def _print(report: "Report") -> None:
         for finding in report.findings
     ]
     console.print(table(("found", "", "languages", "rows", "evidence → repair"), rows, words=5))
-
-
-COMMAND = Command(
-    run,
-    help="check parallel data for errors, with row numbers and repairs",
-    example="workbench doctor tatoeba.swh-eng --against benchmark.tsv",
-    options={
-        "files FILES+": "parallel text: file, folder, prefix or name",
-        **LANGUAGES,
-        **FORMAT,
-        **TEXT_SPLIT,
-        "--against PATH": {
-            "action": "append",
-            "default": [],
-            "help": "data that must not contain any of these sentences",
-        },
-        "--model MODEL": "also use the states of this model as evidence (name or directory)",
-        "--json": "print the report as JSON",
-    },
-)

@@ -1,14 +1,20 @@
-"""`workbench figures` and `workbench report`: a run's tables as figures of a paper, or as one HTML page."""
+"""`workbench figures`, `report` and `lab`: figures of a run, one HTML page of it, and notebooks."""
 
 import argparse
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
-from workbench.cli.options import OVERWRITE, Command, names
+from workbench.cli import main
+from workbench.cli.options import names
 from workbench.cli.terminal import console, progress, progress_bar, size
 from workbench.core.errors import InputError, WorkbenchError
+from workbench.figures import find_kind, join_runs, preset, write_figures
+from workbench.figures.paper import FORMATS
+from workbench.report import write_report
 from workbench.results import open_run
 
+# Runs on the organism that the gallery shows.
 GALLERY = {
     "diagnose": [
         *("--pairs", "x-poor-far-x-main,x-poor-near-x-main,x-poor-fused-x-main", "--quick"),
@@ -17,21 +23,12 @@ GALLERY = {
     "measure": ["--pairs", "x-poor-far-x-main,x-poor-near-x-main,x-rich-near-x-main", "--grid"],
     "fit": ["--pairs", "x-poor-far-x-main", "--curve"],
 }
-"""What the gallery is made from: three runs on the organism."""
 COMPARED = Path("runs/compare")
-"""Where `workbench compare organism` leaves its table, which the gallery draws too if it is there: comparing
-all methods takes a quarter of an hour or more, which is too long to be a part of it."""
+"""Where `workbench compare organism` leaves its table: drawn if it is there, as comparing takes too long."""
 
 
 def figures(options: argparse.Namespace) -> None:
-    """Draw publication figures from the tables of a run; needs no model, torch or browser.
-
-    Each kind becomes PDF, SVG and PNG, a LaTeX and a Markdown table of the same numbers, and a manifest
-    with the digests of the tables. Built again from the same tables, they are the same bytes.
-    """
-    from workbench.figures import find_kind, join_runs, preset, write_figures
-    from workbench.figures.paper import FORMATS
-
+    """Run `workbench figures`."""
     if options.gallery and options.runs:
         raise InputError("--gallery makes its own runs: do not give RUN")
     preset(options.preset)  # refused before minutes of work
@@ -48,17 +45,10 @@ def figures(options: argparse.Namespace) -> None:
     command += f" --only {options.only}" if options.only else ""
     command += f" --dpi {options.dpi}" if options.dpi else ""
     dpi = 130 if options.gallery and options.dpi is None else options.dpi
+    overwrite = options.overwrite or options.gallery
     with progress_bar():
         written = write_figures(
-            tables,
-            folder,
-            options.preset,
-            formats,
-            options.only,
-            command,
-            progress,
-            dpi,
-            options.overwrite or options.gallery,
+            tables, folder, options.preset, formats, options.only, command, progress, dpi, overwrite
         )
     for kind, reason in written.left_out.items():
         console.print(f"left out  {kind}: {reason}", style="dim", soft_wrap=True)
@@ -71,9 +61,7 @@ def figures(options: argparse.Namespace) -> None:
 
 
 def draw_figures(folder: Path, formats: Sequence[str], only: Sequence[str], command: str) -> Sequence[Path]:
-    """Draw figures of a run beside its tables; returns their files."""
-    from workbench.figures import join_runs, write_figures
-
+    """Draw figures of a run beside its tables, and return their files."""
     tables = join_runs(open_run(folder))
     with progress_bar():
         written = write_figures(
@@ -83,9 +71,7 @@ def draw_figures(folder: Path, formats: Sequence[str], only: Sequence[str], comm
 
 
 def _gallery() -> list[Path]:
-    """The folders of the runs that the gallery shows, made where they are not there."""
-    from workbench.cli import main
-
+    """The folders of the runs that the gallery shows; missing runs are made."""
     folders = []
     for command, arguments in GALLERY.items():
         folder = Path("runs/gallery") / command
@@ -96,39 +82,60 @@ def _gallery() -> list[Path]:
 
 
 def report(options: argparse.Namespace) -> None:
-    """Write the report of a run: one HTML file that works offline.
-
-    RUN is the folder of a run, as written by diagnose, demo, fit or measure.
-    """
-    from workbench.report import write_report
-
+    """Run `workbench report`."""
     path = write_report(options.run_folder, options.out, options.overwrite)
     console.print(f"report  {path}  ({size(path.stat().st_size)})", soft_wrap=True, markup=False)
 
 
-FIGURES = Command(
-    figures,
-    help="draw publication figures of a run: PDF, SVG, PNG, LaTeX and Markdown tables",
-    example="""workbench figures runs/demo --preset acl
-  workbench figures runs/bloomz runs/measured --only alignment --format pdf""",
-    options={
-        "runs RUN*": {"type": Path, "help": "folders of diagnose, demo, measure or fit, joined"},
-        "--preset PRESET": ("acl (default), acl-wide, neurips, slide or notebook", "acl"),
-        "--format FORMAT": "formats, separated by commas (default: pdf,svg,png; of the gallery: png)",
-        "--dpi N": "of PNG files (default: the preset's; of the gallery: 130)",
-        "--only KIND": "one kind (default: all kinds the tables allow)",
-        "--out FOLDER": "folder (default: figures/NAME_OF_RUN)",
-        **OVERWRITE,
-        "--gallery": "run the organism into runs/gallery, then draw it into figures/gallery (minutes)",
-    },
-)
-REPORT = Command(
-    report,
-    help="write an HTML report of a run: verdict, layers, evidence, items",
-    example="workbench report runs/diagnose",
-    options={
-        "run_folder RUN": {"type": Path, "help": "folder of a run"},
-        "--out FILE": "default: RUN/report.html",
-        **OVERWRITE,
-    },
-)
+# Notebooks.
+
+_PACKAGE = Path(__file__).parents[1]
+_CLONE = _PACKAGE.parent / "notebooks"
+_WHEEL = _PACKAGE / "_data" / "notebooks"
+
+
+def lab(options: argparse.Namespace) -> None:
+    """Run `workbench lab`."""
+    if find_spec("jupyterlab") is None:
+        raise InputError("JupyterLab is not installed: pip install 'alignment-workbench[lab]'")
+    source = notebooks_source()
+    folder = options.notebooks or (source if source == _CLONE else Path("notebooks"))
+    written, kept = put_notebooks(source, folder)
+    counts = f"{written} written, {kept} there already"
+    console.print(f"notebooks  {folder}: {counts}", soft_wrap=True, markup=False)
+    _open_lab(folder, options.port, options.no_browser)
+
+
+def notebooks_source() -> Path:
+    """The folder of the notebooks: in the clone, or in the installed wheel."""
+    for place in (_CLONE, _WHEEL):
+        if any(place.glob("*.ipynb")):
+            return place
+    raise InputError(
+        "the notebooks are neither beside the package nor in it: name a folder of your own with "
+        "--notebooks, or clone the project"
+    )
+
+
+def put_notebooks(source: Path, folder: Path) -> tuple[int, int]:
+    """Copy missing files only; returns the numbers of notebooks written and already there."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--notebooks {folder} is a file: name a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = kept = 0
+    for path in sorted(file for file in source.iterdir() if file.suffix in (".ipynb", ".png")):
+        try:
+            with open(folder / path.name, "xb") as file:
+                file.write(path.read_bytes())
+            written += path.suffix == ".ipynb"
+        except FileExistsError:
+            kept += path.suffix == ".ipynb"
+    return written, kept
+
+
+def _open_lab(folder: Path, port: int | None, no_browser: bool) -> None:
+    from jupyterlab.labapp import main as open_lab  # an optional dependency
+
+    arguments = [f"--ServerApp.root_dir={folder.resolve()}"]
+    arguments += [] if port is None else [f"--ServerApp.port={port}"]
+    open_lab([*arguments, *(["--no-browser"] if no_browser else [])])

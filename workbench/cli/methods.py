@@ -2,49 +2,47 @@
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import torch
 from rich.text import Text
 
+from workbench.analyses.generate import Generated, generate
+from workbench.analyses.generate import Plan as GenerationPlan
 from workbench.cli.figures import draw_figures
-from workbench.cli.inputs import opened, use_threads
-from workbench.cli.options import Command, names, run_options, whole_numbers
+from workbench.cli.inputs import opened
+from workbench.cli.options import names, whole_numbers
 from workbench.cli.terminal import console, print_dense, print_end, progress, progress_bar
 from workbench.core.bundled import MODELS
 from workbench.core.errors import InputError
 from workbench.core.languages import read_pair
 from workbench.core.numbers import interval, plain, signed
 from workbench.core.reading import read_lines
-from workbench.results import claim, open_run, write_table
+from workbench.methods.baselines import Wording, organism_wording, read_translations
+from workbench.methods.compare import COMBINED, Plan, compare, with_holm
+from workbench.models import load_model
+from workbench.organism import shipped
+from workbench.results import claim, open_run, write_table, write_tables
+from workbench.study import Diagnosis, prepare
 
-if TYPE_CHECKING:
-    from workbench.analyses.generate import Generated
-    from workbench.methods.baselines import Wording
-    from workbench.study import Diagnosis
-
-ITEMS = {"dev": 200, "test": 500}
-"""Numbers of items of the organism where no run is given."""
+ITEMS = {"dev": 200, "test": 500}  # of the organism, where no run is given
 
 Row = Mapping[Any, Any]
 Cells = tuple[str, ...]
 
 
-def studies_of(options: argparse.Namespace, out: str, pairs: Sequence[str]) -> "Diagnosis":
+def studies_of(options: argparse.Namespace, out: str, pairs: Sequence[str]) -> Diagnosis:
     """The studies of the run that the options name, or the organism's own of these pairs."""
     if options.study not in MODELS:
         return opened(options)
-    from workbench.models import load_model
-    from workbench.organism import shipped
-    from workbench.study import prepare
-
     text, task = shipped().text(), shipped().task("exact")
     task = task.first(fit=len(task.all), **ITEMS)
     wanted = [read_pair(name, text.languages) for name in names(options.pairs) or pairs]
-    use_threads(options.threads or 1)
+    torch.set_num_threads(options.threads or 1)
     model, folder = load_model("organism"), options.out or Path(out)
     return prepare(model, text, [task], wanted, folder, progress=progress, overwrite=options.overwrite)
 
@@ -65,10 +63,8 @@ def _print_methods(
 
 PAIRS = ("x-poor-near-x-main", "x-poor-far-x-main", "x-poor-fused-x-main")
 """Pairs of the organism where no run is given: the languages with a large gap."""
-ROOM = 127
-"""Terminal width from which on costs are printed in the same table."""
-_SHORT = 0.05
-"""Shorter times (in seconds) are not printed."""
+ROOM = 127  # terminal width from which on costs are printed in the same table
+_SHORT = 0.05  # shorter times (in seconds) are not printed
 _MARK = {"helps": "+", "harms": "−", "equivalent": "=", "undecided": "?"}
 _GAIN = ("", "test", "gain [95 %]", "random", "shuffled")
 _COST = ("on top", "main", "read", "fitted", "pairs", "labels", "fit", "time")
@@ -99,37 +95,26 @@ def print_comparison(
 
 
 def _gain(row: Row) -> Cells:
+    accuracy = f"{row['accuracy']:.3f}"
     if row["method"] == "direct":
-        return ("", f"{row['accuracy']:.3f}", "", "", "")
-    verdict = row["holm_verdict"]
-    return (
-        "" if pd.isna(verdict) else _MARK[verdict],
-        f"{row['accuracy']:.3f}",
-        interval(row["gain"], row["gain_low"], row["gain_high"], 2),
-        _control(row, "random"),
-        _control(row, "shuffled"),
-    )
+        return ("", accuracy, "", "", "")
+    mark = _MARK.get(row["holm_verdict"], "")
+    # The gains of the controls over direct prompting, on the same scale as the method's own gain.
+    differences = (row["random_over"], row["shuffled_over"])
+    controls = ("" if pd.isna(over) else signed(row["gain"] - over, 2) for over in differences)
+    return (mark, accuracy, _bounds(row, "gain", sign=True), *controls)
 
 
 def _cost(row: Row, seconds: Mapping[str, float], prepared: Mapping[str, float]) -> Cells:
     before = prepared.get(row["method"], 0.0)
     own, direct = seconds.get(row["method"]), seconds.get("direct")
     return (
-        signed(row["over_own"], 2, none=""),
-        signed(row["retention"], 2, none=""),
+        *(signed(row[name], 2, none="") for name in ("over_own", "retention")),
         f"{row['item_tokens']:.0f}",
-        _count(row["parameters"]),
-        _count(row["pairs"]),
-        _count(row["labels"]),
+        *(_count(row[name]) for name in ("parameters", "pairs", "labels")),
         f"{before:.0f}" if before >= 10 else f"{before:.1f}" if before >= _SHORT else "",
         f"{own / direct:.1f}" if own and direct else "",
     )
-
-
-def _control(row: Row, name: str) -> str:
-    """The gain of a control over direct prompting, on the same scale as the method's own gain."""
-    over = row[f"{name}_over"]
-    return "" if pd.isna(over) else signed(row["gain"] - over, 2)
 
 
 def _count(number: int) -> str:
@@ -138,18 +123,8 @@ def _count(number: int) -> str:
     return f"{number / 1000:.0f}k" if number >= 10_000 else f"{number}"
 
 
-def compare(options: argparse.Namespace) -> None:
-    """Compare baselines and published interventions on the task and pairs of a run.
-
-    The methods are direct prompting, translation, prompt search, few-shot prompting, fine-tuning and
-    the interventions of `workbench recipes`. Each is selected on dev items, frozen, and scored once on
-    the same test items, with its controls, its cost and its effect on the main language. Recipes are
-    also combined with few-shot prompting and fine-tuning.
-
-    RUN is the folder of a run, whose model, sentences, task and pairs are used, or `organism`.
-    """
-    from workbench.methods.compare import COMBINED, Plan, compare, with_holm
-
+def run_compare(options: argparse.Namespace) -> None:
+    """Run `workbench compare`."""
     start = time.perf_counter()
     plan = Plan.of(
         names(options.methods),
@@ -175,24 +150,19 @@ def compare(options: argparse.Namespace) -> None:
     print_end(diagnosis.studies[0].text, start)
 
 
-def _wording(options: argparse.Namespace) -> "Wording":
-    from workbench.methods.baselines import Wording, organism_wording, read_translations
-    from workbench.organism import shipped
-
+def _wording(options: argparse.Namespace) -> Wording:
     model = options.study
     if model not in MODELS:
         model = open_run(options.study).specification.get("model", {}).get("source")
     wording = organism_wording(shipped().config) if model in MODELS else Wording()
-    given: dict[str, Any] = {}
-    if options.shots is not None:
-        given["shots"] = whole_numbers(options.shots, "--shots")
-    if options.seeds is not None:
-        given["seeds"] = options.seeds
-    if options.translations is not None:
-        given["translations"] = read_translations(options.translations)
-    if options.templates is not None:
-        given["templates"] = _read_templates(options.templates)
-    return replace(wording, **given)
+    readers: dict[str, Callable[[Any], Any]] = {
+        "shots": lambda value: whole_numbers(value, "--shots"),
+        "seeds": int,
+        "translations": read_translations,
+        "templates": _read_templates,
+    }
+    values = {name: getattr(options, name) for name in readers}
+    return replace(wording, **{n: readers[n](value) for n, value in values.items() if value is not None})
 
 
 def _read_templates(path: Path) -> Cells:
@@ -203,35 +173,10 @@ def _read_templates(path: Path) -> Cells:
     return tuple(line.replace("\\n", "\n") for line in lines)
 
 
-COMPARE = Command(
-    compare,
-    help="compare baselines and published interventions on the task of a run",
-    example="""workbench compare organism --pairs x-poor-far-x-main
-  workbench compare runs/diagnose --methods shots_own,translate_self,incline_paper""",
-    options=run_options("runs/compare"),
-    groups={
-        "methods": {
-            "--methods A,B": "baselines and recipes (default: all; workbench recipes lists them)",
-            "--no-training": "leave out methods that train the model",
-            "--combine A,B": "baselines to patch on top of (default: both kinds of shots, lora)",
-            "--on-top A,B": "recipes for these (default: the best on dev)",
-        },
-        "prompts": {
-            "--shots N,…": "numbers of shots to select from (default: 1,2,4)",
-            "--seeds N": "random draws of shots to select from (default: 3)",
-            "--translations FILE": "table with columns id and prompt (in the main language)",
-            "--templates FILE": "prompt templates to search, one per line, each with {prompt}",
-        },
-    },
-)
-
-
 # Methods in generated text.
 
-EXAMPLES = 2
-"""Prompts whose texts are printed."""
-ROOM_FOR_TEXTS = 112
-"""Columns of a terminal from which on language and repetition stand in the same table."""
+EXAMPLES = 2  # prompts whose texts are printed
+ROOM_FOR_TEXTS = 112  # terminal width from which on language and repetition are in the same table
 _LANGUAGE = ("language", "gain", "source", "other", "?")
 _REPETITION = ("repeats", "more", "time")
 _KEY_OF_TEXTS = (
@@ -242,7 +187,7 @@ _KEY_OF_TEXTS = (
 )
 
 
-def print_generated(generated: "Generated") -> None:
+def print_generated(generated: Generated) -> None:
     """Print a summary of each method, some of its texts, and notes."""
     first = generated.summary.iloc[0]
     source, target = first.prompted, first.pair.removeprefix(f"{first.prompted}-")
@@ -302,22 +247,11 @@ def _print_texts(table: pd.DataFrame, source: str) -> None:
             console.print(line)
 
 
-def generate(options: argparse.Namespace) -> None:
-    """Generate text with a patched model and measure its language and repetition.
-
-    The model continues beginnings of held-out source sentences: unpatched, with the study's choice and
-    its controls, and with recipes (by default clas_bench, which steers the output language). A recipe's
-    configuration is selected on one half of the beginnings; results are reported on the other half. The
-    output language is predicted by an identifier trained on the study's sentences; its held-out
-    accuracy is printed with the results.
-
-    RUN is the folder of a run, whose model, sentences and pairs are used, or `organism`.
-    """
-    from workbench.analyses.generate import Plan, generate
-
+def run_generate(options: argparse.Namespace) -> None:
+    """Run `workbench generate`."""
     start = time.perf_counter()
     methods = {} if options.methods is None else {"methods": tuple(names(options.methods) or ())}
-    plan = Plan(tokens=options.tokens, prompts=options.prompts, **methods)
+    plan = GenerationPlan(tokens=options.tokens, prompts=options.prompts, **methods)
     diagnosis = studies_of(options, "runs/generate", ["x-poor-far-x-main"])
     out, parts = options.out or diagnosis.folder, []
     claim(out, ["generation.parquet", "generation_summary.parquet"], options.overwrite)
@@ -326,23 +260,11 @@ def generate(options: argparse.Namespace) -> None:
             # Languages that are in no pair help to tell those that are from what is neither.
             parts.append(generate(study, plan, diagnosis.specification.text))
         print_generated(parts[-1])
-    write_table(pd.concat([part.table for part in parts], ignore_index=True), out / "generation.parquet")
-    summary = pd.concat([part.summary for part in parts], ignore_index=True)
-    write_table(summary, out / "generation_summary.parquet")
+    tables = {
+        "generation": pd.concat([part.table for part in parts], ignore_index=True),
+        "generation_summary": pd.concat([part.summary for part in parts], ignore_index=True),
+    }
+    write_tables(tables, out)
     console.print(f"texts    {out / 'generation.parquet'}", soft_wrap=True)
     console.print(f"table    {out / 'generation_summary.parquet'}", soft_wrap=True)
     print_end(diagnosis.studies[0].text, start)
-
-
-GENERATE = Command(
-    generate,
-    help="generate text with a patched model: output language and repetition",
-    example="""workbench generate organism
-  workbench generate runs/diagnose --methods study,clas_bench --tokens 200 --prompts 100""",
-    options={
-        **run_options("runs/generate"),
-        "--methods A,B": "study (its choice and controls) and recipes (default: study,clas_bench)",
-        "--tokens N": "new tokens per text (default: 200, or the rest of the model's context)",
-        "--prompts N": ("beginnings: half for selection, half for the results", 40),
-    },
-)

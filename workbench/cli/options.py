@@ -7,7 +7,7 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,12 @@ Groups = Mapping[str, Options]
 
 @dataclass(frozen=True)
 class Command:
-    """A command, or an action of one; the docstring of its function is the description in the help."""
+    """A command, or an action of one."""
 
-    run: Callable[[argparse.Namespace], int | None]
-    """Returns the exit code; None is 0."""
+    run: str
+    """Module and name of the function of the parsed options, which returns the exit code (None is 0)."""
+    about: str
+    """The description in the help."""
     help: str = ""
     """In the list of commands; by default as the description."""
     example: str = ""
@@ -43,9 +45,9 @@ _TYPES = {"N": int, "FILE": Path, "FOLDER": Path}
 def add_options(parser: argparse.ArgumentParser, command: Command) -> None:
     """Add the options of a command to its parser.
 
-    A usage such as `--seeds N` or `folder FOLDER?` has the names, then what stands for the value, with
-    `?`, `*` or `+` where it may be left out or repeated. N is a whole number, FILE and FOLDER are paths, all
-    else is of the type of the default. Without a value and a default, the option is a switch.
+    A usage such as `--seeds N` or `folder FOLDER?` has the names, then the metavar, with `?`, `*` or `+` if
+    it is optional or repeated. N is a whole number, FILE and FOLDER are paths, all else is of the type of the
+    default. Without metavar and default, the option is a switch.
     """
     groups = {title: parser.add_argument_group(title) for title in command.groups}
     for title, options in {"": command.options, **command.groups}.items():
@@ -98,7 +100,6 @@ LOADING: Groups = {
         ),
     }
 }
-"""How the model is loaded."""
 TEXT: Groups = {
     "text": {
         "--text PATH|NAME": "parallel text: file, folder, data set, or starter (comes with the project); "
@@ -112,7 +113,6 @@ TEXT: Groups = {
         "--drop-long": "drop rows longer than the model's context",
     }
 }
-"""Which sentences."""
 STATES: Groups = {
     "capture": {
         "--sites SITES": (
@@ -124,7 +124,6 @@ STATES: Groups = {
         "--batch-tokens N": "tokens per batch (default: 1024 on a CPU, 8192 on a GPU)",
     }
 }
-"""What is kept of each sentence."""
 
 
 def settings_options(*names: str) -> Options:
@@ -150,7 +149,6 @@ PAIRS: Groups = {
         **settings_options("held_out", "seed"),
     }
 }
-"""Which language onto which."""
 INPUTS = {**LOADING, **TEXT, **PAIRS}
 
 
@@ -178,21 +176,21 @@ def run_options(out: str) -> Options:
 # What options may be, checked before any work is done.
 
 _LARGEST = 2**63 - 1
+# The least and the largest value of each option that is a whole number, in all commands.
 _WHOLE = {
-    **dict.fromkeys(("batch_size", "batch_tokens", "configurations", "dev", "draws", "items"), (1, _LARGEST)),
-    **dict.fromkeys(("prompts", "seeds", "test", "tokens"), (1, _LARGEST)),
-    **dict.fromkeys(("blocks", "null", "refits", "shots"), (0, _LARGEST)),
+    **dict.fromkeys("batch_size batch_tokens configurations dev draws items".split(), (1, _LARGEST)),
+    **dict.fromkeys("prompts seeds test tokens".split(), (1, _LARGEST)),
+    **dict.fromkeys("blocks null refits shots".split(), (0, _LARGEST)),
     "dpi": (1, 2400),
     "port": (1, 65535),
     "seed": (0, 2**32 - 1),
     "threads": (1, 1024),
 }
-"""The least and the largest value of each option that is a whole number, in all commands."""
+# Options that may name a place on disk.
 _PATHS = (
     *("model", "text", "task", "study", "runs", "run_folder", "folder", "files", "against", "config", "out"),
     *("store", "to", "notebooks", "translations", "templates", "resources", "distances", "prompts"),
 )
-"""The options that name, or may name, a place on disk."""
 
 
 def check_options(options: argparse.Namespace) -> None:
@@ -254,9 +252,6 @@ def _check_place(folder: Path, out: Path) -> None:
         raise InputError(f"cannot write to --out ({error.strerror}): {out}") from error
 
 
-# Values of options that are lists, and the settings of a study.
-
-
 def chosen(options: argparse.Namespace, *names: str) -> dict[str, Any]:
     """These options, as keyword arguments of a function that has the same names."""
     return {name: getattr(options, name) for name in names}
@@ -292,9 +287,7 @@ def whole_numbers(value: str, option: str) -> tuple[int, ...]:
 def settings_of(options: argparse.Namespace) -> Settings:
     """The settings that the options name; what is no option keeps its default."""
     given: dict[str, Any] = {}
-    for setting in fields(Settings):
-        if not hasattr(options, setting.name):
-            continue
+    for setting in (setting for setting in fields(Settings) if hasattr(options, setting.name)):
         value = getattr(options, setting.name)
         if setting.name == "strengths":
             value = tuple(numbers(value or "", "--strengths"))
@@ -304,7 +297,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
     return Settings(**given)
 
 
-# Options from a TOML file: every long option is a key, and a key that is no option is an error.
+# Options from a TOML file, by their long names.
 
 _NOT_IN_FILES = ("help", "debug", "config", "overwrite")
 
@@ -322,12 +315,11 @@ def configurable(parser: argparse.ArgumentParser) -> None:
 
 
 def configured(options: argparse.Namespace) -> argparse.Namespace:
-    """What was given on the command line, else in the file, else the defaults; `given` names the former."""
+    """The options of the command line, else of the file, else the defaults; `given` names the former two."""
     given = vars(options).copy()
     own, defaults = given.pop("_own"), given.pop("_defaults")
-    in_file = {} if given["config"] is None else _read(given["config"], own)
-    merged = {**defaults, **in_file, **given}
-    options = argparse.Namespace(**merged, given={*in_file, *given}, asked=list(own))
+    given = given if given["config"] is None else _read(given["config"], own) | given
+    options = argparse.Namespace(**{**defaults, **given}, given=set(given), asked=list(own))
     check_options(options)
     return options
 
@@ -345,16 +337,14 @@ def as_toml(options: argparse.Namespace) -> str:
 def _read(path: Path, own: dict[str, argparse.Action]) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
+        parsed = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the config {path}: {error}") from error
-    try:
-        found = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: of numbers with thousands of digits, too
         raise InputError(f"{path} is not TOML: {error}") from error
     values = {}
-    for key, value in found.items():
-        name = key.replace("-", "_")
-        where = f"{path}:{_line(text, key)}"
+    for key, value in parsed.items():
+        name, where = key.replace("-", "_"), f"{path}:{_line(text, key)}"
         if name not in own:
             known = [dest.replace("_", "-") for dest in own]
             raise InputError(f"{where}: unknown key {key!r}: {did_you_mean(key, known)}")
@@ -373,8 +363,7 @@ def _value(where: str, key: str, value: Any, action: argparse.Action) -> Any:
         raise InputError(f"{where}: {key} is a string or a number, or a list of them, not {value!r}")
     kind = action.type if callable(action.type) else str
     if kind in (int, float):
-        wrong = len(listed) > 1 or isinstance(value, str) or (kind is int and not isinstance(value, int))
-        if isinstance(value, list) or wrong:
+        if isinstance(value, list | str) or (kind is int and not isinstance(value, int)):
             raise InputError(f"{where}: {key} is a {'whole ' if kind is int else ''}number, not {value!r}")
         return kind(value)
     joined = ",".join(f"{one:g}" if isinstance(one, float) else str(one) for one in listed)

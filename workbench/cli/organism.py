@@ -2,39 +2,36 @@
 
 import argparse
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
+import torch
 from rich.table import Table
 
-from workbench.cli.inputs import use_threads
-from workbench.cli.options import Command, Options, chosen
+from workbench.analyses.organism.peaks import MAPS, NEARLY, Peaks, peaks
+from workbench.analyses.organism.verify import Verification, properties, summary, verdicts, verify
+from workbench.cli.options import chosen
 from workbench.cli.terminal import console, duration, progress, progress_bar, site_name, table
 from workbench.core.errors import InputError
 from workbench.core.numbers import estimated, interval, percent, signed
 from workbench.core.store import write_json
-from workbench.results import write_table
+from workbench.methods.compare.incline import InclineReport, incline
+from workbench.models import LanguageModel, load_model
+from workbench.organism import (
+    Shipped,
+    WorldConfig,
+    read_config,
+    shipped,
+    train_organism,
+    write_config,
+    write_files,
+)
+from workbench.results import write_table, write_tables
+from workbench.study import Study
 
-if TYPE_CHECKING:
-    from workbench.analyses.organism.peaks import Peaks
-    from workbench.analyses.organism.verify import Property, Verification
-    from workbench.methods.compare.incline import InclineReport, Reading
-    from workbench.models import LanguageModel
-    from workbench.organism import Shipped
 
-
-def run(options: argparse.Namespace) -> None:
-    """Create and evaluate an organism: invented languages with known ground truth, and a model of them."""
-    raise AssertionError("an action is required")
-
-
-def new(options: argparse.Namespace) -> None:
-    """Write a config file in which every setting is explained."""
-    from workbench.organism import WorldConfig, write_config
-
+def run_new(options: argparse.Namespace) -> None:
+    """Run `workbench organism new`."""
     if options.config.exists():
         raise InputError(f"{options.config} already exists: choose another name")
     write_config(WorldConfig(), options.config)
@@ -43,10 +40,8 @@ def new(options: argparse.Namespace) -> None:
     console.print(f"{options.config}: edit its settings, then\n  {then}", soft_wrap=True)
 
 
-def train(options: argparse.Namespace) -> None:
-    """Train the model of a config; the same config gives the same model; resumable after Ctrl-C."""
-    from workbench.organism import read_config, train_organism, write_files
-
+def run_train(options: argparse.Namespace) -> None:
+    """Run `workbench organism train`."""
     config = read_config(options.config)
     if options.seed is not None:
         config = replace(config, seed=options.seed)
@@ -61,20 +56,14 @@ def train(options: argparse.Namespace) -> None:
     )
 
 
-def _load(options: argparse.Namespace) -> "tuple[LanguageModel, Shipped]":
-    """The trained organism that the options name."""
-    from workbench.models import load_model
-    from workbench.organism import shipped
-
-    use_threads(options.threads)
+def _load(options: argparse.Namespace) -> tuple[LanguageModel, Shipped]:
+    torch.set_num_threads(options.threads)
     organism = shipped(options.folder)
     return load_model(organism.folder), organism
 
 
-def verify(options: argparse.Namespace) -> int:
-    """Measure a trained model on fresh test items; exit code 1 when an expected property fails."""
-    from workbench.analyses.organism.verify import properties, summary, verify
-
+def run_verify(options: argparse.Namespace) -> int:
+    """Run `workbench organism verify`."""
     start = time.perf_counter()
     with progress_bar():
         model, organism = _load(options)
@@ -86,7 +75,9 @@ def verify(options: argparse.Namespace) -> int:
     for metric in ("retrieval", "cka_debiased"):
         console.print(_curves(verification, metric))
     tested = properties(verification)
-    console.print(_properties(tested))
+    marks = {True: "holds", False: "FAILS", None: "·"}
+    lines = [(test.name, marks[test.passed], test.found.replace("; ", "\n")) for test in tested]
+    console.print(table(("property", "", "measured"), lines, words=3))
     write_json(options.out / "verification.json", summary(verification, tested))
     failed = sum(test.passed is False for test in tested)
     console.print(f"verification.json, and tables and a heatmap of each language: {options.out}", style="dim")
@@ -96,24 +87,19 @@ def verify(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _languages(verification: "Verification") -> Table:
+def _languages(verification: Verification) -> Table:
     rows = []
     for language in verification.config.languages:
-        cells = [by_language.get(language.code) for by_language in verification.accuracy.values()]
-        rows.append(
-            (
-                language.code,
-                f"{language.order} {language.morphology}",
-                f"{language.resource:.2f}",
-                f"{verification.shared_tokens[language.code]:.2f}",
-                *(estimated(cell, 2, sign=False, none="") for cell in cells),
-            )
-        )
+        numbers = (language.resource, verification.shared_tokens[language.code])
+        accuracies = (by_language.get(language.code) for by_language in verification.accuracy.values())
+        cells = (estimated(accuracy, 2, sign=False, none="") for accuracy in accuracies)
+        grammar = f"{language.order} {language.morphology}"
+        rows.append((language.code, grammar, *(f"{number:.2f}" for number in numbers), *cells))
     columns = ("accuracy, unpatched", "grammar", "resource", "shared tokens", *verification.accuracy)
     return table(columns, rows, words=2)
 
 
-def _ladders(verification: "Verification") -> Table:
+def _ladders(verification: Verification) -> Table:
     rows: list[tuple[str, ...]] = []
     for language, study in verification.studies.items():
         rows.append((language, "unpatched", "", estimated(study.baseline, 2, sign=False), "", ""))
@@ -130,35 +116,24 @@ def _ladders(verification: "Verification") -> Table:
     return table((*columns, "ridge minus it"), rows, words=2)
 
 
-def _curves(verification: "Verification", metric: str) -> Table:
+def _curves(verification: Verification, metric: str) -> Table:
     curves = {language: verification.curve(language, metric) for language in verification.studies}
     sites = list(next(iter(curves.values())).index)
     rows = [(language, *(f"{curve[site]:.2f}" for site in sites)) for language, curve in curves.items()]
     return table((f"{metric}, held out", *map(site_name, sites)), rows)
 
 
-def _properties(tested: "list[Property]") -> Table:
-    marks = {True: "holds", False: "FAILS", None: "·"}
-    rows = [(test.name, marks[test.passed], test.found.replace("; ", "\n")) for test in tested]
-    return table(("property", "", "measured"), rows, words=3)
-
-
-def peaks(options: argparse.Namespace) -> None:
-    """Test whether similarity peaks where patching helps."""
-    from workbench.analyses.organism.peaks import peaks
-
+def run_peaks(options: argparse.Namespace) -> None:
+    """Run `workbench organism peaks`."""
     with progress_bar():
         model, organism = _load(options)
         sizes = chosen(options, "prompts", "items")
         result = peaks(model, organism.config, options.out, **sizes, progress=progress)
     _print_peaks(result)
-    for name, rows in {"curves": result.curves, "gains": result.gains, "peaks": result.table}.items():
-        write_table(rows, options.out / f"{name}.parquet")
+    write_tables({"curves": result.curves, "gains": result.gains, "peaks": result.table}, options.out)
 
 
-def _print_peaks(result: "Peaks") -> None:
-    from workbench.analyses.organism.peaks import MAPS, NEARLY
-
+def _print_peaks(result: Peaks) -> None:
     others = [name for name in MAPS.aligners if name != "identity"]
     # Words, not names: a narrow terminal breaks a heading at its spaces.
     columns = ("measure", "peak", "helps there", "unmapped", *(name.replace("_", " ") for name in others))
@@ -174,10 +149,8 @@ def _print_peaks(result: "Peaks") -> None:
         console.print(table(columns, rows))
 
 
-def verdicts(options: argparse.Namespace) -> None:
-    """Diagnose every pair and task, next to the ground truth."""
-    from workbench.analyses.organism.verify import verdicts
-
+def run_verdicts(options: argparse.Namespace) -> None:
+    """Run `workbench organism verdicts`."""
     with progress_bar():
         model, organism = _load(options)
         sizes = {"test": options.items, **chosen(options, "dev", "prompts")}
@@ -206,11 +179,8 @@ def verdicts(options: argparse.Namespace) -> None:
     write_table(result.table, options.out / "verdicts.parquet")
 
 
-def incline(options: argparse.Namespace) -> None:
-    """Compare INCLINE's paper with its released code."""
-    from workbench.methods.compare.incline import incline
-    from workbench.study import Study
-
+def run_incline(options: argparse.Namespace) -> None:
+    """Run `workbench organism incline`."""
     with progress_bar():
         model, organism = _load(options)
         main, source = organism.config.main.code, organism.config.language(options.source).code
@@ -223,72 +193,26 @@ def incline(options: argparse.Namespace) -> None:
     write_table(pd.concat(dev, ignore_index=True), options.out / "incline.parquet")
 
 
-def _print_incline(pair: str, report: "InclineReport") -> None:
+def _print_incline(pair: str, report: InclineReport) -> None:
     console.print(f"{pair}: h + α W h at the last prompt token, at every layer's output\n")
     readings = list(report.readings.values())
-    rows = []
-    for reading in readings:
-        patches = "cascade" if reading.way.cascade else "clean run"
-        gains = (signed(gain, 2) for gain in reading.dev.gain)
-        rows.append((reading.name, patches, reading.way.fit_on, *gains))
+    rows = [
+        (
+            reading.name,
+            "cascade" if reading.way.cascade else "clean run",
+            reading.way.fit_on,
+            *(signed(gain, 2) for gain in reading.dev.gain),
+        )
+        for reading in readings
+    ]
     strengths = (f"{alpha:g}" for alpha in readings[0].dev.strength)
     console.print(table(("gain on dev by α", "patches", "fitted on", *strengths), rows, words=3))
-    tests = map(_test_of, readings)
+    tests = []
+    for reading in readings:
+        cells = ("none", f"(at the best α {estimated(reading.forced, 2)})", "")
+        if reading.choice.layer is not None:
+            retention = estimated(reading.retention, 2, none="")
+            cells = (f"{reading.choice.strength:g}", estimated(reading.verdict.gain, 2), retention)
+        tests.append((reading.name, *cells, reading.verdict.headline))
     console.print(table(("on test", "α", "gain", "on the target", "verdict"), tests))
     console.print(f"paper − released, each at its best α of dev: {estimated(report.difference)} (95 %)")
-
-
-def _test_of(reading: "Reading") -> tuple[str, str, str, str, str]:
-    choice = reading.choice
-    if choice.layer is None:
-        forced = f"(at the best α {estimated(reading.forced, 2)})"
-        return (reading.name, "none", forced, "", reading.verdict.headline)
-    gain, retention = estimated(reading.verdict.gain, 2), estimated(reading.retention, 2, none="")
-    return (reading.name, f"{choice.strength:g}", gain, retention, reading.verdict.headline)
-
-
-_FOLDER = {"folder FOLDER?": "a trained model (default: the bundled one)"}
-_THREADS = {"--threads N": ("CPU threads", 1)}
-_PROMPTS = {"--prompts N": ("sentences for fitting a map", 500)}
-_STUDY = {
-    **_FOLDER,
-    "--prompts N": ("parallel sentences, most for fitting", 600),
-    "--dev N": ("dev items for selection", 300),
-    "--items N": ("test items", 1000),
-    **_THREADS,
-}
-
-
-def _out(name: str) -> Options:
-    return {"--out FOLDER": ("folder", Path("runs") / name)}
-
-
-_ACTIONS: dict[Callable[[argparse.Namespace], int | None], Options] = {
-    new: {"config CONFIG": {"type": Path, "help": "file to write, such as world.toml"}},
-    train: {
-        "config CONFIG": {"type": Path, "help": "a file that `new` wrote"},
-        **_out("organism"),
-        "--seed N": "seed in place of the config's own",
-        "--threads N": ("CPU threads (default: 1; other values change rounding)", 1),
-    },
-    verify: {
-        **_FOLDER,
-        "--items N": ("test items per language and task", 2000),
-        **_PROMPTS,
-        "--seed N": ("seed of the test items", 1),
-        **_out("verify"),
-        **_THREADS,
-    },
-    peaks: {**_FOLDER, **_PROMPTS, "--items N": ("dev items to patch", 400), **_out("peaks"), **_THREADS},
-    verdicts: {**_STUDY, **_out("verdicts")},
-    incline: {**_STUDY, **_out("incline"), "--source LANG": ("language", "x-poor-far")},
-}
-
-COMMAND = Command(
-    run,
-    help="invented languages with known ground truth, and a model of them",
-    example="""workbench organism verify
-  workbench organism new world.toml
-  workbench organism train world.toml --out runs/world""",
-    actions={action.__name__: Command(action, options=options) for action, options in _ACTIONS.items()},
-)

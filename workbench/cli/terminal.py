@@ -31,7 +31,7 @@ _bars: list[Callback] = []
 
 
 def progress(what: str, done: int, total: int) -> None:
-    """Show it in the bar that is open; without one, nothing is shown."""
+    """Show the progress in the open bar, if there is one."""
     if _bars:
         _bars[-1](what, done, total)
 
@@ -70,12 +70,11 @@ def table(columns: Sequence[str], rows: Iterable[Iterable[object]], words: int =
     return _filled(grid, columns, rows, words)
 
 
-GAP = 2
-"""Columns between two cells of a dense table."""
+GAP = 2  # columns between two cells of a dense table
 
 
 def print_dense(title: str, columns: Sequence[str], rows: Iterable[Iterable[object]], words: int = 1) -> None:
-    """A table with little between its columns under a title: the first columns hold words."""
+    """The same with a title and narrow gaps."""
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
     console.print(f"\n{title}", style="bold")
     console.print(_filled(grid, columns, rows, words, no_wrap=True))
@@ -105,8 +104,9 @@ def print_layers(
     cells = ((*words, *(own[at] for at in shown), *rest) for words, own, rest in rows)
     print_dense(title, heads, cells, len(before))
     if len(shown) < len(columns):
-        more = "layers shown: a wider terminal shows more"
-        console.print(f"{len(shown)} of {len(columns)} {more}", style="dim")
+        console.print(
+            f"{len(shown)} of {len(columns)} layers shown: a wider terminal shows more", style="dim"
+        )
 
 
 def _that_fit(
@@ -133,7 +133,7 @@ def site_name(site: str) -> str:
 
 
 def caution(text: "ParallelText") -> None:
-    """Print what has to be said beside results on this text."""
+    """Print the cautions about a text."""
     for line in cautions(text.sources):
         console.print(f"Note: {line}.", style="yellow")
 

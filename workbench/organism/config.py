@@ -1,13 +1,12 @@
 """All settings of an organism, and the TOML file that explains them; the same config gives the same model.
 
-The gap: the skill is taught in the main language alone, and other languages have it only as far as their
-words land where the main ones do.
+The gap: the skill is taught in the main language alone; others have it as far as they share its states.
 """
 
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, Literal, TypeVar, get_args
@@ -15,11 +14,17 @@ from typing import Any, Literal, TypeVar, get_args
 from workbench.core.errors import InputError, did_you_mean
 from workbench.core.settings import option
 from workbench.core.store import digest_json, write_bytes
+from workbench.core.types import check_name
 
 Order = Literal["SVO", "SOV", "VSO"]
 Morphology = Literal["isolating", "agglutinating", "fused"]
 Script = Literal["main", "own"]
 LastToken = Literal["operand", "mark"]
+
+
+def _check_share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise InputError(f"{name} is {value}: a share lies between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,8 @@ class LanguageConfig:
     fertility: int = option(2, "Syllables (tokens) per word; of two or more, none has a meaning alone.")
 
     def __post_init__(self) -> None:
-        _check_choice("order", self.order, get_args(Order))
-        _check_choice("morphology", self.morphology, get_args(Morphology))
-        _check_choice("script", self.script, get_args(Script))
+        for name, known in (("order", Order), ("morphology", Morphology), ("script", Script)):
+            check_name(getattr(self, name), get_args(known), name)
         for name in ("resource", "skill", "cognates"):
             _check_share(f"{name} of {self.code!r}", getattr(self, name))
         if not self.code.startswith("x-") or self.code != self.code.lower():
@@ -72,17 +76,16 @@ class TrainingConfig:
             raise InputError(f"width {self.width} does not divide into {self.heads} heads of even width")
 
 
-def _default_languages() -> tuple[LanguageConfig, ...]:
-    # Resource (rich, poor) × distance (near, far) fully crossed, and a second poor far one without
-    # cognates and with fused forms.
-    return (
-        LanguageConfig("x-main", resource=0.44, skill=1.0),
-        LanguageConfig("x-rich-near", resource=0.16, skill=0.03, cognates=0.5),
-        LanguageConfig("x-rich-far", resource=0.16, skill=0.03, order="VSO", cognates=0.1, script="own"),
-        LanguageConfig("x-poor-near", resource=0.08, cognates=0.5, morphology="agglutinating"),
-        LanguageConfig("x-poor-far", resource=0.08, order="VSO", cognates=0.1, script="own"),
-        LanguageConfig("x-poor-fused", resource=0.08, order="VSO", morphology="fused", script="own"),
-    )
+# Resource (rich, poor) × distance (near, far) fully crossed, and a second poor far language without
+# cognates and with fused forms.
+_LANGUAGES = (
+    LanguageConfig("x-main", resource=0.44, skill=1.0),
+    LanguageConfig("x-rich-near", resource=0.16, skill=0.03, cognates=0.5),
+    LanguageConfig("x-rich-far", resource=0.16, skill=0.03, order="VSO", cognates=0.1, script="own"),
+    LanguageConfig("x-poor-near", resource=0.08, cognates=0.5, morphology="agglutinating"),
+    LanguageConfig("x-poor-far", resource=0.08, order="VSO", cognates=0.1, script="own"),
+    LanguageConfig("x-poor-fused", resource=0.08, order="VSO", morphology="fused", script="own"),
+)
 
 
 @dataclass(frozen=True)
@@ -104,25 +107,25 @@ class WorldConfig:
     inference: float = option(0.25, "Share of items that ask instead whether the sentence is true.")
     context: float = option(0.05, "Share of items that come three in a row, as in a prompt with shots.")
     last_token: LastToken = option("operand", "A prompt ends in its last `operand` or a question `mark`.")
-    languages: tuple[LanguageConfig, ...] = field(
-        default_factory=_default_languages, metadata={"help": "The main language first."}
-    )
-    training: TrainingConfig = field(default_factory=TrainingConfig, metadata={"help": "The model."})
+    languages: tuple[LanguageConfig, ...] = option(_LANGUAGES, "The main language first.")
+    training: TrainingConfig = option(TrainingConfig(), "The model.")
 
     def __post_init__(self) -> None:
-        _check_choice("last_token", self.last_token, get_args(LastToken))
+        check_name(self.last_token, get_args(LastToken), "last_token")
         object.__setattr__(self, "languages", tuple(self.languages))
         codes = [language.code for language in self.languages]
         if len(codes) < 2 or len(set(codes)) != len(codes):
             raise InputError(f"at least two languages of different codes are needed, not {codes}")
-        if abs(total := sum(language.resource for language in self.languages)) and abs(total - 1) > 1e-6:
+        total = sum(language.resource for language in self.languages)
+        if total and abs(total - 1) > 1e-6:
             raise InputError(f"the languages' resource shares add up to {total:.4g}: make it 1")
         for name in ("switched_one", "switched_two", "statements", "translations", "inference", "context"):
             _check_share(name, getattr(self, name))
         taken = self.switched_one + self.switched_two + self.statements + self.translations
         if not 0 < taken <= 1 + 1e-9:
-            parts = "switched, statements and translations"
-            raise InputError(f"{parts} take {taken:.4g} of a language: at most 1")
+            raise InputError(
+                f"switched, statements and translations take {taken:.4g} of a language: at most 1"
+            )
         if not 2 <= self.answers <= 26:
             raise InputError(f"{self.answers} answers: take 2 to 26")
         if not 2 <= self.kinds <= self.concepts or self.relations < 1:
@@ -139,7 +142,7 @@ class WorldConfig:
 
     @property
     def facts(self) -> int:
-        """How many facts there are in all splits together: relations × concepts²."""
+        """Number of facts in all splits together: relations × concepts²."""
         return self.relations * self.concepts**2
 
     @property
@@ -149,11 +152,9 @@ class WorldConfig:
 
     def language(self, code: str) -> LanguageConfig:
         """The language of that code."""
-        for language in self.languages:
-            if language.code == code:
-                return language
-        hint = did_you_mean(code, [language.code for language in self.languages])
-        raise InputError(f"unknown language {code!r}: {hint}")
+        by_code = {language.code: language for language in self.languages}
+        check_name(code, by_code, "language")
+        return by_code[code]
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values."""
@@ -193,7 +194,7 @@ C = TypeVar("C")
 
 
 def _build(kind: type[C], value: Any, what: str) -> C:
-    """A dataclass from a JSON object, every key known and every value of its default's type."""
+    """A dataclass from a JSON object with known keys and values of the right types."""
     if not isinstance(value, Mapping):
         raise InputError(f"{what} must be an object of settings, not {value!r}")
     types: dict[str, Any] = {setting.name: setting.type for setting in fields(kind)}  # type: ignore[arg-type]
@@ -209,16 +210,6 @@ def _build(kind: type[C], value: Any, what: str) -> C:
         return kind(**settings)
     except TypeError as error:
         raise InputError(f"{what} lacks a setting: {error}") from error
-
-
-def _check_choice(name: str, value: Any, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise InputError(f"unknown {name} {value!r}: {did_you_mean(str(value), known)}")
-
-
-def _check_share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise InputError(f"{name} is {value}: a share lies between 0 and 1")
 
 
 # The config as a file for people to edit.
@@ -256,11 +247,14 @@ def to_toml(config: WorldConfig) -> str:
     >>> tomllib.loads(to_toml(WorldConfig(seed=3)))["seed"]
     3
     """
-    parts = [_HEAD, _settings(config, explain(WorldConfig), leave_out=("languages", "training"))]
-    parts.append("[training]\n" + _settings(config.training, explain(TrainingConfig)))
     told = "".join(_comment(f"{name}: {text}") for name, text in explain(LanguageConfig).items())
-    parts.append("# The languages, the main one first.\n" + told.rstrip())
-    parts += ["[[languages]]\n" + _settings(language, {}) for language in config.languages]
+    parts = [
+        _HEAD,
+        _settings(config, explain(WorldConfig), leave_out=("languages", "training")),
+        "[training]\n" + _settings(config.training, explain(TrainingConfig)),
+        "# The languages, the main one first.\n" + told,
+        *("[[languages]]\n" + _settings(language, {}) for language in config.languages),
+    ]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
 

@@ -53,14 +53,11 @@ def write_files(config: WorldConfig, folder: Path) -> None:
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """The card of a trained model: all settings, and what training took.
-
-    The bundled card is of version 0.1, where `digest` is that of the settings alone.
-    """
+    """The card of a trained model: all settings, and what training took."""
     card = read_json(path, digest="unchecked")
-    if "config" in card and card.get("digest") == digest_json(card["config"]):
-        return card
-    return read_json(path, digest="optional")
+    # The bundled card is of version 0.1, where `digest` is that of the settings alone.
+    old = "config" in card and card.get("digest") == digest_json(card["config"])
+    return card if old else read_json(path, digest="optional")
 
 
 _REMEDY = "train it again (workbench organism train), or install or clone the project anew"
@@ -98,17 +95,13 @@ def shipped(folder: Path | None = None) -> Shipped:
     for name in (CARD, TEXT, TRUTH, *map(task_file, TASKS)):
         if not (folder / name).is_file():
             raise InputError(f"{folder / name} is missing: {_REMEDY}")
-    return Shipped(folder, _read_config(folder / CARD))
-
-
-def _read_config(path: Path) -> WorldConfig:
-    settings = _read(path, read_card).get("config")
+    settings = _read(folder / CARD, read_card).get("config")
     if not isinstance(settings, Mapping):
-        raise InputError(f"{path} holds no settings under 'config': {_REMEDY}")
+        raise InputError(f"{folder / CARD} holds no settings under 'config': {_REMEDY}")
     try:
-        return WorldConfig.from_json(settings)
+        return Shipped(folder, WorldConfig.from_json(settings))
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{folder / CARD}: {error}") from error
 
 
 def _read(path: Path, reader: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
@@ -119,8 +112,7 @@ def _read(path: Path, reader: Callable[[Path], dict[str, Any]]) -> dict[str, Any
 
 
 # Checkpoints: weights and optimiser state as safetensors, the step as JSON, nothing pickled. The tensors are
-# written under the name of their step before the JSON points at them, so that a checkpoint is either the one
-# before or the one after, never half of each.
+# written before the JSON points at them, so that a checkpoint is never half of one step and half of another.
 
 _CHECKPOINT = "checkpoint.json"
 _STATES = ("exp_avg", "exp_avg_sq", "step")

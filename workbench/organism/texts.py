@@ -1,6 +1,6 @@
 """The texts of a world: the documents that a model is trained on, and the items of the tasks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -32,8 +32,7 @@ DocumentKind = Literal[
     "statement", "translation", "switched_one", "switched_two", "item", "inference", "context"
 ]
 _KINDS: tuple[DocumentKind, ...] = get_args(DocumentKind)
-_SWITCHED: dict[DocumentKind, int] = {"switched_one": 1, "switched_two": 2}
-"""Words of the other language in a main item."""
+_SWITCHED: dict[DocumentKind, int] = {"switched_one": 1, "switched_two": 2}  # words of the other language
 _SHOTS = 3
 _PARTS = "SVO"
 
@@ -63,9 +62,8 @@ class Corpus(_Texts):
         main language    statement, else an item (plain, inference or several in context)
         another one      statement, translation, a main item with one or two of its words, else an item
 
-    A language whose skill is 0 has no items; its other kinds share their place. Whole items of such a
-    language are never read, in pieces either: a switched item keeps at least one main word which that
-    language does not have. Facts kept for fitting, choosing and reporting occur in no document of any kind.
+    A language whose skill is 0 has no items, not even through switched ones: each of these keeps at least
+    one main word that the language does not have. Facts kept for fit, dev and test occur in no document.
     """
 
     def __init__(self, config: WorldConfig):
@@ -82,12 +80,15 @@ class Corpus(_Texts):
         }
 
     def documents(self, step: int, count: int) -> list[Document]:
-        """The documents of one step: the same for the same seed, whatever was asked before."""
+        """The documents of one step, which depend on the seed and the step only."""
         rng = np.random.default_rng([self.config.seed, 5, step])
         codes = list(self.languages)
         weights = np.array([language.resource for language in self.config.languages])
-        drawn = rng.choice(len(codes), size=count, p=weights / weights.sum())
-        return [self._document(codes[i], rng) for i in drawn]
+        documents = []
+        for i in rng.choice(len(codes), size=count, p=weights / weights.sum()):
+            kind = _KINDS[rng.choice(len(_KINDS), p=self._shares[codes[i]])]
+            documents.append(Document(kind, codes[i], self._text(kind, self.languages[codes[i]], rng)))
+        return documents
 
     def vocabulary(self) -> Iterator[str]:
         """Text in which every token of every language occurs, for the tokenizer to learn from."""
@@ -98,13 +99,12 @@ class Corpus(_Texts):
     def _shares_of(self, code: str) -> NDArray[np.float64]:
         """Shares of the kinds within one language, in the order of `_KINDS`; they add up to 1."""
         c, is_main = self.config, code == self.config.main.code
-        shares = {"statement": c.statements}
-        if not is_main:
-            shares |= {
-                "translation": c.translations,
-                "switched_one": c.switched_one,
-                "switched_two": c.switched_two,
-            }
+        other = {
+            "translation": c.translations,
+            "switched_one": c.switched_one,
+            "switched_two": c.switched_two,
+        }
+        shares = {"statement": c.statements} | ({} if is_main else other)
         items = max(0.0, 1 - sum(shares.values())) if is_main or c.language(code).skill > 0 else 0.0
         plain = items * (1 - c.inference)
         shares |= {
@@ -129,10 +129,6 @@ class Corpus(_Texts):
                 f"{other.code!r} has too few words of its own to switch {count} of them: lower its cognates"
             )
         return train[differ > count]
-
-    def _document(self, code: str, rng: np.random.Generator) -> Document:
-        kind = _KINDS[rng.choice(len(_KINDS), p=self._shares[code])]
-        return Document(kind, code, self._text(kind, self.languages[code], rng))
 
     def _text(self, kind: DocumentKind, language: Language, rng: np.random.Generator) -> str:
         if kind == "statement":
@@ -164,12 +160,11 @@ class Corpus(_Texts):
 
 
 def _one(facts: Facts, rng: np.random.Generator) -> list[int]:
-    fact: list[int] = facts[rng.integers(len(facts))].tolist()
-    return fact
+    return [int(part) for part in facts[rng.integers(len(facts))]]
 
 
+# Prompt, choices and the number of the right one, for each fact.
 Asked = list[tuple[str, tuple[str, ...], int]]
-"""Prompt, choices and the number of the right one, for each fact."""
 
 
 class Items(_Texts):
@@ -190,9 +185,9 @@ class Items(_Texts):
         return ChoiceTask(f"organism-{name}", tuple(examples))
 
     def fresh(self, name: str, count: int, seed: int) -> ChoiceTask:
-        """As many test items as wanted; another seed draws others, with other wrong choices.
+        """Any number of test items; another seed draws others, with other wrong choices.
 
-        Items of one fact share their `group`, so that one asked twice does not count as two.
+        Items of one fact share their `group`: a repeated fact does not count twice.
         """
         examples = self._examples(name, "test", self.world.draw("test", count, seed), seed + 1)
         return ChoiceTask(f"organism-{name}", tuple(examples))
@@ -250,22 +245,17 @@ class Items(_Texts):
         right, n = self.world.answers(facts), len(self.world.names)
         wrong = (right + rng.integers(1, n, size=len(facts))) % n
         place = rng.integers(2, size=len(facts))
-        asked: Asked = []
-        for i, prompt in enumerate(self._prompts(language, facts)):
-            pair = (right[i], wrong[i]) if place[i] == 0 else (wrong[i], right[i])
-            asked.append((prompt, tuple(f" {self.world.names[name]}" for name in pair), int(place[i])))
-        return asked
+        names = np.array([f" {name}" for name in self.world.names])
+        first, second = names[np.where(place, wrong, right)], names[np.where(place, right, wrong)]
+        choices = zip(first.tolist(), second.tolist(), strict=True)
+        return list(zip(self._prompts(language, facts), choices, place.tolist(), strict=True))
 
     def _exact(self, language: Language, facts: Facts, rng: np.random.Generator) -> Asked:
-        choices = tuple(f" {name}" for name in self.world.names)
-        prompts, right = self._prompts(language, facts), self.world.answers(facts).tolist()
-        return [(prompt, choices, answer) for prompt, answer in zip(prompts, right, strict=True)]
+        return _same_choices(self._prompts(language, facts), self.world.names, self.world.answers(facts))
 
     def _inference(self, language: Language, facts: Facts, rng: np.random.Generator) -> Asked:
-        choices = tuple(f" {label}" for label in LABELS)
-        prompts = (inference_prompt(words, self.config.last_token) for words in sentences(language, facts))
-        right = self.world.labels(facts).tolist()
-        return [(prompt, choices, answer) for prompt, answer in zip(prompts, right, strict=True)]
+        prompts = [inference_prompt(words, self.config.last_token) for words in sentences(language, facts)]
+        return _same_choices(prompts, LABELS, self.world.labels(facts))
 
     def _translation(self, language: Language, facts: Facts, rng: np.random.Generator) -> Asked:
         sizes = np.array([self.config.relations, self.config.concepts, self.config.concepts])
@@ -281,6 +271,11 @@ class Items(_Texts):
             choices = tuple(" " + " ".join(self.main.sentence(fact.tolist())) for fact in meant)
             asked.append((translation_prompt(words, self.main.code), choices, int(place[i])))
         return asked
+
+
+def _same_choices(prompts: list[str], names: Sequence[str], right: NDArray[np.int64]) -> Asked:
+    choices = tuple(f" {name}" for name in names)
+    return [(prompt, choices, answer) for prompt, answer in zip(prompts, right.tolist(), strict=True)]
 
 
 TASKS: dict[str, Callable[[Items, Language, Facts, np.random.Generator], Asked]] = {

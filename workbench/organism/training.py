@@ -1,10 +1,8 @@
 """Training the organism: its tokenizer, then next-token prediction on its documents, resumable to the bit.
 
-A word is cut into syllables: letters in pairs, its first marked `▁`; names, tags (`<x-main>`) and marks are
-whole: "bamu Ada ?" → <s> ▁ba mu ▁Ada ▁?. Which syllables there are is learned from text.
-
-Documents of a step follow from seed and step, so a checkpoint is weights, optimiser state and the number of
-steps done: training that was interrupted ends with the same weights as training that was not.
+A word is cut into pairs of letters, the first marked `▁`; names, tags (`<x-main>`) and marks are whole:
+"bamu Ada ?" → <s> ▁ba mu ▁Ada ▁?. Documents follow from seed and step, so a checkpoint holds weights,
+optimiser state and step, and interrupted training ends with the same weights.
 """
 
 import os
@@ -18,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from workbench.core.errors import InputError, StoreError
 from workbench.core.store import digest_file, digest_json, write_json
@@ -27,9 +26,7 @@ from workbench.organism.config import TrainingConfig, WorldConfig
 from workbench.organism.files import CARD, load_checkpoint, read_card, save_checkpoint
 from workbench.organism.texts import Corpus
 
-CONTEXT = 64
-"""Longest text the model reads, in tokens."""
-_IGNORE = -100
+CONTEXT = 64  # longest text the model reads, in tokens
 _PIECE = r"▁?<[^>]+>|▁?\p{Lu}\p{Ll}*|▁?\p{L}{2}|▁?[^\p{L}▁]"
 
 
@@ -85,10 +82,10 @@ def train_organism(
     stop_at: int | None = None,
     progress: Progress = silent,
 ) -> Trained | None:
-    """Train from the seed and save in Hugging Face format, going on from a checkpoint where there is one.
+    """Train from the seed, or from a checkpoint, and save in Hugging Face format.
 
     With `stop_at`, training halts after that many steps, leaves a checkpoint and returns None. The same
-    number of threads gives the same weights, with and without interruption. A folder that holds this very
+    number of threads gives the same weights, with and without interruption. A folder that holds this
     organism is left as it is; one that holds anything else is refused.
     """
     if checkpoint_every < 1:
@@ -123,11 +120,7 @@ def train_organism(
 
 @contextmanager
 def _computing_on(threads: int) -> Iterator[None]:
-    """Compute on that many threads, and leave the caller's setting as it was.
-
-    One thread adds in one order, so that a seed gives the same weights; and matrices this small gain
-    little from a second one, and lose much where cores are busy with something else.
-    """
+    """Compute on that many threads, and leave the caller's setting as it was."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -160,10 +153,7 @@ def new_model(config: WorldConfig, tokenizer: Any) -> Any:
 
 
 def batches(documents: list[list[int]], pad: int) -> list[Tensor]:
-    """Documents of like length together, in the two groups that need the least padding.
-
-    Padding stands at the end, where causal attention never looks from what is before it.
-    """
+    """Documents of similar length together, in the two groups that need the least padding (at the end)."""
     rows = sorted(documents, key=len)
     lengths = [len(row) for row in rows]
     best = min(range(len(rows)), key=lambda cut: cut * lengths[cut - 1] + (len(rows) - cut) * lengths[-1])
@@ -174,29 +164,23 @@ def batches(documents: list[list[int]], pad: int) -> list[Tensor]:
 def _step(
     model: Any, optimizer: torch.optim.Optimizer, config: TrainingConfig, step: int, ids: list[list[int]]
 ) -> float:
+    """One update; returns the mean of −log p(next token) over all tokens but padding."""
     scale = min(1.0, (step + 1) / max(1, config.warmup)) * (1 - step / config.steps)
     for group in optimizer.param_groups:
         group["lr"] = config.learning_rate * scale
-    predicted = sum(len(row) - 1 for row in ids)
+    predicted, pad = sum(len(row) - 1 for row in ids), model.config.pad_token_id
     optimizer.zero_grad()
     total = 0.0
-    for batch in batches(ids, model.config.pad_token_id):
-        loss = _loss(model, batch, config.autocast) / predicted
+    for batch in batches(ids, pad):
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.autocast):
+            logits = model(batch[:, :-1], use_cache=False).logits.flatten(0, 1).float()
+        targets = batch[:, 1:].flatten()
+        loss = cross_entropy(logits, targets, ignore_index=pad, reduction="sum") / predicted
         loss.backward()
         total += loss.item()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     return total
-
-
-def _loss(model: Any, ids: Tensor, autocast: bool) -> Tensor:
-    """−Σ log p(next token), summed over all tokens but padding."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        logits = model(ids[:, :-1], use_cache=False).logits
-    targets = ids[:, 1:].masked_fill(ids[:, 1:] == model.config.pad_token_id, _IGNORE)
-    return torch.nn.functional.cross_entropy(
-        logits.flatten(0, 1).float(), targets.flatten(), ignore_index=_IGNORE, reduction="sum"
-    )
 
 
 def _finished(folder: Path, config: WorldConfig) -> Trained | None:

@@ -1,10 +1,9 @@
 """The world: the facts behind the texts, their splits, and the languages that state them.
 
 Every concept has two hidden kinds, one as first and one as second operand. A fact is a relation and two
-concepts, and its answer is table[relation, kind₁(first), kind₂(second)]: a skill, since facts that were
-never read have answers that follow from those that were. A second table, independent of it, says of the
-same kinds whether the sentence is true, open or false. Plain statements are the true ones, so they show
-kinds but no answer.
+concepts, and its answer is table[relation, kind₁(first), kind₂(second)], so that answers of unseen facts
+follow from those of seen ones. A second, independent table tells whether the sentence is true, open or false.
+Plain statements are the true ones, so they show kinds but no answer.
 """
 
 from collections.abc import Sequence
@@ -16,7 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.errors import InputError, did_you_mean
+from workbench.core.errors import InputError
+from workbench.core.types import check_name
 from workbench.organism.config import LanguageConfig, LastToken, WorldConfig
 
 Facts = NDArray[np.int64]
@@ -84,10 +84,7 @@ class World:
         return np.random.default_rng([self.config.seed, 2, place]).permutation(train)[:count]
 
     def draw(self, split: FactSplit, count: int, seed: int = 0) -> Facts:
-        """As many facts of a split as wanted, in a random order, each once before any comes again.
-
-        A fact that comes again is no new evidence: items of one fact are one group in intervals.
-        """
+        """Any number of facts of a split, in a random order, each once before any is repeated."""
         facts = self.split(split)
         rng = np.random.default_rng([self.config.seed, 3, seed])
         rounds = [rng.permutation(len(facts)) for _ in range(count // len(facts) + 1)]
@@ -95,22 +92,18 @@ class World:
 
     def split(self, name: str) -> Facts:
         """The facts of a split."""
-        if name not in self.facts:
-            raise InputError(f"unknown split {name!r}: {did_you_mean(name, self.facts)}")
+        check_name(name, self.facts, "split")
         return self.facts[name]
 
 
-# The languages: a word for every concept, and sentences in an order and a morphology of their own.
-#
-# A word is written as syllables of two letters, which are its tokens and mean nothing alone. No two
-# languages share a syllable, so tokens are shared by cognates (and names) only:
+# A word consists of syllables of two letters, its tokens. No two languages share a syllable, so tokens are
+# shared by cognates (and names) only:
 #
 # cognate, main script    the main word itself
 # cognate, own script     the main word spelled in the language's own letters: alike, but no token shared
 # any other word          syllables of the language's own
 #
 # Lexemes are numbered: concepts first (0 … concepts − 1), then relations.
-
 
 # Consonants and vowels; accents make room for many languages in the main script.
 _MAIN, _ACCENTED = ("bcdfghjklmnpqrstvwxz", "aeiou"), ("bcdfghjklmnpqrstvwxz", "áéíóúàèìòùäëïöü")
@@ -120,8 +113,7 @@ _OWN = (
     ("բգդզթժլխծկհձղճմյնշչպջռսվտրցփք", "աեէըիոօ"),
     ("ბგდვზთკლმნპჟრსტფქღყშჩცძწჭხჯჰ", "აეიოუ"),
 )
-_SPARE = 4
-"""How many times as many words could be formed as are needed: room for forms, and no word predictable."""
+_SPARE = 4  # possible words per needed word: room for forms, and no word is predictable
 
 
 class Language:
@@ -220,13 +212,11 @@ class _Pools:
 
     def take(self, language: LanguageConfig, count: int = 1) -> list[str]:
         """So many syllables in the script of a language, which nobody else gets."""
-        pool = self._main
-        if language.script == "own":
-            if language.code not in self._own:
-                if not self._unused:
-                    raise InputError(f"there are scripts for {len(_OWN)} languages: write others in the main")
-                self._own[language.code] = self._unused.pop(0)
-            pool = self._own[language.code]
+        if language.script == "own" and language.code not in self._own:
+            if not self._unused:
+                raise InputError(f"there are scripts for {len(_OWN)} languages: write others in the main")
+            self._own[language.code] = self._unused.pop(0)
+        pool = self._own[language.code] if language.script == "own" else self._main
         if count > len(pool):
             raise InputError(f"no syllables left for {language.code!r}: take fewer concepts or own letters")
         taken = pool[:count]
@@ -235,15 +225,12 @@ class _Pools:
 
     def transliterate(self, words: list[str], language: LanguageConfig) -> list[str]:
         """Words in another script, syllable by syllable, always the same one for the same."""
-        table: dict[str, str] = {}
-        for part in (part for word in words for part in _syllables(word)):
-            if part not in table:
-                table[part] = self.take(language)[0]
+        parts = dict.fromkeys(part for word in words for part in _syllables(word))
+        table = dict(zip(parts, self.take(language, len(parts)), strict=True))
         return ["".join(table[part] for part in _syllables(word)) for word in words]
 
 
 def _syllables_needed(words: int, fertility: int) -> int:
-    """Enough for that many words, and some to spare."""
     if fertility == 1:
         return words
     return next(count for count in count_from(2) if count**fertility >= _SPARE * words)
@@ -295,7 +282,6 @@ def _subjects(
 # inference     ¿ first relation second [?] Yes|Maybe|No
 # translation   first relation second <x-other> its sentence in x-other
 # in context    items, with a full stop between them
-
 
 STOP, MARK, ASKED = ".", "?", "¿"
 

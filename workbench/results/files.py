@@ -1,7 +1,6 @@
-"""The files of a run: tables with digests in the manifest, verified on reading.
+"""The files of a run: tables with SHA-256 digests in `manifest.json`, verified on reading.
 
-A folder that holds tables has a `manifest.json` that lists them under `files`, each with the SHA-256 of its
-bytes. Our tables carry a mark, so that one of ours which the manifest does not list is noticed too.
+Tables carry a mark, so that one which is not listed in the manifest is noticed too.
 """
 
 import io
@@ -21,6 +20,13 @@ from workbench.results.schema import VERSION, check_columns, old_names
 MANIFEST = "manifest.json"
 AGAIN = "run the same command again, which makes it anew"
 _MARK = b"workbench"
+# What each kind of file contains if the workbench wrote it.
+_OURS = {
+    ".html": b"alignment-workbench",
+    ".safetensors": b'"workbench"',
+    ".toml": b"# workbench",
+    ".txt": b"workbench ",
+}
 Filters = Sequence[tuple[str, str, object]] | Sequence[Sequence[tuple[str, str, object]]]
 
 
@@ -34,18 +40,12 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
     digests = {}
     for name, table in tables.items():
         check_columns(name, table)
-        data = _to_bytes(table)
-        write_bytes(folder / f"{name}.parquet", data)
-        digests[f"{name}.parquet"] = digest_bytes([data])
+        arrow, buffer = pa.Table.from_pandas(table, preserve_index=False), io.BytesIO()
+        marked = {**(arrow.schema.metadata or {}), _MARK: str(VERSION).encode()}
+        pq.write_table(arrow.replace_schema_metadata(marked), buffer)
+        write_bytes(folder / f"{name}.parquet", buffer.getvalue())
+        digests[f"{name}.parquet"] = digest_bytes([buffer.getvalue()])
     update_manifest(folder, {}, digests)
-
-
-def _to_bytes(table: pd.DataFrame) -> bytes:
-    made = pa.Table.from_pandas(table, preserve_index=False)
-    made = made.replace_schema_metadata({**(made.schema.metadata or {}), _MARK: str(VERSION).encode()})
-    buffer = io.BytesIO()
-    pq.write_table(made, buffer)
-    return buffer.getvalue()
 
 
 def update_manifest(folder: Path, facts: Mapping[str, Any], files: Mapping[str, str]) -> None:
@@ -96,33 +96,27 @@ def read_table(
         if _MARK in (schema.metadata or {}) and listed is None:
             raise StoreError(f"{path} is not listed in {MANIFEST} beside it: {AGAIN}")
         old = old_names(path.stem, schema.names)
-        found = pd.read_parquet(
+        table = pd.read_parquet(
             io.BytesIO(data),
             columns=None if columns is None else [old.get(name, name) for name in columns],
             filters=_renamed(filters, old),
         )
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:
         raise StoreError(f"{path} is damaged (not a Parquet table of a run): {AGAIN}") from error
-    return found.rename(columns={before: now for now, before in old.items()})
+    return table.rename(columns={before: now for now, before in old.items()})
 
 
 def _renamed(filters: Filters | None, old: Mapping[str, str]) -> Any:
-    if filters is None:
-        return None
-    return [
+    return filters and [
         (old.get(str(part[0]), part[0]), *part[1:]) if isinstance(part, tuple) else _renamed(part, old)
         for part in filters
     ]
 
 
-# Whose a file is --------------------------------------------------------------------------------------------
-
-
 def claim(folder: Path, names: Iterable[str], overwrite: bool = False) -> None:
-    """Refuse a folder that holds a file under a name that is to be written and that is not ours.
+    """Refuse a folder that holds a file of another origin (or workbench 0.1) under a name to be written.
 
-    With `overwrite` such files are removed. A folder of workbench 0.1 counts as another's: its tables have
-    other columns.
+    With `overwrite` such files are removed.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: give a folder with --out")
@@ -147,12 +141,3 @@ def is_ours(path: Path) -> bool:
         return "digest" in json.loads(data) if path.suffix == ".json" else _OURS[path.suffix] in data
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException):
         return False
-
-
-_OURS = {
-    ".html": b"alignment-workbench",
-    ".safetensors": b'"workbench"',
-    ".toml": b"# workbench",
-    ".txt": b"workbench ",
-}
-"""What each kind of file holds where it is ours."""

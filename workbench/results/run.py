@@ -1,8 +1,4 @@
-"""Reader of a run folder: specification, tables and records, study by study.
-
-A run of today has a `specification.json`, written before any work. A folder of workbench 0.1 has none, and is
-read as far as its tables go.
-"""
+"""Reader of a run folder: specification (none in workbench 0.1), tables and records, study by study."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -41,8 +37,7 @@ NEEDED = {
 OF_STUDY = tuple(name for name in NEEDED if name != "comparison")
 """The tables that every finished study has."""
 RECORDS = ("verdict", "choices", "timings")
-_MARKS = (MANIFEST, "choices.json", "selection.parquet", "shards")
-"""Any of these makes a folder of workbench 0.1 the place of a study, finished or not."""
+_MARKS = (MANIFEST, "choices.json", "selection.parquet", "shards")  # of a study of workbench 0.1
 _STORES = ("store", "shards", "figures", "compare", "generate", "claims")
 
 
@@ -167,10 +162,10 @@ class Part:
     @cached_property
     def items(self) -> pd.DataFrame | None:
         """What the dev and test items of the task say, in both languages; None where nobody kept them."""
-        if self.all_items is None:
+        if (items := self.all_items) is None:
             return self.tables.get("items")
-        own = (self.all_items.task == self.task) & self.all_items.language.isin([self.source, self.target])
-        return self.all_items[own & self.all_items.split.isin(["dev", "test"])]
+        own = (items.task == self.task) & items.language.isin([self.source, self.target])
+        return items[own & items.split.isin(["dev", "test"])]
 
     @cached_property
     def test_rows(self) -> pd.DataFrame | None:
@@ -247,12 +242,12 @@ class Run:
         rows = self.tables.get("selection")
         if rows is None or "holm_verdict" not in rows:
             return None
-        mine = rows[(rows.pair == part.pair) & (rows.task == part.task) & rows.headline]
-        return None if mine.empty or pd.isna(mine.iloc[0].holm_verdict) else mine.iloc[0]
+        rows = rows[(rows.pair == part.pair) & (rows.task == part.task) & rows.headline]
+        return None if rows.empty or pd.isna(rows.iloc[0].holm_verdict) else rows.iloc[0]
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """Open a folder; a run that was stopped is read as far as it went."""
+        """Open the folder of a run without its model; a run that was stopped is read as far as it went."""
         folder = Path(folder)
         if not folder.is_dir():
             raise InputError(f"there is no folder {folder}: give one that a workbench command wrote")
@@ -266,17 +261,15 @@ class Run:
         return cls(folder, specification, parts, root)
 
 
-def open_run(folder: str | Path) -> Run:
-    """Open the folder of a run: tables, records and specification, without a model."""
-    return Run.open(folder)
+open_run = Run.open
 
 
 def _specification(root: Path) -> dict[str, Any]:
-    found = read_json(root / SPECIFICATION)
+    specification = read_json(root / SPECIFICATION)
     for name in ("model", "pairs", "studies"):
-        if name not in found:
+        if name not in specification:
             raise StoreError(f"{root / SPECIFICATION} is not the specification of a run: it has no {name!r}")
-    return found
+    return specification
 
 
 def _root_of(folder: Path) -> Path | None:
@@ -294,10 +287,9 @@ def _root_of(folder: Path) -> Path | None:
 def _parts(root: Path, about: Mapping[str, Any]) -> Iterator[Part]:
     model, items = str(about["model"].get("name", "")), Tables(root).get("items")
     for study in about["studies"]:
-        folder, (source, target) = root / study["folder"], study["pair"]
-        pair, task = f"{source}-{target}", study["task"]
-        name, tables = study["folder"], Tables(folder)
-        yield Part(folder, name, tables, about, model, pair, source, target, task, items)
+        name, task, (source, target) = study["folder"], study["task"], study["pair"]
+        tables, pair = Tables(root / name), f"{source}-{target}"
+        yield Part(tables.folder, name, tables, about, model, pair, source, target, task, items)
     for source, target in () if about["studies"] else about["pairs"]:
         pair = f"{source}-{target}"
         yield Part(root, pair, Tables(root, pair), about, model, pair, source, target, "")
@@ -307,15 +299,14 @@ def _parts_of_version_1(folder: Path) -> Iterator[Part]:
     """The folder itself, if it is a study, or else the folders of studies in it."""
     alone = (folder / MANIFEST).exists() or (folder / "shards").exists()
     places = [] if alone else sorted(_studies_in(folder))
-    if alone or (not places and Tables(folder)):
-        yield _part_of_version_1(folder, folder.resolve().name)
-    elif not places:
+    if not alone and not places and not Tables(folder):
         raise InputError(
             f"{folder} holds no run (no {SPECIFICATION}, no tables): give a folder that a workbench command "
             "wrote"
         )
-    for place in places:
-        yield _part_of_version_1(place, place.relative_to(folder).as_posix())
+    for place in places or [folder]:
+        name = place.relative_to(folder).as_posix() if places else folder.resolve().name
+        yield _part_of_version_1(place, name)
 
 
 def _part_of_version_1(folder: Path, name: str) -> Part:
@@ -325,8 +316,8 @@ def _part_of_version_1(folder: Path, name: str) -> Part:
 
     def known(column: str) -> str:
         for name in ("selection", "exploration", "fit", "similarity"):
-            table = tables.get(name)
-            if table is not None and column in table and len(table):
+            table = tables.get(name, pd.DataFrame())
+            if column in table and len(table):
                 return str(table[column].iloc[0])
         value = part.manifest.get(column, "")
         return value if isinstance(value, str) else ""

@@ -1,8 +1,7 @@
 """The columns of every table, in one place; docs/tables.md says what each means.
 
 `aligner` names what was fitted (`clean` is the unpatched run), `measure` what was measured of two languages,
-and `method` a way to answer a task in a comparison. Version 1, that of workbench 0.1, called all three
-`method`.
+and `method` a way to answer a task in a comparison; workbench 0.1 called all three `method`.
 """
 
 from collections.abc import Iterable
@@ -18,7 +17,6 @@ _PATCH = "intervention positions joint strength"
 
 
 def _ends(*names: str) -> str:
-    """An estimate with the ends of its interval."""
     return " ".join(f"{name}{end}" for name in names for end in ("", "_low", "_high"))
 
 
@@ -65,8 +63,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """Table → its columns, in order."""
 
+# Column → its name in workbench 0.1.
 _OLD_NAMES = {"aligner": "method", "measure": "method", "selection_bias": "optimism"}
-"""Column → what workbench 0.1 called it."""
 
 OPTIONAL = {"selection": {"holm_p", "holm_verdict"}, "predictors": {"task"}}
 """Columns that a table has only where several studies stand in it."""

@@ -16,11 +16,6 @@ from workbench.select.choice import Choice, accuracy_difference, choose, choose_
 from workbench.select.grid import Floats, Grid, check_split
 from workbench.sweeps import CLEAN
 
-# Cross-fitting: the selection bias of the gain on dev, and the stability of the choice.
-
-
-NAN = float("nan")
-
 
 @dataclass(frozen=True)
 class CrossFit:
@@ -34,9 +29,9 @@ class CrossFit:
     """Selection bias: gain of the choice on dev minus `gain`."""
     layers: dict[int | None, int]
     """How often each layer was chosen; None is no patch."""
-    regret: float = NAN
+    regret: float = np.nan
     """Accuracy lost against the most accurate configuration, out of fold (see `crossfit`)."""
-    regret_at_most: float = NAN
+    regret_at_most: float = np.nan
     """The same against the configuration that is best on all of dev, whose gain is optimistically biased."""
     configurations: dict[str, int] = field(default_factory=dict)
     """How often each configuration was chosen, by `Choice.name`."""
@@ -55,14 +50,12 @@ class CrossFit:
 def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -> CrossFit:
     """Choose `folds` times on dev without one fold, and score that fold; groups stay whole.
 
-    Regret is the accuracy lost by the choice compared with the best configuration. The best configuration is
-    unknown, and selecting it on the items that score it is optimistically biased. Therefore it is selected
-    without the fold: the most accurate of all configurations and no patch (the mean over ties). Both are
-    scored on the fold, and the regret is the mean difference over all items. As the selected configuration
-    may not be the truly best one, in expectation this is at most the true regret. It can be negative, since
-    the choice by margins may be better than selection by accuracy. `regret_at_most` uses the best
-    configuration on all of dev and is, in expectation, at least the true regret. If the two differ much, dev
-    has too few items to estimate the regret.
+    Regret is the accuracy lost by the choice compared with the best configuration, which is unknown. Here
+    it is the most accurate of all configurations and no patch (the mean over ties) without the fold; both are
+    scored on the fold, and the regret is the mean difference over all items. In expectation this is at most
+    the true regret. It can be negative, since the choice by margins may be better than one by accuracy.
+    `regret_at_most` uses the best configuration on all of dev and is, in expectation, at least the true
+    regret. If the two differ much, dev has too few items to estimate the regret.
     """
     chosen, grid = choose(table, aligner), grid_for(table, aligner)
     count = int(grid.units.max()) + 1
@@ -73,39 +66,33 @@ def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -
     fold_of = dict(zip(names[order], np.arange(count) % folds, strict=True))
     fold = np.array([fold_of[name] for name in grid.unit_names])[grid.units]
     gain = best = 0.0
-    layers, configurations = Counter[int | None](), Counter[str]()
+    choices: list[Choice] = []
     for held in range(folds):
         inside, outside = grid.take(fold != held), grid.take(fold == held)
-        choice, gains, totals = choose_from(inside), _gains(outside), _gains(inside).sum(1)
-        layers[choice.layer] += 1
-        configurations[choice.name] += 1
-        gain += float(gains[_index(grid, choice)].sum())
+        gains, totals = _gains(outside), _gains(inside).sum(1)
+        choices.append(choose_from(inside))
+        gain += float(gains[_index(grid, choices[-1])].sum())
         best += float(gains[totals == totals.max()].mean(0).sum())
     gain, best = gain / len(fold), best / len(fold)
     return CrossFit(
         choice=chosen,
         gain=gain,
         selection_bias=chosen.accuracy_gain - gain,
-        layers=dict(layers),
+        layers=dict(Counter(choice.layer for choice in choices)),
         regret=best - gain,
         regret_at_most=float(_gains(grid).mean(1).max()) - gain,
-        configurations=dict(configurations),
+        configurations=dict(Counter(choice.name for choice in choices)),
     )
 
 
 def _gains(grid: Grid) -> Floats:
-    """Configuration × item, with no patch as the last configuration."""
+    """Configuration × item; the last configuration is no patch."""
     return np.vstack([grid.accuracy_gain.T, np.zeros(len(grid.clean))])
 
 
 def _index(grid: Grid, choice: Choice) -> int:
-    """Where `_gains` has a choice."""
-    if choice.layer is None:
-        return -1
-    return next(j for j in range(len(grid.configurations)) if choice.where == grid.where(j))
-
-
-# How much the gain of a chosen configuration varies with the pairs that its map was fitted on.
+    """The row of a choice in `_gains`."""
+    return next((j for j in range(len(grid.configurations)) if choice.where == grid.where(j)), -1)
 
 
 @dataclass(frozen=True)
@@ -127,9 +114,7 @@ class Refits:
 def refit_spread(table: pd.DataFrame, choice: Choice) -> Refits | None:
     """The gains of the chosen configuration and of its refits, which differ from it in their seed alone.
 
-    The lowest seed is the map itself. All fits are scored on the same items, so that their spread is that of
-    the fits and holds no chance of other items; the gain's interval is about items and holds nothing of the
-    fits. None where no patch was chosen: then there is no map to refit.
+    The lowest seed is the map itself; all fits are scored on the same items. None if no patch was chosen.
     """
     check_split(table, "test")
     if choice.layer is None:
@@ -150,9 +135,6 @@ def refit_spread(table: pd.DataFrame, choice: Choice) -> Refits | None:
         largest=max(gains),
         n=len(gains),
     )
-
-
-# Choices on disk before any test item is scored, so that what is reported was fixed beforehand.
 
 
 def freeze(choices: Mapping[str, Choice], path: Path, about: Mapping[str, Any]) -> str:

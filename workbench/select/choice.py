@@ -1,7 +1,4 @@
-"""The choice of a configuration on dev, and its gain on test.
-
-Functions that choose accept only dev rows, functions that report only test rows.
-"""
+"""The choice of a configuration on dev (from dev rows only), and its gain on test (from test rows only)."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,30 +51,28 @@ class Choice:
 
     def same_configuration(self, other: "Choice | None") -> bool:
         """Whether both patch the same, or neither does; no other choice is the clean run."""
-        if self.layer is None or other is None or other.layer is None:
-            return self.layer is None and (other is None or other.layer is None)
+        if other is None or other.layer is None:
+            return self.layer is None
         return self.where == other.where
 
 
 def choose(table: pd.DataFrame, aligner: str) -> Choice:
     """The weakest configuration of an aligner whose margin on dev is within one standard error of the best.
 
-    The measure is the mean log-probability margin (for generated answers, which have none, the mean score):
-    on the same items it tells configurations apart that accuracy, a count of few changed items, cannot.
+    The measure is the mean log-probability margin (for generated answers the mean score): it distinguishes
+    configurations better than accuracy, a count of few changed items.
 
     1. Each configuration's gain over the clean run is averaged with those of its neighbours in layer and
-       strength (`smoothing` has the weights): a map does not work at one layer and fail at the next, so a
-       lone peak is mostly chance. Joint configurations have no neighbours and are compared as they are.
-    2. The configuration with the largest smoothed gain is the best one. If that gain is no larger than its
-       own standard error, or than rounding, nothing is chosen: the clean run takes part in the rule below.
+       strength (see `smoothing`), as a lone peak is mostly chance. Joint configurations have no neighbours.
+    2. The best configuration has the largest smoothed gain. If that is no larger than its own standard
+       error, or than rounding, no patch is chosen.
     3. One-standard-error rule towards α = 0: all configurations remain whose smoothed gain is below the best
-       one's by at most the standard error of that difference, over the same items, or groups if there are.
-       Among them the smallest strength of each intervention counts, and of interventions the one with the
-       smallest patch there (mean ‖h′ − h‖ / ‖h‖, as strengths of two formulas are no common scale; without
-       patch sizes in the table, the smallest strength). A larger patch must earn what it disturbs.
-    4. Among configurations that tie in this, the largest smoothed gain; then the lower layer.
+       one's by at most the standard error of that difference, over the same items (or groups). Of these, the
+       smallest strength of each patch type is kept, and of patch types the one with the smallest patch
+       (mean ‖h′ − h‖ / ‖h‖; without patch sizes in the table, the smallest strength).
+    4. Ties are resolved by the largest smoothed gain, then by the lower layer.
 
-    Where the table holds refits of a map, only the map itself takes part: the lowest seed.
+    Refits of a map do not take part: only the lowest seed does.
     """
     check_split(table, "dev")
     return choose_from(grid_for(table, aligner))
@@ -129,10 +124,7 @@ def grid_for(table: pd.DataFrame, aligner: str) -> Grid:
 
 
 def rows_of(table: pd.DataFrame, choice: Choice, but: tuple[str, ...] = ()) -> pd.DataFrame:
-    """The rows of a chosen configuration, whatever they have in the columns `but`.
-
-    Where no patch was chosen, those of the clean run.
-    """
+    """The rows of a configuration (of the clean run if no patch), with any values in the columns `but`."""
     if choice.layer is None:
         return table[table.aligner == CLEAN]
     names = [name for name in CONFIGURATION if name in choice.where and name not in but]
@@ -142,7 +134,7 @@ def rows_of(table: pd.DataFrame, choice: Choice, but: tuple[str, ...] = ()) -> p
 def gain_on_test(table: pd.DataFrame, choice: Choice, over: Choice | None = None) -> Interval:
     """Accuracy of the choice less that of another (of the clean run), paired over test items.
 
-    Where both are the same rows, as when nothing was chosen, the difference is 0, and certainly so.
+    If both are the same configuration, the interval is [0, 0].
     """
     check_split(table, "test")
     after = rows_of(table, choice)

@@ -72,15 +72,14 @@ def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
     if not np.all(filled == 1):
         raise InputError("every configuration must have the items of the clean run, each once")
     values = "margin" if not pd.concat([clean.margin, rows.margin]).isna().all() else "score"
-    numbers = np.empty((len(names), count)), np.empty((len(names), count))
-    for into, column in zip(numbers, (values, "correct"), strict=True):
-        into[item, code] = _numbers(rows, column)
-    mine = units_of(clean.group, clean.example) or clean.example.astype(str).tolist()
-    units, unit_names = pd.factorize(np.array(mine, dtype=object))
+    margin, correct = np.empty((2, len(names), count))
+    margin[item, code], correct[item, code] = _numbers(rows, values), _numbers(rows, "correct")
+    groups = units_of(clean.group, clean.example) or clean.example.astype(str).tolist()
+    units, unit_names = pd.factorize(np.array(groups, dtype=object))
     return Grid(
         configurations=_described(rows, code),
-        margin_gain=numbers[0] - _numbers(clean, values)[:, None],
-        correct=numbers[1],
+        margin_gain=margin - _numbers(clean, values)[:, None],
+        correct=correct,
         clean=_numbers(clean, "correct"),
         units=np.asarray(units, dtype=np.intp),
         unit_names=np.asarray(unit_names, dtype=object),
@@ -92,10 +91,8 @@ def smoothing(configurations: pd.DataFrame) -> Floats:
 
     Neighbours differ from it in layer or in strength, and in nothing else; joint configurations have none.
     Along each of the two, a configuration weighs ½ and the two nearest ¼ each: those on either side, and for
-    the first and the last the next two inward. So every configuration has the same weight for its own
-    value and the same noise reduction. Averaging only over existing neighbours would give the ends a weight
-    of ⅔, and the maximum of many null configurations would be at an end too often. With only two values the
-    weights are ¾ and ¼.
+    the first and the last the next two inward. So noise is reduced equally everywhere; otherwise the maximum
+    of many null configurations would be at an end too often. With only two values the weights are ¾ and ¼.
     """
     table = configurations.assign(family=families(configurations)).reset_index(drop=True)
     single = table[_single(table)]
@@ -134,10 +131,8 @@ def standard_errors(values: Floats, units: NDArray[np.intp]) -> Floats:
 
 
 def _kernel(n: int) -> Floats:
-    if n == 1:
-        return np.eye(1)
-    if n == 2:
-        return np.array([[0.75, 0.25], [0.25, 0.75]])
+    if n < 3:
+        return np.eye(n) / 2 + 1 / (2 * n)
     weights = np.eye(n) / 2 + np.eye(n, k=1) / 4 + np.eye(n, k=-1) / 4
     weights[0, 2] = weights[-1, -3] = 0.25
     return weights
@@ -170,10 +165,10 @@ def _numbers(rows: pd.DataFrame, column: str) -> Floats:
 
 def check_split(table: pd.DataFrame, split: str) -> None:
     """Refuse rows of another split."""
-    found = sorted(table.split.unique())
-    if found != [split]:
+    splits = sorted(table.split.unique())
+    if splits != [split]:
         raise InputError(
-            f"only {split} rows are accepted here, but the table holds {', '.join(found) or 'none'}"
+            f"only {split} rows are accepted here, but the table holds {', '.join(splits) or 'none'}"
         )
 
 
@@ -182,9 +177,8 @@ def explore(table: pd.DataFrame, level: float = 0.95, draws: int = 10_000, seed:
 
     `low` and `high` hold for this configuration alone. `band_low` and `band_high` hold for all configurations
     of the table at once (max-T, see `max_t_band`), `p` is adjusted likewise, and `beyond_band` says whether
-    the band leaves 0 out: only there does the grid show an effect of that configuration, and only on dev.
-    Every row says `mode = exploratory`: the best cell of a grid is optimistically biased, and none of these
-    numbers is a verdict.
+    the band excludes 0. All rows have `mode = exploratory`: the best cell of a grid is optimistically biased,
+    and none of these numbers is a verdict.
     """
     check_split(table, "dev")
     grid = grid_of(table)

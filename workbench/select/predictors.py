@@ -10,8 +10,7 @@ from scipy.stats import rankdata
 from workbench.core.errors import InputError
 from workbench.stats import circular_shift_test, rank_correlation, rank_interval
 
-PAIRS = 4
-"""The fewest pairs (of all models) over which a correlation has an interval."""
+PAIRS = 4  # the fewest pairs (of all models) over which a correlation has an interval
 LAYERS = 3
 _KEYS = ["model", "pair"]
 
@@ -27,22 +26,20 @@ def predicts(
     """Rank correlations of each measure's values with the gains in accuracy: a tidy table.
 
     `similarity` has model, pair, measure, layer and value; `gains` has model, pair, layer and gain, as
-    `explore` gives it. Where a layer has several configurations (strengths, interventions), its gain is their
-    mean: the maximum would favour layers with more configurations. A measure in `lower_is_better` changes its
-    sign.
+    `explore` gives it. The gain of a layer is the mean over its configurations, as the maximum would favour
+    layers with more of them. A measure in `lower_is_better` changes its sign.
 
     - `scope = pair`: the measure's curve over layers with that of the gain, one row per model, pair and
-      measure. Descriptive: `rho` has no interval, as neighbouring layers are no independent observations; `p`
-      is that of the circular-shift null.
+      measure. `rho` has no interval, as neighbouring layers are not independent; `p` is that of the
+      circular-shift null.
     - `scope = layers`: the mean of those rhos over pairs, with the p of the same null, in which the pairs of
       one model are shifted together.
     - `scope = pairs`: the measure's best value over layers with the gain of the pair, over all models and
       pairs, one row per measure. The gain is that on test in `selection` (model, pair, gain; the rows of
       one aligner), else the mean gain at the layer where the measure is best. From four pairs up with an
-      interval: tanh(atanh ρ ± z √((1 + ρ²/2) / (n − 3))), Bonett & Wright 2000. Pairs of one model are no
-      independent draws either, so it is too narrow where a model has many.
+      interval (Bonett & Wright 2000, see `rank_interval`), too narrow where a model has many pairs.
 
-    `note` says why a number is missing: a curve that is constant has no correlation.
+    `note` says why a number is missing.
     """
     signed = _signed(similarity, lower_is_better)
     curves = gains.dropna(subset=["layer"]).groupby([*_KEYS, "layer"], as_index=False).gain.mean()
@@ -53,23 +50,16 @@ def predicts(
         raise InputError("a pair has two gains in the selection: give the rows of one aligner")
     overall = None if selection is None else selection.set_index(_KEYS).gain
     rows: list[dict[str, Any]] = []
-    for measure, mine in joined.groupby("measure", sort=False):
-        rows += _by_pair(str(measure), mine, seed)
-        rows.append(_across(str(measure), mine, overall, level))
-    order = {"pair": 0, "layers": 1, "pairs": 2}
-    table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
-    return table.sort_values("scope", key=lambda scope: scope.map(order), kind="stable", ignore_index=True)
+    for measure, own in joined.groupby("measure", sort=False):
+        rows += _by_pair(str(measure), own, seed)
+        rows.append(_across(str(measure), own, overall, level))
+    rows.sort(key=lambda row: ("pair", "layers", "pairs").index(row["scope"]))
+    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
 
 
 _COLUMNS = {
-    "scope": "string",
-    "model": "string",
-    "pair": "string",
-    "measure": "string",
-    "rho": "float64",
-    "low": "float64",
-    "high": "float64",
-    "p": "float64",
+    **dict.fromkeys(("scope", "model", "pair", "measure"), "string"),
+    **dict.fromkeys(("rho", "low", "high", "p"), "float64"),
     "n": "int64",
     "note": "string",
 }
@@ -95,8 +85,8 @@ def _by_pair(measure: str, rows: pd.DataFrame, seed: int) -> Iterator[dict[str, 
         yield row | {"note": "no pair with two curves that vary"}
 
 
-def _across(measure: str, mine: pd.DataFrame, overall: pd.Series | None, level: float) -> dict[str, Any]:
-    best = mine.loc[mine.groupby(_KEYS, sort=False).value.idxmax()].set_index(_KEYS)
+def _across(measure: str, rows: pd.DataFrame, overall: pd.Series | None, level: float) -> dict[str, Any]:
+    best = rows.loc[rows.groupby(_KEYS, sort=False).value.idxmax()].set_index(_KEYS)
     if overall is not None:
         best = best.drop(columns="gain").join(overall, how="inner")
     row = _row("pairs", measure, len(best))
@@ -116,8 +106,7 @@ def _row(scope: str, measure: str, n: int) -> dict[str, Any]:
 
 
 def _signed(similarity: pd.DataFrame, lower_is_better: tuple[str, ...]) -> pd.DataFrame:
-    unknown = set(lower_is_better) - set(similarity.measure)
-    if unknown:
+    if unknown := set(lower_is_better) - set(similarity.measure):
         raise InputError(f"no measure {sorted(unknown)[0]!r} among the similarities")
     kept = similarity.dropna(subset=["layer", "value"])
     sign = np.where(kept.measure.isin(lower_is_better), -1.0, 1.0)

@@ -15,6 +15,7 @@ from workbench.core.settings import Settings
 from workbench.select.choice import Choice, paired_correct, rows_of
 from workbench.select.grid import check_split
 from workbench.stats import (
+    DISCORDANCE,
     Interval,
     MarginTest,
     detectable_effect,
@@ -26,9 +27,6 @@ from workbench.stats import (
     paired_test,
 )
 from workbench.sweeps import CLEAN
-
-# From paired test items to helps, harms, equivalent or undecided, by a rule fixed in advance.
-
 
 DELTA = Settings.delta
 """A change in accuracy this small would not matter."""
@@ -61,24 +59,21 @@ class Verdict:
     @property
     def headline(self) -> str:
         """The kind in words, with what belongs to it."""
-        if self.kind == "equivalent":
-            return f"equivalent within ±{self.delta:g}"
-        if self.kind == "undecided":
-            return f"undecided (minimum detectable gain {self.detectable:.2f})"
-        return self.kind
+        more = {
+            "equivalent": f" within ±{self.delta:g}",
+            "undecided": f" (minimum detectable gain {self.detectable:.2f})",
+        }
+        return self.kind + more.get(self.kind, "")
 
     @property
     def sentence(self) -> str:
         """The verdict in words, with its numbers."""
-        shown = estimated(self.gain)
-        flipped = f"{self.gained} items became right, {self.lost} wrong"
+        kind, gain = f"it {self.kind}", estimated(self.gain)
         if self.kind == "equivalent":
-            return f"no difference beyond ±{self.delta:g}: {shown} ({flipped})"
-        if self.kind == "undecided":
-            return (
-                f"undecided: {shown}; minimum detectable gain {self.detectable:.3f} at 80 % power ({flipped})"
-            )
-        return f"it {self.kind}: {shown} ({flipped})"
+            kind = f"no difference beyond ±{self.delta:g}"
+        elif self.kind == "undecided":
+            kind, gain = "undecided", f"{gain}; minimum detectable gain {self.detectable:.3f} at 80 % power"
+        return f"{kind}: {gain} ({self.gained} items became right, {self.lost} wrong)"
 
     def _repr_html_(self) -> str:
         facts = {
@@ -97,16 +92,14 @@ def decide(
 ) -> Verdict:
     """Helps or harms where the 95 % interval excludes 0; else equivalent where it is shown to lie within ±δ.
 
-    `after` and `before` are right (1) or wrong (0), item by item. What is neither shown to differ nor
-    shown to be the same is undecided: a missing effect is not evidence of no effect.
+    All else is undecided. `after` and `before` are right (1) or wrong (0), item by item.
     """
     a, b = np.asarray(after, dtype=float), np.asarray(before, dtype=float)
     if not set(np.unique([a, b])) <= {0.0, 1.0}:
         raise InputError("a verdict needs items that are right or wrong: give 1 and 0")
     gain = paired_interval(a, b, groups, LEVEL)
-    changed = float((a != b).mean())
-    items = effective_items(a, b, groups)
-    detectable = detectable_effect(items, discordance=changed) if changed else detectable_effect(items)
+    changed = float((a != b).mean()) or DISCORDANCE
+    detectable = detectable_effect(effective_items(a, b, groups), discordance=changed)
     within = gain.n > 1 and equivalence(a, b, delta, groups).holds
     return Verdict(
         kind=_kind(gain.low > 0, gain.high < 0, within),
@@ -123,8 +116,7 @@ def decide(
 def decide_choice(table: pd.DataFrame, choice: Choice, delta: float = DELTA) -> Verdict:
     """The verdict on a choice, from the rows of a test sweep over one language's items.
 
-    Where no patch was chosen, the gain is exactly 0 and the verdict is undecided: that no patch was chosen on
-    dev does not show that no configuration would help.
+    If no patch was chosen, the gain is 0 and the verdict undecided, as some other configuration could help.
     """
     check_split(table, "test")
     clean = table[table.aligner == CLEAN]
@@ -138,8 +130,7 @@ def holm_verdicts(verdicts: Mapping[str, Verdict], level: float = LEVEL) -> dict
     """The verdicts with p-values adjusted by Holm, so that all of them hold at once at `level`.
 
     For hypotheses fixed before any test item was scored: one for each pair and task, each with its own
-    configuration chosen on dev. The configurations on dev do not count as hypotheses: choosing one on other
-    items and scoring it once is one test. `holm_kinds` has the rule. Intervals are not adjusted.
+    configuration chosen on dev. `holm_kinds` has the rule. Intervals are not adjusted.
     """
     p, within = [v.p for v in verdicts.values()], [v.within_delta for v in verdicts.values()]
     adjusted, kinds = holm_kinds(p, [v.kind for v in verdicts.values()], within, level)
@@ -154,8 +145,7 @@ def holm_kinds(
 ) -> tuple[list[float], list[Kind]]:
     """p adjusted by Holm, and the kinds that hold with it.
 
-    A verdict that helps or harms only before the adjustment becomes equivalent where that was shown, else
-    undecided.
+    What helps or harms only before the adjustment becomes equivalent if that was shown, else undecided.
     """
     adjusted, rejected = holm_rejections(p, level)
     kept = [
@@ -166,10 +156,9 @@ def holm_kinds(
 
 
 def retained(table: pd.DataFrame, choice: Choice, margin: float = MARGIN) -> MarginTest:
-    """Whether the main language loses less than a margin by the patch, from test rows over its items.
+    """Whether the main (target) language loses less than a margin by the patch, from its test rows.
 
-    The patch and the clean run are compared on the same items of the main (target) language. The one-sided
-    95 % lower bound of the change must lie above −margin: a loss that is not significant is not enough.
+    The one-sided 95 % lower bound of the change from the clean run must lie above −margin.
     """
     check_split(table, "test")
     after, before, groups = paired_correct(rows_of(table, choice), table[table.aligner == CLEAN])
@@ -180,9 +169,6 @@ def _kind(above: bool, below: bool, within: bool) -> Kind:
     if above or below:
         return "helps" if above else "harms"
     return "equivalent" if within else "undecided"
-
-
-# The verdict of a study in one sentence, with the numbers it rests on.
 
 
 def verdict_sentence(
@@ -230,10 +216,10 @@ def cost_in_points(change: float, noninferior: bool) -> int:
 def _beside(controls: Mapping[str, Interval | None]) -> str:
     """The gains of other aligners, then those that chose no patch."""
     gains = [(name.replace("_", " "), gain) for name, gain in controls.items()]
-    said = [f"{name} {signed(gain.estimate, 2)}" for name, gain in gains if gain is not None]
+    parts = [f"{name} {signed(gain.estimate, 2)}" for name, gain in gains if gain is not None]
     if without := [name for name, gain in gains if gain is None]:
-        said.append(f"no patch chosen with {' or '.join(without)}")
-    return ", ".join(said)
+        parts.append(f"no patch chosen with {' or '.join(without)}")
+    return ", ".join(parts)
 
 
 def _retention(retention: MarginTest, main: str) -> str:
@@ -248,14 +234,11 @@ def _retention(retention: MarginTest, main: str) -> str:
 def _where(choice: Choice) -> str:
     site, joint = str(choice.also.get("site", "")), choice.also.get("joint", "one")
     component, _, layers = site.partition(".")
-    if joint != "one":
-        words = (
-            f"layers {layers} jointly ({joint.replace('_', ' ')})"
-            if "+" not in site
-            else f"{site} jointly ({joint})"
-        )
-    else:
-        words = f"layer {choice.layer}"
+    words = f"layer {choice.layer}"
+    if joint != "one" and "+" in site:
+        words = f"{site} jointly ({joint})"
+    elif joint != "one":
+        words = f"layers {layers} jointly ({joint.replace('_', ' ')})"
     words += f" ({component})" if component not in ("", "resid_post") and "+" not in site else ""
     positions = choice.also.get("positions", "last")
     return words if positions == "last" else f"{words} at {positions} tokens"

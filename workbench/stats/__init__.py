@@ -1,9 +1,8 @@
 """Intervals, tests and power, as functions of arrays.
 
-Which to use: `accuracy` for a share of items; `mean_interval` and `paired_interval` for means and
-differences over items; `units_of` for what their items belong to; `jackknife_interval`
-for similarities between sets of rows, where no row may be drawn twice;
-`max_t_band` for looking at a whole grid; `holm` for a few hypotheses that were fixed beforehand.
+`accuracy` is for a share of items, `mean_interval` and `paired_interval` for means and differences over
+items, `jackknife_interval` for similarities between sets of rows, where no row may be drawn twice,
+`max_t_band` for a whole grid, and `holm` for a few hypotheses that were fixed beforehand.
 """
 
 from workbench.stats.base import Alternative, Interval, units_of

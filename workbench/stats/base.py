@@ -75,8 +75,8 @@ def group_index(groups: Sequence[object] | None, n: int) -> Rows:
         return np.arange(n)
     if len(groups) != n:
         raise InputError(f"{len(groups)} groups for {n} items")
-    index: dict[object, int] = {}
-    return np.array([index.setdefault(group, len(index)) for group in groups], dtype=np.intp)
+    index = {group: i for i, group in enumerate(dict.fromkeys(groups))}
+    return np.array([index[group] for group in groups], dtype=np.intp)
 
 
 def group_sums(x: Floats, groups: Sequence[object] | None) -> tuple[Floats, Floats]:
@@ -109,7 +109,6 @@ def units_of(groups: Iterable[object], names: Iterable[object]) -> list[str] | N
     True
     """
     given = np.array(list(groups), dtype=object)
-    missing = np.asarray(pd.isna(given), dtype=bool)
-    if missing.all():
+    if (missing := pd.isna(given)).all():
         return None
     return [str(unit) for unit in np.where(missing, np.array(list(names), dtype=object), given)]

@@ -42,14 +42,13 @@ def max_t_band(
 ) -> Band:
     """mean_j ± c · se_j, c the `level` quantile of max_j |t_j| under sign flips shared by all configurations.
 
-    `differences` is item × configuration (a configuration is a layer, a method, a strength …). Each flip
-    turns an item, or a whole group, in all configurations at once: configurations that go together count for
-    less than as many that do not. A configuration in which nothing changed has the band [0, 0] and p = 1;
-    where there are too few groups for the level, all other bands are infinite.
+    `differences` is item × configuration. Each flip turns an item, or a whole group, in all configurations at
+    once, so that correlated configurations count for less. A configuration in which nothing changed has the
+    band [0, 0] and p = 1; if there are too few groups for the level, all other bands are infinite.
 
-    What is flipped are deviations from each configuration's mean. Flipping the differences themselves would
-    be exact without any effect, but effects that configurations share make them look more alike than their
-    noise is, and the band too narrow (at two standard deviations it held in 76 % of trials instead of 95 %).
+    Deviations from each configuration's mean are flipped. Flipping the differences would be exact without any
+    effect, but effects that configurations share would make the band too narrow (at two standard deviations
+    it held in 76 % of trials instead of 95 %).
     """
     x = as_array(differences, "differences").astype(np.float64)
     if x.ndim != 2 or 0 in x.shape:
@@ -97,17 +96,13 @@ def _ratio(size: Floats, error: Floats) -> Floats:
 
 
 def _flipped_sums(x: Floats, draws: int, seed: int) -> Iterator[Floats]:
-    """Σ_i s_i x_ij for every pattern of signs and column, in chunks `flip × column` of bounded size.
-
-    One pattern serves all columns, so that whatever links the columns stays.
-    """
+    """Σ_i s_i x_ij for every pattern of signs and column, in chunks `flip × column` of bounded size."""
     base.check_draws(draws)
     n, columns = x.shape
     rng = np.random.default_rng(seed)
     exact = n <= _EXACT_BANDS
     flips = 2**n if exact else draws
     step = max(1, base.CHUNK // (n + columns + 1))
-    total = x.sum(0)
     for start in range(0, flips, step):
         stop = min(start + step, flips)
         if exact:
@@ -117,14 +112,11 @@ def _flipped_sums(x: Floats, draws: int, seed: int) -> Iterator[Floats]:
             size = (stop - start, -(-n // 64))
             words = rng.integers(0, 2**64, size=size, dtype=np.uint64).astype("<u8")
         turned = np.unpackbits(words.view(np.uint8), axis=1, count=n, bitorder="little")
-        yield total - 2 * (turned.astype(np.float64) @ x)
+        yield x.sum(0) - 2 * (turned.astype(np.float64) @ x)
 
 
-# Whether two curves over layers rise and fall together, more than smooth curves do by chance.
-#
-# Neighbouring layers are nearly the same layer: 32 of them are no 32 observations, and the usual test of a
-# correlation rejects for unrelated smooth curves two times in five.
-
+# Neighbouring layers are not independent: the usual test of a correlation rejects for unrelated smooth curves
+# two times in five.
 
 Curves = Floats | Sequence[float] | Sequence[Sequence[float]] | Sequence[Floats]
 """One curve, or several, which may differ in length."""
@@ -145,8 +137,8 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
 def rank_interval(rho: float, n: int, variance: float, level: float = 0.95) -> tuple[float, float]:
     """tanh(atanh ρ ± z √(variance / (n − 3))): Fisher's interval for Spearman's ρ of n items.
 
-    `variance` is 1.06 (Fieller et al. 1957) or 1 + ρ²/2 (Bonett & Wright 2000). As if items were drawn one by
-    one: it is too narrow for items that go together. Of ρ = ±1 both ends are ρ.
+    `variance` is 1.06 (Fieller et al. 1957) or 1 + ρ²/2 (Bonett & Wright 2000). It is too narrow for items
+    that are not independent. For ρ = ±1 both ends are ρ.
     """
     if n < 4:
         raise InputError(f"an interval for a rank correlation needs 4 items or more, not {n}")
@@ -168,12 +160,11 @@ def circular_shift_test(
 
     A shifted curve is as smooth as before, but no longer tied to the other layer by layer. With L layers
     the smallest p is 1 / 2L (1 / L without `reversal`), so 10 layers are needed for 0.05. For ranks, pass
-    `scipy.stats.rankdata` of both. Curves that mostly drift in one direction break at the seam, and the test
-    is still too lenient for them (unrelated random walks of 32 steps: 20 % at 5 %); take `np.diff` of both.
+    `scipy.stats.rankdata` of both. For curves that mostly drift in one direction the test is too lenient
+    (unrelated random walks of 32 steps: 20 % at 5 %); take `np.diff` of both.
 
-    Several curves of each kind (one pair per model and language, say) are tested by the mean of their
-    correlations. Each is shifted on its own, but curves of one group (all pairs of one model, which rise
-    and fall alike) are shifted together; combinations are drawn where there are more than 2^14.
+    Several curves of each kind are tested by the mean of their correlations. Each is shifted on its own, but
+    curves of one group (all pairs of one model) are shifted together. More than 2^14 combinations are drawn.
     """
     first, second = _each(a, "a"), _each(b, "b")
     if [len(x) for x in first] != [len(y) for y in second]:
@@ -205,13 +196,10 @@ def _profile(a: Floats, b: Floats, reversal: bool) -> Floats:
 def _by_group(profiles: list[Floats], groups: Sequence[object] | None) -> list[Floats]:
     """Sum of the profiles of each group: one shift for all its curves."""
     which = base.group_index(groups, len(profiles))
-    gathered: list[Floats] = []
-    for group in np.unique(which):
-        members = [profiles[i] for i in np.flatnonzero(which == group)]
-        if len({len(profile) for profile in members}) > 1:
-            raise InputError("curves of one group are shifted together and so need the same layers")
-        gathered.append(np.sum(members, axis=0))
-    return gathered
+    members = [[profiles[i] for i in np.flatnonzero(which == group)] for group in np.unique(which)]
+    if any(len({len(profile) for profile in group}) > 1 for group in members):
+        raise InputError("curves of one group are shifted together and so need the same layers")
+    return [np.sum(group, axis=0) for group in members]
 
 
 def _each(curves: Curves, name: str) -> list[Floats]:

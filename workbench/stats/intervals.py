@@ -13,23 +13,13 @@ from workbench.stats import base
 from workbench.stats.base import Floats, Interval, Rows
 from workbench.stats.tests import score, score_bounds
 
-# Intervals for means and shares of items, and for differences between two runs over the same items.
-#
-# They are formulas: no number is drawn, so there is no seed to choose. Similarities between sets of sentences
-# (CKA, retrieval) are no means over items, and have `jackknife_interval`.
 
-
-def mean_interval(
-    values: ArrayLike,
-    groups: Sequence[object] | None = None,
-    level: float = 0.95,
-) -> Interval:
+def mean_interval(values: ArrayLike, groups: Sequence[object] | None = None, level: float = 0.95) -> Interval:
     """mean ± t · se; with `groups`, se² = Σ_g e_g² / (1 − n_g/n) / n² for the residual sum e_g of each group.
 
     That is the bias-reduced cluster-robust variance (CR2 of Bell & McCaffrey 2002), and t has Satterthwaite's
     degrees of freedom for it: G − 1 for G groups of equal size, fewer where some are much larger. Without
-    groups it is Student's interval. Items that belong together (one paragraph, one document) so count as
-    what they are. From one item or group nothing follows, and the interval is infinite.
+    groups it is Student's interval. The interval of one item or group is infinite.
     """
     x = base.finite(values, "values")
     base.check_level(level)
@@ -41,10 +31,7 @@ def mean_interval(
 
 
 def paired_interval(
-    after: ArrayLike,
-    before: ArrayLike,
-    groups: Sequence[object] | None = None,
-    level: float = 0.95,
+    after: ArrayLike, before: ArrayLike, groups: Sequence[object] | None = None, level: float = 0.95
 ) -> Interval:
     """mean(after − before) over the same items in the same order, with its interval.
 
@@ -54,13 +41,9 @@ def paired_interval(
     many unrelated items, and t has the degrees of freedom found there. Other numbers have `mean_interval`
     of their differences.
 
-    How often it holds the truth, 4,000 trials each, 100 or 500 items, alone or in 10 to 50 groups of
-    equal and unequal sizes, unrelated or alike within groups (docs/verdict.md has the table): where 10 to
-    40 % of 500 items change sides 93.7 to 96.2 %; of 100 items 95.2 to 97.0 %, the upper end where ten
-    changes come by groups; where 3 % of 500 unrelated items do 94.9 to 95.8 %. It cannot be had
-    everywhere: with 3 changes expected among 100 items it is 97 to 99.7 %, as few tables are possible.
-    Where 3 % of the items change, all in one direction and by whole groups (latent correlation 0.3), it
-    falls to 91 % with 10 groups: those that change much have mostly not been seen.
+    Coverage of the 95 % interval (table in docs/verdict.md): 93.7 to 97.0 % where 10 to 40 % of 100 or 500
+    items change, alone or in 10 to 50 groups; 97 to 99.7 % with 3 changes expected among 100 items; 91 %
+    where 3 % of the items change, all in one direction and by 10 whole groups.
     """
     a, b = base.paired(after, before)
     if not base.right_or_wrong(a, b):
@@ -77,9 +60,8 @@ def paired_interval(
 def paired_test(after: ArrayLike, before: ArrayLike, groups: Sequence[object] | None = None) -> float:
     """p of H₀: mean(after − before) = 0, two-sided; at most 1 − level where `paired_interval` excludes 0.
 
-    For right-or-wrong items this is McNemar's test as he wrote it, (b − c)² / (b + c), without continuity
-    correction; in groups, divided by the design effect and held against t². The exact binomial test has no
-    interval that agrees with it.
+    For right-or-wrong items this is McNemar's test without continuity correction, (b − c)² / (b + c); in
+    groups, divided by the design effect and compared with t².
     """
     a, b = base.paired(after, before)
     mean, spread = float((a - b).mean()), _spread(a - b, groups)
@@ -93,7 +75,7 @@ def paired_test(after: ArrayLike, before: ArrayLike, groups: Sequence[object] | 
 
 
 def effective_items(after: ArrayLike, before: ArrayLike, groups: Sequence[object] | None = None) -> float:
-    """How many unrelated items would tell as much of the difference; without groups, all of them."""
+    """The number of unrelated items with the same information; without groups, all of them."""
     a, b = base.paired(after, before)
     return len(a) / max(_spread(a - b, groups).effect, 1.0)
 
@@ -112,13 +94,12 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
 
 
 def accuracy(correct: ArrayLike, units: Sequence[object] | None = None, level: float = 0.95) -> Interval:
-    """The share of items that are right, with Wilson's interval for as many items as they are worth.
+    """The share of items that are right, with Wilson's interval for the effective number of items.
 
-    Without `units` (see `units_of`) they are all n items. With units they are n / d · (z/t)², at most n (Korn
-    & Graubard 1998): the design effect d is the variance of the mean in `mean_interval` over that of n
-    unrelated items, and t is Student's with the degrees of freedom found there. Where all items are right,
-    or all wrong, d cannot be estimated, and each unit counts as one item. From one unit nothing follows: the
-    interval is [0, 1]. `n` of the result counts units.
+    Without `units` (see `units_of`) that is n. With units it is n / d · (z/t)², at most n (Korn & Graubard
+    1998): the design effect d is the variance of the mean in `mean_interval` over that of n unrelated items,
+    and t is Student's with the degrees of freedom found there. If all items are right, or all wrong, d cannot
+    be estimated, and each unit counts as one item. The interval of one unit is [0, 1]. `n` counts units.
     """
     x = base.finite(correct, "correct")
     base.check_level(level)
@@ -179,20 +160,14 @@ def _wilson(p: float, n: float, z: float) -> tuple[float, float]:
     centre = p + z * z / (2 * n)
     half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    # At 0 and 1 the bound is exact; rounding would put it a hair outside [0, 1] or inside.
+    # At 0 and 1 the bound is exact, but not its rounding.
     low = 0.0 if p == 0 else float((centre - half) / scale)
     high = 1.0 if p == 1 else float((centre + half) / scale)
     return low, high
 
 
-# Intervals for statistics of a set of rows: CKA, RSA, retrieval, MEXA.
-#
-# Such a statistic compares rows with each other, so no row may be drawn twice: a copy matches itself, and
-# a bootstrap of debiased CKA puts unrelated data near 1. Here rows are only left out.
-#
-# For a statistic that is degenerate (debiased CKA of independent data) both intervals are wider than need
-# be; they err on the safe side.
-
+# CKA, RSA, retrieval and MEXA compare rows with each other, so no row may be drawn twice: a copy matches
+# itself, and a bootstrap of debiased CKA puts unrelated data near 1. Here rows are only left out.
 
 Statistic = Callable[[Rows], float]
 """A number computed from the rows with these indices; they come in rising order, each once."""
@@ -209,17 +184,15 @@ def jackknife_interval(
 
     Delete-a-group jackknife for B blocks of unequal sizes m_j (Busing, Meijer & van der Leeden 1999), with
     Student's t of B − 1 degrees of freedom; mean θ̃ weighs the blocks by size. Blocks are runs of neighbouring
-    rows, so that what stands together in a text is left out together; with `groups`, no group is cut. It
-    asks for a statistic that changes smoothly with the rows: not for a median.
+    rows; with `groups`, no group is cut. The statistic must change smoothly with the rows, unlike a median.
     """
     base.check_level(level)
     if blocks < 2:
         raise InputError(f"at least 2 blocks are needed, not {blocks}")
     which = base.group_index(groups, n)
-    found = len(np.unique(which))
-    if found < 2:
+    if (given := len(np.unique(which))) < 2:
         what = "rows" if groups is None else "groups"
-        raise InputError(f"leaving out {what} needs at least 2 of them, {found} given")
+        raise InputError(f"leaving out {what} needs at least 2 of them, {given} given")
     block = _blocks(which, blocks)
     count = int(block.max()) + 1
     left = np.array([_value(statistic, np.flatnonzero(block != j)) for j in range(count)])

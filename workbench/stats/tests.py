@@ -13,10 +13,6 @@ from workbench.core.errors import InputError
 from workbench.stats import base
 from workbench.stats.base import Floats, Interval
 
-# Two proportions on the same items: only the items that changed sides count.
-#
-# b items are right only after the change, c only before it; all others stayed as they were.
-
 
 def tango_interval(n: int, b: int, c: int, level: float = 0.95) -> Interval:
     """{Δ : |b − c − nΔ| ≤ z √(n (2 q + Δ(1 − Δ)))}, q the likeliest P(only before) given Δ (Tango 1998).
@@ -72,9 +68,6 @@ def _crossing(before: Callable[[float], bool], left: float, right: float) -> flo
     return (left + right) / 2
 
 
-# Non-inferiority and equivalence tests with a margin fixed in advance.
-
-
 @dataclass(frozen=True)
 class MarginTest:
     """Whether a claim about a margin holds, and on what ground."""
@@ -95,9 +88,8 @@ def noninferiority(
 ) -> MarginTest:
     """H₀: mean(after − before) ≤ −margin; rejected where the one-sided lower bound exceeds −margin.
 
-    Right-or-wrong items have Tango's score bound, which keeps its width when no item changed: three items
-    that all stayed right prove little. Other numbers, and groups, have Student's t bound over items or
-    groups; for right-or-wrong items in groups the wider of the two bounds counts.
+    Right-or-wrong items have Tango's score bound, which keeps its width when no item changed. Other numbers,
+    and groups, have Student's t bound; for right-or-wrong items in groups the wider of the two bounds counts.
     """
     interval, p = _one_sided(after, before, margin, groups, level, sides=(1,))
     return MarginTest(interval.low > -margin, interval, margin, p)
@@ -112,7 +104,7 @@ def equivalence(
 ) -> MarginTest:
     """H₀: |mean(after − before)| ≥ margin; rejected where both one-sided bounds lie within ± margin.
 
-    Two one-sided tests (Schuirmann 1987), with the bounds of `noninferiority`; p is the larger of the two.
+    Two one-sided tests (Schuirmann 1987) with the bounds of `noninferiority`; p is the larger one.
     """
     interval, p = _one_sided(after, before, margin, groups, level, sides=(1, -1))
     return MarginTest(-margin < interval.low and interval.high < margin, interval, margin, p)
@@ -126,10 +118,7 @@ def _one_sided(
     level: float,
     sides: tuple[int, ...],
 ) -> tuple[Interval, float]:
-    """The wider of Student's and Tango's interval, and the larger p of H₀: ± mean(after − before) ≤ −margin.
-
-    Right-or-wrong items have Tango's, all others and groups have Student's.
-    """
+    """The wider of Student's and Tango's interval, and the larger p of H₀: ± mean(difference) ≤ −margin."""
     a, b = base.paired(after, before)
     if not margin > 0:
         raise InputError(f"a margin is the loss that would not matter, above 0; {margin} given")
@@ -153,7 +142,6 @@ def _one_sided(
 
 
 def _mean(x: Floats, groups: Sequence[object] | None) -> tuple[float, float, int]:
-    """Mean, its standard error over items or groups, and their number."""
     sums, sizes = base.group_sums(x, groups)
     n = len(sums)
     if n < 2:
@@ -162,11 +150,8 @@ def _mean(x: Floats, groups: Sequence[object] | None) -> tuple[float, float, int
     return float(x.mean()), float(np.sqrt(n / (n - 1) * np.square(residuals).sum()) / len(x)), n
 
 
-# Power: minimum detectable effects for a data set of a given size.
-
-
 DISCORDANCE = 1 / 6
-"""The share of items that change sides under a patch, where nothing better is known: one in six."""
+"""The default share of items that change sides under a patch."""
 
 
 def detectable_effect(
@@ -179,11 +164,10 @@ def detectable_effect(
     """The smallest true gain on n right-or-wrong items whose `paired_interval` leaves 0 out with this power.
 
     Exact: of n items m ~ Bin(n, ψ) change sides and b ~ Bin(m, ½ + δ/2ψ) of them to the better, and 0 is
-    left out where (b − c)² / (b + c) > t². The normal approximation (Connor 1987) asks for half a point more
-    at 100 items. A gain of δ needs at least δ changed items, so ψ is raised to δ where it is smaller. With
-    `sd`, the standard deviation of other paired differences, δ = (z_level + z_power) sd / √n. Items in groups
-    count for fewer: give n / (1 + (m − 1) ρ) for groups of m items with correlation ρ. Infinite where no gain
-    can be found.
+    left out where (b − c)² / (b + c) > t². A gain of δ needs at least δ changed items, so ψ is raised to δ
+    where it is smaller. With `sd`, the standard deviation of other paired differences, δ is
+    (z_level + z_power) sd / √n. For groups of m items with correlation ρ, give n / (1 + (m − 1) ρ). Infinite
+    if no gain can be detected.
 
     >>> [round(100 * detectable_effect(n), 1) for n in (100, 500)]  # in points
     [10.9, 5.1]
@@ -200,17 +184,17 @@ def detectable_effect(
     if not 0 < discordance <= 1:
         raise InputError(f"discordance is the share of items that change sides, not {discordance}")
     items = round(n)
-    if items < 2 or _found(items, 1.0, 1.0, level) < power:
+    if items < 2 or _power(items, 1.0, 1.0, level) < power:
         return math.inf
     low, high = 0.0, 1.0
     while high - low > 1e-6:
         middle = (low + high) / 2
-        enough = _found(items, middle, max(discordance, middle), level) >= power
+        enough = _power(items, middle, max(discordance, middle), level) >= power
         low, high = (low, middle) if enough else (middle, high)
     return high
 
 
-def _found(n: int, gain: float, discordance: float, level: float) -> float:
+def _power(n: int, gain: float, discordance: float, level: float) -> float:
     """P(the interval lies above 0) for a true gain."""
     # All numbers of changed items but those that come up once in a billion trials.
     changed = np.arange(max(binom.ppf(1e-9, n, discordance), 1), binom.isf(1e-9, n, discordance) + 1)
@@ -218,9 +202,6 @@ def _found(n: int, gain: float, discordance: float, level: float) -> float:
     most = np.floor((changed + t * np.sqrt(changed)) / 2)  # to the better, and still not enough
     likely = binom.pmf(changed, n, discordance)
     return float((likely * binom.sf(most, changed, (1 + gain / discordance) / 2)).sum())
-
-
-# p-values adjusted for multiple testing.
 
 
 def holm(p: ArrayLike) -> Floats:
