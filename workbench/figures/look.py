@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.figures.spec import Cells, Plot, Scale, Series
+from workbench.figures.spec import Cells, Plot, Scale, Series, Value
 
 # ColorBrewer's PuOr, told apart with every common kind of colour blindness; white is zero.
 DIVERGING = ["#b35806", "#f1a340", "#fee0b6", "#f7f7f7", "#d8daeb", "#998ec3", "#542788"]
@@ -49,8 +49,8 @@ def colours(scale: Scale) -> list[str]:
 
 def kind_of(series: Series) -> tuple[str, int]:
     """The palette of a series and its place there."""
-    looks = {"area": "area", "bars": "bars", "cloud": "state", "mean": "state"}
-    kind = looks.get(series.look, "main") if series.role == "main" else series.role
+    own = {"area": "area", "bars": "bars", "cloud": "state", "mean": "state"}
+    kind = own.get(series.look, "main") if series.role == "main" else series.role
     return kind, series.slot % len(PALETTES[kind])
 
 
@@ -86,16 +86,12 @@ def shade(value: float, scale: Scale) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def ink(value: float, scale: Scale) -> str:
-    """Black or white, whichever is read on the colour of a value."""
+def ink(value: Value, scale: Scale) -> str:
+    """Black or white, whichever is read on the colour of a value; black where there is none."""
+    if value is None:
+        return BLACK
     red, green, blue = shade(value, scale)
     return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else BLACK
-
-
-def ink_at(panel: Cells, row: int, column: int, scale: Scale) -> str:
-    """Black or white for what is written on a cell."""
-    value = panel.values[row][column]
-    return BLACK if value is None else ink(value, scale)
 
 
 Stroke = tuple[tuple[float, float], tuple[float, float], str]
@@ -248,28 +244,27 @@ def beside_points(
     """
     taken: list[Box] = [(x, y, mark, mark) for x, y in points]
     taken += [((a + c) / 2, (b + d) / 2, abs(c - a), abs(d - b)) for (a, b), (c, d) in pairwise(lines)]
-    found: dict[int, Place] = {}
+    places: list[Place | None] = [None] * len(points)
     # From the top down, so that of points above each other labels fall to the right and left in turn.
     for at in sorted(range(len(points)), key=lambda at: (-points[at][1], points[at][0])):
-        for across, up in _offsets(*sizes[at], mark):
-            box = (points[at][0] + across, points[at][1] + up, *sizes[at])
-            if _is_inside(box, panel) and not any(_touch(box, other) for other in taken):
+        (x, y), (wide, high) = points[at], sizes[at]
+        for across, up in _offsets(wide, high, mark):
+            box = (x + across, y + up, wide, high)
+            if _is_free(box, panel, taken):
                 taken.append(box)
-                found[at] = box[:2]
+                places[at] = box[:2]
                 break
-    return [found.get(at) for at in range(len(points))]
+    return places
 
 
-def _touch(one: Box, other: Box) -> bool:
-    """Whether two boxes have a place in common."""
-    across, up = abs(one[0] - other[0]), abs(one[1] - other[1])
-    return across < (one[2] + other[2]) / 2 and up < (one[3] + other[3]) / 2
-
-
-def _is_inside(box: Box, panel: Place) -> bool:
-    """Whether a box lies whole in a panel of this size."""
+def _is_free(box: Box, panel: Place, taken: Sequence[Box]) -> bool:
+    """Whether a box lies whole in a panel of this size and touches no other."""
     (x, y, wide, high), (right, top) = box, panel
-    return wide / 2 <= x <= right - wide / 2 and high / 2 <= y <= top - high / 2
+    inside = wide / 2 <= x <= right - wide / 2 and high / 2 <= y <= top - high / 2
+    return inside and not any(
+        abs(x - a) < (wide + other_wide) / 2 and abs(y - b) < (high + other_high) / 2
+        for a, b, other_wide, other_high in taken
+    )
 
 
 @dataclass(frozen=True)
@@ -306,17 +301,13 @@ def place_labels(
     points = [placed(x, y) for x, y, _ in marked]
     sizes = [size(label) for *_, label in marked]
     places = beside_points(points, sizes, panel, mark, corners)
-    return [
-        Label(label, x, y, point, place, room, _is_far(point, place, room, mark))
-        for (x, y, label), point, place, room in zip(marked, points, places, sizes, strict=True)
-        if place is not None
-    ]
-
-
-def _is_far(point: Place, label: Place, size: Place, mark: float) -> bool:
-    """Whether a label stands so far from its point that a line has to say whose it is."""
-    across, up = abs(point[0] - label[0]), abs(point[1] - label[1])
-    return across > size[0] / 2 + mark * 1.2 or up > size[1] / 2 + mark * 0.8
+    labels = []
+    for (x, y, text), point, place, room in zip(marked, points, places, sizes, strict=True):
+        if place is not None:
+            across, up = abs(point[0] - place[0]), abs(point[1] - place[1])
+            far = across > room[0] / 2 + mark * 1.2 or up > room[1] / 2 + mark * 0.8
+            labels.append(Label(text, x, y, point, place, room, far))
+    return labels
 
 
 def _offsets(wide: float, high: float, mark: float) -> list[Place]:

@@ -13,7 +13,7 @@ _VOID = ("meta", "br", "link")
 
 
 class Markup(str):
-    """HTML that is ready: only the functions of this file make it from text."""
+    """HTML that is ready: made by the functions of this file, or ours already, as a style sheet is."""
 
 
 Child = str | int | None | Iterable["Child"]
@@ -44,11 +44,6 @@ def tag(name: str, /, *children: Child, **attributes: str | int | float | bool |
     if name in _VOID:
         return Markup(f"<{name}{shown}>")
     return Markup(f"<{name}{shown}>{text(children)}</{name}>")
-
-
-def raw(trusted: str) -> Markup:
-    """What is HTML already, and ours: a style sheet, a script."""
-    return Markup(trusted)
 
 
 def _attribute(key: str, value: str | int | float | bool | None) -> str:

@@ -12,27 +12,18 @@ from matplotlib.font_manager import FontProperties, fontManager, get_font
 
 from workbench.core.languages import script_of_letter
 from workbench.figures.look import Preset
-from workbench.figures.spec import Cells, Panel, Plot, Spec, balanced, has_names, same_rows, short
+from workbench.figures.spec import Cells, Panel, Plot, Spec, balanced, short
 
 BASE = "DejaVu Sans"
 """Comes with matplotlib, so that a figure is the same everywhere; others give only what it lacks."""
-FONTS = {
+_INDIC = ("Bengali", "Tamil", "Telugu", "Gujarati")
+_ONLY_NOTO = ("Gurmukhi", "Kannada", "Malayalam", "Sinhala", "Lao", "Khmer", "Myanmar", "Ethiopic", "Hebrew")
+FONTS: dict[str, tuple[str, ...]] = {
+    **{name.upper(): (f"Noto Sans {name}", f"Lohit {name}") for name in _INDIC},
+    **{name.upper(): (f"Noto Sans {name}",) for name in _ONLY_NOTO},
     "DEVANAGARI": ("Noto Sans Devanagari", "Lohit Devanagari", "Mangal"),
-    "BENGALI": ("Noto Sans Bengali", "Lohit Bengali"),
-    "TAMIL": ("Noto Sans Tamil", "Lohit Tamil"),
-    "TELUGU": ("Noto Sans Telugu", "Lohit Telugu"),
-    "GUJARATI": ("Noto Sans Gujarati", "Lohit Gujarati"),
-    "GURMUKHI": ("Noto Sans Gurmukhi",),
-    "KANNADA": ("Noto Sans Kannada",),
-    "MALAYALAM": ("Noto Sans Malayalam",),
-    "SINHALA": ("Noto Sans Sinhala",),
     "THAI": ("Noto Sans Thai", "Tlwg Typo", "Waree"),
-    "LAO": ("Noto Sans Lao",),
-    "KHMER": ("Noto Sans Khmer",),
-    "MYANMAR": ("Noto Sans Myanmar",),
-    "ETHIOPIC": ("Noto Sans Ethiopic",),
     "ARABIC": ("Noto Sans Arabic", "Noto Naskh Arabic"),
-    "HEBREW": ("Noto Sans Hebrew",),
     "CJK": ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "WenQuanYi Micro Hei"),
     "HIRAGANA": ("Noto Sans CJK JP", "Noto Sans JP", "IPAGothic"),
     "KATAKANA": ("Noto Sans CJK JP", "Noto Sans JP", "IPAGothic"),
@@ -181,11 +172,6 @@ class Page:
     footer_top: float
     height: float
 
-    def middle(self, block: Block) -> float:
-        """Where the middle of the title beside axes stands, of their height: lower where it is longer."""
-        over = self.ruler.width(block.y_title, self.preset.text) - block.height
-        return 0.5 - max(0.0, over) / 2 / block.height
-
 
 Row = list[tuple[int, Panel]]
 """Panels side by side, each with its column."""
@@ -194,26 +180,16 @@ Row = list[tuple[int, Panel]]
 class Layout:
     """Lays out one figure for one preset."""
 
-    columns: int
-    """Panels side by side."""
-    beside: bool
-    """Whether the numbers of framed cells stand to the right of their rows."""
-    margins: list[tuple[float, float]]
-    """Of each column, left of the axes (names, title of the axis) and right of them (numbers beside rows)."""
-    width: float
-    """The width of axes, the same for all."""
-
     def __init__(self, spec: Spec, preset: Preset, ruler: Ruler):
         self.spec, self.preset, self.ruler = spec, preset, ruler
         self.room = preset.width - 2 * PAD
         self.subtitle = ruler.wrapped(spec.subtitle, preset.text, self.room)
         self.footer = ruler.wrapped(spec.footer, preset.text, self.room)
-        self.same_names = same_rows(spec.panels)
         self.same_x_title = len({_titles(panel)[0] for panel in spec.panels}) == 1
         widest = ruler.widest((series.name for series in spec.legend), preset.text)
         self.legend_columns = max(1, int(self.room / (widest + preset.text * 3.6 / 72)))
         legend_rows = math.ceil(len(spec.legend) / self.legend_columns)
-        self.legend_height = legend_rows * preset.line * 1.1 + PAD if has_legend(spec) else 0.0
+        self.legend_height = legend_rows * preset.line * 1.1 + PAD if spec.has_legend else 0.0
         self.scale_height = 0.0 if spec.scale is None else preset.line * 3 + PAD
         for beside in (False, True):
             self._choose_columns(beside)
@@ -238,8 +214,11 @@ class Layout:
                 return
 
     def _set_columns(self, columns: int, beside: bool) -> None:
+        # Panels side by side, and whether the numbers of framed cells stand to the right of their rows.
         self.columns, self.beside = columns, beside
+        # Left of the axes (names, title of the axis) and right of them (numbers beside rows), by column.
         self.margins = [self._margins(column) for column in range(columns)]
+        # The width of axes, the same for all.
         self.width = (self.room - sum(map(sum, self.margins))) / columns
 
     def _margins(self, column: int) -> tuple[float, float]:
@@ -251,7 +230,7 @@ class Layout:
             right += self.ruler.width("80", size) / 2
         asides = [text for p in self.spec.plots for text in (*p.aside, p.aside_title)]
         right += self.ruler.widest(asides, size) + (PAD if any(asides) else 0.0)
-        if not has_names(self.spec, column):
+        if not self.spec.has_names(column):
             return PAD * 1.5, right
         wide = max(self.ruler.widest(self._names(panel), size) for panel in self.spec.panels)
         titled = any(p.row_title if isinstance(p, Cells) else p.y.title for p in self.spec.panels)
@@ -264,16 +243,16 @@ class Layout:
         if isinstance(panel, Plot) and not panel.lying:
             low, high = panel.y.range or (0.0, 1.0)
             names = (short(low, sign=False), "−0.2" if high < 10 else f"{high:.0f}")
-        room = _ROOM_FOR_NAMES * self.room / (1 if self.same_names else self.columns)
+        room = _ROOM_FOR_NAMES * self.room / (1 if self.spec.same_rows else self.columns)
         return [self.ruler.cut(name, self.preset.text, room) for name in names]
 
     def _too_small(self) -> bool:
         """Whether framed cells are too small for their numbers in any panel."""
-        for panel in self.spec.cells:
-            widest = self.ruler.widest((mark.text for mark in panel.marks), self.preset.text)
-            if self.width / len(panel.columns) < widest * 1.25:
-                return True
-        return False
+        ruler, size = self.ruler, self.preset.text
+        return any(
+            self.width / len(panel.columns) < 1.25 * ruler.widest((mark.text for mark in panel.marks), size)
+            for panel in self.spec.cells
+        )
 
     # Pages ----------------------------------------------------------------------------------------
 
@@ -334,7 +313,7 @@ class Layout:
         titles = self._panel_title(panel, column)
         wide = max((self.ruler.width(text, self.preset.text, bold) for text, bold in titles), default=0.0)
         before = sum(sum(margins) + self.width for margins in self.margins[:column])
-        named = has_names(self.spec, column)
+        named = self.spec.has_names(column)
         return Block(
             panel=panel,
             left=PAD + before + left,
@@ -397,9 +376,3 @@ def _titles(panel: Panel) -> tuple[str, str]:
     if isinstance(panel, Cells):
         return panel.column_title, panel.row_title
     return panel.axes[0].title, panel.axes[1].title
-
-
-def has_legend(spec: Spec) -> bool:
-    """Whether names have to be told: not of one curve alone, which the subtitle names."""
-    faint = any(series.role == "faint" for panel in spec.plots for series in panel.series)
-    return len(spec.legend) > 1 or (len(spec.legend) == 1 and faint)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from workbench.core.numbers import between, number, plain, probability, signed
-from workbench.figures.markup import Child, Markup, raw, records, tag, words
+from workbench.figures.markup import Child, Markup, records, tag, words
 from workbench.report.evidence import Columns, cells_of, planes_at
 from workbench.report.heatmap import with_keys
 from workbench.results import Part
@@ -34,7 +34,7 @@ def as_data(parts: Sequence[Part]) -> Markup:
     spelled = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&":
         spelled = spelled.replace(sign, f"\\u{ord(sign):04x}")
-    return tag("script", raw(spelled), type="application/json", id="details")
+    return tag("script", Markup(spelled), type="application/json", id="details")
 
 
 _CONFIGURATIONS: dict[tuple[str, str], Any] = {

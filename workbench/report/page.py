@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.figures.look import style
-from workbench.figures.markup import Child, Markup, language, listed, raw, tag
+from workbench.figures.markup import Child, Markup, language, listed, tag
 from workbench.report import comparison, evidence, examples, provenance
 from workbench.report.detail import as_data
 from workbench.report.heatmap import methods_by_layers, pairs_by_layers, reach_of, similarity_maps
@@ -31,7 +31,7 @@ def to_html(run: Run) -> str:
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="generator", content="alignment-workbench"),
         tag("title", title),
-        tag("style", raw(css)),
+        tag("style", Markup(css)),
     )
     body = tag(
         "body",
@@ -41,7 +41,7 @@ def to_html(run: Run) -> str:
         tag("footer", tag("p", "Written by alignment-workbench from the tables in this folder.")),
         tag("div", id="tip", role="tooltip", hidden=True),
         as_data(run.parts),
-        tag("script", raw(script)),
+        tag("script", Markup(script)),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
