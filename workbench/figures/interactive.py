@@ -100,9 +100,7 @@ def draw_interactive(spec: Spec) -> "go.Figure":
 
 def _side_by_side(spec: Spec) -> int:
     widest = max((len(panel.columns) for panel in spec.cells), default=0)
-    most = 3 if widest <= 12 else 2 if widest <= 34 else 1
-    if spec.together > 1:
-        most = spec.together
+    most = spec.together if spec.together > 1 else 3 if widest <= 12 else 2 if widest <= 34 else 1
     if not spec.same_rows and any(len(name) > 5 for panel in spec.panels for name in panel.rows):
         most = 1  # long names between panels would lie on the panel before
     return balanced(len(spec.panels), most, spec.together)
@@ -118,8 +116,7 @@ def _height(panel: Panel) -> float:
 def _title(figure: "go.Figure", panel: Panel, x: float, y: float) -> None:
     remark = panel.remark if isinstance(panel, Plot) else ""
     texts = [f"<b>{escape(panel.title)}</b>" if panel.title else "", escape(remark)]
-    if any(texts):
-        text = " · ".join(filter(None, texts))
+    if text := " · ".join(filter(None, texts)):
         _write(figure, text, name="title", x=x, y=y, yanchor="bottom")
 
 
@@ -164,18 +161,16 @@ def _ticks(ticks: Sequence[tuple[float, str]], room: int) -> dict[str, Any]:
 
 
 def _plot_axis(axis: Axis, room: int, turned: bool = False) -> dict[str, Any]:
-    layout: dict[str, Any] = {
+    ends = list(map(axis.scaled, axis.range or ()))
+    return {
         "title": {"text": escape(axis.title)},
         "zeroline": False,
         "gridcolor": "#eeeeee",
         "automargin": True,
+        **({"type": "log"} if axis.log else {}),
+        **({"range": ends[::-1] if turned else ends} if ends else {}),
+        **(_ticks(axis.ticks, room) if axis.ticks else {}),
     }
-    if axis.log:
-        layout["type"] = "log"
-    if axis.range:
-        ends = list(map(axis.scaled, axis.range))
-        layout["range"] = ends[::-1] if turned else ends
-    return layout | (_ticks(axis.ticks, room) if axis.ticks else {})
 
 
 # Cells ------------------------------------------------------------------------------------------
@@ -236,10 +231,10 @@ def _hover(lines: Sequence[str]) -> str:
 def _plot(figure: "go.Figure", panel: Plot, axes: dict[str, str], legend: set[str]) -> None:
     """The series of a panel; `legend` are the names that the legend has already."""
     low, high = panel.y.range or (-math.inf, math.inf)
+    across = {"name": "zero", "line": {"color": "#aaaaaa", "width": 1}, "layer": "below"}
     for value in panel.lines:
         if low <= value <= high:
-            line = {"color": "#aaaaaa", "width": 1}
-            _rule(figure, axes, "x" if panel.lying else "y", value, name="zero", line=line, layer="below")
+            _rule(figure, axes, "x" if panel.lying else "y", value, **across)
     if panel.marked is not None:
         _rule(figure, axes, "x", panel.marked, name="marked", line={"color": "#777777", "dash": "dot"})
     for series in panel.series:

@@ -62,13 +62,13 @@ def colour_of(series: Series) -> str:
 
 def dash_of(series: Series) -> Dash:
     """The dash of a curve: of methods every second one is broken, of controls all are."""
-    if series.role == "reference":
-        return "dotted"
-    if series.role == "control":
-        return DASHES[1 + series.slot % (len(DASHES) - 1)]
-    return (
-        DASHES[series.slot % 2 + 2 * (series.slot // len(CURVES) % 2)] if series.role == "main" else "solid"
-    )
+    dashes: dict[str, Dash] = {
+        "reference": "dotted",
+        "control": DASHES[1 + series.slot % (len(DASHES) - 1)],
+        "main": DASHES[series.slot % 2 + 2 * (series.slot // len(CURVES) % 2)],
+        "faint": "solid",
+    }
+    return dashes[series.role]
 
 
 def marker_of(series: Series) -> str:
@@ -105,17 +105,20 @@ def strokes(panel: Cells, scale: Scale, numbered: bool) -> list[Stroke]:
     """
     lines: list[Stroke] = []
     corner = 0.24 if numbered else 0.42  # a number keeps its place
-    for row, values in enumerate(panel.values):
-        for column, value in enumerate(values):
-            if value is None:
-                continue
-            colour = ink(value, scale)
-            left, right, top, low = column - 0.5, column + 0.5, row - 0.5, row + 0.5
-            if panel.hatched and panel.hatched[row][column]:
-                lines.append(((left, top + corner), (left + corner, top), colour))
-                lines.append(((right - corner, low), (right, low - corner), colour))
-            elif value < 0 and scale.diverging and not numbered:
-                lines.append(((column - 0.25, row), (column + 0.25, row), colour))
+    known = [
+        (row, at, v)
+        for row, values in enumerate(panel.values)
+        for at, v in enumerate(values)
+        if v is not None
+    ]
+    for row, column, value in known:
+        colour = ink(value, scale)
+        left, right, top, low = column - 0.5, column + 0.5, row - 0.5, row + 0.5
+        if panel.hatched and panel.hatched[row][column]:
+            lines.append(((left, top + corner), (left + corner, top), colour))
+            lines.append(((right - corner, low), (right, low - corner), colour))
+        elif value < 0 and scale.diverging and not numbered:
+            lines.append(((column - 0.25, row), (column + 0.25, row), colour))
     return lines
 
 
@@ -152,13 +155,14 @@ DARK = {name: dark for name, (_, dark) in _SCHEMES.items()}
 
 def shades(scheme: dict[str, str], dim: float = 1.0) -> dict[str, tuple[str, str]]:
     """Background and ink of each shade: `p1` … `p8` above zero, `n1` … `n8` below, `z` at zero."""
-    found = {"z": scheme["zero"]}
-    for letter, strong in (("p", scheme["more"]), ("n", scheme["less"])):
-        for step in range(1, STEPS + 1):
-            found[f"{letter}{step}"] = _mixed(scheme["zero"], strong, dim * step / STEPS)
+    backs = {"z": scheme["zero"]} | {
+        f"{letter}{step}": _mixed(scheme["zero"], scheme[end], dim * step / STEPS)
+        for letter, end in (("p", "more"), ("n", "less"))
+        for step in range(1, STEPS + 1)
+    }
     return {
         name: (back, max("#ffffff", "#000000", key=lambda ink: contrast(ink, back)))
-        for name, back in found.items()
+        for name, back in backs.items()
     }
 
 
@@ -313,13 +317,13 @@ def place_labels(
 def _offsets(wide: float, high: float, mark: float) -> list[Place]:
     """Steps from a point to its label, the best first: beside it, then above and below, then further off."""
     beside, above = (wide + mark) / 2 * 1.05, (high + mark) / 2 * 1.05
-    found = [(0.0, above), (0.0, -above)]
-    for step in range(_STEPS):
-        for rise in range(-_RISES, _RISES + 1):
-            across, up = beside + step * wide / 2, rise * high / 4
-            found += [(across, up), (-across, up)]
+    rises = [rise * high / 4 for rise in range(-_RISES, _RISES + 1)]
+    places = [
+        (side * (beside + at * wide / 2), up) for at in range(_STEPS) for up in rises for side in (1, -1)
+    ]
+    places += [(0.0, above), (0.0, -above)]
     # To the side costs less than up or down: the eye finds the point at the same height.
-    return sorted(found, key=lambda one: (round(math.hypot(one[0] / 2, one[1]) / high, 2), -one[0], -one[1]))
+    return sorted(places, key=lambda at: (round(math.hypot(at[0] / 2, at[1]) / high, 2), -at[0], -at[1]))
 
 
 # Sizes ------------------------------------------------------------------------------------------

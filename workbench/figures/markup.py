@@ -65,7 +65,6 @@ def table(
 
     The first `words` columns hold words, the others numbers.
     """
-    heads = list(heads)
     body = [
         tag(
             "tr",
@@ -82,14 +81,9 @@ def table(
         tag("th", head, scope="col", class_=None if place < words else "num")
         for place, head in enumerate(heads)
     ]
-    made = tag(
-        "table",
-        tag("caption", tag("span", caption)),
-        tag("thead", tag("tr", *columns)),
-        tag("tbody", *body),
-        class_=class_,
-    )
-    return scrolling(made, "Table, scrolls sideways")
+    head = tag("thead", tag("tr", *columns))
+    whole = tag("table", tag("caption", tag("span", caption)), head, tag("tbody", *body), class_=class_)
+    return scrolling(whole, "Table, scrolls sideways")
 
 
 def scrolling(wide: Markup, label: str) -> Markup:

@@ -177,7 +177,10 @@ def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale
     )
     axes.set_facecolor(UNMEASURED)
     axes.invert_yaxis()  # the first row is above
-    numbered = _numbered(page, block, panel)
+    # Whether every cell has room for its number.
+    widest = page.ruler.widest((short(value) for row in panel.values for value in row), page.preset.text)
+    wide, high = block.width / columns >= widest * 1.06, block.height / rows >= page.preset.line * 0.95
+    numbered = panel.numbers and wide and high
     lines = strokes(panel, scale, numbered)
     axes.add_collection(
         LineCollection(
@@ -200,13 +203,6 @@ def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale
     axes.spines[:].set_visible(False)
 
 
-def _numbered(page: Page, block: Block, panel: Cells) -> bool:
-    """Whether every cell has room for its number."""
-    widest = page.ruler.widest((short(value) for row in panel.values for value in row), page.preset.text)
-    wide = block.width / len(panel.columns) >= widest * 1.06
-    return panel.numbers and wide and block.height / len(panel.rows) >= page.preset.line * 0.95
-
-
 def _marks(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale) -> None:
     size, line = page.preset.text, page.preset.line
     wide, high = block.width / len(panel.columns), block.height / len(panel.rows)
@@ -227,14 +223,11 @@ def _marks(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale) -> 
 
 def _ticks(axes: Axes, page: Page, block: Block, panel: Cells) -> None:
     size, high = page.preset.text, page.preset.line * 0.92
-    widths = [page.ruler.width(name, size) + size / 72 * 0.5 for name in panel.columns]
-    if panel.turned:
-        widths = [high] * len(panel.columns)
+    widths = [high if panel.turned else page.ruler.width(n, size) + size / 72 * 0.5 for n in panel.columns]
     shown = shown_labels(panel.columns, widths, block.width / len(panel.columns))
     axes.set_xticks(shown, [panel.columns[at] for at in shown], rotation=90 if panel.turned else 0)
-    rows: list[int] = []
-    if block.names:
-        rows = shown_labels(panel.rows, [high] * len(panel.rows), block.height / len(panel.rows))
+    rows = shown_labels(panel.rows, [high] * len(panel.rows), block.height / len(panel.rows))
+    rows = rows if block.names else []
     axes.set_yticks(rows, [block.names[at] for at in rows])
     axes.tick_params(length=0)
 

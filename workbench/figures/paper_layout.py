@@ -18,9 +18,11 @@ BASE = "DejaVu Sans"
 """Comes with matplotlib, so that a figure is the same everywhere; others give only what it lacks."""
 _INDIC = ("Bengali", "Tamil", "Telugu", "Gujarati")
 _ONLY_NOTO = ("Gurmukhi", "Kannada", "Malayalam", "Sinhala", "Lao", "Khmer", "Myanmar", "Ethiopic", "Hebrew")
-FONTS: dict[str, tuple[str, ...]] = {
+_REGULAR: dict[str, tuple[str, ...]] = {
     **{name.upper(): (f"Noto Sans {name}", f"Lohit {name}") for name in _INDIC},
     **{name.upper(): (f"Noto Sans {name}",) for name in _ONLY_NOTO},
+}
+FONTS = _REGULAR | {
     "DEVANAGARI": ("Noto Sans Devanagari", "Lohit Devanagari", "Mangal"),
     "THAI": ("Noto Sans Thai", "Tlwg Typo", "Waree"),
     "ARABIC": ("Noto Sans Arabic", "Noto Naskh Arabic"),
@@ -103,9 +105,7 @@ class Ruler:
     def wrapped(self, text: str, size: float, room: float, bold: bool = False) -> list[str]:
         """The lines of a text, broken at spaces; a word too long for a line is broken anywhere."""
         lines: list[str] = []
-        if not text:
-            return lines
-        for word in _GLUED.sub("\\1\u00a0=\u00a0", text).split(" "):
+        for word in _GLUED.sub("\\1\u00a0=\u00a0", text).split(" ") if text else ():
             joined = f"{lines[-1]} {word}" if lines else word
             if lines and self.width(joined, size, bold) <= room:
                 lines[-1] = joined
@@ -201,12 +201,11 @@ class Layout:
     def _choose_columns(self, beside: bool) -> None:
         """As many panels side by side as leave each readable."""
         count, together = len(self.spec.panels), self.spec.together
-        widest = max((len(panel.columns) for panel in self.spec.cells), default=0)
-        needed = max(0.8, widest * (0.07 if any(panel.square for panel in self.spec.cells) else 0.1))
-        if any(panel.lying for panel in self.spec.plots):
-            needed = 1.4
-        if any(series.labels for panel in self.spec.plots for series in panel.series):
-            needed = 2.0  # labels need room beside their points
+        widths = [len(panel.columns) * (0.07 if panel.square else 0.1) for panel in self.spec.cells]
+        lying = [1.4 for panel in self.spec.plots if panel.lying]
+        # Labels need room beside their points.
+        labelled = [2.0 for panel in self.spec.plots for series in panel.series if series.labels]
+        needed = max([0.8, *widths, *lying, *labelled])
         for columns in range(min(count, 4), 0, -1):
             self._set_columns(columns, beside)
             if self.width >= needed * self.preset.text / 7 and columns % together == 0 and columns > 1:
@@ -222,19 +221,16 @@ class Layout:
         self.width = (self.room - sum(map(sum, self.margins))) / columns
 
     def _margins(self, column: int) -> tuple[float, float]:
-        size, line = self.preset.text, self.preset.line
-        right = PAD * 1.5
-        if self.beside:
-            right += self.ruler.widest((m.text for p in self.spec.cells for m in p.marks), size) + PAD
-        else:
-            right += self.ruler.width("80", size) / 2
+        size, line, panels = self.preset.text, self.preset.line, self.spec.panels
+        beside = self.ruler.widest((m.text for p in self.spec.cells for m in p.marks), size) + PAD
         asides = [text for p in self.spec.plots for text in (*p.aside, p.aside_title)]
+        right = PAD * 1.5 + (beside if self.beside else self.ruler.width("80", size) / 2)
         right += self.ruler.widest(asides, size) + (PAD if any(asides) else 0.0)
         if not self.spec.has_names(column):
             return PAD * 1.5, right
-        wide = max(self.ruler.widest(self._names(panel), size) for panel in self.spec.panels)
-        titled = any(p.row_title if isinstance(p, Cells) else p.y.title for p in self.spec.panels)
-        titled = titled and not all(isinstance(p, Plot) and p.lying for p in self.spec.panels)
+        wide = max(self.ruler.widest(self._names(panel), size) for panel in panels)
+        titled = any(p.row_title if isinstance(p, Cells) else p.y.title for p in panels)
+        titled = titled and not all(isinstance(p, Plot) and p.lying for p in panels)
         return wide + PAD * 1.2 + (line * 1.05 if titled else 0.0), right
 
     def _names(self, panel: Panel) -> list[str]:
@@ -310,10 +306,9 @@ class Layout:
 
     def _block(self, panel: Panel, column: int, top: float, row_height: float, titled: bool) -> Block:
         left, right = self.margins[column]
-        titles = self._panel_title(panel, column)
+        titles, named = self._panel_title(panel, column), self.spec.has_names(column)
         wide = max((self.ruler.width(text, self.preset.text, bold) for text, bold in titles), default=0.0)
         before = sum(sum(margins) + self.width for margins in self.margins[:column])
-        named = self.spec.has_names(column)
         return Block(
             panel=panel,
             left=PAD + before + left,
@@ -333,8 +328,7 @@ class Layout:
     def _panel_title(self, panel: Panel, column: int) -> list[tuple[str, bool]]:
         remark = panel.remark if isinstance(panel, Plot) else ""
         # A column without names of its own is narrower than its share of the page.
-        own = sum(self.margins[column]) + self.width
-        room = min(own, self.room / self.columns) - PAD
+        room = min(sum(self.margins[column]) + self.width, self.room / self.columns) - PAD
         return [
             (line, bold)
             for text, bold in ((panel.title, True), (remark, False))
@@ -350,8 +344,8 @@ class Layout:
 
     def _below(self, titled: bool) -> float:
         """Under axes: names of columns, and the title of the axis where it is written."""
-        line, upright = self.preset.line, self.spec.upright
-        if upright:  # they have no title below
+        line = self.preset.line
+        if upright := self.spec.upright:  # they have no title below
             return self.ruler.widest(upright, self.preset.text) + line * 0.5 + PAD
         return line * (2.35 if titled else 1.25) + PAD
 

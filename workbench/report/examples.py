@@ -55,7 +55,7 @@ def flipped(part: Part) -> Markup | None:
     if items is None:
         return None
     counts = items.groupby(["before", "after"]).size()
-    rows = [
+    rows: list[list[Child]] = [
         [f"{name} without the patch", *(int(counts.get((before, after), 0)) for after in (True, False))]
         for name, before in (("right", True), ("wrong", False))
     ]
@@ -103,17 +103,14 @@ def _side(code: str, item: dict[str, Any] | None, row: pd.Series | None) -> Mark
         return tag("div", heading, tag("p", "The task is not asked in this language.", class_="muted"))
     said = {} if row is None else {"said without the patch": row.said_before, "said with it": row.said_after}
     answers = _choices if len(item["choices"]) else _generated
-    return tag("div", heading, _prompt(code, str(item["prompt"])), answers(code, item, said))
-
-
-def _prompt(code: str, prompt: str) -> Markup:
-    before, end = (
-        tag("p", text, lang=code, dir="auto", class_="prompt")
-        for text in (prompt[:-_LONGEST], prompt[-_LONGEST:])
+    text = str(item["prompt"])
+    before, prompt = (
+        tag("p", half, lang=code, dir="auto", class_="prompt")
+        for half in (text[:-_LONGEST], text[-_LONGEST:])
     )
-    if len(prompt) <= _LONGEST:
-        return end
-    return tag("div", tag("details", tag("summary", "what stands before"), before), end)
+    if len(text) > _LONGEST:
+        prompt = tag("div", tag("details", tag("summary", "what stands before"), before), prompt)
+    return tag("div", heading, prompt, answers(code, item, said))
 
 
 def _choices(code: str, item: dict[str, Any], said: dict[str, Any]) -> Markup:

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.figures.look import style
@@ -74,14 +73,13 @@ def _taskless(run: Run) -> bool:
 
 
 def _navigation(run: Run) -> Markup:
-    links = {"alike": "Similarity"} if _taskless(run) else {"verdict": "Verdict"}
-    if len(run.parts) > 1:
-        links |= {f"part-{i}": part.title for i, part in enumerate(run.parts)}
-    else:
-        links |= _PART_LINKS
-    if _compared(run):
-        links["compared"] = "Other methods"
-    links |= {"doctor": "Sentences", "settings": "Settings", "provenance": "Provenance"}
+    several = {f"part-{i}": part.title for i, part in enumerate(run.parts)}
+    links = {
+        **({"alike": "Similarity"} if _taskless(run) else {"verdict": "Verdict"}),
+        **(several if len(run.parts) > 1 else _PART_LINKS),
+        **({"compared": "Other methods"} if _compared(run) else {}),
+        **{"doctor": "Sentences", "settings": "Settings", "provenance": "Provenance"},
+    }
     items = [tag("li", tag("a", label, href=f"#{name}")) for name, label in links.items()]
     return tag("nav", tag("ul", *items), aria_label="Contents")
 
@@ -97,12 +95,21 @@ _PART_LINKS = {
 def _sections(run: Run) -> list[Child]:
     parts, reach = run.parts, reach_of(run.parts)
     notes = [tag("p", tag("strong", "Mind: "), note, class_="note") for note in provenance.notes(parts)]
+    missing = [
+        tag(
+            "p",
+            f"Not in the folder of {part.title}, and so not shown: {listed(part.missing)}.",
+            class_="note",
+        )
+        for part in parts
+        if part.finished and part.missing
+    ]
     if _taskless(run):
         first = _section("alike", "Similarity by pair and layer", *notes, similarity_maps(parts))
     else:
         cards = tag("div", *(verdict_card(run, part, i) for i, part in enumerate(parts)), class_="cards")
         table = summary(run) if len(parts) > 1 else None
-        first = _section("verdict", "Verdict", table, cards, *notes, *_missing(parts))
+        first = _section("verdict", "Verdict", table, cards, *notes, *missing)
     overview = None
     if len(parts) > 1 and any(part.finished and "exploration" in part.tables for part in parts):
         overview = _section("overview", "All pairs by layer", pairs_by_layers(parts, reach))
@@ -117,15 +124,6 @@ def _sections(run: Run) -> list[Child]:
         _section("settings", "Settings", provenance.settings(parts)),
         _section("provenance", "Provenance", *origin),
     ]
-
-
-def _missing(parts: Sequence[Part]) -> list[Markup]:
-    texts = [
-        f"Not in the folder of {part.title}, and so not shown: {listed(part.missing)}."
-        for part in parts
-        if part.finished and part.missing
-    ]
-    return [tag("p", text, class_="note") for text in texts]
 
 
 _WHERE = "Where the patch helps on dev"

@@ -34,9 +34,8 @@ def doctor(parts: Sequence[Part]) -> Markup:
     lost = sum(last - first + 1 for first, last in spans)
     left_out = f"{count(lost, 'row')} left out: {_spans(spans)}." if lost else "None was left out."
     examined = f"{count(int(report.get('rows', 0)), 'row')} of sentences were examined. {left_out}"
-    findings = report.get("findings")
     content = tag("p", "Nothing was found.")
-    if findings:
+    if findings := report.get("findings"):
         content = table("What the doctor found", *cells_of(_FINDINGS, findings), words=5)
     return tag("div", tag("p", examined), content)
 

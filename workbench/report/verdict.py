@@ -153,8 +153,7 @@ def evidence_sentences(selection: pd.DataFrame) -> list[str]:
             "No patch was chosen: on dev no configuration gained more than its standard error, so no patch "
             "was scored on test."
         ]
-    others = selection[~selection.headline]
-    return [*_comparisons(others), *_stability(best)]
+    return [*_comparisons(selection[~selection.headline]), *_stability(best)]
 
 
 def _comparisons(others: pd.DataFrame) -> Iterator[str]:
@@ -164,11 +163,10 @@ def _comparisons(others: pd.DataFrame) -> Iterator[str]:
         yield f"On test it is more accurate than {names}."
     if names := _names(patched[~beaten]):
         yield f"No significant difference from {names}."
-    gaining = [
+    if gaining := [
         f"{words(row.aligner)} {signed(row.gain)} {between(row.gain_low, row.gain_high)}"
         for row in patched[patched.control & (patched.gain_low > 0)].itertuples()
-    ]
-    if gaining:
+    ]:
         also = "a control also gains" if len(gaining) == 1 else "controls also gain"
         yield f"Caution: {also}: {', '.join(gaining)}."
     if names := _names(unpatched):
