@@ -77,7 +77,7 @@ def _navigation(run: Run) -> Markup:
     links = {
         **({"alike": "Similarity"} if _taskless(run) else {"verdict": "Verdict"}),
         **(several if len(run.parts) > 1 else _PART_LINKS),
-        **({"compared": "Other methods"} if _compared(run) else {}),
+        **({"compared": "Other methods"} if comparison.against_others(run) else {}),
         **{"doctor": "Sentences", "settings": "Settings", "provenance": "Provenance"},
     }
     items = [tag("li", tag("a", label, href=f"#{name}")) for name, label in links.items()]
@@ -110,16 +110,17 @@ def _sections(run: Run) -> list[Child]:
         cards = tag("div", *(verdict_card(run, part, i) for i, part in enumerate(parts)), class_="cards")
         table = summary(run) if len(parts) > 1 else None
         first = _section("verdict", "Verdict", table, cards, *notes, *missing)
-    overview = None
-    if len(parts) > 1 and any(part.finished and "exploration" in part.tables for part in parts):
-        overview = _section("overview", "All pairs by layer", pairs_by_layers(parts, reach))
+    # One study has its own table; of several, only that over all of them answers the question.
+    tables = next((t for t in (run.tables, parts[0].tables) if "predictors" in t), {})
+    predictors = evidence.predictors(tables["predictors"]) if tables else None
+    overview = pairs_by_layers(parts, reach) if len(parts) > 1 else None
     origin = [*provenance.provenance(parts), tag("h3", "The command"), provenance.command(run)]
     return [
         first,
-        overview,
+        _section("overview", "All pairs by layer", overview),
         *(_part(part, i, reach, len(parts) > 1) for i, part in enumerate(parts)),
-        _compared(run),
-        _predictors(run),
+        _section("compared", "Against other methods", comparison.against_others(run)),
+        _section("predictors", "Which measure foretells the gain", predictors),
         _section("doctor", "The sentences: what the doctor found", provenance.doctor(parts)),
         _section("settings", "Settings", provenance.settings(parts)),
         _section("provenance", "Provenance", *origin),
@@ -138,8 +139,6 @@ def _part(part: Part, place: int, reach: float, several: bool) -> Markup | None:
         _block(f"confounds-{place}", "Confounds", evidence.confounds(part)),
         _block(f"facts-{place}", "First facts", provenance.facts(part)),
     ]
-    if not any(blocks):
-        return None
     heading = part.title if several or "exploration" not in part.tables else _WHERE
     return _section(f"part-{place}", heading, *blocks)
 
@@ -170,19 +169,10 @@ def _evidence(part: Part) -> Markup | None:
     return tag("div", *children) if children else None
 
 
-def _predictors(run: Run) -> Markup | None:
-    # One study has its own table; of several, only that over all of them answers the question.
-    tables = next((t for t in (run.tables, run.parts[0].tables) if "predictors" in t), {})
-    content = evidence.predictors(tables["predictors"]) if tables else None
-    return _section("predictors", "Which measure foretells the gain", content) if content else None
-
-
-def _compared(run: Run) -> Markup | None:
-    content = comparison.against_others(run)
-    return _section("compared", "Against other methods", content) if content else None
-
-
-def _section(name: str, heading: str, *children: Child) -> Markup:
+def _section(name: str, heading: str, *children: Child) -> Markup | None:
+    """A section; None where nothing stands in it."""
+    if not any(children):
+        return None
     return tag("section", tag("h2", heading, id=name), *children, aria_labelledby=name)
 
 

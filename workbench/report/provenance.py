@@ -92,16 +92,13 @@ def provenance(parts: Sequence[Part]) -> list[Markup]:
     model, versions = _recorded(parts, "model"), _recorded(parts, "versions")
     heads = ["pair and task", "sentences", "states", "choices, frozen before test"]
     digests = [[part.title, *(tag("code", digest) for digest in _digests(part))] for part in parts]
-    tables = [
+    values = [[words(name), tag("code", _value(value))] for name, value in sorted((model or {}).items())]
+    return [
+        *([table("Model", ["name", "value"], values, words=2)] if model else []),
         table("Digests (SHA-256)", heads, digests, words=4, class_="digests"),
         table("How many, and how long", _SIZES, map(_sizes, parts)),
+        *([table("Versions", ["package", "version"], sorted(versions.items()), words=2)] if versions else []),
     ]
-    if model:
-        values = [[words(name), tag("code", _value(value))] for name, value in sorted(model.items())]
-        tables.insert(0, table("Model", ["name", "value"], values, words=2))
-    if versions:
-        tables.append(table("Versions", ["package", "version"], sorted(versions.items()), words=2))
-    return tables
 
 
 def _digests(part: Part) -> list[str]:

@@ -114,8 +114,8 @@ def _correction(best: pd.Series, corrected: pd.Series, n: int) -> Markup:
 def _figures(part: Part, best: pd.Series) -> Iterator[Markup]:
     """The numbers that matter most, each with its interval."""
     level = f"{percent(best.level if 'level' in best else 0.95)} interval"
-    about = f"{between(best.gain_low, best.gain_high)}, {level}, n = {best.n}"
-    yield _figure("gain on test", signed(best.gain), about)
+    ends = between(best.gain_low, best.gain_high)
+    yield _figure("gain on test", signed(best.gain), f"{ends}, {level}, n = {best.n}")
     gap, share = part.verdict.get("gap"), part.verdict.get("share_of_gap")
     if gap:
         closed = "" if share is None else f"; {percent(share)} of it closed"
