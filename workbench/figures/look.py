@@ -49,8 +49,8 @@ def colours(scale: Scale) -> list[str]:
 
 def kind_of(series: Series) -> tuple[str, int]:
     """The palette of a series and its place there."""
-    own = {"area": "area", "bars": "bars", "cloud": "state", "mean": "state"}
-    kind = own.get(series.look, "main") if series.role == "main" else series.role
+    looks = {"area": "area", "bars": "bars", "cloud": "state", "mean": "state"}
+    kind = looks.get(series.look, "main") if series.role == "main" else series.role
     return kind, series.slot % len(PALETTES[kind])
 
 

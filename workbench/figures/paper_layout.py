@@ -92,8 +92,7 @@ class Ruler:
         """Width of one line."""
         key = (text, size, bold)
         if key not in self._known:
-            weight = "bold" if bold else "normal"
-            prop = FontProperties(family=self.fonts, size=size, weight=weight)
+            prop = FontProperties(family=self.fonts, size=size, weight="bold" if bold else "normal")
             dots, _, _ = self._renderer.get_text_width_height_descent(text, prop, False)
             self._known[key] = dots / (72 * self._FINE)
         return self._known[key]

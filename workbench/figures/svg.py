@@ -217,8 +217,7 @@ def _cloud(series: Series, frame: _Frame) -> Markup:
 def _mean(series: Series, frame: _Frame) -> Markup:
     across, up = frame.at(series.x[0], series.y[0] or 0.0)
     mark = tag("path", tag("title", f"mean of {series.name}"), d=f"M0,0{_mark(series)}")
-    place = f"translate({across},{up}) scale(2.6)"
-    return tag("g", mark, class_=f"middle {_kind(series)}", transform=place)
+    return tag("g", mark, class_=f"middle {_kind(series)}", transform=f"translate({across},{up}) scale(2.6)")
 
 
 _DRAW = {"estimates": _estimates, "cloud": _cloud, "mean": _mean}

@@ -8,10 +8,11 @@ from workbench.panel.views import StudyView
 from workbench.report.detail import details
 from workbench.report.examples import cards
 
+_STYLE = Markup(Path(__file__).with_name("panel.css").read_text(encoding="utf-8"))
+
 
 def _boxed(*children: Child) -> str:
-    style = Path(__file__).with_name("panel.css").read_text(encoding="utf-8")
-    return tag("div", tag("style", Markup(style)), *children, class_="wb")
+    return tag("div", tag("style", _STYLE), *children, class_="wb")
 
 
 def headline(study: StudyView) -> str:
@@ -89,8 +90,7 @@ def flips(study: StudyView, aligner: str, layer: int, label: str) -> str:
         return note(
             "Which items flipped is not known: the folder has no sweep.parquet with this configuration."
         )
-    test = study.is_chosen(aligner, layer, label)
-    split = "test items" if test else "dev items, exploratory"
+    split = "test items" if study.is_chosen(aligner, layer, label) else "dev items, exploratory"
     right, wrong = (items.after & ~items.before).sum(), (items.before & ~items.after).sum()
     counts = f"Of {len(items):,} {split}: {right:,} became right, {wrong:,} wrong"
     return _boxed(tag("h4", "Items that flipped"), tag("div", counts), *cards(study.part, items))

@@ -132,8 +132,7 @@ class Panel:
         layer, self.label = study.start(aligner)
         self._offer(self.layer, study.layers, layer)
         height = 150 + _ROW * max(len(study.labels(aligner)), 3)
-        here = study.layers.index(layer)
-        self._put("heat", specs.gains(study, aligner), height, self._cell_clicked, here)
+        self._put("heat", specs.gains(study, aligner), height, self._cell_clicked, study.layers.index(layer))
 
     def _draw_measure(self) -> None:
         if self.measure.value is None:

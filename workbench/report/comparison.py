@@ -144,5 +144,7 @@ _COSTS: Columns = {
     "main language": _kept,
     "tokens an item": lambda row: plain(row["item_tokens"], 0),
     "tokens to fit": lambda row: _count(row["fit_tokens"]),
-    **{name: lambda row, name=name: _count(row[name]) for name in ("pairs", "labels", "translations")},
+    "pairs": lambda row: _count(row["pairs"]),
+    "labels": lambda row: _count(row["labels"]),
+    "translations": lambda row: _count(row["translations"]),
 }

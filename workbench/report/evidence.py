@@ -89,8 +89,7 @@ def curves(part: Part) -> Markup | None:
 
 
 def _drawn(note: str, panels: Iterable[Plot]) -> Markup:
-    drawn = tag("div", *map(draw_svg, panels), class_="panels")
-    return tag("div", tag("p", note, class_="muted"), drawn)
+    return tag("div", tag("p", note, class_="muted"), tag("div", *map(draw_svg, panels), class_="panels"))
 
 
 def plots_of(kind: str, tables: Mapping[str, pd.DataFrame]) -> list[Plot]:

@@ -83,10 +83,12 @@ def _kind(part: Part, name: str, items: pd.DataFrame, right: bool) -> Markup:
     if len(items) > SHOWN:
         text = f"Those {SHOWN} are shown whose margin changed most: examples, no fair sample."
         note = tag("p", text, class_="muted")
+    first = items.head(SHOWN)
     texts = part.items.assign(example=part.items.example.astype(str)).drop_duplicates(["example", "language"])
+    texts = texts[texts.example.isin(list(map(str, first.index)))]
     known = {(row["example"], row["language"]): row for row in records(texts)}
-    shown = [_card(part, known, str(example), row, name) for example, row in items.head(SHOWN).iterrows()]
-    return tag("div", heading, note, *shown)
+    cards = [_card(part, known, str(example), row, name) for example, row in first.iterrows()]
+    return tag("div", heading, note, *cards)
 
 
 def _card(part: Part, known: dict[tuple[str, str], Any], example: str, row: pd.Series, name: str) -> Markup:

@@ -106,9 +106,8 @@ def _sentence(best: pd.Series) -> str:
 
 def _correction(best: pd.Series, corrected: pd.Series, n: int) -> Markup:
     alone = "" if corrected.holm_verdict == best.verdict else f" Taken alone, it would be “{best.verdict}”."
-    p = probability(corrected.holm_p)
-    equals = "" if p.startswith("<") else "= "
-    return tag("p", f"Holm-corrected over {n} verdicts: p {equals}{p}.{alone}", class_="muted")
+    p = f"= {probability(corrected.holm_p)}".replace("= <", "<")
+    return tag("p", f"Holm-corrected over {n} verdicts: p {p}.{alone}", class_="muted")
 
 
 def _figures(part: Part, best: pd.Series) -> Iterator[Markup]:

@@ -47,8 +47,7 @@ def judged(comparison: pd.DataFrame) -> pd.DataFrame:
     if not (table.method != "direct").any():
         raise NothingToShow("the table comparison holds no method besides asking directly")
     # What gains are held against is no claim, and has no corrected verdict.
-    verdict = table.holm_verdict.fillna(table.verdict)
-    table = table.assign(shown=verdict.isin(["helps", "harms"]))
+    table = table.assign(shown=table.holm_verdict.fillna(table.verdict).isin(["helps", "harms"]))
     for control in ("random", "shuffled"):
         # A combination's are over its baseline; on the axis of gains they are over asking directly.
         table[f"{control}_gain"] = (table.gain - table[f"{control}_over"]).astype("Float64").round(9) + 0.0

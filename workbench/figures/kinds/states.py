@@ -92,8 +92,7 @@ def alignment(frames: Frames) -> Spec:
             ends = ("null_mean", "null_low", "null_high")
             random = curve("paired at random", null, "place", *ends, role="reference")
             series += (random,) if random.x else ()
-        values = [v for one in series for v in (*one.y, *one.low, *one.high)]
-        y = Axis("similarity", range=limits(values))
+        y = Axis("similarity", range=limits(v for one in series for v in (*one.y, *one.low, *one.high)))
         panels.append(Plot(str(measure), layer_axis(table.place), y, series))
     bands = sorted({str(kind) for kind in table.interval.dropna() if kind})
     footer = f"Bands: 95 % intervals ({' or '.join(bands)}), where a measure has them. " if bands else ""
