@@ -106,9 +106,9 @@ def test_the_panel_follows_the_mouse(page):
 
 def test_text_of_data_is_never_run(page):
     choose(page, "aligner", "ridge")
-    page.wait("document.querySelector('.wb-panel .said[lang=ar]')")
+    page.wait("document.querySelector('.wb-panel .prompt[lang=ar]')")
     assert "<img src=x onerror" in page.evaluate(_TEXT)
     assert page.evaluate("document.title") != "run"
     assert page.evaluate("document.querySelectorAll('.wb-panel img[src=x]').length") == 0
-    way = "getComputedStyle(document.querySelector('.wb-panel .said[lang=ar]')).direction"
+    way = "getComputedStyle(document.querySelector('.wb-panel .prompt[lang=ar]')).direction"
     assert page.evaluate(way) == "rtl"

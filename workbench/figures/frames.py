@@ -129,10 +129,9 @@ def by_layer(table: pd.DataFrame, values: Sequence[str] = (), missing: str = "")
 
 def controls(frames: Frames) -> frozenset[str]:
     """Which aligners are controls."""
-    if "selection" not in frames:
-        return frozenset(CONTROLS)
-    selection = frames["selection"]
-    return frozenset(CONTROLS).union(map(str, selection[selection.control.astype(bool)].aligner))
+    selection = frames.get("selection")
+    own: Iterable[Any] = [] if selection is None else selection[selection.control.astype(bool)].aligner
+    return frozenset(CONTROLS).union(map(str, own))
 
 
 def is_control(aligner: str, known: frozenset[str]) -> bool:
@@ -282,8 +281,8 @@ def join_runs(*runs: Run) -> RunTables:
         for name in present:
             table = run.tables.read(name, _UNPATCHED) if name == "sweep" else run.tables[name]
             frames[name] = _joined(frames[name], table) if name in frames else table
-            path = run.folder / f"{name}.parquet"
-            digests[f"{run.folder.resolve().name}/{path.name}"] = digest_file(path)
+            file = f"{name}.parquet"
+            digests[f"{run.folder.resolve().name}/{file}"] = digest_file(run.folder / file)
     cautions = dict.fromkeys(line for run in runs for line in run.cautions)
     name = "+".join(run.folder.resolve().name for run in runs)
     return RunTables(name, frames, digests, tuple(cautions))

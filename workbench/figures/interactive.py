@@ -10,51 +10,23 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench.core.errors import InputError
+from workbench.figures import look
 from workbench.figures.frames import join_runs, number
 from workbench.figures.kinds import find_kind, make_spec
-from workbench.figures.look import (
-    BLACK,
-    SCATTERED,
-    UNMEASURED,
-    channels,
-    colour_of,
-    colours,
-    dash_of,
-    ink_at,
-    marker_of,
-    place_labels,
-    strokes,
-)
-from workbench.figures.spec import (
-    Axis,
-    Cells,
-    Panel,
-    Plot,
-    Scale,
-    Series,
-    Spec,
-    balanced,
-    has_names,
-    same_rows,
-    short,
-    thinned,
-)
+from workbench.figures.spec import Axis, Cells, Panel, Plot, Scale, Series, Spec, balanced, short, thinned
 from workbench.results import Run, open_run
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
-SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down"} | {
-    "P": "cross",
-    "X": "x",
-    "<": "triangle-left",
-}
+_NAMES = "circle square triangle-up diamond triangle-down cross x triangle-left"
+SYMBOLS = dict(zip(look.MARKERS, _NAMES.split(), strict=True))
 """Markers by matplotlib's letters."""
 _DASHES = {"solid": "solid", "dashed": "dash", "dashdot": "dashdot", "dotted": "dot"}
 _SIZES: dict[str, dict[str, Any]] = {
     "cloud": {"size": 5},
-    "mean": {"size": 14, "line": {"color": BLACK, "width": 2}},
+    "mean": {"size": 14, "line": {"color": look.BLACK, "width": 2}},
 }
 _WRAP = 110
 """Characters of a line of the subtitle or footer."""
@@ -104,7 +76,7 @@ def draw_interactive(spec: Spec) -> "go.Figure":
         top = sum(heights[:at]) + 30
         for column, panel in enumerate(row):
             # The first column's names have the margin; those between panels need room of their own.
-            named = has_names(spec, column)
+            named = spec.has_names(column)
             inset = 0.0 if column == 0 else 0.18 if named else 0.04
             end = 0.86 if isinstance(panel, Plot) and panel.aside else 0.97
             across = ((column + inset) / side_by_side, (column + end) / side_by_side)
@@ -128,10 +100,8 @@ def draw_interactive(spec: Spec) -> "go.Figure":
 
 def _side_by_side(spec: Spec) -> int:
     widest = max((len(panel.columns) for panel in spec.cells), default=0)
-    most = 3 if widest <= 12 else 2 if widest <= 34 else 1
-    if spec.together > 1:
-        most = spec.together
-    if not same_rows(spec.panels) and any(len(name) > 5 for panel in spec.panels for name in panel.rows):
+    most = spec.together if spec.together > 1 else 3 if widest <= 12 else 2 if widest <= 34 else 1
+    if not spec.same_rows and any(len(name) > 5 for panel in spec.panels for name in panel.rows):
         most = 1  # long names between panels would lie on the panel before
     return balanced(len(spec.panels), most, spec.together)
 
@@ -146,8 +116,7 @@ def _height(panel: Panel) -> float:
 def _title(figure: "go.Figure", panel: Panel, x: float, y: float) -> None:
     remark = panel.remark if isinstance(panel, Plot) else ""
     texts = [f"<b>{escape(panel.title)}</b>" if panel.title else "", escape(remark)]
-    if any(texts):
-        text = " · ".join(filter(None, texts))
+    if text := " · ".join(filter(None, texts)):
         _write(figure, text, name="title", x=x, y=y, yanchor="bottom")
 
 
@@ -192,18 +161,16 @@ def _ticks(ticks: Sequence[tuple[float, str]], room: int) -> dict[str, Any]:
 
 
 def _plot_axis(axis: Axis, room: int, turned: bool = False) -> dict[str, Any]:
-    layout: dict[str, Any] = {
+    ends = list(map(axis.scaled, axis.range or ()))
+    return {
         "title": {"text": escape(axis.title)},
         "zeroline": False,
         "gridcolor": "#eeeeee",
         "automargin": True,
+        **({"type": "log"} if axis.log else {}),
+        **({"range": ends[::-1] if turned else ends} if ends else {}),
+        **(_ticks(axis.ticks, room) if axis.ticks else {}),
     }
-    if axis.log:
-        layout["type"] = "log"
-    if axis.range:
-        ends = list(map(axis.scaled, axis.range))
-        layout["range"] = ends[::-1] if turned else ends
-    return layout | (_ticks(axis.ticks, room) if axis.ticks else {})
 
 
 # Cells ------------------------------------------------------------------------------------------
@@ -226,7 +193,7 @@ def _cells(figure: "go.Figure", panel: Cells, scale: Scale, axes: dict[str, str]
         name=panel.title,
         **axes,
     )
-    lines = strokes(panel, scale, numbered)
+    lines = look.strokes(panel, scale, numbered)
     for colour in dict.fromkeys(colour for *_, colour in lines):
         own = [(start, end) for start, end, stroke in lines if stroke == colour]
         figure.add_scatter(
@@ -240,12 +207,12 @@ def _cells(figure: "go.Figure", panel: Cells, scale: Scale, axes: dict[str, str]
             **axes,
         )
     refs = {"xref": axes["xaxis"], "yref": axes["yaxis"]}
-    black = {"color": BLACK, "width": 2}
+    black = {"color": look.BLACK, "width": 2}
     for mark in panel.marks:
         box = {"x0": mark.column - 0.5, "x1": mark.column + 0.5, "y0": mark.row - 0.5, "y1": mark.row + 0.5}
         figure.add_shape(type="rect", line=black, name="frame", **box, **refs)
         if mark.text:
-            font = {"size": 11, "color": ink_at(panel, mark.row, mark.column, scale)}
+            font = {"size": 11, "color": look.ink(panel.values[mark.row][mark.column], scale)}
             place = {"x": mark.column, "y": mark.row, "showarrow": False}
             figure.add_annotation(text=escape(mark.text), name="mark", font=font, **place, **refs)
     if panel.rule_after is not None:
@@ -264,10 +231,10 @@ def _hover(lines: Sequence[str]) -> str:
 def _plot(figure: "go.Figure", panel: Plot, axes: dict[str, str], legend: set[str]) -> None:
     """The series of a panel; `legend` are the names that the legend has already."""
     low, high = panel.y.range or (-math.inf, math.inf)
+    across = {"name": "zero", "line": {"color": "#aaaaaa", "width": 1}, "layer": "below"}
     for value in panel.lines:
         if low <= value <= high:
-            line = {"color": "#aaaaaa", "width": 1}
-            _rule(figure, axes, "x" if panel.lying else "y", value, name="zero", line=line, layer="below")
+            _rule(figure, axes, "x" if panel.lying else "y", value, **across)
     if panel.marked is not None:
         _rule(figure, axes, "x", panel.marked, name="marked", line={"color": "#777777", "dash": "dot"})
     for series in panel.series:
@@ -292,7 +259,7 @@ def _rule(figure: "go.Figure", axes: dict[str, str], axis: str, value: float, **
 
 
 def _series(figure: "go.Figure", panel: Plot, series: Series, about: dict[str, Any]) -> None:
-    colour, symbol = colour_of(series), SYMBOLS[marker_of(series)]
+    colour, symbol = look.colour_of(series), SYMBOLS[look.marker_of(series)]
     hover = list(map(_hover, series.notes)) or None
     x, y = (series.y, series.x) if panel.lying else (series.x, series.y)
     if series.look == "bars":
@@ -315,11 +282,11 @@ def _series(figure: "go.Figure", panel: Plot, series: Series, about: dict[str, A
             "error_x" if panel.lying else "error_y": _whiskers(series, width=0, thickness=1.5),
         }
     else:
-        faint, points = series.role == "faint", series.look in SCATTERED
+        faint, points = series.role == "faint", series.look in look.SCATTERED
         marked = len(series.x) <= 24 and series.role not in ("faint", "reference")
         style = {
             "mode": "markers" if points else "lines+markers" if marked else "lines",
-            "line": {"color": colour, "dash": _DASHES[dash_of(series)], "width": 1 if faint else 2},
+            "line": {"color": colour, "dash": _DASHES[look.dash_of(series)], "width": 1 if faint else 2},
             "marker": {"color": colour, "symbol": symbol, **_SIZES.get(series.look, {"size": 7})},
             "opacity": 0.5 if faint or series.look == "cloud" else 1,
         }
@@ -329,7 +296,7 @@ def _series(figure: "go.Figure", panel: Plot, series: Series, about: dict[str, A
 def _band(figure: "go.Figure", series: Series, about: dict[str, Any], axes: dict[str, str]) -> None:
     """The band between two edges: around the values, or of an area the whole of it."""
     whole = series.look == "area"
-    red, green, blue = channels(colour_of(series))
+    red, green, blue = look.channels(look.colour_of(series))
     band = series.intervals()
     figure.add_scatter(
         x=[x for x, _, _ in band] + [x for x, _, _ in reversed(band)],
@@ -368,7 +335,7 @@ def _labels(figure: "go.Figure", panel: Plot, axes: dict[str, str]) -> None:
     def size(label: str) -> tuple[float, float]:
         return _LETTER * (len(label) + 0.5), _LINE
 
-    for label in place_labels(panel, placed, size, _PANEL, _MARK):
+    for label in look.place_labels(panel, placed, size, _PANEL, _MARK):
         across, up = label.place[0] - label.point[0], label.place[1] - label.point[1]
         where: dict[str, Any] = {"xshift": across, "yshift": up, "showarrow": False}
         if label.far:
@@ -411,14 +378,14 @@ def _dress(figure: "go.Figure", spec: Spec, body: float) -> None:
         },
         font={"family": FONT, "size": 12},
         paper_bgcolor="#ffffff",
-        plot_bgcolor=UNMEASURED if spec.scale else "#ffffff",
+        plot_bgcolor=look.UNMEASURED if spec.scale else "#ffffff",
         height=body + 110 + below,
         margin={"l": 20, "r": 20, "t": 110, "b": below},
         legend={"orientation": "h", "yref": "container", "y": 0.01, "yanchor": "bottom"},
         barmode="overlay",
     )
     if spec.scale is not None:
-        stops = colours(spec.scale)
+        stops = look.colours(spec.scale)
         figure.update_layout(
             coloraxis={
                 "cmin": spec.scale.low,

@@ -1,9 +1,7 @@
-"""A figure as a page of its own, and as a live widget of a notebook.
+"""A figure as a page of its own, and as a live widget of a notebook, which tells where it is clicked.
 
-The widget tells where it is clicked, and is drawn anew in its place.
-
-plotly's own FigureWidget sends all of plotly.js with every figure. On a slow machine the browser is then not
-ready in time for what follows, and figures stay empty or as they were. Here one figure carries it for all.
+plotly's own FigureWidget sends all of plotly.js with every figure: on a slow machine figures stay empty or as
+they were. Here one figure carries it for all.
 """
 
 from collections.abc import Callable

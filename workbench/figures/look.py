@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.figures.spec import Cells, Plot, Scale, Series
+from workbench.figures.spec import Cells, Plot, Scale, Series, Value
 
 # ColorBrewer's PuOr, told apart with every common kind of colour blindness; white is zero.
 DIVERGING = ["#b35806", "#f1a340", "#fee0b6", "#f7f7f7", "#d8daeb", "#998ec3", "#542788"]
@@ -62,13 +62,13 @@ def colour_of(series: Series) -> str:
 
 def dash_of(series: Series) -> Dash:
     """The dash of a curve: of methods every second one is broken, of controls all are."""
-    if series.role == "reference":
-        return "dotted"
-    if series.role == "control":
-        return DASHES[1 + series.slot % (len(DASHES) - 1)]
-    return (
-        DASHES[series.slot % 2 + 2 * (series.slot // len(CURVES) % 2)] if series.role == "main" else "solid"
-    )
+    dashes: dict[str, Dash] = {
+        "reference": "dotted",
+        "control": DASHES[1 + series.slot % (len(DASHES) - 1)],
+        "main": DASHES[series.slot % 2 + 2 * (series.slot // len(CURVES) % 2)],
+        "faint": "solid",
+    }
+    return dashes[series.role]
 
 
 def marker_of(series: Series) -> str:
@@ -86,16 +86,12 @@ def shade(value: float, scale: Scale) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def ink(value: float, scale: Scale) -> str:
-    """Black or white, whichever is read on the colour of a value."""
+def ink(value: Value, scale: Scale) -> str:
+    """Black or white, whichever is read on the colour of a value; black where there is none."""
+    if value is None:
+        return BLACK
     red, green, blue = shade(value, scale)
     return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else BLACK
-
-
-def ink_at(panel: Cells, row: int, column: int, scale: Scale) -> str:
-    """Black or white for what is written on a cell."""
-    value = panel.values[row][column]
-    return BLACK if value is None else ink(value, scale)
 
 
 Stroke = tuple[tuple[float, float], tuple[float, float], str]
@@ -109,17 +105,20 @@ def strokes(panel: Cells, scale: Scale, numbered: bool) -> list[Stroke]:
     """
     lines: list[Stroke] = []
     corner = 0.24 if numbered else 0.42  # a number keeps its place
-    for row, values in enumerate(panel.values):
-        for column, value in enumerate(values):
-            if value is None:
-                continue
-            colour = ink(value, scale)
-            left, right, top, low = column - 0.5, column + 0.5, row - 0.5, row + 0.5
-            if panel.hatched and panel.hatched[row][column]:
-                lines.append(((left, top + corner), (left + corner, top), colour))
-                lines.append(((right - corner, low), (right, low - corner), colour))
-            elif value < 0 and scale.diverging and not numbered:
-                lines.append(((column - 0.25, row), (column + 0.25, row), colour))
+    known = [
+        (row, at, v)
+        for row, values in enumerate(panel.values)
+        for at, v in enumerate(values)
+        if v is not None
+    ]
+    for row, column, value in known:
+        colour = ink(value, scale)
+        left, right, top, low = column - 0.5, column + 0.5, row - 0.5, row + 0.5
+        if panel.hatched and panel.hatched[row][column]:
+            lines.append(((left, top + corner), (left + corner, top), colour))
+            lines.append(((right - corner, low), (right, low - corner), colour))
+        elif value < 0 and scale.diverging and not numbered:
+            lines.append(((column - 0.25, row), (column + 0.25, row), colour))
     return lines
 
 
@@ -156,13 +155,14 @@ DARK = {name: dark for name, (_, dark) in _SCHEMES.items()}
 
 def shades(scheme: dict[str, str], dim: float = 1.0) -> dict[str, tuple[str, str]]:
     """Background and ink of each shade: `p1` … `p8` above zero, `n1` … `n8` below, `z` at zero."""
-    found = {"z": scheme["zero"]}
-    for letter, strong in (("p", scheme["more"]), ("n", scheme["less"])):
-        for step in range(1, STEPS + 1):
-            found[f"{letter}{step}"] = _mixed(scheme["zero"], strong, dim * step / STEPS)
+    backs = {"z": scheme["zero"]} | {
+        f"{letter}{step}": _mixed(scheme["zero"], scheme[end], dim * step / STEPS)
+        for letter, end in (("p", "more"), ("n", "less"))
+        for step in range(1, STEPS + 1)
+    }
     return {
         name: (back, max("#ffffff", "#000000", key=lambda ink: contrast(ink, back)))
-        for name, back in found.items()
+        for name, back in backs.items()
     }
 
 
@@ -248,28 +248,27 @@ def beside_points(
     """
     taken: list[Box] = [(x, y, mark, mark) for x, y in points]
     taken += [((a + c) / 2, (b + d) / 2, abs(c - a), abs(d - b)) for (a, b), (c, d) in pairwise(lines)]
-    found: dict[int, Place] = {}
+    places: list[Place | None] = [None] * len(points)
     # From the top down, so that of points above each other labels fall to the right and left in turn.
     for at in sorted(range(len(points)), key=lambda at: (-points[at][1], points[at][0])):
-        for across, up in _offsets(*sizes[at], mark):
-            box = (points[at][0] + across, points[at][1] + up, *sizes[at])
-            if _is_inside(box, panel) and not any(_touch(box, other) for other in taken):
+        (x, y), (wide, high) = points[at], sizes[at]
+        for across, up in _offsets(wide, high, mark):
+            box = (x + across, y + up, wide, high)
+            if _is_free(box, panel, taken):
                 taken.append(box)
-                found[at] = box[:2]
+                places[at] = box[:2]
                 break
-    return [found.get(at) for at in range(len(points))]
+    return places
 
 
-def _touch(one: Box, other: Box) -> bool:
-    """Whether two boxes have a place in common."""
-    across, up = abs(one[0] - other[0]), abs(one[1] - other[1])
-    return across < (one[2] + other[2]) / 2 and up < (one[3] + other[3]) / 2
-
-
-def _is_inside(box: Box, panel: Place) -> bool:
-    """Whether a box lies whole in a panel of this size."""
+def _is_free(box: Box, panel: Place, taken: Sequence[Box]) -> bool:
+    """Whether a box lies whole in a panel of this size and touches no other."""
     (x, y, wide, high), (right, top) = box, panel
-    return wide / 2 <= x <= right - wide / 2 and high / 2 <= y <= top - high / 2
+    inside = wide / 2 <= x <= right - wide / 2 and high / 2 <= y <= top - high / 2
+    return inside and not any(
+        abs(x - a) < (wide + other_wide) / 2 and abs(y - b) < (high + other_high) / 2
+        for a, b, other_wide, other_high in taken
+    )
 
 
 @dataclass(frozen=True)
@@ -306,29 +305,25 @@ def place_labels(
     points = [placed(x, y) for x, y, _ in marked]
     sizes = [size(label) for *_, label in marked]
     places = beside_points(points, sizes, panel, mark, corners)
-    return [
-        Label(label, x, y, point, place, room, _is_far(point, place, room, mark))
-        for (x, y, label), point, place, room in zip(marked, points, places, sizes, strict=True)
-        if place is not None
-    ]
-
-
-def _is_far(point: Place, label: Place, size: Place, mark: float) -> bool:
-    """Whether a label stands so far from its point that a line has to say whose it is."""
-    across, up = abs(point[0] - label[0]), abs(point[1] - label[1])
-    return across > size[0] / 2 + mark * 1.2 or up > size[1] / 2 + mark * 0.8
+    labels = []
+    for (x, y, text), point, place, room in zip(marked, points, places, sizes, strict=True):
+        if place is not None:
+            across, up = abs(point[0] - place[0]), abs(point[1] - place[1])
+            far = across > room[0] / 2 + mark * 1.2 or up > room[1] / 2 + mark * 0.8
+            labels.append(Label(text, x, y, point, place, room, far))
+    return labels
 
 
 def _offsets(wide: float, high: float, mark: float) -> list[Place]:
     """Steps from a point to its label, the best first: beside it, then above and below, then further off."""
     beside, above = (wide + mark) / 2 * 1.05, (high + mark) / 2 * 1.05
-    found = [(0.0, above), (0.0, -above)]
-    for step in range(_STEPS):
-        for rise in range(-_RISES, _RISES + 1):
-            across, up = beside + step * wide / 2, rise * high / 4
-            found += [(across, up), (-across, up)]
+    rises = [rise * high / 4 for rise in range(-_RISES, _RISES + 1)]
+    places = [
+        (side * (beside + at * wide / 2), up) for at in range(_STEPS) for up in rises for side in (1, -1)
+    ]
+    places += [(0.0, above), (0.0, -above)]
     # To the side costs less than up or down: the eye finds the point at the same height.
-    return sorted(found, key=lambda one: (round(math.hypot(one[0] / 2, one[1]) / high, 2), -one[0], -one[1]))
+    return sorted(places, key=lambda at: (round(math.hypot(at[0] / 2, at[1]) / high, 2), -at[0], -at[1]))
 
 
 # Sizes ------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ _VOID = ("meta", "br", "link")
 
 
 class Markup(str):
-    """HTML that is ready: only the functions of this file make it from text."""
+    """HTML that is ready: made by the functions of this file, or ours already, as a style sheet is."""
 
 
 Child = str | int | None | Iterable["Child"]
@@ -46,11 +46,6 @@ def tag(name: str, /, *children: Child, **attributes: str | int | float | bool |
     return Markup(f"<{name}{shown}>{text(children)}</{name}>")
 
 
-def raw(trusted: str) -> Markup:
-    """What is HTML already, and ours: a style sheet, a script."""
-    return Markup(trusted)
-
-
 def _attribute(key: str, value: str | int | float | bool | None) -> str:
     if value is None or value is False:
         return ""
@@ -70,7 +65,6 @@ def table(
 
     The first `words` columns hold words, the others numbers.
     """
-    heads = list(heads)
     body = [
         tag(
             "tr",
@@ -87,14 +81,9 @@ def table(
         tag("th", head, scope="col", class_=None if place < words else "num")
         for place, head in enumerate(heads)
     ]
-    made = tag(
-        "table",
-        tag("caption", tag("span", caption)),
-        tag("thead", tag("tr", *columns)),
-        tag("tbody", *body),
-        class_=class_,
-    )
-    return scrolling(made, "Table, scrolls sideways")
+    head = tag("thead", tag("tr", *columns))
+    whole = tag("table", tag("caption", tag("span", caption)), head, tag("tbody", *body), class_=class_)
+    return scrolling(whole, "Table, scrolls sideways")
 
 
 def scrolling(wide: Markup, label: str) -> Markup:

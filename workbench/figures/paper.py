@@ -20,18 +20,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.figures.look import BLACK, UNMEASURED, Preset, colours, ink, ink_at, strokes
+from workbench.figures.look import BLACK, UNMEASURED, Preset, colours, ink, strokes
 from workbench.figures.look import preset as find_preset
-from workbench.figures.paper_layout import (
-    PAD,
-    Block,
-    Layout,
-    Page,
-    Ruler,
-    families,
-    has_legend,
-    missing_fonts,
-)
+from workbench.figures.paper_layout import PAD, Block, Layout, Page, Ruler, families, missing_fonts
 from workbench.figures.paper_plots import draw_plot, handle
 from workbench.figures.spec import Cells, Scale, Spec, short
 
@@ -113,7 +104,7 @@ def _draw(page: Page) -> Figure:
     _write(figure, page, page.subtitle, below, height, size=preset.text, color="#444444")
     for block in page.blocks:
         _draw_block(figure, page, block)
-    if has_legend(page.spec):
+    if page.spec.has_legend:
         legend = page.spec.legend
         figure.legend(
             list(map(handle, legend)),
@@ -166,7 +157,9 @@ def _draw_block(figure: Figure, page: Page, block: Block) -> None:
     else:
         draw_plot(axes, page, block, block.panel)
     axes.set_xlabel(block.x_title, labelpad=1.5)
-    axes.set_ylabel(block.y_title, labelpad=2, y=page.middle(block))
+    # A title longer than the axes begins at their top.
+    over = max(0.0, page.ruler.width(block.y_title, page.preset.text) - block.height)
+    axes.set_ylabel(block.y_title, labelpad=2, y=0.5 - over / 2 / block.height)
 
 
 def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale) -> None:
@@ -184,7 +177,10 @@ def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale
     )
     axes.set_facecolor(UNMEASURED)
     axes.invert_yaxis()  # the first row is above
-    numbered = _numbered(page, block, panel)
+    # Whether every cell has room for its number.
+    widest = page.ruler.widest((short(value) for row in panel.values for value in row), page.preset.text)
+    wide, high = block.width / columns >= widest * 1.06, block.height / rows >= page.preset.line * 0.95
+    numbered = panel.numbers and wide and high
     lines = strokes(panel, scale, numbered)
     axes.add_collection(
         LineCollection(
@@ -207,13 +203,6 @@ def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale
     axes.spines[:].set_visible(False)
 
 
-def _numbered(page: Page, block: Block, panel: Cells) -> bool:
-    """Whether every cell has room for its number."""
-    widest = page.ruler.widest((short(value) for row in panel.values for value in row), page.preset.text)
-    wide = block.width / len(panel.columns) >= widest * 1.06
-    return panel.numbers and wide and block.height / len(panel.rows) >= page.preset.line * 0.95
-
-
 def _marks(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale) -> None:
     size, line = page.preset.text, page.preset.line
     wide, high = block.width / len(panel.columns), block.height / len(panel.rows)
@@ -228,20 +217,17 @@ def _marks(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale) -> 
             place = (block.width + PAD * 0.7) / wide - 0.5
             axes.text(place, mark.row, mark.text, ha="left", **text)
         else:
-            colour = ink_at(panel, mark.row, mark.column, scale)
+            colour = ink(panel.values[mark.row][mark.column], scale)
             axes.text(mark.column, mark.row, mark.text, ha="center", color=colour, zorder=6, **text)
 
 
 def _ticks(axes: Axes, page: Page, block: Block, panel: Cells) -> None:
     size, high = page.preset.text, page.preset.line * 0.92
-    widths = [page.ruler.width(name, size) + size / 72 * 0.5 for name in panel.columns]
-    if panel.turned:
-        widths = [high] * len(panel.columns)
+    widths = [high if panel.turned else page.ruler.width(n, size) + size / 72 * 0.5 for n in panel.columns]
     shown = shown_labels(panel.columns, widths, block.width / len(panel.columns))
     axes.set_xticks(shown, [panel.columns[at] for at in shown], rotation=90 if panel.turned else 0)
-    rows: list[int] = []
-    if block.names:
-        rows = shown_labels(panel.rows, [high] * len(panel.rows), block.height / len(panel.rows))
+    rows = shown_labels(panel.rows, [high] * len(panel.rows), block.height / len(panel.rows))
+    rows = rows if block.names else []
     axes.set_yticks(rows, [block.names[at] for at in rows])
     axes.tick_params(length=0)
 

@@ -12,27 +12,20 @@ from matplotlib.font_manager import FontProperties, fontManager, get_font
 
 from workbench.core.languages import script_of_letter
 from workbench.figures.look import Preset
-from workbench.figures.spec import Cells, Panel, Plot, Spec, balanced, has_names, same_rows, short
+from workbench.figures.spec import Cells, Panel, Plot, Spec, balanced, short
 
 BASE = "DejaVu Sans"
 """Comes with matplotlib, so that a figure is the same everywhere; others give only what it lacks."""
-FONTS = {
+_INDIC = ("Bengali", "Tamil", "Telugu", "Gujarati")
+_ONLY_NOTO = ("Gurmukhi", "Kannada", "Malayalam", "Sinhala", "Lao", "Khmer", "Myanmar", "Ethiopic", "Hebrew")
+_REGULAR: dict[str, tuple[str, ...]] = {
+    **{name.upper(): (f"Noto Sans {name}", f"Lohit {name}") for name in _INDIC},
+    **{name.upper(): (f"Noto Sans {name}",) for name in _ONLY_NOTO},
+}
+FONTS = _REGULAR | {
     "DEVANAGARI": ("Noto Sans Devanagari", "Lohit Devanagari", "Mangal"),
-    "BENGALI": ("Noto Sans Bengali", "Lohit Bengali"),
-    "TAMIL": ("Noto Sans Tamil", "Lohit Tamil"),
-    "TELUGU": ("Noto Sans Telugu", "Lohit Telugu"),
-    "GUJARATI": ("Noto Sans Gujarati", "Lohit Gujarati"),
-    "GURMUKHI": ("Noto Sans Gurmukhi",),
-    "KANNADA": ("Noto Sans Kannada",),
-    "MALAYALAM": ("Noto Sans Malayalam",),
-    "SINHALA": ("Noto Sans Sinhala",),
     "THAI": ("Noto Sans Thai", "Tlwg Typo", "Waree"),
-    "LAO": ("Noto Sans Lao",),
-    "KHMER": ("Noto Sans Khmer",),
-    "MYANMAR": ("Noto Sans Myanmar",),
-    "ETHIOPIC": ("Noto Sans Ethiopic",),
     "ARABIC": ("Noto Sans Arabic", "Noto Naskh Arabic"),
-    "HEBREW": ("Noto Sans Hebrew",),
     "CJK": ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "WenQuanYi Micro Hei"),
     "HIRAGANA": ("Noto Sans CJK JP", "Noto Sans JP", "IPAGothic"),
     "KATAKANA": ("Noto Sans CJK JP", "Noto Sans JP", "IPAGothic"),
@@ -99,8 +92,7 @@ class Ruler:
         """Width of one line."""
         key = (text, size, bold)
         if key not in self._known:
-            weight = "bold" if bold else "normal"
-            prop = FontProperties(family=self.fonts, size=size, weight=weight)
+            prop = FontProperties(family=self.fonts, size=size, weight="bold" if bold else "normal")
             dots, _, _ = self._renderer.get_text_width_height_descent(text, prop, False)
             self._known[key] = dots / (72 * self._FINE)
         return self._known[key]
@@ -112,9 +104,7 @@ class Ruler:
     def wrapped(self, text: str, size: float, room: float, bold: bool = False) -> list[str]:
         """The lines of a text, broken at spaces; a word too long for a line is broken anywhere."""
         lines: list[str] = []
-        if not text:
-            return lines
-        for word in _GLUED.sub("\\1\u00a0=\u00a0", text).split(" "):
+        for word in _GLUED.sub("\\1\u00a0=\u00a0", text).split(" ") if text else ():
             joined = f"{lines[-1]} {word}" if lines else word
             if lines and self.width(joined, size, bold) <= room:
                 lines[-1] = joined
@@ -181,11 +171,6 @@ class Page:
     footer_top: float
     height: float
 
-    def middle(self, block: Block) -> float:
-        """Where the middle of the title beside axes stands, of their height: lower where it is longer."""
-        over = self.ruler.width(block.y_title, self.preset.text) - block.height
-        return 0.5 - max(0.0, over) / 2 / block.height
-
 
 Row = list[tuple[int, Panel]]
 """Panels side by side, each with its column."""
@@ -194,26 +179,16 @@ Row = list[tuple[int, Panel]]
 class Layout:
     """Lays out one figure for one preset."""
 
-    columns: int
-    """Panels side by side."""
-    beside: bool
-    """Whether the numbers of framed cells stand to the right of their rows."""
-    margins: list[tuple[float, float]]
-    """Of each column, left of the axes (names, title of the axis) and right of them (numbers beside rows)."""
-    width: float
-    """The width of axes, the same for all."""
-
     def __init__(self, spec: Spec, preset: Preset, ruler: Ruler):
         self.spec, self.preset, self.ruler = spec, preset, ruler
         self.room = preset.width - 2 * PAD
         self.subtitle = ruler.wrapped(spec.subtitle, preset.text, self.room)
         self.footer = ruler.wrapped(spec.footer, preset.text, self.room)
-        self.same_names = same_rows(spec.panels)
         self.same_x_title = len({_titles(panel)[0] for panel in spec.panels}) == 1
         widest = ruler.widest((series.name for series in spec.legend), preset.text)
         self.legend_columns = max(1, int(self.room / (widest + preset.text * 3.6 / 72)))
         legend_rows = math.ceil(len(spec.legend) / self.legend_columns)
-        self.legend_height = legend_rows * preset.line * 1.1 + PAD if has_legend(spec) else 0.0
+        self.legend_height = legend_rows * preset.line * 1.1 + PAD if spec.has_legend else 0.0
         self.scale_height = 0.0 if spec.scale is None else preset.line * 3 + PAD
         for beside in (False, True):
             self._choose_columns(beside)
@@ -225,12 +200,11 @@ class Layout:
     def _choose_columns(self, beside: bool) -> None:
         """As many panels side by side as leave each readable."""
         count, together = len(self.spec.panels), self.spec.together
-        widest = max((len(panel.columns) for panel in self.spec.cells), default=0)
-        needed = max(0.8, widest * (0.07 if any(panel.square for panel in self.spec.cells) else 0.1))
-        if any(panel.lying for panel in self.spec.plots):
-            needed = 1.4
-        if any(series.labels for panel in self.spec.plots for series in panel.series):
-            needed = 2.0  # labels need room beside their points
+        widths = [len(panel.columns) * (0.07 if panel.square else 0.1) for panel in self.spec.cells]
+        lying = [1.4 for panel in self.spec.plots if panel.lying]
+        # Labels need room beside their points.
+        labelled = [2.0 for panel in self.spec.plots for series in panel.series if series.labels]
+        needed = max([0.8, *widths, *lying, *labelled])
         for columns in range(min(count, 4), 0, -1):
             self._set_columns(columns, beside)
             if self.width >= needed * self.preset.text / 7 and columns % together == 0 and columns > 1:
@@ -238,24 +212,24 @@ class Layout:
                 return
 
     def _set_columns(self, columns: int, beside: bool) -> None:
+        # Panels side by side, and whether the numbers of framed cells stand to the right of their rows.
         self.columns, self.beside = columns, beside
+        # Left of the axes (names, title of the axis) and right of them (numbers beside rows), by column.
         self.margins = [self._margins(column) for column in range(columns)]
+        # The width of axes, the same for all.
         self.width = (self.room - sum(map(sum, self.margins))) / columns
 
     def _margins(self, column: int) -> tuple[float, float]:
-        size, line = self.preset.text, self.preset.line
-        right = PAD * 1.5
-        if self.beside:
-            right += self.ruler.widest((m.text for p in self.spec.cells for m in p.marks), size) + PAD
-        else:
-            right += self.ruler.width("80", size) / 2
+        size, line, panels = self.preset.text, self.preset.line, self.spec.panels
+        beside = self.ruler.widest((m.text for p in self.spec.cells for m in p.marks), size) + PAD
         asides = [text for p in self.spec.plots for text in (*p.aside, p.aside_title)]
+        right = PAD * 1.5 + (beside if self.beside else self.ruler.width("80", size) / 2)
         right += self.ruler.widest(asides, size) + (PAD if any(asides) else 0.0)
-        if not has_names(self.spec, column):
+        if not self.spec.has_names(column):
             return PAD * 1.5, right
-        wide = max(self.ruler.widest(self._names(panel), size) for panel in self.spec.panels)
-        titled = any(p.row_title if isinstance(p, Cells) else p.y.title for p in self.spec.panels)
-        titled = titled and not all(isinstance(p, Plot) and p.lying for p in self.spec.panels)
+        wide = max(self.ruler.widest(self._names(panel), size) for panel in panels)
+        titled = any(p.row_title if isinstance(p, Cells) else p.y.title for p in panels)
+        titled = titled and not all(isinstance(p, Plot) and p.lying for p in panels)
         return wide + PAD * 1.2 + (line * 1.05 if titled else 0.0), right
 
     def _names(self, panel: Panel) -> list[str]:
@@ -264,16 +238,16 @@ class Layout:
         if isinstance(panel, Plot) and not panel.lying:
             low, high = panel.y.range or (0.0, 1.0)
             names = (short(low, sign=False), "−0.2" if high < 10 else f"{high:.0f}")
-        room = _ROOM_FOR_NAMES * self.room / (1 if self.same_names else self.columns)
+        room = _ROOM_FOR_NAMES * self.room / (1 if self.spec.same_rows else self.columns)
         return [self.ruler.cut(name, self.preset.text, room) for name in names]
 
     def _too_small(self) -> bool:
         """Whether framed cells are too small for their numbers in any panel."""
-        for panel in self.spec.cells:
-            widest = self.ruler.widest((mark.text for mark in panel.marks), self.preset.text)
-            if self.width / len(panel.columns) < widest * 1.25:
-                return True
-        return False
+        ruler, size = self.ruler, self.preset.text
+        return any(
+            self.width / len(panel.columns) < 1.25 * ruler.widest((mark.text for mark in panel.marks), size)
+            for panel in self.spec.cells
+        )
 
     # Pages ----------------------------------------------------------------------------------------
 
@@ -331,10 +305,9 @@ class Layout:
 
     def _block(self, panel: Panel, column: int, top: float, row_height: float, titled: bool) -> Block:
         left, right = self.margins[column]
-        titles = self._panel_title(panel, column)
+        titles, named = self._panel_title(panel, column), self.spec.has_names(column)
         wide = max((self.ruler.width(text, self.preset.text, bold) for text, bold in titles), default=0.0)
         before = sum(sum(margins) + self.width for margins in self.margins[:column])
-        named = has_names(self.spec, column)
         return Block(
             panel=panel,
             left=PAD + before + left,
@@ -354,8 +327,7 @@ class Layout:
     def _panel_title(self, panel: Panel, column: int) -> list[tuple[str, bool]]:
         remark = panel.remark if isinstance(panel, Plot) else ""
         # A column without names of its own is narrower than its share of the page.
-        own = sum(self.margins[column]) + self.width
-        room = min(own, self.room / self.columns) - PAD
+        room = min(sum(self.margins[column]) + self.width, self.room / self.columns) - PAD
         return [
             (line, bold)
             for text, bold in ((panel.title, True), (remark, False))
@@ -371,8 +343,8 @@ class Layout:
 
     def _below(self, titled: bool) -> float:
         """Under axes: names of columns, and the title of the axis where it is written."""
-        line, upright = self.preset.line, self.spec.upright
-        if upright:  # they have no title below
+        line = self.preset.line
+        if upright := self.spec.upright:  # they have no title below
             return self.ruler.widest(upright, self.preset.text) + line * 0.5 + PAD
         return line * (2.35 if titled else 1.25) + PAD
 
@@ -397,9 +369,3 @@ def _titles(panel: Panel) -> tuple[str, str]:
     if isinstance(panel, Cells):
         return panel.column_title, panel.row_title
     return panel.axes[0].title, panel.axes[1].title
-
-
-def has_legend(spec: Spec) -> bool:
-    """Whether names have to be told: not of one curve alone, which the subtitle names."""
-    faint = any(series.role == "faint" for panel in spec.plots for series in panel.series)
-    return len(spec.legend) > 1 or (len(spec.legend) == 1 and faint)

@@ -61,8 +61,7 @@ def handle(series: Series) -> Any:
 def _line(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
     colour, faint = colour_of(series), series.role == "faint"
     if series.low and series.high:
-        low, high = np.array(series.low, float), np.array(series.high, float)
-        axes.fill_between(series.x, low, high, color=colour, alpha=0.18, linewidth=0, gid="band")
+        _between(axes, series, color=colour, alpha=0.18, linewidth=0, gid="band")
     marked = len(series.x) <= _FEW and not faint and series.role != "reference"
     axes.plot(
         series.x,
@@ -78,41 +77,32 @@ def _line(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
 
 def _scattered(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
     """Points, a cloud, or its mean."""
-    style: dict[str, Any] = {"alpha": 0.8, "markeredgewidth": 0}
-    if series.look == "cloud":
-        style = {"markersize": 2.2 * wide, "alpha": 0.5, "markeredgewidth": 0, "zorder": 2}
-    elif series.look == "mean":
-        style = {
-            "markersize": 6.5 * wide,
-            "markeredgewidth": 0.8 * wide,
-            "markeredgecolor": BLACK,
-            "zorder": 3,
-        }
-    axes.plot(
-        series.x,
-        np.array(series.y, float),
-        linestyle="none",
-        marker=marker_of(series),
-        color=colour_of(series),
-        gid=series.name,
-        **style,
-    )
+    styles: dict[str, dict[str, Any]] = {
+        "points": {"alpha": 0.8, "markeredgewidth": 0},
+        "cloud": {"markersize": 2.2 * wide, "alpha": 0.5, "markeredgewidth": 0, "zorder": 2},
+        "mean": {"markersize": 6.5 * wide, "mew": 0.8 * wide, "markeredgecolor": BLACK, "zorder": 3},
+    }
+    look: dict[str, Any] = {"linestyle": "none", "marker": marker_of(series), "color": colour_of(series)}
+    axes.plot(series.x, np.array(series.y, float), gid=series.name, **look, **styles[series.look])
 
 
 def _bars(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
     style: dict[str, Any] = {"edgecolor": "#555555", "linewidth": 0.3, "gid": series.name}
-    y = np.array(series.y, float)
+    y, low, high = (np.array(values, float) for values in (series.y, series.low, series.high))
     axes.barh(series.x, y, height=0.7, color=colour_of(series), **style)
-    if series.low and series.high:
-        reach = np.abs([y - np.array(series.low, float), np.array(series.high, float) - y])
-        width: dict[str, Any] = {"elinewidth": 0.8 * wide, "capsize": 1.5 * wide}
-        axes.errorbar(y, series.x, xerr=reach, fmt="none", ecolor="#222222", **width)
+    if len(low) and len(high):
+        whiskers: dict[str, Any] = {"fmt": "none", "elinewidth": 0.8 * wide, "capsize": 1.5 * wide}
+        axes.errorbar(y, series.x, xerr=np.abs([y - low, high - y]), ecolor=BLACK, **whiskers)
 
 
 def _area(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
-    low, high = np.array(series.low, float), np.array(series.high, float)
     style: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.4, "gid": series.name}
-    axes.fill_between(series.x, low, high, facecolor=colour_of(series), **style)
+    _between(axes, series, facecolor=colour_of(series), **style)
+
+
+def _between(axes: Axes, series: Series, **style: Any) -> None:
+    """What lies between both edges of a series."""
+    axes.fill_between(series.x, np.array(series.low, float), np.array(series.high, float), **style)
 
 
 MARK = 4.2
@@ -148,25 +138,26 @@ _DRAW = {"line": _line, "bars": _bars, "area": _area, "estimates": _estimates}
 def _labels(axes: Axes, page: Page, block: Block, panel: Plot) -> None:
     """A label beside each estimate that has one, with a line to it where it stands further off."""
     size, to_axes = page.preset.text, axes.transData + axes.transAxes.inverted()
+    box = np.array([block.width, block.height])
 
     def placed(x: float, y: float) -> tuple[float, float]:
-        across, up = to_axes.transform((x, y))
-        return float(across * block.width), float(up * block.height)
+        across, up = to_axes.transform((x, y)) * box
+        return float(across), float(up)
 
     def room(label: str) -> tuple[float, float]:
         return page.ruler.width(label, size) + size / 72 * 0.4, page.preset.line * 0.88
 
-    mark = MARK * size / 7 / 72 * 1.15
     leaders = []
+    style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "size": size, "zorder": 4}
+    mark = MARK * size / 7 / 72 * 1.15
     for label in place_labels(panel, placed, room, (block.width, block.height), mark):
-        x, y = label.place[0] / block.width, label.place[1] / block.height
-        style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "size": size, "zorder": 4}
+        x, y = label.place / box
         axes.text(x, y, label.text, transform=axes.transAxes, gid="label", **style)
         if label.far:
             # From the point to the near end of the label.
             right = label.place[0] > label.point[0]
             end = x + (-1 if right else 1) * label.size[0] / 2 / block.width
-            leaders.append([(label.point[0] / block.width, label.point[1] / block.height), (end, y)])
+            leaders.append([tuple(label.point / box), (end, y)])
     if leaders:
         style = {"colors": "#888888", "linewidths": 0.4, "zorder": 2, "gid": "leader"}
         axes.add_collection(LineCollection(leaders, transform=axes.transAxes, **style), autolim=False)
@@ -216,12 +207,9 @@ def _x_ticks(axes: Axes, axis: Axis, page: Page, block: Block) -> Ticks:
     low, high = axes.get_xlim()
     if axis.ticks:
         return _apart(axis, (low, high), block.width, page, gap)
-    ticks: Ticks = []
-    for count in (5, 4, 3, 2, 1):
-        ticks = _rounds(count, low, high)
-        if sum(page.ruler.width(name, size) + gap for _, name in ticks) <= block.width:
-            break
-    return ticks
+    every = [_rounds(count, low, high) for count in (5, 4, 3, 2, 1)]
+    widths = [sum(page.ruler.width(name, size) + gap for _, name in ticks) for ticks in every]
+    return next((ticks for ticks, wide in zip(every, widths, strict=True) if wide <= block.width), every[-1])
 
 
 def _rounds(count: int, low: float, high: float) -> Ticks:
@@ -256,8 +244,8 @@ def _y_ticks(axes: Axes, page: Page, block: Block, panel: Plot) -> Ticks:
     room = block.height / (page.preset.line * 0.92)
     if panel.lying:
         step = max(1, int(np.ceil(len(panel.x.ticks) / max(room, 1))))
-        places = [place for place, _ in panel.x.ticks]
-        return list(zip(places, block.names, strict=True))[::step] if block.names else []
+        # None where the panel to the left has the names.
+        return [(place, name) for (place, _), name in zip(panel.x.ticks, block.names, strict=False)][::step]
     ticks = _rounds(max(1, min(5, int(room / 1.6))), *sorted(axes.get_ylim()))
     return ticks if block.names else [(place, "") for place, _ in ticks]
 

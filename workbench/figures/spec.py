@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 Value = float | None
-Matrix = tuple[tuple[Value, ...], ...]
 Look = Literal["line", "points", "bars", "area", "cloud", "mean", "estimates"]
 """A cloud is many points that say something together; a mean stands for such a cloud, and is larger.
 Estimates have whiskers where they have intervals, and may be hollow or numbered."""
@@ -27,8 +26,6 @@ class Axis:
     """Places with their names; empty where the axis is of plain numbers."""
     range: tuple[float, float] | None = None
     log: bool = False
-    up: bool = True
-    """Whether larger is further up (or to the right)."""
 
     def scaled(self, value: float) -> float:
         """A value as it is spaced along the axis: of powers of ten, its exponent."""
@@ -67,7 +64,7 @@ class Cells:
     title: str
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    values: Matrix
+    values: tuple[tuple[Value, ...], ...]
     row_title: str = ""
     column_title: str = ""
     hatched: tuple[tuple[bool, ...], ...] = ()
@@ -170,6 +167,25 @@ class Spec:
         return [panel for panel in self.panels if isinstance(panel, Plot)]
 
     @property
+    def same_rows(self) -> bool:
+        """Whether all panels have the same rows, so that names beside the first do for all."""
+        return _same_rows(self.panels)
+
+    def has_names(self, column: int) -> bool:
+        """Whether panels of this column have names beside their rows, or share those to the left."""
+        if column == 0 or self.same_rows:
+            return column == 0
+        every = range(0, len(self.panels), self.together)
+        alike = all(_same_rows(self.panels[at : at + self.together]) for at in every)
+        return column % self.together == 0 or not alike
+
+    @property
+    def has_legend(self) -> bool:
+        """Whether names have to be told: not of one curve alone, which the subtitle names."""
+        faint = any(series.role == "faint" for panel in self.plots for series in panel.series)
+        return len(self.legend) > (0 if faint else 1)
+
+    @property
     def upright(self) -> list[str]:
         """The names of columns that stand upright."""
         return [name for panel in self.cells if panel.turned for name in panel.columns]
@@ -197,19 +213,9 @@ class Spec:
             yield from (name for axis in plot.axes for _, name in axis.ticks)
 
 
-def same_rows(panels: Sequence[Panel]) -> bool:
-    """Whether the panels side by side have the same rows, so that names beside the first do for all."""
+def _same_rows(panels: Sequence[Panel]) -> bool:
     rows = [(p.rows, p.row_title) if isinstance(p, Cells) else p.axes[1] for p in panels]
     return all(row == rows[0] for row in rows)
-
-
-def has_names(spec: Spec, column: int) -> bool:
-    """Whether panels of this column have the names of their rows beside them, or share those to the left."""
-    if column == 0 or same_rows(spec.panels):
-        return column == 0
-    every = range(0, len(spec.panels), spec.together)
-    alike = all(same_rows(spec.panels[at : at + spec.together]) for at in every)
-    return column % spec.together == 0 or not alike
 
 
 def balanced(count: int, most: int, together: int = 1) -> int:

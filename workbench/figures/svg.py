@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from workbench.core.numbers import between, plain, signed
 from workbench.figures.look import SCATTERED, dash_of, kind_of, marker_of
 from workbench.figures.markup import Child, Markup, tag, words
-from workbench.figures.spec import Plot, Series, Value
+from workbench.figures.spec import Plot, Series
 
 MARKS = {
     "o": "m2.7,0a2.7,2.7 0 1 0-5.4,0a2.7,2.7 0 1 0 5.4,0z",
@@ -56,7 +56,7 @@ class _Frame:
 def draw_svg(panel: Plot) -> Markup:
     """A figure with its title, its legend, and the drawing, whose label says in words what it shows."""
     clouds = any(series.look == "cloud" for series in panel.series)
-    frame = _lying(panel) if panel.lying else _square(panel) if clouds else _upright(panel)
+    frame = _framed(panel, clouds)
     svg = tag(
         "svg",
         *_axes(panel, frame, clouds),
@@ -95,35 +95,23 @@ def _vertical(x: float, top: float, bottom: float, class_: str) -> Markup:
 # Axes -------------------------------------------------------------------------------------------
 
 
-def _upright(panel: Plot) -> _Frame:
-    """Places from left to right, values upwards."""
-    rounds = ticks(*_reach(panel))
-    places = [place for place, _ in panel.x.ticks] or [x for series in panel.series for x in series.x]
-    x = _along(min(places), max(places), 44, 290)
-    return _Frame(x, _along(rounds[0], rounds[-1], 138, 10), (0, 0, 300, 170), rounds)
-
-
-def _lying(panel: Plot) -> _Frame:
-    """Names from top to bottom, values to the right."""
-    rounds = ticks(*_reach(panel))
-    rows, right = len(panel.x.ticks), 384 if any(panel.aside) else 426
-    bottom = 8 + _ROW * rows
-    x = _along(rounds[0], rounds[-1], 186, right)
-    return _Frame(x, _along(-0.5, rows - 0.5, 8, bottom), (0, 0, 440, bottom + 34), rounds, lying=True)
-
-
-def _square(panel: Plot) -> _Frame:
-    """A plane of two directions, without numbers."""
-    across, up = panel.x.range or (0.0, 1.0), panel.y.range or (0.0, 1.0)
-    return _Frame(_along(*across, 2, 258), _along(*up, 258, 2), (-18, 0, 280, 278))
-
-
-def _reach(panel: Plot) -> tuple[float, float]:
-    """The lowest and highest value, and 0; what an axis cuts off does not lengthen it."""
+def _framed(panel: Plot, clouds: bool) -> _Frame:
+    """The axes: of clouds a plane; else values upwards, or to the right of names."""
+    if clouds:
+        across, up = panel.x.range or (0.0, 1.0), panel.y.range or (0.0, 1.0)
+        return _Frame(_along(*across, 2, 258), _along(*up, 258, 2), (-18, 0, 280, 278))
+    # What an axis cuts off does not lengthen it.
     low, high = panel.y.range or (-math.inf, math.inf)
     known = [v for s in panel.series for part in (s.y, s.low, s.high) for v in part if v is not None]
     inside = [0.0, *panel.lines, *(min(max(value, low), high) for value in known)]
-    return min(inside), max(inside)
+    rounds = ticks(min(inside), max(inside))
+    if panel.lying:
+        rows, right = len(panel.x.ticks), 384 if any(panel.aside) else 426
+        x, bottom = _along(rounds[0], rounds[-1], 186, right), 8 + _ROW * rows
+        return _Frame(x, _along(-0.5, rows - 0.5, 8, bottom), (0, 0, 440, bottom + 34), rounds, lying=True)
+    places = [place for place, _ in panel.x.ticks] or [x for series in panel.series for x in series.x]
+    x = _along(min(places), max(places), 44, 290)
+    return _Frame(x, _along(rounds[0], rounds[-1], 138, 10), (0, 0, 300, 170), rounds)
 
 
 def _axes(panel: Plot, frame: _Frame, clouds: bool) -> Iterator[Child]:
@@ -138,13 +126,7 @@ def _axes(panel: Plot, frame: _Frame, clouds: bool) -> Iterator[Child]:
     center = (frame.x(-math.inf) + frame.x(math.inf)) / 2
     yield tag("text", across.title, x=_dot(center), y=_dot(height - 3), **middle)
     if frame.lying:
-        bottom = height - 34
-        for tick in frame.ticks:
-            x = frame.x(tick)
-            number = tag("text", plain(tick, 2), x=_dot(x), y=_dot(bottom + 14), text_anchor="middle")
-            yield tag("g", _vertical(x, 8, bottom, class_="rule"), number)
-        yield from (_vertical(frame.x(value), 8, bottom, class_="level") for value in panel.lines)
-        yield from _names(panel, frame, bottom)
+        yield from _rows(panel, frame, height - 34)
         return
     for tick in frame.ticks:
         y = frame.y(tick)
@@ -157,8 +139,13 @@ def _axes(panel: Plot, frame: _Frame, clouds: bool) -> Iterator[Child]:
         yield _vertical(frame.x(panel.marked), 4, 138, class_="chosen")
 
 
-def _names(panel: Plot, frame: _Frame, bottom: float) -> Iterator[Child]:
-    """The names of rows to the left, and what stands aside to the right."""
+def _rows(panel: Plot, frame: _Frame, bottom: float) -> Iterator[Child]:
+    """Numbers below; the names of rows to the left, and what stands aside to the right."""
+    for tick in frame.ticks:
+        x = frame.x(tick)
+        number = tag("text", plain(tick, 2), x=_dot(x), y=_dot(bottom + 14), text_anchor="middle")
+        yield tag("g", _vertical(x, 8, bottom, class_="rule"), number)
+    yield from (_vertical(frame.x(value), 8, bottom, class_="level") for value in panel.lines)
     for at, (place, name) in enumerate(panel.x.ticks):
         shown = words(name) if len(name) <= _LETTERS else f"{words(name)[: _LETTERS - 1]}…"
         y = _dot(frame.y(place) + 4)
@@ -184,26 +171,25 @@ def ticks(low: float, high: float) -> list[float]:
 # Series -----------------------------------------------------------------------------------------
 
 
+def _points(series: Series, frame: _Frame) -> list[tuple[int, float, str, str]]:
+    """Number, place and dots of each value that is known."""
+    known = enumerate(zip(series.x, series.y, strict=True))
+    return [(at, place, *frame.at(place, value)) for at, (place, value) in known if value is not None]
+
+
 def _line(series: Series, frame: _Frame) -> Markup:
-    points = [(x, y, *frame.at(x, y)) for x, y in zip(series.x, series.y, strict=True) if y is not None]
+    points, name = _points(series, frame), words(series.name)
     path = " ".join(f"{across},{up}" for _, _, across, up in points)
     marks = [
-        tag(
-            "path",
-            tag("title", f"{words(series.name)}, {x:g}: {plain(y)}"),
-            d=f"M{across},{up}{_mark(series)}",
-        )
-        for x, y, across, up in points
+        tag("path", tag("title", f"{name}, {x:g}: {plain(series.y[at])}"), d=f"M{across},{up}{_mark(series)}")
+        for at, x, across, up in points
         if series.role != "reference"
     ]
     line = tag("polyline", points=path, stroke_dasharray=_DASHES[dash_of(series)])
-    return tag("g", _band(series, frame), line, *marks, class_=f"series {_kind(series)}")
-
-
-def _band(series: Series, frame: _Frame) -> Markup | None:
     band = series.intervals()
     ends = [(x, high) for x, _, high in band] + [(x, low) for x, low, _ in reversed(band)]
-    return tag("polygon", points=" ".join(",".join(frame.at(*end)) for end in ends)) if ends else None
+    area = tag("polygon", points=" ".join(",".join(frame.at(*end)) for end in ends)) if ends else None
+    return tag("g", area, line, *marks, class_=f"series {_kind(series)}")
 
 
 def _estimates(series: Series, frame: _Frame) -> Markup:
@@ -211,10 +197,7 @@ def _estimates(series: Series, frame: _Frame) -> Markup:
     class_ = f"est{' control' if series.role == 'control' else ''}"
     ends = {place: (low, high) for place, low, high in series.intervals()}
     drawn = []
-    for at, (place, value) in enumerate(zip(series.x, series.y, strict=True)):
-        if value is None:
-            continue
-        across, up = frame.at(place, value)
+    for at, place, across, up in _points(series, frame):
         whisker = None
         if place in ends:
             (x1, y1), (x2, y2) = (frame.at(place, end) for end in ends[place])
@@ -227,8 +210,7 @@ def _estimates(series: Series, frame: _Frame) -> Markup:
 
 
 def _cloud(series: Series, frame: _Frame) -> Markup:
-    known = ((x, y) for x, y in zip(series.x, series.y, strict=True) if y is not None)
-    path = "".join(f"M{','.join(frame.at(x, y))}{_mark(series)}" for x, y in known)
+    path = "".join(f"M{across},{up}{_mark(series)}" for _, _, across, up in _points(series, frame))
     return tag("path", d=path, class_=f"cloud {_kind(series)}")
 
 
@@ -276,22 +258,18 @@ def _in_words(panel: Plot, clouds: bool) -> str:
     names = dict(panel.x.ticks)
     if not panel.lying:
         return "; ".join(_curve(series, names) for series in panel.series)
-    main = [series for series in panel.series if series.role == "main"]
-    rows = sorted((place, series, at) for series in main for at, place in enumerate(series.x))
-    estimates = []
-    for place, series, at in rows:
-        low, high = (ends[at] if ends else None for ends in (series.low, series.high))
-        estimates.append(f"{words(names[place])}: {signed(series.y[at])} {between(low, high)}".strip())
-    return "; ".join(estimates)
+    estimates: list[tuple[float, str]] = []
+    for series in panel.series:
+        ends = {place: between(low, high) for place, low, high in series.intervals()}
+        for place, value in zip(series.x, series.y, strict=True) if series.role == "main" else ():
+            text = f"{words(names[place])}: {signed(value)} {ends.get(place, '')}".strip()
+            estimates.append((place, text))
+    return "; ".join(text for _, text in sorted(estimates))
 
 
 def _curve(series: Series, names: dict[float, str]) -> str:
-    def worded(point: tuple[Value, float]) -> str:
-        return f"{plain(point[0])} at {names.get(point[1], f'{point[1]:g}')}"
-
     points = [(y, x) for x, y in zip(series.x, series.y, strict=True) if y is not None]
     if not points:
         return f"{words(series.name)}: no values"
-    least, most = min(points), max(points)
-    ends = f"smallest {worded(least)}, largest {worded(most)}, last {plain(points[-1][0])}"
-    return f"{words(series.name)}: {ends}"
+    least, most = (f"{plain(y)} at {names.get(x, f'{x:g}')}" for y, x in (min(points), max(points)))
+    return f"{words(series.name)}: smallest {least}, largest {most}, last {plain(points[-1][0])}"

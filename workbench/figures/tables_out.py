@@ -68,14 +68,12 @@ def _of_panel(panel: Panel) -> Block:
     if isinstance(panel, Cells):
         return _of_cells(panel)
     title = f"{panel.title}, {panel.remark}" if panel.remark else panel.title
-    estimates = any(series.look == "estimates" for series in panel.series)
-    if panel.lying and estimates:
+    if panel.lying and any(series.look == "estimates" for series in panel.series):
         return _of_places(title, panel, "", _estimates(panel))
     if panel.series and panel.series[0].look in SCATTERED:
         return Block(title, ("", panel.x.title, panel.y.title), _points(panel))
-    return _of_places(
-        title, panel, panel.x.title, [(series.name, _by_place(series)) for series in panel.series]
-    )
+    columns = [(series.name, _by_place(series)) for series in panel.series]
+    return _of_places(title, panel, panel.x.title, columns)
 
 
 def _of_cells(panel: Cells) -> Block:
@@ -120,11 +118,13 @@ Columns = list[tuple[str, dict[float, str]]]
 def _estimates(panel: Plot) -> Columns:
     """The family and the estimate of each named place, those of its controls, and what stands aside."""
     main = [series for series in panel.series if series.role == "main"]
-    columns = [("", {x: series.name for series in main for x in series.x})]
-    columns.append((panel.y.title, {x: text for series in main for x, text in _by_place(series).items()}))
-    columns += [(series.name, _by_place(series)) for series in panel.series if series.role != "main"]
     asides = {place: text for (place, _), text in zip(panel.x.ticks, panel.aside, strict=False)}
-    return columns + ([(panel.aside_title, asides)] if panel.aside else [])
+    return [
+        ("", {x: series.name for series in main for x in series.x}),
+        (panel.y.title, {x: text for series in main for x, text in _by_place(series).items()}),
+        *((series.name, _by_place(series)) for series in panel.series if series.role != "main"),
+        *([(panel.aside_title, asides)] if asides else []),
+    ]
 
 
 def _of_places(title: str, panel: Plot, corner: str, columns: Columns) -> Block:
@@ -146,14 +146,11 @@ def _texts(series: Series) -> list[str]:
     # Of controls all are hollow, which says nothing.
     hollow = series.hollow if series.role == "main" else ()
     ends = ["°" if empty else "" for empty in hollow] or [""] * len(series.y)
-    if not series.low or not series.high or series.look == "area":
-        return [number(y) + end for y, end in zip(series.y, ends, strict=True)]
-    both = zip(series.y, series.low, series.high, ends, strict=True)
+    intervals = {} if series.look == "area" else {x: (low, high) for x, low, high in series.intervals()}
+    texts = {x: f" [{number(low)}, {number(high)}]" for x, (low, high) in intervals.items()}
     return [
-        number(y) + end
-        if low is None or high is None or y is None
-        else f"{number(y)} [{number(low)}, {number(high)}]{end}"
-        for y, low, high, end in both
+        number(y) + ("" if y is None else texts.get(x, "")) + end
+        for x, y, end in zip(series.x, series.y, ends, strict=True)
     ]
 
 
@@ -169,10 +166,8 @@ def number(value: Value) -> str:
 
 def _split(block: Block) -> Iterator[Block]:
     for start in range(1, max(len(block.head), 2), COLUMNS):
-        end = start + COLUMNS
-        rows = [(row[0], *row[start:end]) for row in block.rows]
-        title = block.title if start == 1 else f"{block.title} (continued)".strip()
-        yield Block(title, (block.head[0], *block.head[start:end]), rows)
+        head, *rows = ((row[0], *row[start : start + COLUMNS]) for row in (block.head, *block.rows))
+        yield Block(block.title if start == 1 else f"{block.title} (continued)".strip(), head, rows)
 
 
 def _plain(text: str) -> str:

@@ -87,34 +87,30 @@ def _write(
     command: str,
     overwrite: bool,
 ) -> list[Path]:
-    made: dict[str, bytes] = {
-        f"{spec.kind}.tex": to_latex(spec).encode(),
-        f"{spec.kind}.md": to_markdown(spec).encode(),
-    }
+    contents = {f"{spec.kind}.tex": to_latex(spec).encode(), f"{spec.kind}.md": to_markdown(spec).encode()}
     pages = draw_paper(spec, style, warn=False)
     for number, page in enumerate(pages, start=1):
         name = spec.kind if len(pages) == 1 else f"{spec.kind}-{number}"
-        made |= {f"{name}.{ending}": save_paper(page, ending) for ending in formats}
-    kind = FIGURES[spec.kind]
-    needed = (*kind.needs, *kind.may)
+        contents |= {f"{name}.{ending}": save_paper(page, ending) for ending in formats}
+    needed = (*FIGURES[spec.kind].needs, *FIGURES[spec.kind].may)
     manifest: dict[str, Any] = {
         "kind": spec.kind,
         "command": command,
         "preset": style.name,
         "dpi": style.dpi,
         "tables": {name: digest for name, digest in run.digests.items() if Path(name).stem in needed},
-        "files": {name: digest_bytes([data]) for name, data in made.items()},
+        "files": {name: digest_bytes([data]) for name, data in contents.items()},
         "versions": {
             name: version(name) for name in ("alignment-workbench", "matplotlib", "pandas", "numpy")
         },
     }
     if not overwrite:
-        _refuse_foreign(folder, spec.kind, list(made))
+        _refuse_foreign(folder, spec.kind, list(contents))
     # First what the files will be: those of a drawing that was stopped are known by it.
     write_json(folder / f"{spec.kind}.json", manifest)
-    for name, data in made.items():
+    for name, data in contents.items():
         write_bytes(folder / name, data)
-    return [*(folder / name for name in made), folder / f"{spec.kind}.json"]
+    return [*(folder / name for name in contents), folder / f"{spec.kind}.json"]
 
 
 def _refuse_foreign(folder: Path, kind: str, names: Sequence[str]) -> None:

@@ -72,8 +72,8 @@ def grid_row(study: StudyView, layer: int) -> Spec | None:
     series: list[Series] = []
     for slot, (name, rows, language, other, x) in enumerate(lines):
         rows = rows[(rows.language == language) & (rows.other_language == other)]
-        if len(rows):
-            series.append(curve(name, rows.sort_values(x, kind="stable"), x, "value", slot=slot))
+        series.append(curve(name, rows.sort_values(x, kind="stable"), x, "value", slot=slot))
+    series = [one for one in series if one.x]
     if not series:
         return None
     measure = words(table.measure.iloc[0])

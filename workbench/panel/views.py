@@ -72,8 +72,8 @@ class StudyView:
 
         None where nothing was chosen, or a patch of several layers at once, which has no place here.
         """
-        choices = {owner[-1]: row for owner, row in chosen(self.part.tables).items()}
-        return choices.get(aligner)
+        choices = chosen(self.part.tables).items()
+        return next((row for owner, row in choices if owner[-1] == aligner), None)
 
     def chosen(self, aligner: str) -> tuple[int, str] | None:
         """Layer and label of what was fixed."""
@@ -103,11 +103,9 @@ class StudyView:
         configuration, rows = self.at(aligner, layer, label), self._dev(aligner, layer)
         if configuration is None or rows is None:
             return None
+        # The report's function looks at the test rows of the headline.
         row = pd.DataFrame([configuration]).assign(headline=True)
-        # The report's function looks at the rows of one split and of one configuration, which it is handed
-        # here.
-        tables = {"selection": row, "sweep": rows.assign(split="test")}
-        return turned(replace(self.part, tables=tables))
+        return turned(replace(self.part, tables={"selection": row, "sweep": rows.assign(split="test")}))
 
     def _dev(self, aligner: str, layer: int) -> pd.DataFrame | None:
         """The dev rows of a layer, read from disk when they are looked at: all of them can be millions."""

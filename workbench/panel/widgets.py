@@ -38,16 +38,22 @@ class Panel:
         self._drawn: dict[str, Any] = {}
         texts = ("headline", "looked_at", "similar", "items", "numbers")
         self._texts = {name: w.HTML(layout=w.Layout(width="100%")) for name in texts}
-        half = w.Layout(flex="1 1 420px", min_width="380px", overflow="hidden")
-        whole = w.Layout(width="100%", overflow="hidden")
-        self._boxes = {name: w.VBox(layout=whole) for name in ("heat", "curve", "plane")}
-        self._boxes["row"] = w.VBox(layout=half)
+        half = {"flex": "1 1 420px", "min_width": "380px"}
+        widths = {
+            "heat": {"width": "100%"},
+            "curve": {"width": "100%"},
+            "plane": {"width": "100%"},
+            "row": half,
+        }
+        self._boxes = {
+            name: w.VBox(layout=w.Layout(overflow="hidden", **width)) for name, width in widths.items()
+        }
         self.root = self._laid_out()
         self.root.add_class("wb-panel")
         for choice, follow in (
             (self.pair, self._pair_changed),
             (self.aligner, self._aligner_changed),
-            (self.measure, self._measure_changed),
+            (self.measure, self._draw_measure),
             (self.layer, self._layer_changed),
         ):
             choice.observe(lambda _, follow=follow: None if self._quiet else follow(), names="value")
@@ -60,8 +66,7 @@ class Panel:
 
     def look_at(self, layer: int, label: str | None = None) -> None:
         """Go to a layer, and to a formula and strength."""
-        if label is not None:
-            self.label = label
+        self.label = self.label if label is None else label
         if self.layer.value == layer:
             self._layer_changed()
         else:
@@ -108,17 +113,12 @@ class Panel:
         self._offer(self.aligner, study.aligners, aligner if aligner in study.aligners else study.aligners[0])
         first = next((name for name in (measure, _MEASURE, *study.measures) if name in study.measures), None)
         self._offer(self.measure, study.measures, first)
-        self._start()
+        self._draw_gains()
         self._draw_measure()
-        self._show_layer()
 
     def _aligner_changed(self) -> None:
-        self._start()
+        self._draw_gains()
         self._layer_changed()
-
-    def _measure_changed(self) -> None:
-        self._draw_measure()
-        self._show_layer()
 
     def _layer_changed(self) -> None:
         self._frame("heat", self.study.layers.index(self.layer.value))
@@ -126,21 +126,21 @@ class Panel:
             self._frame("curve", self.layer.value)
         self._show_layer()
 
-    def _start(self) -> None:
+    def _draw_gains(self) -> None:
         """The gains of an aligner, at the layer where it is looked at first."""
         study, aligner = self.study, self.aligner.value
         layer, self.label = study.start(aligner)
         self._offer(self.layer, study.layers, layer)
         height = 150 + _ROW * max(len(study.labels(aligner)), 3)
-        here = study.layers.index(layer)
-        self._put("heat", specs.gains(study, aligner), height, self._cell_clicked, here)
+        self._put("heat", specs.gains(study, aligner), height, self._cell_clicked, study.layers.index(layer))
 
     def _draw_measure(self) -> None:
         if self.measure.value is None:
-            self._put("curve", markup.note("The folder holds no table similarity."), 0)
+            self._put("curve", "The folder holds no table similarity.", 0)
         else:
             spec = specs.measured(self.study, self.measure.value)
             self._put("curve", spec, 230, self._point_clicked, self.layer.value)
+        self._show_layer()
 
     def _show_layer(self) -> None:
         study, aligner, layer = self.study, self.aligner.value, self.layer.value
@@ -150,8 +150,7 @@ class Panel:
         texts["items"].value = markup.flips(study, aligner, layer, self.label)
         texts["numbers"].value = markup.numbers(study, layer)
         self._put("row", specs.grid_row(study, layer) or markup.no_grid(study), _TALL)
-        plane = specs.plane(study, layer, aligner)
-        self._put("plane", markup.note(plane) if isinstance(plane, str) else plane, _TALL + 60)
+        self._put("plane", specs.plane(study, layer, aligner), _TALL + 60)
 
     def _cell_clicked(self, x: float, y: float) -> None:
         self.look_at(self.study.layers[round(x)], self.study.labels(self.aligner.value)[round(y)])
@@ -172,18 +171,17 @@ class Panel:
     ) -> None:
         """A figure in its box, or words; a figure that can be clicked has a frame, the others a legend."""
         if isinstance(shown, str):
-            self._boxes[name].children = (self._w.HTML(shown, layout=self._w.Layout(width="100%")),)
+            words = self._w.HTML(markup.note(shown), layout=self._w.Layout(width="100%"))
+            self._boxes[name].children = (words,)
             return
         figure = self._drawn[name] = tighten(draw_interactive(shown), height, legend=clicked is None)
-        if here is not None:
-            point_at(figure, here)
-        if name in self._figures:
-            self._figures[name].figure = figure.to_json()
-        else:
+        if name not in self._figures:
             self._figures[name] = live(figure, clicked, carries=name == "heat")
+        self._frame(name, here)
         self._boxes[name].children = (self._figures[name],)
 
-    def _frame(self, name: str, column: float) -> None:
-        """Move the frame of a figure."""
-        point_at(self._drawn[name], column)
+    def _frame(self, name: str, column: float | None) -> None:
+        """Show a figure with its frame at a column."""
+        if column is not None:
+            point_at(self._drawn[name], column)
         self._figures[name].figure = self._drawn[name].to_json()

@@ -33,18 +33,19 @@ def _block(heading: str | None, rows: pd.DataFrame) -> Markup:
         by_method = ran.set_index("method", drop=False).loc[order_of(ran)]
         methods = records(by_method[by_method.method != "direct"])
         items = count(int(methods[0]["n"]), "test item")
-        plots = plots_of("comparison", {"comparison": rows})
         children += [
             tag("p", " ".join(_sentences(methods, items))),
-            *(draw_svg(replace(plot, title="Gain on test of each method")) for plot in plots),
+            *(
+                draw_svg(replace(plot, title="Gain on test of each method"))
+                for plot in plots_of("comparison", {"comparison": rows})
+            ),
             tag("p", _LEGEND, class_="muted"),
             table(_GAINS_CAPTION.format(items), *cells_of(_GAINS, methods), words=3, class_="compared"),
             table(_COSTS_CAPTION, *cells_of(_COSTS, methods)),
         ]
-    if not_run := records(rows[rows.gain.isna()]):
-        reasons = [tag("li", f"{row['title']}: {row['note']}") for row in not_run]
+    if reasons := [tag("li", f"{row['title']}: {row['note']}") for row in records(rows[rows.gain.isna()])]:
         children.append(
-            tag("details", tag("summary", f"{len(not_run)} not run, and why"), tag("ul", *reasons))
+            tag("details", tag("summary", f"{len(reasons)} not run, and why"), tag("ul", *reasons))
         )
     return tag("div", *children, class_="block")
 
@@ -74,14 +75,12 @@ def _sentences(methods: list[dict[str, Any]], items: str) -> Iterator[str]:
     if "helps" in kinds:
         best = _largest((row for row in claims if _verdict(row) == "helps"), "gain")
         yield f"The largest gain is that of “{best['title']}”: {_with_interval(best, 'gain')}."
-    recipes = [row for row in claims if row["family"] == "recipe"]
-    if recipes:
+    if recipes := [row for row in claims if row["family"] == "recipe"]:
         yield from _of_patch(_largest(recipes, "gain"))
     for row in methods:
         if row["method"] == "target_language":
             yield f"Asked in the target language itself, the model gains {signed(row['gain'])}."
-    combined = [row for row in claims if number(row["over_own"]) is not None]
-    if combined:
+    if combined := [row for row in claims if number(row["over_own"]) is not None]:
         best = _largest(combined, "over_own")
         adds = f"{_with_interval(best, 'over_own')} (“{best['title']}”)"
         yield f"On top of another method, patching adds at most {adds}."
@@ -129,15 +128,6 @@ _COSTS_CAPTION = (
     "What each costs: change of accuracy on items in the main language (*: a loss that matters is not "
     "ruled out; –: such items stay as they are, or there are none), tokens run, and what it needs."
 )
-_COSTS: Columns = {
-    "method": lambda row: words(row["method"]),
-    "main language": lambda row: _kept(row),
-    "tokens an item": lambda row: plain(row["item_tokens"], 0),
-    "tokens to fit": lambda row: _count(row["fit_tokens"]),
-    "pairs": lambda row: _count(row["pairs"]),
-    "labels": lambda row: _count(row["labels"]),
-    "translations": lambda row: _count(row["translations"]),
-}
 
 
 def _kept(row: dict[str, Any]) -> str:
@@ -147,3 +137,14 @@ def _kept(row: dict[str, Any]) -> str:
 
 def _count(value: Any) -> str:
     return NONE if number(value) is None else f"{float(value):,.0f}"
+
+
+_COSTS: Columns = {
+    "method": lambda row: words(row["method"]),
+    "main language": _kept,
+    "tokens an item": lambda row: plain(row["item_tokens"], 0),
+    "tokens to fit": lambda row: _count(row["fit_tokens"]),
+    "pairs": lambda row: _count(row["pairs"]),
+    "labels": lambda row: _count(row["labels"]),
+    "translations": lambda row: _count(row["translations"]),
+}

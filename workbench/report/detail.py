@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from workbench.core.numbers import between, number, plain, probability, signed
-from workbench.figures.markup import Child, Markup, raw, records, tag, words
+from workbench.figures.markup import Child, Markup, records, tag, words
 from workbench.report.evidence import Columns, cells_of, planes_at
 from workbench.report.heatmap import with_keys
 from workbench.results import Part
@@ -34,12 +34,15 @@ def as_data(parts: Sequence[Part]) -> Markup:
     spelled = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&":
         spelled = spelled.replace(sign, f"\\u{ord(sign):04x}")
-    return tag("script", raw(spelled), type="application/json", id="details")
+    return tag("script", Markup(spelled), type="application/json", id="details")
 
 
 _CONFIGURATIONS: dict[tuple[str, str], Any] = {
     ("aligner", "aligner"): lambda row: words(row["aligner"]),
-    ("formula", "formula"): lambda row: _formula(row),
+    ("formula", "formula"): lambda row: (
+        words(row["intervention"])
+        + ("" if row["joint"] == "one" else f" ({words(row['joint'])}, {row['site']})")
+    ),
     ("α", "strength α"): lambda row: plain(row["strength"], 2),
     ("gain", "gain on dev"): lambda row: signed(row["gain"]),
     ("interval", "95 % interval, this cell alone"): lambda row: between(row["low"], row["high"]),
@@ -58,11 +61,6 @@ def _configurations(rows: list[dict[str, Any]]) -> Table:
         "titles": [title for _, title in _CONFIGURATIONS],
         "rows": [[cell(row) for cell in _CONFIGURATIONS.values()] for row in rows],
     }
-
-
-def _formula(row: dict[str, Any]) -> str:
-    joint = "" if row["joint"] == "one" else f" ({words(row['joint'])}, {row['site']})"
-    return words(row["intervention"]) + joint
 
 
 _MEASURED: dict[str, tuple[str, Columns]] = {
@@ -100,19 +98,15 @@ _MEASURED: dict[str, tuple[str, Columns]] = {
 
 
 def _measured(part: Part, layer: int) -> list[Table]:
-    tables = {
-        name: _table(caption, *cells_of(columns, _at(part, name, layer)))
-        for name, (caption, columns) in _MEASURED.items()
-    }
-    ordered = (tables["fit"], _means(part, layer), tables["similarity"], tables["confounds"])
-    return [table for table in ordered if table["rows"]]
-
-
-def _at(part: Part, name: str, layer: int) -> list[dict[str, Any]]:
-    """The rows of a layer; of confounds, those with a correlation."""
-    table = part.tables.get(name)
-    rows = [] if table is None else records(table[(table.layer == layer).fillna(False)])
-    return [row for row in rows if number(row.get("rho", 0)) is not None]
+    tables = []
+    for name, (caption, columns) in _MEASURED.items():
+        table = part.tables.get(name)
+        rows = [] if table is None else records(table[(table.layer == layer).fillna(False)])
+        # Of confounds, those with a correlation.
+        known = [row for row in rows if number(row.get("rho", 0)) is not None]
+        tables.append(_table(caption, *cells_of(columns, known)))
+    tables.insert(1, _means(part, layer))
+    return [table for table in tables if table["rows"]]
 
 
 def _table(caption: str, heads: list[str], rows: list[list[Child]]) -> Table:

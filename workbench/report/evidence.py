@@ -67,9 +67,15 @@ def _layers(row: dict[str, Any]) -> str:
 
 def curves(part: Part) -> Markup | None:
     """Gain, fit and similarities over layers, small and alike, with the chosen layer marked."""
-    panels = _plots(part)
+    lower = part.manifest.get("lower_is_better", ())
+    panels = []
+    for panel in (*plots_of("fit", part.tables), *plots_of("alignment", part.tables)):
+        less = " (less is more alike)" if panel.title in lower else ""
+        panels.append(replace(panel, title=words(panel.title) + less if panel.title else "R² of the maps"))
     if not panels:
         return None
+    if gain_panel := gain_curve(part.tables):
+        panels.insert(0, gain_panel)
     known = {place for panel in panels for place, _ in panel.x.ticks}
     mark = None if part.layer not in known else float(part.layer)
     chosen = "" if mark is None else "The upright line is the layer chosen on dev. "
@@ -83,19 +89,7 @@ def curves(part: Part) -> Markup | None:
 
 
 def _drawn(note: str, panels: Iterable[Plot]) -> Markup:
-    drawn = tag("div", *map(draw_svg, panels), class_="panels")
-    return tag("div", tag("p", note, class_="muted"), drawn)
-
-
-def _plots(part: Part) -> list[Plot]:
-    """The panels of the same figures that `workbench figures` draws."""
-    lower = part.manifest.get("lower_is_better", ())
-    measured = []
-    for panel in (*plots_of("fit", part.tables), *plots_of("alignment", part.tables)):
-        less = " (less is more alike)" if panel.title in lower else ""
-        measured.append(replace(panel, title=words(panel.title) + less if panel.title else "R² of the maps"))
-    gain = gain_curve(part.tables) if measured else None
-    return [gain, *measured] if gain else measured
+    return tag("div", tag("p", note, class_="muted"), tag("div", *map(draw_svg, panels), class_="panels"))
 
 
 def plots_of(kind: str, tables: Mapping[str, pd.DataFrame]) -> list[Plot]:
@@ -150,9 +144,11 @@ def numbers(part: Part) -> list[Markup]:
     tables = []
     if "fit" in shown:
         caption = "R² of the maps on held-out sentences, by layer"
-        tables.append(_by_site(caption, shown["fit"], "aligner", "r2", sites))
         warnings = filter(None, dict.fromkeys(shown["fit"].warning.dropna()))
-        tables += [tag("p", tag("strong", "Mind: "), text) for text in warnings]
+        tables = [
+            _by_site(caption, shown["fit"], "aligner", "r2", sites),
+            *(tag("p", tag("strong", "Mind: "), text) for text in warnings),
+        ]
     if "similarity" in shown:
         caption = "Similarity of the languages on held-out sentences, by layer"
         tables.append(_by_site(caption, shown["similarity"], "measure", "value", sites))
@@ -165,12 +161,8 @@ def _by_site(caption: str, rows: pd.DataFrame, name: str, column: str, sites: li
         [words(row), *(plain(values.get((row, site)), 2) for site in sites)]
         for row in dict.fromkeys(rows[name])
     ]
-    return table(caption, [name, *map(_site, sites)], cells)
-
-
-def _site(site: str) -> str:
-    component, _, layer = site.partition(".")
-    return {"embed": "emb", "resid_post": layer}.get(component, site)
+    heads = ["emb" if site == "embed" else site.removeprefix("resid_post.") for site in sites]
+    return table(caption, [name, *heads], cells)
 
 
 def confounds(part: Part) -> Markup | None:

@@ -54,27 +54,25 @@ def flipped(part: Part) -> Markup | None:
     items = turned(part)
     if items is None:
         return None
-    before, after = items.before, items.after
-    gained, lost = items[~before & after], items[before & ~after]
-    counts = table(
-        f"All {count(len(items), 'test item')}",
-        ["", "right with it", "wrong with it"],
-        [
-            ["right without the patch", int((before & after).sum()), len(lost)],
-            ["wrong without the patch", len(gained), int((~before & ~after).sum())],
-        ],
-    )
-    most_gained, most_lost = (
-        gained.sort_values("margin", ascending=False, kind="stable"),
-        lost.sort_values("margin", kind="stable"),
-    )
-    return tag(
-        "div", counts, _kind(part, "became right", most_gained), _kind(part, "became wrong", most_lost)
-    )
+    counts = items.groupby(["before", "after"]).size()
+    rows: list[list[Child]] = [
+        [f"{name} without the patch", *(int(counts.get((before, after), 0)) for after in (True, False))]
+        for name, before in (("right", True), ("wrong", False))
+    ]
+    caption = f"All {count(len(items), 'test item')}"
+    return tag("div", table(caption, ["", "right with it", "wrong with it"], rows), *cards(part, items))
 
 
-def _kind(part: Part, name: str, items: pd.DataFrame) -> Markup:
-    """Cards of the items whose margin changed most, which come first."""
+def cards(part: Part, items: pd.DataFrame) -> list[Markup]:
+    """Items that became right, and those that became wrong: of each, those whose margin changed most."""
+    return [
+        _kind(part, name, items[(items.after == right) & (items.before != right)], right)
+        for name, right in (("became right", True), ("became wrong", False))
+    ]
+
+
+def _kind(part: Part, name: str, items: pd.DataFrame, right: bool) -> Markup:
+    items = items.sort_values("margin", ascending=not right, kind="stable")
     heading = tag("h4", f"{name.capitalize()}: {count(len(items), 'item')}")
     if items.empty:
         return tag("div", heading, tag("p", f"No item {name}."))
@@ -85,17 +83,17 @@ def _kind(part: Part, name: str, items: pd.DataFrame) -> Markup:
     if len(items) > SHOWN:
         text = f"Those {SHOWN} are shown whose margin changed most: examples, no fair sample."
         note = tag("p", text, class_="muted")
-    cards = [
-        _card(part, part.items, str(example), row, name) for example, row in items.head(SHOWN).iterrows()
-    ]
+    first = items.head(SHOWN)
+    texts = part.items.assign(example=part.items.example.astype(str)).drop_duplicates(["example", "language"])
+    texts = texts[texts.example.isin(list(map(str, first.index)))]
+    known = {(row["example"], row["language"]): row for row in records(texts)}
+    cards = [_card(part, known, str(example), row, name) for example, row in first.iterrows()]
     return tag("div", heading, note, *cards)
 
 
-def _card(part: Part, items: pd.DataFrame, example: str, row: pd.Series, name: str) -> Markup:
-    sides = []
-    for code in dict.fromkeys(filter(None, (part.source, part.target))):
-        found = records(items[(items.example.astype(str) == example) & (items.language == code)])
-        sides.append(_side(code, found[0] if found else None, row if code == part.source else None))
+def _card(part: Part, known: dict[tuple[str, str], Any], example: str, row: pd.Series, name: str) -> Markup:
+    codes = dict.fromkeys(filter(None, (part.source, part.target)))
+    sides = [_side(code, known.get((example, code)), row if code == part.source else None) for code in codes]
     change = f"; margin {signed(row.margin, 2)} nats" if pd.notna(row.margin) else ""
     head = tag("h5", f"Item {example} ", tag("span", f"{name}{change}", class_="muted"))
     return tag("article", head, tag("div", *sides, class_="sides"), class_="item")
@@ -107,17 +105,14 @@ def _side(code: str, item: dict[str, Any] | None, row: pd.Series | None) -> Mark
         return tag("div", heading, tag("p", "The task is not asked in this language.", class_="muted"))
     said = {} if row is None else {"said without the patch": row.said_before, "said with it": row.said_after}
     answers = _choices if len(item["choices"]) else _generated
-    return tag("div", heading, _prompt(code, str(item["prompt"])), answers(code, item, said))
-
-
-def _prompt(code: str, prompt: str) -> Markup:
-    before, end = (
-        tag("p", text, lang=code, dir="auto", class_="prompt")
-        for text in (prompt[:-_LONGEST], prompt[-_LONGEST:])
+    text = str(item["prompt"])
+    before, prompt = (
+        tag("p", half, lang=code, dir="auto", class_="prompt")
+        for half in (text[:-_LONGEST], text[-_LONGEST:])
     )
-    if len(prompt) <= _LONGEST:
-        return end
-    return tag("div", tag("details", tag("summary", "what stands before"), before), end)
+    if len(text) > _LONGEST:
+        prompt = tag("div", tag("details", tag("summary", "what stands before"), before), prompt)
+    return tag("div", heading, prompt, answers(code, item, said))
 
 
 def _choices(code: str, item: dict[str, Any], said: dict[str, Any]) -> Markup:

@@ -45,7 +45,13 @@ def methods_by_layers(part: Part, place: int, reach: float) -> Markup | None:
 
 def pairs_by_layers(parts: Sequence[Part], reach: float) -> Markup | None:
     """The headline's patch for each pair and task, one row each."""
-    owners = [(part, place) for place, part in enumerate(parts) if _has_headline(part)]
+    owners = [
+        (part, place)
+        for place, part in enumerate(parts)
+        if part.headline is not None
+        and "exploration" in part.tables
+        and part.headline.aligner in set(single(part.tables["exploration"]).aligner)
+    ]
     tables = [with_keys(part) for part, _ in owners]
     try:
         frames = {name: pd.concat([one[name] for one in tables]) for name in ("exploration", "selection")}
@@ -58,11 +64,6 @@ def pairs_by_layers(parts: Sequence[Part], reach: float) -> Markup | None:
     cells = _gains(panel, owners, reach)
     legend = _legend(reach, "the patch chosen for each")
     return _heatmap(panel, "pair and task", labels, cells, [_TITLE, about], "map-all", legend)
-
-
-def _has_headline(part: Part) -> bool:
-    best, exploration = part.headline, part.tables.get("exploration")
-    return best is not None and exploration is not None and best.aligner in set(single(exploration).aligner)
 
 
 def with_keys(part: Part) -> dict[str, pd.DataFrame]:

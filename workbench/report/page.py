@@ -2,11 +2,10 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.figures.look import style
-from workbench.figures.markup import Child, Markup, language, listed, raw, tag
+from workbench.figures.markup import Child, Markup, language, listed, tag
 from workbench.report import comparison, evidence, examples, provenance
 from workbench.report.detail import as_data
 from workbench.report.heatmap import methods_by_layers, pairs_by_layers, reach_of, similarity_maps
@@ -31,7 +30,7 @@ def to_html(run: Run) -> str:
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="generator", content="alignment-workbench"),
         tag("title", title),
-        tag("style", raw(css)),
+        tag("style", Markup(css)),
     )
     body = tag(
         "body",
@@ -41,7 +40,7 @@ def to_html(run: Run) -> str:
         tag("footer", tag("p", "Written by alignment-workbench from the tables in this folder.")),
         tag("div", id="tip", role="tooltip", hidden=True),
         as_data(run.parts),
-        tag("script", raw(script)),
+        tag("script", Markup(script)),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
@@ -74,14 +73,13 @@ def _taskless(run: Run) -> bool:
 
 
 def _navigation(run: Run) -> Markup:
-    links = {"alike": "Similarity"} if _taskless(run) else {"verdict": "Verdict"}
-    if len(run.parts) > 1:
-        links |= {f"part-{i}": part.title for i, part in enumerate(run.parts)}
-    else:
-        links |= _PART_LINKS
-    if _compared(run):
-        links["compared"] = "Other methods"
-    links |= {"doctor": "Sentences", "settings": "Settings", "provenance": "Provenance"}
+    several = {f"part-{i}": part.title for i, part in enumerate(run.parts)}
+    links = {
+        **({"alike": "Similarity"} if _taskless(run) else {"verdict": "Verdict"}),
+        **(several if len(run.parts) > 1 else _PART_LINKS),
+        **({"compared": "Other methods"} if comparison.against_others(run) else {}),
+        **{"doctor": "Sentences", "settings": "Settings", "provenance": "Provenance"},
+    }
     items = [tag("li", tag("a", label, href=f"#{name}")) for name, label in links.items()]
     return tag("nav", tag("ul", *items), aria_label="Contents")
 
@@ -97,35 +95,36 @@ _PART_LINKS = {
 def _sections(run: Run) -> list[Child]:
     parts, reach = run.parts, reach_of(run.parts)
     notes = [tag("p", tag("strong", "Mind: "), note, class_="note") for note in provenance.notes(parts)]
+    missing = [
+        tag(
+            "p",
+            f"Not in the folder of {part.title}, and so not shown: {listed(part.missing)}.",
+            class_="note",
+        )
+        for part in parts
+        if part.finished and part.missing
+    ]
     if _taskless(run):
         first = _section("alike", "Similarity by pair and layer", *notes, similarity_maps(parts))
     else:
         cards = tag("div", *(verdict_card(run, part, i) for i, part in enumerate(parts)), class_="cards")
         table = summary(run) if len(parts) > 1 else None
-        first = _section("verdict", "Verdict", table, cards, *notes, *_missing(parts))
-    overview = None
-    if len(parts) > 1 and any(part.finished and "exploration" in part.tables for part in parts):
-        overview = _section("overview", "All pairs by layer", pairs_by_layers(parts, reach))
+        first = _section("verdict", "Verdict", table, cards, *notes, *missing)
+    # One study has its own table; of several, only that over all of them answers the question.
+    tables = next((t for t in (run.tables, parts[0].tables) if "predictors" in t), {})
+    predictors = evidence.predictors(tables["predictors"]) if tables else None
+    overview = pairs_by_layers(parts, reach) if len(parts) > 1 else None
     origin = [*provenance.provenance(parts), tag("h3", "The command"), provenance.command(run)]
     return [
         first,
-        overview,
+        _section("overview", "All pairs by layer", overview),
         *(_part(part, i, reach, len(parts) > 1) for i, part in enumerate(parts)),
-        _compared(run),
-        _predictors(run),
+        _section("compared", "Against other methods", comparison.against_others(run)),
+        _section("predictors", "Which measure foretells the gain", predictors),
         _section("doctor", "The sentences: what the doctor found", provenance.doctor(parts)),
         _section("settings", "Settings", provenance.settings(parts)),
         _section("provenance", "Provenance", *origin),
     ]
-
-
-def _missing(parts: Sequence[Part]) -> list[Markup]:
-    texts = [
-        f"Not in the folder of {part.title}, and so not shown: {listed(part.missing)}."
-        for part in parts
-        if part.finished and part.missing
-    ]
-    return [tag("p", text, class_="note") for text in texts]
 
 
 _WHERE = "Where the patch helps on dev"
@@ -140,8 +139,6 @@ def _part(part: Part, place: int, reach: float, several: bool) -> Markup | None:
         _block(f"confounds-{place}", "Confounds", evidence.confounds(part)),
         _block(f"facts-{place}", "First facts", provenance.facts(part)),
     ]
-    if not any(blocks):
-        return None
     heading = part.title if several or "exploration" not in part.tables else _WHERE
     return _section(f"part-{place}", heading, *blocks)
 
@@ -172,19 +169,10 @@ def _evidence(part: Part) -> Markup | None:
     return tag("div", *children) if children else None
 
 
-def _predictors(run: Run) -> Markup | None:
-    # One study has its own table; of several, only that over all of them answers the question.
-    tables = next((t for t in (run.tables, run.parts[0].tables) if "predictors" in t), {})
-    content = evidence.predictors(tables["predictors"]) if tables else None
-    return _section("predictors", "Which measure foretells the gain", content) if content else None
-
-
-def _compared(run: Run) -> Markup | None:
-    content = comparison.against_others(run)
-    return _section("compared", "Against other methods", content) if content else None
-
-
-def _section(name: str, heading: str, *children: Child) -> Markup:
+def _section(name: str, heading: str, *children: Child) -> Markup | None:
+    """A section; None where nothing stands in it."""
+    if not any(children):
+        return None
     return tag("section", tag("h2", heading, id=name), *children, aria_labelledby=name)
 
 

@@ -34,9 +34,8 @@ def doctor(parts: Sequence[Part]) -> Markup:
     lost = sum(last - first + 1 for first, last in spans)
     left_out = f"{count(lost, 'row')} left out: {_spans(spans)}." if lost else "None was left out."
     examined = f"{count(int(report.get('rows', 0)), 'row')} of sentences were examined. {left_out}"
-    findings = report.get("findings")
     content = tag("p", "Nothing was found.")
-    if findings:
+    if findings := report.get("findings"):
         content = table("What the doctor found", *cells_of(_FINDINGS, findings), words=5)
     return tag("div", tag("p", examined), content)
 
@@ -93,16 +92,13 @@ def provenance(parts: Sequence[Part]) -> list[Markup]:
     model, versions = _recorded(parts, "model"), _recorded(parts, "versions")
     heads = ["pair and task", "sentences", "states", "choices, frozen before test"]
     digests = [[part.title, *(tag("code", digest) for digest in _digests(part))] for part in parts]
-    tables = [
+    values = [[words(name), tag("code", _value(value))] for name, value in sorted((model or {}).items())]
+    return [
+        *([table("Model", ["name", "value"], values, words=2)] if model else []),
         table("Digests (SHA-256)", heads, digests, words=4, class_="digests"),
         table("How many, and how long", _SIZES, map(_sizes, parts)),
+        *([table("Versions", ["package", "version"], sorted(versions.items()), words=2)] if versions else []),
     ]
-    if model:
-        values = [[words(name), tag("code", _value(value))] for name, value in sorted(model.items())]
-        tables.insert(0, table("Model", ["name", "value"], values, words=2))
-    if versions:
-        tables.append(table("Versions", ["package", "version"], sorted(versions.items()), words=2))
-    return tables
 
 
 def _digests(part: Part) -> list[str]:

@@ -106,16 +106,15 @@ def _sentence(best: pd.Series) -> str:
 
 def _correction(best: pd.Series, corrected: pd.Series, n: int) -> Markup:
     alone = "" if corrected.holm_verdict == best.verdict else f" Taken alone, it would be “{best.verdict}”."
-    p = probability(corrected.holm_p)
-    equals = "" if p.startswith("<") else "= "
-    return tag("p", f"Holm-corrected over {n} verdicts: p {equals}{p}.{alone}", class_="muted")
+    p = f"= {probability(corrected.holm_p)}".replace("= <", "<")
+    return tag("p", f"Holm-corrected over {n} verdicts: p {p}.{alone}", class_="muted")
 
 
 def _figures(part: Part, best: pd.Series) -> Iterator[Markup]:
     """The numbers that matter most, each with its interval."""
     level = f"{percent(best.level if 'level' in best else 0.95)} interval"
-    about = f"{between(best.gain_low, best.gain_high)}, {level}, n = {best.n}"
-    yield _figure("gain on test", signed(best.gain), about)
+    ends = between(best.gain_low, best.gain_high)
+    yield _figure("gain on test", signed(best.gain), f"{ends}, {level}, n = {best.n}")
     gap, share = part.verdict.get("gap"), part.verdict.get("share_of_gap")
     if gap:
         closed = "" if share is None else f"; {percent(share)} of it closed"
@@ -153,8 +152,7 @@ def evidence_sentences(selection: pd.DataFrame) -> list[str]:
             "No patch was chosen: on dev no configuration gained more than its standard error, so no patch "
             "was scored on test."
         ]
-    others = selection[~selection.headline]
-    return [*_comparisons(others), *_stability(best)]
+    return [*_comparisons(selection[~selection.headline]), *_stability(best)]
 
 
 def _comparisons(others: pd.DataFrame) -> Iterator[str]:
@@ -164,11 +162,10 @@ def _comparisons(others: pd.DataFrame) -> Iterator[str]:
         yield f"On test it is more accurate than {names}."
     if names := _names(patched[~beaten]):
         yield f"No significant difference from {names}."
-    gaining = [
+    if gaining := [
         f"{words(row.aligner)} {signed(row.gain)} {between(row.gain_low, row.gain_high)}"
         for row in patched[patched.control & (patched.gain_low > 0)].itertuples()
-    ]
-    if gaining:
+    ]:
         also = "a control also gains" if len(gaining) == 1 else "controls also gain"
         yield f"Caution: {also}: {', '.join(gaining)}."
     if names := _names(unpatched):

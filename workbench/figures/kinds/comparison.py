@@ -32,6 +32,12 @@ PANELS = 4
 """Up to so many pairs and tasks have a panel each, with intervals; more are columns of coloured cells."""
 CONTROLS = {"random_gain": "control: random", "shuffled_gain": "control: shuffled pairs"}
 """A recipe's controls by the column of their gain."""
+CELL_PANELS = {
+    "gain": "gain",
+    "over": "gain over the best control",
+    "retention": "change in the main language",
+}
+"""Panels of cells: column → title."""
 Row = dict[str, Any]
 
 
@@ -41,8 +47,7 @@ def judged(comparison: pd.DataFrame) -> pd.DataFrame:
     if not (table.method != "direct").any():
         raise NothingToShow("the table comparison holds no method besides asking directly")
     # What gains are held against is no claim, and has no corrected verdict.
-    verdict = table.holm_verdict.fillna(table.verdict)
-    table = table.assign(shown=verdict.isin(["helps", "harms"]))
+    table = table.assign(shown=table.holm_verdict.fillna(table.verdict).isin(["helps", "harms"]))
     for control in ("random", "shuffled"):
         # A combination's are over its baseline; on the axis of gains they are over asking directly.
         table[f"{control}_gain"] = (table.gain - table[f"{control}_over"]).astype("Float64").round(9) + 0.0
@@ -78,8 +83,11 @@ def shown_gain(row: Row) -> Lines:
     """The lines that explain a method's mark or cell."""
     gain = interval(row["gain"], row["gain_low"], row["gain_high"])
     verdict: Any = row["holm_verdict"] if pd.notna(row["holm_verdict"]) else row["verdict"]
-    lines = [f"{row['method']}: {row['title']}", f"{row['pair']}, {row['task']}: {row['chosen']}"]
-    lines.append(f"gain {gain}" + (f", {verdict}" if pd.notna(verdict) else ""))
+    lines = [
+        f"{row['method']}: {row['title']}",
+        f"{row['pair']}, {row['task']}: {row['chosen']}",
+        f"gain {gain}" + (f", {verdict}" if pd.notna(verdict) else ""),
+    ]
     for column, name in (("random", "random control"), ("shuffled", "shuffled pairs")):
         over, low, high = (row[f"{column}_over{end}"] for end in ("", "_low", "_high"))
         if number(over) is not None:
@@ -130,13 +138,17 @@ def _forest(table: pd.DataFrame, studies: Studies) -> Drawn:
     values = [number(v) for column in ("gain", "gain_low", "gain_high", *CONTROLS) for v in table[column]]
     x = Axis("gain", range=limits(values, include=(0.0,)))
     panels = tuple(_panel(title, rows, order, x) for title, rows in studies)
-    footer = "Whiskers: 95 % intervals. Filled: a gain or a loss is shown; hollow (° in tables): none is. "
-    footer += "" if table[list(CONTROLS)].isna().all(axis=None) else _ABOUT_CONTROLS
-    if any(len(panel.lines) > 1 for panel in panels):
-        footer += "Lines: no gain, and the gain of the same items in the target language. "
-    if any(any(panel.aside) for panel in panels):
-        footer += "main: change of accuracy on items in the main language; * a loss of δ is not ruled out. "
-    return panels, None, footer
+    notes = {
+        "Whiskers: 95 % intervals. Filled: a gain or a loss is shown; hollow (° in tables): none is. ": True,
+        _ABOUT_CONTROLS: table[list(CONTROLS)].notna().any(axis=None),
+        "Lines: no gain, and the gain of the same items in the target language. ": any(
+            len(panel.lines) > 1 for panel in panels
+        ),
+        "main: change of accuracy on items in the main language; * a loss of δ is not ruled out. ": any(
+            panel.aside for panel in panels
+        ),
+    }
+    return panels, None, "".join(note for note, applies in notes.items() if applies)
 
 
 _ABOUT_CONTROLS = (
@@ -154,8 +166,11 @@ def _panel(title: str, rows: pd.DataFrame, order: Sequence[str], x: Axis) -> Plo
         notes = tuple((f"{method}, {name}", f"gain {signed(gain)}") for method, gain in gains)
         style: Row = {"look": "estimates", "role": "control", "slot": slot, "hollow": (True,) * len(own)}
         series += [curve(name, own, "place", column, notes=notes, **style)] if len(own) else []
-    kept = {row["method"]: _kept(row) for row in records(rows)}
-    aside = tuple(kept.get(name, "") for name in order)
+    # The change in the main language, with a star where a loss that matters is not ruled out.
+    kept = {
+        row["method"]: short(number(row["retention"])) + ("" if row["noninferior"] else "*")
+        for row in records(rows[rows.retention.notna()])
+    }
     return Plot(
         title,
         bar_axis(order),
@@ -163,28 +178,17 @@ def _panel(title: str, rows: pd.DataFrame, order: Sequence[str], x: Axis) -> Plo
         tuple(series),
         lines=(0.0, *rows[rows.method == "target_language"].gain.map(float)),
         lying=True,
-        aside=aside if any(aside) else (),
-        aside_title="main" if any(aside) else "",
+        aside=tuple(kept.get(name, "") for name in order) if kept else (),
+        aside_title="main" if kept else "",
     )
-
-
-def _kept(row: Row) -> str:
-    """The change in the main language, with a star where a loss that matters is not ruled out."""
-    change = number(row["retention"])
-    return "" if change is None else short(change) + ("" if row["noninferior"] else "*")
 
 
 def _cells(table: pd.DataFrame, studies: Studies) -> Drawn:
     order, columns = order_of(table), [title for title, _ in studies]
-    controlled = table[list(CONTROLS)].notna().any(axis=None)
-    shown = {"gain": "gain"}
-    if controlled:
-        shown["over"] = "gain over the best control"
-    if table.retention.notna().any():
-        shown["retention"] = "change in the main language"
     rows = pd.concat([own.assign(study=title) for title, own in studies])
     # The control that gains most: what a recipe brings beyond what a broken one does.
     rows["over"] = rows[["random_over", "shuffled_over"]].astype("Float64").min(axis=1)
+    shown = {column: title for column, title in CELL_PANELS.items() if rows[column].notna().any()}
     first = table[table.family == "baseline"].method.nunique()
     panels = tuple(
         cells(
@@ -203,7 +207,7 @@ def _cells(table: pd.DataFrame, studies: Studies) -> Drawn:
     )
     longest = reach(value for panel in panels for row in panel.values for value in row)
     footer = "Hatched corners: neither a gain nor a loss is shown. Below the line: patched. "
-    footer += _ABOUT_CONTROLS if controlled else ""
+    footer += _ABOUT_CONTROLS if "over" in shown else ""
     return panels, Scale("change of accuracy", -longest, longest), footer
 
 
@@ -325,11 +329,9 @@ def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 def _steps(stairs: Sequence[tuple[float, float]], axis: Axis) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The front as a stair: what is gained stays until more is paid, up to the end of the axis."""
     assert axis.range is not None
-    x, y = [stairs[0][0]], [stairs[0][1]]
-    for cost, gain in stairs[1:]:
-        x += [cost, cost]
-        y += [y[-1], gain]
-    return (*x, axis.range[1]), (*y, y[-1])
+    x = [place for cost, _ in stairs for place in (cost, cost)]
+    y = [value for _, gain in stairs for value in (gain, gain)]
+    return (*x[1:], axis.range[1]), tuple(y)
 
 
 def _cost_axis(column: str, costs: Sequence[float]) -> tuple[Axis, float]:
@@ -341,17 +343,14 @@ def _cost_axis(column: str, costs: Sequence[float]) -> tuple[Axis, float]:
     zero = low - max(0.35 * span, 0.3)
     free = len(paid) < len(costs)
     ends = ((zero if free else low) - 2 * air, low + span + air)  # on the left, room for two digits
-    ticks = [(10.0**zero, "0")] if free else []
-    ticks += [(value, _rounded(value)) for value in _round_numbers(low - air, ends[1])]
-    return Axis(COSTS[column], tuple(ticks), (10.0 ** ends[0], 10.0 ** ends[1]), log=True), 10.0**zero
-
-
-def _round_numbers(low: float, high: float) -> list[float]:
-    """Powers of ten between two exponents; of few, their doubles and halves too."""
-    leading = (1, 2, 5) if high - low < 2 else (1,)
-    powers = range(math.floor(low), math.ceil(high) + 1)
-    found = [lead * 10.0**power for power in powers for lead in leading]
-    return [value for value in found if low <= math.log10(value) <= high]
+    # Powers of ten; of few, their doubles and halves too.
+    leading = (1, 2, 5) if ends[1] - (low - air) < 2 else (1,)
+    powers = range(math.floor(low - air), math.ceil(ends[1]) + 1)
+    rounds = [lead * 10.0**power for power in powers for lead in leading]
+    ticks = [(value, _rounded(value)) for value in rounds if low - air <= math.log10(value) <= ends[1]]
+    nothing = [(10.0**zero, "0")] if free else []
+    axis = Axis(COSTS[column], (*nothing, *ticks), (10.0 ** ends[0], 10.0 ** ends[1]), log=True)
+    return axis, 10.0**zero
 
 
 def _rounded(value: float) -> str:
@@ -360,7 +359,5 @@ def _rounded(value: float) -> str:
     >>> _rounded(5.0), _rounded(20000.0), _rounded(1e6)
     ('5', '20k', '1M')
     """
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:g}{letter}"
-    return f"{value:g}"
+    sizes = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+    return next((f"{value / size:g}{letter}" for size, letter in sizes if value >= size), f"{value:g}")

@@ -124,6 +124,10 @@ def pca(frames: Frames) -> Spec:
             where = f"layer\u00a0{layer_name(place)}" + ("*" if place in picked else "")
             panels += before_and_after(", ".join(filter(None, (title, where))), rows[rows.place == place])
     aligner = constants(table, ["aligner"]) or "the map"
+    if len(groups) > FEW:
+        which = f" Of each pair one layer is shown: {'the chosen, or else ' * starred}the middle one."
+    else:
+        which = f" Shown are {LAYERS} layers, evenly spread{', with the chosen one' * starred}."
     return Spec(
         kind="pca",
         title="Sentences before and after the map",
@@ -132,25 +136,19 @@ def pca(frames: Frames) -> Spec:
         footer="Large: means. PC 1, PC 2: principal components of both languages' states before the map, "
         "with their shares of the variance; mapped states are put into the same plane."
         + (" *\u00a0chosen on dev." if starred else "")
-        + (_of_many(len(groups), starred) if left_out else ""),
+        + (which if left_out else ""),
         together=2,
     )
 
 
-def _of_many(groups: int, starred: bool) -> str:
-    if groups > FEW:
-        return f" Of each pair one layer is shown: {'the chosen, or else ' if starred else ''}the middle one."
-    return f" Shown are {LAYERS} layers, evenly spread{', with the chosen one' if starred else ''}."
-
-
 def _chosen_layers(frames: Frames, named: dict[str, str]) -> list[int]:
     """The layers that the headline's patch of this pair was chosen at, one for each task."""
-    picked = [
-        choice.place
+    picked = {
+        choice.place: None
         for (model, _, pair, aligner), choice in chosen(frames).items()
         if choice.headline and {"model": model, "pair": pair, "aligner": aligner} == named
-    ]
-    return list(dict.fromkeys(picked))
+    }
+    return list(picked)
 
 
 def _shown(layers: Sequence[int], picked: Sequence[int], most: int) -> list[int]:
@@ -176,29 +174,31 @@ def before_and_after(title: str, rows: pd.DataFrame, labels: Sequence[str] = NAM
     )
     mapped = rows.mapped.astype(bool)
     source = rows.language == rows[mapped].language.iloc[0]
-    states = (rows[~mapped & source], rows[~mapped & ~source], rows[mapped])
-    panels = []
-    for when, slots in (("before", (0, 1)), ("after", (1, 2))):
-        clouds = [_cloud(states[slot], slot, labels[slot]) for slot in slots]
-        means = [_mean(states[slot], slot, labels[slot]) for slot in slots]
-        panels.append(Plot(", ".join(filter(None, (title, when))), x, y, (*clouds, *means), lines=()))
-    return panels
+    kinds = (rows[~mapped & source], rows[~mapped & ~source], rows[mapped])
+    clouds, means = zip(*map(_cloud_and_mean, kinds, range(3), labels), strict=True)
+    return [
+        Plot(", ".join(filter(None, (title, when))), x, y, (*clouds[slots], *means[slots]), lines=())
+        for when, slots in (("before", slice(0, 2)), ("after", slice(1, 3)))
+    ]
 
 
-def _cloud(rows: pd.DataFrame, slot: int, name: str) -> Series:
+def _cloud_and_mean(rows: pd.DataFrame, slot: int, name: str) -> tuple[Series, Series]:
+    """A cloud, and its mean."""
     notes = tuple((f"{name}, sentence {sentence}",) for sentence in rows.sentence)
-    return curve(name, rows, "x", "y", look="cloud", slot=slot, notes=notes)
-
-
-def _mean(rows: pd.DataFrame, slot: int, name: str) -> Series:
     x, y = ((float(rows[axis].mean()),) for axis in ("x", "y"))
-    return Series(name, x, y, look="mean", slot=slot, notes=((f"mean of {name}", f"n = {len(rows)}"),))
+    about = ((f"mean of {name}", f"n = {len(rows)}"),)
+    cloud = curve(name, rows, "x", "y", look="cloud", slot=slot, notes=notes)
+    return cloud, Series(name, x, y, look="mean", slot=slot, notes=about)
 
 
 def predictors(frames: Frames) -> Spec:
     """Points are layers; a panel for each measure, with its rank correlation over layers."""
     table = by_layer(frames["similarity"], ["value"])[["model", "pair", "measure", "place", "value"]]
-    joined = table.merge(_gains(frames), on=["model", "pair", "place"])
+    # The mean gain of the headline aligner's configurations at each place, as the table takes it.
+    configurations = of_headlines(frames).astype({"gain": float})
+    places = configurations.groupby(["model", "pair", "task", "place"], sort=False, as_index=False)
+    gains = places.agg(gain=("gain", "mean"), n=("n", "max"))
+    joined = table.merge(gains, on=["model", "pair", "place"])
     if joined.empty:
         raise NothingToShow("figure predictors: no layer has both a similarity and a gain")
     y = Axis("gain on dev", range=limits(numbers(joined.gain), include=(0,)))
@@ -226,15 +226,6 @@ def predictors(frames: Frames) -> Spec:
         footer="ρ: Spearman's, over layers, of more than one pair their mean; its sign turned for distances, "
         "so that more is better. p: by circular shifts, as neighbouring layers are "
         "no independent observations.",
-    )
-
-
-def _gains(frames: Frames) -> pd.DataFrame:
-    """The mean gain of the headline aligner's configurations at each place, as `predictors` takes it."""
-    table = of_headlines(frames)
-    table = table.astype({"gain": float})
-    return table.groupby(["model", "pair", "task", "place"], sort=False, as_index=False).agg(
-        gain=("gain", "mean"), n=("n", "max")
     )
 
 

@@ -1,6 +1,7 @@
 """Figures of the states themselves: how alike two languages are, and which of them the logit lens reads."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -40,16 +41,9 @@ def similarity(frames: Frames) -> Spec:
     known = names(table.measure)
     measure = next((name for name in FIRST if name in known), known[0])
     table = table[table.measure == measure].astype({"pair": str})
+    titles: dict[str, Any] = {"row_title": "pair", "column_title": "layer"}
     panels = [
-        cells(
-            title,
-            rows,
-            ("pair", "place"),
-            "value",
-            _similarity_note,
-            row_title="pair",
-            column_title="layer",
-        )
+        cells(title, rows, ("pair", "place"), "value", _similarity_note, **titles)
         for title, _, rows in parts(table, ["model"])
     ]
     high = max(1.0, float(table.value.max()))
@@ -79,7 +73,7 @@ def _curves(rows: pd.DataFrame, labels: Sequence[str], whole: pd.DataFrame) -> t
             curve(labels[slot], group, "place", "value", "low", "high", slot=slot) for slot, group in groups
         )
     faint = [curve(labels[slot], group, "place", "value", role="faint", slot=slot) for slot, group in groups]
-    median = rows.groupby("place")[["value"]].median().reset_index()
+    median = rows.groupby("place", as_index=False)[["value"]].median()
     return (*faint, curve(f"median of {len(order)}", median, "place", "value"))
 
 
@@ -98,8 +92,7 @@ def alignment(frames: Frames) -> Spec:
             ends = ("null_mean", "null_low", "null_high")
             random = curve("paired at random", null, "place", *ends, role="reference")
             series += (random,) if random.x else ()
-        values = [v for one in series for v in (*one.y, *one.low, *one.high)]
-        y = Axis("similarity", range=limits(values))
+        y = Axis("similarity", range=limits(v for one in series for v in (*one.y, *one.low, *one.high)))
         panels.append(Plot(str(measure), layer_axis(table.place), y, series))
     bands = sorted({str(kind) for kind in table.interval.dropna() if kind})
     footer = f"Bands: 95 % intervals ({' or '.join(bands)}), where a measure has them. " if bands else ""
@@ -155,9 +148,9 @@ def grid(frames: Frames) -> Spec:
 
 
 def _grid_note(row: dict[str, Any]) -> Lines:
-    one = f"{row['language']} {layer_name(row['place'])}"
-    other = f"{row['other_language']} {layer_name(row['other'])}"
-    return f"{one}, {other}", short(number(row["value"]), 3)
+    sides = (("language", "place"), ("other_language", "other"))
+    states = ", ".join(f"{row[language]} {layer_name(row[place])}" for language, place in sides)
+    return states, short(number(row["value"]), 3)
 
 
 OWN, OTHER = "lens_share_own", "lens_share_other"
@@ -165,10 +158,12 @@ OWN, OTHER = "lens_share_own", "lens_share_other"
 
 def lens(frames: Frames) -> Spec:
     """Own tokens, the other language's, and the rest, stacked; a panel for each pair and language."""
-    table = by_layer(frames["geometry"], ["value"])
-    table = table[table.measure.isin([OWN, OTHER])]
-    if table.empty:
-        raise NothingToShow("figure lens: the table geometry holds no lens_share_own")
+    geometry = frames["geometry"]
+    table = by_layer(
+        geometry[geometry.measure.isin([OWN, OTHER])],
+        ["value"],
+        "figure lens: the table geometry holds no lens_share_own",
+    )
     panels = []
     for title, named, rows in parts(table, (*STUDY, "language")):
         wide = rows.pivot_table(index="place", columns="measure", values="value").reset_index()
@@ -192,13 +187,12 @@ def lens(frames: Frames) -> Spec:
 def _bands(wide: pd.DataFrame) -> tuple[Series, ...]:
     """Each share on top of those before it."""
     own, other = (wide[name].clip(0, 1).astype(float) for name in (OWN, OTHER))
-    edges = [own * 0, own, (own + other).clip(upper=1), own * 0 + 1]
-    bands = []
-    for slot, name in enumerate(("own", "other", "rest")):
-        low, high = edges[slot : slot + 2]
-        rows = wide.assign(low=low, high=high, share=high - low)
-        bands.append(curve(name, rows, "place", "share", "low", "high", look="area", slot=slot))
-    return tuple(bands)
+    edges = pairwise([own * 0, own, (own + other).clip(upper=1), own * 0 + 1])
+    rows = (wide.assign(low=low, high=high, share=high - low) for low, high in edges)
+    return tuple(
+        curve(name, band, "place", "share", "low", "high", look="area", slot=slot)
+        for slot, (name, band) in enumerate(zip(("own", "other", "rest"), rows, strict=True))
+    )
 
 
 def confounds(frames: Frames) -> Spec:

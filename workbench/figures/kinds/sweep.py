@@ -1,6 +1,7 @@
 """Figures of the sweep: the gain on dev by layer, and what the chosen patch brings on test."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 from operator import attrgetter
 from typing import Any
 
@@ -31,7 +32,6 @@ from workbench.figures.frames import (
     span,
     subtitle,
 )
-from workbench.figures.markup import records
 from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec, short
 from workbench.stats import paired_interval, units_of
 
@@ -71,8 +71,7 @@ def of_headlines(frames: Frames) -> pd.DataFrame:
     """The configurations of the aligners that studies are about; without a selection, of all but controls."""
     heads = {owner for owner, choice in chosen(frames).items() if choice.headline}
     known, table = controls(frames), single(frames["exploration"])
-    owners = _owners(table)
-    return table[[owner in heads if heads else not is_control(owner[-1], known) for owner in owners]]
+    return table[[owner in heads if heads else not is_control(owner[-1], known) for owner in _owners(table)]]
 
 
 def at_chosen(frames: Frames, formulas: bool = False) -> pd.DataFrame:
@@ -106,15 +105,10 @@ def _of_gains(
 ) -> Spec:
     """Panels of gains on one scale; the footer begins with `first`, and with what a frame means."""
     longest = reach(table.gain)
-    what = "patched less unpatched accuracy on the same items"
-    return Spec(
-        kind,
-        title,
-        subtitle(table, f"dev items, n = {span(table.n)}; {what}; {about}"),
-        tuple(panels),
-        Scale("gain in accuracy on dev", -longest, longest),
-        first + (framed if any(panel.marks for panel in panels) else "") + FOOTER,
-    )
+    what = f"dev items, n = {span(table.n)}; patched less unpatched accuracy on the same items; {about}"
+    scale = Scale("gain in accuracy on dev", -longest, longest)
+    footer = first + (framed if any(panel.marks for panel in panels) else "") + FOOTER
+    return Spec(kind, title, subtitle(table, what), tuple(panels), scale, footer)
 
 
 def gain_cells(
@@ -130,8 +124,7 @@ def gain_cells(
     marks = {}
     configuration = attrgetter("place", "intervention", "strength", "positions")
     every: Iterable[Any] = table.itertuples()
-    for owner, row in zip(_owners(table), every, strict=True):
-        choice = choices.get(owner)
+    for choice, row in zip(map(choices.get, _owners(table)), every, strict=True):
         if choice is not None and configuration(row) == configuration(choice):
             at = rows.index(row.row), columns.index(row.place)
             marks[at] = Mark(*at, text(choice))
@@ -175,10 +168,9 @@ def gain_curve(frames: Frames) -> Plot | None:
     selection = frames["selection"]
     headline = str(selection[selection.headline.astype(bool)].aligner.iloc[0])
     table = at_chosen(frames)
-    table = table[table.aligner == headline]
+    table = table[table.aligner == headline].sort_values("place")
     if table.empty:
         return None
-    table = table.sort_values("place")
     name = f"{headline}, {table.intervention.iloc[0]}"
     series = curve(name, table, "place", "gain", "band_low", "band_high")
     values = limits((*series.y, *series.low, *series.high), include=(0.0,))
@@ -319,10 +311,10 @@ def flips(frames: Frames) -> Spec:
     table = table[table.headline.astype(bool)] if several else table
     longest = float(max(table.gained.max(), table.lost.max(), 1)) * 1.08
     panels = []
+    x = Axis("items", range=(-longest, longest))
     for title, _, rows in [("", {}, table)] if several else parts(table):
         rows = rows if several else _by_aligner(rows, known)
         labels = [name for name, _, _ in parts(rows)] if several else list(rows.starred)
-        x = Axis("items", range=(-longest, longest))
         panels.append(Plot(title, bar_axis(labels), x, _bars(rows, labels), lying=True))
     shown = "the headline's patch" if several else "each aligner's patch"
     return Spec(
@@ -369,8 +361,8 @@ def gap(frames: Frames) -> Spec:
     table = pd.concat(shown).assign(place=range(len(shown)))
     ends = ["gain", "gain_low", "gain_high"]
     notes = tuple(
-        (f"{row['name']}: gain {signed(row['gain'])} of a gap of {row['lead']:.3f}",)
-        for row in records(table)
+        (f"{name}: gain {signed(gain)} of a gap of {lead:.3f}",)
+        for name, gain, lead in zip(table.name, table.gain, table.lead, strict=True)
     )
     shares = table.assign(**{end: table[end].astype(float) / table.lead for end in ends})
     bars = curve("share of the gap closed", shares, "place", *ends, look="bars", notes=notes)
@@ -393,7 +385,7 @@ def gap(frames: Frames) -> Spec:
 def gap_of(clean: pd.DataFrame) -> float | None:
     """The target's unpatched accuracy less the source's on the same items; None where 0 is not excluded."""
     pair, languages = str(clean.pair.iloc[0]), names(clean.language)
-    both = [(a, b) for a in languages for b in languages if f"{a}-{b}" == pair]
+    both = [codes for codes in product(languages, repeat=2) if "-".join(codes) == pair]
     if not both:
         return None
     source, target = (clean[clean.language == code].set_index("example") for code in both[0])
