@@ -7,7 +7,7 @@ from analyses.claims.planted import WrittenCase, ground
 
 from workbench.analyses.claims import CLAIMS, maps
 from workbench.analyses.claims.languages import decided_morphology, decided_resource
-from workbench.analyses.claims.layers import best_of, in_band
+from workbench.analyses.claims.maps import best_of, in_band
 from workbench.analyses.claims.methods import decided_inference_cost, slowdown
 
 TRUE, FALSE, UNKNOWN = "supported", "not supported", "not decidable"

@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from workbench.analyses.claims.base import LEVEL, Case, Finding, Ground, Number, undecided
-from workbench.analyses.claims.rule import Ruling
+from workbench.analyses.claims.base import LEVEL, Case, Finding, Ground, Number, Ruling, undecided
 from workbench.core.numbers import signed
 from workbench.stats import rank_correlation
 

@@ -8,8 +8,16 @@ from typing import Any
 import pandas as pd
 
 from workbench.analyses.claims import CLAIMS
-from workbench.analyses.claims.base import BAND, Case, Claim, Finding, Ground, Scale, world_scales
-from workbench.analyses.claims.rule import with_holm
+from workbench.analyses.claims.base import (
+    BAND,
+    Case,
+    Claim,
+    Finding,
+    Ground,
+    Scale,
+    with_holm,
+    world_scales,
+)
 from workbench.analyses.organism.verify import SETTINGS
 from workbench.core.errors import InputError
 from workbench.core.store import write_json

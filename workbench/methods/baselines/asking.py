@@ -34,13 +34,10 @@ def as_it_is(pair: LanguagePair, wording: Wording) -> list[Variant]:
 
 def in_target_language(pair: LanguagePair, wording: Wording) -> list[Variant]:
     """The parallel items: the accuracy that nothing but another language is away."""
-    task = task_of(pair)
-    parallel = parallel_items(pair, (item for item in task.all if item.language == pair.source))
-    items = (
-        replace(parallel[item.id], language=pair.source) if item.language == pair.source else item
-        for item in task.all
-    )
-    return [Variant(f"asked in {pair.target}", with_items(task, items, "target_language"))]
+    own = [item.id for item in task_of(pair).all if item.language == pair.source]
+    parallel = parallel_items(pair, own)
+    items = {name: replace(parallel[name], language=pair.source) for name in own}
+    return [Variant(f"asked in {pair.target}", with_items(pair, items, "target_language"))]
 
 
 def with_main_instructions(pair: LanguagePair, wording: Wording) -> list[Variant]:
@@ -56,14 +53,15 @@ def with_main_instructions(pair: LanguagePair, wording: Wording) -> list[Variant
 
 def with_templates(pair: LanguagePair, wording: Wording) -> list[Variant]:
     """Every prompt inside a template; dev searches among the templates."""
-    task, main = task_of(pair), name_of(pair.target)
+    task: Any = task_of(pair)  # one call for both kinds of task
+    main = name_of(pair.target)
 
     def within(item: Any, template: str) -> Any:
         values = {"target": main, "prompt": item.prompt}
         return replace(item, prompt=fill(template, item.language, values))
 
     return [
-        Variant(repr(template), with_items(task, [within(item, template) for item in task.all]))
+        Variant(repr(template), replace(task, all=tuple(within(item, template) for item in task.all)))
         for template in wording.templates
     ]
 
@@ -112,9 +110,6 @@ def by_prototypes(pair: LanguagePair, wording: Wording) -> list[Variant]:
     return [Variant("nearest prototype", task, cost=cost, by="prototype")]
 
 
-# Translate, then answer: by a table of translations from outside, or by the model itself.
-
-
 def by_table(pair: LanguagePair, wording: Wording) -> list[Variant]:
     """Items translated from outside."""
     if wording.translations is None:
@@ -123,15 +118,15 @@ def by_table(pair: LanguagePair, wording: Wording) -> list[Variant]:
     missing = [item.id for item in items if item.id not in wording.translations]
     if missing:
         raise NotApplicable(f"the table of translations lacks {len(missing)} items, such as {missing[0]!r}")
-    task = _with_prompts(pair, {item.id: wording.translations[item.id] for item in items}, "translated")
+    task = _with_prompts(pair, items, wording.translations, "translated")
     return [Variant("table", task, cost=Cost(translations=len(items)))]
 
 
 def by_parallel_side(pair: LanguagePair, wording: Wording) -> list[Variant]:
     """The data set's own parallel side as a flawless translation of the prompt."""
     items = _judged_items(pair)
-    parallel = parallel_items(pair, items)
-    task = _with_prompts(pair, {item.id: parallel[item.id].prompt for item in items}, "oracle")
+    parallel = parallel_items(pair, [item.id for item in items])
+    task = _with_prompts(pair, items, {name: item.prompt for name, item in parallel.items()}, "oracle")
     return [Variant(f"the data's own {pair.target} side", task, cost=Cost(translations=len(items)))]
 
 
@@ -147,7 +142,7 @@ def by_the_model(pair: LanguagePair, wording: Wording) -> list[Variant]:
     }
     tokens = count_tokens(pair.model, [*prompts, *asked.values()])
     tokens += count_tokens(pair.model, texts) if any(texts) else 0
-    task = _with_prompts(pair, asked, "self-translated")
+    task = _with_prompts(pair, items, asked, "self-translated")
     return [Variant("the model itself", task, cost=Cost(item_tokens=tokens / len(items)))]
 
 
@@ -182,14 +177,9 @@ def _judged_items(pair: LanguagePair) -> list[Any]:
     ]
 
 
-def _with_prompts(pair: LanguagePair, prompts: Mapping[str, str], word: str) -> AnyTask:
-    """The task with other prompts for source items; their choices stay what they are."""
-    task = task_of(pair)
-    items = (
-        replace(item, prompt=prompts.get(item.id, item.prompt)) if item.language == pair.source else item
-        for item in task.all
-    )
-    return with_items(task, items, word)
+def _with_prompts(pair: LanguagePair, items: Sequence[Any], prompts: Mapping[str, str], word: str) -> AnyTask:
+    """The task with other prompts for these items; their choices stay what they are."""
+    return with_items(pair, {item.id: replace(item, prompt=prompts[item.id]) for item in items}, word)
 
 
 def read_translations(path: str | Path) -> dict[str, str]:
@@ -198,10 +188,8 @@ def read_translations(path: str | Path) -> dict[str, str]:
     if path.name.lower().endswith(".jsonl"):
         rows = [(row.line, row.text("id"), row.text("prompt")) for row in read_objects(path)]
     else:
-        rows = [
-            (row.line, row.fields["id"], row.fields["prompt"])
-            for row in read_table(path, ("id", "prompt"), "a table of translations")
-        ]
+        table = read_table(path, ("id", "prompt"), "a table of translations")
+        rows = [(row.line, row.fields["id"], row.fields["prompt"]) for row in table]
     translations: dict[str, str] = {}
     for line, name, prompt in rows:
         if name in translations:

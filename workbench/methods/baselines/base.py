@@ -81,19 +81,19 @@ def task_of(pair: LanguagePair) -> AnyTask:
     return pair.task
 
 
-def with_items(task: AnyTask, items: Iterable[Any], word: str = "") -> AnyTask:
-    """The task with other items, under a name that says so."""
-    changed: Any = task  # one call for both kinds of task
-    name = f"{task.name}-{word}" if word else task.name
-    return cast(AnyTask, replace(changed, name=name, all=tuple(items)))
+def with_items(pair: LanguagePair, items: Mapping[str, Any], word: str) -> AnyTask:
+    """The task with other items of the source language, given by id, under a name that says so."""
+    task: Any = task_of(pair)  # one call for both kinds of task
+    changed = (items.get(item.id, item) if item.language == pair.source else item for item in task.all)
+    return cast(AnyTask, replace(task, name=f"{task.name}-{word}", all=tuple(changed)))
 
 
-def parallel_items(pair: LanguagePair, needed: Iterable[Any] = ()) -> Mapping[str, Any]:
-    """The task's items in the main language, by name; each of the `needed` items must have one."""
+def parallel_items(pair: LanguagePair, needed: Iterable[str] = ()) -> Mapping[str, Any]:
+    """The task's items in the main language by id; each of the `needed` ids must have one."""
     task = task_of(pair)
     if pair.target not in task.languages:
         raise NotApplicable(f"{task.name} is not asked in {pair.target}")
     parallel = task.by_id(pair.target)
-    if missing := [item.id for item in needed if item.id not in parallel]:
+    if missing := [name for name in needed if name not in parallel]:
         raise NotApplicable(f"{task.name} has no item {missing[0]!r} in {pair.target}")
     return parallel
