@@ -19,9 +19,8 @@ from workbench.core.store import write_json
 from workbench.results import write_table
 
 if TYPE_CHECKING:
-    from workbench.analyses.organism.peaks import Peaks
+    from workbench.analyses.organism.experiments import InclineReport, Peaks, Reading
     from workbench.analyses.organism.verify import Property, Verification
-    from workbench.methods.compare.incline import InclineReport, Reading
     from workbench.models import LanguageModel
     from workbench.organism import Shipped
 
@@ -145,7 +144,7 @@ def _properties(tested: "list[Property]") -> Table:
 
 def peaks(options: argparse.Namespace) -> None:
     """Test whether similarity peaks where patching helps."""
-    from workbench.analyses.organism.peaks import peaks
+    from workbench.analyses.organism.experiments import peaks
 
     with progress_bar():
         model, organism = _load(options)
@@ -157,7 +156,7 @@ def peaks(options: argparse.Namespace) -> None:
 
 
 def _print_peaks(result: "Peaks") -> None:
-    from workbench.analyses.organism.peaks import MAPS, NEARLY
+    from workbench.analyses.organism.experiments import MAPS, NEARLY
 
     others = [name for name in MAPS.aligners if name != "identity"]
     # Words, not names: a narrow terminal breaks a heading at its spaces.
@@ -181,7 +180,7 @@ def verdicts(options: argparse.Namespace) -> None:
     with progress_bar():
         model, organism = _load(options)
         sizes = {"test": options.items, **chosen(options, "dev", "prompts")}
-        result = verdicts(model, organism, options.out, **sizes, progress=progress)
+        _, judged = verdicts(model, organism, options.out, **sizes, progress=progress)
     rows = [
         (
             row["pair"],
@@ -194,7 +193,7 @@ def verdicts(options: argparse.Namespace) -> None:
             signed(row["best_control"], 2),
             row["verdict"],
         )
-        for row in result.table.to_dict("records")
+        for row in judged.to_dict("records")
     ]
     columns = ("pair", "task", "read", "taught", "gap", "layer", "gain", "control", "verdict")
     console.print(table(columns, rows, words=2))
@@ -203,12 +202,12 @@ def verdicts(options: argparse.Namespace) -> None:
         "the largest gain of a control. Verdicts are Holm-corrected.",
         style="dim",
     )
-    write_table(result.table, options.out / "verdicts.parquet")
+    write_table(judged, options.out / "verdicts.parquet")
 
 
 def incline(options: argparse.Namespace) -> None:
     """Compare INCLINE's paper with its released code."""
-    from workbench.methods.compare.incline import incline
+    from workbench.analyses.organism.experiments import incline
     from workbench.study import Study
 
     with progress_bar():

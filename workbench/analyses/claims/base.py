@@ -32,8 +32,6 @@ from workbench.study import Study, StudyResult
 from workbench.study.alignment import COMPONENT, estimators
 from workbench.sweeps import CLEAN, Configuration
 
-# What is known of languages beside a study: a number for each, from a file or from a world's config.
-
 
 @dataclass(frozen=True)
 class Scale:
@@ -90,9 +88,6 @@ def world_scales(config: WorldConfig) -> tuple[Scale, Scale]:
         for language in config.languages
     }
     return Scale("share of the training text", resources), Scale("near 0, far 1, fused 2", distances)
-
-
-# What a claim is, what it is tested on, and what comes out.
 
 
 Verdict = Literal["supported", "not supported", "not decidable"]
@@ -354,9 +349,7 @@ def table_of(
                 first: float(part.first.correct.astype(float).mean()),
                 second: float(part.second.correct.astype(float).mean()),
                 "difference": own.interval.estimate,
-                "low": own.interval.low,
-                "high": own.interval.high,
-                "level": own.interval.level,
+                **{name: getattr(own.interval, name) for name in ("low", "high", "level")},
                 "p": own.p,
                 "n": len(part.first),
                 "verdict": rule(own).verdict,
@@ -368,8 +361,7 @@ def table_of(
 def with_holm(findings: Mapping[str, Finding]) -> dict[str, Finding]:
     """p adjusted over all claims that have one; a verdict that does not outlast it becomes not decidable.
 
-    A claim that could not have had a p of 0.05 or less, whatever its items said, is no chance of being wrong
-    and is not counted.
+    A claim that could not have had a p of 0.05 or less, whatever its items said, is not counted.
     """
     tested = {name: finding.p for name, finding in findings.items() if finding.p is not None}
     adjusted, rejected = holm_rejections(list(tested.values()), LEVEL)

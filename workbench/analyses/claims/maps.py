@@ -38,9 +38,6 @@ from workbench.select import Choice, choose
 from workbench.study.alignment import estimators
 from workbench.sweeps import CLEAN
 
-# A map for each cluster of source states: what one matrix cannot be.
-
-
 LEAST_IN_CLUSTER = 20
 """Fewest sentences in a cluster."""
 
@@ -88,9 +85,6 @@ def _nearest(rows: Float[Tensor, "sent d"], centres: Float[Tensor, "k d"]) -> In
     return away.argmin(1)
 
 
-# One matrix serves every input: against a matrix for each cluster of inputs.
-
-
 CLUSTERS = 4
 
 
@@ -124,11 +118,10 @@ def _by_cluster(case: Case) -> Part | None:
     return part_of(case, rows, case.choice, choice, about)
 
 
-# A few hundred pairs suffice: accuracy of the patched model over the number of pairs its map was fitted on.
+# A few hundred pairs suffice: accuracy over the number of pairs that a map was fitted on.
 #
-# The layer, patch type and strength are those that the study chose with all its pairs, so that nothing is
-# selected by the curve. Without regularisation the curve shows double descent: with as many pairs as
-# dimensions the map fits the noise of every pair, and its error on new sentences is largest.
+# Layer, patch type and strength are those that the study chose with all its pairs. Without regularisation
+# there is double descent: with as many pairs as dimensions the error on new sentences is largest.
 
 
 FEW = 300
@@ -339,13 +332,10 @@ def decided(pooled: Difference, rho: float | None, p: float | None) -> Ruling:
     Not supported where choosing by it is shown to lose, unless by less than δ.
     """
     if not pooled.no_worse.holds:
-        if pooled.interval.high < 0:
-            return Ruling("not supported", pooled.p)
-        return Ruling("not decidable", pooled.no_worse.p)
+        return does_as_well(pooled)
     both = pooled.no_worse.p if p is None else max(pooled.no_worse.p, p)
-    if rho is not None and p is not None and rho > 0 and p <= 1 - LEVEL + 1e-12:
-        return Ruling("supported", both)
-    return Ruling("not decidable", both)
+    together = rho is not None and p is not None and rho > 0 and p <= 1 - LEVEL + 1e-12
+    return Ruling("supported" if together else "not decidable", both)
 
 
 def cka_predicts(ground: Ground) -> Finding:

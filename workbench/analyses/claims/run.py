@@ -29,8 +29,6 @@ from workbench.results import read_table, write_table
 from workbench.study import StudyResult, prepare
 from workbench.study.diagnosis import Diagnosis, predictors_of
 
-# Claims tested together on one ground, corrected for being several, and written down.
-
 
 @dataclass(frozen=True, eq=False)
 class Tested:
@@ -142,9 +140,6 @@ def _table(ground: Ground, alone: Mapping[str, Finding], records: Mapping[str, A
     ]
     strings = "model pair site aligner split claim verdict alone sentence statement reference"
     return typed_table("claims", rows, string=strings, Int64="seed pairs items")
-
-
-# The ground of the organism by itself: all its languages into the main one, on one task.
 
 
 TASK = "exact"

@@ -7,8 +7,15 @@ from pathlib import Path
 
 from workbench.methods.base import Cost, LanguagePair
 from workbench.methods.baselines import asking
-from workbench.methods.baselines.asking import MAIN, OWN, organism_wording, read_translations
-from workbench.methods.baselines.base import Baseline, Variant, Wording
+from workbench.methods.baselines.asking import (
+    MAIN,
+    OWN,
+    Baseline,
+    Variant,
+    Wording,
+    organism_wording,
+    read_translations,
+)
 from workbench.methods.baselines.lora import FEW, fine_tuned
 
 _VARIANTS: dict[str, Callable[[LanguagePair, Wording], list[Variant]]] = {

@@ -1,21 +1,22 @@
-"""Baselines that ask in another way: in the target language, other prompts, solved items, translations."""
+"""What a baseline is, and those that ask in another way: other languages and prompts, shots, translations."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from heapq import nlargest
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 from workbench.core.errors import InputError, NotApplicable, StoreError, TextError, quoted
 from workbench.core.languages import name_of
 from workbench.core.reading import user_path
 from workbench.core.store import digest_json, read_json, write_json
-from workbench.methods.base import Cost, LanguagePair, count_tokens
-from workbench.methods.baselines.base import AnyTask, Variant, Wording, parallel_items, task_of, with_items
+from workbench.core.types import ComparedBy
+from workbench.methods.base import Cost, Family, LanguagePair, Method, count_tokens
+from workbench.models import LanguageModel
 from workbench.organism.config import WorldConfig
 from workbench.organism.world import ASKED, MARK, STOP, item_prompt, translation_prompt
-from workbench.tasks import ChoiceTask, same_items, with_shots
+from workbench.tasks import AnswerTask, ChoiceTask, same_items, with_shots
 from workbench.tasks.prompts import fill
 from workbench.tasks.records import read_objects, read_table
 
@@ -25,6 +26,91 @@ BATCH = 64
 """Prompts that are translated at once."""
 OWN, MAIN = "own", "main"
 """The language of solved items: the item's own, or the main one."""
+
+
+AnyTask = ChoiceTask | AnswerTask
+
+TEMPLATES = (
+    "{prompt}",
+    "Question: {prompt}",
+    "{prompt}\n",
+    "Answer the following.\n\n{prompt}",
+    "Think of it in {target}. {prompt}",
+)
+"""Prompts to search among where the user gives none; `{target}` is the main language's English name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """One way of asking: the task as it is put, and the model it is put to."""
+
+    name: str
+    task: AnyTask
+    model: LanguageModel | None = None
+    """Another than the study's own."""
+    cost: Cost = field(default_factory=Cost)
+    by: ComparedBy | None = None
+    """What choices are compared by, if not by what the study says."""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a task is put into words by baselines; `organism_wording` has the organism's."""
+
+    between: str = "\n\n"
+    """What stands between shots."""
+    templates: Sequence[str] = TEMPLATES
+    shots: Sequence[int] = (1, 2, 4)
+    seeds: int = 3
+    to_translate: Callable[[Any, str, str], str] = lambda item, source, target: (
+        f"{name_of(source)}: {item.prompt}\n{name_of(target)}:"
+    )
+    """The item, the source and the main language → what asks for the item's translation."""
+    from_translation: Callable[[Any, str], str] = lambda item, text: text
+    """The item and its translation → the prompt in the main language."""
+    until: str = "\n"
+    """Where a translation ends."""
+    longest: int = 128
+    """Most tokens of a translation."""
+    translations: Mapping[str, str] | None = None
+    """A prompt in the main language for each item, by its name: from a translator outside."""
+    instructed: AnyTask | None = None
+    """The same items with instructions in the main language, where the study's are in another."""
+
+
+@dataclass(frozen=True)
+class Baseline(Method):
+    """One method: its variants are scored on dev, and the best one is judged on test."""
+
+    about: str
+    variants: Callable[[LanguagePair, Wording], list[Variant]]
+    """May raise `NotApplicable`."""
+    family: ClassVar[Family] = "baseline"
+
+
+def task_of(pair: LanguagePair) -> AnyTask:
+    """The pair's task, whose items must be at hand to be asked in other words."""
+    if not isinstance(pair.task, ChoiceTask | AnswerTask):
+        raise InputError(f"{pair.task.name}: only a ChoiceTask or AnswerTask can be asked in other words")
+    return pair.task
+
+
+def with_items(pair: LanguagePair, items: Mapping[str, Any], word: str) -> AnyTask:
+    """The task with other items of the source language, given by id, under a name that says so."""
+    task: Any = task_of(pair)  # one call for both kinds of task
+    changed = (items.get(item.id, item) if item.language == pair.source else item for item in task.all)
+    return cast(AnyTask, replace(task, name=f"{task.name}-{word}", all=tuple(changed)))
+
+
+def parallel_items(pair: LanguagePair, needed: Iterable[str] = ()) -> Mapping[str, Any]:
+    """The task's items in the main language by id; each of the `needed` ids must have one."""
+    task = task_of(pair)
+    if pair.target not in task.languages:
+        raise NotApplicable(f"{task.name} is not asked in {pair.target}")
+    parallel = task.by_id(pair.target)
+    if missing := [name for name in needed if name not in parallel]:
+        raise NotApplicable(f"{task.name} has no item {missing[0]!r} in {pair.target}")
+    return parallel
 
 
 def as_it_is(pair: LanguagePair, wording: Wording) -> list[Variant]:
@@ -203,10 +289,7 @@ def read_translations(path: str | Path) -> dict[str, str]:
 
 
 def organism_wording(config: WorldConfig) -> Wording:
-    """The organism's own words, as it reads nothing but its invented languages.
-
-    Shots behind full stops, translations as the model has read them, templates of signs it knows.
-    """
+    """The organism's words: shots behind full stops, translations as it has read them, signs it knows."""
     main, words = config.main.code, len(config.main.order)
 
     def to_translate(item: Any, source: str, target: str) -> str:

@@ -1,8 +1,4 @@
-"""What is compared: methods with what dev chose for each, scored once on test.
-
-A baseline's variants are scored one by one. The configurations of all recipes and their controls are swept
-together, round by round.
-"""
+"""What is compared: methods with what dev chose for each, scored once on test."""
 
 import time
 from collections.abc import Sequence
@@ -15,7 +11,7 @@ import pandas as pd
 from workbench.align import export
 from workbench.core.errors import InputError, NotApplicable
 from workbench.methods.base import Cost, count_tokens
-from workbench.methods.baselines.base import Baseline, Variant, Wording
+from workbench.methods.baselines import Baseline, Variant, Wording
 from workbench.methods.recipes import Ingredients, Recipe, turned
 from workbench.models import LanguageModel
 from workbench.select import Choice, choose, rows_of
@@ -213,10 +209,7 @@ class Candidate:
 def choose_configurations(
     study: Study, recipes: Sequence[Recipe]
 ) -> tuple[list[Candidate], pd.DataFrame, list[Skipped]]:
-    """Sweep all recipes and their controls, round by round, and choose a configuration of each.
-
-    All configurations of a round are swept together: engines share runs between recipes.
-    """
+    """Sweep all recipes and their controls together, round by round, and choose a configuration of each."""
     candidates: list[Candidate] = []
     skipped = []
     ingredients = Ingredients(study)
@@ -227,8 +220,8 @@ def choose_configurations(
             own = Candidate(recipe, None, ingredients, seconds=time.perf_counter() - start)
             family = [(own, proposed), (Candidate(recipe, RANDOM, ingredients), proposed)]
             if "pairs" in recipe.needs:
-                shuffled = Candidate(recipe, SHUFFLED, ingredients.broken())
-                family.append((shuffled, recipe.configurations(shuffled.ingredients)))
+                broken = ingredients.broken()
+                family.append((Candidate(recipe, SHUFFLED, broken), recipe.configurations(broken)))
         except NotApplicable as error:
             skipped.append(Skipped(recipe.name, recipe.title, recipe.family, str(error)))
             continue
@@ -252,10 +245,7 @@ def choose_configurations(
 def answer_configurations(
     study: Study, candidates: Sequence[Candidate], item_tokens: float | None = None
 ) -> list[Entry]:
-    """Score what was chosen once on test; the recipes' patches, not the controls', on target items too.
-
-    A patch changes nothing about the tokens that are run for one item.
-    """
+    """Score what was chosen once on test; the recipes' patches, not the controls', on target items too."""
     chosen = [(one.control, one.configuration) for one in candidates if one.configuration is not None]
     own = [configuration for control, configuration in chosen if control is None]
     rows = study.sweep("test", [configuration for _, configuration in chosen], own, folder="recipes")
@@ -282,10 +272,7 @@ def answer_configurations(
 
 
 def combine(asked: Asked, recipes: Sequence[Recipe]) -> tuple[list[Entry], list[Skipped]]:
-    """The recipes fitted, chosen and judged anew where the baseline's variant is the starting point.
-
-    What they gain is counted over that baseline: does patching still help after it?
-    """
+    """The recipes fitted, chosen and judged anew on top of the baseline's variant, over which they gain."""
     candidates, _, skipped = choose_configurations(asked.study, recipes)
     entries = answer_configurations(asked.study, candidates)
     rows: list[Entry | Skipped] = [*entries, *skipped]

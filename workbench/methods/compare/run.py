@@ -164,10 +164,7 @@ def _seconds(study: Study, asked: Sequence[Asked], candidates: Sequence[Candidat
 def seconds_per_item(
     model: LanguageModel, items: Sequence[Any], configuration: Configuration | None
 ) -> float | None:
-    """The time one item takes, patched or not, in a batch by itself: the best of a few runs.
-
-    Measured over the same few items for all methods; None for generated answers.
-    """
+    """The time of one item, patched or not, in its own batch, best of a few; None for generated answers."""
     if not items or not isinstance(items[0], Example):
         return None
     readings = read_examples(model, items[:ITEMS])
