@@ -73,10 +73,10 @@ def run_cells(cells: list[str], folder: Path) -> None:
     os.chdir(folder)
     from IPython.core.interactiveshell import InteractiveShell
 
-    from workbench.analyses.claims import methods
+    from workbench.analyses.claims import gains
 
     # A median of sixty runs is for a number that somebody reads.
-    methods.in_turn = partial(methods.in_turn, repeats=methods.FEWEST)
+    gains.in_turn = partial(gains.in_turn, repeats=gains.FEWEST)
     shell = InteractiveShell.instance()
     for cell in cells:
         shell.run_cell(cell, store_history=True).raise_error()

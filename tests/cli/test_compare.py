@@ -8,7 +8,7 @@ from workbench.cli.figures import draw_figures
 from workbench.cli.inputs import named_pairs
 from workbench.core.errors import InputError
 from workbench.methods.base import typed_table
-from workbench.methods.compare.table import TYPES
+from workbench.methods.compare.run import TYPES
 from workbench.models import load_model
 from workbench.results import open_run
 from workbench.study import Settings, prepare

@@ -8,14 +8,13 @@ import pandas as pd
 import torch
 from rich.table import Table
 
-from workbench.analyses.organism.peaks import MAPS, NEARLY, Peaks, peaks
+from workbench.analyses.organism.experiments import MAPS, NEARLY, InclineReport, Peaks, incline, peaks
 from workbench.analyses.organism.verify import Verification, properties, summary, verdicts, verify
 from workbench.cli.options import chosen
 from workbench.cli.terminal import console, duration, progress, progress_bar, site_name, table
 from workbench.core.errors import InputError
 from workbench.core.numbers import estimated, interval, percent, signed
 from workbench.core.store import write_json
-from workbench.methods.compare.incline import InclineReport, incline
 from workbench.models import LanguageModel, load_model
 from workbench.organism import (
     Shipped,
@@ -154,7 +153,7 @@ def run_verdicts(options: argparse.Namespace) -> None:
     with progress_bar():
         model, organism = _load(options)
         sizes = {"test": options.items, **chosen(options, "dev", "prompts")}
-        result = verdicts(model, organism, options.out, **sizes, progress=progress)
+        _, judged = verdicts(model, organism, options.out, **sizes, progress=progress)
     rows = [
         (
             row["pair"],
@@ -167,7 +166,7 @@ def run_verdicts(options: argparse.Namespace) -> None:
             signed(row["best_control"], 2),
             row["verdict"],
         )
-        for row in result.table.to_dict("records")
+        for row in judged.to_dict("records")
     ]
     columns = ("pair", "task", "read", "taught", "gap", "layer", "gain", "control", "verdict")
     console.print(table(columns, rows, words=2))
@@ -176,7 +175,7 @@ def run_verdicts(options: argparse.Namespace) -> None:
         "the largest gain of a control. Verdicts are Holm-corrected.",
         style="dim",
     )
-    write_table(result.table, options.out / "verdicts.parquet")
+    write_table(judged, options.out / "verdicts.parquet")
 
 
 def run_incline(options: argparse.Namespace) -> None:

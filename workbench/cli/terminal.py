@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -36,9 +37,34 @@ def progress(what: str, done: int, total: int) -> None:
         _bars[-1](what, done, total)
 
 
+FIRST, EVERY = 10.0, 180.0
+"""Seconds after which a step is told of where there is no terminal: at first, and then again and again."""
+
+
+def _log() -> Callback:
+    """A dated line on standard error for each step that takes its time, and every few minutes."""
+    steps: dict[str, tuple[float, float, int]] = {}  # when it began, when it is told of next, how far it was
+
+    def show(what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        start, due, before = steps.get(what, (now, now + FIRST, 0))
+        if done < before:  # another step of this name
+            start, due = now, now + FIRST
+        if now >= due:
+            due = now + EVERY
+            left = duration((now - start) / done * (total - done)) if done else ""
+            ahead = f", about {left} left" if 0 < done < total else ""
+            errors.print(
+                f"{datetime.now():%Y-%m-%d %H:%M} {what}: {done:,} of {total:,}{ahead}", soft_wrap=True
+            )
+        steps[what] = start, due, done
+
+    return show
+
+
 @contextmanager
 def progress_bar() -> Iterator[None]:
-    """A bar on standard error for what `progress` reports inside the block, with the time left."""
+    """What `progress` reports inside the block: a bar on standard error with the time left, or lines of a log."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -46,7 +72,7 @@ def progress_bar() -> Iterator[None]:
         TimeRemainingColumn(),
         console=errors,
         transient=True,
-        disable=not errors.is_terminal,  # a log file is no place for a bar
+        disable=not errors.is_terminal,
     )
     tasks: dict[str, TaskID] = {}
 
@@ -55,7 +81,7 @@ def progress_bar() -> Iterator[None]:
             tasks[what] = bar.add_task(what, total=total)
         bar.update(tasks[what], completed=done, total=total)
 
-    _bars.append(show)
+    _bars.append(show if errors.is_terminal else _log())
     try:
         with bar:
             yield

@@ -1,7 +1,4 @@
-"""What a method is: a way to close the gap between two languages, chosen on dev and judged once on test.
-
-Baselines ask in another way, recipes patch the model.
-"""
+"""What a method is: a way to close the gap between two languages. Baselines ask otherwise, recipes patch."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import pandas as pd
 import torch
 
-from workbench.core.errors import InputError, did_you_mean
-from workbench.core.types import Progress
+from workbench.core.types import Progress, check_name
 from workbench.models import LanguageModel, TokenReader
 from workbench.results import COLUMNS
 from workbench.stats import Interval
@@ -27,10 +23,7 @@ Question = Example | AnswerExample
 
 
 class LanguagePair(Protocol):
-    """What a method works on: a model, sentences in two languages, those to fit on, and a task.
-
-    A `Study` is one; so is any object with these attributes.
-    """
+    """What a method works on: a `Study`, or any object with these attributes."""
 
     model: LanguageModel
     text: ParallelText
@@ -94,8 +87,7 @@ class Method:
 def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
     """Refuse a name that is not known, with the closest one."""
     for name in names:
-        if name not in known:
-            raise InputError(f"unknown {what} {name!r}: {did_you_mean(name, known)}")
+        check_name(name, known, what)
 
 
 def count_tokens(model: LanguageModel, texts: Iterable[str]) -> int:

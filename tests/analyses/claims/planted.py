@@ -142,7 +142,7 @@ class LinearStudy:
     `regimes` linear maps, each for inputs of its own region.
     """
 
-    configurations, configuration, _strengths = Study.configurations, Study.configuration, Study._strengths
+    configurations, configuration = Study.configurations, Study.configuration
     source, target = SOURCE, TARGET
 
     def __init__(self, width=32, sentences=800, items=400, noise=0.5, regimes=1, seed=0):

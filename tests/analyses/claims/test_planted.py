@@ -6,9 +6,13 @@ import pytest
 from analyses.claims.planted import WrittenCase, ground
 
 from workbench.analyses.claims import CLAIMS, maps
-from workbench.analyses.claims.languages import decided_morphology, decided_resource
-from workbench.analyses.claims.layers import best_of, in_band
-from workbench.analyses.claims.methods import decided_inference_cost, slowdown
+from workbench.analyses.claims.gains import (
+    decided_inference_cost,
+    decided_morphology,
+    decided_resource,
+    slowdown,
+)
+from workbench.analyses.claims.maps import best_of, in_band
 
 TRUE, FALSE, UNKNOWN = "supported", "not supported", "not decidable"
 LOW_BEST, BAND_BEST = [0.3, 0.7, 0.8, 0.7, 0.5, 0.4, 0.3, 0.3], [0.3, 0.3, 0.4, 0.5, 0.7, 0.8, 0.5, 0.3]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from workbench.analyses.claims.languages import rank_test
+from workbench.analyses.claims.gains import rank_test
 
 
 def naive(values, property):

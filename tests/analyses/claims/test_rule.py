@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from workbench.analyses.claims import Finding
-from workbench.analyses.claims.rule import Part, brings_more, difference, does_as_well, table_of, with_holm
+from workbench.analyses.claims.base import Part, brings_more, difference, does_as_well, table_of, with_holm
 from workbench.stats import paired_interval
 
 

@@ -8,7 +8,7 @@ import pytest
 from counts import count
 from organism_models import FAR, MAIN, NEAR, tiny_organism
 
-from workbench.analyses.claims import CLAIMS, methods
+from workbench.analyses.claims import CLAIMS, gains
 from workbench.cli import main
 from workbench.select import paired_correct
 from workbench.stats import paired_interval
@@ -23,8 +23,8 @@ COMMAND = ("claims", "organism", *SMALL, "--only", ",".join(ONLY), "--out")
 def timed_a_few_times():
     """A slowdown that nobody reads needs no sixty repeats."""
     with pytest.MonkeyPatch.context() as patch:
-        few = count(methods.FEWEST, methods.REPEATS)
-        patch.setattr(methods, "in_turn", partial(methods.in_turn, repeats=few))
+        few = count(gains.FEWEST, gains.REPEATS)
+        patch.setattr(gains, "in_turn", partial(gains.in_turn, repeats=few))
         yield
 
 

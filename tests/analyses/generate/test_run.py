@@ -11,8 +11,7 @@ from organism_models import FAR, MAIN
 from workbench.analyses.generate import Plan, generate
 from workbench.analyses.generate import texts as room
 from workbench.analyses.generate.judge import repetition
-from workbench.analyses.generate.run import best
-from workbench.analyses.generate.table import harmonic
+from workbench.analyses.generate.run import best, harmonic
 from workbench.analyses.generate.texts import speak
 from workbench.core.errors import InputError
 from workbench.methods.recipes import RECIPES, Ingredients

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from organism_models import FAR, MAIN, NEAR, TINY, tiny_organism
 
-from workbench.analyses.organism.peaks import MAPS, NEARLY, _table, peaks
+from workbench.analyses.organism.experiments import MAPS, NEARLY, _table, peaks
 from workbench.measures import METRICS
 from workbench.models import load_model
 

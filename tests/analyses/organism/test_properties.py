@@ -47,6 +47,7 @@ def rows(language, aligner, correct, layer=None):
             "layer": layer,
             "strength": None if aligner == CLEAN else 1.0,
             "example": [f"e{i}" for i in range(N)],
+            "group": None,
             "correct": [i < round(correct * N) for i in range(N)],
         }
     )

@@ -17,8 +17,8 @@ def found(tmp_path_factory):
 
 def test_every_pair_and_task_has_its_verdict(found):
     expected = {(f"{code}-{MAIN}", task) for code in (NEAR, FAR) for task in TASKS}
-    assert set(zip(found.table.pair, found.table.task, strict=True)) == expected
-    for result, row in zip(found.results, found.table.to_dict("records"), strict=True):
+    assert set(zip(found[1].pair, found[1].task, strict=True)) == expected
+    for result, row in zip(found[0], found[1].to_dict("records"), strict=True):
         assert row["pair"] == result.pair and row["gain"] == result.headline.gain.estimate
         if result.gap is None:
             assert row["task"] == "translation", "into the main language: it has no items of its own"
@@ -28,11 +28,11 @@ def test_every_pair_and_task_has_its_verdict(found):
 
 def test_being_several_never_makes_a_verdict_bolder(found):
     bold = ("helps", "harms")
-    for result, row in zip(found.results, found.table.to_dict("records"), strict=True):
+    for result, row in zip(found[0], found[1].to_dict("records"), strict=True):
         assert row["verdict"] not in bold or row["verdict"] == result.headline.verdict.kind
         assert row["holm_p"] >= result.headline.verdict.p - 1e-12
 
 
 def test_the_truth_stands_beside_it(found):
-    far = found.table[found.table.pair == f"{FAR}-{MAIN}"]
+    far = found[1][found[1].pair == f"{FAR}-{MAIN}"]
     assert set(far.read) == {0.25} and set(far.taught) == {0.0}

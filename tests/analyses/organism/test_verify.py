@@ -66,7 +66,7 @@ def test_every_task_is_asked_in_every_language_but_translation_of_the_main_one(f
     for name, languages in found.accuracy.items():
         assert list(languages) == ([NEAR, FAR] if name == "translation" else [MAIN, NEAR, FAR])
         assert {interval.n for interval in languages.values()} == {COUNT}
-    assert (found.main, found.n_layers) == (MAIN, 3)
+    assert (found.config.main.code, found.n_layers) == (MAIN, 3)
     assert found.shared_tokens[MAIN] == 1 and found.shared_tokens[FAR] == 0 < found.shared_tokens[NEAR]
 
 

@@ -30,7 +30,7 @@ from workbench.models import load_model
 from workbench.models.load import quietly
 from workbench.models.outline import support_table
 from workbench.organism import shipped
-from workbench.sweeps.score import read_examples, score_choices
+from workbench.sweeps import read_examples, score_choices
 from workbench.tasks import AnswerExample, Example
 
 HOOKED = {row.architecture: row.hooked and HAS_HOOKED for row in support_table()}

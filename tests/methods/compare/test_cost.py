@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from workbench.methods.compare.run import seconds_per_item, tokens_per_item
+from workbench.methods.compare.candidates import tokens_per_item
+from workbench.methods.compare.run import seconds_per_item
 from workbench.tasks import AnswerExample
 
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from tables_page import assert_documented
 
-from workbench.methods.compare.table import Entry, comparison_table
+from workbench.methods.compare.candidates import Entry
+from workbench.methods.compare.run import comparison_table
 from workbench.results import COLUMNS
 from workbench.select import Choice
 from workbench.stats import accuracy

@@ -8,8 +8,16 @@ from typing import Any
 import pandas as pd
 
 from workbench.analyses.claims import CLAIMS
-from workbench.analyses.claims.base import BAND, Case, Claim, Finding, Ground, Scale, world_scales
-from workbench.analyses.claims.rule import with_holm
+from workbench.analyses.claims.base import (
+    BAND,
+    Case,
+    Claim,
+    Finding,
+    Ground,
+    Scale,
+    with_holm,
+    world_scales,
+)
 from workbench.analyses.organism.verify import SETTINGS
 from workbench.core.errors import InputError
 from workbench.core.store import write_json
@@ -20,8 +28,6 @@ from workbench.organism.files import Shipped
 from workbench.results import read_table, write_table
 from workbench.study import StudyResult, prepare
 from workbench.study.diagnosis import Diagnosis, predictors_of
-
-# Claims tested together on one ground, corrected for being several, and written down.
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,9 +140,6 @@ def _table(ground: Ground, alone: Mapping[str, Finding], records: Mapping[str, A
     ]
     strings = "model pair site aligner split claim verdict alone sentence statement reference"
     return typed_table("claims", rows, string=strings, Int64="seed pairs items")
-
-
-# The ground of the organism by itself: all its languages into the main one, on one task.
 
 
 TASK = "exact"

@@ -14,11 +14,20 @@ from sklearn.linear_model import LogisticRegression
 from workbench.core.errors import InputError
 from workbench.stats import Interval, accuracy
 
-# How much a text repeats itself: seq-rep-n of Welleck et al. 2020 (arXiv 1908.04319).
-
-
 N = 4
-"""Tokens in a phrase, as in the paper's seq-rep-4."""
+"""Tokens in a phrase, as in the seq-rep-4 of Welleck et al. 2020 (arXiv 1908.04319)."""
+UNCLEAR = "unclear"
+"""What a text is called whose language the identifier does not dare to name."""
+CONFIDENCE = 0.8
+"""The probability from which on it names one."""
+SHORTEST = 6
+"""Characters, spaces not counted, from which on it looks at a text at all."""
+FAMILIAR = 0.6
+"""How much of a text's n-grams must be known from its language, of what is known of its own new sentences."""
+BELIEVED = 0.95
+"""Accuracy from which on its word is taken without a caution."""
+_CHARACTERS = (1, 4)
+_HELD_BACK = 5
 
 
 def repetition(tokens: Sequence[Hashable], n: int = N) -> float:
@@ -33,26 +42,6 @@ def repetition(tokens: Sequence[Hashable], n: int = N) -> float:
         raise ValueError(f"n-grams of {n} tokens")
     grams = [tuple(tokens[at : at + n]) for at in range(len(tokens) - n + 1)]
     return 1 - len(set(grams)) / len(grams) if grams else math.nan
-
-
-# Which language a text is in, learned from sentences of the languages in question.
-#
-# Public identifiers know few small languages and no invented ones, so this one is made from the user's own
-# parallel text: every language says the same there, so what tells two of them apart is not what is said.
-
-
-UNCLEAR = "unclear"
-"""What a text is called whose language the identifier does not dare to name."""
-CONFIDENCE = 0.8
-"""The probability from which on it names one."""
-SHORTEST = 6
-"""Characters, spaces not counted, from which on it looks at a text at all."""
-FAMILIAR = 0.6
-"""How much of a text's n-grams must be known from its language, of what is known of its own new sentences."""
-BELIEVED = 0.95
-"""Accuracy from which on its word is taken without a caution."""
-_CHARACTERS = (1, 4)
-_HELD_BACK = 5
 
 
 @dataclass(frozen=True)
@@ -91,24 +80,22 @@ class Trial:
 class LanguageIdentifier:
     """Logistic regression on TF-IDF weights of character 1- to 4-grams within words; nothing is drawn.
 
-    It abstains (`unclear`) below a probability of 0.8, on texts of fewer than 6 characters, and where fewer
-    of a text's n-grams are known from its language than 60 % of what is known of that language's
-    own new sentences: what looks like none of the languages is not the nearest of them.
+    It learns from the user's own parallel text, where all languages say the same. It abstains (`unclear`)
+    below a probability of 0.8, on texts of fewer than 6 characters, and where fewer of a text's n-grams are
+    known from its language than 60 % of what is known of that language's own new sentences.
     """
 
     def __init__(self, sentences: Mapping[str, Sequence[str]]):
         if len(sentences) < 2:
             raise InputError("a language identifier needs sentences in two languages at least")
-        texts: list[str] = []
-        labels: list[int] = []
-        for number, (language, own) in enumerate(sentences.items()):
+        for language, own in sentences.items():
             if len(own) < 2 * _HELD_BACK:
                 raise InputError(
                     f"{len(own)} sentences in {language} are too few to learn to tell it: "
                     f"give at least {2 * _HELD_BACK}"
                 )
-            texts += own
-            labels += [number] * len(own)
+        texts = [sentence for own in sentences.values() for sentence in own]
+        labels = [number for number, own in enumerate(sentences.values()) for _ in own]
         self._sentences = dict(sentences)
         self._weights = TfidfVectorizer(
             analyzer="char_wb", ngram_range=_CHARACTERS, sublinear_tf=True, dtype=np.float64

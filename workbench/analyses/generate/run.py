@@ -1,23 +1,25 @@
 """Generate texts with the clean and patched model, and measure output language and repetition."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from workbench.align import CONTROLS
-from workbench.analyses.generate.judge import SHORTEST, LanguageIdentifier, Trial
-from workbench.analyses.generate.table import Variant, generation_rows, harmonic, summary_table
+from workbench.analyses.generate.judge import SHORTEST, UNCLEAR, LanguageIdentifier, Trial
 from workbench.analyses.generate.texts import Beginnings, beginnings, speak
 from workbench.core.errors import InputError, NotApplicable
 from workbench.core.store import read_json, write_json
-from workbench.methods.base import check_names
-from workbench.methods.compare.candidates import RANDOM
-from workbench.methods.recipes import RECIPES, Ingredients, Recipe, turned
+from workbench.methods.base import bounds, check_names, typed_table
+from workbench.methods.compare.candidates import RANDOM, Candidate
+from workbench.methods.recipes import RECIPES, Ingredients, Recipe
 from workbench.results import write_table
 from workbench.select import thaw
+from workbench.select.verdict import LEVEL
+from workbench.stats import Interval, accuracy, mean_interval, paired_interval, units_of
 from workbench.study import Study
 from workbench.study.alignment import headline_of
 from workbench.sweeps import CLEAN, Configuration
@@ -36,6 +38,8 @@ _FILES = {
     "choices": "choices.json",
     "timings": "timings.json",
 }
+_TYPES = {"Int64": "layer seed", "boolean": "control"}
+_STRINGS = "model task pair site method split kind prompted intervention positions joint "
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,27 @@ class Generated:
     paths: dict[str, Path]
 
 
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """One way to generate."""
+
+    method: str
+    kind: str
+    """`clean`, `study` or `recipe`."""
+    prompted: str
+    """The language of the prompts."""
+    configuration: Configuration | None = None
+    """None: nothing is patched, of a recipe because nothing was better on dev."""
+    control: bool = False
+    dev_score: float | None = None
+    """What chose it."""
+
+    def columns(self, study: Study) -> dict[str, Any]:
+        """What tables say of it."""
+        own = vars(self) if self.configuration is None else vars(self) | self.configuration.columns
+        return study.alignment.facts | own | {"task": study.task.name, "split": "test"}
+
+
 def generate(study: Study, plan: Plan | None = None, text: ParallelText | None = None) -> Generated:
     """Texts of the clean model and of every method of the plan, from the same held-out beginnings.
 
@@ -86,34 +111,35 @@ def generate(study: Study, plan: Plan | None = None, text: ParallelText | None =
     fit, held_out = _sentences(study, text or study.text)
     prompts = beginnings(study, plan.prompts)
     tokens, notes = _room(study, prompts, plan.tokens)
-    if (count := sum(map(len, prompts[study.source].values()))) < plan.prompts - plan.prompts % 2:
-        notes.append(f"held-out sentences have {count} different beginnings, not {plan.prompts}")
+    if (n := sum(map(len, prompts[study.source].values()))) < plan.prompts - plan.prompts % 2:
+        notes.append(f"held-out sentences have {n} different beginnings, not {plan.prompts}")
     identifier = LanguageIdentifier(fit)
     variants, candidates, skipped = _methods(study, plan.methods)
-    on_dev = [None, *(b for own in candidates.values() for b in own)] if candidates else []
-    total = len(on_dev) + len(variants) + len(candidates)
+    total = len(variants) + bool(candidates) + sum(len(own) + 1 for own in candidates.values())
+    done = count(1)
 
-    def say(code: str, half: str, configuration: Configuration | None, done: int) -> pd.DataFrame:
+    def say(code: str, half: str, configuration: Configuration | None) -> pd.DataFrame:
         begun, size = prompts[code][half], study.settings.batch_size
         rows = speak(study.model, begun, configuration, tokens, size, folder / "texts")
-        study.progress("generate", done + 1, total)
+        study.progress("generate", next(done), total)
         return identifier.judged(rows, study.source, study.target)
 
-    judged = [say(study.source, "dev", configuration, done) for done, configuration in enumerate(on_dev)]
-    scores = [score(rows, study.target) for rows in judged]
-    chosen, record = _choose(study, candidates, scores)
-    variants += chosen
+    def on_dev(configuration: Configuration | None) -> dict[str, Any]:
+        return score(say(study.source, "dev", configuration), study.target)
+
+    clean = on_dev(None) if candidates else None
+    record = {}
+    for name, own in candidates.items():
+        variant, record[name] = _choose(study, name, own, list(map(on_dev, own)), clean or {})
+        variants.append(variant)
     about = study.alignment.facts | {
         "weights": study.model.weights_digest,
         "text": study.text.digest,
         "tokens": tokens,
         "prompts": {half: [one.id for one in some] for half, some in prompts[study.source].items()},
     }
-    write_json(paths["choices"], {"about": about, "clean": scores[0] if scores else None, "methods": record})
-    judged = [
-        say(variant.prompted, "test", variant.configuration, done)
-        for done, variant in enumerate(variants, len(on_dev))
-    ]
+    write_json(paths["choices"], {"about": about, "clean": clean, "methods": record})
+    judged = [say(variant.prompted, "test", variant.configuration) for variant in variants]
     lengths = pd.concat([rows.text.str.len() for rows in judged])
     trial = identifier.trial(held_out, max(SHORTEST, int(lengths.median())))
     tables, seconds = [], {}
@@ -179,20 +205,18 @@ def _methods(
 
 
 def _choose(
-    study: Study, candidates: Mapping[str, list[Configuration]], scores: Sequence[dict[str, Any]]
-) -> tuple[list[Variant], dict[str, Any]]:
-    """Each recipe with its best configuration; the scores are of the clean run and of all configurations."""
-    variants, record, start = [], {}, 1
-    for name, configurations in candidates.items():
-        own = scores[start : start + len(configurations)]
-        start += len(configurations)
-        at = best(configurations, [one["score"] for one in own], scores[0]["score"])
-        chosen, worth = (None, scores[0]) if at is None else (configurations[at], own[at])
-        control = name.endswith(f"~{RANDOM}")
-        variants.append(Variant(name, "recipe", study.source, chosen, control, worth["score"]))
-        dev = [b.columns | one for b, one in zip(configurations, own, strict=True)]
-        record[name] = {"chosen": chosen and chosen.columns, "dev": dev}
-    return variants, record
+    study: Study,
+    name: str,
+    configurations: Sequence[Configuration],
+    scores: Sequence[dict[str, Any]],
+    clean: dict[str, Any],
+) -> tuple[Variant, dict[str, Any]]:
+    """A recipe with its best configuration, and the scores of all of them to be written down."""
+    at = best(configurations, [one["score"] for one in scores], clean["score"])
+    chosen, worth = (None, clean) if at is None else (configurations[at], scores[at])
+    dev = [b.columns | one for b, one in zip(configurations, scores, strict=True)]
+    variant = Variant(name, "recipe", study.source, chosen, name.endswith(f"~{RANDOM}"), worth["score"])
+    return variant, {"chosen": chosen and chosen.columns, "dev": dev}
 
 
 def frozen_variants(study: Study) -> list[Variant]:
@@ -225,12 +249,9 @@ def recipe_configurations(ingredients: Ingredients, recipe: Recipe) -> Mapping[s
     """All configurations of a recipe, and those of its control, whose steps have random directions."""
     if recipe.grow is not None:
         raise NotApplicable("its configurations grow by its gain on a task: texts cannot choose them")
-    own, control, seed = recipe.name, f"{recipe.name}~{RANDOM}", ingredients.study.seed
-    configurations = [replace(b, aligner=own, seed=seed) for b in recipe.configurations(ingredients)]
-    return {
-        own: configurations,
-        control: [turned(replace(b, aligner=control), seed) for b in configurations],
-    }
+    configurations = recipe.configurations(ingredients)
+    candidates = (Candidate(recipe, control, ingredients) for control in (None, RANDOM))
+    return {candidate.name: candidate.take(configurations) for candidate in candidates}
 
 
 def score(rows: pd.DataFrame, target: str) -> dict[str, Any]:
@@ -254,3 +275,79 @@ def best(configurations: Sequence[Configuration], scores: Sequence[float], clean
 
     at = min(range(len(configurations)), key=rank, default=None)
     return None if at is None or -rank(at)[0] <= round(clean, 12) else at
+
+
+def generation_rows(
+    study: Study, variant: Variant, prompts: Sequence[Any], rows: pd.DataFrame
+) -> pd.DataFrame:
+    """The judged rows of one variant over these prompts, with all that says whose they are."""
+    names = {name: [getattr(prompt, name) for prompt in prompts] for name in ("group", "prompt")}
+    table = rows.assign(**variant.columns(study), **names, example=[prompt.id for prompt in prompts])
+    strings = _STRINGS + "example group prompt text language"
+    return typed_table("generation", table, string=strings, **_TYPES | {"Int64": "layer seed tokens"})
+
+
+def summary_table(
+    study: Study, variants: Sequence[Variant], tables: Sequence[pd.DataFrame], trial: Trial
+) -> pd.DataFrame:
+    """One row a variant; the first is the clean run in the source language, which others are held against."""
+    by_method = {variant.method: rows for variant, rows in zip(variants[2:], tables[2:], strict=True)}
+    clean, target, summaries = tables[0], study.target, []
+    for variant, rows in zip(variants, tables, strict=True):
+        chosen = "nothing" if variant.configuration is None else str(variant.configuration).split(" ", 1)[1]
+        summary = variant.columns(study) | {"chosen": chosen} | _measures(rows, study.source, target)
+        if rows is not clean:
+            summary |= _over_clean(rows, clean, target)
+        if (control := by_method.get(f"{variant.method}~{RANDOM}")) is not None:
+            summary |= bounds("over_random", _control_over(rows, control, target))
+        trials = bounds("identifier_accuracy", trial.accuracy)
+        summaries.append(summary | trials | {"identifier_characters": trial.characters})
+    whole = {"Int64": "layer seed n identifier_characters"}
+    return typed_table("generation_summary", summaries, string=_STRINGS + "chosen", **_TYPES | whole)
+
+
+def _measures(rows: pd.DataFrame, source: str, target: str) -> dict[str, Any]:
+    """Shares of languages, repetition and score of one variant's texts."""
+    control = accuracy((rows.language == target).astype(float), units_of(rows.group, rows.example))
+    counted = rows[rows.repetition.notna()]
+    repeated, fresh = {}, 0.0
+    if not counted.empty:
+        repetition = mean_interval(counted.repetition.astype(float), units_of(counted.group, counted.example))
+        repeated, fresh = bounds("repetition", repetition), 1 - repetition.estimate
+    return {
+        "n": len(rows),
+        "level": LEVEL,
+        **bounds("language_control", control),
+        "source_share": float((rows.language == source).mean()),
+        "other_share": float((~rows.language.isin([source, target, UNCLEAR])).mean()),
+        "unclear_share": float((rows.language == UNCLEAR).mean()),
+        **repeated,
+        "score": harmonic(control.estimate, fresh),
+        "tokens": float(rows.tokens.mean()),
+    }
+
+
+def _over_clean(rows: pd.DataFrame, clean: pd.DataFrame, target: str) -> dict[str, Any]:
+    """Both measures less those of the clean run, text by text."""
+    both = rows.repetition.notna() & clean.repetition.notna()
+    columns = bounds("control_gain", _control_over(rows, clean, target))
+    if both.any():
+        after, before = (one.repetition[both].astype(float) for one in (rows, clean))
+        units = units_of(rows.group[both], rows.example[both])
+        columns |= bounds("repetition_change", paired_interval(after, before, units))
+    return columns
+
+
+def _control_over(rows: pd.DataFrame, others: pd.DataFrame, target: str) -> Interval:
+    assert rows.example.tolist() == others.example.tolist()
+    after, before = ((one.language == target).astype(float) for one in (rows, others))
+    return paired_interval(after, before, units_of(rows.group, rows.example))
+
+
+def harmonic(a: float, b: float) -> float:
+    """2 a b / (a + b), 0 where either is 0.
+
+    >>> harmonic(1.0, 0.5)
+    0.6666666666666666
+    """
+    return 2 * a * b / (a + b) if a > 0 and b > 0 else 0.0

@@ -18,14 +18,9 @@ from workbench.sweeps.score import Question, read_questions
 from workbench.sweeps.shards import Shelf, plan_facts
 from workbench.tasks import AnswerExample, SplitName
 
-# Beginnings of held-out sentences, for a model to go on with: one half to choose on, one to report.
-
-
 LEAST_TOKENS = 2
 """A beginning of fewer tokens leaves the model to say anything."""
 HALVES: tuple[SplitName, ...] = ("dev", "test")
-
-
 Beginnings = dict[str, dict[str, tuple[AnswerExample, ...]]]
 """Language → half → prompts. An example's answer is the whole sentence that its prompt begins."""
 
@@ -67,10 +62,7 @@ def beginnings(study: Study, count: int) -> Beginnings:
 
 
 def begin(model: LanguageModel, sentence: str) -> str | None:
-    """The first half of a sentence's tokens, up to the end of the word; None where it is too short.
-
-    In a script without spaces a word ends anywhere.
-    """
+    """The first half of a sentence's tokens, to the end of a word where there are spaces; None if short."""
     (ids,) = model.tokens.encode([sentence])
     prefix = len(model.tokens.prefix)
     half = (len(ids) - prefix + 1) // 2
@@ -81,9 +73,6 @@ def begin(model: LanguageModel, sentence: str) -> str | None:
         begun, _, rest = sentence[len(text) :].partition(" ")
         text = text + begun if rest else text
     return text.rstrip()
-
-
-# A model goes on with prompts, patched or not; every finished batch is kept on disk.
 
 
 def speak(

@@ -1,12 +1,11 @@
 """Measure a trained organism on fresh items, test the properties expected of it, and judge every pair.
 
-Nothing here is chosen on what it is reported on: maps are fitted on parallel text of the `fit` facts,
-layer and strength are chosen on the `dev` facts, and the fresh items are of the `test` facts. A property that
-cannot be asked of a world (it has no language of that kind) fails with that reason.
+Maps are fitted on parallel text of the `fit` facts, layer and strength are chosen on the `dev` facts, and the
+fresh items are of the `test` facts. A property that cannot be asked of a world fails with that reason.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from workbench.models import LanguageModel
 from workbench.organism.config import LanguageConfig, WorldConfig
 from workbench.organism.files import Shipped
 from workbench.organism.texts import TASKS, Items
-from workbench.select import accuracy_of, rows_of
+from workbench.select import accuracy_of, paired_correct, rows_of
 from workbench.stats import Interval, paired_interval
 from workbench.study import Settings, Study, StudyResult, prepare
 from workbench.study.diagnosis import holm_of
@@ -58,11 +57,6 @@ class Verification:
     shared_tokens: dict[str, float]
 
     @property
-    def main(self) -> str:
-        """The main language."""
-        return self.config.main.code
-
-    @property
     def poorest(self) -> list[str]:
         """The languages other than the main one that were read least."""
         others = self.config.languages[1:]
@@ -97,7 +91,8 @@ def verify(
     accuracy, studies = {}, {}
     for done, name in enumerate(TASKS):
         progress("verify organism", done, total)
-        accuracy[name] = _accuracy(model, items.fresh(name, count, seed))
+        fresh = items.fresh(name, count, seed)
+        accuracy[name] = {language: _accuracy(model, fresh, language) for language in fresh.languages}
     dev, text = items.task(LADDER_TASK).first(dev=CHOSEN_ON), items.parallel_text(2 * prompts)
     task = ChoiceTask(dev.name, (*dev.all, *items.fresh(LADDER_TASK, count, seed).all))
     for done, language in enumerate(others, len(TASKS)):
@@ -110,17 +105,10 @@ def verify(
     return Verification(config, model.info.name, model.info.n_layers, accuracy, studies, shared)
 
 
-def _accuracy(model: LanguageModel, task: ChoiceTask) -> dict[str, Interval]:
-    """Unpatched accuracy of each language that the task is asked in."""
-    accuracies = {}
-    for language in task.languages:
-        examples = task.examples(language, "test")
-        rows = sweep(model, examples, [], task=task.name, pair=language, batch_size=LADDER.batch_size)
-        accuracies[language] = accuracy_of(rows)
-    return accuracies
-
-
-# The expected properties of an organism, each tested on the measurements.
+def _accuracy(model: LanguageModel, task: ChoiceTask, language: str) -> Interval:
+    """Unpatched accuracy on the task's test items in one language."""
+    items, size = task.examples(language, "test"), LADDER.batch_size
+    return accuracy_of(sweep(model, items, [], task=task.name, pair=language, batch_size=size))
 
 
 KNOWN = 0.95
@@ -188,7 +176,8 @@ def _numbers(interval: Interval) -> list[float]:
 
 
 def _knows(v: Verification) -> tuple[bool, str]:
-    main = {task: languages[v.main] for task, languages in v.accuracy.items() if v.main in languages}
+    code = v.config.main.code
+    main = {task: languages[code] for task, languages in v.accuracy.items() if code in languages}
     known = [task for task, interval in main.items() if interval.estimate >= KNOWN]
     return len(known) >= 2, ", ".join(f"{task} {estimated(one, sign=False)}" for task, one in main.items())
 
@@ -277,19 +266,12 @@ def _distant_too(v: Verification) -> tuple[bool, str]:
     return holds, "; ".join(words) or "the world has no poor language of another order and its own tokens"
 
 
-def _rich_gain_less(v: Verification) -> tuple[None, str]:
-    poor = _poor(v)
-    return _compared(v, lambda a, b: a in poor and b not in poor and _is_far(v, a) == _is_far(v, b))
-
-
-def _far_gain_less(v: Verification) -> tuple[None, str]:
-    return _compared(v, lambda a, b: a.resource == b.resource and not _is_far(v, a) and _is_far(v, b))
-
-
-def _compared(v: Verification, which: Callable[[LanguageConfig, LanguageConfig], bool]) -> tuple[None, str]:
+def _compared(
+    v: Verification, which: Callable[[Verification, LanguageConfig, LanguageConfig], bool]
+) -> tuple[None, str]:
     """Gain of one language less that of another, over the same items, for the pairs of that kind."""
     others, words = v.config.languages[1:], []
-    for more, less in [(a.code, b.code) for a in others for b in others if which(a, b)]:
+    for more, less in [(a.code, b.code) for a in others for b in others if which(v, a, b)]:
         difference = paired_interval(_gains(v.studies[more]), _gains(v.studies[less]))
         judged = "yes" if difference.low > 0 else "not so" if difference.high < 0 else "not told apart"
         words.append(f"{judged}: gain of {more} − {less} {estimated(difference)}")
@@ -302,7 +284,7 @@ def _retention(v: Verification) -> tuple[None, str]:
         for language, study in v.studies.items()
         if study.retention is not None
     ]
-    return None, f"{v.main} with the " + (", ".join(words) or "patch: none was chosen")
+    return None, f"{v.config.main.code} with the " + (", ".join(words) or "patch: none was chosen")
 
 
 _QUESTIONS: dict[str, Callable[[Verification], tuple[bool | None, str]]] = {
@@ -315,8 +297,13 @@ _QUESTIONS: dict[str, Callable[[Verification], tuple[bool | None, str]]] = {
     "3 the map beats mean shift and shuffled pairs": partial(_of_poorest, ask=_beats),
     "3 its layer is neither the first nor the last": _inside,
     "3 all this for another word order and own tokens": _distant_too,
-    "4 rich languages gain less than poor ones": _rich_gain_less,
-    "4 far ones less than near ones of equal resource": _far_gain_less,
+    "4 rich languages gain less than poor ones": partial(
+        _compared,
+        which=lambda v, a, b: a in _poor(v) and b not in _poor(v) and _is_far(v, a) == _is_far(v, b),
+    ),
+    "4 far ones less than near ones of equal resource": partial(
+        _compared, which=lambda v, a, b: a.resource == b.resource and not _is_far(v, a) and _is_far(v, b)
+    ),
     "5 what the patch does to the main language": _retention,
 }
 
@@ -357,30 +344,15 @@ def _gains(study: StudyResult) -> list[float]:
     """Patched less unpatched, of each test item in its order."""
     sweep = study.tables["sweep"]
     own = sweep[(sweep.split == "test") & (sweep.language == study.source)]
-    after = rows_of(own, study.headline.choice).set_index("example").correct.astype(float)
-    before = own[own.aligner == CLEAN].set_index("example").correct.astype(float)
-    gains: list[float] = (after - before.loc[after.index]).tolist()
-    return gains
+    after, before, _ = paired_correct(rows_of(own, study.headline.choice), own[own.aligner == CLEAN])
+    return list(after - before)
 
 
-# The verdict for every pair and task of a world, beside its ground truth.
-
-
-SETTINGS = Settings(
+SETTINGS = replace(
+    LADDER,
     aligners=("ridge", "mean_shift", "identity", "shuffled_pairs", "random_equal_norm"),
-    headline="ridge",
-    interventions=("interpolate",),
-    strengths=(0.5, 1.0),
-    batch_size=256,
+    held_out=Settings().held_out,
 )
-
-
-@dataclass(frozen=True)
-class Verdicts:
-    """All studies, and one row for each: what the world was made to be, and what the study says of it."""
-
-    results: list[StudyResult]
-    table: pd.DataFrame
 
 
 def verdicts(
@@ -392,8 +364,8 @@ def verdicts(
     test: int = 1000,
     prompts: int = 600,
     progress: Progress = silent,
-) -> Verdicts:
-    """Diagnose each language into the main one on every task."""
+) -> tuple[list[StudyResult], pd.DataFrame]:
+    """Diagnose each language into the main one on every task: the studies, and a row for each."""
     main, *others = organism.config.languages
     tasks = [organism.task(name).first(dev=dev, test=test) for name in TASKS]
     text = organism.text().select(range(prompts))
@@ -405,7 +377,7 @@ def verdicts(
         results.append(study.run())
     progress("verdicts", len(diagnosis.studies), len(diagnosis.studies))
     diagnosis.conclude(results)
-    return Verdicts(results, _verdict_table(organism, results))
+    return results, _verdict_table(organism, results)
 
 
 def _verdict_table(organism: Shipped, results: list[StudyResult]) -> pd.DataFrame:

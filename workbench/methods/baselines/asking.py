@@ -1,21 +1,22 @@
-"""Baselines that ask in another way: in the target language, other prompts, solved items, translations."""
+"""What a baseline is, and those that ask in another way: other languages and prompts, shots, translations."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from heapq import nlargest
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 from workbench.core.errors import InputError, NotApplicable, StoreError, TextError, quoted
 from workbench.core.languages import name_of
 from workbench.core.reading import user_path
 from workbench.core.store import digest_json, read_json, write_json
-from workbench.methods.base import Cost, LanguagePair, count_tokens
-from workbench.methods.baselines.base import AnyTask, Variant, Wording, parallel_items, task_of, with_items
+from workbench.core.types import ComparedBy
+from workbench.methods.base import Cost, Family, LanguagePair, Method, count_tokens
+from workbench.models import LanguageModel
 from workbench.organism.config import WorldConfig
 from workbench.organism.world import ASKED, MARK, STOP, item_prompt, translation_prompt
-from workbench.tasks import ChoiceTask, same_items, with_shots
+from workbench.tasks import AnswerTask, ChoiceTask, same_items, with_shots
 from workbench.tasks.prompts import fill
 from workbench.tasks.records import read_objects, read_table
 
@@ -27,6 +28,91 @@ OWN, MAIN = "own", "main"
 """The language of solved items: the item's own, or the main one."""
 
 
+AnyTask = ChoiceTask | AnswerTask
+
+TEMPLATES = (
+    "{prompt}",
+    "Question: {prompt}",
+    "{prompt}\n",
+    "Answer the following.\n\n{prompt}",
+    "Think of it in {target}. {prompt}",
+)
+"""Prompts to search among where the user gives none; `{target}` is the main language's English name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """One way of asking: the task as it is put, and the model it is put to."""
+
+    name: str
+    task: AnyTask
+    model: LanguageModel | None = None
+    """Another than the study's own."""
+    cost: Cost = field(default_factory=Cost)
+    by: ComparedBy | None = None
+    """What choices are compared by, if not by what the study says."""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a task is put into words by baselines; `organism_wording` has the organism's."""
+
+    between: str = "\n\n"
+    """What stands between shots."""
+    templates: Sequence[str] = TEMPLATES
+    shots: Sequence[int] = (1, 2, 4)
+    seeds: int = 3
+    to_translate: Callable[[Any, str, str], str] = lambda item, source, target: (
+        f"{name_of(source)}: {item.prompt}\n{name_of(target)}:"
+    )
+    """The item, the source and the main language → what asks for the item's translation."""
+    from_translation: Callable[[Any, str], str] = lambda item, text: text
+    """The item and its translation → the prompt in the main language."""
+    until: str = "\n"
+    """Where a translation ends."""
+    longest: int = 128
+    """Most tokens of a translation."""
+    translations: Mapping[str, str] | None = None
+    """A prompt in the main language for each item, by its name: from a translator outside."""
+    instructed: AnyTask | None = None
+    """The same items with instructions in the main language, where the study's are in another."""
+
+
+@dataclass(frozen=True)
+class Baseline(Method):
+    """One method: its variants are scored on dev, and the best one is judged on test."""
+
+    about: str
+    variants: Callable[[LanguagePair, Wording], list[Variant]]
+    """May raise `NotApplicable`."""
+    family: ClassVar[Family] = "baseline"
+
+
+def task_of(pair: LanguagePair) -> AnyTask:
+    """The pair's task, whose items must be at hand to be asked in other words."""
+    if not isinstance(pair.task, ChoiceTask | AnswerTask):
+        raise InputError(f"{pair.task.name}: only a ChoiceTask or AnswerTask can be asked in other words")
+    return pair.task
+
+
+def with_items(pair: LanguagePair, items: Mapping[str, Any], word: str) -> AnyTask:
+    """The task with other items of the source language, given by id, under a name that says so."""
+    task: Any = task_of(pair)  # one call for both kinds of task
+    changed = (items.get(item.id, item) if item.language == pair.source else item for item in task.all)
+    return cast(AnyTask, replace(task, name=f"{task.name}-{word}", all=tuple(changed)))
+
+
+def parallel_items(pair: LanguagePair, needed: Iterable[str] = ()) -> Mapping[str, Any]:
+    """The task's items in the main language by id; each of the `needed` ids must have one."""
+    task = task_of(pair)
+    if pair.target not in task.languages:
+        raise NotApplicable(f"{task.name} is not asked in {pair.target}")
+    parallel = task.by_id(pair.target)
+    if missing := [name for name in needed if name not in parallel]:
+        raise NotApplicable(f"{task.name} has no item {missing[0]!r} in {pair.target}")
+    return parallel
+
+
 def as_it_is(pair: LanguagePair, wording: Wording) -> list[Variant]:
     """The items as they are: what every other method is held against."""
     return [Variant("as it is", task_of(pair))]
@@ -34,13 +120,10 @@ def as_it_is(pair: LanguagePair, wording: Wording) -> list[Variant]:
 
 def in_target_language(pair: LanguagePair, wording: Wording) -> list[Variant]:
     """The parallel items: the accuracy that nothing but another language is away."""
-    task = task_of(pair)
-    parallel = parallel_items(pair, (item for item in task.all if item.language == pair.source))
-    items = (
-        replace(parallel[item.id], language=pair.source) if item.language == pair.source else item
-        for item in task.all
-    )
-    return [Variant(f"asked in {pair.target}", with_items(task, items, "target_language"))]
+    own = [item.id for item in task_of(pair).all if item.language == pair.source]
+    parallel = parallel_items(pair, own)
+    items = {name: replace(parallel[name], language=pair.source) for name in own}
+    return [Variant(f"asked in {pair.target}", with_items(pair, items, "target_language"))]
 
 
 def with_main_instructions(pair: LanguagePair, wording: Wording) -> list[Variant]:
@@ -56,14 +139,15 @@ def with_main_instructions(pair: LanguagePair, wording: Wording) -> list[Variant
 
 def with_templates(pair: LanguagePair, wording: Wording) -> list[Variant]:
     """Every prompt inside a template; dev searches among the templates."""
-    task, main = task_of(pair), name_of(pair.target)
+    task: Any = task_of(pair)  # one call for both kinds of task
+    main = name_of(pair.target)
 
     def within(item: Any, template: str) -> Any:
         values = {"target": main, "prompt": item.prompt}
         return replace(item, prompt=fill(template, item.language, values))
 
     return [
-        Variant(repr(template), with_items(task, [within(item, template) for item in task.all]))
+        Variant(repr(template), replace(task, all=tuple(within(item, template) for item in task.all)))
         for template in wording.templates
     ]
 
@@ -112,9 +196,6 @@ def by_prototypes(pair: LanguagePair, wording: Wording) -> list[Variant]:
     return [Variant("nearest prototype", task, cost=cost, by="prototype")]
 
 
-# Translate, then answer: by a table of translations from outside, or by the model itself.
-
-
 def by_table(pair: LanguagePair, wording: Wording) -> list[Variant]:
     """Items translated from outside."""
     if wording.translations is None:
@@ -123,15 +204,15 @@ def by_table(pair: LanguagePair, wording: Wording) -> list[Variant]:
     missing = [item.id for item in items if item.id not in wording.translations]
     if missing:
         raise NotApplicable(f"the table of translations lacks {len(missing)} items, such as {missing[0]!r}")
-    task = _with_prompts(pair, {item.id: wording.translations[item.id] for item in items}, "translated")
+    task = _with_prompts(pair, items, wording.translations, "translated")
     return [Variant("table", task, cost=Cost(translations=len(items)))]
 
 
 def by_parallel_side(pair: LanguagePair, wording: Wording) -> list[Variant]:
     """The data set's own parallel side as a flawless translation of the prompt."""
     items = _judged_items(pair)
-    parallel = parallel_items(pair, items)
-    task = _with_prompts(pair, {item.id: parallel[item.id].prompt for item in items}, "oracle")
+    parallel = parallel_items(pair, [item.id for item in items])
+    task = _with_prompts(pair, items, {name: item.prompt for name, item in parallel.items()}, "oracle")
     return [Variant(f"the data's own {pair.target} side", task, cost=Cost(translations=len(items)))]
 
 
@@ -147,7 +228,7 @@ def by_the_model(pair: LanguagePair, wording: Wording) -> list[Variant]:
     }
     tokens = count_tokens(pair.model, [*prompts, *asked.values()])
     tokens += count_tokens(pair.model, texts) if any(texts) else 0
-    task = _with_prompts(pair, asked, "self-translated")
+    task = _with_prompts(pair, items, asked, "self-translated")
     return [Variant("the model itself", task, cost=Cost(item_tokens=tokens / len(items)))]
 
 
@@ -182,14 +263,9 @@ def _judged_items(pair: LanguagePair) -> list[Any]:
     ]
 
 
-def _with_prompts(pair: LanguagePair, prompts: Mapping[str, str], word: str) -> AnyTask:
-    """The task with other prompts for source items; their choices stay what they are."""
-    task = task_of(pair)
-    items = (
-        replace(item, prompt=prompts.get(item.id, item.prompt)) if item.language == pair.source else item
-        for item in task.all
-    )
-    return with_items(task, items, word)
+def _with_prompts(pair: LanguagePair, items: Sequence[Any], prompts: Mapping[str, str], word: str) -> AnyTask:
+    """The task with other prompts for these items; their choices stay what they are."""
+    return with_items(pair, {item.id: replace(item, prompt=prompts[item.id]) for item in items}, word)
 
 
 def read_translations(path: str | Path) -> dict[str, str]:
@@ -198,10 +274,8 @@ def read_translations(path: str | Path) -> dict[str, str]:
     if path.name.lower().endswith(".jsonl"):
         rows = [(row.line, row.text("id"), row.text("prompt")) for row in read_objects(path)]
     else:
-        rows = [
-            (row.line, row.fields["id"], row.fields["prompt"])
-            for row in read_table(path, ("id", "prompt"), "a table of translations")
-        ]
+        table = read_table(path, ("id", "prompt"), "a table of translations")
+        rows = [(row.line, row.fields["id"], row.fields["prompt"]) for row in table]
     translations: dict[str, str] = {}
     for line, name, prompt in rows:
         if name in translations:
@@ -215,10 +289,7 @@ def read_translations(path: str | Path) -> dict[str, str]:
 
 
 def organism_wording(config: WorldConfig) -> Wording:
-    """The organism's own words, as it reads nothing but its invented languages.
-
-    Shots behind full stops, translations as the model has read them, templates of signs it knows.
-    """
+    """The organism's words: shots behind full stops, translations as it has read them, signs it knows."""
     main, words = config.main.code, len(config.main.order)
 
     def to_translate(item: Any, source: str, target: str) -> str:

@@ -1,7 +1,6 @@
 """Fine-tuning with LoRA as a baseline: adapters, their training, and where they are kept.
 
-Only the adapter is trained. The loss is the mean −log p of the answers' tokens, each given its prompt and
-the tokens before it: the score by which choices are compared. Prompts are read, never learnt.
+Only the adapter is trained. The loss is the mean −log p of the answers' tokens; prompts are not learnt.
 """
 
 import inspect
@@ -25,12 +24,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from workbench.core.bundled import MODELS, resolved
-from workbench.core.errors import InputError, NotApplicable, StoreError, WorkbenchError, did_you_mean
+from workbench.core.errors import InputError, NotApplicable, StoreError, WorkbenchError
 from workbench.core.store import digest_file, digest_json, json_bytes, read_json, write_bytes, write_json
-from workbench.core.types import Progress, silent
+from workbench.core.types import Progress, check_name, silent
 from workbench.methods.base import Cost, LanguagePair, Question, read_answers, right_answer, shuffled_batches
-from workbench.methods.baselines.asking import OWN
-from workbench.methods.baselines.base import Variant, Wording, task_of
+from workbench.methods.baselines.asking import OWN, Variant, Wording, task_of
 from workbench.models import TokenReader, load_model
 from workbench.models.base import weights_digest
 from workbench.models.load import (
@@ -72,18 +70,15 @@ class LoraSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("rank", 1), ("alpha", 1), ("epochs", 1), ("batch_size", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} is {getattr(self, name)}: it must be at least {least}")
-        if not 0 < self.learning_rate < float("inf"):
-            raise InputError(f"learning_rate is {self.learning_rate}: it must be above 0")
-        for name in ("dropout", "warmup"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}: it must be from 0 to below 1")
-        if self.targets not in get_args(Targets):
-            raise InputError(
-                f"unknown targets {self.targets!r}: {did_you_mean(self.targets, get_args(Targets))}"
-            )
+        counts = {"rank": 1, "alpha": 1, "epochs": 1, "batch_size": 1, "seed": 0}
+        checks = {name: (getattr(self, name) >= n, f"at least {n}") for name, n in counts.items()}
+        checks["learning_rate"] = (0 < self.learning_rate < float("inf"), "above 0")
+        shares = ("dropout", "warmup")
+        checks |= {name: (0 <= getattr(self, name) < 1, "from 0 to below 1") for name in shares}
+        for name, (holds, rule) in checks.items():
+            if not holds:
+                raise InputError(f"{name} is {getattr(self, name)}: it must be {rule}")
+        check_name(self.targets, get_args(Targets), "targets")
 
 
 @dataclass(frozen=True)
@@ -165,10 +160,7 @@ def with_adapter(causal: Any, settings: LoraSettings) -> Any:
 def train(
     causal: Any, rows: Sequence[Row], settings: LoraSettings, pad: int, progress: Progress
 ) -> list[float]:
-    """Train what is not frozen, in place; returns the mean −log p per token of the answers of each step.
-
-    Each epoch sees all rows, in an order that the seed gives.
-    """
+    """Train what is not frozen, in place; returns the mean −log p per token of the answers of each step."""
     causal.eval()
     for name, module in causal.named_modules():
         if name.endswith(".lora_dropout"):  # the model's own dropout stays off
@@ -223,21 +215,18 @@ def answer_loss(causal: Any, rows: Sequence[Row], pad: int) -> Tensor:
     return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), wanted, ignore_index=_IGNORE)
 
 
-# Supervised fine-tuning by LoRA: from a checkpoint and fit items to a checkpoint that any backend opens.
+# From a checkpoint and fit items to a checkpoint that any backend opens, in safetensors and JSON.
 #
-# The adapter is trained in float32 and merged into the weights, so that what is tuned is a model like any
-# other: it can be captured, swept and intervened on. Beside the merged model lies the adapter alone, in
-# peft's format. Everything is safetensors and JSON.
-#
-# The seed gives the weights to the bit on the same machine and number of threads: order, first weights
-# and dropout follow from it, and attention is computed plainly (`eager`), for the backward pass of fused
-# kernels adds in any order on a GPU. Training takes minutes, so what was interrupted starts anew; nothing is
-# under the folder's name before all of it is.
+# The adapter is trained in float32 and merged into the weights; beside them it lies alone, in peft's format.
+# The seed gives the weights to the bit on the same machine and number of threads; attention is `eager`, as
+# fused kernels add in any order on a GPU. What was interrupted starts anew; nothing is under the folder's
+# name before all of it is.
 
 
 ADAPTER = "adapter"
 """The folder of the adapter, within that of the merged model."""
 _CARD = "fine-tuning.json"
+_OF_THE_CARD = ("trained_parameters", "forward_tokens", "examples", "seconds", "losses")
 _OF_THE_FILE = ("_name_or_path", "transformers_version")
 """What a config says of its file, not of the model."""
 
@@ -359,8 +348,7 @@ def _finished(folder: Path, digest: str) -> Tuned | None:
     for name, sha256 in card["files"].items():
         if not (folder / name).is_file() or digest_file(folder / name) != sha256:
             raise StoreError(f"{folder / name} is damaged or missing: delete {folder} and train again")
-    facts = ("trained_parameters", "forward_tokens", "examples", "seconds", "losses")
-    return Tuned(folder, digest=digest, **{name: card[name] for name in facts})
+    return Tuned(folder, digest=digest, **{name: card[name] for name in _OF_THE_CARD})
 
 
 def _save(adapted: Any, tokenizer: Any, result: Tuned, facts: dict[str, Any]) -> None:
@@ -376,13 +364,14 @@ def _save(adapted: Any, tokenizer: Any, result: Tuned, facts: dict[str, Any]) ->
             tokenizer.save_pretrained(part)
         for path in part.rglob("*.safetensors"):
             path.chmod(0o644)  # its writer keeps it from others
-        card = asdict(result) | facts
-        del card["folder"]  # whoever opens the card knows, and it may be moved
-        card["inputs_digest"] = card.pop("digest")
-        card["files"] = {
-            str(p.relative_to(part)): digest_file(p) for p in sorted(part.rglob("*")) if p.is_file()
+        files = [path for path in sorted(part.rglob("*")) if path.is_file()]
+        card = {
+            **{name: getattr(result, name) for name in _OF_THE_CARD},
+            **facts,
+            "inputs_digest": result.digest,
+            "files": {str(path.relative_to(part)): digest_file(path) for path in files},
+            "versions": {name: version(name) for name in ("peft", "torch", "transformers")},
         }
-        card["versions"] = {name: version(name) for name in ("peft", "torch", "transformers")}
         write_json(part / _CARD, card)
         shutil.rmtree(folder, ignore_errors=True)  # it is empty, if it is there
         part.rename(folder)
@@ -408,9 +397,6 @@ def _save_adapter(adapted: Any, folder: Path, source: str) -> None:
     weights = get_peft_model_state_dict(adapted, save_embedding_layers=False)
     tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-
-
-# Supervised fine-tuning by LoRA: on labels of the language itself, or of the main one (transfer).
 
 
 FEW = 50

@@ -1,28 +1,62 @@
-"""What is compared: methods with what dev chose for each, scored once on test.
-
-A baseline's variants are scored one by one. The configurations of all recipes and their controls are swept
-together, round by round.
-"""
+"""What is compared: methods with what dev chose for each, scored once on test."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
 from workbench.align import export
 from workbench.core.errors import InputError, NotApplicable
 from workbench.methods.base import Cost, count_tokens
-from workbench.methods.baselines.base import Baseline, Variant, Wording
-from workbench.methods.compare.table import Entry, Skipped
+from workbench.methods.baselines import Baseline, Variant, Wording
 from workbench.methods.recipes import Ingredients, Recipe, turned
+from workbench.models import LanguageModel
 from workbench.select import Choice, choose, rows_of
 from workbench.study import Study
-from workbench.sweeps import CLEAN, Configuration
+from workbench.sweeps import CLEAN, Configuration, read_examples
+from workbench.sweeps.score import all_single
+from workbench.tasks import Example
 
 RANDOM, SHUFFLED = "random", "shuffled"
 """Controls of a recipe: steps as long in random directions; fitted on shuffled pairs."""
+
+
+@dataclass(eq=False)
+class Entry:
+    """A method, what dev chose for it, and its rows on test items: a row of the table to be."""
+
+    method: str
+    title: str
+    family: str
+    """`baseline`, `recipe` or `combination`."""
+    chosen: str
+    """In words."""
+    test: pd.DataFrame
+    """One row per source-language test item."""
+    on_target: pd.DataFrame | None
+    """The same for target-language items; None where the method leaves those as they are."""
+    cost: Cost = field(default_factory=Cost)
+    choice: Choice | None = None
+    """The configuration, where there is one."""
+    controls: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """Rows on the same test items, by the control's name."""
+    over: pd.DataFrame | None = None
+    """Of a combination: the rows of its baseline alone."""
+    dev_gain: float = 0.0
+    """Accuracy on dev over direct prompting; optimistically biased, as it was selected as the best."""
+
+
+@dataclass
+class Skipped:
+    """A method that had nothing to work on, and why."""
+
+    method: str
+    title: str
+    family: str
+    note: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +78,16 @@ class Asked:
         rows = self.study.sweep("test", (), folder="clean")
         return {str(language): own for language, own in rows.groupby("language")}
 
+    @cached_property
+    def cost(self) -> Cost:
+        """What the variant needs, with the tokens of one test item."""
+        cost, source = self.variant.cost, self.study.source
+        if cost.item_tokens is not None:
+            return cost
+        answers = self.test[source].generated.dropna().astype(str).tolist()
+        items = self.study.items(source, "test")
+        return replace(cost, item_tokens=tokens_per_item(self.study.model, items, answers))
+
     def answer(self, study: Study, direct: "Asked") -> Entry:
         """The variant scored on test, on the target's items where it changes these, with its gain on dev."""
         variant = self.variant
@@ -57,7 +101,7 @@ class Asked:
             variant.name,
             self.test[study.source],
             self.test.get(study.target) if changed else None,
-            variant.cost,
+            self.cost,
             dev_gain=float(self.dev.correct.mean() - direct.dev.correct.mean()),
         )
 
@@ -165,10 +209,7 @@ class Candidate:
 def choose_configurations(
     study: Study, recipes: Sequence[Recipe]
 ) -> tuple[list[Candidate], pd.DataFrame, list[Skipped]]:
-    """Sweep all recipes and their controls, round by round, and choose a configuration of each.
-
-    All configurations of a round are swept together: engines share runs between recipes.
-    """
+    """Sweep all recipes and their controls together, round by round, and choose a configuration of each."""
     candidates: list[Candidate] = []
     skipped = []
     ingredients = Ingredients(study)
@@ -179,8 +220,8 @@ def choose_configurations(
             own = Candidate(recipe, None, ingredients, seconds=time.perf_counter() - start)
             family = [(own, proposed), (Candidate(recipe, RANDOM, ingredients), proposed)]
             if "pairs" in recipe.needs:
-                shuffled = Candidate(recipe, SHUFFLED, ingredients.broken())
-                family.append((shuffled, recipe.configurations(shuffled.ingredients)))
+                broken = ingredients.broken()
+                family.append((Candidate(recipe, SHUFFLED, broken), recipe.configurations(broken)))
         except NotApplicable as error:
             skipped.append(Skipped(recipe.name, recipe.title, recipe.family, str(error)))
             continue
@@ -201,7 +242,9 @@ def choose_configurations(
     return candidates, rows, skipped
 
 
-def answer_configurations(study: Study, candidates: Sequence[Candidate]) -> list[Entry]:
+def answer_configurations(
+    study: Study, candidates: Sequence[Candidate], item_tokens: float | None = None
+) -> list[Entry]:
     """Score what was chosen once on test; the recipes' patches, not the controls', on target items too."""
     chosen = [(one.control, one.configuration) for one in candidates if one.configuration is not None]
     own = [configuration for control, configuration in chosen if control is None]
@@ -221,7 +264,7 @@ def answer_configurations(study: Study, candidates: Sequence[Candidate]) -> list
             choice.name.split(" ", 1)[-1],  # without the recipe's name
             rows_of(here, choice),
             None if choice.layer is None or there.empty else rows_of(there, choice),
-            candidate.cost,
+            replace(candidate.cost, item_tokens=item_tokens),
             choice,
             dev_gain=choice.accuracy_gain,
         )
@@ -229,10 +272,7 @@ def answer_configurations(study: Study, candidates: Sequence[Candidate]) -> list
 
 
 def combine(asked: Asked, recipes: Sequence[Recipe]) -> tuple[list[Entry], list[Skipped]]:
-    """The recipes fitted, chosen and judged anew where the baseline's variant is the starting point.
-
-    What they gain is counted over that baseline: does patching still help after it?
-    """
+    """The recipes fitted, chosen and judged anew on top of the baseline's variant, over which they gain."""
     candidates, _, skipped = choose_configurations(asked.study, recipes)
     entries = answer_configurations(asked.study, candidates)
     rows: list[Entry | Skipped] = [*entries, *skipped]
@@ -243,10 +283,21 @@ def combine(asked: Asked, recipes: Sequence[Recipe]) -> tuple[list[Entry], list[
         entry.over = asked.test[asked.study.source]
         if entry.on_target is None:  # without a patch, what the baseline alone does there
             entry.on_target = asked.test.get(asked.study.target)
-        counts = {name: n for name, n in vars(asked.variant.cost).items() if name != "item_tokens"}
+        counts = {name: n for name, n in vars(asked.cost).items() if name != "item_tokens"}
         sums = {name: n + getattr(entry.cost, name) for name, n in counts.items()}
-        entry.cost = replace(asked.variant.cost, **sums)
+        entry.cost = replace(asked.cost, **sums)
     return entries, skipped
+
+
+def tokens_per_item(model: LanguageModel, items: Sequence[Any], generated: Sequence[str] = ()) -> float:
+    """Mean tokens run forward to answer an item: the prompt, once for each choice of several tokens."""
+    if not items or not isinstance(items[0], Example):
+        return count_tokens(model, [*(item.prompt for item in items), *generated]) / max(len(items), 1)
+    readings = read_examples(model, items)
+    if all_single(readings):
+        return sum(len(reading.prompt) for reading in readings) / len(readings)
+    rows = (len(reading.prompt) + len(choice) - 1 for reading in readings for choice in reading.choices)
+    return sum(rows) / len(readings)
 
 
 def _numbers(map: object) -> int:

@@ -3,7 +3,7 @@
 import logging
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from timeit import repeat
 from typing import Any
@@ -12,37 +12,47 @@ import pandas as pd
 
 from workbench.core.errors import StoreError
 from workbench.core.store import read_json, write_json
-from workbench.methods.base import Method, check_names, count_tokens
+from workbench.methods.base import Method, bounds, check_names, typed_table
 from workbench.methods.baselines import BASELINES, Baseline, Wording
 from workbench.methods.compare.candidates import (
     Asked,
     Candidate,
+    Entry,
+    Skipped,
     answer_configurations,
     choose_configurations,
     choose_variants,
     combine,
 )
-from workbench.methods.compare.table import Entry, comparison_table
 from workbench.methods.recipes import RECIPES, Recipe
 from workbench.models import LanguageModel
 from workbench.results import write_table
-from workbench.select import holm_kinds
+from workbench.select import accuracy_difference, decide, holm_kinds, paired_correct
+from workbench.select.verdict import LEVEL
+from workbench.stats import Interval, accuracy, noninferiority
 from workbench.study import Study
 from workbench.sweeps import Configuration, read_examples
 from workbench.sweeps.naive import naive_scores
-from workbench.sweeps.score import all_single
 from workbench.tasks import Example
 
 log = logging.getLogger(__name__)
 
 COMBINED = ("shots_main", "shots_own", "lora_few", "lora")
 """Baselines that recipes are tried on top of."""
+_WHERE = ("site", "layer", "intervention", "positions", "joint", "strength")
 UNJUDGED = ("direct", "target_language")
 """No claims of gain: they are what gains are held against."""
 ITEMS, REPEATS = 64, 3
 """Items that are timed, and how often."""
 METHODS: Mapping[str, Method] = ChainMap[str, Any](RECIPES, BASELINES)
 """All methods, baselines first, in the order of rows; the first is what all are held against."""
+TYPES = {
+    "string": "model task pair site method split family title chosen intervention positions joint verdict "
+    "holm_verdict note",
+    "Int64": "layer seed n gained lost parameters fit_tokens pairs labels translations",
+    "boolean": "within_delta noninferior",
+}
+"""Of the columns of the table `comparison` that are not Float64."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +102,13 @@ def compare(study: Study, wording: Wording | None = None, plan: Plan | None = No
     skipped += not_applicable
     _freeze(study, asked, candidates, paths["choices"])
     direct, *entries = [one.answer(study, asked[0]) for one in asked]
-    entries += answer_configurations(study, candidates) if recipes else []
+    if recipes:
+        entries += answer_configurations(study, candidates, asked[0].cost.item_tokens)
     on_top = _on_top(plan, candidates)
     for one in asked if on_top else []:
         if one.method.name in plan.combined:
             combinations, not_applicable = combine(one, on_top)
             entries, skipped = [*entries, *combinations], [*skipped, *not_applicable]
-    _count_tokens(asked, [direct, *entries])
     table = with_holm(comparison_table(study, direct, asked[0].test.get(study.target), entries, skipped))
     seconds = _seconds(study, asked, candidates)
     write_table(table, paths["comparison"])
@@ -118,13 +128,10 @@ def with_holm(table: pd.DataFrame) -> pd.DataFrame:
     rows = table[judged]
     within = rows.within_delta.fillna(False).astype(bool).tolist()
     adjusted, kinds = holm_kinds(rows.p.astype(float).tolist(), rows.verdict.tolist(), within)
-    table = table.assign(
-        holm_p=pd.array([pd.NA] * len(table), dtype="Float64"),
-        holm_verdict=pd.array([pd.NA] * len(table), dtype="string"),
+    return table.assign(
+        holm_p=pd.Series(adjusted, rows.index, dtype="Float64"),
+        holm_verdict=pd.Series(kinds, rows.index, dtype="string"),
     )
-    table.loc[judged, "holm_p"] = adjusted
-    table.loc[judged, "holm_verdict"] = kinds
-    return table
 
 
 def _freeze(study: Study, asked: Sequence[Asked], candidates: Sequence[Candidate], path: Path) -> None:
@@ -144,30 +151,6 @@ def _on_top(plan: Plan, candidates: Sequence[Candidate]) -> list[Recipe]:
     return [] if best is None else [best.method]
 
 
-def _count_tokens(asked: Sequence[Asked], entries: Sequence[Entry]) -> None:
-    """Tokens run forward per test item, which a patch does not change."""
-    counts = {}
-    for one in asked:
-        source = one.study.source
-        items, answers = one.study.items(source, "test"), one.test[source].generated.dropna()
-        counts[one.method.name] = tokens_per_item(one.study.model, items, answers.astype(str).tolist())
-    for entry in entries:
-        if entry.cost.item_tokens is None:
-            own = counts.get(entry.method.split("+")[0], counts["direct"])
-            entry.cost = replace(entry.cost, item_tokens=own)
-
-
-def tokens_per_item(model: LanguageModel, items: Sequence[Any], generated: Sequence[str] = ()) -> float:
-    """Mean tokens run forward to answer an item: the prompt, once for each choice of several tokens."""
-    if not items or not isinstance(items[0], Example):
-        return count_tokens(model, [*(item.prompt for item in items), *generated]) / max(len(items), 1)
-    readings = read_examples(model, items)
-    if all_single(readings):
-        return sum(len(reading.prompt) for reading in readings) / len(readings)
-    rows = (len(reading.prompt) + len(choice) - 1 for reading in readings for choice in reading.choices)
-    return sum(rows) / len(readings)
-
-
 def _seconds(study: Study, asked: Sequence[Asked], candidates: Sequence[Candidate]) -> dict[str, float]:
     """The time of one item by method, over the same items: unpatched, or with a recipe's patch."""
     items = study.items(study.source, "test")
@@ -181,10 +164,7 @@ def _seconds(study: Study, asked: Sequence[Asked], candidates: Sequence[Candidat
 def seconds_per_item(
     model: LanguageModel, items: Sequence[Any], configuration: Configuration | None
 ) -> float | None:
-    """The time one item takes, patched or not, in a batch by itself: the best of a few runs.
-
-    Measured over the same few items for all methods; None for generated answers.
-    """
+    """The time of one item, patched or not, in its own batch, best of a few; None for generated answers."""
     if not items or not isinstance(items[0], Example):
         return None
     readings = read_examples(model, items[:ITEMS])
@@ -202,3 +182,79 @@ def _prepared(seconds: Mapping[str, float], before: Path) -> dict[str, float]:
         log.warning("%s is damaged: earlier times are unknown", before)
         known = None
     return {name: round(max(value, (known or {}).get(name, 0.0)), 3) for name, value in seconds.items()}
+
+
+def comparison_table(
+    study: Study,
+    direct: Entry,
+    there: pd.DataFrame | None,
+    entries: Sequence[Entry],
+    skipped: Sequence[Skipped],
+) -> pd.DataFrame:
+    """One row for each method; `direct` is what gains are over, `there` its rows on target-language items."""
+    facts = study.alignment.facts | {"split": "test", "task": study.task.name}
+    target = next((entry for entry in entries if entry.method == "target_language"), None)
+    gap = None if target is None else accuracy_difference(target.test, direct.test)
+    rows = [facts | _row(study, entry, direct, there, gap) for entry in (direct, *entries)]
+    return typed_table("comparison", [*rows, *(facts | vars(one) for one in skipped)], **TYPES)
+
+
+def _row(
+    study: Study, entry: Entry, direct: Entry, there: pd.DataFrame | None, gap: Interval | None
+) -> dict[str, Any]:
+    after, before, groups = paired_correct(entry.test, direct.test)
+    verdict = decide(after, before, groups, study.settings.delta)
+    gain, judged = (
+        verdict.gain,
+        {"verdict": verdict.kind, "within_delta": verdict.within_delta, "p": verdict.p},
+    )
+    if entry is direct:
+        gain, judged = Interval(0.0, 0.0, 0.0, LEVEL, gain.n), {}
+    elif entry.choice is not None and entry.choice.layer is None and entry.over is None:
+        # Dev preferred no patch: exactly no gain, which does not show that none could be had.
+        gain = Interval(0.0, 0.0, 0.0, LEVEL, gain.n)
+        judged |= {"verdict": "undecided", "within_delta": False}
+    patched = entry.choice is not None and entry.choice.layer is not None
+    where = entry.choice.where if patched and entry.choice else {}
+    return {
+        "method": entry.method,
+        "family": entry.family,
+        "title": entry.title,
+        "chosen": entry.chosen,
+        "dev_gain": entry.dev_gain,
+        **bounds("accuracy", accuracy(after, groups)),
+        **bounds("gain", gain),
+        "level": LEVEL,
+        "n": gain.n,
+        **judged,
+        "gained": verdict.gained,
+        "lost": verdict.lost,
+        "share_of_gap": gain.estimate / gap.estimate if gap and gap.low > 0 else None,
+        **{name: where.get(name) for name in _WHERE},
+        **({} if entry.over is None else bounds("over_own", accuracy_difference(entry.test, entry.over))),
+        **_controls(entry, direct),
+        **_retention(entry, there, study.settings.delta),
+        **vars(entry.cost),
+    }
+
+
+def _controls(entry: Entry, direct: Entry) -> dict[str, Any]:
+    # Of a combination the controls stand on the same baseline as the method does.
+    base = direct.test if entry.over is None else entry.over
+    columns: dict[str, Any] = {}
+    for name, rows in entry.controls.items():
+        columns[f"{name}_gain"] = accuracy_difference(rows, base).estimate
+        columns |= bounds(f"{name}_over", accuracy_difference(entry.test, rows))
+    return columns
+
+
+def _retention(entry: Entry, there: pd.DataFrame | None, delta: float) -> dict[str, Any]:
+    if entry.on_target is None or there is None:
+        return {}
+    after, before, groups = paired_correct(entry.on_target, there)
+    kept = noninferiority(after, before, delta, groups)
+    return {
+        "retention": kept.interval.estimate,
+        "retention_low": kept.interval.low,
+        "noninferior": kept.holds,
+    }

@@ -1,8 +1,6 @@
 """`Recipe`: a published intervention, in terms of aligners and patch types.
 
-A recipe says which states to capture, which map to fit on them, and which configurations to sweep on dev.
-Choosing among the configurations, the controls and the judgement on test are the same for all of them, and
-are not its own.
+It says which configurations are swept on dev. Choice, controls and judgement are the same for all recipes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,8 +34,7 @@ States = Float[Tensor, "layer sent width"]
 class Ingredients:
     """What recipes are made of: a study's model, sentences and task, with the states they ask for.
 
-    Sentences are those of the study's fitting split alone. With `broken_pairs` the target's sentences stand
-    in another order: whatever a recipe then still gains is not owed to which sentence says what.
+    Sentences are those of the study's fitting split alone; with `broken_pairs` the target's are shuffled.
     """
 
     study: LanguagePair
@@ -66,18 +63,14 @@ class Ingredients:
 
     def states(self, component: Component = "resid_post", pool: str = "last") -> tuple[States, States]:
         """The fitting sentences' states in both languages, layer by layer."""
-        activations = self.activations(component, pool)
-        return (
-            activations.states(self.study.source, component)[:, self.rows],
-            activations.states(self.study.target, component)[:, self.partners],
-        )
+        source, target = self.study.source, self.study.target
+        activations = self.activations(component, pool, (source, target))
+        own, others = (activations.states(language, component) for language in (source, target))
+        return own[:, self.rows], others[:, self.partners]
 
-    def activations(
-        self, component: Component, pool: str, languages: Sequence[str] | None = None
-    ) -> Activations:
-        """All sentences' states in the pair's languages or in others, kept in the study's store."""
+    def activations(self, component: Component, pool: str, languages: Sequence[str]) -> Activations:
+        """All sentences' states in these languages, kept in the study's store."""
         study = self.study
-        languages = (study.source, study.target) if languages is None else tuple(languages)
         key = (component, pool, *languages)
         if key not in self._kept:
             self._kept[key] = capture(

@@ -20,12 +20,6 @@ from workbench.sweeps.naive import PlainRows
 from workbench.sweeps.score import Reading
 from workbench.tasks import Example
 
-# Vectors learned by gradient through the model: one for each layer, all from the same batches.
-#
-# The model's weights take no part: they get no gradient and stay as they are. Everything random follows from
-# the seed given, and nothing from the global one.
-
-
 Loss = Callable[[int, Float[Tensor, " d_model"]], Tensor]
 """Layer, vector added there → what is to become small."""
 
@@ -104,9 +98,6 @@ def with_vector(
     here = torch.zeros(h.shape[:2], dtype=h.dtype, device=h.device)
     here[torch.arange(len(h), device=h.device), at.to(h.device)] = 1
     return h + here[..., None] * vector.to(h)
-
-
-# Steering vectors learned by gradient through the model: towards the target's states, or its answers.
 
 
 LAYERS = 8

@@ -46,11 +46,9 @@ LAYERS_OF_CALIBRATION = 16
 LAYERS_OF_SHIFCON = 8
 """At most so many layers are patched (Procrustes) or tried: of a deeper model evenly spaced ones."""
 
-# INCLINE (arXiv 2410.12462): h + α W h, W the least-squares map from the language to the main one.
-
 
 def incline(ingredients: Ingredients, reading: str) -> list[Configuration]:
-    """At all layers, as its paper defines it or as its released code behaves."""
+    """INCLINE at all layers, as its paper defines it or as its released code behaves."""
     way = INCLINE[reading]
     return fitted(
         ingredients,
@@ -62,9 +60,6 @@ def incline(ingredients: Ingredients, reading: str) -> list[Configuration]:
         positions=way.positions,
         from_clean=not way.cascade,
     )
-
-
-# Centred Procrustes at a few layers, chosen greedily on dev: h ← (h − μ_s) R + μ_t.
 
 
 def procrustes_next_layer(
@@ -91,11 +86,8 @@ def procrustes_next_layer(
     ]
 
 
-# An affine shortcut past the last layers: z = W h + b, from an inner layer's state to the last layer's.
-
-
 def affine_shortcut(ingredients: Ingredients, to_target: bool) -> list[Configuration]:
-    """From each inner layer to the language's own last state, or to the main language's."""
+    """z = W h + b from each inner layer to the language's own last state, or to the main language's."""
     source, target = ingredients.states()
     top = len(ingredients.layers) - 1
     configurations = []
@@ -108,11 +100,8 @@ def affine_shortcut(ingredients: Ingredients, to_target: bool) -> list[Configura
     return configurations
 
 
-# ShifCon's shift to the main language's place, and back later: h − v_s + v_t, then h − v_t + v_s.
-
-
 def there_and_back(ingredients: Ingredients, exact: bool) -> list[Configuration]:
-    """Back by the later layer's own means, or exactly by the vector that was added."""
+    """ShifCon: to the main language's place, and back by the later layer's means or the very same vector."""
     there = ingredients.fit(MeanShift(), pool="mean")
     layers = ingredients.spread(LAYERS_OF_SHIFCON)
     return [
@@ -131,9 +120,6 @@ def there_and_back(ingredients: Ingredients, exact: bool) -> list[Configuration]
 def _reversed(map: Aligner) -> Given:
     assert isinstance(map, MeanShift) and map.bias_ is not None
     return Given.of(Affine((), -map.bias_, skip=1.0))
-
-
-# Maps that need no pairs, only sentences of both languages.
 
 
 def self_learned(ingredients: Ingredients) -> list[Configuration]:
@@ -207,9 +193,6 @@ def output_shifts(ingredients: Ingredients, maps: dict[int, Aligner]) -> dict[in
             shifts[layer].append(float((clean.exp() * (clean - predicted(patched))).sum(-1).mean()))
         study.progress("calibrate", done + 1, len(maps))
     return shifts
-
-
-# Optimal transport between two sets of states, by the library POT (optional).
 
 
 BLUR = 0.05

@@ -22,10 +22,6 @@ UNIT_STRENGTHS = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Of a vector as long as the states are on average."""
 STRENGTHS_OF_LANGUAGE_VECTORS = (0.25, 0.5, 1.0, 2.0)
 TINY = torch.finfo(torch.float64).tiny
-
-# States of solved items with their choices, right and wrong: what contrastive recipes learn from.
-
-
 BATCH = 64
 ITEMS = 256
 """At most so many solved items are read: a mean over more changes little, and all states are held at once."""
@@ -74,10 +70,7 @@ def read_layers(
     component: Component,
     pool: Callable[[Tensor, Batch, int], Tensor],
 ) -> list[list[Tensor]]:
-    """What `pool` makes of a component's states at each layer, batch by batch.
-
-    `pool` is given the states, the batch and the number of its first text.
-    """
+    """What `pool(states, batch, number of its first text)` gives at each layer, batch by batch."""
     model = ingredients.study.model
     pooled: list[list[Tensor]] = [[] for _ in ingredients.layers]
 
@@ -97,9 +90,6 @@ def contrastive_addition(ingredients: Ingredients) -> list[Configuration]:
     right, wrong = contrast(ingredients, "resid_post").means()
     maps = {layer: Given.step(right[layer] - wrong[layer]) for layer in ingredients.layers}
     return single_layers(maps, "add_vector", STRENGTHS)
-
-
-# Language vectors: unit mean differences (CLaS-Bench), an LDA subspace (ITLC).
 
 
 def unit_difference(ingredients: Ingredients) -> list[Configuration]:
@@ -153,10 +143,7 @@ def inference_time_intervention(ingredients: Ingredients) -> list[Configuration]
 
 
 def probe_accuracies(read: Contrast, n_heads: int) -> Float[Tensor, "layer head"]:
-    """How well each head tells right from wrong on every other item, by a probe fitted on the rest.
-
-    Right and wrong weigh the same, in the probe as in the accuracy.
-    """
+    """Balanced accuracy by which a probe of each head tells right from wrong on every other item."""
     held_out = read.item % 2 == 1
     if not held_out.any():
         raise NotApplicable("one solved item is not enough to choose heads by")
@@ -187,11 +174,8 @@ def heads_of(model: LanguageModel) -> int:
     return int(inner.cfg.n_heads)  # type: ignore[union-attr]
 
 
-# CC-Tuning at inference: one matrix for feed-forward outputs, from the language to the main one.
-
-
 def cc_tuning(ingredients: Ingredients) -> list[Configuration]:
-    """The matrix at each layer by itself, and at all layers."""
+    """CC-Tuning at inference: one matrix for feed-forward outputs, at each layer by itself and at all."""
     source, target = ingredients.states("mlp_out")
     pooled = LeastSquares(center=False).fit(source.flatten(0, 1), target.flatten(0, 1))
     maps = dict.fromkeys(ingredients.layers, pooled)
@@ -209,6 +193,7 @@ SHARE_OF_NEURONS = 0.01
 """Of the neurons, those of the least entropy count as language-specific."""
 ACTIVE = 0.95
 """A neuron belongs to a language where it fires more often than this quantile of all probabilities."""
+MOST_VALUES = 10_000_000  # of which torch takes a quantile
 
 
 def activation_probabilities(ingredients: Ingredients, language: str) -> Float[Tensor, "layer neuron"]:
@@ -228,20 +213,16 @@ def activation_probabilities(ingredients: Ingredients, language: str) -> Float[T
 def specific_neurons(probabilities: dict[str, Tensor], language: str) -> Tensor:
     """Which neurons [layer neuron] are specific to some language or languages, and this is one of them."""
     stacked = torch.stack(list(probabilities.values()))
-    shares = stacked / stacked.sum(0).clamp(min=torch.finfo(torch.float64).tiny)
+    shares = stacked / stacked.sum(0).clamp(min=TINY)
     entropy = -torch.special.xlogy(shares, shares).sum(0)
-    often = torch.quantile(_sample(stacked.flatten()), ACTIVE)
+    values = stacked.flatten()
+    often = torch.quantile(values[:: -(-len(values) // MOST_VALUES)], ACTIVE)
     entropy[(stacked <= often).all(0)] = torch.inf  # hardly ever active in any language
     count = max(round(SHARE_OF_NEURONS * entropy.numel()), 1)
     flat = torch.zeros(entropy.numel(), dtype=torch.bool)
     flat[entropy.flatten().argsort(stable=True)[:count]] = True
     flat &= entropy.flatten().isfinite()
     return flat.view_as(entropy) & (probabilities[language] > often)
-
-
-def _sample(values: Tensor, most: int = 10_000_000) -> Tensor:
-    """Torch takes no quantile of more values than this."""
-    return values if len(values) <= most else values[:: -(-len(values) // most)]
 
 
 def specific_neurons_off(ingredients: Ingredients) -> list[Configuration]:

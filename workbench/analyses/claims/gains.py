@@ -1,27 +1,37 @@
-"""Claims about cost and other methods: inference cost, fine-tuning."""
+"""Claims about costs and gains: inference time, on top of fine-tuning, by resources and morphology."""
 
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binom
+from scipy.stats import binom, rankdata, zscore
 
-from workbench.analyses.claims.base import LEVEL, Finding, Ground, Number, Verdict, undecided
+from workbench.analyses.claims.base import (
+    LEVEL,
+    Case,
+    Finding,
+    Ground,
+    Number,
+    Ruling,
+    Verdict,
+    undecided,
+)
 from workbench.core.numbers import between, estimated, signed
 from workbench.core.types import Site
 from workbench.intervene import Patch, applied
 from workbench.methods.base import bounds
 from workbench.models import Batch, LanguageModel
-from workbench.stats import Interval
+from workbench.stats import Interval, rank_correlation
 from workbench.sweeps import Configuration
 from workbench.sweeps.plan import patches_of
-
-# The intervention costs about 12 % at inference: patched and clean runs, timed in turn.
-
 
 ABOUT = (0.06, 0.24)
 """About 12 %: between half and twice as much."""
@@ -41,8 +51,7 @@ def decided_inference_cost(slowdown: Interval) -> Verdict:
 def slowdown(clean: ArrayLike, patched: ArrayLike) -> Interval:
     """Median of patched over clean, repeat by repeat, as a share of the clean time.
 
-    Its interval runs between two of the repeats, by the binomial distribution of how many lie below the true
-    median: a repeat in which the machine was busy with something else cannot stretch it far.
+    Its interval runs between two of the repeats (binomial), so that one disturbed repeat stretches it little.
     """
     ratios = np.sort(np.asarray(patched, dtype=float) / np.asarray(clean, dtype=float)) - 1
     n = len(ratios)
@@ -126,8 +135,7 @@ _KEPT = (
 def decided_fine_tuning(rows: pd.DataFrame, delta: float) -> Finding:
     """The finding from a comparison's rows of interventions on top of one kind of fine-tuning.
 
-    Where dev prefers none, the gain is 0 without a doubt, which does not show that none could be had: such
-    pairs are counted and left out.
+    Pairs where dev prefers none are counted and left out: their gain of 0 does not show that none can be had.
     """
     table = rows[_KEPT.split()].reset_index(drop=True)
     patched = rows[rows.layer.notna()]
@@ -171,3 +179,148 @@ def complements(ground: Ground, baseline: str) -> Finding:
             f"`{ground.compare}` with {baseline} among its --methods, and a recipe, makes it"
         )
     return decided_fine_tuning(rows, ground.delta)
+
+
+# Resources and distance in morphology: pairs of languages are the units, and they are few.
+
+
+FEWEST_PAIRS = 3
+DRAWS = 20_000
+_EXACT = 8
+"""Up to so many languages all orders are gone through; of more, some are drawn."""
+
+
+@dataclass(frozen=True)
+class RankTest:
+    """A rank correlation over languages, with a permutation test."""
+
+    rho: float
+    p: float
+    """Two-sided: the share of permutations with a correlation at least as far from 0."""
+    smallest_p: float
+    """The smallest attainable p with this number of languages and these ties."""
+    n: int
+
+    @property
+    def decides(self) -> bool:
+        """Whether any order could have had a p of 0.05 or less."""
+        return self.smallest_p <= 1 - LEVEL + 1e-12
+
+    @property
+    def ruling(self) -> Ruling:
+        """For claims that the one falls as the other rises."""
+        p = self.p if self.decides else None
+        if self.p > 1 - LEVEL + 1e-12:
+            return Ruling("not decidable", p)
+        return Ruling("supported" if self.rho < 0 else "not supported", p)
+
+    def __str__(self) -> str:
+        words = f"ρ = {signed(self.rho, 2)} over {self.n} pairs, p = {self.p:.2g}"
+        if not self.decides:
+            words += f", where the smallest attainable p, with these ties, is {self.smallest_p:.2g}"
+        return words
+
+
+def rank_test(values: Sequence[float], property: Sequence[float], seed: int = 0) -> RankTest | None:
+    """Spearman's ρ, with the exact p over all orders; None where one of the two is constant, or too few."""
+    n = len(values)
+    if n < FEWEST_PAIRS or len(set(values)) == 1 or len(set(property)) == 1:
+        return None
+    x, y = (zscore(rankdata(side)) for side in (values, property))
+    if n <= _EXACT:
+        orders = np.array(list(permutations(y)))
+    else:
+        orders = np.random.default_rng(seed).permuted(np.tile(y, (DRAWS, 1)), axis=1)
+    sizes, extra = np.abs(orders @ x / n), 0 if n <= _EXACT else 1
+    rho = rank_correlation(values, property)
+    # The likest and the unlikest order that ranks with these ties can have: sorted the same way, and against.
+    most = max(abs(float(np.sort(x) @ side) / n) for side in (np.sort(y), -np.sort(-y)))
+    p, smallest_p = (
+        (int((sizes >= size - 1e-9).sum()) + extra) / (len(sizes) + extra) for size in (abs(rho), most)
+    )
+    return RankTest(rho, p, smallest_p, n)
+
+
+def low_resource_gains_most(ground: Ground) -> Finding:
+    """The gain on test against how much of a language was read; where unknown, against accuracy on dev."""
+    scale, rows = ground.resources, []
+    for case in ground.cases:
+        result, gap = case.result, case.result.gap
+        known = result.facts.baseline.estimate if scale is None else scale.of(result.source)
+        numbers = {"resource": known, "gap": None if gap is None else gap.estimate}
+        rows.append(_row(case) | numbers | {"share_of_gap": result.share_of_gap})
+    what = "unpatched accuracy on dev" if scale is None else scale.what
+    return decided_resource(pd.DataFrame(rows), what, ground.seed)
+
+
+def distant_morphology(ground: Ground) -> Finding:
+    """The share of the gap closed against a language's distance, known or by its share of own tokens."""
+    scale, rows = ground.distances, []
+    for case in ground.cases:
+        away = _not_shared(case) if scale is None else scale.of(case.result.source)
+        numbers = {"distance": away, "share_of_gap": case.result.share_of_gap, "r2": _fit(case)}
+        rows.append(_row(case) | numbers)
+    kinds = {"layer": "Int64"} | dict.fromkeys(("share_of_gap", "r2", "distance"), "Float64")
+    what = "share of tokens not shared" if scale is None else scale.what
+    return decided_morphology(pd.DataFrame(rows).astype(kinds), what, ground.seed)
+
+
+def _by_rank(
+    table: pd.DataFrame, what: str, seed: int = 0, *, value: str, property: str, words: str, none: str
+) -> Finding:
+    """Whether a value falls as a property of languages rises, from one row per pair and task."""
+    columns = [name for name in (value, property, "r2") if name in table]
+    pairs = table[table[value].notna()].groupby("pair", sort=False)[columns].mean()
+    test = rank_test(pairs[value].tolist(), pairs[property].tolist(), seed)
+    if test is None:
+        return undecided(f"{len(pairs)} {none} {what}: no order to be seen", table)
+    sentence = f"{words.format(what)}: {test}"
+    numbers: dict[str, Number] = {
+        "estimate": test.rho,
+        "pairs": test.n,
+        "rank_p": test.p,
+        "smallest_p": test.smallest_p,
+        property: what,
+    }
+    if "r2" in columns:
+        fits = rank_test(pairs.r2.tolist(), pairs[property].tolist(), seed)
+        numbers["r2_rho"] = None if fits is None else fits.rho
+        sentence += "" if fits is None else f"; held-out R² at the layer: ρ = {signed(fits.rho, 2)}"
+    return Finding(test.ruling.verdict, sentence, numbers, table, test.ruling.p)
+
+
+decided_resource = partial(
+    _by_rank,
+    value="gain",
+    property="resource",
+    words="gain on test by {}",
+    none="pairs, or all alike in gain or",
+)
+"""The finding from rows with `pair`, `gain` and `resource`."""
+decided_morphology = partial(
+    _by_rank,
+    value="share_of_gap",
+    property="distance",
+    words="share of the gap closed by distance ({})",
+    none="pairs with a gap that is shown, or all alike in what is closed of it or in",
+)
+"""The finding from rows with `pair`, `share_of_gap`, `r2` and `distance`."""
+
+
+def _row(case: Case) -> dict[str, Any]:
+    gain = case.result.headline.gain
+    where = {"aligner": case.aligner, "layer": case.choice.layer, "split": "test", "gain": gain.estimate}
+    return case.facts | where | {"low": gain.low, "high": gain.high, "level": gain.level, "n": gain.n}
+
+
+def _fit(case: Case) -> float | None:
+    """Held-out R² of the map that was chosen; where none was, of the aligner's best layer."""
+    fit = case.result.tables["fit"]
+    rows = fit[fit.aligner == case.aligner]
+    chosen = rows[rows.layer == case.choice.layer] if case.choice.layer is not None else rows
+    return float(chosen.r2.max()) if len(chosen) else None
+
+
+def _not_shared(case: Case) -> float:
+    confounds = case.result.tables["confounds"]
+    return 1 - float(confounds[confounds.confound == "shared_tokens"]["mean"].iloc[0])

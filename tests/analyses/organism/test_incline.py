@@ -5,8 +5,8 @@ import torch
 from organism_models import FAR, MAIN, tiny_organism
 
 from workbench.align import LeastSquares, fit_layers
+from workbench.analyses.organism.experiments import incline
 from workbench.intervene import INCLINE
-from workbench.methods.compare.incline import incline
 from workbench.methods.recipes.base import SIGNED_ALPHAS
 from workbench.models import load_model
 from workbench.states import capture
