@@ -64,7 +64,7 @@ def _log() -> Callback:
 
 @contextmanager
 def progress_bar() -> Iterator[None]:
-    """Show on standard error what `progress` reports: as a bar, or where it is no terminal in lines of a log."""
+    """Show on standard error what `progress` reports: a bar, or without a terminal lines of a log."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
