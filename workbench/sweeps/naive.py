@@ -24,6 +24,7 @@ from workbench.sweeps.score import (
     Reading,
     Scores,
     all_single,
+    by_choice,
     classes_of,
     log_likelihoods,
 )
@@ -73,6 +74,30 @@ class TreeRows:
         return [of_blocks[0] for of_blocks in self.prompts.scores(self.prompts.blocks_of(h)[:, None])]
 
 
+class Wanted:
+    """Where the tokens of all choices are predicted: each place once, and for each token its place and id."""
+
+    def __init__(self) -> None:
+        self._number: dict[tuple[int, int], int] = {}
+        self._tokens: list[tuple[int, int]] = []
+
+    def add(self, row: int, behind: int, token: int) -> None:
+        """A token that is predicted so far behind the start of a row."""
+        self._tokens.append((self._number.setdefault((row, behind), len(self._number)), token))
+
+    @property
+    def places(self) -> tuple[Tensor, Tensor]:
+        """Rows, and how far behind their start."""
+        row, behind = torch.tensor(list(self._number)).T
+        return row, behind
+
+    @property
+    def tokens(self) -> tuple[Tensor, Tensor]:
+        """The place of each token, and its id."""
+        at, token = torch.tensor(self._tokens).T
+        return at, token
+
+
 class PlainRows:
     """A row for each choice of each example, or for each example where all choices are one token."""
 
@@ -81,15 +106,16 @@ class PlainRows:
         single = all_single(readings)
         texts: list[tuple[int, ...]] = []
         ends, first = [], []
-        self.wanted: list[tuple[int, int, int]] = []
-        """Of each token of each choice: its row, how far behind the prompt's end it is predicted, its id."""
+        self.wanted = Wanted()
+        """By row, and by how far behind the prompt's end a token is predicted."""
         for reading in readings:
             first.append(len(texts))
             for c, choice in enumerate(reading.choices):
                 if c == 0 or not single:
                     texts.append(reading.prompt + choice[:-1])
                     ends.append(len(choice) - 1)
-                self.wanted += [(len(texts) - 1, k, token) for k, token in enumerate(choice)]
+                for k, token in enumerate(choice):
+                    self.wanted.add(len(texts) - 1, k, token)
         self.batch = model.batch(texts, padding)
         self.mask, self.first = self.batch.mask, torch.tensor(first)
         self.ends = self.batch.last - torch.tensor(ends, device=self.batch.last.device)
@@ -104,11 +130,11 @@ class PlainRows:
 
     def scores(self, h: Float[Tensor, "row pos d_model"]) -> list[Tensor]:
         """Scores of the choices of each example."""
-        row, behind, token = (torch.tensor(column) for column in zip(*self.wanted, strict=True))
-        states = h[row.to(h.device), (self.ends.cpu()[row] + behind).to(h.device)]
+        row, behind = (column.to(h.device) for column in self.wanted.places)
+        states = h[row, self.ends.to(h.device)[row] + behind]
         if (classes := classes_of(self.readings)) is not None:
             return list(classes.scores(states))
-        return log_likelihoods(self.model, self.readings, states, token)
+        return by_choice(self.readings, log_likelihoods(self.model, states, *self.wanted.tokens))
 
 
 # Rows in two parts: each prompt once, and behind it its choices, which see its keys and values.
@@ -150,12 +176,13 @@ class ForkedRows:
         self.model, self.readings = model, readings
         tails: list[tuple[int, ...]] = []
         owner: list[int] = []
-        self.wanted: list[tuple[int, int, int]] = []
-        """Of each token of each choice: the tail that predicts it or −1 − its prompt, where in it, its id."""
+        self.wanted = Wanted()
+        """By prompt, or behind all prompts by tail, and by the place in it."""
         for row, reading in enumerate(readings):
             for choice in reading.choices:
-                self.wanted.append((-1 - row, 0, choice[0]))
-                self.wanted += [(len(tails), k, token) for k, token in enumerate(choice[1:])]
+                self.wanted.add(row, 0, choice[0])
+                for k, token in enumerate(choice[1:]):
+                    self.wanted.add(len(readings) + len(tails), k, token)
                 if len(choice) > 1:
                     tails.append(choice[:-1])
                     owner.append(row)
@@ -182,15 +209,10 @@ class ForkedRows:
 
     def scores(self, h: Both) -> list[Tensor]:
         """Log-likelihoods of the choices of each example, from what leaves the last layer."""
-        prompts, tails = h
-        last = prompts[:, -1]
-        row, behind, token = (torch.tensor(column) for column in zip(*self.wanted, strict=True))
-        in_prompt = row < 0
-        states = torch.empty(len(row), last.shape[-1], dtype=last.dtype, device=last.device)
-        states[in_prompt.to(last.device)] = last[(-1 - row[in_prompt]).to(last.device)]
-        here = row[~in_prompt].to(tails.device), behind[~in_prompt].to(tails.device)
-        states[~in_prompt.to(last.device)] = tails[here].to(last.device)
-        return log_likelihoods(self.model, self.readings, states, token)
+        last = h[0][:, -1:].expand(-1, h[1].shape[1], -1)
+        row, behind = (column.to(last.device) for column in self.wanted.places)
+        states = torch.cat([last, h[1]])[row, behind]
+        return by_choice(self.readings, log_likelihoods(self.model, states, *self.wanted.tokens))
 
 
 def forks(model: LanguageModel, readings: Sequence[Reading]) -> bool:

@@ -15,7 +15,6 @@ from workbench.intervene import INTERVENTIONS, Patch
 from workbench.models import LanguageModel
 from workbench.models.base import Padding
 from workbench.sweeps.score import Classes, Generation, Reading, Scores, read_examples, read_questions
-from workbench.tasks import AnswerExample, Example
 
 CLEAN = "clean"
 
@@ -275,23 +274,11 @@ Columns = dict[str, list[Any]]
 """Name → a value for each row."""
 
 
-def choice_rows(
-    readings: Sequence[Reading], configuration: Configuration | None, scores: Scores, facts: Mapping[str, str]
-) -> Columns:
-    """The rows of one configuration over examples with choices."""
-    return rows(
-        [reading.example for reading in readings], configuration, _choice_columns(readings, scores), facts
-    )
-
-
-def rows(
-    examples: Sequence[Example | AnswerExample],
-    configuration: Configuration | None,
-    found: Mapping[str, Iterable[Any]],
-    facts: Mapping[str, str],
-) -> Columns:
-    """The rows of one configuration, given what it made of each example."""
-    same = {**facts, **({"aligner": CLEAN} if configuration is None else configuration.columns)}
+def rows(plan: Plan, items: Sequence[Any], number: int, found: Mapping[str, Iterable[Any]]) -> Columns:
+    """The rows of one configuration by its number, given what it made of each item."""
+    configuration = plan.configuration(number)
+    examples = [item.example for item in items]
+    same = plan.facts | ({"aligner": CLEAN} if configuration is None else configuration.columns)
     own: dict[str, list[Any]] = {
         "language": [example.language for example in examples],
         "split": [example.split for example in examples],
@@ -309,7 +296,7 @@ def table_of(parts: Sequence[Mapping[str, Sequence[Any]]]) -> pd.DataFrame:
     return pd.DataFrame(joined).astype({name: kind for name, kind in COLUMNS.items() if name in joined})
 
 
-def _choice_columns(readings: Sequence[Reading], scores: Scores) -> dict[str, list[Any]]:
+def choice_columns(readings: Sequence[Reading], scores: Scores) -> dict[str, list[Any]]:
     """Of all examples at once; rows with fewer choices are filled up with −∞."""
     right = torch.tensor([reading.example.answer for reading in readings])[:, None]
     all = torch.nn.utils.rnn.pad_sequence(scores.choices, batch_first=True, padding_value=-torch.inf)

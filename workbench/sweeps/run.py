@@ -1,7 +1,7 @@
 """The public sweep: each configuration by the fastest engine for it, checked against naive first."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,11 @@ from workbench.models import LanguageModel
 from workbench.sweeps.naive import Naive, answer_columns, naive_scores
 from workbench.sweeps.plan import (
     COLUMNS,
-    Columns,
     Configuration,
     Engine,
     Limits,
     Plan,
-    choice_rows,
+    choice_columns,
     part_of,
     rows,
     table_of,
@@ -237,36 +236,21 @@ def plan_shards(plan: Plan, ways: Sequence[str]) -> list[Shard]:
 def run_shard(plan: Plan, shard: Shard) -> pd.DataFrame:
     """The rows of a shard, with the numbers of their configurations and examples."""
     items = [plan.items[i] for i in shard.rows]
-    found = _generated(plan, items, shard) if plan.generation else _scored(plan, items, shard)
+    every = [plan.configuration(number) for number in shard.configurations]
+    found: Iterable[dict[str, Any]]
+    if plan.generation:
+        found = [answer_columns(plan.model, items, one, plan.generation) for one in every]
+    else:
+        patched = [configuration for configuration in every if configuration is not None]
+        by_configuration = ENGINES[shard.way].run(plan, items, patched, None in every)
+        found = [choice_columns(items, compared_by(plan.by, items, scores)) for scores in by_configuration]
     return table_of(
         [
-            columns | {"configuration": [number] * len(items), "row": list(shard.rows)}
+            rows(plan, items, number, columns)
+            | {"configuration": [number] * len(items), "row": list(shard.rows)}
             for number, columns in zip(shard.configurations, found, strict=True)
         ]
     )
-
-
-def _scored(plan: Plan, readings: Sequence[Reading], shard: Shard) -> list[Columns]:
-    those = [
-        configuration
-        for number in shard.configurations
-        if (configuration := plan.configuration(number)) is not None
-    ]
-    found = ENGINES[shard.way].run(plan, readings, those, 0 in shard.configurations)
-    return [
-        choice_rows(readings, plan.configuration(number), compared_by(plan.by, readings, scores), plan.facts)
-        for number, scores in zip(shard.configurations, found, strict=True)
-    ]
-
-
-def _generated(plan: Plan, questions: Sequence[Any], shard: Shard) -> list[Columns]:
-    assert plan.generation is not None
-    parts = []
-    for number in shard.configurations:
-        configuration = plan.configuration(number)
-        columns: Mapping[str, Any] = answer_columns(plan.model, questions, configuration, plan.generation)
-        parts.append(rows([q.example for q in questions], configuration, columns, plan.facts))
-    return parts
 
 
 def scores_by(way: str, plan: Plan) -> list[Scores]:

@@ -59,19 +59,25 @@ def read_examples(model: LanguageModel, examples: Sequence[Example]) -> list[Rea
 
 def log_likelihoods(
     model: LanguageModel,
-    readings: Sequence[Reading],
-    states: Float[Tensor, "token d_model"],
+    states: Float[Tensor, "state d_model"],
+    at: Int[Tensor, " token"],
     tokens: Int[Tensor, " token"],
-) -> list[Float[Tensor, " choice"]]:
-    """Summed log p of the tokens of each choice, all in order, from the last layer's states before them."""
-    parts = []
+) -> Float[Tensor, " token"]:
+    """log p of each token, read from the last layer's state with this number, which stands before it."""
+    found = torch.empty(len(at))
     step = max(LOGITS // model.info.d_vocab, 1)
-    for some, ids in zip(states.split(step), tokens.split(step), strict=True):
-        log_p = model.unembed(model.final_norm(some[None]))[0].float().log_softmax(-1)
-        parts.append(log_p.gather(-1, ids.to(log_p.device)[:, None])[:, 0].cpu())
-    lengths = [len(choice) for reading in readings for choice in reading.choices]
-    sums = torch.stack([part.sum() for part in torch.cat(parts).split(lengths)])
-    return list(sums.split([len(reading.choices) for reading in readings]))
+    for begin in range(0, len(states), step):
+        logits = model.unembed(model.final_norm(states[None, begin : begin + step]))[0].float()
+        here = ((at >= begin) & (at < begin + step)).nonzero()[:, 0]
+        rows, ids = (at[here] - begin).to(logits.device), tokens[here].to(logits.device)
+        found[here] = (logits[rows, ids] - logits.logsumexp(-1)[rows]).cpu()
+    return found
+
+
+def by_choice(readings: Sequence[Reading], values: Float[Tensor, " token"]) -> list[Float[Tensor, " choice"]]:
+    """The sum of each choice, from values of the tokens of all choices in order."""
+    sums = [part.sum() for part in values.split([len(c) for reading in readings for c in reading.choices])]
+    return list(torch.stack(sums).split([len(reading.choices) for reading in readings]))
 
 
 def all_single(readings: Sequence[Reading]) -> bool:

@@ -28,7 +28,7 @@ from workbench.models import Hook, LanguageModel, Past, TokenTree
 from workbench.models.base import ARCHITECTURES
 from workbench.models.outline import Outline
 from workbench.sweeps.plan import Configuration, Limits, Plan, part_of
-from workbench.sweeps.score import LOGITS, Reading, Scores
+from workbench.sweeps.score import Reading, Scores, log_likelihoods
 from workbench.tasks import Example
 
 
@@ -208,45 +208,22 @@ class Prompts:
         """For each row the scores of its choices in each block."""
         if (classes := self.readings[0].classes) is not None:
             return list(classes.scores(h[:, :, 0].flatten(0, 1)).unflatten(0, h.shape[:2]))
-        states, wanted = [], []
-        first = 0
-        for row, reading in enumerate(self.readings):
-            size = block_size(reading)
+        n, first = h.shape[1], 0
+        states, at, tokens = [], [], []
+        wanted = [_wanted(reading) for reading in self.readings]
+        for row, (offsets, ids, _) in enumerate(wanted):
+            size = int(self.blocks[row])
             states.append(h[row, :, :size].flatten(0, 1))
-            wanted.append((first, size, *_wanted(reading)))
-            first += size * h.shape[1]
-        log_p = self._log_likelihoods(torch.cat(states), h.shape[1], wanted)
-        found = []
-        for (_, _, _, _, owner), values, reading in zip(wanted, log_p, self.readings, strict=True):
-            found.append(torch.zeros(h.shape[1], len(reading.choices)).index_add_(1, owner, values))
-        return found
-
-    def _log_likelihoods(
-        self,
-        states: Float[Tensor, "token d_model"],
-        n: int,
-        wanted: Sequence[tuple[int, int, Tensor, Tensor, Tensor]],
-    ) -> list[Float[Tensor, "block token"]]:
-        """log p of each wanted token of each row, read from the state that predicts it, in each block."""
-        at = torch.cat(
-            [
-                (first + torch.arange(n)[:, None] * size + offsets).flatten()
-                for first, size, offsets, _, _ in wanted
-            ]
-        )
-        tokens = torch.cat([tokens.repeat(n) for _, _, _, tokens, _ in wanted])
-        order = at.argsort(stable=True)
-        log_p = torch.empty(len(at))
-        step = max(LOGITS // self.model.info.d_vocab, 1)
-        place = 0
-        for begin in range(0, len(states), step):
-            logits = self.model.unembed(self.model.final_norm(states[None, begin : begin + step]))[0].float()
-            end = int(torch.searchsorted(at[order], begin + step))
-            here = order[place:end]
-            place = end
-            rows, ids = (at[here] - begin).to(logits.device), tokens[here].to(logits.device)
-            log_p[here] = (logits[rows, ids] - logits.logsumexp(-1)[rows]).cpu()
-        return [part.unflatten(0, (n, -1)) for part in log_p.split([n * len(w[3]) for w in wanted])]
+            at.append((first + torch.arange(n)[:, None] * size + offsets).flatten())
+            tokens.append(ids.repeat(n))
+            first += size * n
+        log_p = log_likelihoods(self.model, torch.cat(states), torch.cat(at), torch.cat(tokens))
+        return [
+            torch.zeros(n, len(reading.choices)).index_add_(1, owner, values.unflatten(0, (n, -1)))
+            for reading, (_, _, owner), values in zip(
+                self.readings, wanted, log_p.split([len(part) for part in at]), strict=True
+            )
+        ]
 
 
 class Pack:
