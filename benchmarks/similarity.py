@@ -20,12 +20,26 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from workbench import Activations
+from workbench.align import (
+    Identity,
+    LeastSquares,
+    MeanShift,
+    RandomEqualNorm,
+    Ridge,
+    ShuffledPairs,
+    fit_layers,
+)
 from workbench.measures import METRICS, debiased_linear_cka
 from workbench.measures.similarity import grid, permutation_null
 
 LAYERS, SENTENCES, WIDTH = 33, 1000, 4096
 PROMISED = 20.0
 """Seconds for the grid on two threads."""
+STUDY = (18, 1600, 640)
+"""Layers, sentences and dimensions of a small model's study; a fifth of the sentences is held out."""
+PROMISED_STUDY = 60.0
+"""Seconds to fit all default aligners and compute all default measures with intervals, on two threads."""
 
 
 class Seconds(NamedTuple):
@@ -51,6 +65,7 @@ def main() -> None:
     times, worst = measure_grids(source, target, options.rounds, options.cells)
     report(times, worst, options.cells, options.threads, console)
     report_metrics(console)
+    report_study(console)
 
 
 def states(seed: int) -> torch.Tensor:
@@ -149,6 +164,49 @@ def report_metrics(console: Console) -> None:
         f"100 permutations of debiased CKA, n = {len(X)}, d = {X.shape[1]}: {fast:.2f} CPU s with the Gram "
         f"matrices permuted, {slow:.1f} s ({slow / fast:.0f} ×; extrapolated from 10) with the rows"
     )
+
+
+def report_study(console: Console) -> None:
+    """Print what the fits and the measures of a study cost, and whether the promise holds."""
+    layers, sentences, width = STUDY
+    generator = torch.Generator().manual_seed(0)
+    shared = torch.randn(sentences, 100, generator=generator)
+    source, target = (
+        torch.randn(layers, sentences, width, generator=generator).add_(
+            shared @ torch.randn(layers, 100, width, generator=generator)
+        )
+        for _ in range(2)
+    )
+    held_out = sentences // 5
+    states = Activations.from_arrays({"sw": source, "en": target})
+    aligners = (
+        Ridge(),
+        LeastSquares(),
+        MeanShift(),
+        Identity(),
+        ShuffledPairs(Ridge()),
+        RandomEqualNorm(Ridge()),
+    )
+    works: dict[str, Callable[[], Any]] = {
+        f"fit {type(aligner).__name__}": lambda aligner=aligner: fit_layers(
+            aligner, source, target, range(held_out, sentences)
+        ).held_out(source, target, range(held_out))
+        for aligner in aligners
+    }
+    works["measure, intervals of 20 blocks"] = lambda: states.measure(
+        "sw", "en", rows=range(held_out), blocks=20
+    )
+    costs = {name: timed(work)[1] for name, work in works.items()}
+    costs["fit + measure"] = Seconds(*map(sum, zip(*costs.values(), strict=True)))
+    table = Table(title=f"Fit + measure, {layers} layers × {width}, {sentences:,} sentences")
+    for column in ("", "s", "CPU s"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, cost in costs.items():
+        table.add_row(name, *(f"{value:.1f}" for value in cost))
+    console.print(table)
+    seconds = costs["fit + measure"].wall
+    verdict = "holds " if seconds <= PROMISED_STUDY else "MISSED"
+    console.print(f"{verdict}  at most {PROMISED_STUDY:.0f} s: {seconds:.1f}")
 
 
 if __name__ == "__main__":

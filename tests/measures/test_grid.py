@@ -1,5 +1,6 @@
 """Grids equal a loop over pairs; a permutation null is uniform where nothing is there, and finds what is."""
 
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -46,9 +47,9 @@ def test_little_memory_takes_turns(monkeypatch, within):
 
 def test_each_gram_matrix_is_computed_once(monkeypatch):
     seen, ticks = [], []
-    center = similarity._KERNELS[debiased_linear_cka][0]
-    spy = {debiased_linear_cka: (lambda X: seen.append(X) or center(X), 4)}
-    monkeypatch.setattr(similarity, "_KERNELS", spy)
+    cka = similarity.CKA[debiased_linear_cka]
+    spy = {debiased_linear_cka: replace(cka, side=lambda X: seen.append(X) or cka.side(X))}
+    monkeypatch.setattr(similarity, "CKA", spy)
     source, target = layers()
     grid(debiased_linear_cka, source, target, progress=lambda *tick: ticks.append(tick))
     assert len(seen) == len(source) + len(target)

@@ -41,10 +41,38 @@ def test_scale_and_a_rotation_of_both_sides_do_not_matter(metric):
 
 
 @every_metric
+@pytest.mark.parametrize(("n", "d"), [(60, 16), (80, 120)])
+def test_the_value_among_some_rows_is_that_of_these_rows_alone(metric, n, d):
+    n = 4 * d if metric.name in ("svcca", "pwcca") else n  # which refuse so few sentences
+    X = draw(n, d) * torch.linspace(3, 0.1, d) + 5
+    X[:4] = X[4:8]
+    Y = X + draw(n, d, seed=1)
+    among = metric.among(X, Y)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
+    for rows, others in (
+        (order, order),
+        (np.arange(n // 10, n), np.arange(n // 10, n)),
+        (order, order.flip(0)),
+    ):
+        assert among(rows, others) == pytest.approx(metric(X[rows], Y[others]), abs=1e-9)
+
+
+def test_rows_that_do_not_vary_are_refused_among_others_that_do():
+    X = torch.cat([torch.ones(6, 4), draw(6, 4)])
+    for name in ("cka", "cka_debiased", "rsa", "procrustes", "cka_rbf"):
+        among = ALL[name].among(X, X.flip(1))
+        with pytest.raises(InputError, match="all rows are equal"):
+            among(range(6), range(6))
+        with pytest.raises(InputError, match="too few"):
+            among([7], [7])
+
+
+@every_metric
 def test_inputs_stay_as_they_were(metric):
     X, Y = draw(20, 4), draw(20, 4, seed=1)
     before = X.clone(), Y.clone()
     metric(X, Y)
+    metric.among(X, Y)(range(10), range(10))
     assert torch.equal(X, before[0]) and torch.equal(Y, before[1])
 
 

@@ -172,6 +172,9 @@ def _matched(x: Spectrum, y: Spectrum) -> tuple[Tensor, Tensor, Tensor]:
 
 def _nearest_rotation(a: Float[Tensor, "d r"], b: Float[Tensor, "d r"]) -> tuple[Tensor, Tensor]:
     """R − I as left · right, R the rotation with aᵀ R = bᵀ that is nearest to I."""
+    identity = torch.eye(len(a)).to(a)
+    if a.shape == identity.shape:  # every direction is matched, and nothing left to choose
+        return a @ b.mT - identity, identity
     # Outside the span of a and b nothing need move, so that all happens in 2r dimensions at most.
     basis = torch.linalg.qr(torch.cat([a, b], dim=1))[0]
     a, b = basis.mT @ a, basis.mT @ b

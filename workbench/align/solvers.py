@@ -17,6 +17,8 @@ SAFE = 1e-8
 Squaring leaves the smallest of them about 8 digits, more than states captured in float32 have of it.
 """
 TINY = 1e-16
+BLOCK = 160
+"""Columns of a triangular matrix that are multiplied at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,18 +233,25 @@ def _leave_one_out(
         rest = Y - x.U @ reached
         axes, upper = torch.linalg.qr(reached.mT)
         inside = rest @ axes
+        lower = upper.mT.contiguous()
         outside = (rest.square().sum(1) - inside.square().sum(1)).clamp(min=0)
 
         def residuals(shrunk: Tensor) -> Tensor:
-            return outside + (inside + (x.U * shrunk) @ upper.mT).square().sum(1)
+            rows = x.U * shrunk
+            sums = outside
+            for start in range(0, lower.shape[1], BLOCK):
+                part = slice(start, start + BLOCK)  # above it `lower` is 0
+                sums = sums + torch.addmm(inside[:, part], rows[:, start:], lower[start:, part]).square().sum(
+                    1
+                )
+            return sums
 
     # 1 − h_i as a sum of what is not negative, since the difference loses its digits when h_i is near 1.
     free = (1 - leverage_of_mean - x.U.square().sum(1)).clamp(min=0)
-    errors = []
-    for strength in lambdas:
-        shrunk = strength / (x.S.square() + strength)
-        errors.append((residuals(shrunk) / (free + x.U.square() @ shrunk).square()).mean())
-    return torch.stack(errors)
+    shrunk = lambdas / (x.S.square()[:, None] + lambdas)
+    kept = free[:, None] + x.U.square() @ shrunk
+    errors = torch.stack([residuals(column) for column in shrunk.mT], 1)
+    return (errors / kept.square()).mean(0)
 
 
 def penalty_grid(penalties: float | Sequence[float]) -> Float[Tensor, " penalty"]:

@@ -32,6 +32,7 @@ from workbench.measures.lens import (
     sparsity,
 )
 from workbench.measures.neighbours import (
+    MUTUAL_KNN,
     centered_retrieval,
     centered_retrieval_scores,
     csls,
@@ -46,6 +47,9 @@ from workbench.measures.neighbours import (
     retrieval_scores,
 )
 from workbench.measures.similarity import (
+    CKA,
+    PROCRUSTES,
+    RSA,
     PermutationNull,
     cka_shares,
     debiased_linear_cka,
@@ -75,6 +79,7 @@ METRICS: dict[str, Metric] = _by_name(
         "cka",
         linear_cka,
         shares=partial(cka_shares, linear_cka),
+        sides=CKA[linear_cka],
         reading="1: sentences are arranged alike up to rotation and scale; near 1 for unrelated "
         "states too when dimensions outnumber sentences",
         reference="Kornblith et al. 2019, arXiv:1905.00414",
@@ -83,6 +88,7 @@ METRICS: dict[str, Metric] = _by_name(
         "cka_debiased",
         debiased_linear_cka,
         shares=partial(cka_shares, debiased_linear_cka),
+        sides=CKA[debiased_linear_cka],
         range=(-1.0, 1.0),
         reading="1: sentences are arranged alike up to rotation and scale; about 0: not more than chance",
         reference="Song et al. 2012, Journal of Machine Learning Research 13; Nguyen et al. 2021, "
@@ -123,6 +129,7 @@ METRICS: dict[str, Metric] = _by_name(
         "mutual_knn",
         mutual_knn,
         shares=mutual_knn_scores,
+        sides=MUTUAL_KNN,
         reading="1: a sentence has the same 10 neighbours in both languages; 10/(n−1): chance, among n "
         "sentences (of fewer than 40, a quarter are neighbours)",
         reference="Huh et al. 2024, arXiv:2405.07987",
@@ -131,6 +138,7 @@ METRICS: dict[str, Metric] = _by_name(
         "rsa",
         rsa,
         shares=rsa_shares,
+        sides=RSA["cosine"],
         range=(-1.0, 1.0),
         reading="1: pairs of sentences rank alike by distance in both languages; about 0: chance",
         reference="Kriegeskorte et al. 2008, doi:10.3389/neuro.06.004.2008",
@@ -139,6 +147,7 @@ METRICS: dict[str, Metric] = _by_name(
         "procrustes",
         procrustes_distance,
         shares=procrustes_shares,
+        sides=PROCRUSTES,
         higher_is_better=False,
         reading="0: a rotation takes one language's states to the other's; 1: nothing in common; small "
         "for unrelated states too when dimensions outnumber sentences",
@@ -152,6 +161,7 @@ MORE_METRICS: dict[str, Metric] = _by_name(
         "cka_rbf",
         rbf_cka,
         shares=partial(cka_shares, rbf_cka),
+        sides=CKA[rbf_cka],
         range=(-1.0, 1.0),
         reading="1: sentences have the same neighbourhoods up to rotation and scale; about 0: not more "
         "than chance",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -16,6 +17,54 @@ Rows = Float[Tensor, "sent d"]
 PerSentence = Float[Tensor, " sent"]
 BySentence = Callable[[Tensor, Tensor], Tensor]
 """(X, Y) → one number for each sentence."""
+Among = Callable[[Any, Any], float]
+"""(row numbers of X, row numbers of Y) → the value among these rows alone."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A measure that compares what it makes of each side alone, most of it once for all sets of rows."""
+
+    name: str
+    """What it is called where it refuses states."""
+    at_least: int
+    """Sentences that it needs."""
+    side: Callable[[Tensor], Tensor]
+    """X → a number for each pair of rows, [sent sent]; without `pairs` some for each row, [sent k]."""
+    prepare: Callable[[Tensor], Tensor]
+    """What is made of these numbers, or of those of some rows, once for each set of rows."""
+    compare: Callable[[Tensor, Tensor], Tensor]
+    pairs: bool = True
+    varied: bool = True
+    """Whether rows that are all equal are refused."""
+
+    def check(self, X: Tensor, Y: Tensor) -> tuple[Tensor, Tensor]:
+        """The two as tensors, or why they are refused."""
+        return check_rows(self.name, X, Y, self.at_least, varied=self.varied)
+
+    def prepared(self, X: Tensor, Y: Tensor) -> tuple[Tensor, ...]:
+        """Both sides, ready to be compared."""
+        return tuple(self.prepare(self.side(rows)) for rows in self.check(X, Y))
+
+    def value(self, X: Tensor, Y: Tensor) -> float:
+        """The measure of all rows."""
+        return float(self.compare(*self.prepared(X, Y)))
+
+    def among(self, X: Tensor, Y: Tensor) -> Among:
+        """The measure of any of the rows."""
+        X, Y = self.check(X, Y)
+        A, B = self.side(X), self.side(Y)
+        # Equal rows have one number: it says as much as they do of whether any of them differ.
+        x_kinds, y_kinds = (rows.unique(dim=0, return_inverse=True)[1][:, None] for rows in (X, Y))
+
+        def value(rows: Any, others: Any) -> float:
+            self.check(x_kinds[rows], y_kinds[others])
+            one, other = A[rows], B[others]
+            if self.pairs:
+                one, other = one[:, rows], other[:, others]
+            return float(self.compare(self.prepare(one), self.prepare(other)))
+
+        return value
 
 
 @dataclass(frozen=True)
@@ -35,10 +84,18 @@ class Metric:
     resampled: the pool of candidates stays as it is."""
     shares: BySentence | None = None
     """Of a measure that compares sets, what each sentence adds to it; their mean is the value."""
+    sides: Sides | None = None
+    """The same measure of what each side makes alone."""
 
     def __call__(self, X: Tensor, Y: Tensor) -> float:
         """The value for two languages' rows."""
         return self.function(as_tensor(X, "X"), as_tensor(Y, "Y"))
+
+    def among(self, X: Tensor, Y: Tensor) -> Among:
+        """The value among any of the rows, for jackknives and permutations."""
+        if self.sides is None:
+            return lambda rows, others: self(X[rows], Y[others])
+        return self.sides.among(X, Y)
 
     def by_sentence(self, X: Tensor, Y: Tensor) -> Tensor:
         """Scores per query, or shares: one number for each sentence, with the value as their mean."""
@@ -113,16 +170,15 @@ def ranks(values: Float[Tensor, "*rows n"]) -> Float[Tensor, "*rows n"]:
     return torch.from_numpy(rankdata(values.double().cpu().numpy(), axis=-1)).to(values.device)
 
 
-def unit_ranks(values: Float[Tensor, "*rows n"]) -> Float[Tensor, "*rows n"]:
-    """Ranks less their mean, of length 1; NaN where nothing varies."""
-    centred = ranks(values)
-    centred = centred - centred.mean(-1, keepdim=True)
+def standardized(values: Float[Tensor, "*rows n"]) -> Float[Tensor, "*rows n"]:
+    """Values less their mean, of length 1; NaN where nothing varies."""
+    centred = values - values.mean(-1, keepdim=True)
     return centred / centred.norm(dim=-1, keepdim=True)
 
 
 def spearman(a: Float[Tensor, "*rows n"], b: Float[Tensor, "*rows n"]) -> Float[Tensor, "*rows"]:
     """Pearson's r of the ranks; NaN where either side does not vary, which is for the caller to see to."""
-    return (unit_ranks(a) * unit_ranks(b)).sum(-1).clamp(-1, 1)
+    return (standardized(ranks(a)) * standardized(ranks(b))).sum(-1).clamp(-1, 1)
 
 
 # Whether a similarity is only length: its rank correlation with what sentences differ in anyway.

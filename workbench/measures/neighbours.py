@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from workbench.core.errors import InputError
-from workbench.measures.base import PerSentence, Rows, check_rows
+from workbench.measures.base import PerSentence, Rows, Sides, check_rows
 
 # Shared by what ranks sentences: cosines block by block, neighbourhoods, and where a translation stands.
 
@@ -213,21 +213,39 @@ def mutual_knn_scores(X: Rows, Y: Rows, k: int = 10) -> PerSentence:
     """
     if k < 1:
         raise InputError(f"k, {k}, is a number of neighbours: give at least 1")
-    X, Y = check_rows("mutual_knn", X, Y, at_least=4)
-    X, Y = unit(X, "mutual_knn"), unit(Y, "mutual_knn")
+    X, Y = (unit(side, "mutual_knn") for side in MUTUAL_KNN.check(X, Y))
     k = min(k, len(X) // 4)
-    blocks = range(0, len(X), BLOCK)
-    shared = [(_members(X, start, k) * _members(Y, start, k)).sum(1) for start in blocks]
+    shared = []
+    for start in range(0, len(X), BLOCK):
+        one, other = (_members(side[start : start + BLOCK] @ side.mT, k, start) for side in (X, Y))
+        shared.append((one * other).sum(1))
     return torch.cat(shared) / k
 
 
-def _members(X: Tensor, start: int, k: int) -> Tensor:
-    """How far each sentence is one of the k nearest of each row of the block: 1, 0, or its share in a tie."""
-    cosine = X[start : start + BLOCK] @ X.mT
-    rows = torch.arange(len(cosine), device=X.device)
+def _members(cosine: Tensor, k: int, start: int = 0) -> Tensor:
+    """How far each sentence is one of the k nearest of each row of the block: 1, 0, or its share in a tie.
+
+    In place: the cosines of a block of rows, the first of which is row `start`, with all rows.
+    """
+    rows = torch.arange(len(cosine), device=cosine.device)
     cosine[rows, start + rows] = float("-inf")
     last = cosine.topk(k, dim=1).values[:, -1:]
     inside = cosine > last + TIE
     level = (cosine >= last - TIE) & ~inside
     left = k - inside.sum(1, keepdim=True)
     return inside.double() + level * (left / level.sum(1, keepdim=True))
+
+
+def _cosines(X: Tensor) -> Tensor:
+    X = unit(X, "mutual_knn")
+    return X @ X.mT
+
+
+MUTUAL_KNN = Sides(
+    "mutual_knn",
+    4,
+    side=_cosines,
+    prepare=lambda cosine: _members(cosine, min(10, len(cosine) // 4)),
+    compare=lambda one, other: (one * other).sum() / one.sum().round(),  # k for each row
+    varied=False,
+)

@@ -1,17 +1,25 @@
 """Similarity of whole spaces: CKA, canonical correlations, Procrustes distance, RSA; layer grids, chance."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from workbench.core.errors import InputError
 from workbench.core.numbers import as_tensor
 from workbench.core.types import Progress, silent
-from workbench.measures.base import Metric, PerSentence, Rows, check_rows, spearman, unit_ranks
+from workbench.measures.base import (
+    Metric,
+    PerSentence,
+    Rows,
+    Sides,
+    check_rows,
+    standardized,
+)
 from workbench.measures.neighbours import unit
 
 # Shared by the CKA family: Gram matrices, centred, and the angle between two of them.
@@ -54,14 +62,13 @@ def linear_gram(X: Rows) -> Gram:
     return inner_products(scaled(X))
 
 
-def rbf_gram(X: Rows, fraction: float = 1.0) -> Gram:
+def gaussian(squares: Gram, fraction: float = 1.0) -> Gram:
     """exp(−‖x_i − x_j‖² / 2σ²), σ = fraction · the median of the distances that are not 0.
 
     Distances of 0 are left out, so that duplicate rows do not make σ vanish. Not centred.
     """
     if not fraction > 0:
         raise InputError(f"fraction, {fraction}, is of the median distance: give more than 0")
-    squares = squared_distances(scaled(X))
     apart = condensed(squares)
     apart = apart[apart > 0]
     if not len(apart):
@@ -122,7 +129,7 @@ UNDEFINED = (
 
 def linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
     """⟨K, L⟩ / (‖K‖ ‖L‖) with K, L the Gram matrices of centred rows (Kornblith et al. 2019)."""
-    return _angle(X, Y, *_KERNELS[linear_cka])
+    return CKA[linear_cka].value(X, Y)
 
 
 def debiased_linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
@@ -131,7 +138,7 @@ def debiased_linear_cka(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
     ⟨K°, L°⟩ / n(n−3) is the unbiased estimate of HSIC, so the value is about 0 for unrelated rows, and
     may fall a little below.
     """
-    return _angle(X, Y, *_KERNELS[debiased_linear_cka])
+    return CKA[debiased_linear_cka].value(X, Y)
 
 
 def rbf_cka(X: Rows, Y: Float[Tensor, "sent d_other"], fraction: float = 1.0, debiased: bool = True) -> float:
@@ -141,24 +148,24 @@ def rbf_cka(X: Rows, Y: Float[Tensor, "sent d_other"], fraction: float = 1.0, de
     kernels by H K H, as printed there: near 1 for unrelated rows when dimensions outnumber sentences.
     """
     center = u_center_ if debiased else h_centered
-    return _angle(X, Y, lambda rows: center(rbf_gram(rows, fraction)), at_least=4)
+    return replace(CKA[rbf_cka], prepare=lambda D: center(gaussian(D, fraction))).value(X, Y)
 
 
-def _angle(X: Tensor, Y: Tensor, gram: Callable[[Tensor], Gram], at_least: int) -> float:
-    K, L, norms = _grams(X, Y, gram, at_least)
-    return float((K * L).sum() / norms)
+def scaled_distances(X: Rows) -> Gram:
+    """‖x_i − x_j‖², of `scaled` rows."""
+    return squared_distances(scaled(X))
 
 
-def _grams(
-    X: Tensor, Y: Tensor, gram: Callable[[Tensor], Gram], at_least: int
-) -> tuple[Gram, Gram, Float[Tensor, ""]]:
-    """K, L and ‖K‖ ‖L‖."""
-    X, Y = check_rows("CKA", X, Y, at_least, varied=True)
-    K, L = gram(X), gram(Y)
+def _angle(K: Gram, L: Gram) -> Float[Tensor, ""]:
+    return _products(K, L).sum()
+
+
+def _products(K: Gram, L: Gram) -> Gram:
+    """k_ij l_ij / (‖K‖ ‖L‖)."""
     norms = K.norm() * L.norm()
     if norms == 0:
         raise InputError(UNDEFINED)
-    return K, L, norms
+    return K * L / norms
 
 
 # What a CKA makes of one side alone: the centred Gram matrix of which it then takes the angle.
@@ -170,12 +177,11 @@ Similarity = Metric | Callable[[Tensor, Tensor], float]
 """A metric, or a function of two sides' rows."""
 
 
-_KERNELS: dict[Callable[..., float], tuple[Callable[[Tensor], Tensor], int]] = {
-    linear_cka: (linear_gram, 2),
-    debiased_linear_cka: (lambda X: u_center_(linear_gram(X)), 4),
-    rbf_cka: (lambda X: u_center_(rbf_gram(X)), 4),
+CKA: dict[Callable[..., float], Sides] = {
+    linear_cka: Sides("CKA", 2, linear_gram, h_centered, _angle),
+    debiased_linear_cka: Sides("CKA", 4, linear_gram, u_center_, _angle),
+    rbf_cka: Sides("CKA", 4, scaled_distances, lambda D: u_center_(gaussian(D)), _angle),
 }
-"""The centred Gram matrix, and how many sentences it needs."""
 
 
 def cka_shares(cka: Callable[..., float], X: Rows, Y: Float[Tensor, "sent d_other"]) -> PerSentence:
@@ -184,19 +190,18 @@ def cka_shares(cka: Callable[..., float], X: Rows, Y: Float[Tensor, "sent d_othe
     Large where i's similarities to all others are alike in both languages; a sentence far from the mean
     weighs more, as it does in the angle.
     """
-    K, L, norms = _grams(X, Y, *_KERNELS[cka])
-    return len(K) * (K * L).sum(1) / norms
+    K, L = CKA[cka].prepared(X, Y)
+    return len(K) * _products(K, L).sum(1)
 
 
 def kernel_of(metric: Similarity) -> Callable[[Tensor], Gram] | None:
     """X → K / ‖K‖ when the metric is ⟨K, L⟩ / (‖K‖ ‖L‖) of centred Gram matrices, else None."""
-    gram, at_least = _KERNELS.get(getattr(metric, "function", metric), (None, 0))
-    if gram is None:
+    cka = CKA.get(getattr(metric, "function", metric))
+    if cka is None:
         return None
 
     def normalized(X: Tensor) -> Tensor:
-        X, _ = check_rows("CKA", X, X, at_least, varied=True)
-        K = gram(X)
+        K = cka.prepare(cka.side(cka.check(X, X)[0]))
         norm = K.norm()
         if norm == 0:
             raise InputError(UNDEFINED)
@@ -315,7 +320,9 @@ def permutation_null(
 def _permuted(metric: Similarity, X: Tensor, Y: Tensor) -> Callable[[Tensor], float]:
     kernel = kernel_of(metric)
     if kernel is None:
-        return lambda order: metric(X, Y[order.to(Y.device)])
+        value = (metric if isinstance(metric, Metric) else Metric("", metric)).among(X, Y)
+        rows = torch.arange(len(X), device=X.device)
+        return lambda order: value(rows, order.to(Y.device))
     K, L = kernel(X), kernel(Y)
 
     def product(order: Tensor) -> float:
@@ -396,8 +403,7 @@ def procrustes_distance(X: Rows, Y: Float[Tensor, "sent d_other"]) -> float:
 
     ‖·‖_* is the sum of singular values. Where widths differ the narrower side is padded with zeros.
     """
-    one, other = _factors(X, Y)
-    return float((1 - torch.linalg.svdvals(one @ other.mT).sum()).clamp(0, 1))
+    return PROCRUSTES.value(X, Y)
 
 
 def procrustes_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> PerSentence:
@@ -405,16 +411,30 @@ def procrustes_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> PerSentence:
 
     Small where the rotation brings sentence i near to its translation; one far from the mean weighs more.
     """
-    one, other = _factors(X, Y)
-    U, _, Vh = torch.linalg.svd(one @ other.mT, full_matrices=False)
-    return 1 - len(X) * ((U.mT @ one) * (Vh @ other)).sum(0)
+    one, other = PROCRUSTES.prepared(X, Y)
+    U, _, Vh = torch.linalg.svd(one.mT @ other, full_matrices=False)
+    return 1 - len(X) * ((one @ U) * (other @ Vh.mT)).sum(1)
 
 
-def _factors(X: Tensor, Y: Tensor) -> list[Tensor]:
-    """R of shape [·, sent] with ‖R Rᵧᵀ‖_* = ‖X̃ᵀ Ỹ‖_*: X̃ᵀ, or the triangle of its QR where it is tall."""
-    sides = map(scaled, check_rows("Procrustes distance", X, Y, at_least=2, varied=True))
-    units = [rows / rows.norm() for rows in sides]
-    return [rows.mT if rows.shape[1] <= len(rows) else torch.linalg.qr(rows.mT, mode="r").R for rows in units]
+def _factor(X: Tensor) -> Float[Tensor, "sent k"]:
+    """A with the inner products of X's centred rows, up to a factor: in at most as many columns as rows."""
+    X = scaled(X)
+    return X if X.shape[1] <= len(X) else torch.linalg.qr(X.mT, mode="r").R.mT
+
+
+def _unit_norm(A: Tensor) -> Tensor:
+    A = A - A.mean(0)
+    return A / A.norm()
+
+
+PROCRUSTES = Sides(
+    "Procrustes distance",
+    2,
+    side=_factor,
+    prepare=_unit_norm,
+    compare=lambda A, B: (1 - torch.linalg.svdvals(A.mT @ B).sum()).clamp(0, 1),
+    pairs=False,
+)
 
 
 # Representational similarity: whether sentences that lie apart in one language lie apart in the other.
@@ -425,7 +445,9 @@ DISTANCES = ("cosine", "euclidean")
 
 def rsa(X: Rows, Y: Float[Tensor, "sent d_other"], distance: str = "cosine") -> float:
     """Spearman of d(x_i, x_j) with d(y_i, y_j) over i < j, d = 1 − cos or ‖·‖ (Kriegeskorte et al. 2008)."""
-    return float(spearman(*_compared(X, Y, distance)))
+    if distance not in DISTANCES:
+        raise InputError(f"unknown distance {distance!r}: give one of {', '.join(DISTANCES)}")
+    return RSA[distance].value(X, Y)
 
 
 def rsa_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> PerSentence:
@@ -433,30 +455,37 @@ def rsa_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> PerSentence:
 
     What the distances of sentence i to all others add to `rsa`, by cosine: each is half i's and half j's.
     """
-    one, other = _compared(X, Y, "cosine")
-    n = len(X)
-    row, column = torch.triu_indices(n, n, offset=1, device=one.device)
-    product = unit_ranks(one) * unit_ranks(other)
+    one, other = RSA["cosine"].prepared(X, Y)
+    n, product = len(X), one * other
+    row, column = torch.triu_indices(n, n, offset=1, device=product.device)
     return n / 2 * product.new_zeros(n).index_add(0, row, product).index_add(0, column, product)
 
 
-def _compared(X: Tensor, Y: Tensor, distance: str) -> tuple[Tensor, Tensor]:
-    if distance not in DISTANCES:
-        raise InputError(f"unknown distance {distance!r}: give one of {', '.join(DISTANCES)}")
-    X, Y = check_rows("RSA", X, Y, at_least=3, varied=True)
-    one, other = _dissimilarities(X, distance), _dissimilarities(Y, distance)
-    for values in (one, other):
-        if (values == values[0]).all():
-            raise InputError("RSA is not defined where all sentences are equally far apart")
-    return one, other
-
-
-def _dissimilarities(X: Tensor, distance: str) -> Tensor:
+def _levels(X: Tensor, distance: str) -> Int[Tensor, "sent sent"]:
+    """The distances numbered by size. Those that differ by rounding alone are equal, and share a rank."""
     if distance == "cosine":
-        values = condensed(1 - inner_products(unit(X, "RSA")))
-        largest = torch.ones((), dtype=values.dtype, device=values.device)
+        distances, largest = 1 - inner_products(unit(X, "RSA")), 1.0
     else:
-        values = condensed(squared_distances(scaled(X)))  # the ranks of distances are those of their squares
-        largest = values.max()
-    # Distances that differ by rounding alone are equal, and must share a rank.
-    return (values / (largest * 1e-12)).round()
+        distances = scaled_distances(X)  # the ranks of distances are those of their squares
+        largest = float(distances.max())
+    return (distances / (largest * 1e-12)).round().unique(return_inverse=True)[1]
+
+
+def _unit_ranks(levels: Int[Tensor, "sent sent"]) -> Float[Tensor, " pair"]:
+    values = condensed(levels)
+    if (values == values[0]).all():
+        raise InputError("RSA is not defined where all sentences are equally far apart")
+    counts = torch.bincount(values)
+    return standardized((counts.cumsum(0) - (counts - 1) / 2.0).double()[values])
+
+
+RSA = {
+    distance: Sides(
+        "RSA",
+        3,
+        side=partial(_levels, distance=distance),
+        prepare=_unit_ranks,
+        compare=lambda one, other: (one * other).sum().clamp(-1, 1),
+    )
+    for distance in DISTANCES
+}

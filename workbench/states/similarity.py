@@ -88,7 +88,8 @@ def _interval(
         kind, interval = "queries", _of_queries(metric, metric.per_query(x, y).cpu(), groups)
     elif blocks:
         kind = "jackknife"
-        interval = jackknife_interval(lambda i: metric(x[i], y[i]), len(x), groups, blocks=blocks)
+        value = metric.among(x, y)
+        interval = jackknife_interval(lambda rows: value(rows, rows), len(x), groups, blocks=blocks)
     else:
         return {}
     return {"low": interval.low, "high": interval.high, "interval": kind}
