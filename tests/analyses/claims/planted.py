@@ -147,6 +147,7 @@ class LinearStudy:
 
     def __init__(self, width=32, sentences=800, items=400, noise=0.5, regimes=1, seed=0):
         self.settings = Settings(headline="ridge", interventions=("replace",), strengths=(1.0,))
+        self.seed = self.settings.seed
         generator = torch.Generator().manual_seed(seed)
 
         def normal(*shape):
