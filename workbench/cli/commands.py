@@ -191,7 +191,10 @@ COMMANDS = {
         help="test whether mapping one language onto another improves a task; resumable",
         example="workbench diagnose bigscience/bloomz-560m --pair sw-en --text ntrex128 "
         "--task xcopa:data/xcopa\n  workbench diagnose organism --pair x-poor-far-x-main --quick",
-        options={**study_options("runs/diagnose"), "--anyway": "continue even if the gap is shown to be below --delta-gap"},
+        options={
+            **study_options("runs/diagnose"),
+            "--anyway": "continue even if the gap is shown to be below --delta-gap",
+        },
         groups={
             **INPUTS,
             "task": {
