@@ -74,30 +74,6 @@ class TreeRows:
         return [of_blocks[0] for of_blocks in self.prompts.scores(self.prompts.blocks_of(h)[:, None])]
 
 
-class Wanted:
-    """Where the tokens of all choices are predicted: each place once, and for each token its place and id."""
-
-    def __init__(self) -> None:
-        self._number: dict[tuple[int, int], int] = {}
-        self._tokens: list[tuple[int, int]] = []
-
-    def add(self, row: int, behind: int, token: int) -> None:
-        """A token that is predicted so far behind the start of a row."""
-        self._tokens.append((self._number.setdefault((row, behind), len(self._number)), token))
-
-    @property
-    def places(self) -> tuple[Tensor, Tensor]:
-        """Rows, and how far behind their start."""
-        row, behind = torch.tensor(list(self._number)).T
-        return row, behind
-
-    @property
-    def tokens(self) -> tuple[Tensor, Tensor]:
-        """The place of each token, and its id."""
-        at, token = torch.tensor(self._tokens).T
-        return at, token
-
-
 class PlainRows:
     """A row for each choice of each example, or for each example where all choices are one token."""
 
@@ -106,16 +82,15 @@ class PlainRows:
         single = all_single(readings)
         texts: list[tuple[int, ...]] = []
         ends, first = [], []
-        self.wanted = Wanted()
-        """By row, and by how far behind the prompt's end a token is predicted."""
+        self.wanted: list[tuple[int, int, int]] = []
+        """Of each token of each choice: its row, how far behind the prompt's end it is predicted, its id."""
         for reading in readings:
             first.append(len(texts))
             for c, choice in enumerate(reading.choices):
                 if c == 0 or not single:
                     texts.append(reading.prompt + choice[:-1])
                     ends.append(len(choice) - 1)
-                for k, token in enumerate(choice):
-                    self.wanted.add(len(texts) - 1, k, token)
+                self.wanted += [(len(texts) - 1, k, token) for k, token in enumerate(choice)]
         self.batch = model.batch(texts, padding)
         self.mask, self.first = self.batch.mask, torch.tensor(first)
         self.ends = self.batch.last - torch.tensor(ends, device=self.batch.last.device)
@@ -130,11 +105,18 @@ class PlainRows:
 
     def scores(self, h: Float[Tensor, "row pos d_model"]) -> list[Tensor]:
         """Scores of the choices of each example."""
-        row, behind = (column.to(h.device) for column in self.wanted.places)
+        row, behind, at, tokens = _places(self.wanted, h.device)
         states = h[row, self.ends.to(h.device)[row] + behind]
         if (classes := classes_of(self.readings)) is not None:
             return list(classes.scores(states))
-        return by_choice(self.readings, log_likelihoods(self.model, states, *self.wanted.tokens))
+        return by_choice(self.readings, log_likelihoods(self.model, states, at, tokens))
+
+
+def _places(wanted: Sequence[tuple[int, int, int]], device: torch.device) -> tuple[Tensor, ...]:
+    """Row and column of each state that predicts something, once; for each token its state and its id."""
+    *where, tokens = torch.tensor(wanted).T
+    (row, behind), at = torch.stack(where).unique(dim=1, return_inverse=True)
+    return row.to(device), behind.to(device), at, tokens
 
 
 # Rows in two parts: each prompt once, and behind it its choices, which see its keys and values.
@@ -176,13 +158,12 @@ class ForkedRows:
         self.model, self.readings = model, readings
         tails: list[tuple[int, ...]] = []
         owner: list[int] = []
-        self.wanted = Wanted()
-        """By prompt, or behind all prompts by tail, and by the place in it."""
+        self.wanted: list[tuple[int, int, int]] = []
+        """Of each token of each choice: its prompt, or behind all prompts its tail; its place there; its id."""
         for row, reading in enumerate(readings):
             for choice in reading.choices:
-                self.wanted.add(row, 0, choice[0])
-                for k, token in enumerate(choice[1:]):
-                    self.wanted.add(len(readings) + len(tails), k, token)
+                self.wanted.append((row, 0, choice[0]))
+                self.wanted += [(len(readings) + len(tails), k, token) for k, token in enumerate(choice[1:])]
                 if len(choice) > 1:
                     tails.append(choice[:-1])
                     owner.append(row)
@@ -210,9 +191,9 @@ class ForkedRows:
     def scores(self, h: Both) -> list[Tensor]:
         """Log-likelihoods of the choices of each example, from what leaves the last layer."""
         last = h[0][:, -1:].expand(-1, h[1].shape[1], -1)
-        row, behind = (column.to(last.device) for column in self.wanted.places)
+        row, behind, at, tokens = _places(self.wanted, last.device)
         states = torch.cat([last, h[1]])[row, behind]
-        return by_choice(self.readings, log_likelihoods(self.model, states, *self.wanted.tokens))
+        return by_choice(self.readings, log_likelihoods(self.model, states, at, tokens))
 
 
 def forks(model: LanguageModel, readings: Sequence[Reading]) -> bool:
