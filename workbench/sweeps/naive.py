@@ -159,7 +159,7 @@ class ForkedRows:
         tails: list[tuple[int, ...]] = []
         owner: list[int] = []
         self.wanted: list[tuple[int, int, int]] = []
-        """Of each token of each choice: its prompt, or behind all prompts its tail; its place there; its id."""
+        """Of each token of each choice: its prompt, or behind these its tail; its place there; its id."""
         for row, reading in enumerate(readings):
             for choice in reading.choices:
                 self.wanted.append((row, 0, choice[0]))
