@@ -169,8 +169,7 @@ def viterbi(emitted: Array, cost: float) -> Rows:
 def threshold(emitted: Array, path: Rows, seed: int = 0) -> float:
     """The largest gain of a detour over the file's own aligned rows, in runs put into random order."""
     kept = emitted[path == ALIGNED]
-    runs = len(kept) // _RUN
-    if runs < 2:
+    if (runs := len(kept) // _RUN) < 2:
         return _FLOOR
     detour = (kept - kept[:, [ALIGNED]])[: runs * _RUN].reshape(runs, _RUN, -1)
     rng = np.random.default_rng(seed)
@@ -186,8 +185,7 @@ def stretches(emitted: Array, path: Rows) -> list[Stretch]:
     """The maximal runs of rows in one state other than the aligned one."""
     out = []
     for rows in np.split(np.arange(len(path)), np.flatnonzero(np.diff(path)) + 1):
-        state = int(path[rows[0]])
-        if state != ALIGNED:
+        if (state := int(path[rows[0]])) != ALIGNED:
             own, aligned = emitted[rows][:, [state, ALIGNED]].T
             gain = float((own - aligned).sum())
             out.append(Stretch(int(rows[0]), int(rows[-1]), state, gain, float(own.mean())))
@@ -329,8 +327,7 @@ def constant_offset(both: Profiles, most: int) -> int:
     for offset in range(-most, most + 1):
         there = b[rows + offset]
         score = weight @ similarities(there, there)
-        z = (np.diag(score) - score.mean(1)) / _spread(score, 1)
-        gains[offset] = float(z.mean())
+        gains[offset] = float(((np.diag(score) - score.mean(1)) / _spread(score, 1)).mean())
     best = max(gains, key=lambda offset: gains[offset])
     return best if gains[best] > 1.2 * max(gains[0], 0) + 0.1 else 0
 

@@ -53,8 +53,7 @@ def check(
     else:
         for done, language in enumerate(others):
             progress("comparing", done, len(others))
-            pair = (reference, language)
-            aligned[language] = align(text[reference], text[language], more.get(pair, ()))
+            aligned[language] = align(text[reference], text[language], more.get((reference, language), ()))
         progress("comparing", len(others), len(others))
     findings += _merged(reference, aligned, len(text))
     lines = lines_of(text, {language for finding in findings for language in finding.languages})

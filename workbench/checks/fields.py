@@ -98,8 +98,7 @@ def read_items(path: str | Path) -> Items:
     name = plain_name(path).lower()
     if name.endswith(".xml"):
         return _read_copa(path)
-    language = _language(path)
-    if language is None:
+    if (language := _language(path)) is None:
         raise InputError(f"{path}: its name tells no language: call it such as val.sw.jsonl")
     if name.endswith(".tsv"):
         rows = [(number, cells) for number, cells in read_cells(path) if cells != [""]]

@@ -58,8 +58,7 @@ def reference_of(text: ParallelText) -> str:
 
 def duplicates(folded: dict[str, list[str]]) -> Iterator[Finding]:
     """Rows that are the same in every language."""
-    groups = _groups(list(zip(*folded.values(), strict=True)))
-    if groups:
+    if groups := _groups(list(zip(*folded.values(), strict=True))):
         extra = sum(len(group) - 1 for group in groups)
         yield Finding(
             "duplicate",
@@ -148,8 +147,7 @@ def odd_lengths(a: str, b: str, source: tuple[str, ...], target: tuple[str, ...]
 def wrong_scripts(language: str, side: tuple[str, ...]) -> Iterator[Finding]:
     """Rows in another script than the rest of their side, or a side in another than its language."""
     scripts = [script_of(sentence) for sentence in side]
-    counts = Counter(filter(None, scripts))
-    if not counts:
+    if not (counts := Counter(filter(None, scripts))):
         return
     main, most = counts.most_common(1)[0]
     base, _, variety = language.partition("-")
@@ -196,8 +194,7 @@ def overlap(text: ParallelText, other: ParallelText) -> Report:
         rows = [row for row, key in enumerate(keys) if key in known and len(key.encode()) >= _SHORTEST]
         if not rows:
             continue
-        smaller = min(len(text), len(other))
-        alarm = len(rows) >= min(_MANY, max(1, _SHARE * smaller))
+        alarm = len(rows) >= min(_MANY, max(1, _SHARE * min(len(text), len(other))))
         findings.append(
             Finding(
                 "overlap",

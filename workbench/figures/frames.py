@@ -275,8 +275,7 @@ def join_runs(*runs: Run) -> RunTables:
     frames: dict[str, pd.DataFrame] = {}
     digests: dict[str, str] = {}
     for run in runs:
-        present = [name for name in NAMES if name in run.tables]
-        if not present:
+        if not (present := [name for name in NAMES if name in run.tables]):
             raise InputError(f"{run.folder} holds no table of a run (such as exploration.parquet)")
         for name in present:
             table = run.tables.read(name, _UNPATCHED) if name == "sweep" else run.tables[name]

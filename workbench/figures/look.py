@@ -253,8 +253,7 @@ def beside_points(
     for at in sorted(range(len(points)), key=lambda at: (-points[at][1], points[at][0])):
         (x, y), (wide, high) = points[at], sizes[at]
         for across, up in _offsets(wide, high, mark):
-            box = (x + across, y + up, wide, high)
-            if _is_free(box, panel, taken):
+            if _is_free(box := (x + across, y + up, wide, high), panel, taken):
                 taken.append(box)
                 places[at] = box[:2]
                 break

@@ -97,8 +97,7 @@ def short(value: Any) -> str:
     >>> short(0.314), short(-1.0), short(0.001)
     ('+.31', '−1.0', '0')
     """
-    shown = signed(value, 2)
-    if shown == NONE:
+    if (shown := signed(value, 2)) == NONE:
         return shown
     if float(shown.replace("−", "-")) == 0:
         return "0"

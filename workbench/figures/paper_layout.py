@@ -58,8 +58,7 @@ def missing_fonts(texts: Iterable[str]) -> list[str]:
         lines.append(f"no font for {script.capitalize()} ({some}), which is drawn as boxes: {font}")
     if matplotlib.__version_info__ < (3, 11):
         seen = {script_of_letter(letter) for text in texts for letter in text if ord(letter) > 0x58F}
-        shaped = ", ".join(name.capitalize() for name in SHAPED if name in seen - set(lacking))
-        if shaped:
+        if shaped := ", ".join(name.capitalize() for name in SHAPED if name in seen - set(lacking)):
             lines.append(f"{shaped}: letters are not joined by this matplotlib; 3.11 joins them")
     return lines
 
@@ -337,8 +336,9 @@ class Layout:
     @cached_property
     def above(self) -> float:
         """Height of the titles of panels."""
-        panels = enumerate(self.spec.panels)
-        lines = max(len(self._panel_title(panel, at % self.columns)) for at, panel in panels)
+        lines = max(
+            len(self._panel_title(panel, at % self.columns)) for at, panel in enumerate(self.spec.panels)
+        )
         return lines * self.preset.line + PAD
 
     def _below(self, titled: bool) -> float:

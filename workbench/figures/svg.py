@@ -132,8 +132,7 @@ def _axes(panel: Plot, frame: _Frame, clouds: bool) -> Iterator[Child]:
         y = frame.y(tick)
         number = tag("text", plain(tick, 2), x=33, y=_dot(y + 4), text_anchor="end")
         yield tag("g", tag("line", x1=38, x2=290, y1=_dot(y), y2=_dot(y), class_="rule"), number)
-    every = math.ceil(len(panel.x.ticks) / _LABELS)
-    for place, name in panel.x.ticks[:: every or 1]:
+    for place, name in panel.x.ticks[:: math.ceil(len(panel.x.ticks) / _LABELS) or 1]:
         yield tag("text", name, x=_dot(frame.x(place)), y=152, text_anchor="middle")
     if panel.marked is not None:
         yield _vertical(frame.x(panel.marked), 4, 138, class_="chosen")
@@ -268,8 +267,7 @@ def _in_words(panel: Plot, clouds: bool) -> str:
 
 
 def _curve(series: Series, names: dict[float, str]) -> str:
-    points = [(y, x) for x, y in zip(series.x, series.y, strict=True) if y is not None]
-    if not points:
+    if not (points := [(y, x) for x, y in zip(series.x, series.y, strict=True) if y is not None]):
         return f"{words(series.name)}: no values"
     least, most = (f"{plain(y)} at {names.get(x, f'{x:g}')}" for y, x in (min(points), max(points)))
     return f"{words(series.name)}: smallest {least}, largest {most}, last {plain(points[-1][0])}"

@@ -66,8 +66,9 @@ class Entry:
         """By what it is pinned, in words."""
         known = sum(file.sha256 is not None for file in self.files)
         checked = f"{known} of {len(self.files)} files by checksum" if known else ""
-        commit = len(self.revision) == 40
-        revision = "" if self.revision == NOT_PINNED else self.revision[: 7 if commit else None]
+        revision = (
+            "" if self.revision == NOT_PINNED else self.revision[: 7 if len(self.revision) == 40 else None]
+        )
         return ", ".join(filter(None, (revision, checked))) or NOT_PINNED
 
     def specs(self, folder: str | Path) -> list[str]:
@@ -109,8 +110,7 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
 def open_https(url: str) -> AbstractContextManager[Any]:
     """Open an address, which must be https, as must be all that it leads to."""
     _check_https(url)
-    opener = urllib.request.build_opener(_OnlyHttps())
-    return cast(AbstractContextManager[Any], opener.open(url, timeout=30))
+    return cast(AbstractContextManager[Any], urllib.request.build_opener(_OnlyHttps()).open(url, timeout=30))
 
 
 def _check_https(url: str) -> None:

@@ -66,13 +66,16 @@ def _story(row: Record, code: str, number: int) -> Record:
     return sentences | endings | {"AnswerRightEnding": row["answer_right_ending"]}
 
 
+def _objects(given: Any) -> Any:
+    """A list of objects, which the library may give as one list for each field."""
+    if isinstance(given, dict):
+        return [dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True)]
+    return given
+
+
 def _question(row: Record, code: str, number: int) -> Record:
-    """Choices as a list of labels and texts; the library gives two lists."""
-    choices = row["question"]["choices"]
-    if isinstance(choices, dict):
-        pairs = zip(choices["label"], choices["text"], strict=True)
-        choices = [{"label": label, "text": text} for label, text in pairs]
-    return {**row, "question": {**row["question"], "choices": choices}}
+    """Choices as a list of labels and texts."""
+    return {**row, "question": {**row["question"], "choices": _objects(row["question"]["choices"])}}
 
 
 def _pair(row: Record, code: str, number: int) -> Record:
@@ -84,13 +87,13 @@ def _pair(row: Record, code: str, number: int) -> Record:
 
 def _knowledge(row: Record, code: str, number: int) -> Record:
     """A row of MKQA's table, where kinds of answers are numbers and the name of an item is a text."""
-    answers = {}
-    for language, given in row["answers"].items():
-        if isinstance(given, dict):  # one list for each field
-            given = [dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True)]
-        kinds = [answer["type"] for answer in given]
-        named = [_KINDS[kind] if isinstance(kind, int) else kind for kind in kinds]
-        answers[language] = [{**answer, "type": kind} for answer, kind in zip(given, named, strict=True)]
+    answers = {
+        language: [
+            {**answer, "type": _KINDS[kind] if isinstance(kind := answer["type"], int) else kind}
+            for answer in _objects(given)
+        ]
+        for language, given in row["answers"].items()
+    }
     return {"example_id": int(row["example_id"]), "queries": row["queries"], "answers": answers}
 
 
@@ -102,8 +105,7 @@ def _articles(rows: list[Record]) -> list[Record]:
             paragraphs.append({"context": row["context"], "qas": []})
         answers = [{"text": text} for text in row["answers"]["text"]]
         paragraphs[-1]["qas"].append({"id": row["id"], "question": row["question"], "answers": answers})
-    articles = [{"paragraphs": paragraphs[i : i + 5]} for i in range(0, len(paragraphs), 5)]
-    return [{"data": articles}]
+    return [{"data": [{"paragraphs": paragraphs[i : i + 5]} for i in range(0, len(paragraphs), 5)]}]
 
 
 _RECORDS = {"mgsm": _number, "xstorycloze": _story, "xnli": _pair, "mkqa": _knowledge, "xcsqa": _question}
@@ -135,8 +137,7 @@ def read_hub(
         files = _files(source, place, at, None if wanted is None else set(wanted))
         task = reader(files, languages=wanted) if source.together else reader(files)
     pinned = "" if at is None or len(at) == 40 else ", which is not pinned"
-    note = f"read from {place}" + (f" at {at}{pinned}" if at else "")
-    return replace(task, notes=(*task.notes, note))
+    return replace(task, notes=(*task.notes, f"read from {place}" + (f" at {at}{pinned}" if at else "")))
 
 
 def _files(source: HubSource, place: str, revision: str | None, wanted: set[str] | None) -> list[RowsFile]:

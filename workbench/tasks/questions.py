@@ -296,8 +296,7 @@ def read_mgsm(
 
 
 def _read_mgsm(path: File) -> list[Item]:
-    rows = list(cells_in(path, header=False))
-    if not rows:
+    if not (rows := list(cells_in(path, header=False))):
         raise TextError("holds no items: fetch the file again", path)
     for line, cells in rows:
         if len(cells) != 2 or not cells[0].strip():

@@ -173,8 +173,7 @@ class Record:
 
     def one_of(self, field: str, known: tuple[str, ...]) -> str:
         """A field that holds one of a few words."""
-        value = self.text(field)
-        if value not in known:
+        if (value := self.text(field)) not in known:
             raise self.error(f"{self._said(field)}: it must be {' or '.join(known)}")
         return value
 

@@ -93,8 +93,7 @@ def token_f1(text: str, answers: Sequence[str], language: str = "") -> float:
 def _f1(given: list[str], right: list[str]) -> float:
     if not given or not right:
         return float(given == right)
-    shared = (Counter(given) & Counter(right)).total()
-    return 2 * shared / (len(given) + len(right))
+    return 2 * (Counter(given) & Counter(right)).total() / (len(given) + len(right))
 
 
 def answer_number(answer: str) -> Decimal | None:
@@ -113,8 +112,7 @@ def number_match(text: str, answers: Sequence[str], language: str = "") -> float
     One separator before three digits may be of thousands or decimal (1.234 in German and in English):
     either reading of the text will do.
     """
-    numbers = _NUMBER.findall(text)
-    if not numbers:
+    if not (numbers := _NUMBER.findall(text)):
         return 0.0
     readings = _readings(numbers[-1]) or _readings(re.findall(r"\d+", numbers[-1])[-1])
     return float(any(answer_number(answer) in readings for answer in answers))

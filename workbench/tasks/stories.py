@@ -343,10 +343,10 @@ def read_xwinograd(
         }
     else:
         items = {code: list(_from_lines(file)) for code, file in by_language(files, languages).items()}
-    sides: Sides = {}
-    for language, side in items.items():
-        kept = _named(language, side).items()
-        sides[language] = {name: item for name, item in kept if item.values["before"]}
+    sides = {
+        language: {name: item for name, item in _named(language, side).items() if item.values["before"]}
+        for language, side in items.items()
+    }
     split_of, *notes = one_set(sides, seed, "schema")
     if lost := sum(map(len, items.values())) - len(split_of):
         notes.append(f"{lost} sentences that begin with the pronoun left out")
@@ -409,7 +409,6 @@ def _start_of(sentence: str, tokens: list[Any], at: int, pronoun: str) -> int:
     for token in tokens[:at]:
         if (start := sentence.find(token, position)) >= 0:  # a quote is written otherwise as a token
             position = start + len(token)
-    start = sentence.find(pronoun, position)
-    if start < 0:
+    if (start := sentence.find(pronoun, position)) < 0:
         raise ValueError(f"there is no {quoted(pronoun)} after token {at}")
     return start

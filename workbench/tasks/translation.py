@@ -35,8 +35,7 @@ def read_translation(
     groups = text.groups or map(str, range(len(text)))
     splits = tuple(halves({str(row): group for row, group in enumerate(groups)}, seed).values())
     note = f"cut into a dev and a test half with seed {seed}"
-    name = "translation-" + Path(str(path)).stem
-    return _task(name, [(text, "", splits)], to, template, scorer, (note,))
+    return _task("translation-" + Path(str(path)).stem, [(text, "", splits)], to, template, scorer, (note,))
 
 
 def read_flores(
@@ -83,6 +82,5 @@ def _task(
                 for number, (here, there, split, group) in enumerate(rows, 1):
                     values = {"sentence": here, "from": name_of(code), "to": name_of(target)}
                     prompt = fill(template, code, values)
-                    item = f"{prefix}{number}"
-                    examples.append(AnswerExample(item, prompt, (there,), code, split, group))
+                    examples.append(AnswerExample(f"{prefix}{number}", prompt, (there,), code, split, group))
     return AnswerTask(f"{name}-to-{target}", tuple(examples), scorer, notes)

@@ -156,8 +156,7 @@ class ParallelText:
         return deal(tied, {"fit": fit, "dev": dev, "test": test}, seed)
 
     def _known(self, language: str) -> str:
-        code = canonical(language)
-        if code not in self.sentences:
+        if (code := canonical(language)) not in self.sentences:
             raise InputError(f"the text has no {code!r}: it has {', '.join(self.languages)}")
         return code
 

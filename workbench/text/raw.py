@@ -78,8 +78,7 @@ def finish(name: str, raw: Raw, request: Request, drop_missing: bool) -> Paralle
     }
     _check_lengths(sides, raw.groups, name)
     first = sides[order[0]]
-    keep = _complete_rows(sides, drop_missing)
-    if not keep:
+    if not (keep := _complete_rows(sides, drop_missing)):
         raise TextError(f"has no row that is whole in {', '.join(order)}: nothing to read", first.path)
     groups = raw.groups
     return ParallelText(

@@ -66,8 +66,7 @@ def deal(tied: list[list[int]], sizes: dict[str, int | float], seed: int) -> Spl
     exact = _check(sizes, n)
     wanted = {name: int(size) if exact else round(size * n) for name, size in sizes.items()}
     takes_all = not exact and abs(sum(sizes.values()) - 1) < 1e-9
-    rng = np.random.default_rng(seed)
-    left = [tied[i] for i in rng.permutation(len(tied))]
+    left = [tied[i] for i in np.random.default_rng(seed).permutation(len(tied))]
     parts: dict[str, Rows] = {}
     # Test first: it is the part whose size matters most; fit takes what remains.
     for name in reversed(NAMES):
@@ -126,8 +125,7 @@ def _fill(sizes: Sequence[int], target: int) -> set[int]:
     while room and put_back < 2 * len(sizes):  # the last turn puts everything back: the best there is
         kept = set(taken[: max(0, len(taken) - put_back)])
         free = [i for i in range(len(sizes)) if i not in kept]
-        rest = target - sum(sizes[i] for i in kept)
-        candidate = kept | _nearest_sum(sizes, free, rest)
+        candidate = kept | _nearest_sum(sizes, free, target - sum(sizes[i] for i in kept))
         gap = abs(target - sum(sizes[i] for i in candidate))
         if gap < room:
             best, room = candidate, gap

@@ -78,8 +78,7 @@ def lacking(name: str, frames: Frames) -> list[str]:
 def make_spec(name: str, frames: Frames, cautions: Sequence[str] = ()) -> Spec:
     """The description of one figure; `cautions` are what has to be said about the data."""
     kind = find_kind(name)
-    missing = lacking(name, frames)
-    if missing:
+    if missing := lacking(name, frames):
         tables = " and ".join(missing)
         raise NothingToShow(f"figure {name} needs the table {tables}; `{kind.made_by}` writes it")
     try:

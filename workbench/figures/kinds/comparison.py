@@ -301,8 +301,7 @@ def _cost_panel(
     rows = rows.iloc[rows.label.astype(int).argsort()]
     series = _families(rows, "cost", lambda row: _note(row, column))
     stairs = front(list(zip(rows.cost, rows.gain.astype(float), strict=True)))
-    line = Series(FRONT, *_steps(stairs, x), role="reference")
-    return Plot(title, x, y, (*series, line), lines=(0.0, *tops))
+    return Plot(title, x, y, (*series, Series(FRONT, *_steps(stairs, x), role="reference")), (0.0, *tops))
 
 
 def _note(row: Row, column: str) -> Lines:

@@ -186,9 +186,8 @@ def _cloud_and_mean(rows: pd.DataFrame, slot: int, name: str) -> tuple[Series, S
     """A cloud, and its mean."""
     notes = tuple((f"{name}, sentence {sentence}",) for sentence in rows.sentence)
     x, y = ((float(rows[axis].mean()),) for axis in ("x", "y"))
-    about = ((f"mean of {name}", f"n = {len(rows)}"),)
     cloud = curve(name, rows, "x", "y", look="cloud", slot=slot, notes=notes)
-    return cloud, Series(name, x, y, look="mean", slot=slot, notes=about)
+    return cloud, Series(name, x, y, look="mean", slot=slot, notes=((f"mean of {name}", f"n = {len(rows)}"),))
 
 
 def predictors(frames: Frames) -> Spec:
@@ -197,8 +196,7 @@ def predictors(frames: Frames) -> Spec:
     # The mean gain of the headline aligner's configurations at each place, as the table takes it.
     configurations = of_headlines(frames).astype({"gain": float})
     places = configurations.groupby(["model", "pair", "task", "place"], sort=False, as_index=False)
-    gains = places.agg(gain=("gain", "mean"), n=("n", "max"))
-    joined = table.merge(gains, on=["model", "pair", "place"])
+    joined = table.merge(places.agg(gain=("gain", "mean"), n=("n", "max")), on=["model", "pair", "place"])
     if joined.empty:
         raise NothingToShow("figure predictors: no layer has both a similarity and a gain")
     y = Axis("gain on dev", range=limits(numbers(joined.gain), include=(0,)))

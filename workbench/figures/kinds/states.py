@@ -46,13 +46,15 @@ def similarity(frames: Frames) -> Spec:
         cells(title, rows, ("pair", "place"), "value", _similarity_note, **titles)
         for title, _, rows in parts(table, ["model"])
     ]
-    high = max(1.0, float(table.value.max()))
+
     return Spec(
         kind="similarity",
         title="Where two languages are alike",
         subtitle=subtitle(table, f"{measure} on held-out sentences, n = {span(table.n)}", ["model"]),
         panels=tuple(panels),
-        scale=Scale(measure, min(0.0, float(table.value.min())), high, diverging=False),
+        scale=Scale(
+            measure, min(0.0, float(table.value.min())), max(1.0, float(table.value.max())), diverging=False
+        ),
     )
 
 
@@ -202,22 +204,20 @@ def confounds(frames: Frames) -> Spec:
         ["rho"],
         "figure confounds: no property varies over these sentences, so none has a correlation",
     ).astype({"measure": str})
-    panels = []
-    for title, named, rows in parts(table, (*STUDY, "confound")):
-        name = title if named["confound"] in title else ", ".join(filter(None, [named["confound"], title]))
-        panels.append(
-            cells(
-                name,
-                rows,
-                ("measure", "place"),
-                "rho",
-                _confound_note,
-                names(table.measure),
-                sorted(set(table.place)),
-                lambda row: row["low"] <= 0 <= row["high"],
-                column_title="layer",
-            )
+    panels = tuple(
+        cells(
+            title if named["confound"] in title else ", ".join(filter(None, [named["confound"], title])),
+            rows,
+            ("measure", "place"),
+            "rho",
+            _confound_note,
+            names(table.measure),
+            sorted(set(table.place)),
+            lambda row: row["low"] <= 0 <= row["high"],
+            column_title="layer",
         )
+        for title, named, rows in parts(table, (*STUDY, "confound"))
+    )
     return Spec(
         kind="confounds",
         title="What else the measures go along with",
@@ -226,7 +226,7 @@ def confounds(frames: Frames) -> Spec:
             f"held-out sentences, n = {span(table.n)}; "
             "rank correlation of a property of sentences with what each adds to the measure",
         ),
-        panels=tuple(panels),
+        panels=panels,
         scale=Scale("Spearman's ρ", -1.0, 1.0),
         footer="Hatched corners: the 95 % interval includes 0. Dash: below 0. A measure is turned so that "
         "more is better. Properties that do not vary are left out.",

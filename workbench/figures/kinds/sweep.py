@@ -184,21 +184,20 @@ def layers(frames: Frames) -> Spec:
     pair, models = table.pair.astype(str), table.model.astype(str)
     table = table.assign(row=models + " " + pair if models.nunique() > 1 else pair)
     columns, rows = sorted(set(table.place)), names(table.row)
-    panels = []
-    for title, _, group in parts(table, ["task"]):
-        for aligner in ordered(group.aligner, known):
-            panels.append(
-                gain_cells(
-                    ", ".join(filter(None, [marked(aligner, known, " (control)"), title])),
-                    group[group.aligner == aligner],
-                    rows,
-                    columns,
-                    choices,
-                    lambda choice: short(number(choice.gain)),
-                    row_title="pair",
-                    numbers=False,
-                )
-            )
+    panels = [
+        gain_cells(
+            ", ".join(filter(None, [marked(aligner, known, " (control)"), title])),
+            group[group.aligner == aligner],
+            rows,
+            columns,
+            choices,
+            lambda choice: short(number(choice.gain)),
+            row_title="pair",
+            numbers=False,
+        )
+        for title, _, group in parts(table, ["task"])
+        for aligner in ordered(group.aligner, known)
+    ]
     return _of_gains(
         "layers",
         "Where a mapped state helps",
@@ -211,8 +210,7 @@ def layers(frames: Frames) -> Spec:
 
 def strengths(frames: Frames) -> Spec:
     """Strengths × layers, a panel for each study, aligner and formula; controls are left to other figures."""
-    choices = chosen(frames)
-    table = of_headlines(frames)
+    choices, table = chosen(frames), of_headlines(frames)
     table = table[table.strength.notna()]
     if table.empty:
         raise NothingToShow("figure strengths: no configuration has a strength")
@@ -221,8 +219,7 @@ def strengths(frames: Frames) -> Spec:
     panels = []
     for title, named, group in parts(table, (*STUDY, "aligner", "intervention", "positions")):
         name = title or f"{named['aligner']}, {named['intervention']}"
-        rows = sorted(set(group.row), reverse=True)
-        panels.append(gain_cells(name, group, rows, columns, choices, row_title="α"))
+        panels.append(gain_cells(name, group, sorted(set(group.row))[::-1], columns, choices, row_title="α"))
     heads = any(choice.headline for choice in choices.values())
     return _of_gains(
         "strengths",

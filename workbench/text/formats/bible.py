@@ -74,8 +74,7 @@ def _references(path: Path) -> tuple[list[str], Path | None]:
 def _read_plain(file: Path, references: Sequence[str], vref: Path | None) -> Verses:
     if vref is None:
         raise TextError("needs vref.txt beside it, which names the verse of each line", file)
-    verses = read_lines(file)
-    if len(verses) != len(references):
+    if len(verses := read_lines(file)) != len(references):
         raise TextError(
             f"has {len(verses)} lines but {vref} has {len(references)}: line n must be verse n", file
         )

@@ -113,8 +113,7 @@ def _flores_parts(path: Path) -> dict[str, Path]:
 def _flores_documents(path: Path, part: str) -> list[str] | None:
     """Name the article of each sentence, from the column URL of `metadata_dev.tsv`."""
     for folder in (path, path.parent):
-        metadata = folder / f"metadata_{part}.tsv"
-        if isfile(metadata):
+        if isfile(metadata := folder / f"metadata_{part}.tsv"):
             rows = read_cells(metadata)
             _, header = next(rows, (1, []))
             if "URL" not in header:

@@ -64,8 +64,7 @@ class _Reader:
             self.units.append({})
             self.lines.append(line)
         elif tag == "tuv":
-            code = attributes.get("xml:lang") or attributes.get("lang")
-            if not code:
+            if not (code := attributes.get("xml:lang") or attributes.get("lang")):
                 raise TextError("this <tuv> does not say its language: give it xml:lang", self.path, line)
             self._language = canonical_in(self.path, code, line) if self.request.wants(code) else None
         elif tag == "seg" and self._language and self.units:
@@ -75,8 +74,8 @@ class _Reader:
 
     def _end(self, tag: str) -> None:
         if tag == "seg" and self._text is not None and self._language:
-            text = _LINE_END.sub(" ", "".join(self._text))  # where the file was indented for people
-            self.units[-1].setdefault(self._language, text)
+            # Line ends are from a file that was indented for people.
+            self.units[-1].setdefault(self._language, _LINE_END.sub(" ", "".join(self._text)))
             self._text = None
         elif tag == "tuv":
             self._language = None
