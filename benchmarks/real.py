@@ -46,7 +46,6 @@ WANTED = {
     ("gemma", "sib200"): (0.18, 0.55),
 }
 """At most so many clean passes a configuration at the last token; the least that all positions can cost."""
-MEMORY = 1.5e9
 
 
 def main() -> None:
@@ -91,22 +90,25 @@ def measure(name: str, task: str, options: argparse.Namespace, console: Console)
         "clean": lambda: loop(causal, readings, None),
         "loop": lambda: [loop(causal, readings, last[j]) for j in (0, len(last) // 2, -1)],
         "slots": lambda: scores_by("slots", plans["last"]),
+        "unpatched": lambda: score_choices(model, readings),
     }
     if options.all_positions:
         contenders["all: loop"] = lambda: [loop(causal, readings, whole[j]) for j in (0, len(whole) // 2, -1)]
         contenders["suffix"] = lambda: scores_by("suffix", plans["all"])
     seconds: dict[str, list[float]] = {kind: [] for kind in contenders}
+    memory: dict[str, float] = {}
     loop(causal, readings, None)
     for number in range(options.rounds):
         for kind, run in contenders.items():
-            start = time.perf_counter()
+            Path("/proc/self/clear_refs").write_text("5")
+            before, start = _status("VmRSS"), time.perf_counter()
             found = run()
             seconds[kind].append(time.perf_counter() - start)
+            memory[kind] = max(memory.get(kind, 0.0), _status("VmHWM") - before)
             console.print(f"{name} {task} round {number + 1}: {kind} {seconds[kind][-1]:.1f} s", style="dim")
             if kind == "slots" and number == 0:
                 check(causal, readings, last, found)
     middle = {kind: statistics.median(values) for kind, values in seconds.items()}
-    memory = [peak(lambda: scores_by("slots", plans["last"])), peak(lambda: score_choices(model, readings))]
     most, floor = WANTED[name, task]
     cells = [f"{name}, {task}", f"{middle['clean']:.2f} s", f"{middle['loop'] / 3 / middle['clean']:.2f}"]
     cells += [f"{middle['slots'] / len(last) / middle['clean']:.3f}", f"≤ {most:.2f}"]
@@ -115,7 +117,7 @@ def measure(name: str, task: str, options: argparse.Namespace, console: Console)
         cells += [f"{middle['suffix'] / len(whole) / middle['clean']:.2f}", f"{floor:.2f}"]
     else:
         cells += ["", "", f"{floor:.2f}"]
-    return [*cells, " ".join(f"{one / 1e9:.2f}" for one in memory)]
+    return [*cells, " ".join(f"{memory[kind] / 1e9:.2f}" for kind in ("slots", "unpatched"))]
 
 
 def configurations(model: LanguageModel, positions: Positions) -> list[Configuration]:
@@ -234,14 +236,6 @@ def patch(configuration: Configuration, mask: torch.Tensor) -> Callable[[Any, An
         return (h, *output[1:]) if isinstance(output, tuple) else h
 
     return hook
-
-
-def peak(run: Callable[[], Any]) -> float:
-    """Bytes that the process held at most while it ran this, beyond what it held before."""
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _status("VmRSS")
-    run()
-    return _status("VmHWM") - before
 
 
 def _status(name: str) -> float:
