@@ -27,7 +27,7 @@ import transformers as hf
 from rich.console import Console
 from rich.table import Table
 
-from workbench.align import Affine
+from workbench.align import Affine, Given
 from workbench.core.types import Positions, Site
 from workbench.models import LanguageModel, load_model
 from workbench.sweeps import Configuration, Plan, score_choices
@@ -127,7 +127,7 @@ def configurations(model: LanguageModel, positions: Positions) -> list[Configura
     found = []
     for layer in range(model.info.n_layers):
         W = torch.eye(width) + 0.3 * torch.randn(width, width) / width**0.5
-        map = Affine((W,))
+        map = Given.of(Affine((W,)))
         found += [
             Configuration("dense", Site(layer), map, "interpolate", strength, positions=positions)
             for strength in STRENGTHS

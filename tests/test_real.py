@@ -71,7 +71,12 @@ def test_sweeps_give_what_a_plain_loop_gives(model, causal, shared_data, task):
     for positions in ("last", "all"):
         some = [
             Configuration(
-                "dense", Site(layer), wb.align.Affine((W,)), "interpolate", 0.5, positions=positions
+                "dense",
+                Site(layer),
+                wb.align.Given.of(wb.align.Affine((W,))),
+                "interpolate",
+                0.5,
+                positions=positions,
             )
             for layer in (0, top // 2, top)
         ]
