@@ -128,8 +128,8 @@ class Regressor(Estimator):
         """What the regressor predicts, as a tensor like X."""
         check_fitted(self, "estimator_")
         X = check_rows(X, self.shape_[0])
-        predicted = self.estimator_.predict(_to_numpy(X.reshape(-1, self.shape_[0])))
-        return torch.as_tensor(predicted).reshape(*X.shape[:-1], self.shape_[1]).to(X)
+        predicted = torch.as_tensor(self.estimator_.predict(_to_numpy(X.reshape(-1, self.shape_[0]))))
+        return predicted.reshape(*X.shape[:-1], self.shape_[1]).to(X)
 
 
 def fresh(aligner: Any) -> Any:
@@ -164,10 +164,9 @@ def check_pairs(X: Tensor, Y: Tensor, at_least: int = 1) -> tuple[Tensor, Tensor
     for name, value in (("source", X), ("target", Y)):
         bad = ~torch.isfinite(value).all(dim=1)
         if bad.any():
-            rows = bad.nonzero().flatten()[:3].tolist()
             raise InputError(
-                f"{int(bad.sum())} {name} rows hold NaN or infinity (first: {rows}): capture in "
-                "float32, or leave those sentences out"
+                f"{int(bad.sum())} {name} rows hold NaN or infinity (first: "
+                f"{bad.nonzero().flatten()[:3].tolist()}): capture in float32, or leave those sentences out"
             )
     return X, Y
 
@@ -252,8 +251,10 @@ class Affine:
             out = out + self.bias.to(X.device, dtype)
         out = out.to(X.dtype)
         if not torch.isfinite(out).all():
-            name = str(X.dtype).removeprefix("torch.")
-            raise InputError(f"mapped states exceed the range of {name}: give them in float32 or bfloat16")
+            raise InputError(
+                f"mapped states exceed the range of {str(X.dtype).removeprefix('torch.')}: give them in "
+                "float32 or bfloat16"
+            )
         return out
 
 
@@ -329,9 +330,13 @@ def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
         tensors[path] = value.contiguous()
         return {"tensor": path}
     if isinstance(value, Affine):
-        factors = _encode(value.factors, path, tensors)["tuple"]
-        bias = _encode(value.bias, f"{path}.bias", tensors)
-        return {"affine": {"factors": factors, "bias": bias, "skip": value.skip}}
+        return {
+            "affine": {
+                "factors": _encode(value.factors, path, tensors)["tuple"],
+                "bias": _encode(value.bias, f"{path}.bias", tensors),
+                "skip": value.skip,
+            }
+        }
     if isinstance(value, list | tuple):
         items = [_encode(item, f"{path}.{i}", tensors) for i, item in enumerate(value)]
         return {"tuple" if isinstance(value, tuple) else "list": items}

@@ -130,8 +130,7 @@ def centered_retrieval(X: Rows, Y: Rows) -> float:
 def centered_retrieval_scores(X: Rows, Y: Rows) -> PerSentence:
     """`retrieval_scores` of (X − x̄, Y − ȳ)."""
     X, Y = check_rows("retrieval", X, Y, at_least=2, equal_widths=True, varied=True)
-    X, Y = X.double(), Y.double()
-    return retrieval_scores(X - X.mean(0), Y - Y.mean(0))
+    return retrieval_scores(*(side - side.mean(0) for side in (X.double(), Y.double())))
 
 
 # Where a sentence's translation stands among all: first (P@1) or how near the top (MRR), by cosine or CSLS.

@@ -12,14 +12,7 @@ from torch import Tensor
 from workbench.core.errors import InputError
 from workbench.core.numbers import as_tensor
 from workbench.core.types import Progress, silent
-from workbench.measures.base import (
-    Metric,
-    PerSentence,
-    Rows,
-    Sides,
-    check_rows,
-    standardized,
-)
+from workbench.measures.base import Metric, PerSentence, Rows, Sides, check_rows, standardized
 from workbench.measures.neighbours import unit
 
 # Shared by the CKA family: Gram matrices, centred, and the angle between two of them.
@@ -88,8 +81,7 @@ def squared_distances(X: Rows) -> Gram:
 
 def condensed(D: Gram) -> Float[Tensor, " pair"]:
     """The entries right of the diagonal, one for each pair of rows."""
-    n = len(D)
-    row, column = torch.triu_indices(n, n, offset=1, device=D.device)
+    row, column = torch.triu_indices(len(D), len(D), offset=1, device=D.device)
     return D[row, column]
 
 
@@ -341,8 +333,7 @@ def svcca(X: Rows, Y: Float[Tensor, "sent d_other"], variance: float = 0.99) -> 
     ρ are the singular values of U_Xᵀ U_Y, with U the kept left singular vectors of the centred rows, and c
     the number kept on the narrower side. Refused where so many are kept that some ρ are 1 by counting.
     """
-    rho, _, _ = _canonical(X, Y, variance)
-    return float(rho.mean())
+    return float(_canonical(X, Y, variance)[0].mean())
 
 
 def pwcca(X: Rows, Y: Float[Tensor, "sent d_other"], variance: float = 1.0) -> float:
@@ -357,8 +348,7 @@ def pwcca(X: Rows, Y: Float[Tensor, "sent d_other"], variance: float = 1.0) -> f
 
 def svcca_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> PerSentence:
     """n/c Σ_k h_ik g_ik for each i, h_k and g_k the canonical variates: what sentence i adds to `svcca`."""
-    _, _, products = _canonical(X, Y, 0.99)
-    return len(X) * products.mean(1)
+    return len(X) * _canonical(X, Y, 0.99)[2].mean(1)
 
 
 def pwcca_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> PerSentence:

@@ -173,8 +173,7 @@ class Activations:
                     f"the states of {code!r} must be [layer sent width] or [sent width]; "
                     f"{tuple(value.shape)} given"
                 )
-        n_layers = len(next(iter(sides.values())))
-        sites = tuple(Site(layer, component) for layer in range(n_layers))
+        sites = tuple(Site(layer, component) for layer in range(len(next(iter(sides.values())))))
         return cls._given({code: {component: value} for code, value in sides.items()}, sites, "given", name)
 
     @classmethod
@@ -230,8 +229,8 @@ class Activations:
                     f"{first[0][1]}: all languages need the same sentences and layers"
                 )
             kept = {kind: value.detach().to("cpu") for kind, value in one.items()}
-            offsets = torch.arange(rows + 1)
-            captured[canonical(code)] = Captured(kept, {"given": name}, digest_tensors(kept), offsets)
+            digest = digest_tensors(kept)
+            captured[canonical(code)] = Captured(kept, {"given": name}, digest, torch.arange(rows + 1))
         if len(captured) < len(states):
             raise InputError(f"one language is given twice: {', '.join(states)}")
         return cls(tuple(captured), sites, pool, captured, {"name": name})
@@ -308,7 +307,6 @@ class Activations:
         )
 
     def _repr_html_(self) -> str:
-        heads = ["language", "component", "layers", "shape", "type", "size"]
         rows = [
             (
                 language,
@@ -321,9 +319,14 @@ class Activations:
             for language in self.languages
             for name in self.components
         ]
-        facts = {"model": self.model["name"], "sentences": f"{len(self):,}", "pooled": self.pool}
-        note = f"digest {self.digest[:12]}…"
-        return card("Activations", "layer × sentence × width", facts=facts, heads=heads, rows=rows, note=note)
+        return card(
+            "Activations",
+            "layer × sentence × width",
+            facts={"model": self.model["name"], "sentences": f"{len(self):,}", "pooled": self.pool},
+            heads=["language", "component", "layers", "shape", "type", "size"],
+            rows=rows,
+            note=f"digest {self.digest[:12]}…",
+        )
 
     def _of(self, language: str) -> Captured:
         name = canonical(language)

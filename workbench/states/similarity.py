@@ -71,9 +71,8 @@ def similarity_table(
             if not note:
                 interval, note = attempt(_interval, metric, x, y, groups, blocks)
                 ends |= {} if note else interval
-            counts = {"n": len(rows), "note": note}
-            about = dict(facts) | measured_at(site, name, "held_out")
-            table.append(about | {"value": value} | ends | counts)
+            row = {**facts, **measured_at(site, name, "held_out"), "value": value, **ends}
+            table.append(row | {"n": len(rows), "note": note})
             progress(f"measure {facts['pair']}", len(table), total)
     return pd.DataFrame(table).astype({"layer": "Int64"})
 
