@@ -128,8 +128,8 @@ class Regressor(Estimator):
         """What the regressor predicts, as a tensor like X."""
         check_fitted(self, "estimator_")
         X = check_rows(X, self.shape_[0])
-        predicted = torch.as_tensor(self.estimator_.predict(_to_numpy(X.reshape(-1, self.shape_[0]))))
-        return predicted.reshape(*X.shape[:-1], self.shape_[1]).to(X)
+        predicted = self.estimator_.predict(_to_numpy(X.reshape(-1, self.shape_[0])))
+        return torch.as_tensor(predicted).reshape(*X.shape[:-1], self.shape_[1]).to(X)
 
 
 def fresh(aligner: Any) -> Any:
@@ -311,13 +311,18 @@ def _record(aligner: Any, path: str, tensors: dict[str, Tensor]) -> Record:
             f"{type(aligner).__name__} cannot be saved: only aligners of the workbench can, since reading a "
             "foreign object back would run code"
         )
-    left_out = getattr(aligner, "not_exported", ())
-    params = {k: v for k, v in aligner.get_params(deep=False).items() if k not in left_out}
-    fitted = {k: v for k, v in vars(aligner).items() if k.endswith("_") and not k.startswith("_")}
     return {
         "kind": type(aligner).__name__,
-        "params": {k: _encode(v, f"{path}{k}", tensors) for k, v in params.items()},
-        "fitted": {k: _encode(v, f"{path}{k}", tensors) for k, v in fitted.items()},
+        "params": {
+            k: _encode(v, f"{path}{k}", tensors)
+            for k, v in aligner.get_params(deep=False).items()
+            if k not in getattr(aligner, "not_exported", ())
+        },
+        "fitted": {
+            k: _encode(v, f"{path}{k}", tensors)
+            for k, v in vars(aligner).items()
+            if k.endswith("_") and not k.startswith("_")
+        },
     }
 
 

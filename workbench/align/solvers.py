@@ -248,8 +248,7 @@ def _leave_one_out(
     free = (1 - leverage_of_mean - x.U.square().sum(1)).clamp(min=0)
     shrunk = lambdas / (x.S.square()[:, None] + lambdas)
     kept = free[:, None] + x.U.square() @ shrunk
-    errors = torch.stack([residuals(column) for column in shrunk.mT], 1)
-    return (errors / kept.square()).mean(0)
+    return (torch.stack([residuals(column) for column in shrunk.mT], 1) / kept.square()).mean(0)
 
 
 def penalty_grid(penalties: float | Sequence[float]) -> Float[Tensor, " penalty"]:

@@ -138,8 +138,7 @@ def mismatch(fitted_on: Float[Tensor, "sent d"], applied_to: Float[Tensor, "prom
     """
     X, new = _checked(fitted_on, applied_to)
     n, d = X.shape
-    mean = row_mean(X)
-    X, new = centered(X), new - mean
+    X, new = centered(X), new - row_mean(X)
     total = X.square().sum()
     gamma = _ledoit_wolf(X)
     U, S, Vh = torch.linalg.svd(X, full_matrices=False)

@@ -231,8 +231,7 @@ def _members(cosine: Tensor, k: int, start: int = 0) -> Tensor:
     last = cosine.topk(k, dim=1).values[:, -1:]
     inside = cosine > last + TIE
     level = (cosine >= last - TIE) & ~inside
-    left = k - inside.sum(1, keepdim=True)
-    return inside.double() + level * (left / level.sum(1, keepdim=True))
+    return inside.double() + level * ((k - inside.sum(1, keepdim=True)) / level.sum(1, keepdim=True))
 
 
 def _cosines(X: Tensor) -> Tensor:

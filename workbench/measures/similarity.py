@@ -299,14 +299,13 @@ def permutation_null(
         higher_is_better = metric.higher_is_better if isinstance(metric, Metric) else True
     value_of = _permuted(metric, X, Y)
     generator = torch.Generator().manual_seed(seed)
-    value = value_of(torch.arange(len(Y)))
+    value = value_of(torch.arange(len(Y), device=Y.device))
     null = torch.zeros(draws, dtype=torch.float64)
     for draw in range(draws):
-        null[draw] = value_of(torch.randperm(len(Y), generator=generator))
+        null[draw] = value_of(torch.randperm(len(Y), generator=generator).to(Y.device))
         progress("permutations", draw + 1, draws)
     gap = (null - value) if higher_is_better else (value - null)
-    as_good = int((gap >= -1e-12).sum())
-    return PermutationNull(value, null, (1 + as_good) / (1 + draws))
+    return PermutationNull(value, null, (1 + int((gap >= -1e-12).sum())) / (1 + draws))
 
 
 def _permuted(metric: Similarity, X: Tensor, Y: Tensor) -> Callable[[Tensor], float]:
@@ -314,14 +313,9 @@ def _permuted(metric: Similarity, X: Tensor, Y: Tensor) -> Callable[[Tensor], fl
     if kernel is None:
         value = (metric if isinstance(metric, Metric) else Metric("", metric)).among(X, Y)
         rows = torch.arange(len(X), device=X.device)
-        return lambda order: value(rows, order.to(Y.device))
+        return lambda order: value(rows, order)
     K, L = kernel(X), kernel(Y)
-
-    def product(order: Tensor) -> float:
-        order = order.to(L.device)
-        return float((K * L[order][:, order]).sum())
-
-    return product
+    return lambda order: float((K * L[order][:, order]).sum())
 
 
 # Canonical correlations: which directions of two sets of states carry the same signal, however mixed.

@@ -229,8 +229,8 @@ class Activations:
                     f"{first[0][1]}: all languages need the same sentences and layers"
                 )
             kept = {kind: value.detach().to("cpu") for kind, value in one.items()}
-            digest = digest_tensors(kept)
-            captured[canonical(code)] = Captured(kept, {"given": name}, digest, torch.arange(rows + 1))
+            offsets = torch.arange(rows + 1)
+            captured[canonical(code)] = Captured(kept, {"given": name}, digest_tensors(kept), offsets)
         if len(captured) < len(states):
             raise InputError(f"one language is given twice: {', '.join(states)}")
         return cls(tuple(captured), sites, pool, captured, {"name": name})

@@ -466,8 +466,7 @@ class Entry:
         """Join the shards into one file in the order of the text; shard s fills rows `places[s]`."""
         first = next(self._shards(1))
         shapes = {name: (t.shape[0], int(offsets[-1]), t.shape[2]) for name, t in first.items()}
-        kind = next(iter(first.values())).dtype
-        with mapped_tensors(self._states, shapes, kind) as states:
+        with mapped_tensors(self._states, shapes, next(iter(first.values())).dtype) as states:
             _fill(states, self._shards(len(places)), places)
         digest = digest_file(self._states)
         write_json(self._manifest, {"asked": dict(self.facts), "states_digest": digest})

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 Groups = Sequence[str] | None
 """The document of each sentence, where the text tells."""
 
-NAN = float("nan")
-
 
 class SimilarityTable(pd.DataFrame):
     """A table `similarity` that draws itself; in all else a pandas table."""
@@ -67,7 +65,7 @@ def similarity_table(
         for name, metric in metrics.items():
             # One site may hold nothing to compare: sentences that all end in one token, embedded.
             value, note = attempt(metric, x, y)
-            ends = {"low": NAN, "high": NAN, "interval": ""}
+            ends = {"low": float("nan"), "high": float("nan"), "interval": ""}
             if not note:
                 interval, note = attempt(_interval, metric, x, y, groups, blocks)
                 ends |= {} if note else interval
