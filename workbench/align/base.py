@@ -164,10 +164,9 @@ def check_pairs(X: Tensor, Y: Tensor, at_least: int = 1) -> tuple[Tensor, Tensor
     for name, value in (("source", X), ("target", Y)):
         bad = ~torch.isfinite(value).all(dim=1)
         if bad.any():
-            rows = bad.nonzero().flatten()[:3].tolist()
             raise InputError(
-                f"{int(bad.sum())} {name} rows hold NaN or infinity (first: {rows}): capture in "
-                "float32, or leave those sentences out"
+                f"{int(bad.sum())} {name} rows hold NaN or infinity (first: "
+                f"{bad.nonzero().flatten()[:3].tolist()}): capture in float32, or leave those sentences out"
             )
     return X, Y
 
@@ -252,8 +251,10 @@ class Affine:
             out = out + self.bias.to(X.device, dtype)
         out = out.to(X.dtype)
         if not torch.isfinite(out).all():
-            name = str(X.dtype).removeprefix("torch.")
-            raise InputError(f"mapped states exceed the range of {name}: give them in float32 or bfloat16")
+            raise InputError(
+                f"mapped states exceed the range of {str(X.dtype).removeprefix('torch.')}: give them in "
+                "float32 or bfloat16"
+            )
         return out
 
 
@@ -310,13 +311,18 @@ def _record(aligner: Any, path: str, tensors: dict[str, Tensor]) -> Record:
             f"{type(aligner).__name__} cannot be saved: only aligners of the workbench can, since reading a "
             "foreign object back would run code"
         )
-    left_out = getattr(aligner, "not_exported", ())
-    params = {k: v for k, v in aligner.get_params(deep=False).items() if k not in left_out}
-    fitted = {k: v for k, v in vars(aligner).items() if k.endswith("_") and not k.startswith("_")}
     return {
         "kind": type(aligner).__name__,
-        "params": {k: _encode(v, f"{path}{k}", tensors) for k, v in params.items()},
-        "fitted": {k: _encode(v, f"{path}{k}", tensors) for k, v in fitted.items()},
+        "params": {
+            k: _encode(v, f"{path}{k}", tensors)
+            for k, v in aligner.get_params(deep=False).items()
+            if k not in getattr(aligner, "not_exported", ())
+        },
+        "fitted": {
+            k: _encode(v, f"{path}{k}", tensors)
+            for k, v in vars(aligner).items()
+            if k.endswith("_") and not k.startswith("_")
+        },
     }
 
 
@@ -329,9 +335,13 @@ def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
         tensors[path] = value.contiguous()
         return {"tensor": path}
     if isinstance(value, Affine):
-        factors = _encode(value.factors, path, tensors)["tuple"]
-        bias = _encode(value.bias, f"{path}.bias", tensors)
-        return {"affine": {"factors": factors, "bias": bias, "skip": value.skip}}
+        return {
+            "affine": {
+                "factors": _encode(value.factors, path, tensors)["tuple"],
+                "bias": _encode(value.bias, f"{path}.bias", tensors),
+                "skip": value.skip,
+            }
+        }
     if isinstance(value, list | tuple):
         items = [_encode(item, f"{path}.{i}", tensors) for i, item in enumerate(value)]
         return {"tuple" if isinstance(value, tuple) else "list": items}

@@ -163,8 +163,7 @@ class Refits:
         """R² of every draw at every layer, on rows that no draw has seen."""
         index = check_states(source, target, rows)
         _check_apart(torch.cat(self.rows), index)
-        scores = [maps.held_out(source, target, index) for maps in self.maps]
-        return torch.tensor(scores, dtype=torch.float64)
+        return torch.tensor([maps.held_out(source, target, index) for maps in self.maps], dtype=torch.float64)
 
     def spread(self, source: States, target: States, rows: Rows) -> list[Spread]:
         """Mean, standard deviation and range per layer over the draws, which share sentences."""
@@ -230,8 +229,7 @@ def learning_curve(
         for size in sizes:
             if size == len(index) and draw:
                 continue
-            maps = fit_layers(aligner, source, target, order[:size])
-            scores = maps.held_out(source, target, held_out)
+            scores = fit_layers(aligner, source, target, order[:size]).held_out(source, target, held_out)
             points += [CurvePoint(layer, size, draw, r2) for layer, r2 in enumerate(scores)]
     return points
 

@@ -260,8 +260,9 @@ class Whitened(CanonicalAligner):
         if not isinstance(self.reweight, int | float) or not self.reweight >= 0:
             raise InputError(f"reweight must be a number, 0 or above, but {self.reweight!r} was given")
         x_lambda, y_lambda = relative(self.penalty, X), relative(self.penalty, Y)
-        k = min(X.shape[1], Y.shape[1])
-        return canonical(spectrum(X, True), spectrum(Y, True), k, x_lambda, y_lambda)
+        return canonical(
+            spectrum(X, True), spectrum(Y, True), min(X.shape[1], Y.shape[1]), x_lambda, y_lambda
+        )
 
 
 class Given(Fixed, LinearAligner):

@@ -43,8 +43,7 @@ def spectrum(X: Float[Tensor, "sent d"], centered: bool = False, floor: float = 
     wide = rows.shape[0] < rows.shape[1]
     if 0 in rows.shape or not rows.any():
         return Spectrum(X.new_zeros(len(X), 0), X.new_zeros(0), X.new_zeros(X.shape[1], 0), complete=False)
-    gram = rows @ rows.mT if wide else rows.mT @ rows
-    squares, vectors = torch.linalg.eigh(gram)
+    squares, vectors = torch.linalg.eigh(rows @ rows.mT if wide else rows.mT @ rows)
     squares, vectors = squares.flip(0), vectors.flip(1)
     if squares[-1] > SAFE * squares[0] or (wide and floor > SAFE * squares[0]):
         S = squares.clamp(min=TINY * squares[0]).sqrt()
@@ -53,10 +52,9 @@ def spectrum(X: Float[Tensor, "sent d"], centered: bool = False, floor: float = 
         U, S, Vh = torch.linalg.svd(rows, full_matrices=False)
         rank = int((max(X.shape) * torch.finfo(X.dtype).eps * S[0] < S).sum())
         U, S, V = U[:, :rank], S[:rank], Vh[:rank].mT
-    complete = len(S) == len(rows)
     if centered:
         U = _reflect(torch.cat([U.new_zeros(1, len(S)), U]))
-    return Spectrum(U, S, V, complete)
+    return Spectrum(U, S, V, complete=len(S) == len(rows))
 
 
 def leading(C: Float[Tensor, "m d"], k: int) -> Float[Tensor, "d k"]:
@@ -188,8 +186,8 @@ class RidgeSystem(LeastSquaresSystem):
         chosen = self.lambdas[self.penalties == penalty][0]
         right = (x.S / (x.S.square() + chosen))[:, None] * reached
         gains = (x.S.square() + chosen).sqrt()
-        eps = torch.finfo(gains.dtype).eps
-        rank = int((x.S.square() > max(self.shape) * eps * x.S[:1].square()).sum())
+        rounding = max(self.shape) * torch.finfo(gains.dtype).eps
+        rank = int((x.S.square() > rounding * x.S[:1].square()).sum())
         possible = min(self.shape[0] - self.center, self.shape[1])
         least = gains[-1] if len(gains) == possible > 0 else chosen.sqrt()
         condition = float(gains[0] / least) if len(gains) else float("inf")
@@ -250,8 +248,7 @@ def _leave_one_out(
     free = (1 - leverage_of_mean - x.U.square().sum(1)).clamp(min=0)
     shrunk = lambdas / (x.S.square()[:, None] + lambdas)
     kept = free[:, None] + x.U.square() @ shrunk
-    errors = torch.stack([residuals(column) for column in shrunk.mT], 1)
-    return (errors / kept.square()).mean(0)
+    return (torch.stack([residuals(column) for column in shrunk.mT], 1) / kept.square()).mean(0)
 
 
 def penalty_grid(penalties: float | Sequence[float]) -> Float[Tensor, " penalty"]:

@@ -76,8 +76,7 @@ def mean_cosine(Y: Rows, predicted: Rows) -> float:
     if (Y == 0).all(1).any():
         raise InputError("the cosine needs a direction for every target row, but some are zero")
     lengths = Y.norm(dim=1) * predicted.norm(dim=1)
-    cosines = torch.where(lengths > 0, (Y * predicted).sum(1) / lengths.clamp(min=1e-300), 0.0)
-    return float(cosines.mean())
+    return float(torch.where(lengths > 0, (Y * predicted).sum(1) / lengths.clamp(min=1e-300), 0.0).mean())
 
 
 def ratio_to_control(Y: Rows, predicted: Rows, control: Rows) -> float:
@@ -139,24 +138,21 @@ def mismatch(fitted_on: Float[Tensor, "sent d"], applied_to: Float[Tensor, "prom
     """
     X, new = _checked(fitted_on, applied_to)
     n, d = X.shape
-    mean = row_mean(X)
-    X, new = centered(X), new - mean
+    X, new = centered(X), new - row_mean(X)
     total = X.square().sum()
     gamma = _ledoit_wolf(X)
     U, S, Vh = torch.linalg.svd(X, full_matrices=False)
     floor = gamma * total / (n * d)
-    left_out = _left_out(U, S, gamma, floor)
     inside = new @ Vh.mT
     beyond = (new - inside @ Vh).square().sum(1) if len(S) < d else new.new_zeros(len(new))
     squares = (inside.square() / ((1 - gamma) * S.square() / n + floor)).sum(1) + beyond / floor
     low, high = X.amin(0), X.amax(0)
     # As far as float32 rounds: constant dimensions, and a sentence met in another batch, are no surprise.
     slack = 1e-6 * (1 + torch.maximum(low.abs(), high.abs()))
-    outside = ((new < low - slack) | (new > high + slack)).double().mean()
     return Mismatch(
-        ratio=float(squares.sqrt().median() / left_out.sqrt().median()),
+        ratio=float(squares.sqrt().median() / _left_out(U, S, gamma, floor).sqrt().median()),
         shift=float(new.mean(0).norm() / (total / n).sqrt()),
-        outside=float(outside),
+        outside=float(((new < low - slack) | (new > high + slack)).double().mean()),
         outside_expected=2 / (n + 1),
         shrinkage=gamma,
     )

@@ -29,8 +29,7 @@ def mean_share(X: Rows, Y: Float[Tensor, "sent_other d"]) -> float:
     0: the languages are centred alike; 1: nothing but the language tells two states apart (the η² of an
     analysis of variance; Libovický et al. 2020 call for taking these means out).
     """
-    X, Y = check_states("mean_share", X, Y, at_least=2)
-    X, Y = X.double(), Y.double()
+    X, Y = (side.double() for side in check_states("mean_share", X, Y, at_least=2))
     scale = torch.maximum(X.abs().max(), Y.abs().max()).clamp(min=torch.finfo(torch.float64).tiny)
     X, Y = X / scale, Y / scale
     n = len(X) + len(Y)
@@ -46,8 +45,7 @@ def effective_rank(X: Rows) -> float:
 
     Between 1 (all states on a line) and min(n − 1, d): how many directions the states really use.
     """
-    (X,) = check_states("effective_rank", X, at_least=2)
-    X = scaled(X)
+    X = scaled(*check_states("effective_rank", X, at_least=2))
     squares = torch.linalg.eigvalsh(X @ X.mT if len(X) <= X.shape[1] else X.mT @ X)
     rounding = max(X.shape) * torch.finfo(X.dtype).eps * squares.max()
     if squares.max() == 0:
@@ -84,8 +82,7 @@ class NormProfile:
 
 def norm_profile(X: Rows) -> NormProfile:
     """Mean, sd and quantiles of ‖x_i‖, and max_k Σ_i x_ik² / Σ_i ‖x_i‖² (Sun et al. 2024)."""
-    (X,) = check_states("norm_profile", X, at_least=2)
-    X = X.double()
+    X = check_states("norm_profile", X, at_least=2)[0].double()
     norms = X.norm(dim=1)
     if not norms.any():
         raise InputError("norm_profile is not defined where all rows are zero")
@@ -115,6 +112,11 @@ def language_probe(
     Rows of all languages are the same sentences. A sentence (or a document, where `groups` numbers them) is
     in the same fold in every language. C is the inverse strength of the L2 penalty, as in scikit-learn.
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     X, n = _stacked(states)
     groups = np.arange(n) if groups is None else np.asarray(groups)
     if len(groups) != n:
@@ -123,7 +125,10 @@ def language_probe(
         raise InputError(
             f"{folds} folds of {len(np.unique(groups))} groups: give at least 2, at most one each"
         )
-    scores = _scores(X, np.repeat(np.arange(len(states)), n), np.tile(groups, len(states)), folds, C)
+    # Deterministic: lbfgs draws nothing, and GroupKFold without shuffling deals groups out in turn.
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=2000))
+    labels, groups = np.repeat(np.arange(len(states)), n), np.tile(groups, len(states))
+    scores = cross_val_score(model, X, labels, groups=groups, cv=GroupKFold(folds))
     return Probe(float(np.mean(scores)), tuple(map(float, scores)), 1 / len(states))
 
 
@@ -140,17 +145,6 @@ def _stacked(states: Mapping[str, Rows]) -> tuple[Float[np.ndarray, "row d"], in
     if largest == 0:
         raise InputError("a language probe is not defined where all rows are equal")
     return (X / largest).cpu().numpy(), len(next(iter(states.values())))
-
-
-def _scores(X: np.ndarray, labels: np.ndarray, groups: np.ndarray, folds: int, C: float) -> np.ndarray:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GroupKFold, cross_val_score
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    # Deterministic: lbfgs draws nothing, and GroupKFold without shuffling deals groups out in turn.
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=2000))
-    return cross_val_score(model, X, labels, groups=groups, cv=GroupKFold(folds))
 
 
 # The plane in which two languages' states spread most: their first two principal components together.
@@ -191,6 +185,5 @@ def joint_plane(X: Rows, Y: Float[Tensor, "sent_other d"]) -> Plane:
     signs = torch.where(towards.abs() > rounding, towards, largest).sign()
     kept = torch.where(sigma > rounding, signs, 0.0)[:2]
     flat = len(kept) < 2 or not bool(kept[1])
-    two = both.new_zeros(2, both.shape[1])
-    two[: len(kept)] = axes[:2] * kept[:, None]
+    two = torch.nn.functional.pad(axes[:2] * kept[:, None], (0, 0, 0, 2 - len(kept)))
     return Plane(mean, two, (float(shares[0]), 0.0 if flat else float(shares[1])))

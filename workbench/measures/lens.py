@@ -71,12 +71,11 @@ def read_lens(
     _check_sets(vocab_sets, vocab_sets.shape[-1])
     if not len(h):
         raise InputError("the lens needs at least one row")
-    block = max(1, BLOCK_LOGITS // vocab_sets.shape[-1])
-    shares, entropies = [], []
-    for rows in h.split(block):
-        log_p = lens(rows, final_norm, unembed)
-        shares.append(language_share(log_p, vocab_sets))
-        entropies.append(entropy(log_p))
+    blocks = (
+        lens(rows, final_norm, unembed) for rows in h.split(max(1, BLOCK_LOGITS // vocab_sets.shape[-1]))
+    )
+    readings = [(language_share(log_p, vocab_sets), entropy(log_p)) for log_p in blocks]
+    shares, entropies = zip(*readings, strict=True)
     return LensReading(torch.cat(shares, 1), torch.cat(entropies))
 
 

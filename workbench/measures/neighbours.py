@@ -130,8 +130,7 @@ def centered_retrieval(X: Rows, Y: Rows) -> float:
 def centered_retrieval_scores(X: Rows, Y: Rows) -> PerSentence:
     """`retrieval_scores` of (X − x̄, Y − ȳ)."""
     X, Y = check_rows("retrieval", X, Y, at_least=2, equal_widths=True, varied=True)
-    X, Y = X.double(), Y.double()
-    return retrieval_scores(X - X.mean(0), Y - Y.mean(0))
+    return retrieval_scores(*(side - side.mean(0) for side in (X.double(), Y.double())))
 
 
 # Where a sentence's translation stands among all: first (P@1) or how near the top (MRR), by cosine or CSLS.
@@ -232,8 +231,7 @@ def _members(cosine: Tensor, k: int, start: int = 0) -> Tensor:
     last = cosine.topk(k, dim=1).values[:, -1:]
     inside = cosine > last + TIE
     level = (cosine >= last - TIE) & ~inside
-    left = k - inside.sum(1, keepdim=True)
-    return inside.double() + level * (left / level.sum(1, keepdim=True))
+    return inside.double() + level * ((k - inside.sum(1, keepdim=True)) / level.sum(1, keepdim=True))
 
 
 def _cosines(X: Tensor) -> Tensor:

@@ -12,14 +12,7 @@ from torch import Tensor
 from workbench.core.errors import InputError
 from workbench.core.numbers import as_tensor
 from workbench.core.types import Progress, silent
-from workbench.measures.base import (
-    Metric,
-    PerSentence,
-    Rows,
-    Sides,
-    check_rows,
-    standardized,
-)
+from workbench.measures.base import Metric, PerSentence, Rows, Sides, check_rows, standardized
 from workbench.measures.neighbours import unit
 
 # Shared by the CKA family: Gram matrices, centred, and the angle between two of them.
@@ -88,8 +81,7 @@ def squared_distances(X: Rows) -> Gram:
 
 def condensed(D: Gram) -> Float[Tensor, " pair"]:
     """The entries right of the diagonal, one for each pair of rows."""
-    n = len(D)
-    row, column = torch.triu_indices(n, n, offset=1, device=D.device)
+    row, column = torch.triu_indices(len(D), len(D), offset=1, device=D.device)
     return D[row, column]
 
 
@@ -307,14 +299,13 @@ def permutation_null(
         higher_is_better = metric.higher_is_better if isinstance(metric, Metric) else True
     value_of = _permuted(metric, X, Y)
     generator = torch.Generator().manual_seed(seed)
-    value = value_of(torch.arange(len(Y)))
+    value = value_of(torch.arange(len(Y), device=Y.device))
     null = torch.zeros(draws, dtype=torch.float64)
     for draw in range(draws):
-        null[draw] = value_of(torch.randperm(len(Y), generator=generator))
+        null[draw] = value_of(torch.randperm(len(Y), generator=generator).to(Y.device))
         progress("permutations", draw + 1, draws)
     gap = (null - value) if higher_is_better else (value - null)
-    as_good = int((gap >= -1e-12).sum())
-    return PermutationNull(value, null, (1 + as_good) / (1 + draws))
+    return PermutationNull(value, null, (1 + int((gap >= -1e-12).sum())) / (1 + draws))
 
 
 def _permuted(metric: Similarity, X: Tensor, Y: Tensor) -> Callable[[Tensor], float]:
@@ -322,14 +313,9 @@ def _permuted(metric: Similarity, X: Tensor, Y: Tensor) -> Callable[[Tensor], fl
     if kernel is None:
         value = (metric if isinstance(metric, Metric) else Metric("", metric)).among(X, Y)
         rows = torch.arange(len(X), device=X.device)
-        return lambda order: value(rows, order.to(Y.device))
+        return lambda order: value(rows, order)
     K, L = kernel(X), kernel(Y)
-
-    def product(order: Tensor) -> float:
-        order = order.to(L.device)
-        return float((K * L[order][:, order]).sum())
-
-    return product
+    return lambda order: float((K * L[order][:, order]).sum())
 
 
 # Canonical correlations: which directions of two sets of states carry the same signal, however mixed.
@@ -341,8 +327,7 @@ def svcca(X: Rows, Y: Float[Tensor, "sent d_other"], variance: float = 0.99) -> 
     ρ are the singular values of U_Xᵀ U_Y, with U the kept left singular vectors of the centred rows, and c
     the number kept on the narrower side. Refused where so many are kept that some ρ are 1 by counting.
     """
-    rho, _, _ = _canonical(X, Y, variance)
-    return float(rho.mean())
+    return float(_canonical(X, Y, variance)[0].mean())
 
 
 def pwcca(X: Rows, Y: Float[Tensor, "sent d_other"], variance: float = 1.0) -> float:
@@ -357,8 +342,7 @@ def pwcca(X: Rows, Y: Float[Tensor, "sent d_other"], variance: float = 1.0) -> f
 
 def svcca_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> PerSentence:
     """n/c Σ_k h_ik g_ik for each i, h_k and g_k the canonical variates: what sentence i adds to `svcca`."""
-    _, _, products = _canonical(X, Y, 0.99)
-    return len(X) * products.mean(1)
+    return len(X) * _canonical(X, Y, 0.99)[2].mean(1)
 
 
 def pwcca_shares(X: Rows, Y: Float[Tensor, "sent d_other"]) -> PerSentence:

@@ -173,8 +173,7 @@ class Activations:
                     f"the states of {code!r} must be [layer sent width] or [sent width]; "
                     f"{tuple(value.shape)} given"
                 )
-        n_layers = len(next(iter(sides.values())))
-        sites = tuple(Site(layer, component) for layer in range(n_layers))
+        sites = tuple(Site(layer, component) for layer in range(len(next(iter(sides.values())))))
         return cls._given({code: {component: value} for code, value in sides.items()}, sites, "given", name)
 
     @classmethod
@@ -308,7 +307,6 @@ class Activations:
         )
 
     def _repr_html_(self) -> str:
-        heads = ["language", "component", "layers", "shape", "type", "size"]
         rows = [
             (
                 language,
@@ -321,9 +319,14 @@ class Activations:
             for language in self.languages
             for name in self.components
         ]
-        facts = {"model": self.model["name"], "sentences": f"{len(self):,}", "pooled": self.pool}
-        note = f"digest {self.digest[:12]}…"
-        return card("Activations", "layer × sentence × width", facts=facts, heads=heads, rows=rows, note=note)
+        return card(
+            "Activations",
+            "layer × sentence × width",
+            facts={"model": self.model["name"], "sentences": f"{len(self):,}", "pooled": self.pool},
+            heads=["language", "component", "layers", "shape", "type", "size"],
+            rows=rows,
+            note=f"digest {self.digest[:12]}…",
+        )
 
     def _of(self, language: str) -> Captured:
         name = canonical(language)

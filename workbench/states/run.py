@@ -100,9 +100,8 @@ def counted(encoded: Encoded, positions: str) -> list[bool]:
 def pooler(pool: str, batch: Batch, count: Sequence[Sequence[bool]]) -> Pooler:
     """The pooler of a batch, given the tokens of each row that count."""
     keep = torch.zeros_like(batch.mask, device="cpu")
-    width = keep.shape[1]
     for row, flags in enumerate(count):
-        start = 0 if batch.padding == "right" else width - len(flags)
+        start = 0 if batch.padding == "right" else keep.shape[1] - len(flags)
         keep[row, start : start + len(flags)] = torch.tensor(flags)
     return Pooler(pool, keep.to(batch.mask.device), batch.padding == "left")
 
@@ -291,10 +290,8 @@ def fitting(model: LanguageModel, text: ParallelText, template: str | None = Non
     limit = model.info.n_ctx
     if limit is None:
         return text
-    fits = [True] * len(text)
-    for language in text.languages:
-        for row, tokens in enumerate(model.tokens.encode_in(template, text[language])):
-            fits[row] &= len(tokens) <= limit
+    encoded = [model.tokens.encode_in(template, text[language]) for language in text.languages]
+    fits = [max(map(len, sides)) <= limit for sides in zip(*encoded, strict=True)]
     if not any(fits):
         raise InputError(f"no row fits {model.info.name}, which takes {limit} tokens: shorten the sentences")
     return text if all(fits) else text.select([row for row, fit in enumerate(fits) if fit])
@@ -366,10 +363,7 @@ class Runner:
         self._pooler = pooler(self.request.pool, batch, [self.count[row] for row in rows])
         self._states = {}
         read(batch)
-        kind = _DTYPES[self.request.dtype]
-        moved = {name: value.to("cpu", kind) for name, value in self._states.items()}
-        self._states = {}
-        return moved
+        return {name: value.to("cpu", _DTYPES[self.request.dtype]) for name, value in self._states.items()}
 
     def _look(self, site: Site) -> Hook:
         """A hook that pools a site's residuals into its layer's place in the result of the batch."""
@@ -472,8 +466,7 @@ class Entry:
         """Join the shards into one file in the order of the text; shard s fills rows `places[s]`."""
         first = next(self._shards(1))
         shapes = {name: (t.shape[0], int(offsets[-1]), t.shape[2]) for name, t in first.items()}
-        kind = next(iter(first.values())).dtype
-        with mapped_tensors(self._states, shapes, kind) as states:
+        with mapped_tensors(self._states, shapes, next(iter(first.values())).dtype) as states:
             _fill(states, self._shards(len(places)), places)
         digest = digest_file(self._states)
         write_json(self._manifest, {"asked": dict(self.facts), "states_digest": digest})

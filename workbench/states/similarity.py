@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 Groups = Sequence[str] | None
 """The document of each sentence, where the text tells."""
 
-NAN = float("nan")
-
 
 class SimilarityTable(pd.DataFrame):
     """A table `similarity` that draws itself; in all else a pandas table."""
@@ -67,13 +65,12 @@ def similarity_table(
         for name, metric in metrics.items():
             # One site may hold nothing to compare: sentences that all end in one token, embedded.
             value, note = attempt(metric, x, y)
-            ends = {"low": NAN, "high": NAN, "interval": ""}
+            ends = {"low": float("nan"), "high": float("nan"), "interval": ""}
             if not note:
                 interval, note = attempt(_interval, metric, x, y, groups, blocks)
                 ends |= {} if note else interval
-            counts = {"n": len(rows), "note": note}
-            about = dict(facts) | measured_at(site, name, "held_out")
-            table.append(about | {"value": value} | ends | counts)
+            row = {**facts, **measured_at(site, name, "held_out"), "value": value, **ends}
+            table.append(row | {"n": len(rows), "note": note})
             progress(f"measure {facts['pair']}", len(table), total)
     return pd.DataFrame(table).astype({"layer": "Int64"})
 
