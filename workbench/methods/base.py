@@ -11,7 +11,6 @@ import torch
 from workbench.core.types import Progress, check_name
 from workbench.models import LanguageModel, TokenReader
 from workbench.results import COLUMNS
-from workbench.stats import Interval
 from workbench.tasks import AnswerExample, AnswerTask, Example, Task
 from workbench.text import ParallelText
 from workbench.text.splits import Rows
@@ -121,11 +120,6 @@ def shuffled_batches(n: int, size: int, seed: int, whole: bool = False) -> Itera
         order = torch.randperm(n, generator=generator).tolist()
         for start in range(0, max(n - n % size, 1) if whole else n, size):
             yield order[start : start + size]
-
-
-def bounds(name: str, interval: Interval) -> dict[str, float]:
-    """An estimate and the ends of its interval, as table columns."""
-    return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
 def typed_table(name: str, rows: pd.DataFrame | list[dict[str, Any]], **types: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from workbench.results.files import (
     write_tables,
 )
 from workbench.results.run import SPECIFICATION, Part, Run, Tables, open_run
-from workbench.results.schema import COLUMNS, VERSION
+from workbench.results.schema import COLUMNS, VERSION, bounds
 
 __all__ = [
     "COLUMNS",
@@ -19,6 +19,7 @@ __all__ = [
     "Part",
     "Run",
     "Tables",
+    "bounds",
     "claim",
     "is_ours",
     "open_run",

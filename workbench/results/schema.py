@@ -5,8 +5,11 @@ and `method` a way to answer a task in a comparison; workbench 0.1 called all th
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
+
+from workbench.stats import Interval
 
 VERSION = 2
 """Raised whenever a column changes its name or its meaning."""
@@ -83,3 +86,12 @@ def old_names(name: str, found: Iterable[str]) -> dict[str, str]:
     """Today's name of a column → that of workbench 0.1, for those that the file has under the old one."""
     found, known = set(found), COLUMNS.get(name, ())
     return {now: old for now, old in _OLD_NAMES.items() if now in known and now not in found and old in found}
+
+
+def bounds(name: str, interval: Interval | None) -> dict[str, Any]:
+    """An estimate and the ends of its interval, as three columns; None in each where there is none."""
+    return {
+        name: interval and interval.estimate,
+        f"{name}_low": interval and interval.low,
+        f"{name}_high": interval and interval.high,
+    }

@@ -16,6 +16,7 @@ from workbench.core.types import Site
 from workbench.figures import plot
 from workbench.measures import METRICS
 from workbench.panel import Panel, explore
+from workbench.results import bounds
 from workbench.select import (
     Choice,
     CrossFit,
@@ -330,8 +331,8 @@ def _selection_row(outcome: Outcome, judgement: Judgement) -> dict[str, Any]:
         "dev_margin_gain": choice.margin_gain,
         "dev_gain": choice.accuracy_gain,
         "accuracy": outcome.accuracy.estimate,
-        **_ends("gain", outcome.gain),
-        **_ends("headline_over", judgement.headline_over.get(choice.aligner)),
+        **bounds("gain", outcome.gain),
+        **bounds("headline_over", judgement.headline_over.get(choice.aligner)),
         "level": outcome.gain.level,
         "n": outcome.gain.n,
         "verdict": verdict.kind,
@@ -345,15 +346,6 @@ def _selection_row(outcome: Outcome, judgement: Judgement) -> dict[str, Any]:
         "retention": kept and kept.interval.estimate,
         "retention_low": kept and kept.interval.low,
         "noninferior": kept and kept.holds,
-    }
-
-
-def _ends(name: str, interval: Interval | None) -> dict[str, Any]:
-    """An interval as three columns."""
-    return {
-        name: interval and interval.estimate,
-        f"{name}_low": interval and interval.low,
-        f"{name}_high": interval and interval.high,
     }
 
 

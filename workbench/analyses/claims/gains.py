@@ -27,8 +27,8 @@ from workbench.analyses.claims.base import (
 from workbench.core.numbers import between, estimated, signed
 from workbench.core.types import Site
 from workbench.intervene import Patch, applied
-from workbench.methods.base import bounds
 from workbench.models import Batch, LanguageModel
+from workbench.results import bounds
 from workbench.stats import Interval, rank_correlation
 from workbench.sweeps import Configuration
 from workbench.sweeps.plan import patches_of
@@ -102,8 +102,10 @@ def inference_cost(ground: Ground) -> Finding:
     for where, configuration in patches.items():
         clean, patched = in_turn(model, batch, configuration)
         slowdowns[where] = slowdown(clean, patched)
-        for repeat, (before, after) in enumerate(zip(clean, patched, strict=True)):
-            rows.append({"where": where, "repeat": repeat, "clean": before, "patched": after})
+        rows += [
+            {"where": where, "repeat": repeat, "clean": before, "patched": after}
+            for repeat, (before, after) in enumerate(zip(clean, patched, strict=True))
+        ]
     whole, chosen = slowdowns["all layers"], slowdowns.get("the chosen layer")
     sentence = f"time added to a run of {len(items)} prompts: all layers patched {_percent(whole)}"
     numbers: dict[str, Number] = {
@@ -127,17 +129,13 @@ def _percent(slowdown: Interval) -> str:
 # Steering is complementary to fine-tuning: what an intervention adds to a fine-tuned model.
 
 
-_KEPT = (
-    "model task pair site layer method seed split chosen accuracy over_own over_own_low over_own_high level n"
-)
-
-
 def decided_fine_tuning(rows: pd.DataFrame, delta: float) -> Finding:
     """The finding from a comparison's rows of interventions on top of one kind of fine-tuning.
 
     Pairs where dev prefers none are counted and left out: their gain of 0 does not show that none can be had.
     """
-    table = rows[_KEPT.split()].reset_index(drop=True)
+    columns = "model task pair site layer method seed split chosen accuracy {0} {0}_low {0}_high level n"
+    table = rows[columns.format("over_own").split()].reset_index(drop=True)
     patched = rows[rows.layer.notna()]
     none = f"no patch chosen on dev in {len(rows) - len(patched)} of {len(rows)}"
     if patched.empty:
@@ -151,8 +149,6 @@ def decided_fine_tuning(rows: pd.DataFrame, delta: float) -> Finding:
     elif over.high < 0 or (-delta < over.low and over.high < delta):
         verdict = "not supported"
     methods = ", ".join(dict.fromkeys(patched.method))
-    sentence = "an intervention on top of fine-tuning, over fine-tuning alone: "
-    sentence += f"{estimated(over)} ({methods}); {none}"
     numbers: dict[str, Number] = {
         "estimate": over.estimate,
         "low": over.low,
@@ -161,7 +157,8 @@ def decided_fine_tuning(rows: pd.DataFrame, delta: float) -> Finding:
         "pairs": int(patched.pair.nunique()),
         "items": over.n,
     }
-    return Finding(verdict, sentence, numbers, table)
+    what = "an intervention on top of fine-tuning, over fine-tuning alone"
+    return Finding(verdict, f"{what}: {estimated(over)} ({methods}); {none}", numbers, table)
 
 
 def complements(ground: Ground, baseline: str) -> Finding:
@@ -170,9 +167,8 @@ def complements(ground: Ground, baseline: str) -> Finding:
     if table is None:
         return undecided(f"no comparison in {ground.folder}: `{ground.compare}` makes one")
     asked = {(case.facts["pair"], case.facts["task"]) for case in ground.cases}
-    own = [pair in asked for pair in zip(table.pair, table.task, strict=True)]
-    on_top = table.method.str.startswith(f"{baseline}+")
-    rows = table[on_top & table.over_own.notna() & pd.Series(own, index=table.index)]
+    rows = table[table.method.str.startswith(f"{baseline}+") & table.over_own.notna()]
+    rows = rows[[pair in asked for pair in zip(rows.pair, rows.task, strict=True)]]
     if rows.empty:
         return undecided(
             f"the comparison in {ground.folder} has nothing on top of {baseline} for these pairs: "
@@ -243,23 +239,33 @@ def rank_test(values: Sequence[float], property: Sequence[float], seed: int = 0)
 
 def low_resource_gains_most(ground: Ground) -> Finding:
     """The gain on test against how much of a language was read; where unknown, against accuracy on dev."""
-    scale, rows = ground.resources, []
-    for case in ground.cases:
-        result, gap = case.result, case.result.gap
-        known = result.facts.baseline.estimate if scale is None else scale.of(result.source)
-        numbers = {"resource": known, "gap": None if gap is None else gap.estimate}
-        rows.append(_row(case) | numbers | {"share_of_gap": result.share_of_gap})
+    scale = ground.resources
+    rows = [
+        {
+            **_row(case),
+            "resource": result.facts.baseline.estimate if scale is None else scale.of(result.source),
+            "gap": result.gap and result.gap.estimate,
+            "share_of_gap": result.share_of_gap,
+        }
+        for case in ground.cases
+        for result in [case.result]
+    ]
     what = "unpatched accuracy on dev" if scale is None else scale.what
     return decided_resource(pd.DataFrame(rows), what, ground.seed)
 
 
 def distant_morphology(ground: Ground) -> Finding:
     """The share of the gap closed against a language's distance, known or by its share of own tokens."""
-    scale, rows = ground.distances, []
-    for case in ground.cases:
-        away = _not_shared(case) if scale is None else scale.of(case.result.source)
-        numbers = {"distance": away, "share_of_gap": case.result.share_of_gap, "r2": _fit(case)}
-        rows.append(_row(case) | numbers)
+    scale = ground.distances
+    rows = [
+        {
+            **_row(case),
+            "distance": _not_shared(case) if scale is None else scale.of(case.result.source),
+            "share_of_gap": case.result.share_of_gap,
+            "r2": _fit(case),
+        }
+        for case in ground.cases
+    ]
     kinds = {"layer": "Int64"} | dict.fromkeys(("share_of_gap", "r2", "distance"), "Float64")
     what = "share of tokens not shared" if scale is None else scale.what
     return decided_morphology(pd.DataFrame(rows).astype(kinds), what, ground.seed)

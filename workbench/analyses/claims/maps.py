@@ -193,12 +193,11 @@ def curve(case: Case, aligner: str, draws: int = DRAWS) -> tuple[pd.DataFrame, p
     patched = patched.assign(n_fit=n_fit.to_numpy(), draw=patched.seed.astype(int).to_numpy())
     right = patched.groupby(["n_fit", "draw"]).correct.mean().astype(float).rename("accuracy").reset_index()
     table = pd.DataFrame(points).merge(right, on=["n_fit", "draw"])
-    n, width = int(patched.example.nunique()), source.shape[-1]
-    table = table.assign(gain=table.accuracy - clean, d_model=width, n=n)
-    return table[_CURVE.split()], patched
-
-
-_CURVE = "model task pair site layer aligner seed split n_fit draw accuracy gain r2 d_model n"
+    table = table.assign(
+        gain=table.accuracy - clean, d_model=source.shape[-1], n=int(patched.example.nunique())
+    )
+    columns = "model task pair site layer aligner seed split n_fit draw accuracy gain r2 d_model n"
+    return table[columns.split()], patched
 
 
 def mean_over_draws(rows: pd.DataFrame) -> pd.DataFrame:
@@ -250,8 +249,7 @@ def few_pairs(ground: Ground, aligner: str) -> Finding:
             continue
         table, rows = curve(case, aligner)
         tables.append(table)
-        few, whole = (mean_over_draws(rows[rows.n_fit == size]) for size in (FEW, n))
-        parts.append(Part(case.facts, few, whole))
+        parts.append(Part(case.facts, *(mean_over_draws(rows[rows.n_fit == size]) for size in (FEW, n))))
         most = max(most, n)
     finding = finding_of(
         parts,
@@ -284,18 +282,14 @@ def in_band(n_layers: int, band: tuple[float, float] = BAND) -> list[int]:
 
 def best_of(dev: pd.DataFrame, aligner: str, runs: list[list[int]]) -> Choice | None:
     """What dev prefers among runs of neighbouring layers; within each the rule of the study chooses."""
-    choices = []
-    for layers in runs:
-        rows = dev[(dev.aligner == CLEAN) | dev.layer.isin(layers)]
-        if (rows.aligner == aligner).any():
-            choices.append(choose(rows, aligner))
+    of_runs = (dev[(dev.aligner == CLEAN) | dev.layer.isin(layers)] for layers in runs)
+    choices = (choose(rows, aligner) for rows in of_runs if (rows.aligner == aligner).any())
     return max(choices, key=lambda choice: choice.smoothed_gain, default=None)
 
 
 def mid_to_high_layers(ground: Ground) -> Finding:
     """The best layer of the band against the best outside it."""
-    low, high = (f"{100 * end:g}" for end in ground.band)
-    band = f"{low} to {high} % of the depth"
+    band = " to ".join(f"{100 * end:g}" for end in ground.band) + " % of the depth"
     return finding_of(
         (_inside_and_outside(case, ground.band) for case in ground.cases),
         ground.delta,
@@ -308,8 +302,7 @@ def mid_to_high_layers(ground: Ground) -> Finding:
 
 def _inside_and_outside(case: Case, band: tuple[float, float]) -> Part | None:
     n = case.study.model.info.n_layers
-    inside = in_band(n, band)
-    if not inside:
+    if not (inside := in_band(n, band)):
         return None
     outside = [list(range(inside[0])), list(range(inside[-1] + 1, n))]
     first, second = (best_of(case.dev(), case.aligner, runs) for runs in ([inside], outside))
@@ -350,12 +343,14 @@ def cka_predicts(ground: Ground) -> Finding:
     words = "no correlation of the curves is known"
     if rho is not None and p is not None:
         words = f"over layers CKA goes with the gain at ρ = {signed(rho, 2)} (p = {p:.2g}, circular shifts)"
-    sentence = (
+    return Finding(
+        ruling.verdict,
         f"{words}; choosing the layer by CKA, less choosing by dev: {pooled}; "
-        f"the same layer in {same} of {len(parts)} pairs"
+        f"the same layer in {same} of {len(parts)} pairs",
+        pooled.numbers | {"rho": rho, "rho_p": p},
+        table_of(parts, "accuracy_by_cka", "accuracy_by_dev", ground.delta, does_as_well),
+        ruling.p,
     )
-    table = table_of(parts, "accuracy_by_cka", "accuracy_by_dev", ground.delta, does_as_well)
-    return Finding(ruling.verdict, sentence, pooled.numbers | {"rho": rho, "rho_p": p}, table, ruling.p)
 
 
 def _by_cka(case: Case) -> Part | None:

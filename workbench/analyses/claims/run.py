@@ -90,7 +90,19 @@ def run_claims(
     # Times are no test of items, and differ from run to run: they take no part in the others' correction.
     lasting = {name: finding for name, finding in alone.items() if claims[name].reproducible}
     findings = alone | with_holm(lasting)
-    records = {name: _record(claims[name], findings[name]) for name in claims}
+    records = {
+        name: {
+            "statement": claim.statement,
+            "rule": claim.rule,
+            "reference": claim.reference,
+            "verdict": findings[name].verdict,
+            "sentence": findings[name].sentence,
+            "numbers": dict(findings[name].numbers),
+            "p": findings[name].p,
+            "holm_p": findings[name].adjusted_p,
+        }
+        for name, claim in claims.items()
+    }
     table = _table(ground, lasting, records)
     place = ground.folder if folder is None else folder
     paths = {"claims": place / "claims.parquet", "json": place / "claims.json"}
@@ -108,20 +120,6 @@ def run_claims(
         paths["timings"] = place / "claims" / "timings.json"
         write_json(paths["timings"], timings)
     return Tested(findings, table, paths)
-
-
-def _record(claim: Claim, finding: Finding) -> dict[str, Any]:
-    """A claim and its finding as JSON values."""
-    return {
-        "statement": claim.statement,
-        "rule": claim.rule,
-        "reference": claim.reference,
-        "verdict": finding.verdict,
-        "sentence": finding.sentence,
-        "numbers": dict(finding.numbers),
-        "p": finding.p,
-        "holm_p": finding.adjusted_p,
-    }
 
 
 def _table(ground: Ground, alone: Mapping[str, Finding], records: Mapping[str, Any]) -> pd.DataFrame:

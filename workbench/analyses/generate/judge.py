@@ -26,7 +26,6 @@ FAMILIAR = 0.6
 """How much of a text's n-grams must be known from its language, of what is known of its own new sentences."""
 BELIEVED = 0.95
 """Accuracy from which on its word is taken without a caution."""
-_CHARACTERS = (1, 4)
 _HELD_BACK = 5
 
 
@@ -98,7 +97,7 @@ class LanguageIdentifier:
         labels = [number for number, own in enumerate(sentences.values()) for _ in own]
         self._sentences = dict(sentences)
         self._weights = TfidfVectorizer(
-            analyzer="char_wb", ngram_range=_CHARACTERS, sublinear_tf=True, dtype=np.float64
+            analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True, dtype=np.float64
         )
         self._model = LogisticRegression(C=10.0, max_iter=1000).fit(
             self._weights.fit_transform(texts), labels

@@ -13,10 +13,10 @@ from workbench.analyses.generate.judge import SHORTEST, UNCLEAR, LanguageIdentif
 from workbench.analyses.generate.texts import Beginnings, beginnings, speak
 from workbench.core.errors import InputError, NotApplicable
 from workbench.core.store import read_json, write_json
-from workbench.methods.base import bounds, check_names, typed_table
+from workbench.methods.base import check_names, typed_table
 from workbench.methods.compare.candidates import RANDOM, Candidate
 from workbench.methods.recipes import RECIPES, Ingredients, Recipe
-from workbench.results import write_table
+from workbench.results import bounds, write_table
 from workbench.select import thaw
 from workbench.select.verdict import LEVEL
 from workbench.stats import Interval, accuracy, mean_interval, paired_interval, units_of
@@ -142,12 +142,16 @@ def generate(study: Study, plan: Plan | None = None, text: ParallelText | None =
     judged = [say(variant.prompted, "test", variant.configuration) for variant in variants]
     lengths = pd.concat([rows.text.str.len() for rows in judged])
     trial = identifier.trial(held_out, max(SHORTEST, int(lengths.median())))
-    tables, seconds = [], {}
-    for variant, rows in zip(variants, judged, strict=True):
-        tables.append(generation_rows(study, variant, prompts[variant.prompted]["test"], rows))
-        where = "" if variant.prompted == study.source else f" ({variant.prompted})"
-        # That of its fastest batch, which the machine disturbed least.
-        seconds[variant.method + where] = round(float(rows.seconds.min()), 7)
+    tables = [
+        generation_rows(study, variant, prompts[variant.prompted]["test"], rows)
+        for variant, rows in zip(variants, judged, strict=True)
+    ]
+    wheres = ["" if variant.prompted == study.source else f" ({variant.prompted})" for variant in variants]
+    # Of each variant's fastest batch, which the machine disturbed least.
+    seconds = {
+        variant.method + where: round(float(rows.seconds.min()), 7)
+        for variant, where, rows in zip(variants, wheres, judged, strict=True)
+    }
     table, summary = pd.concat(tables, ignore_index=True), summary_table(study, variants, tables, trial)
     write_table(table, paths["generation"])
     write_table(summary, paths["summary"])

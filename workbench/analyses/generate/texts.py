@@ -89,13 +89,11 @@ def speak(
     time of the row's batch for one token; the rest is the same each time.
     """
     settings = {"generate": 1, "tokens": tokens, "batch_size": batch_size}
-    configurations = [] if configuration is None else [configuration]
-    shelf = Shelf(folder, plan_facts(model, prompts, configurations, settings))
+    shelf = Shelf(folder, plan_facts(model, prompts, [configuration] if configuration else [], settings))
     questions = read_questions(model, prompts)
     parts = []
     for number, start in enumerate(range(0, len(questions), batch_size)):
-        part = shelf.get(number)
-        if part is None:
+        if (part := shelf.get(number)) is None:
             part = _speak(model, questions[start : start + batch_size], configuration, tokens)
             shelf.put(number, part)
         parts.append(part)

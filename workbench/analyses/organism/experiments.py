@@ -164,11 +164,16 @@ def incline(study: Study) -> InclineReport:
         choice, retention = choices[name], None
         if choice.layer is not None and not there.empty:
             retention = accuracy_difference(rows_of(there, choice), clean_there)
-        verdict = decide_choice(here, choice, study.settings.delta)
-        forced = accuracy_difference(at_best[name], clean)
-        readings[name] = Reading(name, way, curves[name], choice, verdict, retention, forced)
-    first, second = at_best.values()
-    return InclineReport(readings, accuracy_difference(first, second))
+        readings[name] = Reading(
+            name,
+            way,
+            curves[name],
+            choice,
+            decide_choice(here, choice, study.settings.delta),
+            retention,
+            accuracy_difference(at_best[name], clean),
+        )
+    return InclineReport(readings, accuracy_difference(*at_best.values()))
 
 
 def _curve_of_strengths(dev: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -143,8 +143,7 @@ def with_templates(pair: LanguagePair, wording: Wording) -> list[Variant]:
     main = name_of(pair.target)
 
     def within(item: Any, template: str) -> Any:
-        values = {"target": main, "prompt": item.prompt}
-        return replace(item, prompt=fill(template, item.language, values))
+        return replace(item, prompt=fill(template, item.language, {"target": main, "prompt": item.prompt}))
 
     return [
         Variant(repr(template), replace(task, all=tuple(within(item, template) for item in task.all)))
@@ -201,8 +200,7 @@ def by_table(pair: LanguagePair, wording: Wording) -> list[Variant]:
     if wording.translations is None:
         raise NotApplicable("no table of translations was given (--translations)")
     items = _judged_items(pair)
-    missing = [item.id for item in items if item.id not in wording.translations]
-    if missing:
+    if missing := [item.id for item in items if item.id not in wording.translations]:
         raise NotApplicable(f"the table of translations lacks {len(missing)} items, such as {missing[0]!r}")
     task = _with_prompts(pair, items, wording.translations, "translated")
     return [Variant("table", task, cost=Cost(translations=len(items)))]
@@ -226,8 +224,7 @@ def by_the_model(pair: LanguagePair, wording: Wording) -> list[Variant]:
         item.id: wording.from_translation(item, text) if text else item.prompt
         for item, text in zip(items, texts, strict=True)
     }
-    tokens = count_tokens(pair.model, [*prompts, *asked.values()])
-    tokens += count_tokens(pair.model, texts) if any(texts) else 0
+    tokens = count_tokens(pair.model, [*prompts, *asked.values(), *(texts if any(texts) else ())])
     task = _with_prompts(pair, items, asked, "self-translated")
     return [Variant("the model itself", task, cost=Cost(item_tokens=tokens / len(items)))]
 

@@ -227,8 +227,6 @@ ADAPTER = "adapter"
 """The folder of the adapter, within that of the merged model."""
 _CARD = "fine-tuning.json"
 _OF_THE_CARD = ("trained_parameters", "forward_tokens", "examples", "seconds", "losses")
-_OF_THE_FILE = ("_name_or_path", "transformers_version")
-"""What a config says of its file, not of the model."""
 
 
 @dataclass(frozen=True)
@@ -271,8 +269,13 @@ def fine_tune(
     _check(examples, dtype)
     folder, name = Path(folder), resolved(source, MODELS)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if not name:
+        raise InputError("no model to fine-tune: give a hub name or the folder of a checkpoint")
     with seeded(settings.seed, place):
-        causal, reader = _load(name, revision, dtype)
+        with reported_errors(name), quietly():  # from safetensors, without running any code of a model's own
+            origin: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
+            reader = read_tokenizer(name, **origin)
+            causal = read_causal(name, read_config(name, **origin), "eager", dtype=dtype, **origin)
         n_ctx = getattr(causal.config.get_text_config(), "max_position_embeddings", None)
         rows = read_rows(reader, examples, settings.end, n_ctx)
         digest = _digest(causal, reader, rows, settings)
@@ -309,23 +312,13 @@ def _check(examples: Sequence[Question], dtype: torch.dtype) -> None:
         raise InputError(f"cannot fine-tune in {dtype}, where gradients overflow: take float32 or bfloat16")
 
 
-def _load(name: str, revision: str | None, dtype: torch.dtype) -> tuple[Any, TokenReader]:
-    """The model and its tokens, without running any code of a model's own, from safetensors."""
-    if not name:
-        raise InputError("no model to fine-tune: give a hub name or the folder of a checkpoint")
-    with reported_errors(name), quietly():
-        config = read_config(name, revision=revision, trust_remote_code=False)
-        reader = read_tokenizer(name, revision=revision, trust_remote_code=False)
-        causal = read_causal(name, config, "eager", revision=revision, trust_remote_code=False, dtype=dtype)
-    return causal, reader
-
-
 def _digest(causal: Any, reader: TokenReader, rows: Sequence[Row], settings: LoraSettings) -> str:
     """Weights alone are not a model: Mistral's would run as Llama's, but for the window of its attention."""
     config = json.loads(causal.config.to_json_string())
+    of_the_file = ("_name_or_path", "transformers_version")
     return digest_json(
         {
-            "config": {key: value for key, value in config.items() if key not in _OF_THE_FILE},
+            "config": {key: value for key, value in config.items() if key not in of_the_file},
             "weights": weights_digest(causal.named_parameters()),  # and their type
             "tokens": reader.digest(),
             "rows": [[list(row.prompt), list(row.answer)] for row in rows],

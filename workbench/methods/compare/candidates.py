@@ -283,8 +283,11 @@ def combine(asked: Asked, recipes: Sequence[Recipe]) -> tuple[list[Entry], list[
         entry.over = asked.test[asked.study.source]
         if entry.on_target is None:  # without a patch, what the baseline alone does there
             entry.on_target = asked.test.get(asked.study.target)
-        counts = {name: n for name, n in vars(asked.cost).items() if name != "item_tokens"}
-        sums = {name: n + getattr(entry.cost, name) for name, n in counts.items()}
+        sums = {
+            name: n + getattr(entry.cost, name)
+            for name, n in vars(asked.cost).items()
+            if name != "item_tokens"
+        }
         entry.cost = replace(asked.cost, **sums)
     return entries, skipped
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from workbench.core.errors import StoreError
 from workbench.core.store import read_json, write_json
-from workbench.methods.base import Method, bounds, check_names, typed_table
+from workbench.methods.base import Method, check_names, typed_table
 from workbench.methods.baselines import BASELINES, Baseline, Wording
 from workbench.methods.compare.candidates import (
     Asked,
@@ -26,7 +26,7 @@ from workbench.methods.compare.candidates import (
 )
 from workbench.methods.recipes import RECIPES, Recipe
 from workbench.models import LanguageModel
-from workbench.results import write_table
+from workbench.results import bounds, write_table
 from workbench.select import accuracy_difference, decide, holm_kinds, paired_correct
 from workbench.select.verdict import LEVEL
 from workbench.stats import Interval, accuracy, noninferiority
@@ -112,9 +112,8 @@ def compare(study: Study, wording: Wording | None = None, plan: Plan | None = No
     table = with_holm(comparison_table(study, direct, asked[0].test.get(study.target), entries, skipped))
     seconds = _seconds(study, asked, candidates)
     write_table(table, paths["comparison"])
-    took = {one.method.name: one.seconds for one in asked}
-    took |= {one.name: one.seconds for one in candidates if one.control is None}
-    prepared = _prepared(took, paths["timings"])
+    own = {one.name: one.seconds for one in candidates if one.control is None}
+    prepared = _prepared({one.method.name: one.seconds for one in asked} | own, paths["timings"])
     write_json(paths["timings"], {"seconds_per_item": seconds, _PREPARED: prepared})
     return Comparison(table, seconds, prepared, paths)
 
@@ -124,8 +123,7 @@ _PREPARED = "seconds_to_prepare"
 
 def with_holm(table: pd.DataFrame) -> pd.DataFrame:
     """p of every method's gain adjusted over all rows: a table of many methods is many hypotheses."""
-    judged = table.p.notna() & ~table.method.isin(UNJUDGED)
-    rows = table[judged]
+    rows = table[table.p.notna() & ~table.method.isin(UNJUDGED)]
     within = rows.within_delta.fillna(False).astype(bool).tolist()
     adjusted, kinds = holm_kinds(rows.p.astype(float).tolist(), rows.verdict.tolist(), within)
     return table.assign(
@@ -214,8 +212,7 @@ def _row(
         # Dev preferred no patch: exactly no gain, which does not show that none could be had.
         gain = Interval(0.0, 0.0, 0.0, LEVEL, gain.n)
         judged |= {"verdict": "undecided", "within_delta": False}
-    patched = entry.choice is not None and entry.choice.layer is not None
-    where = entry.choice.where if patched and entry.choice else {}
+    where = {} if entry.choice is None or entry.choice.layer is None else entry.choice.where
     return {
         "method": entry.method,
         "family": entry.family,

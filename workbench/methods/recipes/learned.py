@@ -48,8 +48,7 @@ def learn_vectors(
     """
     study, model = ingredients.study, ingredients.study.model
     states = [ingredients.states()[0][layer].float() for layer in layers]
-    spreads = torch.stack([(h - h.mean(0)).square().mean().sqrt() for h in states])
-    scale = spreads.to(model.device)[:, None]
+    scale = torch.stack([(h - h.mean(0)).square().mean().sqrt() for h in states]).to(model.device)[:, None]
     vectors = torch.zeros(len(layers), model.info.d_model, device=model.device, requires_grad=True)
     optimizer = torch.optim.Adam([vectors], lr=how.rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 1 / how.steps, how.steps)

@@ -102,12 +102,13 @@ def affine_shortcut(ingredients: Ingredients, to_target: bool) -> list[Configura
 
 def there_and_back(ingredients: Ingredients, exact: bool) -> list[Configuration]:
     """ShifCon: to the main language's place, and back by the later layer's means or the very same vector."""
-    there = ingredients.fit(MeanShift(), pool="mean")
+    there: dict[int, Any] = ingredients.fit(MeanShift(), pool="mean")
+    returns = {layer: Given.of(Affine((), -map.bias_, skip=1.0)) for layer, map in there.items()}
     layers = ingredients.spread(LAYERS_OF_SHIFCON)
     return [
         Configuration.jointly(
             "",
-            {Site(to): there[to], Site(back): _reversed(there[to if exact else back])},
+            {Site(to): there[to], Site(back): returns[to if exact else back]},
             "interpolate",
             positions="all",
         )
@@ -115,11 +116,6 @@ def there_and_back(ingredients: Ingredients, exact: bool) -> list[Configuration]
         for back in layers
         if to < back
     ]
-
-
-def _reversed(map: Aligner) -> Given:
-    assert isinstance(map, MeanShift) and map.bias_ is not None
-    return Given.of(Affine((), -map.bias_, skip=1.0))
 
 
 def self_learned(ingredients: Ingredients) -> list[Configuration]:
@@ -173,8 +169,7 @@ def output_shifts(ingredients: Ingredients, maps: dict[int, Aligner]) -> dict[in
     ids = model.tokens.encode(ingredients.sentences(study.source)[:SENTENCES])
     batch, below = model.batch(ids), dict[int, Tensor]()
     rows = torch.arange(len(ids), device=model.device)
-    hooks = keep(below, sorted({*maps, top - 1}))
-    model.run(batch, hooks=hooks, head=False)
+    model.run(batch, hooks=keep(below, sorted({*maps, top - 1})), head=False)
 
     def predicted(h: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch d_vocab"]:
         states = h[rows.to(h.device), batch.last.to(h.device)]

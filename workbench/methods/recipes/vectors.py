@@ -105,8 +105,9 @@ def unit_difference(ingredients: Ingredients) -> list[Configuration]:
 def shift_in_lda_subspace(ingredients: Ingredients) -> list[Configuration]:
     """The mean difference within the subspace that tells languages apart, at the middle layer."""
     study, middle = ingredients.study, len(ingredients.layers) // 2
-    languages = ingredients.of_all_languages(pool="mean")
-    groups = {code: states[middle].double() for code, states in languages.items()}
+    groups = {
+        code: states[middle].double() for code, states in ingredients.of_all_languages(pool="mean").items()
+    }
     S = discriminant_directions(list(groups.values()))
     step = (groups[study.target].mean(0) - groups[study.source].mean(0)) @ S
     maps = {middle: Given.step(step @ torch.linalg.pinv(S))}
@@ -228,8 +229,9 @@ def specific_neurons(probabilities: dict[str, Tensor], language: str) -> Tensor:
 def specific_neurons_off(ingredients: Ingredients) -> list[Configuration]:
     """The neurons that are specific to the source's language set to 0, at all layers."""
     language, languages = ingredients.study.source, ingredients.study.text.languages
-    probabilities = {code: activation_probabilities(ingredients, code) for code in languages}
-    off = specific_neurons(probabilities, language)
+    off = specific_neurons(
+        {code: activation_probabilities(ingredients, code) for code in languages}, language
+    )
     maps: dict[int, Aligner] = {n: Masked(off[n]) for n in ingredients.layers if off[n].any()}
     if not maps:
         raise NotApplicable(f"no neuron of the model is specific to {language}")
