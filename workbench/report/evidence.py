@@ -147,7 +147,7 @@ def numbers(part: Part) -> list[Markup]:
         warnings = filter(None, dict.fromkeys(shown["fit"].warning.dropna()))
         tables = [
             _by_site(caption, shown["fit"], "aligner", "r2", sites),
-            *(tag("p", tag("strong", "Mind: "), text) for text in warnings),
+            *(tag("p", tag("strong", "Caution: "), text) for text in warnings),
         ]
     if "similarity" in shown:
         caption = "Similarity of the languages on held-out sentences, by layer"

@@ -94,7 +94,7 @@ _PART_LINKS = {
 
 def _sections(run: Run) -> list[Child]:
     parts, reach = run.parts, reach_of(run.parts)
-    notes = [tag("p", tag("strong", "Mind: "), note, class_="note") for note in provenance.notes(parts)]
+    notes = [tag("p", tag("strong", "Caution: "), note, class_="note") for note in provenance.notes(parts)]
     missing = [
         tag(
             "p",
