@@ -45,8 +45,8 @@ def entropy(log_p: LogP) -> Float[Tensor, " sent"]:
 def language_share(log_p: LogP, vocab_sets: Bool[Tensor, "language vocab"]) -> Float[Tensor, "language sent"]:
     """Σ over a language's tokens of p, for each language and row (Wendler et al. 2024).
 
-    Give each set the tokens that are the language's alone, or shares add up to more than 1. Compare the sizes of
-    the sets: a flat distribution gives each its size / vocab.
+    Give each set the tokens that are the language's alone, or shares add up to more than 1. Compare the
+    sizes of the sets: a flat distribution gives each its size / vocab.
     """
     _check_sets(vocab_sets, log_p.shape[-1])
     p = log_p.double().exp()
