@@ -48,14 +48,12 @@ def test_joint_configurations_are_slots_too(architecture):
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma2", "gpt2", "bloom", "falcon", "opt"])
-def test_wrapped_modules_keep_no_keys_and_their_trees_are_run_by_suffix(architecture, monkeypatch):
+def test_slots_through_the_wrapped_modules_are_as_good(architecture, monkeypatch):
     model, examples = tiny_of(architecture), items("multi")
     monkeypatch.setattr(model, "unwrapping_is_exact", False)
     configurations = grid(model, layers=[1])
     naive = sweep(model, examples, configurations, **TASK, way="naive")
-    with pytest.raises(InputError, match="no slots for this sweep: keys and values are kept by"):
-        sweep(model, examples, configurations, **TASK, way="slots")
-    close(sweep(model, examples, configurations, **TASK), naive, scale_of(model, examples), 1e-4)
+    close(sweep(model, examples, configurations, **TASK, way="slots"), naive, scale_of(model, examples), 1e-4)
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])

@@ -228,11 +228,7 @@ class BridgeModel(LanguageModel):
 
     @override
     def past_refused(self) -> str | None:
-        if reason := self.tree_refused():
-            return reason
-        if not self.unwrapping_is_exact or self._hooked_by_others():
-            return "keys and values are kept by the bare Hugging Face modules, which are not run here"
-        return self._cache_refused
+        return self.tree_refused() or self._cache_refused
 
     @cached_property
     def _cache_refused(self) -> str | None:
