@@ -333,7 +333,7 @@ def score_choices(
     model: LanguageModel, readings: Sequence[Reading], batch_size: int = 64, padding: Padding = "right"
 ) -> list[Float[Tensor, " choice"]]:
     """Σ log p(choice token | prompt, choice tokens before it), for each choice of each example."""
-    return naive_scores(model, readings, None, batch_size, padding).choices
+    return naive_scores(model, readings, None, batch_size, padding, shared=True).choices
 
 
 def answer_columns(
