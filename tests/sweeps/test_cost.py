@@ -8,7 +8,7 @@ from workbench.align import Identity
 from workbench.core.types import Site
 from workbench.models.outline import outline
 from workbench.sweeps import Configuration, sweep
-from workbench.sweeps.slots import sweep_cost
+from workbench.sweeps.cost import sweep_cost
 from workbench.tasks import Example
 
 

@@ -13,7 +13,7 @@ from workbench.models.outline import Outline, outline
 from workbench.states import capture, default_store, fitting
 from workbench.states.plan import CapturePlan, plan_capture
 from workbench.stats import detectable_effect
-from workbench.sweeps.slots import sweep_cost
+from workbench.sweeps.cost import sweep_cost
 from workbench.tasks import ChoiceTask, read_task
 from workbench.text import ParallelText
 

@@ -218,7 +218,9 @@ COMMANDS = {
                     "help": "fit maps on the parallel text (default) or on the task's fit prompts",
                 },
                 "--quick": "only ridge, mean shift and shuffled pairs, at three strengths",
-                **settings_options("delta", "delta_gap", "refits", "batch_size", "allow_naive"),
+                **settings_options(
+                    *"rows delta delta_gap budget whole_grid refits batch_size allow_naive".split()
+                ),
             },
         },
         configurable=True,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from rich.text import Text
 
@@ -71,11 +72,23 @@ def print_facts(study: Study, facts: FirstFacts) -> None:
 def print_result(result: StudyResult) -> None:
     """Print the grid on dev, the similarities, what was chosen and its gain on test."""
     console.print(terminal_heatmap(make_spec("aligners", result.tables)))
+    _print_race(result.tables["exploration"])
     print_similarity(result)
     _print_mismatch(result)
     print_verdict(result)
     console.print(f"heatmap  {result.paths['heatmap']}", soft_wrap=True)
     console.print(f"tables   {result.paths['sweep'].parent}/*.parquet, manifest.json\n", soft_wrap=True)
+
+
+def _print_race(exploration: pd.DataFrame) -> None:
+    most = int(exploration.n.max())
+    if (exploration.n < most).any():
+        whole = int((exploration.n == most).sum())
+        console.print(
+            f"Race: {whole} of {len(exploration)} configurations were run on all {most} dev items. The "
+            f"others (italics) were dropped after {int(exploration.n.min())} or more; --whole-grid runs all.\n",
+            style="dim",
+        )
 
 
 def terminal_heatmap(spec: Spec, title: str = "", rows: Sequence[str] = ()) -> Text:
@@ -91,13 +104,14 @@ def terminal_heatmap(spec: Spec, title: str = "", rows: Sequence[str] = ()) -> T
     for start in range(0, len(panel.columns), at_once):
         columns = panel.columns[start : start + at_once]
         out.append(" " * (label + 1) + "".join(f"{column:>{wide}}" for column in columns) + "\n")
-        for name, values in zip(rows, panel.values, strict=True):
+        for row, (name, values) in enumerate(zip(rows, panel.values, strict=True)):
             out.append(f"{name:<{label}} ")
-            for value in values[start : start + at_once]:
+            for column, value in enumerate(values[start : start + at_once], start):
                 style = ""
                 if value is not None:
                     red, green, blue = (round(255 * part) for part in shade(value, scale))
                     style = f"{ink(value, scale)} on rgb({red},{green},{blue})"
+                    style += " italic" if panel.few(row, column) is not None else ""
                 out.append(f"{signed(value, digits, none=''):>{wide}}", style=style)
             out.append("\n")
     return out

@@ -38,11 +38,18 @@ class Settings:
     )
     joint: tuple[str, ...] = option((), "also patch all layers jointly: cascade, from_clean")
     positions: Positions = option("last", "tokens to patch: last (of the prompt), prompt or all")
+    rows: int = option(0, "sentence pairs to use, drawn at random (0: all)")
     held_out: float = option(0.2, "fraction of the parallel sentences held out for fit and similarity")
     delta: float = option(0.02, "margin δ: the largest change in accuracy considered negligible")
     delta_gap: float = option(
         0.05, "a gap below this is none: a study ends where the gap is shown to be smaller"
     )
+    budget: float = option(
+        20.0,
+        "minutes that one study may take: if the whole grid on dev takes longer, configurations are dropped "
+        "early (a race); 0 races always",
+    )
+    whole_grid: bool = option(False, "run all configurations on all dev items, however long it takes")
     refits: int = option(5, "refits of the chosen map on other random samples of the sentences")
     batch_size: int = option(64, "items per batch")
     allow_naive: bool = option(False, "fall back to the naive engine where a fast engine disagrees with it")
@@ -73,6 +80,8 @@ class Settings:
                 f"the spread over {self.refits} refits says little: give {FITS - 1}, or 0 for none",
             ),
             (self.delta > 0, f"δ, the change that would not matter, lies above 0; {self.delta:g} given"),
+            (self.rows >= 0, f"a number of sentence pairs is not negative; {self.rows} given"),
+            (self.budget >= 0, f"a budget of minutes is not negative; {self.budget:g} given"),
             (self.delta_gap > 0, f"a gap that would be none lies above 0; {self.delta_gap:g} given"),
             (
                 self.batch_size >= 1 and self.seed >= 0,

@@ -205,6 +205,11 @@ def cells(
     rows = names(table[keys[0]]) if rows is None else rows
     columns = sorted(set(table[keys[1]])) if columns is None else columns
 
+    few = "few" in table and bool(table.few.notna().any())
+
+    def as_count(value: Any) -> int | None:
+        return None if pd.isna(value) else int(value)
+
     def each(function: Callable[[dict[str, Any]], Any], empty: Any) -> tuple[tuple[Any, ...], ...]:
         grid = [[found.get((row, column)) for column in columns] for row in rows]
         return tuple(tuple(empty if row is None else function(row) for row in line) for line in grid)
@@ -217,6 +222,7 @@ def cells(
         notes=each(note, ()),
         hatched=each(hatched, False) if hatched else (),
         keys=each(lambda row: row["key"], None) if "key" in table else (),
+        counts=each(lambda row: as_count(row["few"]), None) if few else (),
         **style,
     )
 

@@ -176,6 +176,11 @@ def _plot_axis(axis: Axis, room: int, turned: bool = False) -> dict[str, Any]:
 # Cells ------------------------------------------------------------------------------------------
 
 
+def _written(value: float | None, few: int | None) -> str:
+    """A number in its cell, with the items below it where they are fewer than elsewhere."""
+    return short(value) if few is None else f"{short(value)}<br><sub>{few}</sub>"
+
+
 def _cells(figure: "go.Figure", panel: Cells, scale: Scale, axes: dict[str, str]) -> None:
     numbered = panel.numbers and len(panel.rows) * len(panel.columns) <= _NUMBERED
     notes = panel.notes or [[()] * len(panel.columns)] * len(panel.rows)
@@ -184,7 +189,13 @@ def _cells(figure: "go.Figure", panel: Cells, scale: Scale, axes: dict[str, str]
         x=list(range(len(panel.columns))),
         y=list(range(len(panel.rows))),
         coloraxis="coloraxis",
-        text=[[short(value) if numbered else "" for value in row] for row in panel.values],
+        text=[
+            [
+                _written(value, panel.few(row, column)) if numbered else ""
+                for column, value in enumerate(values)
+            ]
+            for row, values in enumerate(panel.values)
+        ],
         texttemplate="%{text}",
         hovertext=[[_hover(lines) or "not measured" for lines in row] for row in notes],
         hovertemplate="%{hovertext}<extra></extra>",
@@ -193,6 +204,20 @@ def _cells(figure: "go.Figure", panel: Cells, scale: Scale, axes: dict[str, str]
         name=panel.title,
         **axes,
     )
+    if panel.counts:
+        veil = f"rgba(255, 255, 255, {look.VEIL})"
+        figure.add_heatmap(
+            z=[[None if few is None else 1 for few in row] for row in panel.counts],
+            x=list(range(len(panel.columns))),
+            y=list(range(len(panel.rows))),
+            colorscale=[[0, veil], [1, veil]],
+            showscale=False,
+            hoverinfo="skip",
+            xgap=1,
+            ygap=1,
+            name="few items",
+            **axes,
+        )
     lines = look.strokes(panel, scale, numbered)
     for colour in dict.fromkeys(colour for *_, colour in lines):
         own = [(start, end) for start, end, stroke in lines if stroke == colour]

@@ -86,9 +86,13 @@ def shade(value: float, scale: Scale) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def ink(value: Value, scale: Scale) -> str:
-    """Black or white, whichever is read on the colour of a value; black where there is none."""
-    if value is None:
+VEIL = 0.6
+"""How much white lies over a cell with few items."""
+
+
+def ink(value: Value, scale: Scale, pale: bool = False) -> str:
+    """Black or white, whichever is read on the colour of a value; black where it is pale, or none."""
+    if value is None or pale:
         return BLACK
     red, green, blue = shade(value, scale)
     return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else BLACK
@@ -112,7 +116,7 @@ def strokes(panel: Cells, scale: Scale, numbered: bool) -> list[Stroke]:
         if v is not None
     ]
     for row, column, value in known:
-        colour = ink(value, scale)
+        colour = ink(value, scale, panel.few(row, column) is not None)
         left, right, top, low = column - 0.5, column + 0.5, row - 0.5, row + 0.5
         if panel.hatched and panel.hatched[row][column]:
             lines.append(((left, top + corner), (left + corner, top), colour))

@@ -7,7 +7,7 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, count, pairwise
+from itertools import chain, count, pairwise, product
 from typing import Any
 
 import matplotlib
@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.figures.look import BLACK, UNMEASURED, Preset, colours, ink, strokes
+from workbench.figures.look import BLACK, UNMEASURED, VEIL, Preset, colours, ink, strokes
 from workbench.figures.look import preset as find_preset
 from workbench.figures.paper_layout import PAD, Block, Layout, Page, Ruler, families, missing_fonts
 from workbench.figures.paper_plots import draw_plot, handle
@@ -192,10 +192,19 @@ def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale
         autolim=False,
     )
     middle: dict[str, Any] = {"ha": "center", "va": "center_baseline", "size": page.preset.text}
-    for row, values in enumerate(panel.values if numbered else ()):
-        for column, value in enumerate(values):
-            if value is not None:
-                axes.text(column, row, short(value), color=ink(value, scale), gid="number", **middle)
+    corner: dict[str, Any] = {"ha": "right", "va": "bottom", "size": 0.6 * page.preset.text}
+    for row, column in product(range(rows), range(columns)):
+        value, few = panel.values[row][column], panel.few(row, column)
+        if value is None:
+            continue
+        if few is not None:
+            veil = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="white", alpha=VEIL, gid="veil")
+            axes.add_patch(veil)
+        if numbered:
+            colour = ink(value, scale, few is not None)
+            axes.text(column, row, short(value), color=colour, gid="number", **middle)
+            if few is not None and 2 * page.preset.line <= block.height / rows:
+                axes.text(column + 0.47, row + 0.47, str(few), color=colour, gid="count", **corner)
     _marks(axes, page, block, panel, scale)
     if panel.rule_after is not None:
         axes.axhline(panel.rule_after - 0.5, color=BLACK, linewidth=1.0, gid="rule")

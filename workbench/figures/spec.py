@@ -78,9 +78,15 @@ class Cells:
     """For each cell, the lines shown when it is pointed at."""
     keys: tuple[tuple[int | None, ...], ...] = ()
     """For each cell, a number by which a page finds it in a table; empty where none is needed."""
+    counts: tuple[tuple[int | None, ...], ...] = ()
+    """Items of each cell that has fewer than the others: it is paler, with its count. Empty if none has."""
     square: bool = False
     turned: bool = False
     """Whether names of columns are long, and stand upright."""
+
+    def few(self, row: int, column: int) -> int | None:
+        """The number of items of a cell that has fewer than the others."""
+        return self.counts[row][column] if self.counts else None
 
 
 @dataclass(frozen=True)

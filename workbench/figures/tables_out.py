@@ -81,8 +81,13 @@ def _of_cells(panel: Cells) -> Block:
         (mark.row, mark.column): f" (chosen{', test ' if mark.text else ''}{mark.text})"
         for mark in panel.marks
     }
+
+    def more(row: int, column: int) -> str:
+        few = panel.few(row, column)
+        return marks.get((row, column), "") + ("" if few is None else f" (n = {few})")
+
     rows = [
-        (name, *(number(value) + marks.get((row, column), "") for column, value in enumerate(values)))
+        (name, *(number(value) + more(row, column) for column, value in enumerate(values)))
         for row, (name, values) in enumerate(zip(panel.rows, panel.values, strict=True))
     ]
     head = (" / ".join(filter(None, (panel.row_title, panel.column_title))), *panel.columns)

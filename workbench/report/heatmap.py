@@ -31,7 +31,7 @@ def methods_by_layers(part: Part, place: int, reach: float) -> Markup | None:
         return None
     labels = [_label(name, notes) for name, notes in zip(panel.rows, panel.notes, strict=True)]
     owners = [(part, place)] * len(labels)
-    items = count(int(part.tables["exploration"].n.iloc[0]), "dev item")
+    items = count(int(part.tables["exploration"].n.max()), "dev item")
     caption: Child = [
         _TITLE,
         f"{part.model}, {part.title}, {items}; each row at the strength chosen for it on dev. * is a "
@@ -39,7 +39,7 @@ def methods_by_layers(part: Part, place: int, reach: float) -> Markup | None:
         f" The chosen patch is at layers {part.jointly}, so no cell has a star." if part.jointly else None,
     ]
     cells = _gains(panel, owners, reach)
-    legend = _legend(reach, "the chosen patch")
+    legend = _legend(reach, "the chosen patch", bool(panel.counts))
     return _heatmap(panel, "aligner and formula", labels, cells, caption, f"map-{place}", legend)
 
 
@@ -62,7 +62,7 @@ def pairs_by_layers(parts: Sequence[Part], reach: float) -> Markup | None:
     labels: list[Child] = [tag("a", part.title, href=f"#part-{place}") for part, place in owners]
     about = "Each pair and task with the aligner that its study is about, at the strength chosen."
     cells = _gains(panel, owners, reach)
-    legend = _legend(reach, "the patch chosen for each")
+    legend = _legend(reach, "the patch chosen for each", bool(panel.counts))
     return _heatmap(panel, "pair and task", labels, cells, [_TITLE, about], "map-all", legend)
 
 
@@ -91,8 +91,10 @@ def _gain(panel: Cells, row: int, column: int, part: Part, place: int, reach: fl
     value, layer, best = panel.values[row][column], panel.columns[column], part.headline
     if value is None:
         return _UNMEASURED
-    classes = [step_of(value, reach), "in" if panel.hatched[row][column] else None]
-    marks: list[Child] = [short(value)]
+    few = panel.few(row, column)
+    hatched, pale = panel.hatched[row][column], few is not None
+    classes = [step_of(value, reach), "in" if hatched else None, "few" if pale else None]
+    marks: list[Child] = [short(value), tag("small", few) if pale else None]
     if best is not None and str(part.layer) == layer:
         chosen = f"{best.aligner}, {best.intervention}, α = {best.strength:g}"
         if panel.notes[row][column][0] == chosen:
@@ -141,7 +143,7 @@ def _label(name: str, notes: Sequence[tuple[str, ...]]) -> Child:
     return [words(aligner), star, " ", tag("small", words(formula.replace(", α =", "")))]
 
 
-def _legend(reach: float, starred: str) -> Markup:
+def _legend(reach: float, starred: str, raced: bool) -> Markup:
     scale = [
         tag("span", signed(share * reach, 2), class_=step_of(share, 1.0))
         for share in (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -150,6 +152,7 @@ def _legend(reach: float, starred: str) -> Markup:
         " paler and hatched: inside the simultaneous 95 % band, which holds 0; no effect of this cell alone "
         "is shown"
     )
+    dropped = " with their number of dev items: dropped in a race before all items were run"
     return tag(
         "p",
         tag("span", *scale, class_="scale"),
@@ -160,6 +163,7 @@ def _legend(reach: float, starred: str) -> Markup:
             f" {starred}, with its gain on test",
             class_="key",
         ),
+        tag("span", tag("span", "20", class_="few p3 sample"), dropped, class_="key") if raced else None,
         class_="legend",
     )
 

@@ -13,6 +13,7 @@ from workbench.select.choice import (
 )
 from workbench.select.grid import EXPLORATORY, explore
 from workbench.select.predictors import predicts
+from workbench.select.race import Items, race
 from workbench.select.verdict import (
     DELTA,
     MARGIN,
@@ -34,6 +35,7 @@ __all__ = [
     "NOTHING",
     "Choice",
     "CrossFit",
+    "Items",
     "Refits",
     "Verdict",
     "accuracy_difference",
@@ -50,6 +52,7 @@ __all__ = [
     "holm_verdicts",
     "paired_correct",
     "predicts",
+    "race",
     "refit_spread",
     "retained",
     "rows_of",

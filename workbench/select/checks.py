@@ -13,7 +13,7 @@ from workbench.core.errors import InputError
 from workbench.core.settings import FITS
 from workbench.core.store import read_json, write_json
 from workbench.select.choice import Choice, accuracy_difference, choose, choose_from, grid_for, rows_of
-from workbench.select.grid import Floats, Grid, check_split
+from workbench.select.grid import Floats, Grid, check_split, folds_of
 from workbench.sweeps import CLEAN
 
 
@@ -47,7 +47,9 @@ class CrossFit:
         return self.configurations.get(self.choice.name, 0) / max(sum(self.configurations.values()), 1)
 
 
-def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -> CrossFit:
+def crossfit(
+    table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0, raced: bool = False
+) -> CrossFit:
     """Choose `folds` times on dev without one fold, and score that fold; groups stay whole.
 
     Regret is the accuracy lost by the choice compared with the best configuration, which is unknown. Here
@@ -55,21 +57,16 @@ def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -
     scored on the fold, and the regret is the mean difference over all items. In expectation this is at most
     the true regret. It can be negative, since the choice by margins may be better than one by accuracy.
     `regret_at_most` uses the best configuration on all of dev and is, in expectation, at least the true
-    regret. If the two differ much, dev has too few items to estimate the regret.
+    regret. If the two differ much, dev has too few items to estimate the regret. With `raced`, the best
+    configuration is one of those that the race ran on all items.
     """
-    chosen, grid = choose(table, aligner), grid_for(table, aligner)
-    count = int(grid.units.max()) + 1
-    if not 2 <= folds <= count:
-        raise InputError(f"{folds} folds of {count} items or groups: give 2 … {count}")
-    names = np.sort(grid.unit_names)
-    order = np.random.default_rng(seed).permutation(count)
-    fold_of = dict(zip(names[order], np.arange(count) % folds, strict=True))
-    fold = np.array([fold_of[name] for name in grid.unit_names])[grid.units]
+    chosen, grid = choose(table, aligner, raced), grid_for(table, aligner, raced)
+    fold = folds_of(grid.unit_names[grid.units].tolist(), folds, seed)
     gain = best = 0.0
     choices: list[Choice] = []
     for held in range(folds):
         inside, outside = grid.take(fold != held), grid.take(fold == held)
-        gains, totals = _gains(outside), _gains(inside).sum(1)
+        gains, totals = _gains(outside), np.nan_to_num(_gains(inside).sum(1), nan=-np.inf)
         choices.append(choose_from(inside))
         gain += float(gains[_index(grid, choices[-1])].sum())
         best += float(gains[totals == totals.max()].mean(0).sum())
@@ -80,7 +77,7 @@ def crossfit(table: pd.DataFrame, aligner: str, folds: int = 5, seed: int = 0) -
         selection_bias=chosen.accuracy_gain - gain,
         layers=dict(Counter(choice.layer for choice in choices)),
         regret=best - gain,
-        regret_at_most=float(_gains(grid).mean(1).max()) - gain,
+        regret_at_most=float(np.nanmax(_gains(grid).mean(1))) - gain,
         configurations=dict(Counter(choice.name for choice in choices)),
     )
 

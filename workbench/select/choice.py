@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.core.errors import InputError
-from workbench.select.grid import Grid, check_split, families, grid_of, smoothing, standard_errors
+from workbench.select.grid import Grid, check_split, families, grid_of, standard_errors
 from workbench.stats import Interval, accuracy, paired_interval, units_of
 from workbench.sweeps import CLEAN, CONFIGURATION
 
@@ -56,7 +56,7 @@ class Choice:
         return self.where == other.where
 
 
-def choose(table: pd.DataFrame, aligner: str) -> Choice:
+def choose(table: pd.DataFrame, aligner: str, raced: bool = False) -> Choice:
     """The weakest configuration of an aligner whose margin on dev is within one standard error of the best.
 
     The measure is the mean log-probability margin (for generated answers the mean score): it distinguishes
@@ -72,26 +72,30 @@ def choose(table: pd.DataFrame, aligner: str) -> Choice:
        (mean ‖h′ − h‖ / ‖h‖; without patch sizes in the table, the smallest strength).
     4. Ties are resolved by the largest smoothed gain, then by the lower layer.
 
-    Refits of a map do not take part: only the lowest seed does.
+    Refits of a map do not take part: only the lowest seed does. With `raced`, neither do configurations that
+    a race dropped, or one of whose neighbours it dropped.
     """
     check_split(table, "dev")
-    return choose_from(grid_for(table, aligner))
+    return choose_from(grid_for(table, aligner, raced))
 
 
 def choose_from(grid: Grid) -> Choice:
     """The rule of `choose`, on configurations of one aligner."""
-    smoothed = grid.margin_gain @ smoothing(grid.configurations).T
-    means = smoothed.mean(0)
+    smoothed = grid.smoothed
+    known = np.asarray(np.isfinite(smoothed).all(0), dtype=np.bool_)
+    means = np.where(known, smoothed.mean(0), -np.inf)
     aligner = str(grid.configurations.aligner.iloc[0])
     layer, strength = (grid.configurations[name].to_numpy(dtype=float) for name in ("layer", "strength"))
     # Sums in another order are the same to twelve digits, and then a tie is a tie.
     order = np.lexsort((strength, layer, -np.round(means, 12)))
     best = int(order[0])
+    if not known[best]:
+        return Choice(aligner, None, None, None, 0.0, 0.0)
     own_error = float(standard_errors(smoothed[:, [best]], grid.units)[0])
     if means[best] <= max(NOTHING, own_error):
         return Choice(aligner, None, None, None, 0.0, 0.0)
     behind = smoothed[:, [best]] - smoothed
-    near = np.round(means[best] - means, 12) <= np.round(standard_errors(behind, grid.units), 12)
+    near = known & (np.round(means[best] - means, 12) <= np.round(standard_errors(behind, grid.units), 12))
     near[best] = True
     chosen = _smallest_patch(grid.configurations, near, order)
     where = grid.where(chosen)
@@ -116,11 +120,11 @@ def _smallest_patch(configurations: pd.DataFrame, near: NDArray[np.bool_], order
     return int(weakest.index[int(weakest["patch_size" if sized else "strength"].argmin())])
 
 
-def grid_for(table: pd.DataFrame, aligner: str) -> Grid:
+def grid_for(table: pd.DataFrame, aligner: str, raced: bool = False) -> Grid:
     """The aligner's configurations, without refits."""
     if "seed" in table and (seeds := table.seed[table.aligner == aligner]).nunique() > 1:
         table = table[(table.aligner == CLEAN) | (table.seed == seeds.min())]
-    return grid_of(table, aligner)
+    return grid_of(table, aligner, raced)
 
 
 def rows_of(table: pd.DataFrame, choice: Choice, but: tuple[str, ...] = ()) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """A sweep table as arrays (items × configurations), averages over neighbours, and the exploration of dev."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,18 +9,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.core.errors import InputError
-from workbench.stats import max_t_band, paired_interval, units_of
+from workbench.stats import max_t_band, paired_interval, paired_test, units_of
 from workbench.sweeps import CLEAN, CONFIGURATION
 
 Floats = NDArray[np.float64]
 _PLACE = ["site", "layer", "strength"]
 _ABOUT = ("model", "task", "pair", "language")
 EXPLORATORY = "exploratory"
+STAGES = 5
+"""Of a race on dev (see `race`): each adds a fifth of the items."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Patched configurations of one sweep and its clean run, over the same items."""
+    """Patched configurations of one sweep and its clean run, over the same items.
+
+    After a race, a configuration that was dropped has NaN for the items it was not run on.
+    """
 
     configurations: pd.DataFrame
     """One row per configuration: its columns of `CONFIGURATION`, and the mean `patch_size`."""
@@ -37,6 +43,14 @@ class Grid:
     def accuracy_gain(self) -> Floats:
         """Item × configuration: 1 where it became right, −1 where it became wrong."""
         return self.correct - self.clean[:, None]
+
+    @property
+    def smoothed(self) -> Floats:
+        """`margin_gain`, averaged with neighbours (`smoothing`); NaN where one of these was dropped."""
+        weights, missing = smoothing(self.configurations).T, np.isnan(self.margin_gain)
+        averages = np.nan_to_num(self.margin_gain) @ weights
+        averages[missing.astype(float) @ (weights > 0) > 0] = np.nan
+        return np.asarray(averages, dtype=np.float64)
 
     def take(self, items: NDArray[np.bool_]) -> "Grid":
         """The same configurations on some of the items."""
@@ -56,8 +70,11 @@ class Grid:
         return {str(name): value for name, value in row.items() if not pd.isna(value)}
 
 
-def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
-    """The configurations of one aligner (of all), each over the very items of the clean run."""
+def grid_of(table: pd.DataFrame, aligner: str | None = None, raced: bool = False) -> Grid:
+    """The configurations of one aligner (of all), each over the very items of the clean run.
+
+    With `raced`, a configuration may lack items: a race dropped it before they were run.
+    """
     clean = table[table.aligner == CLEAN]
     rows = table[table.aligner != CLEAN] if aligner is None else table[table.aligner == aligner]
     if clean.empty or rows.empty:
@@ -69,10 +86,10 @@ def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
     code = _codes(rows.reindex(columns=CONFIGURATION))
     item, count = names.get_indexer(rows.example), int(code.max()) + 1
     filled = np.bincount(item * count + code, minlength=len(names) * count) if (item >= 0).all() else 0
-    if not np.all(filled == 1):
+    if not np.all(filled == 1) and not (raced and np.all(filled <= 1) and np.any(filled)):
         raise InputError("every configuration must have the items of the clean run, each once")
     values = "margin" if not pd.concat([clean.margin, rows.margin]).isna().all() else "score"
-    margin, correct = np.empty((2, len(names), count))
+    margin, correct = np.full((2, len(names), count), np.nan)
     margin[item, code], correct[item, code] = _numbers(rows, values), _numbers(rows, "correct")
     groups = units_of(clean.group, clean.example) or clean.example.astype(str).tolist()
     units, unit_names = pd.factorize(np.array(groups, dtype=object))
@@ -84,6 +101,16 @@ def grid_of(table: pd.DataFrame, aligner: str | None = None) -> Grid:
         units=np.asarray(units, dtype=np.intp),
         unit_names=np.asarray(unit_names, dtype=object),
     )
+
+
+def folds_of(units: Sequence[object], folds: int, seed: int) -> NDArray[np.intp]:
+    """The fold of each item; the items of a unit are in one. It depends on the units' names alone."""
+    names = sorted(set(map(str, units)))
+    if not 2 <= folds <= len(names):
+        raise InputError(f"{folds} folds of {len(names)} items or groups: give 2 … {len(names)}")
+    order = np.random.default_rng(seed).permutation(len(names))
+    of_name = {names[unit]: place % folds for place, unit in enumerate(order)}
+    return np.array([of_name[str(unit)] for unit in units], dtype=np.intp)
 
 
 def smoothing(configurations: pd.DataFrame) -> Floats:
@@ -172,37 +199,53 @@ def check_split(table: pd.DataFrame, split: str) -> None:
         )
 
 
-def explore(table: pd.DataFrame, level: float = 0.95, draws: int = 10_000, seed: int = 0) -> pd.DataFrame:
+def explore(
+    table: pd.DataFrame, level: float = 0.95, draws: int = 10_000, seed: int = 0, raced: bool = False
+) -> pd.DataFrame:
     """One row per configuration of a dev sweep: its gain in accuracy, with two intervals.
 
     `low` and `high` hold for this configuration alone. `band_low` and `band_high` hold for all configurations
     of the table at once (max-T, see `max_t_band`), `p` is adjusted likewise, and `beyond_band` says whether
     the band excludes 0. All rows have `mode = exploratory`: the best cell of a grid is optimistically biased,
     and none of these numbers is a verdict.
+
+    With `raced`, configurations may have fewer items, `n`. If any has, all bands are intervals of one
+    configuration at 1 − (1 − level) / (`STAGES` × configurations), and `p` is multiplied likewise: they hold
+    for all configurations and at all stages at once, so it does not matter when one was dropped, nor why.
     """
     check_split(table, "dev")
-    grid = grid_of(table)
-    units = None if len(grid.unit_names) == len(grid.units) else grid.units.tolist()
-    band = max_t_band(grid.accuracy_gain, units, level, draws, seed)
-    alone = [paired_interval(after, grid.clean, units, level) for after in grid.correct.T]
+    grid = grid_of(table, raced=raced)
     about = {
         name: ", ".join(sorted(map(str, table[name].dropna().unique()))) or None
         for name in _ABOUT
         if name in table
     }
-    cells = grid.configurations[CONFIGURATION].assign(
-        **about,
-        split="dev",
-        mode=EXPLORATORY,
-        gain=band.estimate,
-        low=[interval.low for interval in alone],
-        high=[interval.high for interval in alone],
-        band_low=band.low,
-        band_high=band.high,
-        p=band.p,
-        beyond_band=(band.low > 0) | (band.high < 0),
-        margin_gain=grid.margin_gain.mean(0),
-        level=level,
-        n=band.n,
-    )
+    cells = grid.configurations[CONFIGURATION].assign(**about, split="dev", mode=EXPLORATORY)
+    cells = cells.join(bands(grid, level, draws, seed))
     return cells[[*about, *(name for name in cells if name not in about)]]
+
+
+def bands(grid: Grid, level: float = 0.95, draws: int = 10_000, seed: int = 0) -> pd.DataFrame:
+    """The gain of each configuration with its intervals, as in `explore`."""
+    raced = bool(np.isnan(grid.margin_gain).any())
+    rows = []
+    for gains, margins in zip(grid.accuracy_gain.T, grid.margin_gain.T, strict=True):
+        items = ~np.isnan(margins)
+        units = grid.units[items].tolist()
+        n = len(set(units))
+        pair = gains[items] + grid.clean[items], grid.clean[items], None if n == len(units) else units
+        interval = paired_interval(*pair, level)
+        row = {"gain": interval.estimate, "low": interval.low, "high": interval.high, "n": n}
+        if raced:
+            tests = STAGES * len(grid.configurations)
+            band = paired_interval(*pair, 1 - (1 - level) / tests)
+            row |= {"band_low": band.low, "band_high": band.high, "p": min(tests * paired_test(*pair), 1.0)}
+        rows.append(row | {"margin_gain": margins[items].mean()})
+    found = pd.DataFrame(rows)
+    if not raced:
+        grouped = None if len(grid.unit_names) == len(grid.units) else grid.units.tolist()
+        joint = max_t_band(grid.accuracy_gain, grouped, level, draws, seed)
+        found = found.assign(gain=joint.estimate, band_low=joint.low, band_high=joint.high, p=joint.p)
+    found = found.assign(beyond_band=(found.band_low > 0) | (found.band_high < 0), level=level)
+    names = ["gain", "low", "high", "band_low", "band_high", "p", "beyond_band", "margin_gain", "level", "n"]
+    return found[names]

@@ -116,6 +116,8 @@ def prepare(
         others = [code for code in text.languages if code not in spoken][: MOST_LANGUAGES - len(spoken)]
         rows = np.setdiff1d(range(len(text)), examination.left_out).tolist()
         kept = text.only([*spoken, *others]).select(rows)
+        if settings.rows:
+            kept = kept.sample(settings.rows, settings.seed)
     left_out = None if examination is None else examination.to_json()
     specification = Specification.of(model, settings, pairs, tasks, kept, left_out)
     diagnosis = Diagnosis.of(model, specification, folder, progress, examination)

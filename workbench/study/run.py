@@ -30,6 +30,7 @@ from workbench.states import Activations
 from workbench.study.alignment import Alignment, check_names, estimators, headline_of
 from workbench.study.examination import AnyTask
 from workbench.study.patches import save_patch
+from workbench.study.racing import FOLDS, Estimate, raced_sweep
 from workbench.study.result import (
     FirstFacts,
     StudyResult,
@@ -39,13 +40,11 @@ from workbench.study.result import (
     selection_table,
 )
 from workbench.study.specification import Specification
-from workbench.sweeps import Classes, Configuration, class_prototypes, sweep
+from workbench.sweeps import Classes, Configuration, class_prototypes, plan_sweep, sweep
 from workbench.tasks import Example, SplitName, same_items, task_of
 from workbench.text import ParallelText, text_of
 from workbench.text.splits import Rows
 
-FOLDS = 5
-"""Folds of dev, to estimate the selection bias."""
 SPLITS: tuple[SplitName, ...] = ("dev", "test")
 _STEPS = {
     "first facts": "shards/facts",
@@ -120,16 +119,21 @@ class Study:
                 "mismatch": self.alignment.mismatch_table(states, self.task),
             },
         )
-        dev = self._timed("sweep", lambda: self.sweep("dev", self.configurations(maps)))
+        dev, raced = self._timed("sweep", lambda: self.sweep_dev(self.configurations(maps)))
         own = dev[dev.language == self.source]
-        crossfits = {aligner: crossfit(own, aligner, folds=FOLDS, seed=self.seed) for aligner in maps}
+        crossfits = {
+            aligner: crossfit(own, aligner, folds=FOLDS, seed=self.seed, raced=raced) for aligner in maps
+        }
         choices = {aligner: chosen.choice for aligner, chosen in crossfits.items()}
         # Fixed on disk before a test item is scored.
         freeze(choices, self.folder / "choices.json", self.alignment.facts | {"states": states.digest})
         headline = headline_of(choices, self.settings)
         tables["pca"] = self.alignment.pca_table(maps[headline], states, headline)
         test = self._timed("test", lambda: self.test(maps, choices, states))
-        tables |= {"sweep": pd.concat([dev, test], ignore_index=True), "exploration": explore(own)}
+        tables |= {
+            "sweep": pd.concat([dev, test], ignore_index=True),
+            "exploration": explore(own, raced=raced),
+        }
         result = self._result(test, crossfits, tables, facts)
         # A layer has no cell for what is patched in all of them.
         self._write(result, states, own[own.joint.fillna("one") == "one"])
@@ -260,25 +264,56 @@ class Study:
         folder: str | None = None,
     ) -> pd.DataFrame:
         """Configurations and the clean run over source items; `on_target` and it over target items."""
-        tables = []
-        for language, some in ((self.source, configurations), (self.target, on_target)):
-            if items := self.items(language, split):
-                tables.append(
-                    sweep(
-                        self.model,
-                        items,
-                        some,
-                        task=self.task.name,
-                        pair=self.pair,
-                        batch_size=self.settings.batch_size,
-                        allow_naive=self.settings.allow_naive,
-                        folder=self.folder / "shards" / (folder or split) / language,
-                        by=self._compared_by,
-                        scorer=getattr(self.task, "scorer", None),
-                        progress=self.progress,
-                    )
-                )
+        there = self.items(self.target, split)
+        own = self._sweep(self.items(self.source, split), configurations, folder or split, self.source)
+        tables = [own, self._sweep(there, on_target, folder or split, self.target)] if there else [own]
         return pd.concat(tables, ignore_index=True)
+
+    def sweep_dev(self, configurations: Sequence[Configuration]) -> tuple[pd.DataFrame, bool]:
+        """All configurations on dev, and whether they raced: then most are not run on all items."""
+        items, there = (self.items(language, "dev") for language in (self.source, self.target))
+        tables = [self._sweep(there, (), "facts", self.target)] if there else []
+        raced = not self.settings.whole_grid and self.estimate(configurations).raced
+        if raced:
+            own = raced_sweep(self._sweep_stage, items, configurations, self.seed)
+        else:
+            own = self._sweep(items, configurations, "dev", self.source)
+        return pd.concat([own, *tables], ignore_index=True), raced
+
+    def estimate(self, configurations: Sequence[Configuration]) -> Estimate:
+        """The minutes that the study takes with the whole grid on dev."""
+        items = self.items(self.source, "dev")
+        plan = plan_sweep(self.model, items, configurations, **self._how)
+        scored = len(self.settings.aligners) + self.settings.refits + 1
+        spent, budget = sum(self.seconds.values()), self.settings.budget
+        return Estimate.of(plan, len(self.items(self.source, "test")), scored, spent, budget, self.folder)
+
+    def _sweep_stage(self, items: Sequence[Any], configurations: Sequence[Configuration]) -> pd.DataFrame:
+        return self._sweep(items, configurations, "dev", self.source)
+
+    def _sweep(
+        self, items: Sequence[Any], configurations: Sequence[Configuration], folder: str, language: str
+    ) -> pd.DataFrame:
+        return sweep(
+            self.model,
+            items,
+            configurations,
+            **self._how,
+            allow_naive=self.settings.allow_naive,
+            folder=self.folder / "shards" / folder / language,
+            progress=self.progress,
+        )
+
+    @property
+    def _how(self) -> dict[str, Any]:
+        """How every sweep of the study is run."""
+        return {
+            "task": self.task.name,
+            "pair": self.pair,
+            "batch_size": self.settings.batch_size,
+            "by": self._compared_by,
+            "scorer": getattr(self.task, "scorer", None),
+        }
 
     @cached_property
     def _compared_by(self) -> Normalisation | Classes:

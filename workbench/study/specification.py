@@ -33,7 +33,15 @@ log = logging.getLogger(__name__)
 PACKAGES = ("alignment-workbench", "torch", "transformers", "transformer-lens", "numpy", "pandas", "plotly")
 NAMES = (
     *(f"{name}.parquet" for name in ("text", *COLUMNS)),
-    *("specification.json", "manifest.json", "choices.json", "verdict.json", "timings.json", "claims.json"),
+    *(
+        "specification.json",
+        "manifest.json",
+        "choices.json",
+        "verdict.json",
+        "timings.json",
+        "claims.json",
+        "race.json",
+    ),
     *("study.toml", "command.txt", "report.html", "heatmap.html", "patch.safetensors"),
 )
 """Files that a run writes into its folders."""

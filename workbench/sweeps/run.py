@@ -77,12 +77,43 @@ def sweep(
     Examples with answers are generated, greedily and naively, `max_new_tokens` at most and up to `until`;
     they need the `scorer` of their task.
     """
+    plan = plan_sweep(
+        model,
+        examples,
+        configurations,
+        task=task,
+        pair=pair,
+        clean=clean,
+        batch_size=batch_size,
+        by=by,
+        scorer=scorer,
+        max_new_tokens=max_new_tokens,
+        until=until,
+    )
+    return run_plan(plan, way, folder, allow_naive, progress)
+
+
+def plan_sweep(
+    model: LanguageModel,
+    examples: Sequence[Example] | Sequence[AnswerExample],
+    configurations: Sequence[Configuration],
+    *,
+    task: str,
+    pair: str = "",
+    clean: bool = True,
+    batch_size: int = 64,
+    by: Normalisation | Classes = "plain",
+    scorer: str | None = None,
+    max_new_tokens: int = 32,
+    until: str | None = "\n",
+) -> Plan:
+    """The plan of a sweep, as `sweep` runs it."""
     if not examples:
         raise InputError(f"no examples of {task} to sweep over")
     if not (clean or configurations):
         raise InputError(f"nothing to sweep over {task}: no configurations, and no clean run")
     info = model.info
-    plan = Plan.of(
+    return Plan.of(
         model,
         examples,
         configurations,
@@ -93,7 +124,6 @@ def sweep(
         by=by,
         generation=_generation(examples, scorer, max_new_tokens, until),
     )
-    return run_plan(plan, way, folder, allow_naive, progress)
 
 
 def run_plan(
@@ -159,7 +189,7 @@ def settled_ways(plan: Plan, allow_naive: bool) -> list[str]:
     """The way of each configuration, the clean run's (or "") first, once the fast ways are checked."""
     if plan.generation:
         return [GENERATED if plan.clean else "", *[GENERATED] * len(plan.configurations)]
-    ways = [_fastest(plan, configuration) for configuration in plan.configurations]
+    ways = [fastest_way(plan, configuration) for configuration in plan.configurations]
     fast = [way for way in ENGINES if way != "naive"]
     for way in fast:
         mine = [
@@ -178,7 +208,8 @@ def settled_ways(plan: Plan, allow_naive: bool) -> list[str]:
     return [first if plan.clean else "", *ways]
 
 
-def _fastest(plan: Plan, configuration: Configuration) -> str:
+def fastest_way(plan: Plan, configuration: Configuration) -> str:
+    """The first engine that can run a configuration."""
     can = (
         way
         for way, engine in ENGINES.items()
@@ -324,7 +355,7 @@ def check_fast(way: str, plan: Plan) -> Disagreement | None:
     picks = _telling(configurations)
     passes = max(PASSES, SHARE * len(plan.items) * (len(configurations) + 1))
     # Of naive: the clean run and each pick, and both kinds of rounding once more.
-    some = _spread(plan.items, int(min(max(passes // (len(picks) + 3), 2), CHECKED)))
+    some = spread(plan.items, int(min(max(passes // (len(picks) + 3), 2), CHECKED)))
     checked = replace(
         plan, items=some, configurations=[configurations[j] for j in picks], limits=Limits(), padding="right"
     )
@@ -376,7 +407,8 @@ def _telling(configurations: Sequence[Configuration]) -> list[int]:
     return list(dict.fromkeys((0, len(configurations) - 1, strongest, *first.values())))
 
 
-def _spread(readings: Sequence[Reading], most: int) -> list[Reading]:
+def spread(readings: Sequence[Any], most: int) -> list[Any]:
+    """At most so many items, over the lengths of prompts, with the shortest and the longest."""
     by_length = sorted(readings, key=lambda reading: len(reading.prompt))
     n = min(most, len(by_length))
     return [by_length[round(i * (len(by_length) - 1) / max(n - 1, 1))] for i in range(n)]

@@ -15,7 +15,6 @@ its own state or, with `from_clean`, from the clean one.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 import torch
@@ -26,10 +25,8 @@ from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS, Patch, patch_size
 from workbench.models import Hook, LanguageModel, Past, TokenTree
 from workbench.models.base import ARCHITECTURES
-from workbench.models.outline import Outline
-from workbench.sweeps.plan import Configuration, Limits, Plan, part_of
+from workbench.sweeps.plan import Configuration, Limits, Plan
 from workbench.sweeps.score import Reading, Scores, log_likelihoods
-from workbench.tasks import Example
 
 
 class Slots:
@@ -300,63 +297,3 @@ def _wanted(reading: Reading) -> tuple[Tensor, Tensor, Tensor]:
         owner += [c] * len(choice)
         start += len(choice) - 1
     return torch.tensor(offsets), torch.tensor(tokens), torch.tensor(owner)
-
-
-# What a sweep by slots would cost, before it runs: from the tokens of its items and the number of
-# configurations.
-
-
-_CHARACTERS_A_TOKEN = 3.0
-"""Where no tokenizer is at hand, as in the plan of a capture."""
-
-
-@dataclass(frozen=True)
-class SweepCost:
-    """The bill of a sweep by slots, padding included."""
-
-    examples: int
-    configurations: int
-    prompt_tokens: int
-    """Tokens of prompts, each with one block, that pass through all layers."""
-    block_tokens: int
-    """Tokens of configurations' blocks, that pass through the layers above their patch."""
-    flops: float
-    """With configurations at all layers alike, so that half of the layers are above a patch on average."""
-    one_by_one: int
-    """Tokens that one run for every configuration would take."""
-
-
-def sweep_cost(
-    outline: Outline, examples: Sequence[Example], n_configurations: int, batch_size: int = 64
-) -> SweepCost:
-    """Count the tokens of a sweep, and of as many runs without slots."""
-    readings = _readings(outline, examples)
-    prompts = blocks = 0
-    limits = Limits(batch_size, part=part_of(outline.n_layers, outline.d_model, outline.unembedding))
-    for rows, configurations in slot_runs(readings, n_configurations, limits):
-        prompts += len(rows) * max(_head(readings[i]) + block_size(readings[i]) for i in rows)
-        blocks += len(rows) * max(block_size(readings[i]) for i in rows) * len(configurations)
-    alone = sum(_head(reading) + block_size(reading) for reading in readings) * (n_configurations + 1)
-    flops = 2.0 * (outline.body * (prompts + blocks / 2) + outline.unembedding * blocks)
-    return SweepCost(len(examples), n_configurations, prompts, blocks, flops, alone)
-
-
-def _head(reading: Reading) -> int:
-    return len(reading.prompt) - 1
-
-
-def _readings(outline: Outline, examples: Sequence[Example]) -> list[Reading]:
-    """As many tokens as the examples have; which ones makes no difference to the cost."""
-    prompts = _counts(outline, [example.prompt for example in examples])
-    choices = _counts(outline, [choice for example in examples for choice in example.choices])
-    counted = iter(choices)
-    return [
-        Reading(example, (0,) * n, tuple((0,) * max(next(counted) - 1, 1) for _ in example.choices))
-        for example, n in zip(examples, prompts, strict=True)
-    ]
-
-
-def _counts(outline: Outline, texts: Sequence[str]) -> list[int]:
-    if outline.tokens is not None:
-        return [len(ids) for ids in outline.tokens.encode(list(texts))]
-    return [1 + max(1, round(len(text) / _CHARACTERS_A_TOKEN)) for text in texts]

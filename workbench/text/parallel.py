@@ -106,6 +106,10 @@ class ParallelText:
         # A read-only view of a dict cannot be pickled; workers on other machines get the dict.
         return ParallelText, (dict(self.sentences), self.groups, self.sources, self.dropped)
 
+    def sample(self, n: int, seed: int = 0) -> "ParallelText":
+        """At most `n` rows, drawn at random, in their order."""
+        return self.select(np.sort(np.random.default_rng(seed).permutation(len(self))[:n]).tolist())
+
     def select(self, rows: Iterable[int]) -> "ParallelText":
         """Take the given rows, in the given order (row numbers or a mask of n booleans)."""
         picked = np.asarray(rows if isinstance(rows, Sequence | np.ndarray) else list(rows))

@@ -35,6 +35,7 @@ from workbench.figures.frames import (
 from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec, short
 from workbench.stats import paired_interval, units_of
 
+PALER = "Paler, with their number of items: dropped in a race before all dev items were run. "
 FOOTER = (
     "Hatched corners: the simultaneous band over all configurations includes 0. Dash: below 0. "
     "Exploration on dev: the best cell is optimistically biased."
@@ -53,9 +54,16 @@ def _owners(table: pd.DataFrame) -> list[Owner]:
 
 
 def single(table: pd.DataFrame) -> pd.DataFrame:
-    """The configurations of one site each, with their `place`; those of several have none."""
+    """The configurations of one site each, with their `place`; those of several have none.
+
+    `few` is the number of items of those that a race dropped before all dev items of their study were run.
+    """
     rows = table[table.joint.fillna("one") == "one"]
-    return rows.assign(place=places(rows))
+    rows = rows.assign(place=places(rows))
+    if not {"n", *STUDY} <= set(rows):
+        return rows
+    most = rows.groupby([*STUDY], dropna=False).n.transform("max")
+    return rows.assign(few=rows.n.astype("Int64").where(rows.n < most))
 
 
 def chosen(frames: Frames) -> Choices:
@@ -107,7 +115,9 @@ def _of_gains(
     longest = reach(table.gain)
     what = f"dev items, n = {span(table.n)}; patched less unpatched accuracy on the same items; {about}"
     scale = Scale("gain in accuracy on dev", -longest, longest)
-    footer = first + (framed if any(panel.marks for panel in panels) else "") + FOOTER
+    framed = framed if any(panel.marks for panel in panels) else ""
+    paler = PALER if any(panel.counts for panel in panels) else ""
+    footer = first + framed + paler + FOOTER
     return Spec(kind, title, subtitle(table, what), tuple(panels), scale, footer)
 
 

@@ -1,0 +1,105 @@
+"""What a sweep will cost: floating-point operations counted from tokens, and seconds at a measured speed."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from workbench.models.outline import Outline
+from workbench.sweeps.plan import Configuration, Limits, Plan, part_of
+from workbench.sweeps.run import GENERATED, Shard, fastest_way, run_shard, spread
+from workbench.sweeps.score import Reading
+from workbench.sweeps.slots import block_size, slot_runs
+from workbench.tasks import Example
+
+_CHARACTERS_A_TOKEN = 3.0
+"""Where no tokenizer is at hand, as in the plan of a capture."""
+_TIMED = 4
+"""Items whose unpatched run is timed, twice."""
+
+
+@dataclass(frozen=True)
+class SweepCost:
+    """The cost of a sweep by slots, padding included."""
+
+    examples: int
+    configurations: int
+    prompt_tokens: int
+    """Tokens of prompts, each with one block, that pass through all layers."""
+    block_tokens: int
+    """Tokens of configurations' blocks, that pass through the layers above their patch."""
+    flops: float
+    """With configurations at all layers alike, so that half of the layers are above a patch on average."""
+    one_by_one: int
+    """Tokens that one run for every configuration would take."""
+
+
+def sweep_cost(
+    outline: Outline, examples: Sequence[Example], n_configurations: int, batch_size: int = 64
+) -> SweepCost:
+    """Count the tokens of a sweep by slots, and of as many runs without; no model is needed."""
+    readings = _readings(outline, examples)
+    prompts = blocks = 0
+    limits = Limits(batch_size, part=part_of(outline.n_layers, outline.d_model, outline.unembedding))
+    for rows, configurations in slot_runs(readings, n_configurations, limits):
+        prompts += len(rows) * max(len(readings[i].prompt) - 1 + block_size(readings[i]) for i in rows)
+        blocks += len(rows) * max(block_size(readings[i]) for i in rows) * len(configurations)
+    lengths = [len(reading.prompt) - 1 + block_size(reading) for reading in readings]
+    alone = sum(lengths) * (n_configurations + 1)
+    flops = 2.0 * (outline.body * (prompts + blocks / 2) + outline.unembedding * blocks)
+    return SweepCost(len(examples), n_configurations, prompts, blocks, flops, alone)
+
+
+def _readings(outline: Outline, examples: Sequence[Example]) -> list[Reading]:
+    """As many tokens as the examples have; which ones makes no difference to the cost."""
+    prompts = _counts(outline, [example.prompt for example in examples])
+    choices = _counts(outline, [choice for example in examples for choice in example.choices])
+    counted = iter(choices)
+    return [
+        Reading(example, (0,) * n, tuple((0,) * max(next(counted) - 1, 1) for _ in example.choices))
+        for example, n in zip(examples, prompts, strict=True)
+    ]
+
+
+def _counts(outline: Outline, texts: Sequence[str]) -> list[int]:
+    if outline.tokens is not None:
+        return [len(ids) for ids in outline.tokens.encode(list(texts))]
+    return [1 + max(1, round(len(text) / _CHARACTERS_A_TOKEN)) for text in texts]
+
+
+def counted(plan: Plan, way: str, configuration: Configuration | None = None) -> float:
+    """Operations of one configuration over all items by one way; unpatched where there is none.
+
+    Prompts are counted once for all their choices, and by slots and suffix only the layers above the patch.
+    """
+    info = plan.model.info
+    block, head = 24.0 * info.d_model**2, 2.0 * info.d_model * info.d_vocab
+    prompts = float(sum(len(item.prompt) for item in plan.items))
+    if plan.generation is not None:
+        more = wanted = float(plan.generation.max_new_tokens * len(plan.items))
+    else:
+        choices = [choice for item in plan.items if item.classes is None for choice in item.choices]
+        more, wanted = float(sum(map(len, choices)) - len(choices)), float(sum(map(len, choices)))
+    if configuration is None or way in ("naive", GENERATED):
+        return block * info.n_layers * (prompts + more) + head * wanted
+    above = info.n_layers - configuration.parts[0][0].layer
+    return block * above * ((len(plan.items) if way == "slots" else prompts) + more) + head * wanted
+
+
+@torch.no_grad()
+def seconds_of(plan: Plan) -> tuple[float, float]:
+    """What the unpatched run will take, and all configurations, each by its fastest way.
+
+    The speed is that of the unpatched run of some items, short and long ones: the faster of two rounds.
+    """
+    ways = [fastest_way(plan, configuration) for configuration in plan.configurations]
+    patched = sum(counted(plan, *pair) for pair in zip(ways, plan.configurations, strict=True))
+    some = replace(plan, items=spread(plan.items, _TIMED), configurations=())
+    times = []
+    for _ in range(2):
+        start = time.perf_counter()
+        run_shard(some, Shard(GENERATED if plan.generation else "naive", tuple(range(len(some.items))), (0,)))
+        times.append(time.perf_counter() - start)
+    rate = counted(some, "naive") / min(times)
+    return counted(plan, "naive") / rate, patched / rate
