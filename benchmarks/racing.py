@@ -15,7 +15,7 @@ import pandas as pd
 from workbench.results import read_table
 from workbench.select.choice import Choice, choose_from
 from workbench.select.grid import Grid, bands, grid_of
-from workbench.select.race import Items, race
+from workbench.select.racing import Items, race
 from workbench.stats import paired_interval
 
 FOLDS = 5

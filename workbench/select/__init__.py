@@ -13,7 +13,7 @@ from workbench.select.choice import (
 )
 from workbench.select.grid import EXPLORATORY, explore
 from workbench.select.predictors import predicts
-from workbench.select.race import Items, race
+from workbench.select.racing import Items, race
 from workbench.select.verdict import (
     DELTA,
     MARGIN,

@@ -6,7 +6,7 @@ import pytest
 
 from workbench.core.errors import InputError
 from workbench.select import choose, crossfit, explore
-from workbench.select.race import Items, contenders, race
+from workbench.select.racing import Items, contenders, race
 
 LAYERS, STRENGTHS = 12, (0.5, 1.0)
 
