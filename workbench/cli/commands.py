@@ -105,8 +105,11 @@ COMMANDS = {
         groups={
             "known properties of languages": {
                 "--resources FILE": "TSV: language, amount of its training text",
-                "--distances FILE": "TSV: language, distance from the target",
-                "--band A,B": ("mid-to-high layers (default: 0.6,0.75 of the depth)", "0.6,0.75"),
+                "--distances FILE": "TSV: language, distance from the target language",
+                "--band A,B": (
+                    "layers that count as mid-to-high (default: 0.6,0.75 of the depth)",
+                    "0.6,0.75",
+                ),
             },
             "the organism without a run": {
                 "--dev N": ("dev items", 300),
@@ -134,8 +137,9 @@ COMMANDS = {
             "methods": {
                 "--methods A,B": "baselines and recipes (default: all; workbench recipes lists them)",
                 "--no-training": "leave out methods that train the model",
-                "--combine A,B": "baselines to patch on top of (default: both kinds of shots, lora)",
-                "--on-top A,B": "recipes for these (default: the best on dev)",
+                "--combine A,B": "baselines to combine recipes with (default: "
+                "shots_main,shots_own,lora_few,lora)",
+                "--on-top A,B": "recipes to combine with them (default: the best on dev)",
             },
             "prompts": {
                 "--shots N,…": "numbers of shots to select from (default: 1,2,4)",
@@ -199,7 +203,8 @@ COMMANDS = {
         groups={
             **INPUTS,
             "task": {
-                "--task NAME[:PATH],…": "tasks, such as xcopa:folder or items.tsv (of the organism: exact)",
+                "--task NAME[:PATH],…": "tasks, such as xcopa:folder or items.tsv (default with the "
+                "organism: exact)",
                 "--prompts en|item|FILE": (
                     "prompts: en, item (the language of the item) or a TOML file of templates",
                     "en",
