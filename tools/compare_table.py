@@ -18,7 +18,7 @@ def rows_of(table: pd.DataFrame) -> str:
     """A row for each method: its gain for each pair, the largest control, retention and needs."""
     table = table[table.accuracy.notna()]
     pairs = list(dict.fromkeys(table.pair))
-    heads = ["method", *(f"gain, {pair}" for pair in pairs), "largest control", "main", "tokens", "needs"]
+    heads = ["method", *(f"gain, {pair}" for pair in pairs), "largest control", "target", "tokens", "needs"]
     lines = [heads, ["---", *["---:"] * (len(heads) - 2), "---"]]
     for method in dict.fromkeys(table.method):
         mine = table[table.method == method].set_index("pair")
@@ -41,17 +41,22 @@ def rows_of(table: pd.DataFrame) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-0.00", "+0.00")
+    return f"{value:+.2f}".replace("-0.00", "+0.00").replace("-", "−")
 
 
 def _gain(row: pd.Series) -> str:
+    if row.family == "recipe" and pd.isna(row.strength):
+        return "no patch chosen"
     mark = "" if pd.isna(row.holm_verdict) else MARKS[row.holm_verdict]
-    return f"{_signed(row.gain)} [{row.gain_low:.2f}, {row.gain_high:.2f}]{mark}"
+    low, high = (
+        f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−") for value in (row.gain_low, row.gain_high)
+    )
+    return f"{_signed(row.gain)} [{low}, {high}]{mark}"
 
 
 def _needs(row: pd.Series) -> str:
     counts = {"pairs": row.pairs, "labels": row.labels, "translations": row.translations}
-    return ", ".join(f"{n} {what}" for what, n in counts.items() if n)
+    return ", ".join(f"{n} {what if n > 1 else what[:-1]}" for what, n in counts.items() if n)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ The pipeline reads as prose; each step is public, and the command line calls the
 
     >>> import workbench as wb                                          # doctest: +SKIP
     >>> model = wb.load_model("bigscience/bloomz-560m")                 # doctest: +SKIP
-    >>> text = wb.read("ntrex128", languages=["sw", "en"])              # doctest: +SKIP
+    >>> text = wb.read("data/ntrex", languages=["sw", "en"])            # doctest: +SKIP
     >>> states = wb.capture(model, text)                                # doctest: +SKIP
     >>> states.cka("sw", "en").plot()                                   # doctest: +SKIP
     >>> run = wb.diagnose(model, text, "xcopa:data/xcopa", "sw-en")     # doctest: +SKIP

@@ -36,7 +36,7 @@ def test_the_whole_sentence():
         "English",
     )
     assert found == (
-        "helps: patch layer 5 with ridge at 0.8: +0.31 [0.26, 0.36] of a gap of 0.62; "
+        "helps: patch layer 5 with ridge (interpolate, α = 0.8): +0.31 [0.26, 0.36] of a gap of 0.62; "
         "mean shift +0.12, no patch chosen with identity; "
         "English changes by 0.00 (a loss above 0.02 is ruled out)"
     )
@@ -45,11 +45,15 @@ def test_the_whole_sentence():
 @pytest.mark.parametrize(
     ("counts", "start"),
     [
-        ((400, 10, 80), "harms: patch layer 5 with ridge at 0.8: −0.17 [−0.22, −0.13]"),
-        ((4000, 15, 15), "equivalent within ±0.02: patch layer 5 with ridge at 0.8: 0.00 [0.00, 0.00]"),
+        ((400, 10, 80), "harms: patch layer 5 with ridge (interpolate, α = 0.8): −0.17 [−0.22, −0.13]"),
+        (
+            (4000, 15, 15),
+            "equivalent within ±0.02: patch layer 5 with ridge (interpolate, α = 0.8): 0.00 [0.00, 0.00]",
+        ),
         (
             (100, 8, 5),
-            "undecided (minimum detectable gain 0.10): patch layer 5 with ridge at 0.8: +0.03 [−0.05, 0.11]",
+            "undecided (minimum detectable gain 0.10): patch layer 5 with ridge (interpolate, α = 0.8): "
+            "+0.03 [−0.05, 0.11]",
         ),
     ],
 )
@@ -72,7 +76,7 @@ def test_a_gap_that_may_be_none_is_not_told_as_a_size():
 def test_a_loss_that_is_not_ruled_out_is_said():
     before = np.arange(60) % 2
     found = verdict_sentence(verdict(100, 8, 5), RIDGE, retention=noninferiority(before, before, 0.02))
-    assert found.endswith("; main language changes by 0.00 (a loss above 0.02 is not ruled out)")
+    assert found.endswith("; target language changes by 0.00 (a loss above 0.02 is not ruled out)")
 
 
 def test_a_patch_that_helps_names_its_cost_in_the_same_breath():
@@ -100,4 +104,6 @@ def test_a_patch_that_helps_names_its_cost_in_the_same_breath():
 )
 def test_where_the_patch_goes(also, where):
     choice = Choice("ridge", "interpolate", 5, 0.8, 0.5, 0.3, 0.4, also)
-    assert f": patch {where} with ridge at 0.8: " in verdict_sentence(verdict(400, 80, 10), choice)
+    assert f": patch {where} with ridge (interpolate, α = 0.8): " in verdict_sentence(
+        verdict(400, 80, 10), choice
+    )

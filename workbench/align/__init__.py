@@ -61,7 +61,7 @@ CONTROLS: dict[str, type] = {
     "shuffled_pairs": ShuffledPairs,
     "random_equal_norm": RandomEqualNorm,
 }
-"""Controls, under the same contract; the last two wrap the method they control for.
+"""Controls, under the same contract; the last two wrap the aligner they control for.
 
 `WrongLanguage` and `Turned` are two more, which need another language's states or a fitted map, so that they
 cannot be made from their names.

@@ -19,7 +19,7 @@ from workbench.core.numbers import as_tensor
 
 @dataclass(frozen=True)
 class FitFacts:
-    """None where the method has no such number."""
+    """None where the aligner has no such number."""
 
     n: int | None
     """Pairs that were fitted on."""

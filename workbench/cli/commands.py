@@ -80,7 +80,8 @@ COMMANDS = {
         Stored states are reused; an interrupted capture resumes.
         """,
         help="store the states of parallel sentences at every layer",
-        example="workbench capture bigscience/bloomz-560m --text ntrex128 --languages sw,en --store runs/sw",
+        example="workbench capture bigscience/bloomz-560m --text data/ntrex "
+        "--languages sw,en --store runs/sw",
         options={
             **MODEL,
             "--positions POSITIONS": "tokens to pool: all, content (no special tokens) or sentence",
@@ -104,8 +105,11 @@ COMMANDS = {
         groups={
             "known properties of languages": {
                 "--resources FILE": "TSV: language, amount of its training text",
-                "--distances FILE": "TSV: language, distance from the target",
-                "--band A,B": ("mid-to-high layers (default: 0.6,0.75 of the depth)", "0.6,0.75"),
+                "--distances FILE": "TSV: language, distance from the target language",
+                "--band A,B": (
+                    "layers that count as mid-to-high (default: 0.6,0.75 of the depth)",
+                    "0.6,0.75",
+                ),
             },
             "the organism without a run": {
                 "--dev N": ("dev items", 300),
@@ -120,7 +124,7 @@ COMMANDS = {
 
         The methods are direct prompting, translation, prompt search, few-shot prompting, fine-tuning and
         the interventions of `workbench recipes`. Each is selected on dev items, frozen, and scored once on
-        the same test items, with its controls, its cost and its effect on the main language. Recipes are
+        the same test items, with its controls, its cost and its effect on the target language. Recipes are
         also combined with few-shot prompting and fine-tuning.
 
         RUN is the folder of a run, whose model, sentences, task and pairs are used, or `organism`.
@@ -133,13 +137,14 @@ COMMANDS = {
             "methods": {
                 "--methods A,B": "baselines and recipes (default: all; workbench recipes lists them)",
                 "--no-training": "leave out methods that train the model",
-                "--combine A,B": "baselines to patch on top of (default: both kinds of shots, lora)",
-                "--on-top A,B": "recipes for these (default: the best on dev)",
+                "--combine A,B": "baselines to combine recipes with (default: "
+                "shots_main,shots_own,lora_few,lora)",
+                "--on-top A,B": "recipes to combine with them (default: the best on dev)",
             },
             "prompts": {
                 "--shots N,…": "numbers of shots to select from (default: 1,2,4)",
                 "--seeds N": "random draws of shots to select from (default: 3)",
-                "--translations FILE": "table with columns id and prompt (in the main language)",
+                "--translations FILE": "table with columns id and prompt (in the target language)",
                 "--templates FILE": "prompt templates to search, one per line, each with {prompt}",
             },
         },
@@ -189,16 +194,17 @@ COMMANDS = {
         interrupted run resumes when the same command is given again.
         """,
         help="test whether mapping one language onto another improves a task; resumable",
-        example="workbench diagnose bigscience/bloomz-560m --pair sw-en --text ntrex128 "
+        example="workbench diagnose bigscience/bloomz-560m --pair sw-en --text data/ntrex "
         "--task xcopa:data/xcopa\n  workbench diagnose organism --pair x-poor-far-x-main --quick",
         options={
             **study_options("runs/diagnose"),
-            "--anyway": "continue even if the gap is shown to be below --delta-gap",
+            "--anyway": "continue a study even if its gap is shown to be below --delta-gap",
         },
         groups={
             **INPUTS,
             "task": {
-                "--task NAME[:PATH],…": "tasks, such as xcopa:folder or items.tsv (of the organism: exact)",
+                "--task NAME[:PATH],…": "tasks, such as xcopa:folder or items.tsv (default with the "
+                "organism: exact)",
                 "--prompts en|item|FILE": (
                     "prompts: en, item (the language of the item) or a TOML file of templates",
                     "en",
@@ -279,7 +285,7 @@ COMMANDS = {
         Controls are fitted as well: only the R² above that of the controls counts as evidence.
         """,
         help="fit a map per layer, with controls, and report held-out R²",
-        example="workbench fit bigscience/bloomz-560m --text ntrex128 --pairs sw-en,de-en --out runs/fit",
+        example="workbench fit bigscience/bloomz-560m --text data/ntrex --pairs sw-en,de-en --out runs/fit",
         options={
             **study_options("runs/fit"),
             **settings_options("aligners"),
@@ -336,7 +342,7 @@ COMMANDS = {
         Also reports confounds: correlations of each measure with length, fertility, shared tokens and script.
         """,
         help="similarity per layer, with intervals and confounds",
-        example="workbench measure bigscience/bloomz-560m --text ntrex128 --pairs sw-en --out runs/measure",
+        example="workbench measure bigscience/bloomz-560m --text data/ntrex --pairs sw-en --out runs/measure",
         options={
             **study_options("runs/measure"),
             "--blocks N": ("blocks of the jackknife intervals of set-based measures; 0: none", 20),
@@ -389,7 +395,7 @@ COMMANDS = {
         and timed on two batches; for any other model, or with --no-probe, only the configuration is used.
         """,
         help="estimate the cost of a capture or diagnosis",
-        example="workbench plan bigscience/bloomz-560m --text ntrex128 --languages sw,en "
+        example="workbench plan bigscience/bloomz-560m --text data/ntrex --languages sw,en "
         "--task xcopa:data/xcopa",
         options={**MODEL, "--no-probe": "do not load and time the model"},
         groups={

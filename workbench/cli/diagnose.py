@@ -150,7 +150,7 @@ def print_report(folder: Path) -> None:
 
 def print_verdict(result: StudyResult) -> None:
     """Print what each aligner chose on dev, its gain on test, and the verdict in a sentence."""
-    columns = ("aligner", "patch type", "layer", "α", "gain on test", "first minus this")
+    columns = ("aligner", "patch type", "layer", "α", "gain on test", "headline minus this")
     rows = []
     for outcome in result.outcomes:
         choice = outcome.choice
@@ -225,7 +225,7 @@ def run(options: argparse.Namespace) -> None:
         if not facts.worth_going_on and not options.anyway:
             console.print(
                 f"No gap to close: it is smaller than {facts.delta_gap:g} on dev, {estimated(facts.gap)}. "
-                "Stopped before the long work; --anyway goes on.",
+                "Stopped before any map is fitted; --anyway continues.",
                 style="bold",
             )
             continue

@@ -67,13 +67,13 @@ ROOM = 127  # terminal width from which on costs are printed in the same table
 _SHORT = 0.05  # shorter times (in seconds) are not printed
 _MARK = {"helps": "+", "harms": "−", "equivalent": "=", "undecided": "?"}
 _GAIN = ("", "test", "gain [95 %]", "random", "shuffled")
-_COST = ("on top", "main", "read", "fitted", "pairs", "labels", "fit", "time")
+_COST = ("on top", "target", "read", "fitted", "pairs", "labels", "fit", "time")
 _KEY = (
     "test: accuracy. gain: over direct prompting, paired; + helps, − harms, = equivalent, ? undecided, "
     "Holm-corrected over all methods. random, shuffled: gain of the recipe's controls. on top: gain over its "
-    "baseline alone. main: change of accuracy in the main language. read: tokens per item. fitted: number "
-    "of fitted or trained parameters. fit: seconds for fitting, translating or training. time: per item, "
-    "relative to direct prompting."
+    "baseline alone. target: change of accuracy in the target language. read: tokens per item. fitted: "
+    "number of fitted or trained parameters. fit: seconds for fitting, translating or training. time: per "
+    "item, relative to direct prompting."
 )
 
 

@@ -103,7 +103,7 @@ LOADING: Groups = {
 TEXT: Groups = {
     "text": {
         "--text PATH|NAME": "parallel text: file, folder, data set, or starter (comes with the project); "
-        "with the organism as model its own",
+        "default with the organism: its own sentences",
         **LANGUAGES,
         **FORMAT,
         "--text-revision REV": "for a data set on the hub",

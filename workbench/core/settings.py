@@ -24,7 +24,8 @@ class Settings:
 
     aligners: tuple[str, ...] = option(
         ("ridge", "least_squares", "mean_shift", "identity", "shuffled_pairs", "random_equal_norm"),
-        "aligners and controls; a control that wraps an aligner wraps the headline, else the first one",
+        "aligners and controls; shuffled_pairs and random_equal_norm are made from the headline aligner, or "
+        "if none is set from the first aligner listed",
     )
     headline: str | None = option(None, "the aligner that the verdict is about (default: the best on dev)")
     interventions: tuple[str, ...] = option(("replace", "add_mapped"), "patch types")
@@ -40,9 +41,14 @@ class Settings:
     positions: Positions = option("last", "tokens to patch: last (of the prompt), prompt or all")
     rows: int = option(0, "sentence pairs to use, drawn at random (0: all)")
     held_out: float = option(0.2, "fraction of the parallel sentences held out for fit and similarity")
-    delta: float = option(0.02, "margin δ: the largest change in accuracy considered negligible")
+    delta: float = option(
+        0.02,
+        "δ, the margin of equivalence and non-inferiority: the largest change in accuracy considered "
+        "negligible",
+    )
     delta_gap: float = option(
-        0.05, "a gap below this is none: a study ends where the gap is shown to be smaller"
+        0.05,
+        "smallest gap worth closing: a study ends before maps are fitted if its gap is shown to be smaller",
     )
     budget: float = option(
         20.0,

@@ -61,7 +61,7 @@ def colour_of(series: Series) -> str:
 
 
 def dash_of(series: Series) -> Dash:
-    """The dash of a curve: of methods every second one is broken, of controls all are."""
+    """The dash of a curve: of aligners every second one is broken, of controls all are."""
     dashes: dict[str, Dash] = {
         "reference": "dotted",
         "control": DASHES[1 + series.slot % (len(DASHES) - 1)],

@@ -73,7 +73,7 @@ class Cells:
     numbers: bool = True
     """Whether cells carry their own number where there is room."""
     rule_after: int | None = None
-    """Number of rows above a line across, which parts methods from controls."""
+    """Number of rows above a line across, which parts aligners from controls."""
     notes: tuple[tuple[tuple[str, ...], ...], ...] = ()
     """For each cell, the lines shown when it is pointed at."""
     keys: tuple[tuple[int | None, ...], ...] = ()

@@ -30,7 +30,7 @@ class LanguagePair(Protocol):
     source: str
     """The language to improve."""
     target: str
-    """The main language."""
+    """The target language."""
     task: Task | AnswerTask
     folder: Path
     """Where translations and trained models are kept."""

@@ -51,11 +51,11 @@ def _block(heading: str | None, rows: pd.DataFrame) -> Markup:
 
 
 _LEGEND = (
-    "A baseline asks otherwise, or trains; a recipe patches; a combination does both. "
+    "A baseline changes the prompt or trains; a recipe patches; a combination does both. "
     "Lines: intervals of 95 %. Filled marks are shown to gain or lose, corrected for all methods; of hollow "
     "ones neither is shown. Grey marks are a recipe’s controls: what they gain, it has to beat. The dotted "
     "lines are asking directly and, where it was asked, the same items in the target language. "
-    "main: the change of accuracy in the main language; * a loss that matters is not ruled out."
+    "target: the change of accuracy in the target language; * a loss that matters is not ruled out."
 )
 
 
@@ -100,7 +100,7 @@ def _of_patch(row: dict[str, Any]) -> Iterator[str]:
         )
     if number(row["retention"]) is not None:
         kept = "too little" if row["noninferior"] else "which is not shown to be too little"
-        yield f"It changes accuracy in the main language by {signed(row['retention'])}, {kept} to matter."
+        yield f"It changes accuracy in the target language by {signed(row['retention'])}, {kept} to matter."
 
 
 def _largest(rows: Iterable[dict[str, Any]], column: str) -> dict[str, Any]:
@@ -125,7 +125,7 @@ _GAINS: Columns = {
     "shuffled": lambda row: signed(row["shuffled_gain"]),
 }
 _COSTS_CAPTION = (
-    "What each costs: change of accuracy on items in the main language (*: a loss that matters is not "
+    "What each costs: change of accuracy on items in the target language (*: a loss that matters is not "
     "ruled out; –: such items stay as they are, or there are none), tokens run, and what it needs."
 )
 
@@ -141,7 +141,7 @@ def _count(value: Any) -> str:
 
 _COSTS: Columns = {
     "method": lambda row: words(row["method"]),
-    "main language": _kept,
+    "target language": _kept,
     "tokens an item": lambda row: plain(row["item_tokens"], 0),
     "tokens to fit": lambda row: _count(row["fit_tokens"]),
     "pairs": lambda row: _count(row["pairs"]),

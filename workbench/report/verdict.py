@@ -11,7 +11,7 @@ from workbench.results import Part, Run
 KINDS = {
     "helps": "The interval of the gain on test lies above 0.",
     "harms": "The interval of the gain on test lies below 0.",
-    "equivalent": "Any effect is shown to lie within the margin δ.",
+    "equivalent": "Any effect is shown to lie within ±δ.",
     "undecided": "Neither a gain nor the lack of one is shown.",
 }
 
@@ -89,8 +89,8 @@ def _how_far(part: Part) -> str:
         return "this study was stopped before its end. The same command resumes it."
     if shards.exists():
         return (
-            "this study ended after its first facts: no gap to close was seen on dev, or it was stopped. "
-            "The same command says which."
+            "this study ended after its first facts: its gap on dev is shown to be smaller than --delta-gap, "
+            "or it was stopped. The same command says which."
         )
     return f"there is no table selection. There are: {listed(sorted(part.tables)) or 'no tables'}."
 
@@ -101,7 +101,8 @@ def _sentence(best: pd.Series) -> str:
         return f"{best.verdict}: no patch chosen on dev (with {words(best.aligner)})"
     where = f" {best.layer}" if best.joint == "one" else f"s {best.site} ({best.joint})"
     gain = interval(best.gain, best.gain_low, best.gain_high, 2)
-    return f"{best.verdict}: patch layer{where} with {words(best.aligner)} at {best.strength:g}: {gain}"
+    patch = f"{words(best.aligner)} ({words(best.intervention)}, α = {best.strength:g})"
+    return f"{best.verdict}: patch layer{where} with {patch}: {gain}"
 
 
 def _correction(best: pd.Series, corrected: pd.Series, n: int) -> Markup:
@@ -141,7 +142,10 @@ def _cost(part: Part, best: pd.Series) -> Child:
     change = f"Accuracy in {language(part.target)} changes by {signed(best.retention)}"
     if best.noninferior:
         return f"{change} ({loss} is ruled out)."
-    return tag("strong", f"{change} ({loss} is not ruled out): patch {language(part.source)} input only.")
+    return tag(
+        "strong",
+        f"{change} ({loss} is not ruled out): apply the patch to {language(part.source)} prompts alone.",
+    )
 
 
 def evidence_sentences(selection: pd.DataFrame) -> list[str]:

@@ -31,7 +31,7 @@ from workbench.sweeps import CLEAN
 DELTA = Settings.delta
 """A change in accuracy this small would not matter."""
 MARGIN = 0.02
-"""A loss on the main language this small would not matter."""
+"""A loss on the target language this small would not matter."""
 LEVEL = 0.95
 Kind = Literal["helps", "harms", "equivalent", "undecided"]
 
@@ -156,7 +156,7 @@ def holm_kinds(
 
 
 def retained(table: pd.DataFrame, choice: Choice, margin: float = MARGIN) -> MarginTest:
-    """Whether the main (target) language loses less than a margin by the patch, from its test rows.
+    """Whether the target language loses less than a margin by the patch, from its test rows.
 
     The one-sided 95 % lower bound of the change from the clean run must lie above −margin.
     """
@@ -177,22 +177,23 @@ def verdict_sentence(
     gap: Interval | None = None,
     controls: Mapping[str, Interval | None] | None = None,
     retention: MarginTest | None = None,
-    main: str = "main language",
+    main: str = "target language",
 ) -> str:
-    """The kind of verdict, the patch and its gain, the gap, the controls, and the cost in the main language.
+    """The kind of verdict, the patch and its gain, the gap, other aligners, the cost in the target language.
 
-    helps, at a cost of 15 points in English: patch layer 5 with ridge at 0.8: +0.31 [0.24, 0.38] of a gap of
-    0.62; mean shift +0.12, no patch chosen with identity; English loses 0.15 (a loss above 0.02 is not ruled
-    out)
+    helps, at a cost of 15 points in English: patch layer 5 with ridge (interpolate, α = 0.8): +0.31
+    [0.24, 0.38] of a gap of 0.62; mean shift +0.12, no patch chosen with identity; English loses 0.15 (a loss
+    above 0.02 is not ruled out)
 
     The gap is given as a size only where its interval lies above 0, else with its interval as "no gap
     shown". `controls` holds the gain of each other aligner's own choice, or None where it chose no patch;
-    `main` names the main language.
+    `main` names the target language.
     """
-    method, kind = choice.aligner.replace("_", " "), verdict.headline
-    patch = f"no patch chosen on dev with {method}: 0.00"
+    aligner, kind = choice.aligner.replace("_", " "), verdict.headline
+    patch = f"no patch chosen on dev with {aligner}: 0.00"
     if choice.layer is not None:
-        patch = f"patch {_where(choice)} with {method} at {choice.strength:g}: {estimated(verdict.gain, 2)}"
+        formula = f"{str(choice.intervention).replace('_', ' ')}, α = {choice.strength:g}"
+        patch = f"patch {_where(choice)} with {aligner} ({formula}): {estimated(verdict.gain, 2)}"
     if gap is not None and gap.low > 0:
         patch += f" of a gap of {plain(gap.estimate, 2)}"
     elif gap is not None:
@@ -209,7 +210,7 @@ def verdict_sentence(
 
 
 def cost_in_points(change: float, noninferior: bool) -> int:
-    """Accuracy lost in the main language, in percentage points; 0 where a relevant loss is ruled out."""
+    """Accuracy lost in the target language, in percentage points; 0 where a relevant loss is ruled out."""
     return 0 if noninferior else max(round(-100 * change), 0)
 
 
@@ -223,7 +224,7 @@ def _beside(controls: Mapping[str, Interval | None]) -> str:
 
 
 def _retention(retention: MarginTest, main: str) -> str:
-    """The change in the main language, and whether a loss above the margin is ruled out."""
+    """The change in the target language, and whether a loss above the margin is ruled out."""
     change = retention.interval.estimate
     amount = plain(abs(change), 2)
     changed = "changes by 0.00" if amount == "0.00" else f"{'loses' if change < 0 else 'gains'} {amount}"

@@ -252,6 +252,9 @@ def diagnose(
     The model is one of `load_model` or anything that `wrap` takes; the text a `ParallelText`, lists of
     sentences by language, or None to fit on the tasks' own `fit` items. Tasks are tasks or specs for
     `read_task`, pairs are `"sw-en"` or `("sw", "en")`. An interrupted run continues in its folder.
+
+    Every study runs to its verdict, whatever its gap: `settings.delta_gap` ends a study only on the command
+    line. `Study.facts().worth_going_on` tells whether that would happen.
     """
     text = None if text is None else text_of(text)
     asked = tasks if isinstance(tasks, list | tuple) else [tasks]

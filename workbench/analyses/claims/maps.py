@@ -32,7 +32,7 @@ from workbench.analyses.claims.base import (
     undecided,
     where,
 )
-from workbench.core.numbers import signed
+from workbench.core.numbers import plain, signed
 from workbench.core.types import Site
 from workbench.select import Choice, choose
 from workbench.study.alignment import estimators
@@ -235,9 +235,11 @@ def in_words(low: Mapping[str, Number]) -> str:
     if "dent" not in low:
         return words
     if float(low["dent"] or 0) >= 0:
-        return f"{words}; no dent near n = d = {low['d_model']}"
-    dent = f"{low['dent_pairs']} pairs bring {signed(low['dent'])} to fewer"
-    return f"{words}; dent near n = d = {low['d_model']}: {dent}"
+        return f"{words}; no drop in accuracy near as many pairs as dimensions ({low['d_model']})"
+    drop = f"with {low['dent_pairs']} pairs it is {plain(-float(low['dent'] or 0))} lower than with the best"
+    return (
+        f"{words}; near as many pairs as dimensions ({low['d_model']}) accuracy drops: {drop} smaller number"
+    )
 
 
 def few_pairs(ground: Ground, aligner: str) -> Finding:

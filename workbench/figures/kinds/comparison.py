@@ -35,7 +35,7 @@ CONTROLS = {"random_gain": "control: random", "shuffled_gain": "control: shuffle
 CELL_PANELS = {
     "gain": "gain",
     "over": "gain over the best control",
-    "retention": "change in the main language",
+    "retention": "change in the target language",
 }
 """Panels of cells: column → title."""
 Row = dict[str, Any]
@@ -93,7 +93,7 @@ def shown_gain(row: Row) -> Lines:
         if number(over) is not None:
             lines.append(f"over {name} {interval(over, low, high)}")
     if number(row["retention"]) is not None:
-        lines.append(f"main language {signed(row['retention'])}, at least {signed(row['retention_low'])}")
+        lines.append(f"target language {signed(row['retention'])}, at least {signed(row['retention_low'])}")
     return tuple(lines)
 
 
@@ -144,7 +144,7 @@ def _forest(table: pd.DataFrame, studies: Studies) -> Drawn:
         "Lines: no gain, and the gain of the same items in the target language. ": any(
             len(panel.lines) > 1 for panel in panels
         ),
-        "main: change of accuracy on items in the main language; * a loss of δ is not ruled out. ": any(
+        "target: change of accuracy on items in the target language; * a loss of δ is not ruled out. ": any(
             panel.aside for panel in panels
         ),
     }
@@ -166,7 +166,7 @@ def _panel(title: str, rows: pd.DataFrame, order: Sequence[str], x: Axis) -> Plo
         notes = tuple((f"{method}, {name}", f"gain {signed(gain)}") for method, gain in gains)
         style: Row = {"look": "estimates", "role": "control", "slot": slot, "hollow": (True,) * len(own)}
         series += [curve(name, own, "place", column, notes=notes, **style)] if len(own) else []
-    # The change in the main language, with a star where a loss that matters is not ruled out.
+    # The change in the target language, with a star where a loss that matters is not ruled out.
     kept = {
         row["method"]: short(number(row["retention"])) + ("" if row["noninferior"] else "*")
         for row in records(rows[rows.retention.notna()])
@@ -179,7 +179,7 @@ def _panel(title: str, rows: pd.DataFrame, order: Sequence[str], x: Axis) -> Plo
         lines=(0.0, *rows[rows.method == "target_language"].gain.map(float)),
         lying=True,
         aside=tuple(kept.get(name, "") for name in order) if kept else (),
-        aside_title="main" if kept else "",
+        aside_title="target" if kept else "",
     )
 
 

@@ -37,7 +37,7 @@ TEMPLATES = (
     "Answer the following.\n\n{prompt}",
     "Think of it in {target}. {prompt}",
 )
-"""Prompts to search among where the user gives none; `{target}` is the main language's English name."""
+"""Prompts to search among where the user gives none; `{target}` is the target language's English name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,17 +65,17 @@ class Wording:
     to_translate: Callable[[Any, str, str], str] = lambda item, source, target: (
         f"{name_of(source)}: {item.prompt}\n{name_of(target)}:"
     )
-    """The item, the source and the main language → what asks for the item's translation."""
+    """The item, the source and the target language → what asks for the item's translation."""
     from_translation: Callable[[Any, str], str] = lambda item, text: text
-    """The item and its translation → the prompt in the main language."""
+    """The item and its translation → the prompt in the target language."""
     until: str = "\n"
     """Where a translation ends."""
     longest: int = 128
     """Most tokens of a translation."""
     translations: Mapping[str, str] | None = None
-    """A prompt in the main language for each item, by its name: from a translator outside."""
+    """A prompt in the target language for each item, by its name: from a translator outside."""
     instructed: AnyTask | None = None
-    """The same items with instructions in the main language, where the study's are in another."""
+    """The same items with instructions in the target language, where the study's are in another."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def with_items(pair: LanguagePair, items: Mapping[str, Any], word: str) -> AnyTa
 
 
 def parallel_items(pair: LanguagePair, needed: Iterable[str] = ()) -> Mapping[str, Any]:
-    """The task's items in the main language by id; each of the `needed` ids must have one."""
+    """The task's items in the target language by id; each of the `needed` ids must have one."""
     task = task_of(pair)
     if pair.target not in task.languages:
         raise NotApplicable(f"{task.name} is not asked in {pair.target}")
@@ -127,7 +127,7 @@ def in_target_language(pair: LanguagePair, wording: Wording) -> list[Variant]:
 
 
 def with_main_instructions(pair: LanguagePair, wording: Wording) -> list[Variant]:
-    """Instructions in the main language, the item in its own."""
+    """Instructions in the target language, the item in its own."""
     task = wording.instructed
     if task is None:
         raise NotApplicable(f"{pair.task.name} has no instruction, or already one in {pair.target}")
@@ -152,7 +152,7 @@ def with_templates(pair: LanguagePair, wording: Wording) -> list[Variant]:
 
 
 def with_solved_items(pair: LanguagePair, wording: Wording, languages: Sequence[str]) -> list[Variant]:
-    """In-context learning: solved items before each one, in the main language, in its own, or in turn."""
+    """In-context learning: solved items before each one, in the target language, in its own, or in turn."""
     task = task_of(pair).only([pair.source, pair.target]) if MAIN in languages else task_of(pair)
     sides = [None if language == OWN else pair.target for language in languages]
     room = pair.model.info.n_ctx or float("inf")
@@ -180,7 +180,7 @@ def _longest(pair: LanguagePair, task: AnyTask) -> int:
 
 
 def by_prototypes(pair: LanguagePair, wording: Wording) -> list[Variant]:
-    """Transfer without training: classes learned from main-language items, by nearest prototype."""
+    """Transfer without training: classes learned from target-language items, by nearest prototype."""
     task = task_of(pair)
     parallel_items(pair)
     learned = task.examples(pair.target, "fit")
@@ -266,7 +266,7 @@ def _with_prompts(pair: LanguagePair, items: Sequence[Any], prompts: Mapping[str
 
 
 def read_translations(path: str | Path) -> dict[str, str]:
-    """The main-language prompt of each item by its id: `.tsv` or `.jsonl` with the columns id and prompt."""
+    """Target-language prompts of the items by id: `.tsv` or `.jsonl` with the columns id and prompt."""
     path = user_path(path)
     if path.name.lower().endswith(".jsonl"):
         rows = [(row.line, row.text("id"), row.text("prompt")) for row in read_objects(path)]

@@ -87,7 +87,7 @@ def procrustes_next_layer(
 
 
 def affine_shortcut(ingredients: Ingredients, to_target: bool) -> list[Configuration]:
-    """z = W h + b from each inner layer to the language's own last state, or to the main language's."""
+    """z = W h + b from each inner layer to the language's own last state, or to the target language's."""
     source, target = ingredients.states()
     top = len(ingredients.layers) - 1
     configurations = []
@@ -101,7 +101,7 @@ def affine_shortcut(ingredients: Ingredients, to_target: bool) -> list[Configura
 
 
 def there_and_back(ingredients: Ingredients, exact: bool) -> list[Configuration]:
-    """ShifCon: to the main language's place, and back by the later layer's means or the very same vector."""
+    """ShifCon: to the target language's place, and back by the later layer's means or the same vector."""
     there: dict[int, Any] = ingredients.fit(MeanShift(), pool="mean")
     returns = {layer: Given.of(Affine((), -map.bias_, skip=1.0)) for layer, map in there.items()}
     layers = ingredients.spread(LAYERS_OF_SHIFCON)
