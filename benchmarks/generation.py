@@ -41,8 +41,7 @@ from rich.table import Table
 from sweep import LAYERS, WIDTH, make_model
 
 from workbench.align import LeastSquares
-from workbench.analyses.generate.judge import UNCLEAR, LanguageIdentifier, cut
-from workbench.analyses.generate.texts import beginnings, speak
+from workbench.analyses.generate.texts import UNCLEAR, LanguageIdentifier, beginnings, cut, speak
 from workbench.core.errors import ModelError
 from workbench.core.types import Site
 from workbench.intervene import INTERVENTIONS, Patch, applied

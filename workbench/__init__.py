@@ -64,27 +64,7 @@ _ROOMS = (
     "text",
 )
 
-__all__ = [
-    "Activations",
-    "ParallelText",
-    "Settings",
-    "Site",
-    "Study",
-    "WorkbenchError",
-    "__version__",
-    "capture",
-    "diagnose",
-    "fit_layers",
-    "load_model",
-    "load_patch",
-    "measure",
-    "open_run",
-    "plot",
-    "read",
-    "read_task",
-    "sweep",
-    "wrap",
-]
+__all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
     from workbench.align import fit_layers

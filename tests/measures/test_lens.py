@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from workbench.core.errors import InputError
-from workbench.measures.lens import entropy, language_share, lens, read_lens
+from workbench.measures.geometry import entropy, language_share, lens, read_lens
 
 
 def draw(*shape, seed=0):
@@ -40,7 +40,7 @@ def test_it_equals_its_formula():
 
 def test_rows_in_blocks_are_the_same(monkeypatch):
     h, sizes = draw(7, 6), []
-    monkeypatch.setattr(import_module("workbench.measures.lens"), "BLOCK_LOGITS", 100)
+    monkeypatch.setattr(import_module("workbench.measures.geometry"), "BLOCK_LOGITS", 100)
     found = read_lens(h, norm, lambda x: sizes.append(len(x)) or unembed(x), SETS)
     log_p = lens(h, norm, unembed)
     assert torch.allclose(found.share, language_share(log_p, SETS))

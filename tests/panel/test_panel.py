@@ -7,7 +7,7 @@ import pytest
 from report import folders
 
 from workbench.core.errors import InputError
-from workbench.panel import explore, markup, read_views, specs
+from workbench.panel import explore, read_views, views
 
 ipywidgets = pytest.importorskip("ipywidgets")
 
@@ -34,11 +34,11 @@ def test_every_pair_is_there_and_starts_where_its_choice_is(run, seen):
 
 def test_the_heatmap_holds_the_gains_and_marks_the_choice(seen):
     one = seen["sw-ar"]
-    (cells,) = specs.gains(one, "ridge").panels
+    (cells,) = views.gains(one, "ridge").panels
     table = one.part.tables["exploration"]
     mine = table[table.aligner == "ridge"]
     for row in mine.itertuples():
-        label = markup.words(row.intervention) + f", α = {row.strength:g}"
+        label = views.words(row.intervention) + f", α = {row.strength:g}"
         assert cells.values[cells.rows.index(label)][row.layer] == row.gain
     (mark,) = cells.marks
     best = one.part.headline
@@ -46,7 +46,7 @@ def test_the_heatmap_holds_the_gains_and_marks_the_choice(seen):
 
 
 def test_a_row_of_the_grid_reads_both_ways(seen):
-    (plot,) = specs.grid_row(seen["sw-ar"], 2).panels
+    (plot,) = views.grid_row(seen["sw-ar"], 2).panels
     lines = {series.name: series.y for series in plot.series}
     assert lines["sw 2 with ar"] == pytest.approx([0.2 + 0.01 * j for j in range(6)])
     assert lines["ar 2 with sw"] == pytest.approx([0.1 * i + 0.02 for i in range(6)])
@@ -54,14 +54,14 @@ def test_a_row_of_the_grid_reads_both_ways(seen):
 
 
 def test_the_plane_shows_sentences_before_and_after(seen):
-    before, after = specs.plane(seen["sw-ar"], 3, "ridge").panels
+    before, after = views.plane(seen["sw-ar"], 3, "ridge").panels
     table = pd.read_parquet(seen["sw-ar"].part.folder / "pca.parquet").query("layer == 3")
     for plot, mapped, name in ((before, False, "sw"), (after, True, "sw, mapped")):
         clouds = {series.name: series for series in plot.series if series.look == "cloud"}
         expected = table[(table.language == "sw") & (table.mapped == mapped)]
         assert clouds[name].x == tuple(expected.x) and clouds[name].y == tuple(expected.y)
         assert clouds["ar"].x == tuple(table[table.language == "ar"].x)
-    assert specs.plane(seen["sw-ar"], 0, "ridge") == "Layer 0: all states are the same"
+    assert views.plane(seen["sw-ar"], 0, "ridge") == "Layer 0: all states are the same"
 
 
 def test_what_the_folder_lacks_is_said_with_how_to_get_it(run):
@@ -94,10 +94,10 @@ def test_flipped_items_are_those_of_the_layer(seen, layer):
 def test_the_chosen_patch_shows_test_items_and_others_dev_items(seen):
     one = seen["sw-ar"]
     layer, label = one.chosen("ridge")
-    assert f"Of {folders.ITEMS} test items: " in markup.flips(one, "ridge", layer, label)
+    assert f"Of {folders.ITEMS} test items: " in views.flips(one, "ridge", layer, label)
     other = 4 if layer != 4 else 3
-    assert "dev items, exploratory" in markup.flips(one, "ridge", other, label)
-    assert "not known" in markup.flips(seen["hi-en"], "ridge", other, label)
+    assert "dev items, exploratory" in views.flips(one, "ridge", other, label)
+    assert "not known" in views.flips(seen["hi-en"], "ridge", other, label)
 
 
 def test_a_choice_changes_the_rest_at_once(run):

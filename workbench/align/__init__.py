@@ -1,6 +1,6 @@
 """Aligners: maps from one language's states to another's, and controls under the same contract."""
 
-from workbench.align.base import Affine, Aligner, Estimator, LinearAligner, Params, Regressor, export, restore
+from workbench.align.base import Affine, Aligner, Estimator, LinearAligner, Params, export, restore
 from workbench.align.controls import (
     Identity,
     RandomEqualNorm,
@@ -10,11 +10,7 @@ from workbench.align.controls import (
     WrongLanguage,
 )
 from workbench.align.layers import (
-    CurvePoint,
-    FitFacts,
     LayerMaps,
-    Refits,
-    Spread,
     fit_facts,
     fit_layers,
     learning_curve,
@@ -75,9 +71,7 @@ __all__ = [
     "Adaptive",
     "Affine",
     "Aligner",
-    "CurvePoint",
     "Estimator",
-    "FitFacts",
     "Given",
     "Identity",
     "KernelRidge",
@@ -91,15 +85,12 @@ __all__ = [
     "Procrustes",
     "RandomEqualNorm",
     "RandomRotation",
-    "Refits",
-    "Regressor",
     "ResidualMLP",
     "Ridge",
     "SelfLearning",
     "ShortcutEntry",
     "ShortcutExit",
     "ShuffledPairs",
-    "Spread",
     "Turned",
     "Whitened",
     "WrongLanguage",

@@ -5,6 +5,7 @@ is mapped by `x W + b`. Fitted attributes end in `_`.
 """
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -71,7 +72,7 @@ class Params:
         return f"{type(self).__name__}({inside})"
 
 
-class Estimator(Params):
+class Estimator(Params, ABC):
     """An aligner that learns from checked pairs: subclasses write `_fit` and `transform`."""
 
     at_least = 1  # sentences
@@ -86,8 +87,9 @@ class Estimator(Params):
         self.n_ = len(X)
         return self
 
+    @abstractmethod
     def _fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> None:
-        raise NotImplementedError
+        """Learn the map from rows that are checked."""
 
 
 class Wrapper(Estimator):
@@ -107,6 +109,17 @@ class Fixed(Params):
 
     def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
         """Returns itself."""
+        return self
+
+
+class Around(Params):
+    """An aligner around another one, `aligner`, which it fits itself and which may be fitted already."""
+
+    aligner: Any
+
+    def fit(self, X: Float[Tensor, "sent d_source"], Y: Float[Tensor, "sent d_target"]) -> Self:
+        """Fit the wrapped aligner; returns itself."""
+        self.aligner.fit(X, Y)
         return self
 
 
@@ -258,8 +271,8 @@ class Affine:
         return out
 
 
-class LinearAligner(Estimator):
-    """An aligner that learns `map_`, x ↦ x W + b."""
+class Linear(Params):
+    """An aligner with `map_`, x ↦ x W + b."""
 
     map_: Affine
 
@@ -277,6 +290,10 @@ class LinearAligner(Estimator):
         """X W + b."""
         check_fitted(self, "map_")
         return self.map_(check_rows(X, self.map_.width))
+
+
+class LinearAligner(Linear, Estimator):
+    """One that learns its `map_`."""
 
 
 Record = dict[str, Any]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -11,9 +11,9 @@ from torch import Tensor
 from workbench.align.base import (
     Affine,
     Aligner,
+    Around,
     Estimator,
     LinearAligner,
-    Params,
     Wrapper,
     check_fitted,
     check_pairs,
@@ -150,7 +150,7 @@ class WrongLanguage(Wrapper):
 
 
 @dataclass(eq=False, repr=False)
-class Turned(Params):
+class Turned(Around):
     """h ↦ h + R (T(h) − h), or with `whole` h ↦ R T(h), R a random signed permutation of the coordinates.
 
     T is the wrapped aligner's map, which may be fitted already. Every state is moved exactly as far as by T,
@@ -160,11 +160,6 @@ class Turned(Params):
     aligner: Any
     whole: bool = False
     seed: int = 0
-
-    def fit(self, X: Float[Tensor, "sent d"], Y: Float[Tensor, "sent d"]) -> Self:
-        """Fit the wrapped aligner; the turn itself follows from the seed."""
-        self.aligner.fit(X, Y)
-        return self
 
     def transform(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         """The turned images."""

@@ -1,5 +1,6 @@
 """Linear maps: least squares, ridge, low rank, a shift of means, rotations, shared spaces, maps given."""
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -8,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from workbench.align.base import Affine, Fixed, LinearAligner, check_pairs, check_rows, fresh
+from workbench.align.base import Affine, Fixed, Linear, LinearAligner, check_pairs, check_rows, fresh
 from workbench.align.solvers import (
     PENALTIES,
     Canonical,
@@ -48,8 +49,9 @@ class Solved(LinearAligner):
             copy.n_ = len(X)
             yield copy
 
+    @abstractmethod
     def _system(self, X: Tensor) -> LeastSquaresSystem:
-        raise NotImplementedError
+        """The system of X, decomposed."""
 
     def _keep(self, solution: Any) -> None:
         self.map_ = Affine.of(solution.left, solution.right, solution.bias)
@@ -200,8 +202,9 @@ class CanonicalAligner(LinearAligner):
         self.map_ = Affine.of(left, right, y_mean - (x_mean @ left) @ right)
         self.rank_ = len(self.correlations_)
 
+    @abstractmethod
     def _directions(self, X: Tensor, Y: Tensor) -> Canonical:
-        raise NotImplementedError
+        """The pairs of canonical directions, and their correlations."""
 
 
 @dataclass(eq=False, repr=False)
@@ -265,7 +268,7 @@ class Whitened(CanonicalAligner):
         )
 
 
-class Given(Fixed, LinearAligner):
+class Given(Fixed, Linear):
     """x ↦ x W + b, as it was given. `fit` learns nothing."""
 
     @classmethod

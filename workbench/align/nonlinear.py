@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,10 +10,10 @@ from torch import Tensor
 
 from workbench.align.base import (
     Affine,
+    Around,
     Estimator,
     Fixed,
     LinearAligner,
-    Params,
     Wrapper,
     check_fitted,
     check_rows,
@@ -230,7 +230,7 @@ class ShortcutEntry(Fixed):
 
 
 @dataclass(eq=False, repr=False)
-class ShortcutExit(Params):
+class ShortcutExit(Around):
     """x ↦ T(e), e the row that went through the entry in the same run: what lies between has no say.
 
     Both belong to one joint configuration in cascade, the entry at the lower layer.
@@ -238,11 +238,6 @@ class ShortcutExit(Params):
 
     entry: ShortcutEntry
     aligner: Any
-
-    def fit(self, X: Float[Tensor, "sent d"], Y: Float[Tensor, "sent d"]) -> Self:
-        """Fit the map from the entry's states to those at the exit."""
-        self.aligner.fit(X, Y)
-        return self
 
     def transform(self, X: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         """The images of the rows that were noted."""

@@ -78,8 +78,10 @@ class Site:
         return {"site": str(self), "layer": None if self.component == "embed" else self.layer}
 
     @classmethod
-    def parse(cls, text: str) -> "Site":
-        """Read `component.layer` (or `embed`)."""
+    def parse(cls, text: "str | Site") -> "Site":
+        """Read `component.layer` (or `embed`); a site is returned as it is."""
+        if isinstance(text, Site):
+            return text
         component, _, layer = text.partition(".")
         if component != "embed" and not layer.isdigit():
             raise SiteError(f"not a site: {text!r}; write component.layer, such as resid_post.3")
@@ -99,7 +101,7 @@ def expand_sites(sites: "str | Site | Iterable[str | Site]", n_layers: int) -> t
         elif isinstance(site, str) and "." not in site and site != "embed":
             raise SiteError(f"unknown component {site!r}: {did_you_mean(site, COMPONENTS)}")
         else:
-            chosen.append(Site.parse(site) if isinstance(site, str) else site)
+            chosen.append(Site.parse(site))
     for site in chosen:
         if site.layer >= n_layers:
             raise SiteError(f"no site {site}: the model has layers 0 … {n_layers - 1}")

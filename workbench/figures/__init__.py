@@ -7,13 +7,13 @@ description with plotly, `draw_paper` with matplotlib (loaded when asked for). `
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from workbench.figures.frames import NothingToShow, RunTables, join_runs
+from workbench.figures.frames import NothingToShow, join_runs
 from workbench.figures.interactive import draw_interactive, plot
 from workbench.figures.kinds import FIGURES, Kind, find_kind, lacking, make_spec, with_notes
 from workbench.figures.kinds.sweep import configurations, headlines
 from workbench.figures.live import to_page
 from workbench.figures.look import Preset, preset
-from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec
+from workbench.figures.spec import Axis, Cells, Plot, Scale, Series, Spec
 from workbench.figures.tables_out import to_latex, to_markdown
 
 if TYPE_CHECKING:
@@ -25,11 +25,9 @@ __all__ = [
     "Axis",
     "Cells",
     "Kind",
-    "Mark",
     "NothingToShow",
     "Plot",
     "Preset",
-    "RunTables",
     "Scale",
     "Series",
     "Spec",

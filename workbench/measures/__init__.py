@@ -7,27 +7,21 @@ sentences are few. `GEOMETRY` tells of one language's states, or of two that nee
 from functools import partial
 from typing import TypeVar
 
-from workbench.measures.base import Confound, Geometry, Metric, confounds
-from workbench.measures.fit import FitQuality, Mismatch, caution, fit_quality, mismatch
+from workbench.measures.base import Geometry, Metric, confounds
+from workbench.measures.fit import caution, fit_quality, mismatch
 from workbench.measures.geometry import (
-    NormProfile,
-    Plane,
-    Probe,
     anisotropy,
     effective_rank,
-    joint_plane,
-    language_probe,
-    mean_distance,
-    mean_share,
-    norm_profile,
-)
-from workbench.measures.lens import (
-    LensReading,
     entropy,
     flatness,
+    joint_plane,
+    language_probe,
     language_share,
     lens,
+    mean_distance,
+    mean_share,
     neuron_rank_correlation,
+    norm_profile,
     read_lens,
     sparsity,
 )
@@ -50,7 +44,6 @@ from workbench.measures.similarity import (
     CKA,
     PROCRUSTES,
     RSA,
-    PermutationNull,
     cka_shares,
     debiased_linear_cka,
     grid,
@@ -252,16 +245,8 @@ __all__ = [
     "GEOMETRY",
     "METRICS",
     "MORE_METRICS",
-    "Confound",
-    "FitQuality",
     "Geometry",
-    "LensReading",
     "Metric",
-    "Mismatch",
-    "NormProfile",
-    "PermutationNull",
-    "Plane",
-    "Probe",
     "anisotropy",
     "caution",
     "centered_retrieval",

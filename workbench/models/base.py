@@ -64,6 +64,7 @@ ARCHITECTURES = {
 Padding = Literal["right", "left"]
 Hook = Callable[[Tensor], Tensor | None]
 """`h[batch pos width] → h'` to change the run, or `→ None` to look on."""
+Hooks = Mapping[Site, Hook]
 
 
 Enough = Callable[[Sequence[int]], bool]
@@ -126,6 +127,10 @@ class Forked:
     tails: Batch
     owner: Int[Tensor, " tail"]
     """The prompt that each tail goes on from."""
+
+
+Pair = tuple[Tensor, Tensor]
+"""The residuals of prompts and those of tails."""
 
 
 @dataclass(frozen=True)
@@ -194,21 +199,16 @@ class LanguageModel(ABC):
     # What a backend provides -------------------------------------------------------------------
 
     @abstractmethod
-    def run(
-        self,
-        batch: Batch,
-        *,
-        hooks: Mapping[Site, Hook] | None = None,
-        start: int = 0,
-        stop: int | None = None,
-        residual: Float[Tensor, "batch pos d_model"] | None = None,
-        head: bool = True,
+    def _run(
+        self, batch: Batch, hooks: Hooks, start: int, end: int, residual: Tensor | None, head: bool
     ) -> Tensor:
-        """Run layers `start` … `stop − 1` and return logits, or the last residual if not `head`.
+        """What `run` gives, once its arguments are checked."""
 
-        With `start > 0`, `residual` is what enters layer `start`, and the layers below do no work.
-        Logits exist only at the top, so `head` with `stop` is refused.
-        """
+    @abstractmethod
+    def _run_forked(
+        self, forked: Forked, hooks: tuple[Hooks, Hooks], start: int, end: int, residuals: Pair | None
+    ) -> Pair:
+        """What `run_forked` gives, once its arguments are checked."""
 
     @abstractmethod
     def parameters(self) -> Iterator[tuple[str, Tensor]]:
@@ -222,6 +222,24 @@ class LanguageModel(ABC):
         """
 
     # What follows from that --------------------------------------------------------------------
+
+    def run(
+        self,
+        batch: Batch,
+        *,
+        hooks: Hooks | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        residual: Float[Tensor, "batch pos d_model"] | None = None,
+        head: bool = True,
+    ) -> Tensor:
+        """Run layers `start` … `stop − 1` and return logits, or the last residual if not `head`.
+
+        With `start > 0`, `residual` is what enters layer `start`, and the layers below do no work.
+        Logits exist only at the top, so `head` with `stop` is refused.
+        """
+        end = self.check_range(start, stop, residual, head)
+        return self._run(batch, hooks or {}, start, end, residual, head)
 
     def point(self, site: Site) -> nn.Module:
         """The module whose output is this site; a `SiteError` where the model has no such site."""
@@ -243,7 +261,7 @@ class LanguageModel(ABC):
         return torch.tanh(logits / self._softcap) * self._softcap if self._softcap else logits
 
     @contextmanager
-    def reading(self, hooks: Mapping[Site, Hook]) -> Iterator[Callable[[Batch], None]]:
+    def reading(self, hooks: Hooks) -> Iterator[Callable[[Batch], None]]:
         """Hooks that only look, and a function that runs a batch past them, no higher than needed.
 
         For many batches in a row: nothing is placed or checked more than once, no logits are
@@ -266,7 +284,7 @@ class LanguageModel(ABC):
     def run_tree(
         self,
         tree: TokenTree,
-        hooks: Mapping[Site, Hook],
+        hooks: Hooks,
         *,
         start: int = 0,
         stop: int | None = None,
@@ -286,30 +304,33 @@ class LanguageModel(ABC):
         return self.tree_refused()
 
     def remember(
-        self, tree: TokenTree, hooks: Mapping[Site, Hook], width: int
+        self, tree: TokenTree, hooks: Hooks, width: int
     ) -> tuple[Float[Tensor, "batch pos d_model"], Past]:
         """What `run_tree` gives, and the keys and values of the first `width` tokens of each row."""
         raise InputError(f"no keys and values of {self.info.name}: {self.past_refused()}")
 
     def forked_refused(self) -> str | None:
         """Why this model has no `run_forked`, or None where it has."""
-        return f"the {self.info.backend} backend keeps no keys and values for a run of some layers"
+        return None
 
     def run_forked(
         self,
         forked: Forked,
-        on_prompts: Mapping[Site, Hook],
-        on_tails: Mapping[Site, Hook],
+        on_prompts: Hooks,
+        on_tails: Hooks,
         *,
         start: int = 0,
         stop: int | None = None,
-        residuals: tuple[Tensor, Tensor] | None = None,
+        residuals: Pair | None = None,
     ) -> tuple[Float[Tensor, "prompt pos d_model"], Float[Tensor, "tail pos d_model"]]:
         """The residuals of prompts and of tails, each prompt run once: tails see its keys and values.
 
         `start`, `stop` and `residuals` are those of `run` without a head, for both.
         """
-        raise InputError(f"no forked prompts in {self.info.name}: {self.forked_refused()}")
+        if reason := self.forked_refused():
+            raise InputError(f"no forked prompts in {self.info.name}: {reason}")
+        end = self.check_range(start, stop, residuals, head=False)
+        return self._run_forked(forked, (on_prompts, on_tails), start, end, residuals)
 
     @property
     def ends(self) -> frozenset[int]:
@@ -398,7 +419,7 @@ class LanguageModel(ABC):
         return Batch(ids.to(self.device), mask.to(self.device), positions.to(self.device), padding)
 
     @contextmanager
-    def hooked(self, hooks: Mapping[Site, Hook], shape: Sequence[int] | None = None) -> Iterator[None]:
+    def hooked(self, hooks: Hooks, shape: Sequence[int] | None = None) -> Iterator[None]:
         """Place hooks for the runs inside the block, and know afterwards that each one fired.
 
         `shape` is (batch, pos), for the few sites where a model flattens the two.
@@ -411,7 +432,7 @@ class LanguageModel(ABC):
             yield
         self.must_have_fired(hooks, fired)
 
-    def must_have_fired(self, hooks: Mapping[Site, Hook], fired: set[Site]) -> None:
+    def must_have_fired(self, hooks: Hooks, fired: set[Site]) -> None:
         """Raise where a hook was placed that no run went through."""
         silent = [str(site) for site in hooks if site not in fired]
         if silent:

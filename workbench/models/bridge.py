@@ -20,8 +20,10 @@ from workbench.models.base import (
     Batch,
     Forked,
     Hook,
+    Hooks,
     LanguageModel,
     ModelInfo,
+    Pair,
     Past,
     TokenTree,
     firing,
@@ -57,24 +59,16 @@ class BridgeModel(LanguageModel):
         self._is_unwrapped = False
 
     @override
-    def run(
-        self,
-        batch: Batch,
-        *,
-        hooks: Mapping[Site, Hook] | None = None,
-        start: int = 0,
-        stop: int | None = None,
-        residual: Tensor | None = None,
-        head: bool = True,
+    def _run(
+        self, batch: Batch, hooks: Hooks, start: int, end: int, residual: Tensor | None, head: bool
     ) -> Tensor:
-        end = self.check_range(start, stop, residual, head)
         inputs = self._inputs(batch.ids, batch.mask, batch.positions)
-        return self._pass(inputs, hooks or {}, start, end, residual, head)
+        return self._pass(inputs, hooks, start, end, residual, head)
 
     def _pass(
         self,
         inputs: Mapping[str, Any],
-        hooks: Mapping[Site, Hook],
+        hooks: Hooks,
         start: int,
         end: int,
         residual: Tensor | None,
@@ -97,22 +91,14 @@ class BridgeModel(LanguageModel):
         return self._cache_refused
 
     @override
-    def run_forked(
-        self,
-        forked: Forked,
-        on_prompts: Mapping[Site, Hook],
-        on_tails: Mapping[Site, Hook],
-        *,
-        start: int = 0,
-        stop: int | None = None,
-        residuals: tuple[Tensor, Tensor] | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    def _run_forked(
+        self, forked: Forked, hooks: tuple[Hooks, Hooks], start: int, end: int, residuals: Pair | None
+    ) -> Pair:
         prompts, tails, owner = forked.prompts, forked.tails, forked.owner
-        of_prompts, of_tails = residuals or (None, None)
-        end = self.check_range(start, stop, of_prompts, False)
+        below_prompts, below_tails = residuals or (None, None)
         cache = DynamicCache()
         inputs = self._inputs(prompts.ids, prompts.mask, prompts.positions, cache)
-        above_prompts = self._pass(inputs, on_prompts, start, end, of_prompts)
+        above_prompts = self._pass(inputs, hooks[0], start, end, below_prompts)
         layers: list[Any] = cache.layers
         for layer in layers[start:]:
             layer.batch_select_indices(owner)
@@ -122,7 +108,7 @@ class BridgeModel(LanguageModel):
         mask = torch.cat([prompts.mask[owner], tails.mask], 1)
         behind = tails.positions + prompts.positions[owner, -1:] + 1
         inputs = self._inputs(tails.ids, mask, behind, cache)
-        return above_prompts, self._pass(inputs, on_tails, start, end, of_tails)
+        return above_prompts, self._pass(inputs, hooks[1], start, end, below_tails)
 
     @override
     def decoder(self, batch: Batch) -> Callable[[Tensor], Tensor]:
@@ -164,7 +150,7 @@ class BridgeModel(LanguageModel):
 
     @override
     @contextmanager
-    def reading(self, hooks: Mapping[Site, Hook]) -> Iterator[Callable[[Batch], None]]:
+    def reading(self, hooks: Hooks) -> Iterator[Callable[[Batch], None]]:
         """As in the base; for the residual stream alone, past the bridge's own hook points.
 
         The bridge recomputes attention and norms in Python so that each step has a hook. Where no hook but
@@ -210,7 +196,7 @@ class BridgeModel(LanguageModel):
     def run_tree(
         self,
         tree: TokenTree,
-        hooks: Mapping[Site, Hook],
+        hooks: Hooks,
         *,
         start: int = 0,
         stop: int | None = None,
@@ -243,7 +229,7 @@ class BridgeModel(LanguageModel):
         return f"{self.info.architecture} does not keep keys and values for every layer"
 
     @override
-    def remember(self, tree: TokenTree, hooks: Mapping[Site, Hook], width: int) -> tuple[Tensor, Past]:
+    def remember(self, tree: TokenTree, hooks: Hooks, width: int) -> tuple[Tensor, Past]:
         if reason := self.past_refused():
             raise InputError(f"no keys and values of {self.info.name}: {reason}")
         cache, masks = DynamicCache(), TreeMasks(tree, None, self._dtype, self._block_takes)
@@ -256,7 +242,7 @@ class BridgeModel(LanguageModel):
     def _climb(
         self,
         tree: TokenTree,
-        hooks: Mapping[Site, Hook],
+        hooks: Hooks,
         masks: "TreeMasks",
         start: int,
         end: int,

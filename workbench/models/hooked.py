@@ -3,7 +3,7 @@
 import json
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from workbench.core.errors import ModelError, SiteError, quoted
 from workbench.core.types import Site
-from workbench.models.base import Batch, Forked, Hook, LanguageModel, ModelInfo
+from workbench.models.base import Batch, Forked, Hooks, LanguageModel, ModelInfo, Pair
 from workbench.models.tokens import TokenReader
 
 
@@ -37,18 +37,10 @@ class HookedModel(LanguageModel):
         return super().point(site)
 
     @override
-    def run(
-        self,
-        batch: Batch,
-        *,
-        hooks: Mapping[Site, Hook] | None = None,
-        start: int = 0,
-        stop: int | None = None,
-        residual: Tensor | None = None,
-        head: bool = True,
+    def _run(
+        self, batch: Batch, hooks: Hooks, start: int, end: int, residual: Tensor | None, head: bool
     ) -> Tensor:
-        end = self.check_range(start, stop, residual, head)
-        with self.hooked(hooks or {}, tuple(batch.ids.shape)):
+        with self.hooked(hooks, tuple(batch.ids.shape)):
             # Stopping above the last layer returns the residual and leaves the head out.
             return self._layers(batch, batch.mask, start, None if head else end, residual)
 
@@ -64,25 +56,13 @@ class HookedModel(LanguageModel):
         )
 
     @override
-    def forked_refused(self) -> str | None:
-        return None
-
-    @override
-    def run_forked(
-        self,
-        forked: Forked,
-        on_prompts: Mapping[Site, Hook],
-        on_tails: Mapping[Site, Hook],
-        *,
-        start: int = 0,
-        stop: int | None = None,
-        residuals: tuple[Tensor, Tensor] | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    def _run_forked(
+        self, forked: Forked, hooks: tuple[Hooks, Hooks], start: int, end: int, residuals: Pair | None
+    ) -> Pair:
         prompts, tails, owner = forked.prompts, forked.tails, forked.owner
-        end = self.check_range(start, stop, residuals, head=False)
         below_prompts, below_tails = residuals or (None, None)
         past = self._cache(len(prompts))
-        with self.hooked(on_prompts, tuple(prompts.ids.shape)):
+        with self.hooked(hooks[0], tuple(prompts.ids.shape)):
             above_prompts = self._layers(prompts, prompts.mask, start, end, below_prompts, past)
         for entry in past.entries[start:end]:
             at = owner.to(entry.past_keys.device)
@@ -91,7 +71,7 @@ class HookedModel(LanguageModel):
         mask = tails.mask
         if residuals is not None:  # above the embedding the whole mask is asked for
             mask = torch.cat([prompts.mask[owner], mask], 1)
-        with self.hooked(on_tails, tuple(tails.ids.shape)):
+        with self.hooked(hooks[1], tuple(tails.ids.shape)):
             return above_prompts, self._layers(tails, mask, start, end, below_tails, past)
 
     def _cache(self, rows: int) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 from workbench.core.errors import InputError
 from workbench.figures import Spec, draw_interactive
 from workbench.figures.live import Clicked, live, point_at, tighten
-from workbench.panel import markup, specs
+from workbench.panel import views
 from workbench.panel.views import StudyView
 
 _MEASURE = "cka_debiased"
@@ -75,7 +75,7 @@ class Panel:
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         shown = self.root._repr_mimebundle_(**kwargs)
         # Where nothing runs (a page, a mail) there is this in the widget's place.
-        return {**shown, "text/plain": repr(self), "text/html": markup.headline(self.study)}
+        return {**shown, "text/plain": repr(self), "text/html": views.headline(self.study)}
 
     def __repr__(self) -> str:
         return f"Panel({self.study.title}, {self.aligner.value}, layer {self.layer.value})"
@@ -108,7 +108,7 @@ class Panel:
 
     def _pair_changed(self) -> None:
         study, aligner, measure = self.study, self.aligner.value, self.measure.value
-        self._texts["headline"].value = markup.headline(study)
+        self._texts["headline"].value = views.headline(study)
         # What was chosen before is kept where it is still there.
         self._offer(self.aligner, study.aligners, aligner if aligner in study.aligners else study.aligners[0])
         first = next((name for name in (measure, _MEASURE, *study.measures) if name in study.measures), None)
@@ -132,25 +132,25 @@ class Panel:
         layer, self.label = study.start(aligner)
         self._offer(self.layer, study.layers, layer)
         height = 150 + _ROW * max(len(study.labels(aligner)), 3)
-        self._put("heat", specs.gains(study, aligner), height, self._cell_clicked, study.layers.index(layer))
+        self._put("heat", views.gains(study, aligner), height, self._cell_clicked, study.layers.index(layer))
 
     def _draw_measure(self) -> None:
         if self.measure.value is None:
             self._put("curve", "The folder holds no table similarity.", 0)
         else:
-            spec = specs.measured(self.study, self.measure.value)
+            spec = views.measured(self.study, self.measure.value)
             self._put("curve", spec, 230, self._point_clicked, self.layer.value)
         self._show_layer()
 
     def _show_layer(self) -> None:
         study, aligner, layer = self.study, self.aligner.value, self.layer.value
         texts = self._texts
-        texts["looked_at"].value = markup.looked_at(study, aligner, layer, self.label)
-        texts["similar"].value = markup.similarities(study, layer, self.measure.value)
-        texts["items"].value = markup.flips(study, aligner, layer, self.label)
-        texts["numbers"].value = markup.numbers(study, layer)
-        self._put("row", specs.grid_row(study, layer) or markup.no_grid(study), _TALL)
-        self._put("plane", specs.plane(study, layer, aligner), _TALL + 60)
+        texts["looked_at"].value = views.looked_at(study, aligner, layer, self.label)
+        texts["similar"].value = views.similarities(study, layer, self.measure.value)
+        texts["items"].value = views.flips(study, aligner, layer, self.label)
+        texts["numbers"].value = views.numbers(study, layer)
+        self._put("row", views.grid_row(study, layer) or views.no_grid(study), _TALL)
+        self._put("plane", views.plane(study, layer, aligner), _TALL + 60)
 
     def _cell_clicked(self, x: float, y: float) -> None:
         self.look_at(self.study.layers[round(x)], self.study.labels(self.aligner.value)[round(y)])
@@ -171,7 +171,7 @@ class Panel:
     ) -> None:
         """A figure in its box, or words; a figure that can be clicked has a frame, the others a legend."""
         if isinstance(shown, str):
-            words = self._w.HTML(markup.note(shown), layout=self._w.Layout(width="100%"))
+            words = self._w.HTML(views.note(shown), layout=self._w.Layout(width="100%"))
             self._boxes[name].children = (words,)
             return
         figure = self._drawn[name] = tighten(draw_interactive(shown), height, legend=clicked is None)

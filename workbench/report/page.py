@@ -7,8 +7,7 @@ from pathlib import Path
 from workbench.figures.look import style
 from workbench.figures.markup import Child, Markup, language, listed, tag
 from workbench.report import comparison, evidence, examples, provenance
-from workbench.report.detail import as_data
-from workbench.report.heatmap import methods_by_layers, pairs_by_layers, reach_of, similarity_maps
+from workbench.report.heatmap import as_data, methods_by_layers, pairs_by_layers, reach_of, similarity_maps
 from workbench.report.verdict import summary, verdict_card
 from workbench.results import Part, Run
 

@@ -3,7 +3,6 @@
 from workbench.results.files import (
     claim,
     is_ours,
-    read_manifest,
     read_table,
     update_manifest,
     write_table,
@@ -23,7 +22,6 @@ __all__ = [
     "claim",
     "is_ours",
     "open_run",
-    "read_manifest",
     "read_table",
     "update_manifest",
     "write_table",

@@ -5,10 +5,9 @@ items, `jackknife_interval` for similarities between sets of rows, where no row 
 `max_t_band` for a whole grid, and `holm` for a few hypotheses that were fixed beforehand.
 """
 
-from workbench.stats.base import Alternative, Interval, units_of
-from workbench.stats.curves import Band, circular_shift_test, max_t_band, rank_correlation, rank_interval
+from workbench.stats.base import Interval, units_of
+from workbench.stats.curves import circular_shift_test, max_t_band, rank_correlation, rank_interval
 from workbench.stats.intervals import (
-    Statistic,
     accuracy,
     effective_items,
     jackknife_interval,
@@ -30,11 +29,8 @@ from workbench.stats.tests import (
 
 __all__ = [
     "DISCORDANCE",
-    "Alternative",
-    "Band",
     "Interval",
     "MarginTest",
-    "Statistic",
     "accuracy",
     "circular_shift_test",
     "detectable_effect",

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from workbench.analyses.generate import LanguageIdentifier
-from workbench.analyses.generate.judge import CONFIDENCE, UNCLEAR, Trial, cut
+from workbench.analyses.generate.texts import CONFIDENCE, UNCLEAR, Trial, cut
 from workbench.core.errors import InputError
 from workbench.stats import wilson_interval
 from workbench.text import read

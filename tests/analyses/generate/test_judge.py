@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from workbench.analyses.generate.judge import UNCLEAR
+from workbench.analyses.generate.texts import UNCLEAR
 
 
 def test_tokens_are_judged_by_phrases_of_four_and_texts_by_their_language(planted):

@@ -10,9 +10,8 @@ from organism_models import FAR, MAIN
 
 from workbench.analyses.generate import Plan, generate
 from workbench.analyses.generate import texts as room
-from workbench.analyses.generate.judge import repetition
 from workbench.analyses.generate.run import best, harmonic
-from workbench.analyses.generate.texts import speak
+from workbench.analyses.generate.texts import repetition, speak
 from workbench.core.errors import InputError
 from workbench.methods.recipes import RECIPES, Ingredients
 from workbench.select import Choice, freeze

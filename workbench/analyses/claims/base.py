@@ -218,6 +218,11 @@ class Claim:
     """Whether a second run gives the same numbers; times are none such and stay out of the tables."""
 
 
+def in_numbers(interval: Interval) -> dict[str, Number]:
+    """An interval as the numbers of a finding."""
+    return {name: getattr(interval, name) for name in ("estimate", "low", "high", "level")}
+
+
 def undecided(sentence: str, table: pd.DataFrame | None = None) -> Finding:
     """Nothing to decide by."""
     return Finding("not decidable", sentence, {}, table)
@@ -267,8 +272,7 @@ class Difference:
     @property
     def numbers(self) -> dict[str, Number]:
         """Those that every table of verdicts has."""
-        numbers = {name: getattr(self.interval, name) for name in ("estimate", "low", "high", "level")}
-        return numbers | {"pairs": self.pairs, "items": self.interval.n}
+        return in_numbers(self.interval) | {"pairs": self.pairs, "items": self.interval.n}
 
     def __str__(self) -> str:
         return estimated(self.interval)
@@ -319,19 +323,19 @@ def does_as_well(pooled: Difference) -> Ruling:
 
 
 def finding_of(
+    ground: Ground,
     parts: Iterable[Part | None],
-    delta: float,
-    rule: Callable[[Difference], Ruling],
     columns: tuple[str, str],
     what: str,
     none: str,
+    rule: Callable[[Difference], Ruling] = does_as_well,
 ) -> Finding:
     """The finding on all cases that have a part; `none` is said where none has."""
     own = [part for part in parts if part is not None]
     if not own:
         return undecided(none)
-    pooled = difference(own, delta)
-    ruling, table = rule(pooled), table_of(own, *columns, delta, rule)
+    pooled = difference(own, ground.delta)
+    ruling, table = rule(pooled), table_of(own, *columns, ground.delta, rule)
     return Finding(ruling.verdict, f"{what}: {pooled}{alone(table)}", pooled.numbers, table, ruling.p)
 
 

@@ -22,6 +22,7 @@ from workbench.analyses.claims.base import (
     Number,
     Ruling,
     Verdict,
+    in_numbers,
     undecided,
 )
 from workbench.core.numbers import between, estimated, signed
@@ -108,13 +109,7 @@ def inference_cost(ground: Ground) -> Finding:
         ]
     whole, chosen = slowdowns["all layers"], slowdowns.get("the chosen layer")
     sentence = f"time added to a run of {len(items)} prompts: all layers patched {_percent(whole)}"
-    numbers: dict[str, Number] = {
-        "estimate": whole.estimate,
-        "low": whole.low,
-        "high": whole.high,
-        "level": LEVEL,
-        "repeats": whole.n,
-    }
+    numbers = in_numbers(whole) | {"repeats": whole.n}
     if chosen is not None:
         sentence += f", the chosen layer alone {_percent(chosen)}"
         numbers |= bounds("one_layer", chosen)
@@ -149,14 +144,7 @@ def decided_fine_tuning(rows: pd.DataFrame, delta: float) -> Finding:
     elif over.high < 0 or (-delta < over.low and over.high < delta):
         verdict = "not supported"
     methods = ", ".join(dict.fromkeys(patched.method))
-    numbers: dict[str, Number] = {
-        "estimate": over.estimate,
-        "low": over.low,
-        "high": over.high,
-        "level": LEVEL,
-        "pairs": int(patched.pair.nunique()),
-        "items": over.n,
-    }
+    numbers = in_numbers(over) | {"pairs": int(patched.pair.nunique()), "items": over.n}
     what = "an intervention on top of fine-tuning, over fine-tuning alone"
     return Finding(verdict, f"{what}: {estimated(over)} ({methods}); {none}", numbers, table)
 

@@ -91,9 +91,8 @@ CLUSTERS = 4
 def one_matrix(ground: Ground) -> Finding:
     """One map against a map for each cluster of source states."""
     return finding_of(
+        ground,
         map(_by_cluster, ground.cases),
-        ground.delta,
-        does_as_well,
         ("accuracy_one", "accuracy_by_cluster"),
         f"one map less a map for each of {CLUSTERS} clusters of source states",
         "no pair with a chosen patch, and sentences enough for two clusters",
@@ -254,9 +253,8 @@ def few_pairs(ground: Ground, aligner: str) -> Finding:
         parts.append(Part(case.facts, *(mean_over_draws(rows[rows.n_fit == size]) for size in (FEW, n))))
         most = max(most, n)
     finding = finding_of(
+        ground,
         parts,
-        ground.delta,
-        does_as_well,
         ("accuracy_few", "accuracy_all"),
         f"{aligner.replace('_', ' ')}: accuracy with {FEW} pairs less that with all {most}",
         f"no pair with a chosen patch and {ENOUGH * FEW:g} sentences to fit on or more",
@@ -293,12 +291,12 @@ def mid_to_high_layers(ground: Ground) -> Finding:
     """The best layer of the band against the best outside it."""
     band = " to ".join(f"{100 * end:g}" for end in ground.band) + " % of the depth"
     return finding_of(
+        ground,
         (_inside_and_outside(case, ground.band) for case in ground.cases),
-        ground.delta,
-        brings_more,
         ("accuracy_inside", "accuracy_outside"),
         f"best layer at {band}, less the best outside",
         f"no pair has layers inside {band} and a chosen patch",
+        brings_more,
     )
 
 
@@ -388,9 +386,8 @@ CONTROL = "shuffled_pairs"
 def scrambled_does_as_well(ground: Ground) -> Finding:
     """The control against the study's own aligner, each at its own best of dev."""
     return finding_of(
+        ground,
         map(_scrambled, ground.cases),
-        ground.delta,
-        does_as_well,
         ("accuracy_scrambled", "accuracy_true"),
         "a map of shuffled pairs less that of the true ones, each at its own best of dev",
         f"no study has the control {CONTROL} and a chosen patch: add it to --aligners",

@@ -9,8 +9,15 @@ from typing import Any
 import pandas as pd
 
 from workbench.align import CONTROLS
-from workbench.analyses.generate.judge import SHORTEST, UNCLEAR, LanguageIdentifier, Trial
-from workbench.analyses.generate.texts import Beginnings, beginnings, speak
+from workbench.analyses.generate.texts import (
+    SHORTEST,
+    UNCLEAR,
+    Beginnings,
+    LanguageIdentifier,
+    Trial,
+    beginnings,
+    speak,
+)
 from workbench.core.errors import InputError, NotApplicable
 from workbench.core.store import read_json, write_json
 from workbench.methods.base import check_names, typed_table

@@ -4,13 +4,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import pandas as pd
 
 from workbench.align import export
 from workbench.core.errors import InputError, NotApplicable
-from workbench.methods.base import Cost, count_tokens
+from workbench.methods.base import Cost, LanguagePair, Method, count_tokens
 from workbench.methods.baselines import Baseline, Variant, Wording
 from workbench.methods.recipes import Ingredients, Recipe, turned
 from workbench.models import LanguageModel
@@ -58,6 +58,11 @@ class Skipped:
     family: str
     note: str
 
+    @classmethod
+    def of(cls, method: Method, why: NotApplicable) -> Self:
+        """The method with its reason."""
+        return cls(method.name, method.title, method.family, str(why))
+
 
 @dataclass(frozen=True, eq=False)
 class Asked:
@@ -71,6 +76,15 @@ class Asked:
     """The variant's rows over source-language dev items."""
     seconds: float
     """What all variants took to make: translating, training."""
+    control: ClassVar[None] = None
+    choice: ClassVar[None] = None
+    configuration: ClassVar[None] = None
+    """A baseline patches nothing."""
+
+    @property
+    def name(self) -> str:
+        """What its row is called."""
+        return self.method.name
 
     @cached_property
     def test(self) -> dict[str, pd.DataFrame]:
@@ -106,17 +120,19 @@ class Asked:
         )
 
 
-def choose_variants(
-    study: Study, baselines: Sequence[Baseline], wording: Wording
-) -> tuple[list[Asked], list[Skipped]]:
-    """Every baseline asked on dev."""
-    asked, skipped = [], []
-    for baseline in baselines:
+def choose_on_dev(
+    study: Study, methods: Sequence[Method], wording: Wording
+) -> tuple[list[Asked], list["Candidate"], list[Skipped]]:
+    """Every method on dev: baselines one by one, recipes and their controls in one sweep."""
+    asked, skipped = [], list[Skipped]()
+    for baseline in (method for method in methods if isinstance(method, Baseline)):
         try:
             asked.append(choose_variant(study, baseline, wording))
         except NotApplicable as error:
-            skipped.append(Skipped(baseline.name, baseline.title, baseline.family, str(error)))
-    return asked, skipped
+            skipped.append(Skipped.of(baseline, error))
+    recipes = [method for method in methods if isinstance(method, Recipe)]
+    candidates, _, not_applicable = choose_configurations(study, recipes)
+    return asked, candidates, [*skipped, *not_applicable]
 
 
 def choose_variant(study: Study, baseline: Baseline, wording: Wording) -> Asked:
@@ -157,6 +173,11 @@ class Candidate:
     choice: Choice | None = None
     seconds: float = 0.0
     """Seconds that the first configurations took. Shared states count with their first user."""
+
+    @property
+    def study(self) -> LanguagePair:
+        """Where it patches."""
+        return self.ingredients.study
 
     @property
     def name(self) -> str:
@@ -223,7 +244,7 @@ def choose_configurations(
                 broken = ingredients.broken()
                 family.append((Candidate(recipe, SHUFFLED, broken), recipe.configurations(broken)))
         except NotApplicable as error:
-            skipped.append(Skipped(recipe.name, recipe.title, recipe.family, str(error)))
+            skipped.append(Skipped.of(recipe, error))
             continue
         for candidate, configurations in family:
             candidate.take(configurations)

@@ -13,15 +13,14 @@ import pandas as pd
 from workbench.core.errors import StoreError
 from workbench.core.store import read_json, write_json
 from workbench.methods.base import Method, check_names, typed_table
-from workbench.methods.baselines import BASELINES, Baseline, Wording
+from workbench.methods.baselines import BASELINES, Wording
 from workbench.methods.compare.candidates import (
     Asked,
     Candidate,
     Entry,
     Skipped,
     answer_configurations,
-    choose_configurations,
-    choose_variants,
+    choose_on_dev,
     combine,
 )
 from workbench.methods.recipes import RECIPES, Recipe
@@ -95,14 +94,10 @@ def compare(study: Study, wording: Wording | None = None, plan: Plan | None = No
         "choices": folder / "choices.json",
         "timings": folder / "timings.json",
     }
-    baselines = [method for method in plan.methods if isinstance(method, Baseline)]
-    recipes = [method for method in plan.methods if isinstance(method, Recipe)]
-    asked, skipped = choose_variants(study, baselines, wording or Wording())
-    candidates, _, not_applicable = choose_configurations(study, recipes)
-    skipped += not_applicable
+    asked, candidates, skipped = choose_on_dev(study, plan.methods, wording or Wording())
     _freeze(study, asked, candidates, paths["choices"])
     direct, *entries = [one.answer(study, asked[0]) for one in asked]
-    if recipes:
+    if candidates:
         entries += answer_configurations(study, candidates, asked[0].cost.item_tokens)
     on_top = _on_top(plan, candidates)
     for one in asked if on_top else []:
@@ -110,10 +105,11 @@ def compare(study: Study, wording: Wording | None = None, plan: Plan | None = No
             combinations, not_applicable = combine(one, on_top)
             entries, skipped = [*entries, *combinations], [*skipped, *not_applicable]
     table = with_holm(comparison_table(study, direct, asked[0].test.get(study.target), entries, skipped))
-    seconds = _seconds(study, asked, candidates)
+    tried: list[Asked | Candidate] = [*asked, *candidates]
+    own = [one for one in tried if one.control is None]
+    seconds = _seconds(study, own)
     write_table(table, paths["comparison"])
-    own = {one.name: one.seconds for one in candidates if one.control is None}
-    prepared = _prepared({one.method.name: one.seconds for one in asked} | own, paths["timings"])
+    prepared = _prepared({one.name: one.seconds for one in own}, paths["timings"])
     write_json(paths["timings"], {"seconds_per_item": seconds, _PREPARED: prepared})
     return Comparison(table, seconds, prepared, paths)
 
@@ -135,7 +131,7 @@ def with_holm(table: pd.DataFrame) -> pd.DataFrame:
 def _freeze(study: Study, asked: Sequence[Asked], candidates: Sequence[Candidate], path: Path) -> None:
     """All choices on disk before any test item is scored."""
     about = study.alignment.facts | {"task": study.task.name, "weights": study.model.weights_digest}
-    variants = {one.method.name: one.variant.name for one in asked}
+    variants = {one.name: one.variant.name for one in asked}
     configurations = {one.name: one.choice and asdict(one.choice) for one in candidates}
     write_json(path, {"about": about, "variants": variants, "configurations": configurations})
 
@@ -149,13 +145,14 @@ def _on_top(plan: Plan, candidates: Sequence[Candidate]) -> list[Recipe]:
     return [] if best is None else [best.method]
 
 
-def _seconds(study: Study, asked: Sequence[Asked], candidates: Sequence[Candidate]) -> dict[str, float]:
+def _seconds(study: Study, methods: Sequence[Asked | Candidate]) -> dict[str, float]:
     """The time of one item by method, over the same items: unpatched, or with a recipe's patch."""
     items = study.items(study.source, "test")
-    seconds = {one.method.name: seconds_per_item(one.study.model, items, None) for one in asked}
-    for one in candidates:
-        if one.control is None and one.configuration is not None:
-            seconds[one.name] = seconds_per_item(study.model, items, one.configuration)
+    seconds = {
+        one.name: seconds_per_item(one.study.model, items, one.configuration)
+        for one in methods
+        if one.choice is None or one.configuration is not None
+    }
     return {name: round(value, 7) for name, value in seconds.items() if value is not None}
 
 
