@@ -155,7 +155,11 @@ def test_stages_have_short_and_long_items_alike_and_keep_groups_whole():
 
 def test_the_more_items_were_seen_the_less_may_still_change():
     rng = np.random.default_rng(1)
-    smoothed = np.stack([np.full(40, 0.5), np.full(40, 0.3)], 1) + rng.normal(0, 0.5, (40, 2))
-    kept = [contenders(smoothed, np.arange(40), share, 4).tolist() for share in (0.1, 0.999)]
-    assert kept[0] == [True, True] and kept[1][0]
-    assert contenders(smoothed[:, :0], np.arange(40), 0.5, 4).tolist() == []
+    smoothed = np.linspace(0.1, 0.6, 40) + rng.normal(0, 0.5, (40, 40))
+    kept = [contenders(smoothed, np.arange(40), share) for share in (0.05, 0.5, 1.0)]
+    assert kept[0].sum() > kept[1].sum() > kept[2].sum() >= 1
+    # With all items seen, those within one standard error of the best are left, as in `choose`.
+    behind = smoothed[:, [smoothed.mean(0).argmax()]] - smoothed
+    near = behind.mean(0) <= behind.std(0, ddof=1) / np.sqrt(40)
+    assert (kept[2] == near).all()
+    assert contenders(smoothed[:, :0], np.arange(40), 0.5).tolist() == []

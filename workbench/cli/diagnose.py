@@ -86,7 +86,7 @@ def _print_race(exploration: pd.DataFrame) -> None:
         whole = int((exploration.n == most).sum())
         console.print(
             f"Race: {whole} of {len(exploration)} configurations were run on all {most} dev items. The "
-            f"others (italics) were dropped after {int(exploration.n.min())} or more; --whole-grid runs all.\n",
+            f"others (italics) were dropped after {int(exploration.n.min())} or more (--whole-grid: none).\n",
             style="dim",
         )
 

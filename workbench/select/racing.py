@@ -12,9 +12,10 @@ from workbench.stats import max_t_band
 
 LEAST = 10
 """Units (items, or groups) of the first stage, at least: fewer say too little to drop anything."""
-DROPPED = 0.05
-"""At most this share of races, for each aligner, is meant to drop what the whole grid would choose."""
-DRAWS = 2_000
+LEVEL = 0.5
+"""Of the simultaneous band at each look. What the whole grid would choose is lost if it lies below the band
+here, and is the best in the end: in simulation less than 1 in 100 is (`benchmarks/racing.py`)."""
+DRAWS = 1_000
 
 Indices = NDArray[np.intp]
 Run = Callable[[Indices, Indices], Floats]
@@ -78,14 +79,10 @@ def race(configurations: pd.DataFrame, items: Items, run: Run, folds: int, seed:
             seen = own & (stage <= now)
             # What was dropped has no weight in the smoothed gains of what was kept.
             smoothed = np.nan_to_num(gains[seen]) @ weights[mine].T
-            kept[view, name] = mine[
-                contenders(smoothed, unit[seen], seen.sum() / own.sum(), last, seed + now)
-            ]
+            kept[view, name] = mine[contenders(smoothed, unit[seen], seen.sum() / own.sum(), seed + now)]
 
 
-def contenders(
-    smoothed: Floats, units: Indices, share: float, looks: int, seed: int = 0
-) -> NDArray[np.bool_]:
+def contenders(smoothed: Floats, units: Indices, share: float, seed: int = 0) -> NDArray[np.bool_]:
     """Which configurations `choose` may still choose once all items are seen, of which these are a `share`.
 
     A configuration is chosen only where its smoothed gain is at most one standard error behind the best one,
@@ -93,18 +90,18 @@ def contenders(
 
         d ± c · se · √(1 − n/N)     and one standard error then is     se · √(n/N)
 
-    with c of a simultaneous band over all configurations (`max_t_band`), at `DROPPED` shared by all looks.
+    with c of a simultaneous band over all configurations (`max_t_band`) at `LEVEL`.
     """
     if smoothed.shape[1] == 0:
         return np.zeros(0, dtype=bool)
     means = smoothed.mean(0)
-    best, level = int(means.argmax()), 1 - DROPPED / max(looks, 1)
+    best = int(means.argmax())
     groups = np.unique(units, return_inverse=True)[1]
     if groups.max() < 1:
         return np.ones(smoothed.shape[1], dtype=bool)
     none = np.zeros((len(smoothed), 1))
     behind = np.hstack([smoothed[:, [best]] - smoothed, none - smoothed])
-    band = max_t_band(behind, groups.tolist(), level, DRAWS, seed)
+    band = max_t_band(behind, groups.tolist(), LEVEL, DRAWS, seed)
     with np.errstate(invalid="ignore"):
         nearest = band.estimate - (band.estimate - band.low) * np.sqrt(1 - share)
     near, above = np.split(nearest, 2)
