@@ -39,6 +39,7 @@ from workbench.models.hooked import (
     hooked_transformer_class,
     processing_of,
 )
+from workbench.models.memory import is_out_of_memory
 from workbench.models.tokens import Bos, TokenReader
 
 BACKENDS: tuple[str, ...] = ("bridge", "hooked")
@@ -343,9 +344,7 @@ def _explained(name: str, error: Exception) -> str:
         return _REASONS[0][1].format(shown)
     if isinstance(error, hub.RepositoryNotFoundError):
         return f"no model {shown} at the hub (or it is private: run `hf auth login`)"
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and ("alloc" in text or "out of memory" in text)
-    ):
+    if is_out_of_memory(error):
         return (
             f"{shown} does not fit in memory: try dtype=bfloat16, device_map=auto, a smaller model or "
             "another device (`workbench plan` tells how much it needs)"

@@ -1,6 +1,5 @@
 """`capture`: sentences in batches of similar length, pooled over positions, kept as they are finished."""
 
-import gc
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from workbench.core.store import digest_file, digest_json, mapped_tensors, read_
 from workbench.core.types import Progress, Site, check_name, expand_sites, silent
 from workbench.models import Batch, Hook, LanguageModel, wrap
 from workbench.models.base import Padding
+from workbench.models.memory import Halving, halved
 from workbench.models.tokens import Encoded
 from workbench.states.activations import POOLS, Activations, Captured, Pooler, digest_tensors
 from workbench.text import ParallelText, text_of
@@ -325,7 +325,7 @@ class Runner:
         count: Sequence[Sequence[bool]],
     ):
         self.model, self.request, self.encoded, self.count = model, request, encoded, count
-        self.largest: int | None = None  # padded tokens that fitted, once something did not
+        self._memory = Halving("capture")
         self._pooler: Pooler
         self._states: dict[str, Tensor] = {}
 
@@ -343,22 +343,20 @@ class Runner:
 
     def _run_batch(self, rows: Rows, read: Callable[[Batch], None]) -> list[dict[str, Tensor]]:
         """One batch; where memory runs out, two halves of it, and smaller ones from then on."""
-        size = max(len(self.encoded[row]) for row in rows) * len(rows)
-        if self.largest is None or size <= self.largest or len(rows) == 1:
-            try:
-                return [self._read(rows, read)]
-            except RuntimeError as error:
-                if len(rows) == 1 or not _is_out_of_memory(error):
-                    raise
-            self._states = {}
-            self.largest = size // 2
-            gc.collect()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-        half = len(rows) // 2
-        return self._run_batch(rows[:half], read) + self._run_batch(rows[half:], read)
 
-    def _read(self, rows: Rows, read: Callable[[Batch], None]) -> dict[str, Tensor]:
+        def longest(rows: Sequence[int]) -> int:
+            return max(len(self.encoded[row]) for row in rows)
+
+        whole: Sequence[int] = rows
+        return self._memory.run(
+            lambda part: self._read(part, read),
+            whole,
+            size=lambda part: longest(part) * len(part),
+            smaller=halved,
+            alone=lambda part: f"one sentence of {longest(part)} tokens",
+        )
+
+    def _read(self, rows: Sequence[int], read: Callable[[Batch], None]) -> dict[str, Tensor]:
         batch = self.model.batch([self.encoded[row].ids for row in rows], self.request.padding)
         self._pooler = pooler(self.request.pool, batch, [self.count[row] for row in rows])
         self._states = {}
@@ -377,11 +375,6 @@ class Runner:
             self._states[site.component][place].copy_(pooled)
 
         return hook
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate" in text
 
 
 # One language's states on disk: finished shards while the work goes on, then one file.

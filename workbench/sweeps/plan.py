@@ -14,6 +14,7 @@ from workbench.core.types import POSITIONS, Normalisation, Positions, Site
 from workbench.intervene import INTERVENTIONS, Patch
 from workbench.models import LanguageModel
 from workbench.models.base import Padding
+from workbench.models.memory import Halving
 from workbench.sweeps.score import Classes, Generation, Reading, Scores, read_examples, read_questions
 
 CLEAN = "clean"
@@ -209,6 +210,8 @@ class Plan:
     """On which side rows are padded that hold a prompt with one choice each."""
     by: Normalisation | Classes = "plain"
     generation: Generation | None = None
+    memory: Halving = field(default_factory=lambda: Halving("sweep"))
+    """What fits in memory, once something did not."""
 
     @classmethod
     def of(

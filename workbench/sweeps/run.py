@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from workbench.core.errors import InputError, did_you_mean
 from workbench.core.types import Normalisation, Progress, silent
 from workbench.models import LanguageModel
+from workbench.models.memory import halved
 from workbench.sweeps.naive import Naive, answer_columns, naive_scores
 from workbench.sweeps.plan import (
     COLUMNS,
@@ -35,7 +37,7 @@ from workbench.sweeps.score import (
     margin,
 )
 from workbench.sweeps.shards import Shelf, plan_facts
-from workbench.sweeps.slots import Slots
+from workbench.sweeps.slots import Slots, block_size
 from workbench.sweeps.suffix import Suffix
 from workbench.tasks import AnswerExample, Example
 
@@ -240,6 +242,8 @@ class Shard:
     way: str
     rows: tuple[int, ...]
     configurations: tuple[int, ...]
+    slots: int | None = None
+    """Tokens of configurations in one row where memory ran out; None where those of the plan's limits fit."""
 
 
 def plan_shards(plan: Plan, ways: Sequence[str]) -> list[Shard]:
@@ -265,7 +269,48 @@ def plan_shards(plan: Plan, ways: Sequence[str]) -> list[Shard]:
 
 
 def run_shard(plan: Plan, shard: Shard) -> pd.DataFrame:
-    """The rows of a shard, with the numbers of their configurations and examples."""
+    """The rows of a shard, with the numbers of their configurations and examples.
+
+    Where memory runs out, it is run in smaller parts: fewer rows first, then fewer slots and configurations.
+    """
+
+    def slots_of(part: Shard) -> int:
+        """Tokens of configurations in one row."""
+        block = max(block_size(plan.items[i]) for i in part.rows)
+        return max(min(part.slots or plan.limits.slots, block * len(part.configurations)), block)
+
+    def smaller(part: Shard) -> list[Shard]:
+        if len(part.rows) > 1:
+            return [replace(part, rows=tuple(rows)) for rows in halved(part.rows)]
+        if part.way == "slots" and slots_of(part) > block_size(plan.items[part.rows[0]]):
+            return [replace(part, slots=slots_of(part) // 2)]
+        if part.way in ("slots", "suffix"):
+            return [replace(part, configurations=tuple(some)) for some in halved(part.configurations)]
+        return []  # the others run one configuration after the other
+
+    def size(part: Shard) -> int:
+        tokens = longest_prompt(plan.items[i] for i in part.rows)
+        return len(part.rows) * (tokens + (slots_of(part) if part.way == "slots" else 0))
+
+    parts = plan.memory.run(
+        lambda part: _run_part(plan, part),
+        shard,
+        size=size,
+        smaller=smaller,
+        alone=lambda part: f"one prompt of {len(plan.items[part.rows[0]].prompt)} tokens",
+        kind=shard.way,
+    )
+    return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+
+def longest_prompt(items: Iterable[Any]) -> int:
+    """Tokens of the longest prompt."""
+    return max(len(item.prompt) for item in items)
+
+
+def _run_part(plan: Plan, shard: Shard) -> pd.DataFrame:
+    if shard.slots:
+        plan = replace(plan, limits=replace(plan.limits, slots=shard.slots))
     items = [plan.items[i] for i in shard.rows]
     every = [plan.configuration(number) for number in shard.configurations]
     found: Iterable[dict[str, Any]]
@@ -351,7 +396,7 @@ def check_fast(way: str, plan: Plan) -> Disagreement | None:
     The examples are spread over the lengths of prompts, with the shortest and the longest. Margins must
     agree, and choices unless naive itself has a tie there.
     """
-    model, configurations = plan.model, plan.configurations
+    configurations = plan.configurations
     picks = _telling(configurations)
     passes = max(PASSES, SHARE * len(plan.items) * (len(configurations) + 1))
     # Of naive: the clean run and each pick, and both kinds of rounding once more.
@@ -359,6 +404,25 @@ def check_fast(way: str, plan: Plan) -> Disagreement | None:
     checked = replace(
         plan, items=some, configurations=[configurations[j] for j in picks], limits=Limits(), padding="right"
     )
+
+    def smaller(part: Plan) -> list[Plan]:
+        fewer = [replace(part, items=items) for items in halved(part.items)]
+        return fewer or [replace(part, configurations=some) for some in halved(part.configurations)]
+
+    found = plan.memory.run(
+        partial(_compared, way),
+        checked,
+        size=lambda part: len(part.items) * (longest_prompt(part.items) + len(part.configurations)),
+        smaller=smaller,
+        alone=lambda part: f"one prompt of {longest_prompt(part.items)} tokens",
+        kind=f"check of {way}",
+    )
+    return next((one for one in found if one is not None), None)
+
+
+def _compared(way: str, checked: Plan) -> Disagreement | None:
+    """All items of a plan, in the clean run and all its configurations, both ways."""
+    model, some = checked.model, checked.items
     clean, *patched = scores_by(way, checked)
     pairs = [(None, clean), *zip(checked.configurations, patched, strict=True)]
     start = time.perf_counter()
