@@ -1,6 +1,7 @@
 """The command line as a user meets it: help, results, one-line errors, exit codes."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -92,6 +93,72 @@ def test_rows_too_long_for_the_model_are_left_out_when_asked(capsys, tmp_path):
     assert code == 2 and "--drop-long" in err
     code, out, _ = run(capsys, "capture", *common, "--store", tmp_path / "s", "--drop-long")
     assert code == 0 and "1 rows, 1 too long" in out.replace("(sw en, ", "").replace(")", "")
+
+
+LARGE = {
+    "llama-3-8b": {
+        "model_type": "llama",
+        "architectures": ["LlamaForCausalLM"],
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "vocab_size": 128256,
+        "max_position_embeddings": 8192,
+    },
+    "mistral-7b": {
+        "model_type": "mistral",
+        "architectures": ["MistralForCausalLM"],
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "vocab_size": 32000,
+        "max_position_embeddings": 32768,
+        "sliding_window": 4096,
+    },
+    "qwen2.5-7b": {
+        "model_type": "qwen2",
+        "architectures": ["Qwen2ForCausalLM"],
+        "hidden_size": 3584,
+        "intermediate_size": 18944,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 28,
+        "num_key_value_heads": 4,
+        "vocab_size": 152064,
+        "max_position_embeddings": 131072,
+    },
+}
+"""Published shapes of models of 7 and 8 billion parameters."""
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"), [("llama-3-8b", 16.1), ("mistral-7b", 14.5), ("qwen2.5-7b", 15.2)]
+)
+def test_plan_says_from_the_configuration_whether_a_large_model_fits(
+    capsys, text_file, tmp_path, name, weights
+):
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(LARGE[name]))
+    head = "id\tsplit\tgroup\tlanguage\tprompt\tanswer\tchoice1\tchoice2\n"
+    items = "".join(f"{i}\tdev\t\tsw\t{'maji na miti ' * 20}{i}\t1\t ndio\t la\n" for i in range(100))
+    (tmp_path / "items.tsv").write_text(head + items)
+    common = ("plan", folder, "--text", text_file, "--model-dtype", "bfloat16", "--no-probe")
+    for more in [("--task", tmp_path / "items.tsv"), *([()] if name == "llama-3-8b" else [])]:
+        code, out, _ = run(capsys, *common, *more)
+        out = " ".join(out.split())  # whatever the width of the terminal
+        assert code == 0
+        assert f"(weights {weights} GB)" in out and "for a sweep (keys and values" in out
+        cards = out.split(" GB card")[1:]
+        assert len(cards) == 2
+        for line in cards:
+            assert " fits (" in line and f"weights {weights} GB, capture" in line
+            sweep = float(line.split("sweep ")[1].split(" GB")[0])
+            assert weights + 1 < sweep < weights + 5
+        assert ("race on dev" in out) == bool(more)
 
 
 def test_plan_needs_no_weights(capsys, text_file, tmp_path):

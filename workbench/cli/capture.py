@@ -3,18 +3,19 @@
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from workbench.cli.inputs import load, read_text
 from workbench.cli.options import chosen, names
 from workbench.cli.terminal import caution, console, duration, progress, progress_bar, size, table
 from workbench.core.errors import InputError, ModelError
 from workbench.models.outline import Outline, outline
+from workbench.select.racing import stage_count
 from workbench.states import capture, default_store, fitting
 from workbench.states.plan import CapturePlan, plan_capture
 from workbench.stats import detectable_effect
-from workbench.sweeps.cost import sweep_cost
-from workbench.tasks import ChoiceTask, read_task
+from workbench.sweeps.cost import SweepMemory, sweep_cost, sweep_memory
+from workbench.tasks import ChoiceTask, Example, read_task
 from workbench.text import ParallelText
 
 Line = tuple[str, str]
@@ -65,22 +66,26 @@ def run_plan(options: argparse.Namespace) -> None:
     on_gpu = model is not None and model.device.type != "cpu"
     # A GPU holds weights as the checkpoint does, usually in two bytes.
     dtype = options.model_dtype or ("float32" if model is None else model.info.dtype)
-    plan = plan_capture(
-        shape,
-        text,
-        sites=names(options.sites) or (),
-        **chosen(options, "pool", "template"),
-        batch_tokens=options.batch_tokens or (8192 if on_gpu else 1024),
-        bytes_per_number=4 if dtype in ("float32", "fp32", "torch.float32") else 2,
-        model=model,
-    )
-    for what, cost in [*_bill(shape, plan), *_sweep_bill(options, shape, text, plan), *_cards(shape, plan)]:
+    width = 4 if dtype in ("float32", "fp32", "torch.float32") else 2
+    wanted = {"sites": names(options.sites) or (), **chosen(options, "pool", "template")}
+    here, there = (options.batch_tokens or tokens for tokens in (8192 if on_gpu else 1024, 8192))
+    plan = plan_capture(shape, text, **wanted, batch_tokens=here, bytes_per_number=width, model=model)
+    sweep, examples, count = _sweep_bill(options, shape, text, plan)
+    on_card = plan_capture(shape, text, **wanted, batch_tokens=there, bytes_per_number=2)
+    bill = _bill(shape, plan, sweep_memory(shape, width, examples, count))
+    sweeps = [sweep_memory(shape, 2, examples, count, batch_size).total for batch_size in (64, 1)]
+    for what, cost in [*bill, *sweep, *_cards(plan, on_card, *sweeps)]:
         console.print(f"{what:<15} {cost}")
     if plan.seconds is None:
         print(f"no timing: {' '.join(why_not.split())}", file=sys.stderr)
 
 
-def _bill(shape: Outline, plan: CapturePlan) -> list[Line]:
+def _bill(shape: Outline, plan: CapturePlan, sweep: SweepMemory) -> list[Line]:
+    memory = f"about {size(plan.peak_bytes)} for a capture (weights {size(plan.weight_bytes)}), "
+    memory += (
+        f"{size(plan.weight_bytes + sweep.total)} for a sweep (keys and values {size(sweep.keys_values)}, "
+    )
+    memory += f"states {size(sweep.states)}, logits {size(sweep.logits)})"
     about = "about " if plan.tokens_are_estimated else ""
     bill = [
         ("model", f"{shape.name} ({shape.architecture}, {shape.n_layers} layers × {shape.d_model})"),
@@ -89,7 +94,7 @@ def _bill(shape: Outline, plan: CapturePlan) -> list[Line]:
         ("tokens", f"{about}{plan.tokens:,} ({plan.padded_tokens:,} with padding)"),
         ("forward passes", f"{plan.forward_passes:,}"),
         ("disk", size(plan.disk_bytes)),
-        ("memory", f"about {size(plan.peak_bytes)} (weights {size(plan.weight_bytes)})"),
+        ("memory", memory),
         ("arithmetic", f"{plan.flops / 1e12:,.2f} TFLOP"),
         ("time", "not measured" if plan.seconds is None else f"about {duration(plan.seconds)}"),
     ]
@@ -100,9 +105,11 @@ def _bill(shape: Outline, plan: CapturePlan) -> list[Line]:
 
 def _sweep_bill(
     options: argparse.Namespace, shape: Outline, text: ParallelText, plan: CapturePlan
-) -> list[Line]:
+) -> tuple[list[Line], Sequence[Example], int]:
+    """What is said of a sweep; the items it goes over on dev, and its number of configurations."""
+    count = options.configurations or 30 * shape.n_layers
     if options.task is None:
-        return []
+        return [], (), count
     task = read_task(options.task)
     wanted = options.source or next((code for code in text.languages if code in task.languages), None)
     if wanted is None:
@@ -115,23 +122,39 @@ def _sweep_bill(
     detectable = f"{detectable_effect(n_test):.3f} of accuracy, four times out of five" if n_test else "none"
     lines = [("task", f"{task.name}: {items}"), ("detectable gain", detectable)]
     if not isinstance(task, ChoiceTask) or not dev:
-        return [*lines, ("sweep", "not planned: answers are generated, one run for each configuration")]
-    cost = sweep_cost(shape, task.examples(source, "dev"), options.configurations or 30 * shape.n_layers)
+        return (
+            [*lines, ("sweep", "not planned: answers are generated, one run for each configuration")],
+            (),
+            1,
+        )
+    examples = task.examples(source, "dev")
+    cost = sweep_cost(shape, examples, count)
     tokens = f"{cost.prompt_tokens:,} tokens through all layers, {cost.block_tokens:,} through those above a "
     tokens += f"patch (one by one {cost.one_by_one:,}), {cost.flops / 1e12:,.2f} TFLOP"
     lines += [("sweep on dev", f"{cost.configurations:,} configurations: {tokens}")]
     if plan.seconds is not None and plan.flops:
         seconds = plan.seconds / plan.flops * cost.flops
         lines.append(("sweep time", f"about {duration(seconds)}, by the capture timed above"))
-    return lines
+    stages = stage_count(len(dev))
+    if stages > 1:
+        least = sweep_cost(shape, examples[::stages], count).flops
+        race = f"at least {least / 1e12:,.2f} TFLOP: all configurations on one item in {stages}"
+        lines.append(("race on dev", f"{race}, the best on all (diagnose --budget)"))
+    return lines, examples, count
 
 
-def _cards(shape: Outline, plan: CapturePlan) -> Iterator[Line]:
-    """Whether weights of two bytes fit usual cards, and how long the capture would take there."""
-    # Activations beside the weights: as many as planned here, in two bytes at most.
-    needed = 2.0 * shape.parameters + (plan.peak_bytes - plan.weight_bytes)
+def _cards(plan: CapturePlan, on_card: CapturePlan, sweep: int, one_row: int) -> Iterator[Line]:
+    """Whether usual cards hold weights of two bytes with a capture and a sweep, and how long a capture takes.
+
+    `sweep` and `one_row` are what a sweep takes beside the weights, in usual batches and row by row.
+    """
+    weights = on_card.weight_bytes
     for name, memory, speed in _CARDS:
-        fits = "fits" if needed < 0.9 * memory else "does not fit"
+        room = 0.9 * memory
+        fits = "fits" if max(on_card.peak_bytes, weights + sweep) < room else "fits in smaller batches"
+        if weights + one_row >= room:
+            fits = "does not fit"
         took = "under a second" if plan.flops < speed else f"about {duration(plan.flops / speed)}"
-        capture = f"capture {took}, if it keeps {speed / 1e12:.0f} TFLOP/s"
-        yield name, f"{fits} ({size(needed)} in bfloat16); {capture}"
+        parts = f"weights {size(weights)}, capture {size(on_card.peak_bytes)}"
+        parts += f", sweep {size(weights + sweep)} in bfloat16"
+        yield name, f"{fits} ({parts}); capture {took}, if it keeps {speed / 1e12:.0f} TFLOP/s"

@@ -30,12 +30,18 @@ class Outline:
     d_model: int
     d_mlp: int
     d_heads: int
+    d_keys: int
+    """Numbers that the keys of one token have in a layer, and its values."""
     parameters: int
     unembedding: int
     """Numbers of the matrix that makes logits."""
     body: int
     """Numbers of the layers, without embedding and unembedding."""
     tokens: TokenReader | None
+
+    def inside(self, tokens: int) -> int:
+        """Numbers held while so many tokens pass a layer: input, norm, queries, keys, values, MLP."""
+        return tokens * (8 * self.d_model + 3 * self.d_mlp)
 
     def width(self, component: str) -> int:
         """Numbers per token at a component."""
@@ -54,13 +60,15 @@ def outline(name: str, *, revision: str | None = None, trust_remote_code: bool =
         tokens = read_tokenizer(name, revision=revision, trust_remote_code=trust_remote_code)
     text = config.get_text_config()
     heads = text.num_attention_heads
+    d_head = _first(text, "head_dim") or text.hidden_size // heads
     return Outline(
         name=name,
         architecture=text.model_type,
         n_layers=text.num_hidden_layers,
         d_model=text.hidden_size,
         d_mlp=_first(text, "intermediate_size", "ffn_dim", "n_inner") or 4 * text.hidden_size,
-        d_heads=heads * (_first(text, "head_dim") or text.hidden_size // heads),
+        d_heads=heads * d_head,
+        d_keys=(_first(text, "num_key_value_heads", "num_kv_heads") or heads) * d_head,
         parameters=sum(p.numel() for p in causal.parameters()),
         unembedding=text.vocab_size * text.hidden_size,
         body=sum(p.numel() for p in causal.base_model.parameters())

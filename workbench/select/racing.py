@@ -43,13 +43,18 @@ class Items:
         """
         unit = self.unit
         lengths = np.bincount(unit, np.asarray(self.lengths, dtype=float)) / np.bincount(unit)
-        count, rng = max(min(STAGES, len(lengths) // LEAST), 1), np.random.default_rng(seed)
+        count, rng = stage_count(len(lengths)), np.random.default_rng(seed)
         stage = np.empty(len(lengths), dtype=np.intp)
         order = np.argsort(lengths, kind="stable")
         for start in range(0, len(order), count):
             block = order[start : start + count]
             stage[block] = rng.permutation(count)[: len(block)]
         return stage[unit]
+
+
+def stage_count(n_units: int) -> int:
+    """Stages of a race over so many units: one where they are too few."""
+    return max(min(STAGES, n_units // LEAST), 1)
 
 
 def race(configurations: pd.DataFrame, items: Items, run: Run, folds: int, seed: int = 0) -> None:

@@ -68,9 +68,10 @@ def plan_capture(
     kept = real if pool == "all" else len(text) * len(text.languages)
     numbers = sum(outline.width(site.component) for site in chosen)
     weight_bytes = outline.parameters * bytes_per_number
-    # A block holds its input, its norm, queries, keys, values, and the feed-forward layer's inside.
-    inside = batch_tokens * (8 * outline.d_model + 3 * outline.d_mlp) * bytes_per_number
+    inside = outline.inside(batch_tokens) * bytes_per_number
     pooled = max(len(batch) for some in batches.values() for batch in some) * numbers * 4
+    if pool == "all":
+        pooled = batch_tokens * numbers * 4
     seconds = None
     if model is not None:
         request = Request(

@@ -9,7 +9,7 @@ import torch
 from workbench.models.outline import Outline
 from workbench.sweeps.plan import Configuration, Limits, Plan, part_of
 from workbench.sweeps.run import GENERATED, Shard, fastest_way, run_shard, spread
-from workbench.sweeps.score import Reading
+from workbench.sweeps.score import LOGITS, Reading
 from workbench.sweeps.slots import block_size, slot_runs
 from workbench.tasks import Example
 
@@ -49,6 +49,64 @@ def sweep_cost(
     alone = sum(lengths) * (n_configurations + 1)
     flops = 2.0 * (outline.body * (prompts + blocks / 2) + outline.unembedding * blocks)
     return SweepCost(len(examples), n_configurations, prompts, blocks, flops, alone)
+
+
+@dataclass(frozen=True)
+class SweepMemory:
+    """The most that a sweep by slots holds beside the weights, in bytes, with attention by sdpa."""
+
+    keys_values: int
+    """Of all prompts of a run, in every layer."""
+    states: int
+    """Residuals, what a layer holds while tokens pass it, and masks."""
+    logits: int
+    """Of a piece of the vocabularies' logits, which are never held for all tokens."""
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.keys_values + self.states + self.logits
+
+
+def sweep_memory(
+    outline: Outline,
+    bytes_per_number: int,
+    examples: Sequence[Example] = (),
+    n_configurations: int = 1,
+    batch_size: int = 64,
+) -> SweepMemory:
+    """The largest run of a sweep over the examples; without examples, of rows of 128 tokens."""
+    limits = Limits(batch_size)
+    if not examples:
+        width = limits.token_budget // Limits().batch_size
+        return _memory(outline, bytes_per_number, batch_size, width, 1, min(limits.slots, width))
+    readings = _readings(outline, examples)
+    found = []
+    for rows, configurations in slot_runs(readings, n_configurations, limits):
+        block = max(block_size(readings[i]) for i in rows)
+        prompt = max(len(readings[i].prompt) for i in rows)
+        at_once = min(max(limits.slots // block, 1), max(len(configurations), 1))
+        found.append(_memory(outline, bytes_per_number, len(rows), prompt, block, block * at_once))
+    return max(found, key=lambda one: one.total)
+
+
+def _memory(outline: Outline, size: int, rows: int, prompt: int, block: int, slots: int) -> SweepMemory:
+    """Of one run: rows of a prompt with one block, then `slots` tokens of blocks behind it."""
+    width, layers = prompt - 1 + block, outline.n_layers
+    kept = rows * block * outline.d_model * layers * size
+    mask = (1 + size) * rows  # for each pair of tokens whether one sees the other, and what is added for it
+    whole = outline.inside(rows * width) * size + mask * width**2
+    # Behind the prompt a layer joins its keys and values with those of the blocks, one for each head.
+    seen = prompt - 1 + slots
+    joined = 2 * rows * seen * (outline.d_keys + outline.d_heads) * size
+    behind = outline.inside(rows * slots) * size + joined + mask * slots * seen
+    vocabulary = max(outline.unembedding // outline.d_model, 1)
+    pieces = min(rows * slots, max(LOGITS // vocabulary, 1)) * vocabulary
+    return SweepMemory(
+        keys_values=2 * rows * width * outline.d_keys * layers * size,
+        states=kept + max(whole, behind),
+        logits=pieces * (8 if size == 4 else 8 + size),  # in float32, and once more for their sum
+    )
 
 
 def _readings(outline: Outline, examples: Sequence[Example]) -> list[Reading]:
