@@ -157,7 +157,7 @@ def study_options(out: str) -> Options:
     return {
         **MODEL,
         "--out FOLDER": ("folder", Path(out)),
-        "--threads N": "CPU threads (default: one for a small model, else all)",
+        "--threads N": "CPU threads (default: one for a small model, else the fastest number, measured)",
         **OVERWRITE,
     }
 
