@@ -244,3 +244,21 @@ def test_an_idle_gpu_is_mentioned_once(monkeypatch):
     with pytest.warns(UserWarning, match="NVIDIA driver"):
         assert load_room._default_device() == "cpu"
     assert load_room._default_device() == "cpu"  # a second warning would be an error here
+
+
+def test_loading_tells_what_its_parts_took():
+    model = load_model(tiny_path("llama"))
+    parts = ["configuration", "tokenizer", "weights", "reference", "hooks", "self_check"]
+    assert list(model.load_seconds) == parts and all(took >= 0 for took in model.load_seconds.values())
+    assert model.weights_digest and list(model.load_seconds) == [*parts, "digest"]
+
+
+def test_a_copied_tokenizer_is_changed_alone():
+    tokenizer = load_model(tiny_path("llama")).tokens.tokenizer
+    before = (tokenizer.bos_token, tokenizer.pad_token, tokenizer.padding_side, len(tokenizer))
+    copied = load_room._copied(tokenizer)
+    assert copied.get_vocab() == tokenizer.get_vocab() and copied("the cat") == tokenizer("the cat")
+    copied.bos_token, copied.pad_token, copied.padding_side = "<b>", "<p>", "left"
+    copied.add_special_tokens({"eos_token": "<new>"})
+    assert before == (tokenizer.bos_token, tokenizer.pad_token, tokenizer.padding_side, len(tokenizer))
+    assert "<new>" not in tokenizer.get_vocab()

@@ -38,3 +38,9 @@ def test_the_verdict_is_the_results_own(result):
     assert found["baseline"] == vars(result.baseline)
     manifest = read_json(result.paths["manifest"])
     assert manifest["lower_is_better"] == ["procrustes"]
+
+
+def test_timings_are_of_the_steps_and_of_loading_the_model(study, result):
+    found = read_json(result.paths["timings"])
+    assert found["seconds"] == result.seconds and found["load"] == study.model.load_seconds
+    assert {"weights", "reference", "self_check", "digest"} <= set(found["load"])

@@ -1,6 +1,7 @@
 """What any model offers, whichever backend runs it, and one digest for its weights."""
 
 import hashlib
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -195,6 +196,8 @@ class LanguageModel(ABC):
     ):
         self._lens_model, self.info, self.tokens = lens_model, info, tokens
         self._points, self._dtype, self._softcap = points, dtype, softcap
+        self.load_seconds: dict[str, float] = {}
+        """What each part of loading took; the digest of the weights, too, once it is asked for."""
 
     # What a backend provides -------------------------------------------------------------------
 
@@ -393,7 +396,10 @@ class LanguageModel(ABC):
     @cached_property
     def weights_digest(self) -> str:
         """Digest over the bytes of all weights: two models with one digest are one model."""
-        return weights_digest(self.parameters())
+        start = time.perf_counter()
+        digest = weights_digest(self.parameters())
+        self.load_seconds["digest"] = round(time.perf_counter() - start, 3)
+        return digest
 
     @property
     def device(self) -> torch.device:

@@ -5,6 +5,7 @@ import copy
 import logging
 import re
 import shutil
+import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -83,28 +84,64 @@ def load_model(
         if device_map is not None:
             raise ModelError('device_map is for backend="bridge": HookedTransformer takes a device')
     name = resolved(name_or_dir, MODELS)
-    place = str(device or _default_device())
+    place, clock = str(device or _default_device()), _Clock()
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
     with reported_errors(name), quietly():
         config = read_config(name, **options)
         kind = _dtype(dtype, place, config)
+        clock.lap("configuration")
         reader = read_tokenizer(name, bos=bos, **options)
+        clock.lap("tokenizer")
         causal = read_causal(name, config, attn, dtype=kind, device_map=device_map, **options)
         check_vocabulary(name, reader, causal.get_input_embeddings().weight.shape[0])
         if device_map is None:
             causal = causal.to(place)
+        clock.lap("weights")
         # What loads the same model again from any folder: a name, or an absolute path.
         given = Path(name_or_dir)
         facts: dict[str, Any] = {"source": str(given.resolve()) if given.is_dir() else str(name_or_dir)}
-        facts["bos"] = bos
-        if revision:
-            facts["revision"] = revision
+        facts |= {"bos": bos} | ({"revision": revision} if revision else {})
         if backend == "bridge":
-            return _bridged(name, causal, reader, kind, facts)
+            return _bridged(name, causal, reader, kind, facts, clock)
         reference = reference_logits(causal)
+        clock.lap("reference")
         info = replace(_info(name, causal, kind), backend="hooked", device=place, attention=None, **facts)
-        hooked = build_hooked(name, causal, copy.deepcopy(reader.tokenizer), kind, place)
-        return self_check(HookedModel(hooked, info, reader), reference)
+        hooked = HookedModel(build_hooked(name, causal, _copied(reader.tokenizer), kind, place), info, reader)
+        clock.lap("hooks")
+        return clock.checked(hooked, reference)
+
+
+class _Clock:
+    """Times the parts of loading a model."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, part: str) -> None:
+        """What was done since the last part is this one."""
+        now = time.perf_counter()
+        self.seconds[part] = round(now - self._since, 3)
+        self._since = now
+
+    def checked(self, model: LanguageModel, reference: torch.Tensor | None) -> LanguageModel:
+        """The model after its self-check, the last part; it keeps the seconds."""
+        model = self_check(model, reference)
+        self.lap("self_check")
+        model.load_seconds = self.seconds
+        return model
+
+
+def _copied(tokenizer: Any) -> Any:
+    """A copy for TransformerLens, which changes special tokens and the side of padding.
+
+    What it does not change, and is large (vocabulary, merges, the arguments it was made with), is shared.
+    """
+    large = [
+        value for value in vars(tokenizer).values() if isinstance(value, dict | list) and len(value) > 1000
+    ]
+    shared = [*large, tokenizer.init_kwargs] if hasattr(tokenizer, "init_kwargs") else large
+    return copy.deepcopy(tokenizer, {id(value): value for value in shared})
 
 
 def wrap(model: Any, *, tokenizer: Any = None, copied: bool = False) -> LanguageModel:
@@ -172,7 +209,7 @@ def _wrap_causal(causal: Any, tokenizer: Any, copied: bool) -> LanguageModel:
     reader = _reader(tokenizer, "Hugging Face model")
     causal = copy.deepcopy(causal).eval()
     name = str(causal.config._name_or_path or causal.config.model_type)
-    return _bridged(name, causal, reader, causal.get_input_embeddings().weight.dtype, {})
+    return _bridged(name, causal, reader, causal.get_input_embeddings().weight.dtype, {}, _Clock())
 
 
 def _reader(tokenizer: Any, what: str) -> TokenReader:
@@ -182,14 +219,20 @@ def _reader(tokenizer: Any, what: str) -> TokenReader:
 
 
 def _bridged(
-    name: str, causal: Any, reader: TokenReader, dtype: torch.dtype, facts: dict[str, Any]
+    name: str,
+    causal: Any,
+    reader: TokenReader,
+    dtype: torch.dtype,
+    facts: dict[str, Any],
+    clock: _Clock,
 ) -> LanguageModel:
     """The model in a bridge; `facts` are those that its configuration does not hold."""
     reference = reference_logits(causal)
+    clock.lap("reference")
     info = replace(_info(name, causal, dtype), **facts)  # before the bridge changes the kernel
     try:
         bridge = TransformerBridge.boot_transformers(
-            name, hf_model=causal, tokenizer=copy.deepcopy(reader.tokenizer), dtype=dtype
+            name, hf_model=causal, tokenizer=_copied(reader.tokenizer), dtype=dtype
         )
     except (ValueError, NotImplementedError, RuntimeError, AttributeError, KeyError) as error:
         raise ModelError(
@@ -197,7 +240,9 @@ def _bridged(
             f"{_first_line(error)}; `workbench models` lists what is known to work"
         ) from error
     info = replace(info, device=str(causal.get_input_embeddings().weight.device))
-    return self_check(BridgeModel(bridge, info, reader), reference)
+    model = BridgeModel(bridge, info, reader)
+    clock.lap("hooks")
+    return clock.checked(model, reference)
 
 
 def read_config(name: str, *, revision: str | None, trust_remote_code: bool) -> Any:

@@ -390,7 +390,7 @@ class Study:
             "cautions": notes,
         }
         update_manifest(self.folder, facts, {})
-        write_json(result.paths["timings"], {"seconds": result.seconds})
+        write_json(result.paths["timings"], {"seconds": result.seconds, "load": self.model.load_seconds})
 
     def _patch_card(self, result: StudyResult) -> dict[str, Any]:
         """The origin of the saved patch, and its scores."""
