@@ -9,6 +9,7 @@ import torch
 from sweep_grids import TASK, a_map, grid, items, joint_grid
 from tiny_models import tiny as tiny_of
 
+from workbench.analyses.generate.texts import speak
 from workbench.core.errors import InputError
 from workbench.core.types import Site
 from workbench.models.memory import is_out_of_memory
@@ -133,3 +134,12 @@ def test_other_errors_are_what_they_were(monkeypatch):
     with pytest.raises(RuntimeError, match="shapes"):
         sweep(tiny_of("llama"), EXAMPLES, [], **TASK)
     assert not is_out_of_memory(RuntimeError("the tensor's data is not allocated yet"))
+
+
+def test_generated_texts_are_the_same(monkeypatch, tmp_path):
+    model = tiny_of("llama")
+    expected = speak(model, ASKED, None, 4, 5, tmp_path / "whole")
+    asked = limit(monkeypatch, 20)
+    found = speak(model, ASKED, None, 4, 5, tmp_path / "parts")
+    assert max(asked) > 20
+    pd.testing.assert_frame_equal(found.drop(columns="seconds"), expected.drop(columns="seconds"))

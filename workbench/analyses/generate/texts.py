@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from workbench.core.errors import InputError
 from workbench.intervene import applied
 from workbench.models import LanguageModel
+from workbench.models.memory import Halving, halved
 from workbench.stats import Interval, accuracy
 from workbench.study import Study
 from workbench.sweeps import Configuration
@@ -99,13 +100,25 @@ def speak(
     settings = {"generate": 1, "tokens": tokens, "batch_size": batch_size}
     shelf = Shelf(folder, plan_facts(model, prompts, [configuration] if configuration else [], settings))
     questions = read_questions(model, prompts)
+    memory = Halving("generation")
     parts = []
     for number, start in enumerate(range(0, len(questions), batch_size)):
         if (part := shelf.get(number)) is None:
-            part = _speak(model, questions[start : start + batch_size], configuration, tokens)
+            made = memory.run(
+                lambda some: _speak(model, some, configuration, tokens),
+                questions[start : start + batch_size],
+                size=lambda some: len(some) * (_longest(some) + tokens),
+                smaller=halved,
+                alone=lambda some: f"one prompt of {_longest(some)} tokens",
+            )
+            part = pd.concat(made, ignore_index=True)
             shelf.put(number, part)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def _longest(questions: Sequence[Question]) -> int:
+    return max(len(question.prompt) for question in questions)
 
 
 def _speak(
