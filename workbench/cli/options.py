@@ -92,6 +92,7 @@ LOADING: Groups = {
         "--model-dtype DTYPE": "float32, bfloat16 or float16",
         "--attn ATTN": "attention kernel: sdpa (default) or eager",
         "--revision REVISION": "commit, tag or branch on the hub",
+        "--title NAME": "what tables and figures call the model (default: its own name)",
         "--device-map DEVICE_MAP": 'device map of Hugging Face, such as "auto"',
         "--trust-remote-code": "allow code that is part of the model repository",
         "--bos WHEN": (
