@@ -290,7 +290,13 @@ class Study:
         tables = [self._sweep(there, (), "facts", self.target)] if there else []
         raced = not self.settings.whole_grid and self.estimate(configurations).raced
         if raced:
-            own = raced_sweep(self._sweep_stage, items, configurations, self.seed)
+            checks: dict[str, Any] = {}
+            own = raced_sweep(
+                lambda some, those, step: self._sweep(some, those, "dev", self.source, checks, step),
+                items,
+                configurations,
+                self.seed,
+            )
         else:
             own = self._sweep(items, configurations, "dev", self.source)
         return pd.concat([own, *tables], ignore_index=True), raced
@@ -303,11 +309,14 @@ class Study:
         spent, budget = sum(self.seconds.values()), self.settings.budget
         return Estimate.of(plan, len(self.items(self.source, "test")), scored, spent, budget, self.folder)
 
-    def _sweep_stage(self, items: Sequence[Any], configurations: Sequence[Configuration]) -> pd.DataFrame:
-        return self._sweep(items, configurations, "dev", self.source)
-
     def _sweep(
-        self, items: Sequence[Any], configurations: Sequence[Configuration], folder: str, language: str
+        self,
+        items: Sequence[Any],
+        configurations: Sequence[Configuration],
+        folder: str,
+        language: str,
+        checks: dict[str, Any] | None = None,
+        step: str = "sweep",
     ) -> pd.DataFrame:
         return sweep(
             self.model,
@@ -316,7 +325,8 @@ class Study:
             **self._how,
             allow_naive=self.settings.allow_naive,
             folder=self.folder / "shards" / folder / language,
-            progress=self.progress,
+            progress=lambda _, done, total: self.progress(step, done, total),
+            checks=checks,
         )
 
     @property

@@ -60,6 +60,7 @@ def sweep(
     max_new_tokens: int = 32,
     until: str | None = "\n",
     way: str | None = None,
+    checks: "Checks | None" = None,
 ) -> pd.DataFrame:
     """One row per (configuration, example); with `clean`, the unpatched run comes first.
 
@@ -67,6 +68,8 @@ def sweep(
     naive before; where they disagree this is an error, or, with `allow_naive`, that way's configurations go
     naively.
     `way` names one engine for all configurations, which is not checked then: "slots", "suffix" or "naive".
+    `checks` holds what earlier sweeps over the same task with the same configurations found, and takes up
+    what this one finds: an engine in it is not checked again.
 
     With a `folder`, finished parts are kept there, and a sweep that was interrupted goes on where it was:
     its table is the same to the byte. Another sweep in the same folder has parts of its own.
@@ -90,7 +93,7 @@ def sweep(
         max_new_tokens=max_new_tokens,
         until=until,
     )
-    return run_plan(plan, way, folder, allow_naive, progress)
+    return run_plan(plan, way, folder, allow_naive, progress, checks)
 
 
 def plan_sweep(
@@ -132,12 +135,13 @@ def run_plan(
     folder: Path | None = None,
     allow_naive: bool = False,
     progress: Progress = silent,
+    checks: "Checks | None" = None,
 ) -> pd.DataFrame:
     """The table of a plan: all shards in order, those in the folder as they are."""
     shelf = None if folder is None else Shelf(Path(folder), _facts_of(plan, way, allow_naive))
     ways = shelf.ways() if shelf else None
     if ways is None:
-        ways = settled_ways(plan, allow_naive) if way is None else _all_by(plan, way)
+        ways = settled_ways(plan, allow_naive, checks) if way is None else _all_by(plan, way)
         if shelf:
             shelf.begin(ways)
     shards = plan_shards(plan, ways)
@@ -185,17 +189,19 @@ GENERATED = "generated"
 """The way of configurations whose answers are generated."""
 
 
-def settled_ways(plan: Plan, allow_naive: bool) -> list[str]:
+def settled_ways(plan: Plan, allow_naive: bool, checks: "Checks | None" = None) -> list[str]:
     """The way of each configuration, the clean run's (or "") first, once the fast ways are checked."""
     if plan.generation:
         return [GENERATED if plan.clean else "", *[GENERATED] * len(plan.configurations)]
     ways = [fastest_way(plan, configuration) for configuration in plan.configurations]
-    fast = [way for way in ENGINES if way != "naive"]
+    fast, checks = [way for way in ENGINES if way != "naive"], {} if checks is None else checks
     for way in fast:
         mine = [
             configuration for configuration, its in zip(plan.configurations, ways, strict=True) if its == way
         ]
-        found = check_fast(way, replace(plan, configurations=mine)) if mine else None
+        if mine and way not in checks:
+            checks[way] = check_fast(way, replace(plan, configurations=mine))
+        found = checks[way] if mine else None
         if found is not None and not allow_naive:
             takes = found.naive_takes(len(plan.configurations), len(plan.items))
             raise InputError(
@@ -343,6 +349,10 @@ class Disagreement:
         """How long naive would take for all, for people."""
         seconds = self.seconds * n_examples * (n_configurations + 1)
         return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+Checks = dict[str, Disagreement | None]
+"""Engine → what its check found."""
 
 
 def check_fast(way: str, plan: Plan) -> Disagreement | None:
