@@ -7,12 +7,13 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import InputError, did_you_mean
+from workbench.core.reading import language_in
 from workbench.core.settings import Settings
 
 Options = Mapping[str, Any]
@@ -102,8 +103,9 @@ LOADING: Groups = {
 }
 TEXT: Groups = {
     "text": {
-        "--text PATH|NAME": "parallel text: file, folder, data set, or starter (comes with the project); "
-        "default with the organism: its own sentences",
+        "--text PATH|NAME": "parallel text: file, folder, data set, or starter (comes with the project), or "
+        "files of one language each, such as a.sw b.en or a.sw,b.en; default with the organism: its own "
+        "sentences",
         **LANGUAGES,
         **FORMAT,
         "--text-revision REV": "for a data set on the hub",
@@ -260,6 +262,30 @@ def chosen(options: argparse.Namespace, *names: str) -> dict[str, Any]:
 def names(value: str | None) -> list[str] | None:
     """`a,b` → [a, b]."""
     return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
+
+
+def with_texts_joined(arguments: Sequence[str]) -> list[str]:
+    """`--text a.sw b.en` → `--text a.sw,b.en`: files of one language each, which their names show.
+
+    What follows and is no such file is left as it is: it may be the model.
+
+    >>> with_texts_joined(["fit", "--text", "a.sw", "b.en", "gpt2", "--quick"])
+    ['fit', '--text', 'a.sw,b.en', 'gpt2', '--quick']
+    """
+    joined: list[str] = []
+    for argument in arguments:
+        last = joined[-1].removeprefix("--text=") if joined else ""
+        follows = joined[-2:-1] == ["--text"] or joined[-1:] != [last]
+        if follows and all(map(_of_one_language, (last.split(",")[-1], argument))):
+            joined[-1] += f",{argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _of_one_language(name: str) -> bool:
+    path = Path(name)
+    return not name.startswith("-") and language_in(path) is not None and ("." in path.name or path.is_file())
 
 
 def numbers(value: str, option: str) -> list[float]:
