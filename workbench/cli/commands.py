@@ -205,10 +205,8 @@ COMMANDS = {
             "task": {
                 "--task NAME[:PATH],…": "tasks, such as xcopa:folder or items.tsv (default with the "
                 "organism: exact)",
-                "--prompts en|item|FILE": (
-                    "prompts: en, item (the language of the item) or a TOML file of templates",
-                    "en",
-                ),
+                "--prompts en|item|FILE": "prompts: en, item (the language of the item) or a TOML file of "
+                "templates (default: item for xcopa, else en)",
                 "--chat": "wrap prompts in the model's chat template",
                 "--shots N": ("solved examples before each item", 0),
                 "--dev N": "maximum number of dev items (default: all)",
