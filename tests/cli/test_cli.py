@@ -155,6 +155,10 @@ def test_files_of_one_language_are_named_one_after_another(capsys, tmp_path, mon
     assert code == 2 and "b.eng:3: has 3 lines but a.swh has 2" in err and len(err.splitlines()) == 1
     code, _, err = run(capsys, "capture", "--text", "a.swh", "c.eng", model)
     assert code == 2 and "no file c.eng: check the path" in err
+    (tmp_path / "c.txt").write_text("un\ndeux\n")
+    for named in (("a.swh", "c.txt"), ("c.txt", "a.swh")):
+        code, _, err = run(capsys, "plan", model, "--text", *named)
+        assert code == 2 and "the name of c.txt shows no language: call it NAME.sw, " in err
 
 
 def test_an_error_in_a_file_names_file_and_line(capsys, tmp_path):

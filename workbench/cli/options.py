@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -265,9 +266,9 @@ def names(value: str | None) -> list[str] | None:
 
 
 def with_texts_joined(arguments: Sequence[str]) -> list[str]:
-    """`--text a.sw b.en` → `--text a.sw,b.en`: files of one language each, which their names show.
+    """`--text a.sw b.en` → `--text a.sw,b.en`: files of one language each.
 
-    What follows and is no such file is left as it is: it may be the model.
+    What follows and is no file is left as it is: it may be the model.
 
     >>> with_texts_joined(["fit", "--text", "a.sw", "b.en", "gpt2", "--quick"])
     ['fit', '--text', 'a.sw,b.en', 'gpt2', '--quick']
@@ -276,16 +277,18 @@ def with_texts_joined(arguments: Sequence[str]) -> list[str]:
     for argument in arguments:
         last = joined[-1].removeprefix("--text=") if joined else ""
         follows = joined[-2:-1] == ["--text"] or joined[-1:] != [last]
-        if follows and all(map(_of_one_language, (last.split(",")[-1], argument))):
+        if follows and all(map(_is_text, (last.split(",")[-1], argument))):
             joined[-1] += f",{argument}"
         else:
             joined.append(argument)
     return joined
 
 
-def _of_one_language(name: str) -> bool:
-    path = Path(name)
-    return not name.startswith("-") and language_in(path) is not None and ("." in path.name or path.is_file())
+def _is_text(name: str) -> bool:
+    """Whether a name is that of a text rather than a model: a file, or called as one of one language."""
+    if name.startswith("-") or name.lower().endswith(".gguf"):
+        return False
+    return isfile(name) or ("." in Path(name).name and language_in(Path(name)) is not None)
 
 
 def numbers(value: str, option: str) -> list[float]:

@@ -173,7 +173,8 @@ def read_flores(path: Path, request: Request) -> Raw:
     if isfile(path) and request.languages is None and len(files) == 1:
         lost = ["another language"]
     if lost and matching:
-        has = ", ".join(file.name for match, file in matching if match["end"] in (part, "jsonl"))
+        there = [file.name for match, file in matching if match["end"] in (part, "jsonl")]
+        has = ", ".join(there[:5]) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
         raise InputError(
             f"no FLORES file in {lost[0]} in {parts[part]}, which has {has}: "
             f"put it there, called such as swh_Latn.{part}"
