@@ -277,7 +277,7 @@ def _tasks(options: argparse.Namespace, languages: list[str] | None) -> list[Any
     for name in names(options.task or "exact") or []:
         # The organism's tasks are called by their bare names, but only with the organism.
         own = options.model in MODELS and name in TASKS
-        if own and options.prompts != "en":
+        if own and options.prompts not in (None, "en"):
             raise InputError(f"task {name!r} of the organism has prompts of its own: leave out --prompts")
         task = shipped().task(name) if own else _read(name, languages, options.prompts)
         task = with_shots(task, options.shots, seed=options.seed)
@@ -286,7 +286,7 @@ def _tasks(options: argparse.Namespace, languages: list[str] | None) -> list[Any
     return tasks
 
 
-def _read(name: str, languages: list[str] | None, prompts: str) -> Any:
+def _read(name: str, languages: list[str] | None, prompts: str | None) -> Any:
     if languages is None:
         return read_task(name, prompts=prompts)
     try:
