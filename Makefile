@@ -9,7 +9,7 @@ INSTALL := install --quiet --disable-pip-version-check
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-tl4 nightly check lab gallery bench lock clean
+.PHONY: help demo test test-all test-tl4 nightly check lab gallery studies bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ lab: $(VENV)/.installed ## JupyterLab on notebooks/
 
 gallery: $(VENV)/.installed ## draw every kind of figure from the organism
 	@$(BIN)/workbench figures --gallery
+
+studies: $(VENV)/.installed ## the studies of docs/studies on real models: hours; MODELS=DIR DATA=DIR
+	@$(BIN)/python tools/studies.py $(addprefix --models ,$(MODELS)) --data $(or $(DATA),data) $(ARGS)
 
 bench: $(VENV)/.installed ## run the benchmarks
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done

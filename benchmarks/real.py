@@ -80,7 +80,8 @@ def measure(name: str, task: str, options: argparse.Namespace, console: Console)
     folder = options.models.expanduser() / MODELS[name]
     model = load_model(folder)
     causal = hf.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    examples = read_task(f"{task}:{options.data / TASKS[task]}").examples(LANGUAGE, "dev")[: options.items]
+    asked = read_task(f"{task}:{options.data / TASKS[task]}", prompts="en")  # WANTED was measured with these
+    examples = asked.examples(LANGUAGE, "dev")[: options.items]
     last, whole = configurations(model, "last"), configurations(model, "all")[1::2]
     plans = {
         kind: Plan.of(model, examples, some, task=task) for kind, some in (("last", last), ("all", whole))

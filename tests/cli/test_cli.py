@@ -204,6 +204,30 @@ def test_a_split_of_the_text_can_be_named(capsys, tmp_path):
     assert code == 2 and "train" in err
 
 
+def test_files_of_one_language_are_named_one_after_another(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.swh").write_text("moja\nmbili\n")
+    (tmp_path / "b.eng").write_text("one\ntwo\n")
+    model = str(tiny_path("llama"))
+    for named in (["a.swh", "b.eng", "--store", "s"], ["a.swh,b.eng", "--store", "s"]):
+        code, out, err = run(capsys, "capture", model, "--text", *named)
+        assert code == 0 and "ParallelText(sw en, 2 rows)" in out, err
+    for first in (["--text", "a.swh"], ["--text=a.swh"]):
+        code, out, err = run(capsys, "plan", *first, "b.eng", model)  # the model stays the model
+        assert code == 0 and "2 × 2 languages" in out, err
+    code, out, _ = run(capsys, "doctor", "a.swh,b.eng")
+    assert "2 rows" in out
+    (tmp_path / "b.eng").write_text("one\ntwo\nthree\n")
+    code, _, err = run(capsys, "capture", model, "--text", "a.swh", "b.eng")
+    assert code == 2 and "b.eng:3: has 3 lines but a.swh has 2" in err and len(err.splitlines()) == 1
+    code, _, err = run(capsys, "capture", "--text", "a.swh", "c.eng", model)
+    assert code == 2 and "no file c.eng: check the path" in err
+    (tmp_path / "c.txt").write_text("un\ndeux\n")
+    for named in (("a.swh", "c.txt"), ("c.txt", "a.swh")):
+        code, _, err = run(capsys, "plan", model, "--text", *named)
+        assert code == 2 and "the name of c.txt shows no language: call it NAME.sw, " in err
+
+
 def test_an_error_in_a_file_names_file_and_line(capsys, tmp_path):
     path = tmp_path / "text.tsv"
     path.write_text("sw\ten\nhabari\tnews\nasante\t\n")

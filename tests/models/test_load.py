@@ -246,6 +246,11 @@ def test_an_idle_gpu_is_mentioned_once(monkeypatch):
     assert load_room._default_device() == "cpu"  # a second warning would be an error here
 
 
+def test_a_title_is_what_tables_call_the_model_and_the_source_stays(tmp_path):
+    model = load_model(tiny_path("llama"), title="Llama, Q4_K_M")
+    assert model.info.name == "Llama, Q4_K_M" and model.info.source == str(tiny_path("llama").resolve())
+
+
 def test_loading_tells_what_its_parts_took():
     model = load_model(tiny_path("llama"))
     parts = ["configuration", "tokenizer", "weights", "reference", "hooks", "self_check"]

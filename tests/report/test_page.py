@@ -14,6 +14,8 @@ from report.reading import details, number, parse
 
 from workbench.core.errors import InputError, StoreError
 from workbench.core.store import digest_json
+from workbench.figures import make_spec
+from workbench.figures.tables_out import to_markdown
 from workbench.report import to_html, write_report
 from workbench.results import open_run
 from workbench.stats import holm
@@ -396,3 +398,31 @@ def test_the_report_is_made_without_torch_and_without_plotting(alone, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+def test_what_a_race_dropped_is_paler_and_has_its_number_of_items(tmp_path):
+    tables = folders.study(tmp_path)
+    grid = tables["exploration"]
+    dropped = (grid.layer == 3) & (grid.aligner == "least_squares")
+    grid.assign(n=grid.n.where(~dropped, 7)).to_parquet(tmp_path / "exploration.parquet", index=False)
+    root = page_of(tmp_path)
+    (heat,) = root.all("table", class_="heat")
+    cells = [cell for cell in heat.all("td") if "data-layer" in cell.attributes]
+    pale = [cell for cell in cells if "few" in cell.attributes["class"].split()]
+    assert pale and all(cell.attributes["data-layer"] == "3" and cell.text.endswith("7") for cell in pale)
+    assert "dropped in a race" in root.text and "dropped in a race" not in page_of_whole(tmp_path, grid).text
+    spec = make_spec("aligners", {"exploration": grid.assign(n=grid.n.where(~dropped, 7))})
+    assert "(n = 7)" in to_markdown(spec) and "Paler" in spec.footer
+
+
+def page_of_whole(folder, grid):
+    grid.to_parquet(folder / "exploration.parquet", index=False)
+    return page_of(folder)
+
+
+def test_the_page_counts_what_was_scored_on_test(tmp_path):
+    folders.study(tmp_path)
+    looks = [{"by": "study", "scored": 6}, {"by": "compare", "scored": 20}]
+    record = {"looks": looks}
+    (tmp_path / "looks.json").write_text(json.dumps(record | {"digest": digest_json(record)}))
+    assert "2: study (6), compare (20)" in page_of(tmp_path).text

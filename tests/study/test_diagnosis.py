@@ -184,3 +184,12 @@ def test_what_is_no_run_is_refused(tmp_path):
     with pytest.raises(InputError, match="holds no run"):
         wb.open_run(tmp_path)
     assert isinstance(open_folder(OLD), RunFolder)
+
+
+def test_so_many_sentences_are_drawn_after_the_check(study, tmp_path):
+    settings = replace(study.settings, rows=25)
+    some = prepare(study.model, study.text, [study.task], [(FAR, MAIN)], tmp_path, settings)
+    text = some.specification.text
+    whole = list(zip(*(study.text[code] for code in (FAR, MAIN)), strict=True))
+    places = [whole.index(row) for row in zip(*(text[code] for code in (FAR, MAIN)), strict=True)]
+    assert len(text) == 25 and places == sorted(set(places))

@@ -52,3 +52,12 @@ def test_accuracies_are_by_group_where_items_have_groups() -> None:
 def test_without_target_items_nobody_can_say() -> None:
     facts = first_facts(TOKENS, rows("sw", [1, 0] * 30), "sw", 500, None)
     assert facts.target_accuracy is None and facts.gap is None and facts.worth_going_on
+
+
+def test_a_gap_between_guesses_is_said_to_mean_little() -> None:
+    guessing, knowing = rows("sw", [0, 1] * 50), rows("en", [1] * 100)
+    near = first_facts(TOKENS, pd.concat([guessing, rows("en", [1, 0] * 50)]), "sw", 500, 0.5)
+    assert "near chance (0.50)" in near.cautions[0]
+    assert first_facts(TOKENS, pd.concat([guessing, knowing]), "sw", 500, 0.5).cautions == []
+    assert first_facts(TOKENS, pd.concat([guessing, knowing]), "sw", 500, None).cautions == []
+    assert first_facts(TOKENS, guessing, "sw", 500, 0.5).cautions == [], "of one language there is no gap"

@@ -82,3 +82,15 @@ def test_an_estimate_stays_as_it_was_made(study, tmp_path):
     assert slow.estimate(configurations) == slow.estimate(configurations)
     assert slow.estimate(configurations).raced
     assert isinstance(pd.read_json(tmp_path / "race.json", typ="series")["minutes"], float)
+
+
+def test_what_was_scored_on_test_is_counted_once(raced, outcome):
+    path = raced.folder / "looks.json"
+    chosen = [one.choice for one in outcome.outcomes if one.choice.layer is not None]
+    assert path.exists() == bool(chosen), "the unpatched run decides nothing"
+    first = raced.configurations(raced.alignment.fit(raced.alignment.capture()))[:2]
+    for _ in range(2):
+        raced.sweep("test", first, folder="claims/more")
+    raced.sweep("test", first[:1], folder="claims/more")
+    looks = [(one["by"], one["scored"]) for one in read_json(path)["looks"] if one["by"] != "study"]
+    assert looks == [("claims/more", 2), ("claims/more", 1)], "the same again is no second look"

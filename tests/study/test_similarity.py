@@ -8,7 +8,7 @@ import torch
 
 from workbench.core.errors import InputError
 from workbench.measures import METRICS, debiased_linear_cka, permutation_null
-from workbench.states import similarity
+from workbench.states import activations as similarity
 from workbench.stats import accuracy, jackknife_interval, mean_interval, wilson_interval
 from workbench.text import ParallelText
 

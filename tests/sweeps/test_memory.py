@@ -14,9 +14,10 @@ from workbench.core.errors import InputError
 from workbench.core.types import Site
 from workbench.models.memory import is_out_of_memory
 from workbench.sweeps import Configuration, Limits, sweep
-from workbench.sweeps import run as module
 from workbench.sweeps.plan import Plan
-from workbench.sweeps.run import Shard, run_shard
+from workbench.sweeps.run import run_shard
+from workbench.sweeps.shards import Shard
+from workbench.sweeps.slots import block_size
 from workbench.tasks import AnswerExample
 
 EXAMPLES = items("multi") + [replace(e, id=f"{e.id} again") for e in items("multi")]
@@ -112,7 +113,7 @@ def test_one_row_is_cut_into_fewer_slots(monkeypatch):
     plan = Plan.of(model, EXAMPLES[2:3], configurations, task="t", limits=Limits())
     shard = Shard("slots", (0,), tuple(range(7)))
     expected = run_shard(plan, shard)
-    tree = len(plan.items[0].prompt) - 1 + module.block_size(plan.items[0])
+    tree = len(plan.items[0].prompt) - 1 + block_size(plan.items[0])
     asked = limit(monkeypatch, tree)
     found = run_shard(plan, shard)
     assert max(asked) > tree

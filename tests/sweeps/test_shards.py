@@ -18,7 +18,7 @@ from workbench.core.errors import InputError
 from workbench.core.types import Site
 from workbench.sweeps import Configuration, Limits, Plan, read_examples, sweep
 from workbench.sweeps import run as module
-from workbench.sweeps.run import plan_shards
+from workbench.sweeps.run import Disagreement, plan_shards
 from workbench.sweeps.shards import map_digest
 from workbench.tasks import AnswerExample
 
@@ -197,3 +197,19 @@ def test_nothing_to_sweep_is_said():
         sweep(tiny_of("llama"), items("single"), [], **TASK, clean=False)
     with pytest.raises(InputError, match="no examples of t"):
         sweep(tiny_of("llama"), [], [], **TASK)
+
+
+def test_what_a_sweep_checked_is_not_checked_by_the_next(monkeypatch):
+    model, examples, configurations, _ = CASES["choices"]
+    checks, real, seen = {}, module.check_fast, []
+    monkeypatch.setattr(module, "check_fast", lambda way, plan: seen.append(way) or real(way, plan))
+    whole = sweep(model, examples, configurations, **TASK)
+    first = sweep(model, examples[:2], configurations, **TASK, checks=checks)
+    checked = len(seen)
+    rest = sweep(model, examples[2:], configurations[:1], **TASK, checks=checks)
+    assert checked and len(seen) == checked and set(checks.values()) == {None}
+    assert len(first) + len(rest) < len(whole)
+    # What one found beyond tolerance holds for the next, too.
+    found = Disagreement("slots", "m", None, "e", (0.0, 1.0), (0, 1), 1e-4, 1.0)
+    with pytest.raises(InputError, match="disagree"):
+        sweep(model, examples, configurations, **TASK, checks=dict.fromkeys(module.ENGINES, found))

@@ -508,6 +508,21 @@ def test_flores_is_translated_by_published_splits(tmp_path):
         read_flores(tmp_path, scorer="cherf")
 
 
+def test_one_part_of_flores_alone_is_cut_into_halves(tmp_path):
+    for code in ("swh_Latn", "eng_Latn"):
+        write(tmp_path / "devtest" / f"{code}.devtest", *(f"{code} {i}." for i in range(6)))
+    (tmp_path / "metadata_devtest.tsv").write_text("URL\n" + "".join(f"u{i // 2}\n" for i in range(6)))
+    task = read_task(f"flores:{tmp_path}", languages=["sw"])
+    assert task.name == "flores-devtest-to-en"
+    assert task.notes == ("devtest cut into a dev and a test half with seed 0",)
+    dev, test = (task.examples("sw", split) for split in ("dev", "test"))
+    assert len(dev) + len(test) == 6 and dev and not {e.group for e in dev} & {e.group for e in test}
+    assert read_task(f"flores:{tmp_path}/devtest/swh_Latn.devtest", languages=["sw"]).all == task.all
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty holds no files of FLORES: they are called swh_Latn"):
+        read_task(f"flores:{tmp_path / 'empty'}")
+
+
 def test_any_parallel_text_can_be_translated(tmp_path):
     rows = [(f"d{i // 2}", f"Habari {i}.", f"News {i}.") for i in range(8)]
     path = tsv(tmp_path / "news.tsv", ("doc", "sw", "en"), *rows)

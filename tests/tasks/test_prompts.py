@@ -26,9 +26,10 @@ def test_a_task_is_asked_in_english_or_in_the_items_language(maths):
     assert native.by_id("sw")["1"].prompt == "Swali: sw 1?\nJibu:"
     assert native.by_id("de")["1"].prompt == "Frage: de 1?\nAntwort:"
     assert native.by_id("en") == plain.by_id("en")
+    assert (plain.name, native.name) == ("mgsm", "mgsm-item")
     assert native.notes[-1] == "prompts: item" and plain.notes[-1] != "prompts: en"
     own = read_task(maths, prompts="item", template="{question} =")
-    assert own.by_id("sw")["1"].prompt == "sw 1? ="
+    assert own.by_id("sw")["1"].prompt == "sw 1? =" and own.name == "mgsm"
     with pytest.raises(InputError, match=r"task 'starter' has no prompts in the item's language \(xcopa"):
         read_task("starter", prompts="item")
 

@@ -1,11 +1,12 @@
 """XCOPA is read as its makers publish it, with the kind of question mended; damage is named."""
 
 import json
+import re
 
 import pytest
 
 from workbench.core.errors import InputError
-from workbench.tasks import read_task, same_items
+from workbench.tasks import NATIVE, read_task, same_items
 from workbench.tasks.stories import read_xcopa
 
 COPA = """<?xml version="1.0" encoding="UTF-8"?>
@@ -104,10 +105,10 @@ def test_a_set_that_a_language_lacks_is_left_out(tmp_path):
     copa(tmp_path / "copa-dev.xml")
     for asked in (None, ["sw", "en"], ["est", "swh"]):
         task = read_task(f"xcopa:{tmp_path}", languages=asked)
-        assert task.name == "xcopa-val" and "test left out: no file of it for sw" in task.notes
+        assert task.name == "xcopa-val-item" and "test left out: no file of it for sw" in task.notes
         assert [len(task.examples("sw", split)) for split in ("dev", "test")] == [4, 4]
     both = read_task(f"xcopa:{tmp_path}", languages=["et"])
-    assert both.name == "xcopa" and not any("left out" in note for note in both.notes)
+    assert both.name == "xcopa-item" and not any("left out" in note for note in both.notes)
     assert [len(both.examples("et", split)) for split in ("dev", "test")] == [8, 6]
     (tmp_path / "val.et.jsonl").unlink()  # neither set is whole now: both are kept
     assert [len(read_xcopa(tmp_path).examples("et", split)) for split in ("dev", "test")] == [0, 6]
@@ -139,6 +140,44 @@ def test_prompts_are_worded_as_asked(tmp_path):
         read_xcopa(tmp_path, connectors={"sw": ("kwa sababu", "kwa hiyo")})
     with pytest.raises(InputError, match="connectors are two"):
         read_xcopa(tmp_path, connectors={"zh": "so"})
+    with pytest.raises(InputError, match="connectors are a pair for each language, or 'item'; 'so' given"):
+        read_xcopa(tmp_path, connectors="so")
+
+
+def test_connectors_are_the_items_languages_unless_english_is_asked_for(tmp_path):
+    for language in ("et", "sw", "hr"):  # there are items in Croatian, but no connectors here
+        write(tmp_path / "xcopa", language, eight())
+    copa(tmp_path / "xcopa" / "copa-dev.xml")
+    spec = f"xcopa:{tmp_path / 'xcopa'}"
+
+    def ends(task):
+        sides = {code: task.by_id(code) for code in task.languages}
+        words = {code: [side[f"val-{i}"].prompt for i in (1, 0)] for code, side in sides.items()}
+        return {code: [re.split(r"\d ", one)[1] for one in both] for code, both in words.items()}
+
+    task, english = read_task(spec), read_task(spec, prompts="en")
+    because = ["because", "so"]
+    own = {"et": ["sest", "seetõttu"], "sw": ["kwa sababu", "kwa hiyo"]}
+    assert ends(task) == {"en": because, **own, "hr": because} and task.name == "xcopa-val-item"
+    assert task.notes[-2:] == ("English connectors in hr: the project has no others", "prompts: item")
+    assert ends(english) == dict.fromkeys(("en", "et", "sw", "hr"), because)
+    assert (english.name, english.notes[-1]) == ("xcopa-val", "prompts: en")
+    pair = read_task(spec, ["sw", "en"])
+    assert ends(pair) == {"sw": own["sw"], "en": because} and not any("hr" in note for note in pair.notes)
+    assert read_task(spec, ["sw", "en"], prompts="item") == pair
+    with pytest.raises(InputError, match="no connectors for 'hr': there is one for en, et"):
+        read_task(spec, prompts="item")
+    words = {"sw": ("a", "b"), "en": ("c", "d")}
+    overruled = read_task(spec, ["sw", "en"], connectors=words)
+    assert ends(overruled) == {"sw": ["a", "b"], "en": ["c", "d"]} and overruled.name == "xcopa-val"
+    letters = read_task(spec, ["sw"], template="{premise} A or B?", choice=" {letter}")
+    assert letters.name == "xcopa-val" and not any(note.startswith("prompts") for note in letters.notes)
+    assert read_xcopa(tmp_path / "xcopa").name == "xcopa-val", "the reader alone has English ones"
+
+
+@pytest.mark.parametrize("language", "en et ht id it qu sw ta th tr vi zh".split())
+def test_every_language_of_xcopa_has_connectors(language):
+    assert len(set(NATIVE["xcopa"]["connectors"][language])) == 2
 
 
 @pytest.mark.parametrize(
@@ -227,7 +266,7 @@ def test_the_published_test_files(shared_data):
     if not (shared_data / "xcopa" / "test.id.jsonl").is_file():
         pytest.skip("no test files of XCOPA beside the repository")
     task = read_task(f"xcopa:{shared_data / 'xcopa'}", languages=["id", "en"])
-    assert task.name == "xcopa"
+    assert task.name == "xcopa-item"
     for split, n in (("dev", 100), ("test", 500)):
         items = task.examples("id", split)
         assert len(items) == n and same_items(items, task.examples("en", split))

@@ -215,9 +215,22 @@ def test_what_is_not_there_or_not_known(write, tmp_path: Path) -> None:
     for path, options, message in [
         ("none", {}, "no file, folder or prefix"),
         ("none.tsv", {}, "no file, folder or prefix"),
-        ("odd", {}, "a folder of no known format: give format="),
-        ("odd/readme.md2", {}, "a file of no known format"),
-        ("mono/t.sw", {}, "a file of no known format"),
+        ("none", {}, "files of a prefix are called none.sw and none.en"),
+        ("odd", {}, r"a folder of no known format: call its files NAME\.sw .*; or give format="),
+        (
+            "odd/readme.md2",
+            {},
+            r"a file of no known format: call a file of one language NAME\.sw, .*; or give",
+        ),
+        (
+            "mono/t.sw",
+            {},
+            r"t\.sw is in 'sw' alone: name the file of another language with it \(--text t\.sw",
+        ),
+        ("mono/t.sw", {"languages": ["sw", "en"]}, r"no file in 'en' among .*t\.sw \(sw\): name one, called"),
+        ("mono/t.sw", {"split": "dev"}, "split='dev' means nothing to files given by name"),
+        ("odd", {"format": "flores"}, r"odd holds no files of FLORES: they are called swh_Latn\.dev"),
+        ("odd/readme.md2", {"format": "flores"}, "is not a folder"),
         ("odd", {"format": "nterx"}, "unknown format 'nterx': did you mean 'ntrex'"),
         ("odd", {"format": "ntrex"}, "has no language"),
         ("odd/readme.md2", {"format": "ntrex"}, "is not a folder"),
@@ -228,6 +241,107 @@ def test_what_is_not_there_or_not_known(write, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=message) as caught:
             read(tmp_path / path, **options)
         assert is_one_line(caught.value)
+
+
+def test_a_prefix_may_mix_spellings_of_codes(write, tmp_path: Path) -> None:
+    for code, text in (("en", EN), ("swh", SW), ("zh-CN", "一\n二\n三\n"), ("zho_Hant", "壹\n貳\n參\n")):
+        write(f"x.{code}", text)
+    assert read(tmp_path / "x").languages == ("en", "sw", "zh", "zh-Hant")
+    assert read(tmp_path / "x", languages=["zh", "sw"])["zh"][1] == "二"
+
+
+def test_files_given_by_name(write, tmp_path: Path) -> None:
+    one, two = write("a.swh", SW), write("other/b.eng.gz", EN)
+    text = read([one, str(two)])
+    assert text.languages == ("sw", "en") and text["en"] == ("one", "two", "three")
+    assert text.sources == (str(one), str(two)) and text.groups is None
+    assert read([one, two], languages=["en", "sw"]).languages == ("en", "sw")
+    assert read((one, two), languages="en").languages == ("en",)
+    assert read([one], languages=["sw"])["sw"] == read(one, languages="sw")["sw"] == ("moja", "mbili", "tatu")
+    names = ("news.de.txt", "fra.txt", "pt-BR.dev", "swh_Latn.stories.txt", "ref.zho-CN.txt", "x.x-aru", "ru")
+    named = read([write(f"n/{name}", EN) for name in names])
+    assert named.languages == ("de", "fr", "pt-BR", "sw", "zh", "x-aru", "ru")
+
+
+def test_files_given_by_name_that_do_not_do(write, tmp_path: Path) -> None:
+    one = write("a.swh", SW)
+    for name, content, message in [
+        ("b.eng", "one\ntwo\n", r"b\.eng:3: has 2 lines but .*a\.swh has 3: they must align line by line"),
+        ("c.sw", SW, r"a\.swh and .*c\.sw are both 'sw': name one of them"),
+        ("c.txt", EN, r"the name of .*c\.txt shows no language: call it NAME\.sw, .* or swh_Latn\.devtest"),
+        ("c.tsv", "sw\ten\n", r"c\.tsv is a table, which holds all its languages: name it alone"),
+        ("eng_Latn.jsonl", '{"text": "one"}\n', r"eng_Latn\.jsonl is JSON lines and .*a\.swh is not"),
+        ("d/b.eng", EN, r"d is a folder: name its files, or the folder alone"),
+        ("none", None, r"no file .*none\.eng: check the path"),
+    ]:
+        other = tmp_path / "none.eng" if content is None else write(name, content)
+        with pytest.raises(InputError, match=message) as caught:
+            read([one, other.parent if name == "d/b.eng" else other])
+        assert is_one_line(caught.value)
+    write("b.eng", EN)
+    for paths, options, message in [
+        (
+            [one, tmp_path / "b.eng"],
+            {"languages": ["sw", "fr"]},
+            r"no file in 'fr' among .*b\.eng \(en\): name",
+        ),
+        (
+            [one, tmp_path / "b.eng"],
+            {"format": "lines"},
+            "format='lines' means nothing to files given by name",
+        ),
+        ([], {}, "the list of files is empty"),
+        ([one, 3], {}, "3 is no path"),
+        ({"sw": one}, {}, "a dict is no path"),
+        (f"{one},b.eng", {}, "give several files as a list"),
+    ]:
+        with pytest.raises(InputError, match=message) as caught:
+            read(paths, **options)
+        assert is_one_line(caught.value)
+
+
+def test_one_file_of_flores_or_ntrex_stands_for_those_beside_it(write, tmp_path: Path) -> None:
+    flores(write)
+    whole = read(tmp_path / "f", split="dev")
+    sides = [tmp_path / f"f/dev/{code}_Latn.dev" for code in ("eng", "swh")]
+    assert read(sides[0]) == read(sides[1]) == read(sides) == whole and whole.groups == ("u1", "u2")
+    assert read(sides[0], languages=["sw", "en"]).languages == ("sw", "en")
+    write("f/dev/deu_Latn.dev", "eins\nzwei\n")
+    assert read(sides, languages=None) == whole, "those named, and no other"
+    message = (
+        r"no FLORES file in 'fr' in .*dev, which has deu_Latn.dev, .*: put it there, called such as swh_Latn"
+    )
+    for path in (sides[0], tmp_path / "f/dev"):
+        with pytest.raises(InputError, match=message):
+            read(path, languages=["fr", "en"])
+    with pytest.raises(InputError, match="no split 'devtest': did you mean 'dev'"):
+        read(sides[0], split="devtest")
+    alone = write("alone/eng_Latn.devtest", EN)
+    assert read(alone, languages="en").languages == ("en",)
+    with pytest.raises(
+        InputError, match=r"no FLORES file in another language in .*alone, which has eng_Latn"
+    ):
+        read(alone)
+    ntrex(write)
+    text = read(tmp_path / "n/newstest2019-src.eng.txt", languages=["sw", "en"])
+    assert text == read([tmp_path / f"n/newstest2019-{n}.txt" for n in ("ref.swa", "src.eng")])
+    assert (
+        text.groups == ("a.1", "a.1", "b.2")
+        and read(tmp_path / "n/newstest2019-ref.swa.txt").languages[1] == "zh"
+    )
+
+
+def test_flores_plus_files_given_by_name(write, tmp_path: Path) -> None:
+    for code, word in (("swh_Latn", "moja"), ("eng_Latn", "one")):
+        write(f"f/{code}.jsonl", json.dumps({"id": 0, "text": word, "url": "u"}) + "\n")
+    text = read([tmp_path / "f/swh_Latn.jsonl", tmp_path / "f/eng_Latn.jsonl"])
+    assert (text["sw"], text["en"], text.groups) == (("moja",), ("one",), ("u",))
+
+
+def test_devtest_alone_is_a_folder_of_flores(write, tmp_path: Path) -> None:
+    for code, word in (("swh_Latn", "moja"), ("eng_Latn", "one")):
+        write(f"f/devtest/{code}.devtest", f"{word}\n{word}!\n")
+    assert read(tmp_path / "f") == read(tmp_path / "f/devtest") and len(read(tmp_path / "f")) == 2
 
 
 def test_options_that_mean_nothing_are_refused(write, tmp_path: Path) -> None:

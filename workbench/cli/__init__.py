@@ -14,7 +14,7 @@ from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 from workbench.cli.commands import COMMANDS
-from workbench.cli.options import Command, add_options, check_options, configurable
+from workbench.cli.options import Command, add_options, check_options, configurable, with_texts_joined
 from workbench.core.errors import WorkbenchError
 
 _LONGEST = 1000  # characters of an error message
@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     _mend_streams()
     debug = False
     try:
-        options = build_parser().parse_args(argv)
+        options = build_parser().parse_args(with_texts_joined(sys.argv[1:] if argv is None else argv))
         debug = options.debug
         code = _run(options)
         sys.stdout.flush()  # here, where what goes wrong is seen

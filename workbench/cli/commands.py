@@ -205,10 +205,8 @@ COMMANDS = {
             "task": {
                 "--task NAME[:PATH],…": "tasks, such as xcopa:folder or items.tsv (default with the "
                 "organism: exact)",
-                "--prompts en|item|FILE": (
-                    "prompts: en, item (the language of the item) or a TOML file of templates",
-                    "en",
-                ),
+                "--prompts en|item|FILE": "prompts: en, item (the language of the item) or a TOML file of "
+                "templates (default: item for xcopa, else en)",
                 "--chat": "wrap prompts in the model's chat template",
                 "--shots N": ("solved examples before each item", 0),
                 "--dev N": "maximum number of dev items (default: all)",
@@ -237,8 +235,8 @@ COMMANDS = {
         Check parallel data for errors: shifted, scrambled, duplicated or copied rows, wrong scripts, overlap.
 
         FILES are parallel texts, each checked separately (give files of one text once, by their common
-        prefix), or one-language files of a benchmark (val.sw.jsonl val.th.jsonl …), whose labels are
-        compared. The exit code is 1 if there is an alarm, else 0.
+        prefix or as a.sw,b.en), or one-language files of a benchmark (val.sw.jsonl val.th.jsonl …), whose
+        labels are compared. The exit code is 1 if there is an alarm, else 0.
         """,
         help="check parallel data for errors, with row numbers and repairs",
         example="workbench doctor tatoeba.swh-eng --against benchmark.tsv",

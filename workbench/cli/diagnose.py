@@ -60,6 +60,8 @@ def print_facts(study: Study, facts: FirstFacts) -> None:
         unpatched["chance level"] = f"{facts.chance:.3f}"
     unpatched["minimum detectable gain on test (80 % power)"] = f"{facts.detectable:.3f}"
     console.print(table((f"unpatched, {facts.n_dev} dev items", "[95 %]"), unpatched.items()))
+    for caution in facts.cautions:
+        console.print(f"Caution: {caution}.", style="yellow")
     for note in getattr(study.task, "notes", ()):
         console.print(f"{study.task.name}: {note}.", style="dim")
     if facts.gap is None:
@@ -186,7 +188,7 @@ def _print_without_patch(result: StudyResult) -> None:
 def print_sentence(result: StudyResult, sentence: str) -> None:
     """Print the verdict in a sentence, and the evidence for and against it."""
     console.print(Text(sentence, style="bold"))
-    if result.share_of_gap is not None:
+    if result.share_of_gap is not None and result.share_of_gap > 0:
         console.print(f"{percent(result.share_of_gap)} of the gap is closed.")
     for line in evidence_sentences(result.tables["selection"]):
         console.print(line)
@@ -275,7 +277,7 @@ def _tasks(options: argparse.Namespace, languages: list[str] | None) -> list[Any
     for name in names(options.task or "exact") or []:
         # The organism's tasks are called by their bare names, but only with the organism.
         own = options.model in MODELS and name in TASKS
-        if own and options.prompts != "en":
+        if own and options.prompts not in (None, "en"):
             raise InputError(f"task {name!r} of the organism has prompts of its own: leave out --prompts")
         task = shipped().task(name) if own else _read(name, languages, options.prompts)
         task = with_shots(task, options.shots, seed=options.seed)
@@ -284,7 +286,7 @@ def _tasks(options: argparse.Namespace, languages: list[str] | None) -> list[Any
     return tasks
 
 
-def _read(name: str, languages: list[str] | None, prompts: str) -> Any:
+def _read(name: str, languages: list[str] | None, prompts: str | None) -> Any:
     if languages is None:
         return read_task(name, prompts=prompts)
     try:

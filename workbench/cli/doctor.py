@@ -8,6 +8,7 @@ from rich.text import Text
 
 from workbench.checks import Report, check, check_fields, is_benchmark, overlap
 from workbench.checks.report import spelled
+from workbench.cli.inputs import several
 from workbench.cli.options import names
 from workbench.cli.terminal import console, progress, progress_bar, table
 from workbench.core.reading import files_in, user_path
@@ -46,7 +47,7 @@ def _sorted(options: argparse.Namespace) -> tuple[list[str], list[Path]]:
 
 def _checked(name: str, options: argparse.Namespace) -> Report:
     languages, split = names(options.languages), options.text_split
-    text = read(name, languages=languages, format=options.format, split=split, drop_missing=True)
+    text = read(several(name), languages=languages, format=options.format, split=split, drop_missing=True)
     evidence = None
     if options.model is not None:
         from workbench.models import load_model
@@ -55,7 +56,7 @@ def _checked(name: str, options: argparse.Namespace) -> Report:
         evidence = model_evidence(load_model(options.model), text, progress=progress)
     report = check(text, evidence, progress)
     for other in options.against:
-        report = report.with_(overlap(text, read(other, drop_missing=True)).findings)
+        report = report.with_(overlap(text, read(several(other), drop_missing=True)).findings)
     return report
 
 

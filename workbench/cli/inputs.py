@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from os.path import exists, expanduser
 
 import torch
 
@@ -23,7 +24,14 @@ SMALL = 20_000_000  # a model of fewer parameters is run on one thread: a second
 def load(options: argparse.Namespace) -> LanguageModel:
     """The model the options name."""
     same = chosen(options, "backend", "device", "attn", "revision", "device_map", "trust_remote_code", "bos")
+    same |= chosen(options, "title")
     return load_model(options.model, dtype=options.model_dtype, **same)
+
+
+def several(name: str) -> str | list[str]:
+    """`a.sw,b.en` → the files of one text; a path that holds a comma is that path."""
+    parts = [part.strip() for part in name.split(",") if part.strip()]
+    return name if len(parts) < 2 or exists(expanduser(name)) else parts
 
 
 def read_text(options: argparse.Namespace) -> ParallelText:
@@ -35,7 +43,7 @@ def read_text(options: argparse.Namespace) -> ParallelText:
         raise InputError(f"which sentences? give --text, a file, folder or data set ({here} are here)")
     of_text = {part: getattr(options, f"text_{part}") for part in ("revision", "config", "split")}
     same = chosen(options, "format", "drop_missing")
-    return read(name, languages=names(options.languages), **same, **of_text)
+    return read(several(name), languages=names(options.languages), **same, **of_text)
 
 
 def read_pairs(options: argparse.Namespace, languages: Sequence[str]) -> list[tuple[str, str]]:

@@ -7,12 +7,14 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import InputError, did_you_mean
+from workbench.core.reading import language_in
 from workbench.core.settings import Settings
 
 Options = Mapping[str, Any]
@@ -92,6 +94,7 @@ LOADING: Groups = {
         "--model-dtype DTYPE": "float32, bfloat16 or float16",
         "--attn ATTN": "attention kernel: sdpa (default) or eager",
         "--revision REVISION": "commit, tag or branch on the hub",
+        "--title NAME": "what tables and figures call the model (default: its own name)",
         "--device-map DEVICE_MAP": 'device map of Hugging Face, such as "auto"',
         "--trust-remote-code": "allow code that is part of the model repository",
         "--bos WHEN": (
@@ -102,8 +105,9 @@ LOADING: Groups = {
 }
 TEXT: Groups = {
     "text": {
-        "--text PATH|NAME": "parallel text: file, folder, data set, or starter (comes with the project); "
-        "default with the organism: its own sentences",
+        "--text PATH|NAME": "parallel text: file, folder, data set, or starter (comes with the project), or "
+        "files of one language each, such as a.sw b.en or a.sw,b.en; default with the organism: its own "
+        "sentences",
         **LANGUAGES,
         **FORMAT,
         "--text-revision REV": "for a data set on the hub",
@@ -260,6 +264,32 @@ def chosen(options: argparse.Namespace, *names: str) -> dict[str, Any]:
 def names(value: str | None) -> list[str] | None:
     """`a,b` → [a, b]."""
     return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
+
+
+def with_texts_joined(arguments: Sequence[str]) -> list[str]:
+    """`--text a.sw b.en` → `--text a.sw,b.en`: files of one language each.
+
+    What follows and is no file is left as it is: it may be the model.
+
+    >>> with_texts_joined(["fit", "--text", "a.sw", "b.en", "gpt2", "--quick"])
+    ['fit', '--text', 'a.sw,b.en', 'gpt2', '--quick']
+    """
+    joined: list[str] = []
+    for argument in arguments:
+        last = joined[-1].removeprefix("--text=") if joined else ""
+        follows = joined[-2:-1] == ["--text"] or joined[-1:] != [last]
+        if follows and all(map(_is_text, (last.split(",")[-1], argument))):
+            joined[-1] += f",{argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is that of a text rather than a model: a file, or called as one of one language."""
+    if name.startswith("-") or name.lower().endswith(".gguf"):
+        return False
+    return isfile(name) or ("." in Path(name).name and language_in(Path(name)) is not None)
 
 
 def numbers(value: str, option: str) -> list[float]:

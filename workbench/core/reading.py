@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from workbench.core.errors import InputError, TextError
-from workbench.core.languages import canonical, names_language
+from workbench.core.languages import canonical, is_language, names_language
 
 MOST_COLUMNS = 10_000
 MOST_FILES = 100_000
@@ -28,6 +28,9 @@ DEEPEST = 100
 
 _PACKED = (".gz", ".xz")
 _COLUMN_PREFIXES = ("sentence_", "text_", "translation.", "translation_")
+_WITH_SCRIPT = re.compile(r"[a-z]{2,3}_[A-Z][a-z]{3}")
+_AFTER_LANGUAGE = ("txt", "dev", "devtest", "test", "train")
+"""What may follow the language in the name of a file: `news.sw.txt`, `sw.dev`."""
 _DAMAGE = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, MemoryError)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -222,6 +225,22 @@ def language_of(column: str) -> str | None:
     for prefix in _COLUMN_PREFIXES:
         name = name.removeprefix(prefix)
     return canonical(name) if names_language(name) else None
+
+
+def language_in(path: Path) -> str | None:
+    """The language that the name of a one-language file shows, as it is written there.
+
+    >>> [language_in(Path(name)) for name in ("a.swh", "swh_Latn.devtest", "newstest2019-ref.deu.txt")]
+    ['swh', 'swh_Latn', 'deu']
+    >>> [language_in(Path(name)) for name in ("b.zh-CN.gz", "sw.txt", "news.txt", "news.tsv")]
+    ['zh-CN', 'sw', None, None]
+    """
+    parts = plain_name(path).split(".")
+    if _WITH_SCRIPT.fullmatch(parts[0]) and is_language(parts[0]) and parts[-1] not in ("tsv", "csv", "tmx"):
+        return parts[0]
+    while len(parts) > 1 and parts[-1].lower() in _AFTER_LANGUAGE:
+        parts.pop()
+    return parts[-1] if names_language(parts[-1]) else None
 
 
 def normalised(sentence: str) -> str:

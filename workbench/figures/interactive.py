@@ -181,6 +181,25 @@ def _written(value: float | None, few: int | None) -> str:
     return short(value) if few is None else f"{short(value)}<br><sub>{few}</sub>"
 
 
+def _veil(figure: "go.Figure", panel: Cells, axes: dict[str, str]) -> None:
+    """White over the cells with few items."""
+    if not panel.counts:
+        return
+    veil = f"rgba(255, 255, 255, {look.VEIL})"
+    figure.add_heatmap(
+        z=[[None if few is None else 1 for few in row] for row in panel.counts],
+        x=list(range(len(panel.columns))),
+        y=list(range(len(panel.rows))),
+        colorscale=[[0, veil], [1, veil]],
+        showscale=False,
+        hoverinfo="skip",
+        xgap=1,
+        ygap=1,
+        name="few items",
+        **axes,
+    )
+
+
 def _cells(figure: "go.Figure", panel: Cells, scale: Scale, axes: dict[str, str]) -> None:
     numbered = panel.numbers and len(panel.rows) * len(panel.columns) <= _NUMBERED
     notes = panel.notes or [[()] * len(panel.columns)] * len(panel.rows)
@@ -204,20 +223,7 @@ def _cells(figure: "go.Figure", panel: Cells, scale: Scale, axes: dict[str, str]
         name=panel.title,
         **axes,
     )
-    if panel.counts:
-        veil = f"rgba(255, 255, 255, {look.VEIL})"
-        figure.add_heatmap(
-            z=[[None if few is None else 1 for few in row] for row in panel.counts],
-            x=list(range(len(panel.columns))),
-            y=list(range(len(panel.rows))),
-            colorscale=[[0, veil], [1, veil]],
-            showscale=False,
-            hoverinfo="skip",
-            xgap=1,
-            ygap=1,
-            name="few items",
-            **axes,
-        )
+    _veil(figure, panel, axes)
     lines = look.strokes(panel, scale, numbered)
     for colour in dict.fromkeys(colour for *_, colour in lines):
         own = [(start, end) for start, end, stroke in lines if stroke == colour]

@@ -192,7 +192,7 @@ def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale
         autolim=False,
     )
     middle: dict[str, Any] = {"ha": "center", "va": "center_baseline", "size": page.preset.text}
-    corner: dict[str, Any] = {"ha": "right", "va": "bottom", "size": 0.6 * page.preset.text}
+    corner: dict[str, Any] = {"ha": "right", "va": "bottom", "size": 0.5 * page.preset.text}
     for row, column in product(range(rows), range(columns)):
         value, few = panel.values[row][column], panel.few(row, column)
         if value is None:
@@ -203,7 +203,7 @@ def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale
         if numbered:
             colour = ink(value, scale, few is not None)
             axes.text(column, row, short(value), color=colour, gid="number", **middle)
-            if few is not None and 2 * page.preset.line <= block.height / rows:
+            if few is not None and 1.5 * page.preset.line <= block.height / rows:
                 axes.text(column + 0.47, row + 0.47, str(few), color=colour, gid="count", **corner)
     _marks(axes, page, block, panel, scale)
     if panel.rule_after is not None:

@@ -66,6 +66,7 @@ def load_model(
     device_map: str | dict[str, Any] | None = None,
     trust_remote_code: bool = False,
     bos: Bos = "tokenizer",
+    title: str | None = None,
 ) -> LanguageModel:
     """Load a model by hub name or from a local directory, and check it before handing it over.
 
@@ -75,7 +76,7 @@ def load_model(
     architecture has it, else `eager`. `backend="hooked"` gives a `HookedTransformer` with nothing
     folded and nothing centred, so that both backends hold the same residual stream. Texts become
     tokens as the tokenizer makes them; `bos="always"` puts a BOS before each, as TransformerLens does, and
-    `bos="never"` none.
+    `bos="never"` none. `title` is what tables and figures call the model, in place of its own name.
     """
     if backend not in BACKENDS:
         raise ModelError(f"unknown backend {backend!r}: {did_you_mean(backend, BACKENDS)}")
@@ -100,7 +101,9 @@ def load_model(
         # What loads the same model again from any folder: a name, or an absolute path.
         given = Path(name_or_dir)
         facts: dict[str, Any] = {"source": str(given.resolve()) if given.is_dir() else str(name_or_dir)}
-        facts |= {"bos": bos} | ({"revision": revision} if revision else {})
+        facts |= (
+            {"bos": bos} | ({"revision": revision} if revision else {}) | ({"name": title} if title else {})
+        )
         if backend == "bridge":
             return _bridged(name, causal, reader, kind, facts, clock)
         reference = reference_logits(causal)

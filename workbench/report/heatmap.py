@@ -155,7 +155,7 @@ def _legend(reach: float, starred: str, raced: bool) -> Markup:
         " paler and hatched: inside the simultaneous 95 % band, which holds 0; no effect of this cell alone "
         "is shown"
     )
-    dropped = " with their number of dev items: dropped in a race before all items were run"
+    dropped = " paler, with their number of dev items: dropped in a race before all items were run"
     return tag(
         "p",
         tag("span", *scale, class_="scale"),

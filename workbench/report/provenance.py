@@ -107,13 +107,23 @@ def _digests(part: Part) -> list[str]:
     return [str(sentences), str(part.manifest.get("states_digest", NONE)), choices]
 
 
-_SIZES = ["pair and task", "sentences fitted", "held out", "dev items", "test items", "seconds"]
+_SIZES = [
+    "pair and task",
+    "sentences fitted",
+    "held out",
+    "dev items",
+    "test items",
+    "seconds",
+    "scored on test by",
+]
 
 
 def _sizes(part: Part) -> list[str]:
     n, seconds = part.manifest.get("n", {}), part.records.get("timings", {}).get("seconds", {})
     sizes = [f"{n[name]:,}" if name in n else NONE for name in ("fit", "held_out", "dev", "test")]
-    return [part.title, *sizes, plain(sum(seconds.values()) if seconds else None, 0)]
+    looks = [f"{look['by']} ({look['scored']})" for look in part.records.get("looks", {}).get("looks", [])]
+    took = plain(sum(seconds.values()) if seconds else None, 0)
+    return [part.title, *sizes, took, f"{len(looks)}: {', '.join(looks)}" if looks else NONE]
 
 
 def command(run: Run) -> Markup:

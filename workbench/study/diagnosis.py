@@ -227,6 +227,7 @@ class Run(RunFolder):
                 attn=about["attention"],
                 revision=about["revision"],
                 bos=about.get("bos", "tokenizer"),
+                title=about["name"],
             )
         wrapped = wrap(model)
         if wrapped.weights_digest != about["weights_digest"]:

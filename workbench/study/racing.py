@@ -17,8 +17,8 @@ RACE = "race.json"
 FOLDS = 5
 """Folds of dev, to estimate the selection bias."""
 
-Sweep = Callable[[Sequence[Any], Sequence[Configuration]], pd.DataFrame]
-"""Items and configurations → rows of the unpatched run and of the configurations, in this order."""
+Sweep = Callable[[Sequence[Any], Sequence[Configuration], str], pd.DataFrame]
+"""Items, configurations and the name of a step → rows of the unpatched run and of the configurations."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def raced_sweep(
     parts: list[pd.DataFrame] = []
 
     def run(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        part = sweep([items[i] for i in rows], [configurations[j] for j in columns])
+        step = f"race, stage {len(parts) + 1}: {len(columns)} of {len(configurations)} configurations"
+        part = sweep([items[i] for i in rows], [configurations[j] for j in columns], step)
         order = np.array([-1, *columns]).repeat(len(rows))
         parts.append(part.assign(configuration=order, row=np.tile(rows, len(columns) + 1)))
         values = part.score if part.margin.isna().all() else part.margin

@@ -62,6 +62,17 @@ class FirstFacts:
     """A gap below this is none."""
 
     @property
+    def cautions(self) -> list[str]:
+        """What has to be said beside the gap."""
+        sides = (self.baseline, self.target_accuracy)
+        if self.chance is None or not all(side and side.low <= self.chance for side in sides):
+            return []
+        return [
+            f"both languages are near chance ({self.chance:.2f}) on dev, so the gap means little: the model "
+            "may not be able to do the task"
+        ]
+
+    @property
     def worth_going_on(self) -> bool:
         """False where the gap is shown to be smaller than `delta_gap` (its whole interval lies below)."""
         return self.gap is None or self.gap.high >= self.delta_gap

@@ -16,7 +16,7 @@ from workbench.core.bundled import cautions
 from workbench.core.cards import card
 from workbench.core.errors import InputError
 from workbench.core.settings import Settings
-from workbench.core.store import write_bytes, write_json
+from workbench.core.store import digest_json, read_json, write_bytes, write_json
 from workbench.core.types import Normalisation, Progress, Site, silent
 from workbench.figures import configurations, draw_interactive, to_page, with_notes
 from workbench.intervene import INTERVENTIONS
@@ -46,6 +46,8 @@ from workbench.text import ParallelText, text_of
 from workbench.text.splits import Rows
 
 SPLITS: tuple[SplitName, ...] = ("dev", "test")
+LOOKS = "looks.json"
+"""What was scored on test, by the study and by later analyses of its run."""
 _STEPS = {
     "first facts": "shards/facts",
     "swept on dev": "shards/dev",
@@ -264,10 +266,23 @@ class Study:
         folder: str | None = None,
     ) -> pd.DataFrame:
         """Configurations and the clean run over source items; `on_target` and it over target items."""
+        if split == "test" and configurations:
+            self.count_look(folder or "study", [configuration.columns for configuration in configurations])
         there = self.items(self.target, split)
         own = self._sweep(self.items(self.source, split), configurations, folder or split, self.source)
         tables = [own, self._sweep(there, on_target, folder or split, self.target)] if there else [own]
         return pd.concat(tables, ignore_index=True)
+
+    def count_look(self, by: str, scored: Sequence[Any]) -> None:
+        """Record in the folder what was scored on test: once, however often the run is taken up again.
+
+        A test split says less with every choice that is held against it.
+        """
+        path = self.folder / LOOKS
+        looks = read_json(path)["looks"] if path.exists() else []
+        look = {"by": by, "scored": len(scored), "digest": digest_json(scored)}
+        if look not in looks:
+            write_json(path, {"looks": [*looks, look]})
 
     def sweep_dev(self, configurations: Sequence[Configuration]) -> tuple[pd.DataFrame, bool]:
         """All configurations on dev, and whether they raced: then most are not run on all items."""
@@ -275,7 +290,13 @@ class Study:
         tables = [self._sweep(there, (), "facts", self.target)] if there else []
         raced = not self.settings.whole_grid and self.estimate(configurations).raced
         if raced:
-            own = raced_sweep(self._sweep_stage, items, configurations, self.seed)
+            checks: dict[str, Any] = {}
+            own = raced_sweep(
+                lambda some, those, step: self._sweep(some, those, "dev", self.source, checks, step),
+                items,
+                configurations,
+                self.seed,
+            )
         else:
             own = self._sweep(items, configurations, "dev", self.source)
         return pd.concat([own, *tables], ignore_index=True), raced
@@ -288,11 +309,14 @@ class Study:
         spent, budget = sum(self.seconds.values()), self.settings.budget
         return Estimate.of(plan, len(self.items(self.source, "test")), scored, spent, budget, self.folder)
 
-    def _sweep_stage(self, items: Sequence[Any], configurations: Sequence[Configuration]) -> pd.DataFrame:
-        return self._sweep(items, configurations, "dev", self.source)
-
     def _sweep(
-        self, items: Sequence[Any], configurations: Sequence[Configuration], folder: str, language: str
+        self,
+        items: Sequence[Any],
+        configurations: Sequence[Configuration],
+        folder: str,
+        language: str,
+        checks: dict[str, Any] | None = None,
+        step: str = "sweep",
     ) -> pd.DataFrame:
         return sweep(
             self.model,
@@ -301,7 +325,8 @@ class Study:
             **self._how,
             allow_naive=self.settings.allow_naive,
             folder=self.folder / "shards" / folder / language,
-            progress=self.progress,
+            progress=lambda _, done, total: self.progress(step, done, total),
+            checks=checks,
         )
 
     @property
@@ -387,7 +412,7 @@ class Study:
             "facts": result.facts.to_json(),
             "lower_is_better": [name for name, metric in METRICS.items() if not metric.higher_is_better],
             "n": result.n,
-            "cautions": notes,
+            "cautions": [*notes, *result.facts.cautions],
         }
         update_manifest(self.folder, facts, {})
         write_json(result.paths["timings"], {"seconds": result.seconds, "load": self.model.load_seconds})

@@ -33,15 +33,7 @@ log = logging.getLogger(__name__)
 PACKAGES = ("alignment-workbench", "torch", "transformers", "transformer-lens", "numpy", "pandas", "plotly")
 NAMES = (
     *(f"{name}.parquet" for name in ("text", *COLUMNS)),
-    *(
-        "specification.json",
-        "manifest.json",
-        "choices.json",
-        "verdict.json",
-        "timings.json",
-        "claims.json",
-        "race.json",
-    ),
+    *(f"{name}.json" for name in "specification manifest choices race verdict looks timings claims".split()),
     *("study.toml", "command.txt", "report.html", "heatmap.html", "patch.safetensors"),
 )
 """Files that a run writes into its folders."""

@@ -8,8 +8,9 @@ import torch
 
 from workbench.models.outline import Outline
 from workbench.sweeps.plan import Configuration, Limits, Plan, part_of
-from workbench.sweeps.run import GENERATED, Shard, fastest_way, run_shard, spread
+from workbench.sweeps.run import GENERATED, fastest_way, run_shard, spread
 from workbench.sweeps.score import LOGITS, Reading
+from workbench.sweeps.shards import Shard
 from workbench.sweeps.slots import block_size, slot_runs
 from workbench.tasks import Example
 

@@ -36,8 +36,8 @@ from workbench.sweeps.score import (
     last_states,
     margin,
 )
-from workbench.sweeps.shards import Shelf, plan_facts
-from workbench.sweeps.slots import Slots, block_size
+from workbench.sweeps.shards import Shard, Shelf, plan_facts
+from workbench.sweeps.slots import Slots
 from workbench.sweeps.suffix import Suffix
 from workbench.tasks import AnswerExample, Example
 
@@ -62,6 +62,7 @@ def sweep(
     max_new_tokens: int = 32,
     until: str | None = "\n",
     way: str | None = None,
+    checks: "Checks | None" = None,
 ) -> pd.DataFrame:
     """One row per (configuration, example); with `clean`, the unpatched run comes first.
 
@@ -69,6 +70,8 @@ def sweep(
     naive before; where they disagree this is an error, or, with `allow_naive`, that way's configurations go
     naively.
     `way` names one engine for all configurations, which is not checked then: "slots", "suffix" or "naive".
+    `checks` holds what earlier sweeps over the same task with the same configurations found, and takes up
+    what this one finds: an engine in it is not checked again.
 
     With a `folder`, finished parts are kept there, and a sweep that was interrupted goes on where it was:
     its table is the same to the byte. Another sweep in the same folder has parts of its own.
@@ -92,7 +95,7 @@ def sweep(
         max_new_tokens=max_new_tokens,
         until=until,
     )
-    return run_plan(plan, way, folder, allow_naive, progress)
+    return run_plan(plan, way, folder, allow_naive, progress, checks)
 
 
 def plan_sweep(
@@ -134,12 +137,13 @@ def run_plan(
     folder: Path | None = None,
     allow_naive: bool = False,
     progress: Progress = silent,
+    checks: "Checks | None" = None,
 ) -> pd.DataFrame:
     """The table of a plan: all shards in order, those in the folder as they are."""
     shelf = None if folder is None else Shelf(Path(folder), _facts_of(plan, way, allow_naive))
     ways = shelf.ways() if shelf else None
     if ways is None:
-        ways = settled_ways(plan, allow_naive) if way is None else _all_by(plan, way)
+        ways = settled_ways(plan, allow_naive, checks) if way is None else _all_by(plan, way)
         if shelf:
             shelf.begin(ways)
     shards = plan_shards(plan, ways)
@@ -187,17 +191,19 @@ GENERATED = "generated"
 """The way of configurations whose answers are generated."""
 
 
-def settled_ways(plan: Plan, allow_naive: bool) -> list[str]:
+def settled_ways(plan: Plan, allow_naive: bool, checks: "Checks | None" = None) -> list[str]:
     """The way of each configuration, the clean run's (or "") first, once the fast ways are checked."""
     if plan.generation:
         return [GENERATED if plan.clean else "", *[GENERATED] * len(plan.configurations)]
     ways = [fastest_way(plan, configuration) for configuration in plan.configurations]
-    fast = [way for way in ENGINES if way != "naive"]
+    fast, checks = [way for way in ENGINES if way != "naive"], {} if checks is None else checks
     for way in fast:
         mine = [
             configuration for configuration, its in zip(plan.configurations, ways, strict=True) if its == way
         ]
-        found = check_fast(way, replace(plan, configurations=mine)) if mine else None
+        if mine and way not in checks:
+            checks[way] = check_fast(way, replace(plan, configurations=mine))
+        found = checks[way] if mine else None
         if found is not None and not allow_naive:
             takes = found.naive_takes(len(plan.configurations), len(plan.items))
             raise InputError(
@@ -235,17 +241,6 @@ def _all_by(plan: Plan, way: str) -> list[str]:
 # Shards: the parts of a sweep, fixed before it runs.
 
 
-@dataclass(frozen=True)
-class Shard:
-    """Some examples under some configurations, run in one go. Configuration 0 is the clean run."""
-
-    way: str
-    rows: tuple[int, ...]
-    configurations: tuple[int, ...]
-    slots: int | None = None
-    """Tokens of configurations in one row where memory ran out; None where those of the plan's limits fit."""
-
-
 def plan_shards(plan: Plan, ways: Sequence[str]) -> list[Shard]:
     """All shards, in order; `ways` names the way of each configuration, that of the clean run (or "") first.
 
@@ -273,30 +268,11 @@ def run_shard(plan: Plan, shard: Shard) -> pd.DataFrame:
 
     Where memory runs out, it is run in smaller parts: fewer rows first, then fewer slots and configurations.
     """
-
-    def slots_of(part: Shard) -> int:
-        """Tokens of configurations in one row."""
-        block = max(block_size(plan.items[i]) for i in part.rows)
-        return max(min(part.slots or plan.limits.slots, block * len(part.configurations)), block)
-
-    def smaller(part: Shard) -> list[Shard]:
-        if len(part.rows) > 1:
-            return [replace(part, rows=tuple(rows)) for rows in halved(part.rows)]
-        if part.way == "slots" and slots_of(part) > block_size(plan.items[part.rows[0]]):
-            return [replace(part, slots=slots_of(part) // 2)]
-        if part.way in ("slots", "suffix"):
-            return [replace(part, configurations=tuple(some)) for some in halved(part.configurations)]
-        return []  # the others run one configuration after the other
-
-    def size(part: Shard) -> int:
-        tokens = longest_prompt(plan.items[i] for i in part.rows)
-        return len(part.rows) * (tokens + (slots_of(part) if part.way == "slots" else 0))
-
     parts = plan.memory.run(
         lambda part: _run_part(plan, part),
         shard,
-        size=size,
-        smaller=smaller,
+        size=lambda part: part.size(plan),
+        smaller=lambda part: part.smaller(plan),
         alone=lambda part: f"one prompt of {len(plan.items[part.rows[0]].prompt)} tokens",
         kind=shard.way,
     )
@@ -388,6 +364,10 @@ class Disagreement:
         """How long naive would take for all, for people."""
         seconds = self.seconds * n_examples * (n_configurations + 1)
         return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+Checks = dict[str, Disagreement | None]
+"""Engine → what its check found."""
 
 
 def check_fast(way: str, plan: Plan) -> Disagreement | None:

@@ -1,4 +1,4 @@
-"""The folder that keeps the finished parts of a sweep.
+"""A part of a sweep, and the folder that keeps the finished ones.
 
 A folder holds one folder for each plan, called by the plan's digest: the same sweep finds its shards
 again, and another one (another model, other examples, configurations or settings) never meets them.
@@ -7,10 +7,10 @@ again, and another one (another model, other examples, configurations or setting
 import io
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import torch
@@ -20,13 +20,46 @@ from workbench.align import export
 from workbench.core.errors import InputError, StoreError
 from workbench.core.store import digest_bytes, digest_json, read_bytes, read_json, write_bytes, write_json
 from workbench.models import LanguageModel
-from workbench.sweeps.plan import Configuration
+from workbench.models.memory import halved
+from workbench.sweeps.plan import Configuration, Plan
+from workbench.sweeps.slots import block_size
 from workbench.tasks import AnswerExample, Example
 
 log = logging.getLogger(__name__)
 
 FORMAT = 3
 """Raised whenever the same plan would give other rows, or the rows would lie in other files."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some examples under some configurations, run in one go. Configuration 0 is the clean run."""
+
+    way: str
+    rows: tuple[int, ...]
+    configurations: tuple[int, ...]
+    slots: int | None = None
+    """Tokens of configurations in one row where memory ran out; None where those of the plan's limits fit."""
+
+    def size(self, plan: Plan) -> int:
+        """About as many tokens as are held at once."""
+        tokens = max(len(plan.items[i].prompt) for i in self.rows)
+        return len(self.rows) * (tokens + (self._tokens_behind(plan) if self.way == "slots" else 0))
+
+    def smaller(self, plan: Plan) -> list[Self]:
+        """Smaller parts of it, which hold less: fewer rows first, then fewer slots and configurations."""
+        if len(self.rows) > 1:
+            return [replace(self, rows=tuple(rows)) for rows in halved(self.rows)]
+        if self.way == "slots" and self._tokens_behind(plan) > block_size(plan.items[self.rows[0]]):
+            return [replace(self, slots=self._tokens_behind(plan) // 2)]
+        if self.way in ("slots", "suffix"):
+            return [replace(self, configurations=tuple(some)) for some in halved(self.configurations)]
+        return []  # the others run one configuration after the other
+
+    def _tokens_behind(self, plan: Plan) -> int:
+        """Tokens of configurations in one row."""
+        block = max(block_size(plan.items[i]) for i in self.rows)
+        return max(min(self.slots or plan.limits.slots, block * len(self.configurations)), block)
 
 
 class Shelf:

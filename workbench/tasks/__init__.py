@@ -54,20 +54,23 @@ TASKS: dict[str, Reader] = {
 """Tasks, by the name in `name` or `name:PATH`."""
 _WORDED = ("template", "choice", "words", "connectors")
 """The options that a file of prompts may hold."""
+ASKED_IN: dict[str, dict[str, Any]] = {"xcopa": {"connectors": "item"}}
+"""Options of the tasks that are asked in the item's language by default."""
 
 
 def read_task(
     spec: str | Path,
     languages: Iterable[str] | None = None,
     splits: Iterable[str] | None = None,
-    prompts: str | Path = "en",
+    prompts: str | Path | None = None,
     **options: Any,
 ) -> ChoiceTask | AnswerTask:
     """Read a task by `name`, `name:PATH`, `hub:name` or the path of a table of choices.
 
     `languages` (any spelling) and `splits` choose from it; `prompts` is in which language it is asked: "en",
-    "item" (the item's own) or a TOML file of templates. `options` are those of its reader, such as `seed` and
-    `template`, and overrule the prompts.
+    "item" (the item's own) or a TOML file of templates; by default "item" for XCOPA and "en" for others.
+    `options` are those of its reader, such as `seed` and `template`, and overrule the prompts. A task asked
+    in the item's language is called so: `xcopa-item`.
     """
     if isinstance(languages, str):
         raise InputError("languages and splits are lists: write ['sw', 'en']")
@@ -85,7 +88,7 @@ def read_task(
         raise InputError(f"unknown task {quoted(name)}: {did_you_mean(name, known)}; {more}")
     if colon and not path and not at_hub:
         raise InputError(f"{quoted(spec)} names no path: write {name}:PATH or {name}")
-    options = _options(name, prompts, options)
+    given, options = options, _options(name, prompts, options)
     reader = partial(TASKS[name], **options)
     parameters = inspect.signature(TASKS[name]).parameters
     if at_hub:
@@ -95,8 +98,12 @@ def read_task(
     else:
         chosen = {} if languages is None or "languages" not in parameters else {"languages": languages}
         task = reader(path, **chosen) if path else reader(**chosen)
-    if prompts != "en":
-        task = replace(task, notes=(*task.notes, f"prompts: {prompts}"))
+    own = _in_items_language(name, prompts, given, options)
+    if own:
+        task = replace(task, name=f"{task.name}-item")
+    asked_in = prompts or ("item" if own else None)
+    if asked_in not in (None, "en") or (asked_in and name in ASKED_IN):
+        task = replace(task, notes=(*task.notes, f"prompts: {asked_in}"))
     if languages is not None and "to" in parameters:  # no item is asked in the language translated into
         to = canonical(options.get("to", parameters["to"].default))
         languages = [code for code in languages if canonical(code) != to] or languages
@@ -116,7 +123,18 @@ def task_of(value: Any) -> Task | AnswerTask:
     return task
 
 
-def _options(name: str, prompts: str | Path, options: dict[str, Any]) -> dict[str, Any]:
+def _in_items_language(
+    name: str, prompts: str | Path | None, given: dict[str, Any], options: dict[str, Any]
+) -> bool:
+    """Whether prompts in the item's language are used: asked for, or the default, and not overruled."""
+    if "connectors" in options and "{connector}" not in str(options.get("template", "{connector}")):
+        return False  # a template of one's own without a connector
+    if prompts == "item":
+        return any(option not in given for option in NATIVE[name])
+    return options.get("connectors") == "item"
+
+
+def _options(name: str, prompts: str | Path | None, options: dict[str, Any]) -> dict[str, Any]:
     """The options of a task's reader, with those that its prompts come to."""
     known = [
         option for option in inspect.signature(TASKS[name]).parameters if option not in ("path", "languages")
@@ -126,12 +144,17 @@ def _options(name: str, prompts: str | Path, options: dict[str, Any]) -> dict[st
             f"task {name!r} has no prompts in the item's language ({', '.join(NATIVE)} have): "
             "write a file of templates and give prompts=FILE"
         )
-    asked = {} if prompts == "en" else NATIVE[name] if prompts == "item" else read_prompts(prompts)
+    asked = {}
+    if prompts == "item":
+        asked = NATIVE[name]
+    elif prompts not in (None, "en"):
+        asked = read_prompts(prompts)
+    default = {} if prompts == "en" else ASKED_IN.get(name, {})
     worded = [option for option in known if option in _WORDED]
     for option, among in (*((option, worded) for option in asked), *((option, known) for option in options)):
         if option not in among:
             raise InputError(f"task {name!r} has no option {quoted(option)}: {did_you_mean(option, among)}")
-    return {**asked, **options}
+    return {**default, **asked, **options}
 
 
 __all__ = [

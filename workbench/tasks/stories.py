@@ -7,13 +7,13 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from statistics import mode
-from typing import Any
+from typing import Any, Literal
 
 from workbench.core.errors import InputError, TextError, quoted
 from workbench.core.languages import canonical
 from workbench.core.reading import canonical_in, copa_items, parse_json, read_cells, user_path
 from workbench.tasks.base import ChoiceTask, SplitName
-from workbench.tasks.prompts import Template, clause, for_language, parts_or_halves
+from workbench.tasks.prompts import NATIVE, Template, clause, for_language, parts_or_halves
 from workbench.tasks.records import (
     ODD_CODES,
     File,
@@ -41,8 +41,9 @@ from workbench.tasks.records import (
 # Items in the manner of COPA: a premise, and which of two sentences is its cause or its effect.
 
 
-Connectors = Mapping[str, tuple[str, str]]
-"""For each language what joins a premise to its cause and to its effect."""
+Connectors = Mapping[str, tuple[str, str]] | Literal["item"]
+"""For each language what joins a premise to its cause and to its effect; or those of the project."""
+_ENGLISH = ("because", "so")
 COPA_TEMPLATE = "{clause} {connector}"
 COPA_CHOICE = " {choice}"
 
@@ -74,12 +75,21 @@ def copa_task(
     Placeholders: {premise} as published, {clause} the premise without the mark at its end, {connector},
     {choice1}, {choice2} and {question} (cause or effect); in `choice` also {choice} as published, {lower},
     the same with a small first letter, and {letter} (A or B). Without `connectors` all languages have the
-    English ones.
+    English ones; with "item" those languages have that the project has none for, and a note says so.
     """
     joining: Sides = {}
+    known = NATIVE["xcopa"]["connectors"]
+    if not (connectors in (None, "item") or isinstance(connectors, Mapping)):
+        raise InputError(f"connectors are a pair for each language, or 'item'; {quoted(connectors)} given")
+    if connectors == "item" and (lost := [language for language in sides if language not in known]):
+        notes = [*notes, f"English connectors in {' '.join(lost)}: the project has no others"]
     for language, side in sides.items():
         words = (
-            for_language(connectors, language, "connectors") if connectors is not None else ("because", "so")
+            _ENGLISH
+            if connectors is None
+            else known.get(language, _ENGLISH)
+            if connectors == "item"
+            else for_language(connectors, language, "connectors")
         )
         if isinstance(words, str) or len(words) != 2:
             raise InputError(f"connectors are two, for the cause and for the effect; {quoted(words)} given")
@@ -150,6 +160,9 @@ def read_xcopa(
         notes.append(note)
     all_sides, part_of = joined(parts)
     split_of, cut = parts_or_halves(part_of, {"val": "dev", "test": "test"}, seed)
+    asked = set(all_sides) if languages is None else set(map(canonical, languages))
+    if asked <= set(all_sides):  # the others have helped to mend the question
+        all_sides = {language: side for language, side in all_sides.items() if language in asked}
     name = "xcopa" if len(parts) > 1 else f"xcopa-{next(iter(parts))}"
     return copa_task(name, all_sides, split_of, template, choice, connectors, [*notes, *cut])
 

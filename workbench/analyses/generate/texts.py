@@ -104,9 +104,10 @@ def speak(
     parts = []
     for number, start in enumerate(range(0, len(questions), batch_size)):
         if (part := shelf.get(number)) is None:
+            batch: Sequence[Question] = questions[start : start + batch_size]
             made = memory.run(
                 lambda some: _speak(model, some, configuration, tokens),
-                questions[start : start + batch_size],
+                batch,
                 size=lambda some: len(some) * (_longest(some) + tokens),
                 smaller=halved,
                 alone=lambda some: f"one prompt of {_longest(some)} tokens",

@@ -35,7 +35,7 @@ from workbench.figures.frames import (
 from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec, short
 from workbench.stats import paired_interval, units_of
 
-PALER = "Paler, with their number of items: dropped in a race before all dev items were run. "
+PALER = "Paler: dropped in a race before all dev items were run (small: their number of items). "
 FOOTER = (
     "Hatched corners: the simultaneous band over all configurations includes 0. Dash: below 0. "
     "Exploration on dev: the best cell is optimistically biased."

@@ -96,6 +96,8 @@ def compare(study: Study, wording: Wording | None = None, plan: Plan | None = No
     }
     asked, candidates, skipped = choose_on_dev(study, plan.methods, wording or Wording())
     _freeze(study, asked, candidates, paths["choices"])
+    tried: list[Asked | Candidate] = [*asked, *candidates]
+    study.count_look("compare", [one.name for one in tried])
     direct, *entries = [one.answer(study, asked[0]) for one in asked]
     if candidates:
         entries += answer_configurations(study, candidates, asked[0].cost.item_tokens)
@@ -105,7 +107,6 @@ def compare(study: Study, wording: Wording | None = None, plan: Plan | None = No
             combinations, not_applicable = combine(one, on_top)
             entries, skipped = [*entries, *combinations], [*skipped, *not_applicable]
     table = with_holm(comparison_table(study, direct, asked[0].test.get(study.target), entries, skipped))
-    tried: list[Asked | Candidate] = [*asked, *candidates]
     own = [one for one in tried if one.control is None]
     seconds = _seconds(study, own)
     write_table(table, paths["comparison"])

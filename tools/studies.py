@@ -1,0 +1,328 @@
+"""Run the studies on real pretrained models that docs/studies shows, and write its tables and figures.
+
+    python tools/studies.py --models ~/models --data DIR [--only NAME]
+
+`--models` holds the folders gemma3-270m and smollm2-135m-instruct, `--data` the folders ntrex128, xcopa and
+sib200 as published. Each study is a run in `--runs`. What was finished is not done again, so the command may
+be stopped and given again. A study whose results are in docs/studies is left out, unless its run is there.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workbench import open_run
+from workbench.core.numbers import interval, plain
+from workbench.core.store import read_json
+from workbench.results import read_table, write_table
+
+ROOT = Path(__file__).resolve().parents[1]
+SHOWN = ROOT / "docs" / "studies"
+TABLES = ("selection", "exploration", "similarity", "fit", "predictors", "claims")
+"""The tables that are kept with a study: small ones."""
+FIGURES = ("layers", "alignment")
+
+
+@dataclass(frozen=True)
+class Real:
+    """One model on one task, in several languages."""
+
+    name: str
+    model: str
+    title: str
+    task: str
+    pairs: tuple[str, ...]
+    dev: int
+    test: int
+
+    def command(self, models: Path, data: Path, run: Path) -> list[str]:
+        """What a user types."""
+        return [
+            *("diagnose", str(models / self.model), "--title", self.title),
+            *("--text", str(data / "ntrex128"), "--rows", "1000", "--pairs", ",".join(self.pairs)),
+            *("--task", f"{self.task}:{data / self.task}", "--dev", str(self.dev), "--test", str(self.test)),
+            *("--quick", "--anyway", "--out", str(run)),
+        ]
+
+
+STUDIES = (
+    Real(
+        "smollm2-sib200",
+        "smollm2-135m-instruct",
+        "SmolLM2 135M Instruct, Q4_1",
+        "sib200",
+        ("fr-en", "es-en", "de-en"),
+        99,
+        204,
+    ),
+    Real(
+        "gemma3-sib200",
+        "gemma3-270m",
+        "Gemma 3 270M, Q4_K_M",
+        "sib200",
+        ("sw-en", "th-en", "tr-en", "hi-en", "vi-en"),
+        99,
+        204,
+    ),
+    Real(
+        "gemma3-xcopa",
+        "gemma3-270m",
+        "Gemma 3 270M, Q4_K_M",
+        "xcopa",
+        ("vi-en", "zh-en", "id-en", "ta-en"),
+        100,
+        500,
+    ),
+)
+CLAIMS = ("smollm2-sib200", "gemma3-sib200")
+"""Studies whose runs the published claims are tested on."""
+COMPARED = ("smollm2-sib200", "fr-en")
+"""The run and pair on which methods are compared."""
+
+
+def main() -> None:
+    """Run what is not there yet, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--models", type=Path, default=Path("~/models").expanduser())
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs/studies"))
+    parser.add_argument("--only", choices=[study.name for study in STUDIES])
+    parser.add_argument(
+        "--page", action="store_true", help="write the page of what is there, and run nothing"
+    )
+    options = parser.parse_args()
+    for study in STUDIES:
+        if options.page or options.only not in (None, study.name):
+            continue
+        run, shown = options.runs / study.name, SHOWN / study.name
+        if (shown / "study.json").exists() and not run.exists():
+            print(f"{study.name}: results are in {shown.relative_to(ROOT)}; remove them to run it again")
+            continue
+        steps = [study.command(options.models, options.data, run)]
+        steps += [["claims", str(run)]] if study.name in CLAIMS else []
+        steps += [["compare", str(run), "--pairs", COMPARED[1]]] if study.name == COMPARED[0] else []
+        for step in steps:
+            workbench(step, run)
+            keep(study, run, shown)
+    (SHOWN / "README.md").write_text(page(), encoding="utf-8")
+
+
+def workbench(arguments: Sequence[str], run: Path) -> None:
+    """Run a command of the workbench, with its output in a log beside the run; its hours are added up."""
+    run.parent.mkdir(parents=True, exist_ok=True)
+    log = run.parent / f"{run.name}.log"
+    print(f"workbench {' '.join(arguments)}  (log: {log})", flush=True)
+    start = time.perf_counter()
+    with log.open("a", encoding="utf-8") as file:
+        call = [sys.executable, "-m", "workbench", *arguments]
+        subprocess.run(call, check=True, stdout=file, stderr=subprocess.STDOUT)
+    spent = run.parent / f"{run.name}.seconds.json"
+    before = json.loads(spent.read_text()) if spent.exists() else {}
+    before[arguments[0]] = round(before.get(arguments[0], 0) + time.perf_counter() - start)
+    spent.write_text(json.dumps(before))
+
+
+def keep(study: Real, run: Path, shown: Path) -> None:
+    """Copy small tables, verdicts and figures of a run into the documentation."""
+    opened = open_run(run)
+    for name in (*TABLES, "comparison"):
+        for path in (run / f"{name}.parquet", *sorted(run.glob(f"*/*/{name}.parquet"))):
+            if path.exists() and (name == "comparison" or path.parent == run):
+                write_table(read_table(path), shown / f"{name}.parquet")
+    facts = {
+        "title": study.title,
+        "task": study.task,
+        "machine": machine(),
+        "seconds": json.loads((run.parent / f"{run.name}.seconds.json").read_text()),
+        "sentences": int(read_json(run / "specification.json")["text"]["rows"]),
+        "studies": [
+            {
+                "pair": part.pair,
+                "verdict": read_json(part.folder / "verdict.json"),
+                "manifest": {
+                    name: value
+                    for name, value in read_json(part.folder / "manifest.json").items()
+                    if name in ("n", "facts")
+                },
+            }
+            for part in opened.parts
+        ],
+    }
+    (shown / "study.json").write_text(
+        json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    for kind in FIGURES:
+        call = [
+            sys.executable,
+            "-m",
+            "workbench",
+            "figures",
+            str(run),
+            "--only",
+            kind,
+            "--preset",
+            "acl-wide",
+        ]
+        subprocess.run([*call, "--format", "png", "--out", str(shown)], check=True, stdout=subprocess.DEVNULL)
+
+
+def machine() -> str:
+    """The processor and the number of cores, in words."""
+    kind = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else ():
+        if line.startswith("model name"):
+            kind = line.partition(":")[2].strip()
+    return f"{kind}, {os.cpu_count()} cores"
+
+
+# The page, from what is kept in docs/studies.
+
+
+def page() -> str:
+    """docs/studies/README.md."""
+    kept = [study for study in STUDIES if (SHOWN / study.name / "study.json").exists()]
+    hours = sum(sum(facts(study)["seconds"].values()) for study in kept) / 3600
+    machines = ", ".join(dict.fromkeys(facts(study)["machine"] for study in kept))
+    return (
+        "\n".join([*_INTRODUCTION.format(hours=hours, machines=machines).splitlines(), *chapters(kept)])
+        + "\n"
+    )
+
+
+def facts(study: Real) -> dict[str, Any]:
+    """What is kept of a study beside its tables."""
+    return json.loads((SHOWN / study.name / "study.json").read_text(encoding="utf-8"))
+
+
+def chapters(kept: Sequence[Real]) -> Iterator[str]:
+    """One for each study."""
+    for study in kept:
+        about = facts(study)
+        yield f"\n## {study.title}, {study.task}\n"
+        yield f"{about['sentences']:,} sentence pairs of NTREX; `{' '.join(('workbench', *typed(study)))}`\n"
+        yield from verdict_rows(about)
+        for kind in FIGURES:
+            if (SHOWN / study.name / f"{kind}.png").exists():
+                yield f"\n![{kind}]({study.name}/{kind}.png)"
+        yield from predictor_rows(study)
+        yield from claim_rows(study)
+        yield from comparison_rows(study)
+
+
+def typed(study: Real) -> list[str]:
+    """The command, with folders by name."""
+    words = study.command(Path("MODELS"), Path("DATA"), Path("runs") / study.name)
+    return [f'"{word}"' if " " in word else word for word in words]
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    """A table in Markdown."""
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    yield from (f"| {' | '.join(map(str, row))} |" for row in rows)
+
+
+def verdict_rows(about: dict[str, Any]) -> Iterator[str]:
+    """Accuracies, gap and verdict of each pair."""
+    rows = []
+    for one in about["studies"]:
+        verdict, known = one["verdict"], one["manifest"]["facts"]
+        near = [
+            side is not None and side["low"] <= known["chance"]
+            for side in (verdict["baseline"], verdict["target_accuracy"])
+        ]
+        rows.append(
+            (
+                one["pair"],
+                *(ranged(verdict[name]) for name in ("baseline", "target_accuracy")),
+                ranged(verdict["gap"], sign=True) + (" (both near chance)" if all(near) else ""),
+                verdict["sentence"],
+            )
+        )
+    chance = about["studies"][0]["manifest"]["facts"]["chance"]
+    n = about["studies"][0]["manifest"]["n"]
+    yield f"{n['dev']} dev and {n['test']} test items; chance is {chance:.3f}. All numbers are on test.\n"
+    yield from table(("pair", "source", "target", "gap", "verdict"), rows)
+
+
+def ranged(value: dict[str, float] | None, sign: bool = False) -> str:
+    """An estimate with its interval."""
+    return "" if value is None else interval(value["estimate"], value["low"], value["high"], 2, sign=sign)
+
+
+PEAKS = ("cka_debiased", "retrieval_centered", "csls", "mexa")
+"""Measures whose peaks are shown."""
+
+
+def predictor_rows(study: Real) -> Iterator[str]:
+    """Where measures peak, beside the layer that was chosen, and whether their curves follow the gains."""
+    similarity, selection, predictors = (
+        read_table(SHOWN / study.name / f"{name}.parquet")
+        for name in ("similarity", "selection", "predictors")
+    )
+    rows = []
+    for pair, own in similarity.dropna(subset=["layer"]).groupby("pair", sort=False):
+        peaks = [own[own.measure == name].set_index("layer").value.idxmax() for name in PEAKS]
+        headline = selection[(selection.pair == pair) & selection.headline.astype(bool)].iloc[0]
+        rows.append((pair, *peaks, "none" if pd.isna(headline.layer) else int(headline.layer)))
+    yield "\nLayer at which each measure peaks, and the layer that dev chose:\n"
+    yield from table(("pair", *PEAKS, "chosen"), rows)
+    rows = [
+        (row["scope"], row["measure"], interval(row["rho"], row["low"], row["high"], 2), plain(row["p"], 3))
+        for row in predictors[predictors.measure.isin(PEAKS)].to_dict("records")
+        if not pd.isna(row["rho"])
+    ]
+    if rows:
+        yield "\nRank correlation over layers of a measure with the gain on dev:\n"
+        yield from table(("over", "measure", "ρ [95 %]", "p"), rows)
+
+
+def claim_rows(study: Real) -> Iterator[str]:
+    """Which published claims hold on this model."""
+    path = SHOWN / study.name / "claims.parquet"
+    if path.exists():
+        claims = read_table(path)
+        rows = [(row["claim"], row["verdict"], row["sentence"]) for row in claims.to_dict("records")]
+        yield "\nPublished claims (see [claims](../claims.md)):\n"
+        yield from table(("claim", "result", "evidence"), rows)
+
+
+def comparison_rows(study: Real) -> Iterator[str]:
+    """All methods on one pair."""
+    path = SHOWN / study.name / "comparison.parquet"
+    if path.exists():
+        rows = [
+            (row["method"], row["chosen"], interval(row["gain"], row["gain_low"], row["gain_high"], 2))
+            for row in read_table(path).to_dict("records")
+            if not pd.isna(row["gain"])
+        ]
+        yield f"\nAll methods on {COMPARED[1]} (see [compare](../compare.md)):\n"
+        yield from table(("method", "chosen on dev", "gain on test [95 %]"), rows)
+
+
+_INTRODUCTION = """# Studies on real models
+
+Small pretrained models on published benchmarks. `make studies MODELS=DIR DATA=DIR` runs them all again; it
+may be stopped and goes on where it was. Time so far: {hours:.1f} hours on {machines}.
+
+Read these with care:
+
+- Both models are small, and their weights are 4-bit quantisations (named in the title) read as float32.
+  Nothing here can be compared with published results of the full models.
+- Layer, aligner, patch type and strength are chosen on dev; each choice is scored once on test. On dev,
+  configurations race (see [verdict](../verdict.md)) where the whole grid takes longer than 20 minutes.
+- Whatever came out is shown, no effect included."""
+
+
+if __name__ == "__main__":
+    main()
