@@ -219,8 +219,10 @@ class Evidence:
         positive, negative = fitted & (apart == 0), fitted & (apart > SHIFTS)
         x = np.concatenate([features[positive], features[negative]])
         y = np.repeat([1, 0], [int(positive.sum()), int(negative.sum())])
-        model = LogisticRegression(class_weight="balanced", C=1.0).fit(x, y)
-        logit = features @ model.coef_[0] + model.intercept_[0]
+        # All features are finite; some BLAS raise flags on what they compute beyond the end of a matrix.
+        with np.errstate(all="ignore"):
+            model = LogisticRegression(class_weight="balanced", C=1.0).fit(x, y)
+            logit = features @ model.coef_[0] + model.intercept_[0]
         return np.where(inside, np.clip(logit, -_CLIP, _CLIP), 0).astype(np.float32)
 
     def _features(self, offsets: Rows, aligned: Rows) -> Array:
