@@ -124,7 +124,7 @@ def workbench(arguments: Sequence[str], run: Path) -> None:
     print(f"workbench {' '.join(arguments)}  (log: {log})", flush=True)
     start = time.perf_counter()
     with log.open("a", encoding="utf-8") as file:
-        call = [sys.executable, "-m", "workbench", *arguments]
+        call = [str(Path(sys.executable).with_name("workbench")), *arguments]
         subprocess.run(call, check=True, stdout=file, stderr=subprocess.STDOUT)
     spent = run.parent / f"{run.name}.seconds.json"
     before = json.loads(spent.read_text()) if spent.exists() else {}
