@@ -31,6 +31,7 @@ SHOWN = ROOT / "docs" / "studies"
 TABLES = ("selection", "exploration", "similarity", "fit", "predictors", "claims")
 """The tables that are kept with a study: small ones."""
 FIGURES = ("layers", "alignment")
+COMMAND = (str(Path(sys.executable).with_name("workbench")),)
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def workbench(arguments: Sequence[str], run: Path) -> None:
     print(f"workbench {' '.join(arguments)}  (log: {log})", flush=True)
     start = time.perf_counter()
     with log.open("a", encoding="utf-8") as file:
-        call = [str(Path(sys.executable).with_name("workbench")), *arguments]
+        call = [*COMMAND, *arguments]
         subprocess.run(call, check=True, stdout=file, stderr=subprocess.STDOUT)
     spent = run.parent / f"{run.name}.seconds.json"
     before = json.loads(spent.read_text()) if spent.exists() else {}
