@@ -163,17 +163,7 @@ def keep(study: Real, run: Path, shown: Path) -> None:
         json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     for kind in FIGURES:
-        call = [
-            sys.executable,
-            "-m",
-            "workbench",
-            "figures",
-            str(run),
-            "--only",
-            kind,
-            "--preset",
-            "acl-wide",
-        ]
+        call = [*COMMAND, "figures", str(run), "--only", kind, "--preset", "acl-wide"]
         subprocess.run([*call, "--format", "png", "--out", str(shown)], check=True, stdout=subprocess.DEVNULL)
 
 
