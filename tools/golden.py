@@ -28,8 +28,8 @@ import pandas as pd
 GOLDEN = Path(__file__).parent.parent / "tests" / "golden"
 PACKAGE = Path(__file__).parent.parent / "workbench"
 sys.path.insert(0, str(PACKAGE.parent))  # the package beside this file, not another that is installed
-RELATIVE, ABSOLUTE = 1e-4, 1e-5
-"""Numbers may differ by so much: another processor adds in another order."""
+RELATIVE, ABSOLUTE, DRAWN = 1e-4, 1e-6, 1e-4
+"""Numbers may differ by so much, and those drawn in figures: another processor adds in another order."""
 MOST_ROWS = 400
 """A longer table is compared by the means of its rows over items, sentences and draws."""
 ITEMS = {"example", "sentence", "draw", "group", "prompt", "generated", "prediction", "text"}
@@ -328,19 +328,19 @@ def _differences(a: Any, b: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
     elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
         for i, (x, y) in enumerate(zip(a, b, strict=True)):
             yield from _differences(x, y, f"{place}[{i}]")
-    elif not same(a, b):
+    elif not same(a, b, DRAWN):
         yield place, a, b
 
 
-def same(a: Any, b: Any) -> bool:
+def same(a: Any, b: Any, absolute: float = ABSOLUTE) -> bool:
     """Whether two values are equal but for rounding; a minus sign is a minus sign."""
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(same, a, b))
+        return len(a) == len(b) and all(same(x, y, absolute) for x, y in zip(a, b, strict=True))
     if isinstance(a, str) and isinstance(b, str):
         return a.replace("−", "-") == b.replace("−", "-")
     if a is None or b is None or isinstance(a, str) or isinstance(b, str):
         return a == b
-    return math.isclose(float(a), float(b), rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    return math.isclose(float(a), float(b), rel_tol=RELATIVE, abs_tol=absolute)
 
 
 def read(name: str) -> Any:
