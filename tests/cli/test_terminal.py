@@ -1,6 +1,7 @@
 """Curves over layers keep to the width of the terminal; without one, long steps are told of in lines."""
 
 import re
+import time
 
 import pytest
 
@@ -50,3 +51,15 @@ def test_without_a_terminal_a_long_step_is_told_of_in_dated_lines(capsys, monkey
     told = [re.sub(stamp, "", line) for line in lines]
     assert told[0] == "sweep: 10 of 600, about 9 min 50 s left"
     assert [line.split()[1] for line in told] == ["10", "190", "370", "550"]
+
+
+def test_a_step_that_reports_nothing_for_long_is_told_of(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    with progress_bar():
+        progress("sweep", 0, 4)
+        now[0] = 11.0
+        deadline = time.time() + 20
+        while not (told := capsys.readouterr().err) and time.time() < deadline:
+            time.sleep(0.1)
+    assert told.rstrip().endswith("sweep: 0 of 4")

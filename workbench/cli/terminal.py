@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from threading import Event, RLock, Thread
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -41,25 +42,39 @@ FIRST, EVERY = 10.0, 180.0
 """Seconds after which a step is told of where there is no terminal: at first, and then again and again."""
 
 
-def _log() -> Callback:
+class _Log:
     """A dated line on standard error for each step that takes its time, and every few minutes."""
-    steps: dict[str, tuple[float, float, int]] = {}  # when it began, when it is told of next, how far it was
 
-    def show(what: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        start, due, before = steps.get(what, (now, now + FIRST, 0))
-        if done < before:  # another step of this name
-            start, due = now, now + FIRST
-        if now >= due:
-            due = now + EVERY
-            left = duration((now - start) / done * (total - done)) if done else ""
-            ahead = f", about {left} left" if 0 < done < total else ""
-            errors.print(
-                f"{datetime.now():%Y-%m-%d %H:%M} {what}: {done:,} of {total:,}{ahead}", soft_wrap=True
-            )
-        steps[what] = start, due, done
+    def __init__(self) -> None:
+        self.steps: dict[
+            str, tuple[float, float, int]
+        ] = {}  # began, told of next, how far
+        self.now: tuple[str, int, int] | None = None
+        self.lock, self.ended = RLock(), Event()
 
-    return show
+    def show(self, what: str, done: int, total: int) -> None:
+        """Take up what is reported, and tell of it when it is due."""
+        with self.lock:
+            now = time.monotonic()
+            start, due, before = self.steps.get(what, (now, now + FIRST, 0))
+            if done < before:  # another step of this name
+                start, due = now, now + FIRST
+            if now >= due:
+                due = now + EVERY
+                left = duration((now - start) / done * (total - done)) if done else ""
+                ahead = f", about {left} left" if 0 < done < total else ""
+                errors.print(
+                    f"{datetime.now():%Y-%m-%d %H:%M} {what}: {done:,} of {total:,}{ahead}", soft_wrap=True
+                )
+            self.steps[what] = start, due, done
+            self.now = (what, done, total) if done < total else None
+
+    def watch(self) -> None:
+        """Tell of a step that reports nothing for minutes."""
+        while not self.ended.wait(1.0):
+            with self.lock:
+                if self.now:
+                    self.show(*self.now)
 
 
 @contextmanager
@@ -81,11 +96,15 @@ def progress_bar() -> Iterator[None]:
             tasks[what] = bar.add_task(what, total=total)
         bar.update(tasks[what], completed=done, total=total)
 
-    _bars.append(show if errors.is_terminal else _log())
+    log = _Log()
+    if not errors.is_terminal:
+        Thread(target=log.watch, daemon=True).start()
+    _bars.append(show if errors.is_terminal else log.show)
     try:
         with bar:
             yield
     finally:
+        log.ended.set()
         _bars.pop()
 
 

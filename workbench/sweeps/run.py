@@ -148,6 +148,7 @@ def run_plan(
             shelf.begin(ways)
     shards = plan_shards(plan, ways)
     parts = []
+    progress("sweep", 0, len(shards))
     for number, shard in enumerate(shards):
         part = shelf.get(number) if shelf else None
         if part is None:
