@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from typing import Any
 import pandas as pd
 
 from workbench import open_run
-from workbench.core.numbers import interval, plain
+from workbench.core.numbers import interval, plain, signed
 from workbench.core.store import read_json
 from workbench.results import read_table, write_table
 
@@ -164,7 +165,10 @@ def keep(study: Real, run: Path, shown: Path) -> None:
     )
     for kind in FIGURES:
         call = [*COMMAND, "figures", str(run), "--only", kind, "--preset", "acl-wide"]
-        subprocess.run([*call, "--format", "png", "--out", str(shown)], check=True, stdout=subprocess.DEVNULL)
+        place = run.parent / f"{run.name}.figures"
+        more = ["--format", "png", "--dpi", "130", "--out", str(place)]
+        subprocess.run([*call, *more], check=True, stdout=subprocess.DEVNULL)
+        shutil.copy(place / f"{kind}.png", shown)
 
 
 def machine() -> str:
@@ -269,13 +273,15 @@ def predictor_rows(study: Real) -> Iterator[str]:
     yield "\nLayer at which each measure peaks, and the layer that dev chose:\n"
     yield from table(("pair", *PEAKS, "chosen"), rows)
     rows = [
-        (row["scope"], row["measure"], interval(row["rho"], row["low"], row["high"], 2), plain(row["p"], 3))
-        for row in predictors[predictors.measure.isin(PEAKS)].to_dict("records")
+        (row["measure"], signed(row["rho"], 2), plain(row["p"], 3))
+        for row in predictors[predictors.measure.isin(PEAKS) & (predictors.scope == "layers")].to_dict(
+            "records"
+        )
         if not pd.isna(row["rho"])
     ]
     if rows:
-        yield "\nRank correlation over layers of a measure with the gain on dev:\n"
-        yield from table(("over", "measure", "ρ [95 %]", "p"), rows)
+        yield "\nRank correlation over layers of a measure with the gain on dev, mean over pairs:\n"
+        yield from table(("measure", "ρ", "p"), rows)
 
 
 def claim_rows(study: Real) -> Iterator[str]:
