@@ -71,7 +71,7 @@ def test_layers_above_the_band_are_outside_too():
 def test_outside_the_band_neighbours_are_not_averaged_across_it():
     """Layer 6 is the best; averaged with layer 3, as if that lay beside it, it would be below it."""
     case = WrittenCase([0.3, 0.55, 0.6, 0.58, 0.3, 0.3, 0.78, 0.3], 6)
-    assert best_of(case.dev(), "ridge", [[0, 1, 2, 3, 6, 7]]).layer == 3
+    assert best_of(case.dev, "ridge", [[0, 1, 2, 3, 6, 7]]).layer == 3
     assert judged("mid_to_high_layers", case).table.outside_layer.tolist() == [6]
 
 

@@ -30,7 +30,7 @@ from workbench.stats import (
 )
 from workbench.study import Study, StudyResult
 from workbench.study.alignment import COMPONENT, estimators
-from workbench.sweeps import CLEAN, Configuration
+from workbench.sweeps import CLEAN, CONFIGURATION, Configuration
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,19 @@ class Case:
         """The columns that every table carries."""
         return {"task": self.result.task} | self.study.alignment.facts
 
+    @cached_property
     def dev(self) -> pd.DataFrame:
-        """Rows over source-language dev items: the clean run, and the aligner at one layer each."""
+        """Rows over source-language dev items: the clean run, and the aligner at one layer each.
+
+        Claims ask about layers that a race may have dropped: then the aligner is swept whole.
+        """
         rows = self._rows("dev")
-        return rows[(rows.aligner == CLEAN) | ((rows.aligner == self.aligner) & (rows.joint == "one"))]
+        rows = rows[(rows.aligner == CLEAN) | ((rows.aligner == self.aligner) & (rows.joint == "one"))]
+        if (rows.groupby(CONFIGURATION, dropna=False).size() == (rows.aligner == CLEAN).sum()).all():
+            return rows
+        alone = [one for one in self.study.configurations({self.aligner: self.maps}) if not one.also]
+        rows = self.study.sweep("dev", alone, folder="claims/dev")
+        return rows[rows.language == self.study.source]
 
     def tested(self) -> pd.DataFrame:
         """Rows over source-language test items of what each aligner chose, without refits."""

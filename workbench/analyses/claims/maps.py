@@ -305,7 +305,7 @@ def _inside_and_outside(case: Case, band: tuple[float, float]) -> Part | None:
     if not (inside := in_band(n, band)):
         return None
     outside = [list(range(inside[0])), list(range(inside[-1] + 1, n))]
-    first, second = (best_of(case.dev(), case.aligner, runs) for runs in ([inside], outside))
+    first, second = (best_of(case.dev, case.aligner, runs) for runs in ([inside], outside))
     if first is None or second is None or (first.layer is None and second.layer is None):
         return None
     rows = case.on_test(case.configurations(first, second), "depth")
@@ -359,7 +359,7 @@ def _by_cka(case: Case) -> Part | None:
     if len(curve) < 2:
         return None
     best = curve.iloc[int(curve.value.argmax())]
-    dev = case.dev()
+    dev = case.dev
     choice = choose(dev[(dev.aligner == CLEAN) | (dev.layer == best.layer)], case.aligner)
     if choice.layer is None and case.choice.layer is None:
         return None
