@@ -123,9 +123,9 @@ COMMANDS = {
         """Compare baselines and published interventions on the task and pairs of a run.
 
         The methods are direct prompting, translation, prompt search, few-shot prompting, fine-tuning and
-        the interventions of `workbench recipes`. Each is selected on dev items, frozen, and scored once on
-        the same test items, with its controls, its cost and its effect on the target language. Recipes are
-        also combined with few-shot prompting and fine-tuning.
+        the interventions of `workbench recipes`. Each is chosen on dev items, written to a
+        file, and scored once on the same test items, with its controls, its cost and its effect on the
+        target language. Recipes are also combined with few-shot prompting and fine-tuning.
 
         RUN is the folder of a run, whose model, sentences, task and pairs are used, or `organism`.
         """,
@@ -143,7 +143,7 @@ COMMANDS = {
             },
             "prompts": {
                 "--shots N,…": "numbers of shots to select from (default: 1,2,4)",
-                "--seeds N": "random draws of shots to select from (default: 3)",
+                "--seeds N": "random samples of shots to select from (default: 3)",
                 "--translations FILE": "table with columns id and prompt (in the target language)",
                 "--templates FILE": "prompt templates to search, one per line, each with {prompt}",
             },
@@ -389,19 +389,20 @@ COMMANDS = {
         "workbench.cli.capture:run_plan",
         """Estimate the cost of a capture: sentences, tokens, forward passes, disk, memory and time.
 
-        With --task, also the cost of a diagnosis and the minimum detectable gain. A local model is loaded
-        and timed on two batches; for any other model, or with --no-probe, only the configuration is used.
+        With --task, also the cost of a diagnosis and the minimum detectable gain. The model is loaded (and
+        downloaded if need be) and timed on two batches; with --no-probe, or if it cannot be loaded, only
+        its config file is used.
         """,
         help="estimate the cost of a capture or diagnosis",
         example="workbench plan bigscience/bloomz-560m --text data/ntrex --languages sw,en "
         "--task xcopa:data/xcopa",
-        options={**MODEL, "--no-probe": "do not load and time the model"},
+        options={**MODEL, "--no-probe": "do not download, load and time the model"},
         groups={
             **LOADING,
             **TEXT,
             **STATES,
             "diagnosis": {
-                "--task NAME[:PATH]": "also estimate a sweep over its dev items",
+                "--task NAME[:PATH]": "also estimate a sweep over the dev items of this task",
                 "--source LANG": "language of the items (default: the first with items)",
                 "--configurations N": "configurations in the sweep (default: as in diagnose, 30 per layer)",
             },

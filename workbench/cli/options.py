@@ -98,7 +98,7 @@ LOADING: Groups = {
         "--device-map DEVICE_MAP": 'device map of Hugging Face, such as "auto"',
         "--trust-remote-code": "allow code that is part of the model repository",
         "--bos WHEN": (
-            "what texts start with: what the tokenizer puts there (tokenizer, default), always a BOS, never",
+            "start of each text: tokenizer (default, what the tokenizer puts there), always (a BOS) or never",
             "tokenizer",
         ),
     }
@@ -148,8 +148,8 @@ def settings_options(*names: str) -> Options:
 
 PAIRS: Groups = {
     "pairs": {
-        "--pairs --pair A-B,…": "source-target pairs, such as sw-en,de-en (default: all to --target)",
-        "--target LANG": "common target language (default: the text's last, or x-main)",
+        "--pairs --pair A-B,…": "source-target pairs, such as sw-en,de-en (default: each to --target)",
+        "--target LANG": "common target language (default: the last language of the text, or x-main)",
         **settings_options("held_out", "seed"),
     }
 }

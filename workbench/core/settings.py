@@ -24,10 +24,12 @@ class Settings:
 
     aligners: tuple[str, ...] = option(
         ("ridge", "least_squares", "mean_shift", "identity", "shuffled_pairs", "random_equal_norm"),
-        "aligners and controls; shuffled_pairs and random_equal_norm are made from the headline aligner, or "
-        "if none is set from the first aligner listed",
+        "aligners and controls; shuffled_pairs and random_equal_norm are made from --headline, or if it is "
+        "not given from the first aligner listed that is not a control",
     )
-    headline: str | None = option(None, "the aligner that the verdict is about (default: the best on dev)")
+    headline: str | None = option(
+        None, "the aligner that the verdict is about (default: the best on dev, not a control)"
+    )
     interventions: tuple[str, ...] = option(("replace", "add_mapped"), "patch types")
     strengths: tuple[float, ...] = option(
         (0.25, 0.5, 0.75, 1.0), "values of α; a patch type without α is run once"
