@@ -46,9 +46,7 @@ class _Log:
     """A dated line on standard error for each step that takes its time, and every few minutes."""
 
     def __init__(self) -> None:
-        self.steps: dict[
-            str, tuple[float, float, int]
-        ] = {}  # began, told of next, how far
+        self.steps: dict[str, tuple[float, float, int]] = {}  # began, told of next, how far
         self.now: tuple[str, int, int] | None = None
         self.lock, self.ended = RLock(), Event()
 
