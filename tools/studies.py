@@ -32,6 +32,8 @@ SHOWN = ROOT / "docs" / "studies"
 TABLES = ("selection", "exploration", "similarity", "fit", "predictors", "claims")
 """The tables that are kept with a study: small ones."""
 FIGURES = ("layers", "alignment")
+LEFT = {"diagnose": "report.html", "claims": "claims.parquet", "compare": "comparison.parquet"}
+"""The last file that each command leaves."""
 COMMAND = (str(Path(sys.executable).with_name("workbench")),)
 
 
@@ -123,7 +125,8 @@ def main() -> None:
             else []
         )
         for step in steps:
-            workbench(step, run)
+            if not any(run.glob(f"**/{LEFT[step[0]]}")):
+                workbench(step, run)
             keep(study, run, shown)
     (SHOWN / "README.md").write_text(page(), encoding="utf-8")
 
