@@ -1,9 +1,13 @@
 """First facts: whether there is anything to close, before anything is patched."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from workbench.stats import accuracy
+from workbench.study import Settings
+from workbench.study.alignment import control_cautions
 from workbench.study.result import first_facts
 from workbench.sweeps import CLEAN
 
@@ -61,3 +65,12 @@ def test_a_gap_between_guesses_is_said_to_mean_little() -> None:
     assert first_facts(TOKENS, pd.concat([guessing, knowing]), "sw", 500, 0.5).cautions == []
     assert first_facts(TOKENS, pd.concat([guessing, knowing]), "sw", 500, None).cautions == []
     assert first_facts(TOKENS, guessing, "sw", 500, 0.5).cautions == [], "of one language there is no gap"
+
+
+def test_controls_of_another_aligner_than_the_headline_are_named() -> None:
+    settings = Settings(aligners=("ridge", "mean_shift", "identity", "shuffled_pairs"))
+    (caution,) = control_cautions("mean_shift", settings)
+    assert caution.startswith("shuffled_pairs: made from ridge, while the headline is mean_shift")
+    assert control_cautions("ridge", settings) == []
+    assert control_cautions("mean_shift", replace(settings, headline="mean_shift")) == []
+    assert control_cautions("mean_shift", replace(settings, aligners=("ridge", "mean_shift"))) == []

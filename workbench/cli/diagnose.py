@@ -192,6 +192,8 @@ def print_sentence(result: StudyResult, sentence: str) -> None:
         console.print(f"{percent(result.share_of_gap)} of the gap is closed.")
     for line in evidence_sentences(result.tables["selection"]):
         console.print(line)
+    for caution in result.cautions:
+        console.print(f"Caution: {caution}.")
     _print_without_patch(result)
     console.print()
 

@@ -74,6 +74,18 @@ def _estimator(name: str, settings: Settings) -> Any:
     return {**ALIGNERS, **CONTROLS}[name](**given)
 
 
+def control_cautions(headline: str, settings: Settings) -> list[str]:
+    """What has to be said where controls are made from another aligner than the headline."""
+    made = [name for name in settings.aligners if "aligner" in _parameters(name)]
+    if not made or (base := first_aligner(settings)) == headline:
+        return []
+    names = " and ".join(made)
+    return [
+        f"{names}: made from {base}, while the headline is {headline}; controls made from the headline need "
+        f"--headline {headline}, in a study on other items"
+    ]
+
+
 def _parameters(name: str) -> Mapping[str, inspect.Parameter]:
     return inspect.signature({**ALIGNERS, **CONTROLS}[name]).parameters
 

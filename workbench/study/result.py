@@ -183,6 +183,8 @@ class StudyResult(Judgement):
     """`fit`, `similarity`, `confounds`, `pca`, `sweep`, `exploration`, `selection` and others."""
     paths: dict[str, Path]
     seconds: dict[str, float]
+    cautions: tuple[str, ...] = ()
+    """What has to be said beside the verdict."""
 
     @property
     def sentence(self) -> str:

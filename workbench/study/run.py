@@ -27,7 +27,7 @@ from workbench.panel import explore as open_panel
 from workbench.results import update_manifest, write_tables
 from workbench.select import Choice, CrossFit, crossfit, explore, freeze
 from workbench.states import Activations
-from workbench.study.alignment import Alignment, check_names, estimators, headline_of
+from workbench.study.alignment import Alignment, check_names, control_cautions, estimators, headline_of
 from workbench.study.examination import AnyTask
 from workbench.study.patches import save_patch
 from workbench.study.racing import FOLDS, Estimate, raced_sweep
@@ -393,6 +393,7 @@ class Study:
             target=self.target,
             n=sentences | {split: len(self.items(self.source, split)) for split in SPLITS},
             facts=facts,
+            cautions=(*facts.cautions, *control_cautions(judgement.headline.choice.aligner, self.settings)),
             tables=tables,
             paths={name: self.folder / file for name, file in files.items()},
             seconds=self.seconds,
@@ -412,7 +413,7 @@ class Study:
             "facts": result.facts.to_json(),
             "lower_is_better": [name for name, metric in METRICS.items() if not metric.higher_is_better],
             "n": result.n,
-            "cautions": [*notes, *result.facts.cautions],
+            "cautions": [*notes, *result.cautions],
         }
         update_manifest(self.folder, facts, {})
         write_json(result.paths["timings"], {"seconds": result.seconds, "load": self.model.load_seconds})
