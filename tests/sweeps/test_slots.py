@@ -194,7 +194,7 @@ def test_sweep_takes_the_fast_path(monkeypatch):
     monkeypatch.setattr(module, "naive_scores", lambda *a, **k: pytest.fail("went naive"))
     seen = []
     sweep(model, examples, grid(model), **TASK, progress=lambda *args: seen.append(args))
-    assert seen == [("sweep", 1, 1)]
+    assert seen == [("sweep", 0, 1), ("sweep", 1, 1)]
 
 
 def test_a_wrong_fast_path_stops_the_sweep(monkeypatch):

@@ -138,7 +138,7 @@ def test_doing_nothing_changes_no_margin(tiny, single, name, strength):
 def test_progress_counts_the_runs(tiny, single):
     seen = []
     sweep(tiny, single, [], task="t", pair="sw-en", progress=lambda *args: seen.append(args), way="naive")
-    assert seen == [("sweep", 1, 1)]
+    assert seen == [("sweep", 0, 1), ("sweep", 1, 1)]
 
 
 def test_a_choice_that_melts_into_its_prompt_is_refused(tiny):
