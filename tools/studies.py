@@ -103,7 +103,7 @@ def main() -> None:
     """Run what is not there yet, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--models", type=Path, default=Path("~/models").expanduser())
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--runs", type=Path, default=Path("runs/studies"))
     parser.add_argument("--only", choices=[study.name for study in STUDIES])
     parser.add_argument(
