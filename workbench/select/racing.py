@@ -14,7 +14,7 @@ LEAST = 10
 """Units (items, or groups) of the first stage, at least: fewer say too little to drop anything."""
 LEVEL = 0.5
 """Of the simultaneous band at each look. What the whole grid would choose is lost if it lies below the band
-here, and is the best in the end: in simulation less than 1 in 100 is (`benchmarks/racing.py`)."""
+here, and is the best in the end: in simulation 1 of 420 was (`benchmarks/racing.py`)."""
 DRAWS = 1_000
 
 Indices = NDArray[np.intp]
