@@ -7,6 +7,7 @@ import pytest
 from workbench.core.errors import InputError
 from workbench.select import choose, crossfit, explore
 from workbench.select.racing import Items, contenders, race
+from workbench.stats import paired_interval, paired_test
 
 LAYERS, STRENGTHS = 12, (0.5, 1.0)
 
@@ -134,6 +135,12 @@ def test_bands_after_a_race_hold_for_few_items_and_say_how_many():
     assert np.allclose(cells.gain, [right[~np.isnan(seen[:, j]), j].mean() for j in range(24)])
     assert ((cells.band_low <= cells.gain) & (cells.gain <= cells.band_high)).all()
     assert (cells.beyond_band == ((cells.band_low > 0) | (cells.band_high < 0))).all()
+    # Each at its share of 5 % over 24 configurations and 5 stages.
+    items, before = ~np.isnan(seen[:, 0]), (clean > 0).astype(float)
+    after = (clean + gains[:, 0] > 0).astype(float)
+    band = paired_interval(after[items], before[items], None, 1 - 0.05 / (5 * 24))
+    assert (cells.band_low[0], cells.band_high[0]) == (band.low, band.high)
+    assert cells.p[0] == min(5 * 24 * paired_test(after[items], before[items]), 1)
 
 
 def test_a_race_that_drops_nothing_leaves_everything_as_it_was():
