@@ -40,7 +40,7 @@ from workbench.study.result import (
     selection_table,
 )
 from workbench.study.specification import Specification
-from workbench.sweeps import Classes, Configuration, class_prototypes, plan_sweep, sweep
+from workbench.sweeps import Classes, Configuration, Plan, class_prototypes, sweep
 from workbench.tasks import Example, SplitName, same_items, task_of
 from workbench.text import ParallelText, text_of
 from workbench.text.splits import Rows
@@ -304,7 +304,7 @@ class Study:
     def estimate(self, configurations: Sequence[Configuration]) -> Estimate:
         """The minutes that the study takes with the whole grid on dev."""
         items = self.items(self.source, "dev")
-        plan = plan_sweep(self.model, items, configurations, **self._how)
+        plan = Plan.of(self.model, items, configurations, **self._how)
         scored = len(self.settings.aligners) + self.settings.refits + 1
         spent, budget = sum(self.seconds.values()), self.settings.budget
         return Estimate.of(plan, len(self.items(self.source, "test")), scored, spent, budget, self.folder)

@@ -3,7 +3,7 @@
 from workbench.sweeps.cost import seconds_of
 from workbench.sweeps.naive import score_choices
 from workbench.sweeps.plan import CLEAN, COLUMNS, CONFIGURATION, Configuration, Engine, Limits, Plan
-from workbench.sweeps.run import ENGINES, plan_sweep, run_plan, sweep
+from workbench.sweeps.run import ENGINES, run_plan, sweep
 from workbench.sweeps.score import Classes, class_prototypes, read_examples
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "Limits",
     "Plan",
     "class_prototypes",
-    "plan_sweep",
     "read_examples",
     "run_plan",
     "score_choices",

@@ -16,6 +16,7 @@ from workbench.models import LanguageModel
 from workbench.models.base import Padding
 from workbench.models.memory import Halving
 from workbench.sweeps.score import Classes, Generation, Reading, Scores, read_examples, read_questions
+from workbench.tasks import AnswerExample
 
 CLEAN = "clean"
 
@@ -193,6 +194,19 @@ def part_of(n_layers: int, d_model: int, unembedding: int) -> int:
     return int(min(max(PART / (24.0 * n_layers * d_model**2 + 2.0 * unembedding), 2**10), 2**16))
 
 
+def _generation(
+    examples: Sequence[Any], scorer: str | None, most: int, until: str | None
+) -> Generation | None:
+    asked = [isinstance(example, AnswerExample) for example in examples]
+    if not any(asked):
+        return None
+    if not all(asked):
+        raise InputError("examples with choices and with answers in one sweep: sweep over each kind alone")
+    if scorer is None:
+        raise InputError("generated answers need a scorer: pass scorer=task.scorer")
+    return Generation(scorer, most, until)
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """A sweep as its engines see it: model, items, configurations, and how choices are compared."""
@@ -221,18 +235,29 @@ class Plan:
         configurations: Sequence[Configuration],
         *,
         task: str,
-        generation: Generation | None = None,
+        batch_size: int = 64,
         by: Normalisation | Classes = "plain",
+        scorer: str | None = None,
+        max_new_tokens: int = 32,
+        until: str | None = "\n",
+        limits: Limits | None = None,
         **more: Any,
     ) -> Self:
-        """Read the examples as choices, as classes or, with `generation`, as questions."""
+        """Read the examples as choices, as classes or, where they have answers, as questions."""
+        if not examples:
+            raise InputError(f"no examples of {task} to sweep over")
+        generation = _generation(examples, scorer, max_new_tokens, until)
         if isinstance(by, Classes):
             items: Sequence[Any] = by.read(model, examples)
         elif by == "prototype":
             raise InputError("class prototypes need items: pass by=class_prototypes(model, fit_items, …)")
         else:
             items = read_questions(model, examples) if generation else read_examples(model, examples)
-        return cls(model, items, configurations, task, generation=generation, by=by, **more)
+        if limits is None:
+            info = model.info
+            part = part_of(info.n_layers, info.d_model, info.d_vocab * info.d_model)
+            limits = Limits(batch_size, part=part)
+        return cls(model, items, configurations, task, generation=generation, by=by, limits=limits, **more)
 
     @property
     def examples(self) -> list[Any]:

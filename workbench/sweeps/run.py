@@ -22,13 +22,11 @@ from workbench.sweeps.plan import (
     Limits,
     Plan,
     choice_columns,
-    part_of,
     rows,
     table_of,
 )
 from workbench.sweeps.score import (
     Classes,
-    Generation,
     Reading,
     Scores,
     classes_of,
@@ -82,7 +80,9 @@ def sweep(
     Examples with answers are generated, greedily and naively, `max_new_tokens` at most and up to `until`;
     they need the `scorer` of their task.
     """
-    plan = plan_sweep(
+    if not (clean or configurations):
+        raise InputError(f"nothing to sweep over {task}: no configurations, and no clean run")
+    plan = Plan.of(
         model,
         examples,
         configurations,
@@ -96,39 +96,6 @@ def sweep(
         until=until,
     )
     return run_plan(plan, way, folder, allow_naive, progress, checks)
-
-
-def plan_sweep(
-    model: LanguageModel,
-    examples: Sequence[Example] | Sequence[AnswerExample],
-    configurations: Sequence[Configuration],
-    *,
-    task: str,
-    pair: str = "",
-    clean: bool = True,
-    batch_size: int = 64,
-    by: Normalisation | Classes = "plain",
-    scorer: str | None = None,
-    max_new_tokens: int = 32,
-    until: str | None = "\n",
-) -> Plan:
-    """The plan of a sweep, as `sweep` runs it."""
-    if not examples:
-        raise InputError(f"no examples of {task} to sweep over")
-    if not (clean or configurations):
-        raise InputError(f"nothing to sweep over {task}: no configurations, and no clean run")
-    info = model.info
-    return Plan.of(
-        model,
-        examples,
-        configurations,
-        task=task,
-        pair=pair,
-        clean=clean,
-        limits=Limits(batch_size, part=part_of(info.n_layers, info.d_model, info.d_vocab * info.d_model)),
-        by=by,
-        generation=_generation(examples, scorer, max_new_tokens, until),
-    )
 
 
 def run_plan(
@@ -170,19 +137,6 @@ def _facts_of(plan: Plan, way: str | None, allow_naive: bool) -> dict[str, Any]:
     settings |= {"way": way} if way else {}
     settings |= {"padding": plan.padding} if plan.padding != "right" else {}
     return plan_facts(plan.model, plan.examples, plan.configurations, settings)
-
-
-def _generation(
-    examples: Sequence[Any], scorer: str | None, most: int, until: str | None
-) -> Generation | None:
-    asked = [isinstance(example, AnswerExample) for example in examples]
-    if not any(asked):
-        return None
-    if not all(asked):
-        raise InputError("examples with choices and with answers in one sweep: sweep over each kind alone")
-    if scorer is None:
-        raise InputError("generated answers need a scorer: pass scorer=task.scorer")
-    return Generation(scorer, most, until)
 
 
 # Which configuration goes which way.
