@@ -163,7 +163,6 @@ COMMANDS = {
             "name NAME?": "name of an entry (default: list all)",
             "--fetch": "download its files over https and verify checksums",
             "--to FOLDER": "download folder (default: data/NAME)",
-            "--json": "print it as JSON",
         },
     ),
     "demo": Command(
@@ -251,7 +250,6 @@ COMMANDS = {
                 "help": "data that must not contain any of these sentences",
             },
             "--model MODEL": "also use the states of this model as evidence (name or directory)",
-            "--json": "print the report as JSON",
         },
     ),
     "figures": Command(
@@ -412,11 +410,11 @@ COMMANDS = {
         "workbench.cli.catalogues:recipes",
         """List the published interventions that are implemented as recipes.
 
-        Each entry has its reference, what is reproduced faithfully and what differs. NAME shows one in full.
+        With NAME: its reference and formula, what is reproduced faithfully and what differs.
         """,
         help="list published interventions, what is reproduced and what differs",
         example="workbench recipes shifcon",
-        options={"name NAME?": "one recipe in full (default: all in short)"},
+        options={"name NAME?": "a recipe (default: list all)"},
     ),
     "report": Command(
         "workbench.cli.figures:report",

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from workbench.cli import main
-from workbench.cli.options import names
+from workbench.cli.options import Outcome, names
 from workbench.cli.terminal import console, progress, progress_bar, size
 from workbench.core.errors import InputError, WorkbenchError
 from workbench.figures import find_kind, join_runs, preset, write_figures
@@ -27,7 +27,7 @@ COMPARED = Path("runs/compare")
 """Where `workbench compare organism` leaves its table: drawn if it is there, as comparing takes too long."""
 
 
-def figures(options: argparse.Namespace) -> None:
+def figures(options: argparse.Namespace) -> Outcome:
     """Run `workbench figures`."""
     if options.gallery and options.runs:
         raise InputError("--gallery makes its own runs: do not give RUN")
@@ -58,6 +58,7 @@ def figures(options: argparse.Namespace) -> None:
     console.print(
         f"{kinds} figure{'' if kinds == 1 else 's'}, {len(written.files)} files  {folder}", soft_wrap=True
     )
+    return Outcome({"folder": folder, "files": written.files, "left_out": written.left_out})
 
 
 def draw_figures(folder: Path, formats: Sequence[str], only: Sequence[str], command: str) -> Sequence[Path]:
@@ -81,10 +82,11 @@ def _gallery() -> list[Path]:
     return [*folders, COMPARED] if (COMPARED / "comparison.parquet").is_file() else folders
 
 
-def report(options: argparse.Namespace) -> None:
+def report(options: argparse.Namespace) -> Outcome:
     """Run `workbench report`."""
     path = write_report(options.run_folder, options.out, options.overwrite)
     console.print(f"report  {path}  ({size(path.stat().st_size)})", soft_wrap=True, markup=False)
+    return Outcome({"report": path, "bytes": path.stat().st_size})
 
 
 # Notebooks.
