@@ -314,6 +314,29 @@ COMMANDS = {
             "--prompts N": ("beginnings: half for selection, half for the results", 40),
         },
     ),
+    "judge": Command(
+        "workbench.cli.interop:run_judge",
+        """Judge whether two runs of lm-evaluation-harness differ, item by item.
+
+        BEFORE and AFTER are two files that its --log_samples wrote, or two folders of them, whose tasks are
+        matched by name. Items are paired by the hash of their document. Each task gets the gain with a 95 %
+        interval and a verdict: helps, harms, equivalent or undecided, corrected by Holm over the tasks.
+        """,
+        help="compare two runs of lm-evaluation-harness on the same items",
+        example="""workbench judge base/samples_xcopa_sw.jsonl patched/samples_xcopa_sw.jsonl
+  workbench judge results/base results/patched --metric acc_norm""",
+        options={
+            "before BEFORE": {"type": Path, "help": "samples of the first run: a file or a folder"},
+            "after AFTER": {"type": Path, "help": "samples of the second run"},
+            "--metric METRIC": "metric of the harness (default: acc, else exact_match, f1 or the first)",
+            "--filter FILTER": "filter of the harness, where there are several, such as strict-match",
+            "--group FIELD": "field of the documents whose items belong together, such as passage",
+            "--common": "judge the items that both runs have, where they differ",
+            **settings_options("delta"),
+            "--flips FILE": "write the items that changed, as JSON lines",
+            **OVERWRITE,
+        },
+    ),
     "lab": Command(
         "workbench.cli.figures:lab",
         """
