@@ -169,16 +169,13 @@ def _label(intervention: object, strength: object) -> str:
 
 def gains(study: StudyView, aligner: str) -> Spec:
     """Formulas and strengths × layers: the gain on dev, with the chosen cell's gain on test."""
-    table = study.of(aligner)
-    panel = gain_cells(
-        "",
-        table.assign(row=table.label),
-        study.labels(aligner),
-        study.layers,
-        chosen(study.part.tables),
-        lambda choice: f"test {short(number(choice.gain))}",
-        numbers=False,
-    )
+    table, rows, frozen = study.of(aligner), study.labels(aligner), study.frozen(aligner)
+    choices = chosen(study.part.tables)
+    panel = gain_cells("", table.assign(row=table.label), rows, study.layers, choices, numbers=False)
+    if panel.marks:
+        gain = short(number(frozen.gain))
+        aside = tuple(gain * any(mark.row == row for mark in panel.marks) for row in range(len(rows)))
+        panel = replace(panel, aside=aside, aside_title="test gain")
     longest = reach(study.configurations.gain)
     return Spec(
         kind="layers",
