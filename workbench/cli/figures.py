@@ -34,6 +34,8 @@ def figures(options: argparse.Namespace) -> None:
     preset(options.preset)  # refused before minutes of work
     if options.only:
         find_kind(options.only)
+    if options.top is not None and options.top < 1:
+        raise InputError(f"--top {options.top}: show at least one method")
     runs = _gallery() if options.gallery else options.runs
     formats = names(options.format or ("png" if options.gallery else ",".join(FORMATS)))
     if not formats:

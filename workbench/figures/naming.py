@@ -21,7 +21,7 @@ def spoken(name: object) -> str:
     base, _, of = str(name).partition(":")
     ending = next((one for one in _ENDINGS if base.endswith(f"_{one}")), of)
     base = base.removesuffix(f"_{ending}")
-    words = [word.upper() if word in _ACRONYMS else word for word in base.replace("+", "_+_").split("_")]
+    words = [word.upper() if word in _ACRONYMS else word for word in base.split("_")]
     return " ".join(words) + (f" ({ending.replace('_', ' ')})" if ending else "")
 
 
@@ -101,15 +101,13 @@ def distinct(names: Sequence[str], cut: Callable[[str], str]) -> list[str]:
     >>> distinct(["exact-far", "exact-near"], lambda name: name[:5]), distinct(["abc", "xyz"], str.upper)
     (['…far', '…near'], ['ABC', 'XYZ'])
     """
-    found = list(map(cut, names))
-    if len(set(found)) == len(set(names)):
-        return found
     head = _shared(names)
-    ends = [name[head:][::-1] for name in names]
-    tail = _shared(ends)
-    shorter = ["…" * bool(head) + end[tail:][::-1] + "…" * bool(tail) for end in ends]
-    found = list(map(cut, shorter))
-    return found if len(set(found)) == len(set(names)) else shorter
+    ends = [name[head:] for name in names]
+    tail = _shared([end[::-1] for end in ends])
+    without_head = ["…" * bool(head) + end for end in ends]
+    without_both = [name[: len(name) - tail] + "…" * bool(tail) for name in without_head]
+    every = [list(map(cut, some)) for some in (names, without_head, without_both)]
+    return next((some for some in every if len(set(some)) == len(set(names))), without_both)
 
 
 def _shared(names: Sequence[Sequence[str]]) -> int:

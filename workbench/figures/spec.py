@@ -182,8 +182,8 @@ class Spec:
     """So many panels belong together, and stand side by side."""
     signs: str = ""
     """How frames, marks and lines of the drawing are to be read."""
-    bold: str = ""
-    """What bold numbers of the tables are; empty where none is bold."""
+    emphasis: str = ""
+    """What bold and italic numbers of the tables are; empty where there are none."""
 
     @property
     def notes(self) -> str:

@@ -31,6 +31,14 @@ class Bold(str):
     """The text of a cell in bold."""
 
 
+class Italic(str):
+    """The text of a cell in italics."""
+
+
+_EMPHASIS = {Bold: (r"\textbf{", "}", "**"), Italic: (r"\textit{", "}", "*"), str: ("", "", "")}
+"""How a text is set in LaTeX, before and after it, and in Markdown on both sides."""
+
+
 class Block(NamedTuple):
     """A table of text: names of columns, and rows that begin with their name."""
 
@@ -52,7 +60,7 @@ def to_markdown(spec: Spec) -> str:
 
 def _notes(spec: Spec) -> str:
     """What has to be known of the numbers; signs are of the drawing."""
-    return " ".join(filter(None, (spec.bold, spec.footer.strip())))
+    return " ".join(filter(None, (spec.emphasis.strip(), spec.footer.strip())))
 
 
 def to_latex(spec: Spec) -> str:
@@ -97,12 +105,15 @@ def _of_panel(panel: Panel) -> Block:
 
 def _of_cells(panel: Cells) -> Block:
     bold = {(mark.row, mark.column) for mark in panel.marks}
+
+    def written(row: int, column: int) -> str:
+        text = number(panel.values[row][column])
+        few = panel.few(row, column) is not None
+        return Bold(text) if (row, column) in bold else Italic(text) if few else text
+
     rows = [
-        (
-            name,
-            *(Bold(number(value)) if (row, at) in bold else number(value) for at, value in enumerate(values)),
-        )
-        for row, (name, values) in enumerate(zip(panel.rows, panel.values, strict=True))
+        (name, *(written(row, column) for column in range(len(panel.columns))))
+        for row, name in enumerate(panel.rows)
     ]
     head = (" / ".join(filter(None, (panel.row_title, panel.column_title))), *panel.columns)
     if panel.aside:
@@ -205,12 +216,14 @@ def _plain(text: str) -> str:
     """Text that Markdown takes as it is, on one line."""
     plain_text = re.sub(r"([\\`*_|])", r"\\\1", text)
     line = " ".join(plain_text.replace("<", "&lt;").replace(">", "&gt;").split())
-    return f"**{line}**" if isinstance(text, Bold) and line else line
+    *_, mark = _EMPHASIS[type(text)] if line else _EMPHASIS[str]
+    return f"{mark}{line}{mark}"
 
 
 def _latex(text: str) -> str:
     line = "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
-    return f"\\textbf{{{line}}}" if isinstance(text, Bold) and line else line
+    before, after, _ = _EMPHASIS[type(text)] if line else _EMPHASIS[str]
+    return f"{before}{line}{after}"
 
 
 def _latex_row(cells: Sequence[str]) -> str:

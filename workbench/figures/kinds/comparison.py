@@ -144,7 +144,7 @@ def comparison(frames: Frames, top: int = TOP) -> Spec:
         scale=scale,
         footer=best + left_out(frames["comparison"]),
         signs=signs,
-        bold="" if scale else "Bold: a gain or a loss is shown.",
+        emphasis="" if scale else "Bold: a gain or a loss is shown.",
     )
 
 
@@ -295,7 +295,7 @@ def pareto(frames: Frames) -> Spec:
         footer=footer + left_out(frames["comparison"]),
         together=len(COSTS),
         signs=signs,
-        bold=f"Bold: a gain or a loss is shown{'' if several else ' in at least half of them'}.",
+        emphasis=f"Bold: a gain or a loss is shown{'' if several else ' in at least half of them'}.",
     )
 
 

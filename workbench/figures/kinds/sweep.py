@@ -42,6 +42,7 @@ from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec,
 from workbench.stats import paired_interval, units_of
 
 PALER = "Paler: dropped in a race before all dev items were run. "
+ITALIC = PALER.replace("Paler", "Italic")
 SIGNS = "Grey dot: the simultaneous band over all configurations includes 0. Dash: below 0. "
 BEYOND = "Triangle: beyond the scale, which is that of the methods. "
 FOOTER = "Exploration on dev: the best cell is optimistically biased."
@@ -137,7 +138,7 @@ def _of_gains(
         FOOTER,
         together=side_by_side(panels),
         signs=first + (framed if marked_any else "") + paler + beyond + SIGNS,
-        bold="Bold: chosen on dev." if marked_any else "",
+        emphasis="Bold: chosen on dev. " * marked_any + ITALIC * bool(paler),
     )
 
 
