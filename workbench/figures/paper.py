@@ -24,7 +24,7 @@ from workbench.figures.look import BLACK, DASH, DOT, UNMEASURED, VEIL, Preset, c
 from workbench.figures.look import preset as find_preset
 from workbench.figures.paper_layout import GAP, PAD, Block, Layout, Page, Ruler, families, missing_fonts
 from workbench.figures.paper_plots import draw_plot, handle
-from workbench.figures.spec import Cells, Scale, Spec, short
+from workbench.figures.spec import Cells, Scale, Spec, short, thinned
 
 FORMATS = ("pdf", "svg", "png")
 _WAYS: dict[str, dict[str, Any]] = {
@@ -260,7 +260,10 @@ def _ticks(axes: Axes, page: Page, block: Block, panel: Cells) -> None:
     widths = [high if panel.turned else page.ruler.width(n, size) + size / 72 * 0.5 for n in panel.columns]
     shown = shown_labels(panel.columns, widths, block.width / len(panel.columns))
     if panel.ticks and block.ticked:
-        axes.set_xticks([place for place, _ in panel.ticks], [name for _, name in panel.ticks])
+        names = [name for _, name in panel.ticks]
+        reach = block.width / len(panel.columns) * (panel.ticks[-1][0] - panel.ticks[0][0])
+        step = thinned(len(names), 1 + reach / (1.25 * page.ruler.widest(names, size)))
+        axes.set_xticks([place for place, _ in panel.ticks[::step]], names[::step])
     elif block.ticked:
         axes.set_xticks(shown, [panel.columns[at] for at in shown], rotation=90 if panel.turned else 0)
     else:

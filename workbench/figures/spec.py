@@ -84,9 +84,10 @@ class Cells:
     """Whether names of columns are long, and stand upright."""
     head: str = ""
     """What the panels beside this one have in common with it; the title says what this one alone shows."""
-    aside: tuple[str, ...] = ()
-    """A short text to the right of each row; empty where there is none."""
+    right: tuple[Value, ...] = ()
+    """A number to the right of each row; empty where there is none."""
     aside_title: str = ""
+    """What these numbers are."""
     ticks: tuple[tuple[float, str], ...] = ()
     """Places along the columns with their names, in columns; empty where each column has its own."""
 
@@ -94,6 +95,11 @@ class Cells:
     def name(self) -> str:
         """Head and title, where the panel stands by itself."""
         return ", ".join(filter(None, (self.head, self.title)))
+
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """The numbers to the right of rows as they are written."""
+        return tuple(map(short, self.right))
 
     def few(self, row: int, column: int) -> int | None:
         """The number of items of a cell that has fewer than the others."""

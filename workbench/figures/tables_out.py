@@ -116,9 +116,9 @@ def _of_cells(panel: Cells) -> Block:
         for row, name in enumerate(panel.rows)
     ]
     head = (" / ".join(filter(None, (panel.row_title, panel.column_title))), *panel.columns)
-    if panel.aside:
+    if panel.right:
         head = (*head, panel.aside_title)
-        rows = [(*row, text) for row, text in zip(rows, panel.aside, strict=True)]
+        rows = [(*row, number(value)) for row, value in zip(rows, panel.right, strict=True)]
     if len(panel.columns) > COLUMNS > len(panel.rows):  # many layers are read more easily downwards
         head, *rows = zip(head, *rows, strict=True)
     return Block(panel.name, head, rows)
@@ -207,8 +207,10 @@ def number(value: Value) -> str:
 
 
 def _split(block: Block) -> Iterator[Block]:
-    for start in range(1, max(len(block.head), 2), COLUMNS):
-        head, *rows = ((row[0], *row[start : start + COLUMNS]) for row in (block.head, *block.rows))
+    # One column more stands beside the others rather than alone below.
+    most = COLUMNS + 1 if len(block.head) == COLUMNS + 2 else COLUMNS
+    for start in range(1, max(len(block.head), 2), most):
+        head, *rows = ((row[0], *row[start : start + most]) for row in (block.head, *block.rows))
         yield Block(block.title if start == 1 else f"{block.title} (continued)".strip(), head, rows)
 
 

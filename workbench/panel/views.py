@@ -14,7 +14,6 @@ from workbench.figures.frames import controls, curve, layer_axis, limits, names,
 from workbench.figures.kinds.maps import before_and_after
 from workbench.figures.kinds.sweep import chosen, gain_cells, single
 from workbench.figures.markup import Child, Markup, records, table, tag, words
-from workbench.figures.spec import short
 from workbench.report.examples import cards, turned
 from workbench.report.heatmap import details
 from workbench.results import Part, open_run, read_table
@@ -173,9 +172,9 @@ def gains(study: StudyView, aligner: str) -> Spec:
     choices = chosen(study.part.tables)
     panel = gain_cells("", table.assign(row=table.label), rows, study.layers, choices, numbers=False)
     if panel.marks:
-        gain = short(number(frozen.gain))
-        aside = tuple(gain * any(mark.row == row for mark in panel.marks) for row in range(len(rows)))
-        panel = replace(panel, aside=aside, aside_title="test gain")
+        framed = {mark.row for mark in panel.marks}
+        right = tuple(number(frozen.gain) if row in framed else None for row in range(len(rows)))
+        panel = replace(panel, right=right, aside_title="test gain")
     longest = reach(study.configurations.gain)
     return Spec(
         kind="layers",

@@ -38,7 +38,7 @@ from workbench.figures.frames import (
 from workbench.figures.frames import controls as known_controls
 from workbench.figures.look import clipped
 from workbench.figures.naming import labels, pair_name, spoken
-from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec, short, side_by_side
+from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec, side_by_side
 from workbench.stats import paired_interval, units_of
 
 PALER = "Paler: dropped in a race before all dev items were run. "
@@ -230,14 +230,14 @@ def layers(frames: Frames, controls: bool = False, depth: bool = False) -> Spec:
         for title, named, group in groups:
             own = group[group.aligner == aligner]
             gains = [choices.get((named["model"], named["task"], pair, aligner)) for pair in pairs]
-            aside = ["" if choice is None else short(number(choice.gain)) for choice in gains]
+            right = tuple(None if choice is None else number(choice.gain) for choice in gains)
             about: dict[str, Any] = {
                 "column_title": "layer",
                 "numbers": False,
                 "head": name if several else "",
             }
-            if any(aside):
-                about |= {"aside": tuple(aside), "aside_title": "test gain"}
+            if any(gain is not None for gain in right):
+                about |= {"right": right, "aside_title": "test gain"}
             columns = sorted(set(group.place))
             counts = layer_counts(frames) if depth else None
             panel = gain_cells(title if several else name, own, rows, columns, choices, counts, **about)
