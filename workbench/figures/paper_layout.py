@@ -209,21 +209,31 @@ class Layout:
     def _choose_columns(self) -> None:
         """As many panels side by side as leave each readable."""
         count, together = len(self.spec.panels), self.spec.together
-        widths = [len(panel.columns) * (0.07 if panel.square else 0.064) for panel in self.spec.cells]
+        widths = [_least(panel) for panel in self.spec.cells]
         widths += [0.55 for panel in self.spec.plots if not panel.lying]
         lying = [0.75 for panel in self.spec.plots if panel.lying]
         # Labels need room beside their points.
         labelled = [1.0 for panel in self.spec.plots for series in panel.series if any(series.labels)]
         needed = max([0.5, *widths, *lying, *labelled])
-        words = [word for panel in self.spec.panels for word in panel.name.split()]
-        longest = max((self.ruler.width(word, self.preset.text, bold=True) for word in words), default=0.0)
         for columns in range(min(count, max(4, together)), 0, -1):
             self._set_columns(columns)
             wide = self.width >= needed * self.preset.text / 7
-            named = self.width + self._aside() >= longest
+            named = self._title_room() >= self._widest_title(columns)
             if wide and named and columns % together == 0 and columns > 1:
                 self._set_columns(balanced(count, columns, together))
                 return
+
+    def _widest_title(self, columns: int) -> float:
+        """The widest word of the titles; of rows with a head that would be broken up, the widest title."""
+        whole = self.spec.aligned and columns > self.spec.together > 1
+        names = [panel.title if columns == self.spec.together else panel.name for panel in self.spec.panels]
+        texts = names if whole else [word for name in names for word in name.split()]
+        return max((self.ruler.width(text, self.preset.text, bold=True) for text in texts), default=0.0)
+
+    def _title_room(self) -> float:
+        """The width of a title that begins where its axes do, beside what the texts to their right are."""
+        heads = self.ruler.widest((panel.aside_title for panel in self.spec.panels), self.preset.text)
+        return self.width + self._aside() - (heads + PAD if heads else 0.0)
 
     def _legend_columns(self) -> int:
         """As many columns of the legend as there is room for; matplotlib fills them one after another."""
@@ -345,7 +355,7 @@ class Layout:
             width=self.width,
             height=min(self._height(panel), row_height - above - self._below(panel, titled)),
             title=titles,
-            title_left=0.0 if self.aligned else min(left, max(0.0, wide - self.width)),
+            title_left=0.0 if self.aligned else min(left, max(0.0, wide - self._title_room())),
             head=panel.head if self.aligned and column == 0 else "",
             head_line=self._lines(row, first) - 1 if self.aligned else 0,
             names=self._names(panel) if named else [],
@@ -364,7 +374,7 @@ class Layout:
         # A column without names of its own is narrower than its share of the page.
         room = min(sum(self.margins[column]) + self.width, self.room / self.columns) - PAD
         if panel.aside_title:
-            room = self.width + self._aside() - self.ruler.width(panel.aside_title, self.preset.text) - PAD
+            room = self._title_room()
             room += 0.0 if self.aligned or column else self.margins[0][0]
         return [
             (line, bold)
@@ -423,6 +433,13 @@ class Layout:
             return max(rows, 2) * line * (1.15 if rows <= 12 else 1.0)
         labelled = any(any(series.labels) for series in panel.series)
         return min(max(self.width * 0.62, (9 if labelled else 6) * line), 14 * line)
+
+
+def _least(panel: Cells) -> float:
+    """The least width of cells, in inches where text has seven points."""
+    if panel.square:
+        return min(0.07 * len(panel.columns), 1.0)
+    return (0.115 if panel.turned else 0.064) * len(panel.columns)
 
 
 def _titles(panel: Panel) -> tuple[str, str]:

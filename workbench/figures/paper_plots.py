@@ -89,8 +89,10 @@ def _scattered(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
 def _bars(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
     style: dict[str, Any] = {"edgecolor": "#555555", "linewidth": 0.3, "gid": series.name}
     y, low, high = (np.array(values, float) for values in (series.y, series.low, series.high))
-    axes.barh(series.x, y, height=0.7, color=colour_of(series), **style)
-    if len(low) and len(high):
+    intervals = bool(len(low) and len(high))
+    # Whiskers are seen on paler bars.
+    axes.barh(series.x, y, height=0.7, color=colour_of(series), alpha=0.55 if intervals else 1.0, **style)
+    if intervals:
         whiskers: dict[str, Any] = {"fmt": "none", "elinewidth": 0.8 * wide, "capsize": 1.5 * wide}
         axes.errorbar(y, series.x, xerr=np.abs([y - low, high - y]), ecolor=BLACK, **whiskers)
 
