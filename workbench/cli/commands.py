@@ -256,8 +256,9 @@ COMMANDS = {
         "workbench.cli.figures:figures",
         """Draw publication figures from the tables of a run; needs no model, torch or browser.
 
-        Each kind becomes PDF, SVG and PNG, a LaTeX and a Markdown table of the same numbers, and a manifest
-        with the digests of the tables. Built again from the same tables, they are the same bytes.
+        Each kind becomes PDF, SVG and PNG without a title, its caption, a LaTeX and a Markdown table of the
+        same numbers, and a manifest with the digests of the tables. Built again from the same tables, they
+        are the same bytes.
         """,
         help="draw publication figures of a run: PDF, SVG, PNG, LaTeX and Markdown tables",
         example="""workbench figures runs/demo --preset acl
@@ -268,6 +269,11 @@ COMMANDS = {
             "--format FORMAT": "formats, separated by commas (default: pdf,svg,png; of the gallery: png)",
             "--dpi N": "of PNG files (default: the preset's; of the gallery: 130)",
             "--only KIND": "one kind (default: all kinds the tables allow)",
+            "--titled": "put title and notes into the pictures, for slides",
+            "--controls": "layers: also the controls",
+            "--depth": "label layers by relative depth, from 0 to 1: one axis for several models",
+            "--measures NAMES": "alignment: these measures, separated by commas (default: three)",
+            "--top N": "comparison: so many methods (default: 10)",
             "--out FOLDER": "folder (default: figures/NAME_OF_RUN)",
             **OVERWRITE,
             "--gallery": "run the organism into runs/gallery, then draw it into figures/gallery (minutes)",
