@@ -1,6 +1,8 @@
 """The pages name what there is: every aligner, control, measure and finding, and files that exist."""
 
 import ast
+import hashlib
+import json
 import re
 from pathlib import Path
 from typing import get_args
@@ -13,8 +15,10 @@ from workbench.checks.report import Kind
 from workbench.measures import GEOMETRY, METRICS, MORE_METRICS
 
 DOCS = Path(__file__).parent.parent / "docs"
+# Tables beside the pictures of the demo are no pages.
+OURS = [page for page in DOCS.rglob("*.md") if page.parent != DOCS / "demo"]
 PAGES = [
-    *DOCS.rglob("*.md"),
+    *OURS,
     *(DOCS.parent / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
 ]
 LINK = re.compile(r"\]\(([^)\s:#]+)(?:#[^)\s]*)?\)")
@@ -61,7 +65,7 @@ def test_a_link_leads_to_a_file(page):
 def test_every_page_has_its_place_on_the_site():
     places = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
     named = set(re.findall(r"- (\S+\.md)$", places, flags=re.MULTILINE))
-    assert {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")} <= named
+    assert {page.relative_to(DOCS).as_posix() for page in OURS} <= named
 
 
 def test_the_reference_has_every_public_name():
@@ -93,3 +97,17 @@ def test_the_readme_counts_the_lines_of_a_neighbour(script):
     shown = {name.lower().replace("-", ""): int(lines) for name, lines in rows}
     assert shown[tool] == counted
     assert list(shown.values()) == sorted(shown.values())
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/figures.md"])
+def test_pictures_of_the_demo_are_those_that_the_command_beside_them_makes(page):
+    path = DOCS.parent / page
+    text = path.read_text(encoding="utf-8")
+    shown = [(path.parent / name).resolve() for name in re.findall(r"\]\(([\w/]*demo/\w+\.png)\)", text)]
+    assert shown
+    for picture in shown:
+        manifest = json.loads(picture.with_suffix(".json").read_text(encoding="utf-8"))
+        digest = hashlib.sha256(picture.read_bytes()).hexdigest()
+        assert manifest["files"][picture.name] == digest
+        assert f"--only {picture.stem}" in manifest["command"]
+        assert f"`workbench figures runs/demo --only {picture.stem}`" in text
