@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 TL4 := .venv-tl4
 DOCS := .venv-docs
+LM_EVAL := .venv-lm-eval
 BIN := $(VENV)/bin
 INSTALL := install --quiet --disable-pip-version-check
 
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-tl4 nightly check lab gallery studies site bench lock clean
+.PHONY: help demo test test-all test-tl4 test-lm-eval nightly check lab gallery studies site bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +33,9 @@ APART := $(addprefix --ignore=tests/,stats select text results checks figures re
 
 test-tl4: $(TL4)/.installed ## the tests of what meets TransformerLens, on version 4
 	@$(TL4)/bin/python -m pytest $(or $(ARGS),$(TWO) $(APART))
+
+test-lm-eval: $(LM_EVAL)/.installed ## the tests of what meets lm-evaluation-harness, beside it
+	@HF_HUB_OFFLINE=1 $(LM_EVAL)/bin/python -m pytest $(or $(ARGS),tests/tasks/test_lm_eval.py tests/interop)
 
 nightly: $(VENV)/.installed $(TL4)/.installed ## the tests with full counts, on both versions of TransformerLens
 	@status=0; \
@@ -67,7 +71,7 @@ lock: ## write the lock files anew
 	@$(PYTHON) tools/lock.py torch==2.13.0 transformer-lens==3.9.0
 
 clean: ## remove the environments and all caches
-	@rm -rf $(VENV) $(TL4) $(DOCS) site build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(TL4) $(DOCS) $(LM_EVAL) site build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is removed first and written last: an install that fails leaves none.
@@ -81,15 +85,21 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
-# The overlay holds only what differs; all else is found in the first environment, after its own.
+# An overlay holds only what differs; all else is found in the first environment, after its own.
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
-$(TL4)/.installed: $(VENV)/.installed requirements-tl4.lock
+define OVERLAY
 	@rm -f $@
-	@$(BIN)/python -m venv --clear --without-pip $(TL4)
-	@echo "Installing TransformerLens 4 into $(TL4), over $(VENV)"
-	@$(BIN)/python -m pip --python $(TL4)/bin/python $(INSTALL) --no-deps -r requirements-tl4.lock
-	@base=$$($(BIN)/python -c '$(SITE)'); own=$$($(TL4)/bin/python -c '$(SITE)'); \
+	@$(BIN)/python -m venv --clear --without-pip $(@D)
+	@echo "Installing $< into $(@D), over $(VENV)"
+	@$(BIN)/python -m pip --python $(@D)/bin/python $(INSTALL) --no-deps -r $<
+	@base=$$($(BIN)/python -c '$(SITE)'); own=$$($(@D)/bin/python -c '$(SITE)'); \
 		echo "import site; site.addsitedir('$$base')" > "$$own/overlay.pth"
+endef
+$(LM_EVAL)/.installed: requirements-lm-eval.lock $(VENV)/.installed
+	$(OVERLAY)
+	@touch $@
+$(TL4)/.installed: requirements-tl4.lock $(VENV)/.installed
+	$(OVERLAY)
 	@! $(TL4)/bin/python -c 'from transformer_lens import HookedTransformer' 2>/dev/null || \
 		{ echo "$(TL4) does not hold TransformerLens 4: it has HookedTransformer" >&2; exit 1; }
 	@touch $@

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 REPO = Path(__file__).parent.parent
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LOCKS = ["requirements.lock", "requirements-tl4.lock", "requirements-docs.lock"]
+LOCKS = [f"requirements{name}.lock" for name in ("", "-tl4", "-docs", "-lm-eval")]
 
 
 def pins(lock: str) -> dict[str, Version]:
