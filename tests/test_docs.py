@@ -1,5 +1,7 @@
 """The pages name what there is: every aligner, control, measure and finding, and files that exist."""
 
+import hashlib
+import json
 import re
 from pathlib import Path
 from typing import get_args
@@ -43,3 +45,17 @@ def test_the_glossary_defines_each_term_once_in_order():
     terms = re.findall(r"^\| (?:<a [^>]*></a>)?\*\*(.+?)\*\*", text, flags=re.MULTILINE)
     assert 20 <= len(terms) <= 50
     assert terms == sorted(set(terms))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/figures.md"])
+def test_pictures_of_the_demo_are_those_that_the_command_beside_them_makes(page):
+    path = DOCS.parent / page
+    text = path.read_text(encoding="utf-8")
+    shown = [(path.parent / name).resolve() for name in re.findall(r"\]\(([\w/]*demo/\w+\.png)\)", text)]
+    assert shown
+    for picture in shown:
+        manifest = json.loads(picture.with_suffix(".json").read_text(encoding="utf-8"))
+        digest = hashlib.sha256(picture.read_bytes()).hexdigest()
+        assert manifest["files"][picture.name] == digest
+        assert f"--only {picture.stem}" in manifest["command"]
+        assert f"`workbench figures runs/demo --only {picture.stem}`" in text

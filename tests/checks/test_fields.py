@@ -1,14 +1,12 @@
 """Labels and fields that differ between the languages of a benchmark; the command."""
 
-import argparse
 import json
 from pathlib import Path
 
 import pytest
 
 from workbench.checks import check_fields, is_benchmark
-from workbench.cli import COMMANDS, doctor
-from workbench.cli.options import add_options
+from workbench.cli import main
 from workbench.core.errors import InputError
 from workbench.text import read
 
@@ -65,9 +63,7 @@ def test_mgsm_agrees(shared_data: Path) -> None:
 
 
 def run(*arguments: object) -> int:
-    parser = argparse.ArgumentParser()
-    add_options(parser, COMMANDS["doctor"])
-    return doctor.run(parser.parse_args([str(argument) for argument in arguments]))
+    return main(["doctor", *map(str, arguments)])
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,15 +22,20 @@ def run(capsys, *arguments):
     return code, out, err
 
 
-def test_the_list_names_every_entry_with_licence_and_home(capsys, width):
+def test_the_list_is_a_short_table_of_every_entry(capsys, width):
     code, out, err = run(capsys)
     assert code == 0 and not err
-    joined = " ".join(out.split())
-    for entry in catalogue().values():
-        for fact in (entry.name, entry.title, entry.licence, entry.languages, entry.size, entry.pinned()):
-            assert fact in joined, (entry.name, fact)
+    assert all(f" {entry.name} " in out for entry in catalogue().values())
+    assert max(map(len, out.splitlines())) <= width and len(out.splitlines()) < 70
+
+
+def test_an_entry_shows_licence_and_home(capsys, width):
+    for name, entry in catalogue().items():
+        code, out, _ = run(capsys, name)
+        joined = " ".join(out.split())
+        for fact in (entry.title, entry.licence, entry.languages, entry.size, entry.pinned()):
+            assert code == 0 and fact in joined, (entry.name, fact)
         assert entry.homepage in out  # never broken over lines: it is to be copied
-    assert max(map(len, out.splitlines())) <= width
 
 
 def test_an_entry_says_what_to_download_and_how_to_read_it(capsys, width, tmp_path):
@@ -103,10 +108,13 @@ def wide(monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")
 
 
-def test_all_recipes_are_listed_with_what_is_faithful_and_what_is_not(capsys, wide):
+def test_all_recipes_are_listed_and_each_shows_what_is_faithful_and_what_is_not(capsys, wide):
     assert main(["recipes"]) == 0
     out = one_line(capsys.readouterr().out)
+    assert all(f"{recipe.name} " in out and one_line(recipe.title) in out for recipe in RECIPES.values())
     for recipe in RECIPES.values():
+        assert main(["recipes", recipe.name]) == 0
+        out = one_line(capsys.readouterr().out)
         for said in (recipe.name, recipe.title, recipe.reference, recipe.faithful, recipe.differs):
             assert one_line(said) in out
 

@@ -42,7 +42,8 @@ def test_the_heatmap_holds_the_gains_and_marks_the_choice(seen):
         assert cells.values[cells.rows.index(label)][row.layer] == row.gain
     (mark,) = cells.marks
     best = one.part.headline
-    assert mark.column == best.layer and mark.text == "test +.25"
+    assert mark.column == best.layer and cells.aside_title == "test gain"
+    assert [text for text in cells.aside if text] == [cells.aside[mark.row]] == ["+.25"]
 
 
 def test_a_row_of_the_grid_reads_both_ways(seen):

@@ -6,7 +6,7 @@ from counts import count
 from scipy import stats as scipy_stats
 
 from workbench.core.errors import InputError
-from workbench.stats import max_t_band
+from workbench.stats import max_t_band, tango_interval
 
 
 def grid(rng, n, configurations, effect, likeness=0.5):
@@ -24,6 +24,32 @@ def test_all_intervals_hold_at_once_as_often_as_they_say(effect):
         band = max_t_band(grid(rng, 60, 40, truth), draws=400, seed=seed)
         held += bool(((band.low <= truth) & (truth <= band.high)).all())
     assert held / rounds == pytest.approx(0.95, abs=count(0.04, 0.02))
+
+
+@pytest.mark.parametrize(
+    ("groups", "down", "up"), [(1, 0.01, 0.01), (1, 0, 0.02), (1, 0.1, 0.3), (2, 0.1, 0.2)]
+)
+def test_bands_of_right_or_wrong_items_hold_at_once_also_where_few_change(groups, down, up):
+    rng = np.random.default_rng(11)
+    rounds, held = count(150, 1500), 0
+    units = np.repeat(np.arange(100 // groups), groups).tolist() if groups > 1 else None
+    for _ in range(rounds):
+        own = rng.choice([-1.0, 0.0, 1.0], p=[down, 1 - down - up, up], size=(100 // groups, 60))
+        band = max_t_band(np.repeat(own, groups, axis=0), units, draws=300)
+        held += bool(((band.low <= up - down) & (up - down <= band.high)).all())
+    assert held / rounds >= 0.95 - count(0.04, 0.015)
+
+
+def test_a_band_keeps_its_width_where_no_item_changed():
+    rng = np.random.default_rng(12)
+    x = rng.choice([-1.0, 0.0, 1.0], p=[0.05, 0.8, 0.15], size=(100, 30))
+    x[:, 3] = 0
+    band = max_t_band(x, draws=2000)
+    assert band.estimate[3] == 0 and band.p[3] == 1
+    assert band.low[3] == pytest.approx(-band.high[3]) and 0.05 < band.high[3] < 0.12
+    alone = max_t_band(x[:, :1], draws=20_000)
+    exact = tango_interval(100, int((x[:, 0] == 1).sum()), int((x[:, 0] == -1).sum()))
+    assert (alone.low[0], alone.high[0]) == pytest.approx((exact.low, exact.high), abs=0.005)
 
 
 def test_groups_are_what_is_resampled():
@@ -50,6 +76,18 @@ def test_band_and_p_agree(n, level):
     assert 0 < excludes.sum() < 200
     assert (excludes == (band.p <= 1 - level + 1e-12)).all()
     assert band.n == n
+
+
+@pytest.mark.parametrize("n", [9, 40])
+def test_band_and_p_agree_for_right_or_wrong_items(n):
+    rng = np.random.default_rng(13)
+    groups = rng.permutation(np.repeat(np.arange(n), rng.integers(1, 5, size=n))).tolist()
+    x = rng.choice([-1.0, 0.0, 1.0], p=[0.05, 0.35, 0.6], size=(len(groups), 80))
+    x[:, ::2] *= rng.random(size=x[:, ::2].shape) < 0.2
+    band = max_t_band(x, groups, draws=199, seed=3)
+    excludes = (band.low > 0) | (band.high < 0)
+    assert 0 < excludes.sum() < 80
+    assert (excludes == (band.p <= 0.05 + 1e-12)).all()
 
 
 def scipy_p(x):
@@ -90,6 +128,8 @@ def test_too_few_groups_give_an_infinite_band():
     band = max_t_band([[1.0, 0, 2], [1, 0, 3], [1, 0, 1]])
     assert band.low.tolist() == [-np.inf, 0, -np.inf]
     assert band.p == pytest.approx([1 / 9, 1, 1 / 9], abs=0.5) and band.p.min() > 0.05
+    band = max_t_band([[1.0, 0, 1], [1, 0, 1], [1, 0, -1]])
+    assert band.low.tolist() == [-1, -1, -1] and band.high.tolist() == [1, 1, 1]
 
 
 def test_same_seed_same_band_and_chunks_do_not_matter(monkeypatch):

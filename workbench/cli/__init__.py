@@ -14,9 +14,17 @@ from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 from workbench.cli.commands import COMMANDS
-from workbench.cli.options import Command, add_options, check_options, configurable, with_texts_joined
+from workbench.cli.options import (
+    Command,
+    Outcome,
+    add_options,
+    check_options,
+    configurable,
+    with_texts_joined,
+)
 from workbench.core.errors import WorkbenchError
 
+_SILENT = ("lab", "new")  # commands that report nothing
 _LONGEST = 1000  # characters of an error message
 _ABOUT = """For a language model and a pair of languages: find the layer at which states of the source
 language map onto the target language, measure whether patching the mapped states in improves a
@@ -60,6 +68,10 @@ def _add_command(commands: Any, name: str, command: Command) -> None:
         "--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error"
     )
     add_options(parser, command)
+    if command.run and name not in _SILENT:
+        output = parser.add_argument_group("output").add_mutually_exclusive_group()
+        output.add_argument("--json", action="store_true", help="print the results as JSON, and nothing else")
+        output.add_argument("--quiet", action="store_true", help="print errors only")
     if command.configurable:
         configurable(parser)
     parser.set_defaults(run=command.run)
@@ -103,7 +115,13 @@ def _run(options: argparse.Namespace) -> int:
         build_parser().print_help()
         return 0
     check_options(options)
-    return int(resolve_name(options.run)(options) or 0)
+    from workbench.cli.terminal import as_json, quietly  # rich takes a while to import
+
+    with quietly(results=options.json or options.quiet, progress=options.quiet):
+        outcome = resolve_name(options.run)(options) or Outcome()
+    if options.json:
+        print(as_json(outcome.facts))
+    return int(outcome.code)
 
 
 def _message(error: Exception) -> str:

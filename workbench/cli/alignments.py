@@ -11,7 +11,7 @@ import torch
 from workbench.align import CONTROLS
 from workbench.cli.diagnose import print_report
 from workbench.cli.inputs import load, read_pairs, read_text, threads_of
-from workbench.cli.options import settings_of, whole_numbers
+from workbench.cli.options import Outcome, settings_of, whole_numbers
 from workbench.cli.terminal import (
     Row,
     caution,
@@ -59,15 +59,16 @@ def alignments(
             yield alignment
 
 
-def write_run(tables: Mapping[str, Sequence[pd.DataFrame]], folder: Path) -> None:
+def write_run(tables: Mapping[str, Sequence[pd.DataFrame]], folder: Path) -> Outcome:
     """All pairs' rows in one Parquet file for each table, and the page of what was found."""
-    write_tables({name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}, folder)
+    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+    write_tables(joined, folder)
     for name in tables:
         console.print(f"{folder / name}.parquet", soft_wrap=True)
-    print_report(folder)
+    return Outcome({"folder": folder, "report": print_report(folder), "tables": joined})
 
 
-def fit(options: argparse.Namespace) -> None:
+def fit(options: argparse.Namespace) -> Outcome:
     """Run `workbench fit`."""
     settings = check_names(settings_of(options))
     sizes = None if options.sizes is None else list(whole_numbers(options.sizes, "--sizes"))
@@ -95,7 +96,7 @@ def fit(options: argparse.Namespace) -> None:
             for aligner, fitted in maps.items():
                 save_maps(fitted, folder / aligner, card | {"aligner": aligner})
         caution(alignment.text)
-    write_run(tables, options.out)
+    return write_run(tables, options.out)
 
 
 def _print_fit(pair: str, fit: pd.DataFrame) -> None:
@@ -247,7 +248,7 @@ def _short(value: float) -> str:
     return "" if math.isnan(value) else shown
 
 
-def measure(options: argparse.Namespace) -> None:
+def measure(options: argparse.Namespace) -> Outcome:
     """Run `workbench measure`."""
     if options.grid is not None:
         named_metric(options.grid)
@@ -261,7 +262,7 @@ def measure(options: argparse.Namespace) -> None:
     if options.readings:
         readings = [(metric.name, metric.reading) for metric in METRICS.values()]
         console.print(table(("measure", "how to read it"), readings, words=2))
-    write_run(tables, options.out)
+    return write_run(tables, options.out)
 
 
 def _tables(

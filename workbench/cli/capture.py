@@ -1,13 +1,13 @@
 """`workbench capture` and `workbench plan`: the states of parallel sentences, and what they would cost."""
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
-from workbench.cli.inputs import load, read_text
-from workbench.cli.options import chosen, names
-from workbench.cli.terminal import caution, console, duration, progress, progress_bar, size, table
+from workbench.cli.inputs import load, own_task, read_text
+from workbench.cli.options import Outcome, chosen, names
+from workbench.cli.terminal import caution, console, duration, errors, progress, progress_bar, size, table
 from workbench.core.errors import InputError, ModelError
 from workbench.models.outline import Outline, outline
 from workbench.select.racing import stage_count
@@ -24,7 +24,7 @@ Line = tuple[str, str]
 _CARDS = (("24 GB card", 24e9, 50e12), ("80 GB card", 80e9, 150e12))
 
 
-def run_capture(options: argparse.Namespace) -> None:
+def run_capture(options: argparse.Namespace) -> Outcome:
     """Run `workbench capture`."""
     whole = read_text(options)
     model = load(options)
@@ -51,9 +51,12 @@ def run_capture(options: argparse.Namespace) -> None:
     console.print(f"{size(total)} in {store} ({duration(took)})")
     console.print(f"digest {acts.digest}")
     caution(text)
+    about = {"model": model.info.name, "sentences": len(text), "left_out": left_out, "languages": fertility}
+    stored = {"components": acts.components, "bytes": total, "store": store, "digest": acts.digest}
+    return Outcome(about | stored)
 
 
-def run_plan(options: argparse.Namespace) -> None:
+def run_plan(options: argparse.Namespace) -> Outcome:
     """Run `workbench plan`."""
     text = read_text(options)
     shape = outline(options.model, revision=options.revision, trust_remote_code=options.trust_remote_code)
@@ -74,10 +77,12 @@ def run_plan(options: argparse.Namespace) -> None:
     on_card = plan_capture(shape, text, **wanted, batch_tokens=there, bytes_per_number=2)
     bill = _bill(shape, plan, sweep_memory(shape, width, examples, count))
     sweeps = [sweep_memory(shape, 2, examples, count, batch_size).total for batch_size in (64, 1)]
-    for what, cost in [*bill, *sweep, *_cards(plan, on_card, *sweeps)]:
+    lines = [*bill, *sweep, *_cards(plan, on_card, *sweeps)]
+    for what, cost in lines:
         console.print(f"{what:<15} {cost}")
     if plan.seconds is None:
-        print(f"no timing: {' '.join(why_not.split())}", file=sys.stderr)
+        errors.print(f"no timing: {' '.join(why_not.split())}", soft_wrap=True, markup=False)
+    return Outcome({"capture": asdict(plan), "in_words": dict(lines)})
 
 
 def _bill(shape: Outline, plan: CapturePlan, sweep: SweepMemory) -> list[Line]:
@@ -110,7 +115,7 @@ def _sweep_bill(
     count = options.configurations or 30 * shape.n_layers
     if options.task is None:
         return [], (), count
-    task = read_task(options.task)
+    task = own_task(options.model, options.task) or read_task(options.task)
     wanted = options.source or next((code for code in text.languages if code in task.languages), None)
     if wanted is None:
         raise InputError(

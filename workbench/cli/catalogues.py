@@ -6,37 +6,31 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from rich.table import Table
-
+from workbench.cli.options import Outcome
 from workbench.cli.terminal import console, errors, progress, progress_bar, size, table
 from workbench.core.errors import InputError, did_you_mean
-from workbench.methods.recipes import RECIPES
+from workbench.methods.recipes import RECIPES, Recipe
 from workbench.models.outline import Support, check_cell, support_table
 from workbench.tasks.catalogue import Entry, catalogue, fetch, find
 
 # Corpora and benchmarks.
 
 
-def data(options: argparse.Namespace) -> None:
+def data(options: argparse.Namespace) -> Outcome:
     """Run `workbench data`."""
     if options.name is None:
         if options.fetch or options.to:
             raise InputError("which one? give the name of a corpus or benchmark, as in workbench data xcopa")
-        if options.json:
-            console.print_json(data={name: _facts(entry) for name, entry in catalogue().items()})
-        else:
-            _print_list(catalogue())
-        return
+        _print_list(catalogue())
+        return Outcome({name: _facts(entry) for name, entry in catalogue().items()})
     entry = find(options.name)
     folder = options.to or Path("data") / entry.name
     if options.fetch:
         _fetch(entry, folder)
-    if options.json:
-        console.print_json(data={**_facts(entry), "folder": str(folder), "options": entry.specs(folder)})
-        return
     if not options.fetch:
         _print_entry(entry, folder)
     _print_rest(entry, folder)
+    return Outcome({**_facts(entry), "folder": folder, "options": entry.specs(folder)})
 
 
 def _facts(entry: Entry) -> dict[str, object]:
@@ -45,20 +39,15 @@ def _facts(entry: Entry) -> dict[str, object]:
 
 def _print_list(entries: dict[str, Entry]) -> None:
     for kind, title in (("text", "Parallel text"), ("task", "Tasks")):
-        console.print(title, style="bold")
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(no_wrap=True)
-        grid.add_column()
-        for entry in entries.values():
-            if kind not in entry.kind.split(" and "):
-                continue
-            grid.add_row(entry.name, f"{entry.title}: {entry.what}")
-            grid.add_row("", f"{entry.languages}; {entry.size}", style="dim")
-            grid.add_row("", f"{entry.licence}; revision: {entry.pinned()}", style="dim")
-            grid.add_row("", entry.homepage, style="dim") if entry.homepage else None
-        console.print(grid)
-        console.print()
-    console.print("what to download and how to read it:\n  workbench data NAME", soft_wrap=True)
+        rows = [
+            (entry.name, entry.what, entry.licence)
+            for entry in entries.values()
+            if kind in entry.kind.split(" and ")
+        ]
+        console.print(table((title, "what it is", "licence"), rows, words=3))
+    console.print(
+        "workbench data NAME shows the languages, size and revision of one, how to download and to read it."
+    )
 
 
 def _print_entry(entry: Entry, folder: Path) -> None:
@@ -107,15 +96,16 @@ def _fetch(entry: Entry, folder: Path) -> None:
 # Published interventions.
 
 
-def recipes(options: argparse.Namespace) -> None:
+def recipes(options: argparse.Namespace) -> Outcome:
     """Run `workbench recipes`."""
     if options.name is None:
-        for recipe in RECIPES.values():
-            facts = [(f"  {name}", getattr(recipe, name)) for name in ("reference", "faithful", "differs")]
-            console.print(f"\n[bold]{recipe.name}[/bold]  {recipe.title}")
-            console.print(table(("", ""), facts, words=2))
-        console.print(f"\n{len(RECIPES)} recipes; `workbench recipes NAME` shows one in full.")
-        return
+        rows = [(recipe.name, recipe.title) for recipe in RECIPES.values()]
+        console.print(table(("recipe", "what it does"), rows, words=2))
+        console.print(
+            f"{len(RECIPES)} recipes; workbench recipes NAME shows the reference and the formula of one, "
+            "what is reproduced and what differs."
+        )
+        return Outcome([_recipe_facts(recipe) for recipe in RECIPES.values()])
     if options.name not in RECIPES:
         raise InputError(f"unknown recipe {options.name!r}: {did_you_mean(options.name, RECIPES)}")
     recipe = RECIPES[options.name]
@@ -128,12 +118,18 @@ def recipes(options: argparse.Namespace) -> None:
     facts += [("learns from", learns_from), ("on dev", f"all configurations in one sweep{searched}")]
     console.print(f"[bold]{recipe.name}[/bold]  {recipe.title}\n")
     console.print(table(("", ""), facts, words=2))
+    return Outcome(_recipe_facts(recipe))
+
+
+def _recipe_facts(recipe: Recipe) -> dict[str, str]:
+    names = ("name", "title", "formula", "reference", "faithful", "differs")
+    return {name: getattr(recipe, name) for name in names}
 
 
 # Supported models.
 
 
-def models(options: argparse.Namespace) -> int:
+def models(options: argparse.Namespace) -> Outcome:
     """Run `workbench models`."""
     rows = support_table()
     has_hooked = version("transformer-lens").startswith("3.")
@@ -146,6 +142,7 @@ def models(options: argparse.Namespace) -> int:
         for r in rows
     ]
     console.print(table(("architecture", "such as", "bridge", "hooked"), lines, words=2))
+    facts = [dict(zip(("architecture", "example", "bridge", "hooked"), line, strict=True)) for line in lines]
     if not options.check:
         console.print(
             f"TransformerLens {version('transformer-lens')}. "
@@ -153,12 +150,12 @@ def models(options: argparse.Namespace) -> int:
             "local directories of the architectures marked, and any hub name TransformerLens 3.9 "
             "lists.\nOther architectures may work: every model is checked when it is loaded."
         )
-        return 0
+        return Outcome(facts)
     console.print("Numbers: the largest difference of logits from the Hugging Face model.")
     wrong = [f"{a} ({b})" for (a, b), good in works.items() if good == (cells[a, b] == "—")]
     if wrong:
         console.print("Differs from the table of supported models: " + ", ".join(wrong))
-    return 1 if wrong else 0
+    return Outcome(facts, code=1 if wrong else 0)
 
 
 def _checked(rows: list[Support]) -> dict[tuple[str, str], str]:

@@ -11,7 +11,7 @@ import torch
 from workbench.analyses.claims import CLAIMS, Ground, read_scale, world_scales
 from workbench.analyses.claims.run import Tested, ground_of, known_claims, organism_ground, run_claims
 from workbench.cli.inputs import opened, read_pairs
-from workbench.cli.options import chosen, names, numbers
+from workbench.cli.options import Outcome, chosen, names, numbers
 from workbench.cli.terminal import console, print_end, progress, progress_bar, table
 from workbench.core.bundled import MODELS
 from workbench.core.errors import InputError
@@ -20,7 +20,7 @@ from workbench.models import load_model
 from workbench.organism import shipped
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Outcome:
     """Run `workbench claims`."""
     start = time.perf_counter()
     only = names(options.only)
@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> None:
         tested = run_claims(ground, only, options.out, progress)
     _print(tested)
     print_end(ground.cases[0].study.text, start)
+    return Outcome({"claims": tested.table, "files": tested.paths})
 
 
 def _organism(options: argparse.Namespace, known: dict[str, Any]) -> Ground:

@@ -163,7 +163,6 @@ COMMANDS = {
             "name NAME?": "name of an entry (default: list all)",
             "--fetch": "download its files over https and verify checksums",
             "--to FOLDER": "download folder (default: data/NAME)",
-            "--json": "print it as JSON",
         },
     ),
     "demo": Command(
@@ -251,15 +250,15 @@ COMMANDS = {
                 "help": "data that must not contain any of these sentences",
             },
             "--model MODEL": "also use the states of this model as evidence (name or directory)",
-            "--json": "print the report as JSON",
         },
     ),
     "figures": Command(
         "workbench.cli.figures:figures",
         """Draw publication figures from the tables of a run; needs no model, torch or browser.
 
-        Each kind becomes PDF, SVG and PNG, a LaTeX and a Markdown table of the same numbers, and a manifest
-        with the digests of the tables. Built again from the same tables, they are the same bytes.
+        Each kind becomes PDF, SVG and PNG without a title, its caption, a LaTeX and a Markdown table of the
+        same numbers, and a manifest with the digests of the tables. Built again from the same tables, they
+        are the same bytes.
         """,
         help="draw publication figures of a run: PDF, SVG, PNG, LaTeX and Markdown tables",
         example="""workbench figures runs/demo --preset acl
@@ -270,6 +269,11 @@ COMMANDS = {
             "--format FORMAT": "formats, separated by commas (default: pdf,svg,png; of the gallery: png)",
             "--dpi N": "of PNG files (default: the preset's; of the gallery: 130)",
             "--only KIND": "one kind (default: all kinds the tables allow)",
+            "--titled": "put title and notes into the pictures, for slides",
+            "--controls": "layers: also the controls",
+            "--depth": "label layers by relative depth, from 0 to 1: one axis for several models",
+            "--measures NAMES": "alignment: these measures, separated by commas (default: three)",
+            "--top N": "comparison: so many methods (default: 10)",
             "--out FOLDER": "folder (default: figures/NAME_OF_RUN)",
             **OVERWRITE,
             "--gallery": "run the organism into runs/gallery, then draw it into figures/gallery (minutes)",
@@ -314,6 +318,29 @@ COMMANDS = {
             "--methods A,B": "study (its choice and controls) and recipes (default: study,clas_bench)",
             "--tokens N": "new tokens per text (default: 200, or the rest of the model's context)",
             "--prompts N": ("beginnings: half for selection, half for the results", 40),
+        },
+    ),
+    "judge": Command(
+        "workbench.cli.interop:run_judge",
+        """Judge whether two runs of lm-evaluation-harness differ, item by item.
+
+        BEFORE and AFTER are two files that its --log_samples wrote, or two folders of them, whose tasks are
+        matched by name. Items are paired by the hash of their document. Each task gets the gain with a 95 %
+        interval and a verdict: helps, harms, equivalent or undecided, corrected by Holm over the tasks.
+        """,
+        help="compare two runs of lm-evaluation-harness on the same items",
+        example="""workbench judge base/samples_xcopa_sw.jsonl patched/samples_xcopa_sw.jsonl
+  workbench judge results/base results/patched --metric acc_norm""",
+        options={
+            "before BEFORE": {"type": Path, "help": "samples of the first run: a file or a folder"},
+            "after AFTER": {"type": Path, "help": "samples of the second run"},
+            "--metric METRIC": "metric of the harness (default: acc, else exact_match, f1 or the first)",
+            "--filter FILTER": "filter of the harness, where there are several, such as strict-match",
+            "--group FIELD": "field of the documents whose items belong together, such as passage",
+            "--common": "judge the items that both runs have, where they differ",
+            **settings_options("delta"),
+            "--flips FILE": "write the items that changed, as JSON lines",
+            **OVERWRITE,
         },
     ),
     "lab": Command(
@@ -412,11 +439,11 @@ COMMANDS = {
         "workbench.cli.catalogues:recipes",
         """List the published interventions that are implemented as recipes.
 
-        Each entry has its reference, what is reproduced faithfully and what differs. NAME shows one in full.
+        With NAME: its reference and formula, what is reproduced faithfully and what differs.
         """,
         help="list published interventions, what is reproduced and what differs",
         example="workbench recipes shifcon",
-        options={"name NAME?": "one recipe in full (default: all in short)"},
+        options={"name NAME?": "a recipe (default: list all)"},
     ),
     "report": Command(
         "workbench.cli.figures:report",

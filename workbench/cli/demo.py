@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 import torch
 
-from workbench.cli.diagnose import print_report, print_sentence, terminal_heatmap
+from workbench.cli.diagnose import outcome_of, print_report, print_sentence, terminal_heatmap
 from workbench.cli.figures import draw_figures
+from workbench.cli.options import Outcome
 from workbench.cli.terminal import console, print_dense, print_end, progress, progress_bar
 from workbench.core.errors import InputError
 from workbench.core.numbers import cost_in_points, estimated, plain, signed
@@ -98,7 +99,7 @@ def _title(result: StudyResult) -> str:
     return f"{result.source} · {result.task.removeprefix('organism-')}"
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Outcome:
     """Run `workbench demo`."""
     torch.set_num_threads(options.threads)
     start = time.perf_counter()
@@ -113,11 +114,12 @@ def run(options: argparse.Namespace) -> None:
     command = ["workbench", "demo", *(["--source", options.source] if options.source else [])]
     command += ["--out", str(options.out), "--backend", options.backend, "--threads", str(options.threads)]
     write_bytes(options.out / "command.txt", f"{shlex.join(command)}\n".encode())
-    print_report(options.out)
+    report = print_report(options.out)
     written = draw_figures(options.out, ("pdf",), FIGURES, shlex.join(command))
     figures = f"figures  {options.out / 'figures'}, {len(written)} files"
     console.print(f"{figures}; all kinds: workbench figures {options.out}", soft_wrap=True)
     print_end(diagnosis.studies[0].text, start)
+    return outcome_of(options.out, report, results)
 
 
 def _sources(config: Any, wanted: str | None) -> list[str]:

@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from rich.text import Text
 
-from workbench.cli.inputs import load, read_pairs, read_text, threads_of
-from workbench.cli.options import as_toml, configured, names, settings_of
+from workbench.cli.inputs import load, own_task, read_pairs, read_text, threads_of
+from workbench.cli.options import Outcome, as_toml, configured, names, settings_of
 from workbench.cli.terminal import (
     Row,
     console,
@@ -27,10 +27,8 @@ from workbench.core.bundled import MODELS
 from workbench.core.errors import InputError
 from workbench.core.numbers import estimated, percent, plain, signed
 from workbench.core.store import write_bytes
-from workbench.figures import Cells, Spec, make_spec
+from workbench.figures import Cells, Scale, Spec, make_spec
 from workbench.figures.look import ink, shade
-from workbench.organism import shipped
-from workbench.organism.texts import TASKS
 from workbench.report import evidence_sentences, write_report
 from workbench.states import fitting
 from workbench.study import Diagnosis, Examination, FirstFacts, Study, StudyResult, prepare
@@ -109,14 +107,25 @@ def terminal_heatmap(spec: Spec, title: str = "", rows: Sequence[str] = ()) -> T
         for row, (name, values) in enumerate(zip(rows, panel.values, strict=True)):
             out.append(f"{name:<{label}} ")
             for column, value in enumerate(values[start : start + at_once], start):
-                style = ""
-                if value is not None:
-                    red, green, blue = (round(255 * part) for part in shade(value, scale))
-                    style = f"{ink(value, scale)} on rgb({red},{green},{blue})"
-                    style += " italic" if panel.few(row, column) is not None else ""
+                style = "" if value is None else _style(value, scale)
+                style += "" if panel.few(row, column) is None else " italic"
                 out.append(f"{signed(value, digits, none=''):>{wide}}", style=style)
             out.append("\n")
     return out
+
+
+def _style(value: float, scale: Scale) -> str:
+    """The colours of a cell; in steps where the terminal has 256 colours, and none where it has 16.
+
+    The nearest of so few colours would be darker for some values than for larger ones.
+    """
+    if console.color_system == "256":
+        step = (scale.high - scale.low) / 12
+        value = step * round(value / step)
+    if console.color_system not in ("truecolor", "256") or value == 0:
+        return ""
+    red, green, blue = (round(255 * part) for part in shade(value, scale))
+    return f"{ink(value, scale)} on rgb({red},{green},{blue})"
 
 
 def print_similarity(result: StudyResult) -> None:
@@ -145,9 +154,27 @@ def _print_mismatch(result: StudyResult) -> None:
     )
 
 
-def print_report(folder: Path) -> None:
+def print_report(folder: Path) -> Path:
     """Write the report page and print its path."""
-    console.print(f"report   {write_report(folder)}", soft_wrap=True, markup=False)
+    path = write_report(folder)
+    console.print(f"report   {path}", soft_wrap=True, markup=False)
+    return path
+
+
+def outcome_of(folder: Path, report: Path | None, results: Sequence[StudyResult]) -> Outcome:
+    """What the studies of a run found."""
+    holms = holm_of(results) if results else ()
+    studies = [
+        {
+            **{"model": result.model["name"], "pair": result.pair, "task": result.task, "n": result.n},
+            **result.verdict_json(),
+            **{"holm_kind": holm.kind, "holm_p": holm.adjusted_p, "cautions": result.cautions},
+            "selection": result.tables["selection"],
+            "folder": result.folder,
+        }
+        for result, holm in zip(results, holms, strict=True)
+    ]
+    return Outcome({"folder": folder, "report": report, "studies": studies})
 
 
 def print_verdict(result: StudyResult) -> None:
@@ -211,7 +238,7 @@ def print_together(results: Sequence[StudyResult]) -> None:
     console.print(table(columns, rows, words=3))
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Outcome:
     """Run `workbench diagnose`."""
     options = configured(options)
     if options.quick:
@@ -221,7 +248,7 @@ def run(options: argparse.Namespace) -> None:
     write_bytes(options.out / "study.toml", as_toml(options).encode())
     if diagnosis.examination is not None:
         _print_examination(diagnosis.examination)
-    results = []
+    results, report = [], None
     for study in diagnosis.studies:
         with progress_bar():
             facts = study.facts()
@@ -245,10 +272,11 @@ def run(options: argparse.Namespace) -> None:
         print_result(results[-1])
     if results:
         diagnosis.conclude(results)
-        print_report(options.out)
+        report = print_report(options.out)
     if len(results) > 1:
         print_together(results)
     print_end(diagnosis.studies[0].text, start)
+    return outcome_of(options.out, report, results)
 
 
 def set_up(options: argparse.Namespace) -> Diagnosis:
@@ -277,11 +305,10 @@ def _tasks(options: argparse.Namespace, languages: list[str] | None) -> list[Any
         raise InputError("which task? give --task, such as xcopa:FOLDER or a table of choices")
     tasks = []
     for name in names(options.task or "exact") or []:
-        # The organism's tasks are called by their bare names, but only with the organism.
-        own = options.model in MODELS and name in TASKS
-        if own and options.prompts not in (None, "en"):
+        task = own_task(options.model, name)
+        if task is not None and options.prompts not in (None, "en"):
             raise InputError(f"task {name!r} of the organism has prompts of its own: leave out --prompts")
-        task = shipped().task(name) if own else _read(name, languages, options.prompts)
+        task = task or _read(name, languages, options.prompts)
         task = with_shots(task, options.shots, seed=options.seed)
         counts = {"fit": None, "dev": options.dev, "test": options.test}
         tasks.append(task.first(**{split: count or len(task.all) for split, count in counts.items()}))

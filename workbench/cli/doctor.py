@@ -1,7 +1,6 @@
 """`workbench doctor`: errors in parallel data and benchmarks, with row numbers and repairs."""
 
 import argparse
-import json
 from pathlib import Path
 
 from rich.text import Text
@@ -9,24 +8,22 @@ from rich.text import Text
 from workbench.checks import Report, check, check_fields, is_benchmark, overlap
 from workbench.checks.report import spelled
 from workbench.cli.inputs import several
-from workbench.cli.options import names
+from workbench.cli.options import Outcome, names
 from workbench.cli.terminal import console, progress, progress_bar, table
 from workbench.core.reading import files_in, user_path
 from workbench.text import read
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> Outcome:
     """Run `workbench doctor`."""
     texts, benchmarks = _sorted(options)
     reports = [check_fields(benchmarks)] if benchmarks else []
     with progress_bar():
         reports += [_checked(name, options) for name in texts]
-    if options.json:
-        print(json.dumps([report.to_json() for report in reports], ensure_ascii=False, indent=1))
-    else:
-        for report in reports:
-            _print(report)
-    return 0 if all(report.clean for report in reports) else 1
+    for report in reports:
+        _print(report)
+    facts = [report.to_json() for report in reports]
+    return Outcome(facts, code=0 if all(report.clean for report in reports) else 1)
 
 
 def _sorted(options: argparse.Namespace) -> tuple[list[str], list[Path]]:

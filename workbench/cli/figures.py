@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from workbench.cli import main
-from workbench.cli.options import names
+from workbench.cli.options import Outcome, names
 from workbench.cli.terminal import console, progress, progress_bar, size
 from workbench.core.errors import InputError, WorkbenchError
 from workbench.figures import find_kind, join_runs, preset, write_figures
@@ -27,13 +27,15 @@ COMPARED = Path("runs/compare")
 """Where `workbench compare organism` leaves its table: drawn if it is there, as comparing takes too long."""
 
 
-def figures(options: argparse.Namespace) -> None:
+def figures(options: argparse.Namespace) -> Outcome:
     """Run `workbench figures`."""
     if options.gallery and options.runs:
         raise InputError("--gallery makes its own runs: do not give RUN")
     preset(options.preset)  # refused before minutes of work
     if options.only:
         find_kind(options.only)
+    if options.top is not None and options.top < 1:
+        raise InputError(f"--top {options.top}: show at least one method")
     runs = _gallery() if options.gallery else options.runs
     formats = names(options.format or ("png" if options.gallery else ",".join(FORMATS)))
     if not formats:
@@ -44,11 +46,30 @@ def figures(options: argparse.Namespace) -> None:
     command = f"workbench figures {runs_named} --preset {options.preset} --format {','.join(formats)}"
     command += f" --only {options.only}" if options.only else ""
     command += f" --dpi {options.dpi}" if options.dpi else ""
+    chosen: dict[str, object] = {
+        "controls": options.controls,
+        "depth": options.depth,
+        "measures": names(options.measures or ""),
+        "top": options.top,
+    }
+    chosen = {name: value for name, value in chosen.items() if value}
+    command += " --titled" if options.titled else ""
+    command += "".join(_written(name, value) for name, value in chosen.items())
     dpi = 130 if options.gallery and options.dpi is None else options.dpi
     overwrite = options.overwrite or options.gallery
     with progress_bar():
         written = write_figures(
-            tables, folder, options.preset, formats, options.only, command, progress, dpi, overwrite
+            tables,
+            folder,
+            options.preset,
+            formats,
+            options.only,
+            command,
+            progress,
+            dpi,
+            overwrite,
+            options.titled,
+            chosen,
         )
     for kind, reason in written.left_out.items():
         console.print(f"left out  {kind}: {reason}", style="dim", soft_wrap=True)
@@ -58,6 +79,14 @@ def figures(options: argparse.Namespace) -> None:
     console.print(
         f"{kinds} figure{'' if kinds == 1 else 's'}, {len(written.files)} files  {folder}", soft_wrap=True
     )
+    return Outcome({"folder": folder, "files": written.files, "left_out": written.left_out})
+
+
+def _written(name: str, value: object) -> str:
+    """An option as it is given on the command line."""
+    if value is True:
+        return f" --{name}"
+    return f" --{name} {','.join(value) if isinstance(value, list) else value}"
 
 
 def draw_figures(folder: Path, formats: Sequence[str], only: Sequence[str], command: str) -> Sequence[Path]:
@@ -81,10 +110,11 @@ def _gallery() -> list[Path]:
     return [*folders, COMPARED] if (COMPARED / "comparison.parquet").is_file() else folders
 
 
-def report(options: argparse.Namespace) -> None:
+def report(options: argparse.Namespace) -> Outcome:
     """Run `workbench report`."""
     path = write_report(options.run_folder, options.out, options.overwrite, options.other)
     console.print(f"report  {path}  ({size(path.stat().st_size)})", soft_wrap=True, markup=False)
+    return Outcome({"report": path, "bytes": path.stat().st_size})
 
 
 # Notebooks.

@@ -14,8 +14,11 @@ from workbench.core.errors import InputError, StoreError
 from workbench.core.languages import canonical, read_pair
 from workbench.core.store import read_json
 from workbench.models import LanguageModel, load_model
+from workbench.organism import shipped
+from workbench.organism.texts import TASKS
 from workbench.results import SPECIFICATION
 from workbench.study import Diagnosis, open_run
+from workbench.tasks import ChoiceTask
 from workbench.text import ParallelText, read
 
 SMALL = 20_000_000  # a model of fewer parameters is run on one thread: a second one costs more than it brings
@@ -44,6 +47,11 @@ def read_text(options: argparse.Namespace) -> ParallelText:
     of_text = {part: getattr(options, f"text_{part}") for part in ("revision", "config", "split")}
     same = chosen(options, "format", "drop_missing")
     return read(several(name), languages=names(options.languages), **same, **of_text)
+
+
+def own_task(model: str, name: str) -> ChoiceTask | None:
+    """A task of the organism: called by its bare name, but only with the organism."""
+    return shipped().task(name) if model in MODELS and name in TASKS else None
 
 
 def read_pairs(options: argparse.Namespace, languages: Sequence[str]) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from workbench.analyses.generate import Generated, generate
 from workbench.analyses.generate import Plan as GenerationPlan
 from workbench.cli.figures import draw_figures
 from workbench.cli.inputs import opened
-from workbench.cli.options import names, whole_numbers
+from workbench.cli.options import Outcome, names, whole_numbers
 from workbench.cli.terminal import console, print_dense, print_end, progress, progress_bar
 from workbench.core.bundled import MODELS
 from workbench.core.errors import InputError
@@ -123,7 +123,7 @@ def _count(number: int) -> str:
     return f"{number / 1000:.0f}k" if number >= 10_000 else f"{number}"
 
 
-def run_compare(options: argparse.Namespace) -> None:
+def run_compare(options: argparse.Namespace) -> Outcome:
     """Run `workbench compare`."""
     start = time.perf_counter()
     plan = Plan.of(
@@ -142,12 +142,14 @@ def run_compare(options: argparse.Namespace) -> None:
             comparison = compare(study, wording, plan)
         print_comparison(comparison.table, comparison.seconds, comparison.prepared)
         tables.append(comparison.table)
-    write_table(with_holm(pd.concat(tables, ignore_index=True)), out / "comparison.parquet")
+    joined = with_holm(pd.concat(tables, ignore_index=True))
+    write_table(joined, out / "comparison.parquet")
     console.print(f"\ntable    {out / 'comparison.parquet'}", soft_wrap=True)
     written = draw_figures(out, ("pdf", "png"), ("comparison", "pareto"), f"workbench figures {out}")
     pages = ", ".join(str(file) for file in written if file.suffix == ".pdf")
     console.print(f"figures  {pages}", soft_wrap=True)
     print_end(diagnosis.studies[0].text, start)
+    return Outcome({"folder": out, "comparison": joined})
 
 
 def _wording(options: argparse.Namespace) -> Wording:
@@ -247,7 +249,7 @@ def _print_texts(table: pd.DataFrame, source: str) -> None:
             console.print(line)
 
 
-def run_generate(options: argparse.Namespace) -> None:
+def run_generate(options: argparse.Namespace) -> Outcome:
     """Run `workbench generate`."""
     start = time.perf_counter()
     methods = {} if options.methods is None else {"methods": tuple(names(options.methods) or ())}
@@ -268,3 +270,4 @@ def run_generate(options: argparse.Namespace) -> None:
     console.print(f"texts    {out / 'generation.parquet'}", soft_wrap=True)
     console.print(f"table    {out / 'generation_summary.parquet'}", soft_wrap=True)
     print_end(diagnosis.studies[0].text, start)
+    return Outcome({"folder": out, "generation_summary": tables["generation_summary"]})

@@ -24,11 +24,20 @@ Groups = Mapping[str, Options]
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What a command found, for `--json`, and its exit code."""
+
+    facts: Any = None
+    """Numbers, texts, paths and tables (data frames), in lists and dicts."""
+    code: int = 0
+
+
+@dataclass(frozen=True)
 class Command:
     """A command, or an action of one."""
 
     run: str
-    """Module and name of the function of the parsed options, which returns the exit code (None is 0)."""
+    """Module and name of the function of the parsed options; it returns an `Outcome`, or None."""
     about: str
     """The description in the help."""
     help: str = ""
@@ -329,7 +338,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
 
 # Options from a TOML file, by their long names.
 
-_NOT_IN_FILES = ("help", "debug", "config", "overwrite")
+_NOT_IN_FILES = ("help", "debug", "config", "overwrite", "json", "quiet")
 
 
 def configurable(parser: argparse.ArgumentParser) -> None:

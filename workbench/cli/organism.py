@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pandas as pd
 import torch
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from workbench.analyses.organism.experiments import MAPS, NEARLY, InclineReport, Peaks, incline, peaks
 from workbench.analyses.organism.verify import Verification, properties, summary, verdicts, verify
-from workbench.cli.options import chosen
+from workbench.cli.options import Outcome, chosen
 from workbench.cli.terminal import console, duration, progress, progress_bar, site_name, table
 from workbench.core.errors import InputError
 from workbench.core.numbers import estimated, interval, percent, signed
@@ -39,7 +39,7 @@ def run_new(options: argparse.Namespace) -> None:
     console.print(f"{options.config}: edit its settings, then\n  {then}", soft_wrap=True)
 
 
-def run_train(options: argparse.Namespace) -> None:
+def run_train(options: argparse.Namespace) -> Outcome:
     """Run `workbench organism train`."""
     config = read_config(options.config)
     if options.seed is not None:
@@ -53,6 +53,7 @@ def run_train(options: argparse.Namespace) -> None:
         f"evaluate it:\n  workbench organism verify {options.out}",
         soft_wrap=True,
     )
+    return Outcome({"folder": options.out, "parameters": trained.n_parameters, "seconds": trained.seconds})
 
 
 def _load(options: argparse.Namespace) -> tuple[LanguageModel, Shipped]:
@@ -61,7 +62,7 @@ def _load(options: argparse.Namespace) -> tuple[LanguageModel, Shipped]:
     return load_model(organism.folder), organism
 
 
-def run_verify(options: argparse.Namespace) -> int:
+def run_verify(options: argparse.Namespace) -> Outcome:
     """Run `workbench organism verify`."""
     start = time.perf_counter()
     with progress_bar():
@@ -77,13 +78,14 @@ def run_verify(options: argparse.Namespace) -> int:
     marks = {True: "holds", False: "FAILS", None: "·"}
     lines = [(test.name, marks[test.passed], test.found.replace("; ", "\n")) for test in tested]
     console.print(table(("property", "", "measured"), lines, words=3))
-    write_json(options.out / "verification.json", summary(verification, tested))
+    facts = summary(verification, tested)
+    write_json(options.out / "verification.json", facts)
     failed = sum(test.passed is False for test in tested)
     console.print(f"verification.json, and tables and a heatmap of each language: {options.out}", style="dim")
     console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
     if failed:
         console.print(f"{failed} of {len(tested)} properties fail.", style="bold")
-    return 1 if failed else 0
+    return Outcome(facts, code=1 if failed else 0)
 
 
 def _languages(verification: Verification) -> Table:
@@ -122,14 +124,16 @@ def _curves(verification: Verification, metric: str) -> Table:
     return table((f"{metric}, held out", *map(site_name, sites)), rows)
 
 
-def run_peaks(options: argparse.Namespace) -> None:
+def run_peaks(options: argparse.Namespace) -> Outcome:
     """Run `workbench organism peaks`."""
     with progress_bar():
         model, organism = _load(options)
         sizes = chosen(options, "prompts", "items")
         result = peaks(model, organism.config, options.out, **sizes, progress=progress)
     _print_peaks(result)
-    write_tables({"curves": result.curves, "gains": result.gains, "peaks": result.table}, options.out)
+    tables = {"curves": result.curves, "gains": result.gains, "peaks": result.table}
+    write_tables(tables, options.out)
+    return Outcome({"folder": options.out, "tables": tables})
 
 
 def _print_peaks(result: Peaks) -> None:
@@ -148,7 +152,7 @@ def _print_peaks(result: Peaks) -> None:
         console.print(table(columns, rows))
 
 
-def run_verdicts(options: argparse.Namespace) -> None:
+def run_verdicts(options: argparse.Namespace) -> Outcome:
     """Run `workbench organism verdicts`."""
     with progress_bar():
         model, organism = _load(options)
@@ -176,9 +180,10 @@ def run_verdicts(options: argparse.Namespace) -> None:
         style="dim",
     )
     write_table(judged, options.out / "verdicts.parquet")
+    return Outcome({"folder": options.out, "verdicts": judged})
 
 
-def run_incline(options: argparse.Namespace) -> None:
+def run_incline(options: argparse.Namespace) -> Outcome:
     """Run `workbench organism incline`."""
     with progress_bar():
         model, organism = _load(options)
@@ -188,8 +193,11 @@ def run_incline(options: argparse.Namespace) -> None:
         study = Study(model, text, task, source, main, options.out, progress=progress)
         report = incline(study)
     _print_incline(study.pair, report)
-    dev = [reading.dev.assign(reading=name) for name, reading in report.readings.items()]
-    write_table(pd.concat(dev, ignore_index=True), options.out / "incline.parquet")
+    dev = pd.concat(
+        [reading.dev.assign(reading=name) for name, reading in report.readings.items()], ignore_index=True
+    )
+    write_table(dev, options.out / "incline.parquet")
+    return Outcome({"folder": options.out, "incline": dev, "difference": asdict(report.difference)})
 
 
 def _print_incline(pair: str, report: InclineReport) -> None:

@@ -1,12 +1,15 @@
 """Console, progress bar, tables and units of the command line."""
 
+import json
+import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Event, RLock, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -28,6 +31,35 @@ class _Console(Console):
 
 console = _Console(highlight=False)
 errors = _Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def quietly(results: bool, progress: bool) -> Iterator[None]:
+    """Print no results, or no progress, of what is done meanwhile."""
+    console.quiet, errors.quiet = results, progress
+    try:
+        yield
+    finally:
+        console.quiet = errors.quiet = False
+
+
+def as_json(facts: Any) -> str:
+    """What a command found, as JSON: tables as lists of rows, null for a number that is missing."""
+    return json.dumps(_plain(facts), ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, pd.DataFrame):
+        return [_plain(row) for row in value.to_dict("records")]
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    value = value.item() if hasattr(value, "item") else value
+    if value is None or value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value if isinstance(value, (bool, int, float)) else str(value)
+
 
 _bars: list[Callback] = []
 

@@ -14,7 +14,6 @@ from workbench.figures.frames import controls, curve, layer_axis, limits, names,
 from workbench.figures.kinds.maps import before_and_after
 from workbench.figures.kinds.sweep import chosen, gain_cells, single
 from workbench.figures.markup import Child, Markup, records, table, tag, words
-from workbench.figures.spec import short
 from workbench.report.detail import details
 from workbench.report.examples import changed, turned
 from workbench.results import Part, open_run, read_table
@@ -169,16 +168,13 @@ def _label(intervention: object, strength: object) -> str:
 
 def gains(study: StudyView, aligner: str) -> Spec:
     """Formulas and strengths × layers: the gain on dev, with the chosen cell's gain on test."""
-    table = study.of(aligner)
-    panel = gain_cells(
-        "",
-        table.assign(row=table.label),
-        study.labels(aligner),
-        study.layers,
-        chosen(study.part.tables),
-        lambda choice: f"test {short(number(choice.gain))}",
-        numbers=False,
-    )
+    table, rows, frozen = study.of(aligner), study.labels(aligner), study.frozen(aligner)
+    choices = chosen(study.part.tables)
+    panel = gain_cells("", table.assign(row=table.label), rows, study.layers, choices, numbers=False)
+    if panel.marks:
+        framed = {mark.row for mark in panel.marks}
+        right = tuple(number(frozen.gain) if row in framed else None for row in range(len(rows)))
+        panel = replace(panel, right=right, aside_title="test gain")
     longest = reach(study.configurations.gain)
     return Spec(
         kind="layers",

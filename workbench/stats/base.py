@@ -95,6 +95,11 @@ def right_or_wrong(*values: Floats) -> bool:
     return bool(np.isin(values, (0, 1)).all())
 
 
+def changes(differences: Floats) -> bool:
+    """Whether all are −1, 0 or 1: an item that is right or wrong became wrong, stayed, or became right."""
+    return bool(np.isin(differences, (-1, 0, 1)).all())
+
+
 def normal_quantile(level: float) -> float:
     """z of a two-sided interval at this level."""
     return float(ndtri((1 + level) / 2))

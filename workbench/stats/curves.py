@@ -14,6 +14,7 @@ from workbench.core.errors import InputError
 from workbench.core.numbers import as_array
 from workbench.stats import base
 from workbench.stats.base import Alternative, Floats
+from workbench.stats.intervals import score_band, score_t
 
 _EXACT_BANDS = 14  # with so many items or fewer, all 2^n flips are taken
 
@@ -43,8 +44,11 @@ def max_t_band(
     """mean_j ± c · se_j, c the `level` quantile of max_j |t_j| under sign flips shared by all configurations.
 
     `differences` is item × configuration. Each flip turns an item, or a whole group, in all configurations at
-    once, so that correlated configurations count for less. A configuration in which nothing changed has the
-    band [0, 0] and p = 1; if there are too few groups for the level, all other bands are infinite.
+    once, so that correlated configurations count for less. Differences of right-or-wrong items (−1, 0 and 1)
+    have Tango's score interval, as in `paired_interval`, with c in place of z: where few or no items changed
+    it keeps a sensible width, and mean ± c · se does not. Elsewhere a configuration in which nothing changed
+    has the band [0, 0]. If there are too few groups for the level, bands are infinite (of items that are
+    right or wrong, [−1, 1]).
 
     Deviations from each configuration's mean are flipped. Flipping the differences would be exact without any
     effect, but effects that configurations share would make the band too narrow (at two standard deviations
@@ -66,27 +70,36 @@ def max_t_band(
     spread[spread <= 1e-12 * np.sqrt(np.square(sums).sum(0))] = 0
     error = np.sqrt(n / (n - 1)) * spread / len(x)
 
-    largest = _largest_t(residuals, spread, draws, seed)
-    reached = len(largest) - np.searchsorted(largest, _ratio(np.abs(estimate), error) * (1 - 1e-9))
+    largest = _largest_r(residuals, spread, draws, seed)
+    if base.changes(x):
+        t, largest = np.array([score_t(column, groups) for column in x.T]), largest * np.sqrt(n)
+    else:
+        t = _ratio(estimate, error)
+        largest = _ratio(largest * np.sqrt(n - 1), np.sqrt(1 - largest * largest))
+    reached = len(largest) - np.searchsorted(largest, np.abs(t) * (1 - 1e-9))
     p = (1 + reached) / (1 + len(largest))
     rank = int((1 - level) * (len(largest) + 1) + 1e-9)  # rounding must not turn 0.05 · 20 into 0
     critical = largest[-rank] if rank else np.inf  # what t must exceed for p ≤ 1 − level
-    half = np.where(x.any(0), critical, 0) if np.isinf(critical) else critical * error
-    return Band(estimate, estimate - half, estimate + half, p, level, n)
+    if base.changes(x):
+        low, high = np.transpose([score_band(column, groups, critical) for column in x.T])
+    else:
+        half = np.where(x.any(0), critical, 0) if np.isinf(critical) else critical * error
+        low, high = estimate - half, estimate + half
+    return Band(estimate, low, high, p, level, n)
 
 
-def _largest_t(residuals: Floats, spread: Floats, draws: int, seed: int) -> Floats:
-    """The largest |t| over configurations under each flip, in rising order.
+def _largest_r(residuals: Floats, spread: Floats, draws: int, seed: int) -> Floats:
+    """The largest |r| over configurations under each flip, in rising order; r = Σ s_i x_i / √(n Σ x_i²).
 
-    Flips leave the sum of squares as it is, so t follows from r = Σ s_i x_i / √(n Σ x_i²) alone, as
-    r √((n − 1) / (1 − r²)), and the largest r gives the largest t.
+    Flips leave the sum of squares as it is, so both statistics follow from r: Student's t is
+    r √((n − 1) / (1 − r²)), and the score of right-or-wrong items, Σ x_i / √(Σ x_i²), is r √n.
     """
     n = len(residuals)
     scaled = np.divide(residuals, np.sqrt(n) * spread, out=np.zeros_like(residuals), where=spread > 0)
     chunks = _flipped_sums(scaled, draws, seed)
     r = np.sort(np.concatenate([np.abs(chunk).max(1) for chunk in chunks]))
     r[r > 1 - 1e-12] = 1
-    return _ratio(r * np.sqrt(n - 1), np.sqrt(1 - r * r))
+    return r
 
 
 def _ratio(size: Floats, error: Floats) -> Floats:

@@ -53,7 +53,7 @@ def paired_interval(
     if spread.df == 0:
         return Interval(estimate, -1.0, 1.0, level, spread.n)
     t = float(stdtrit(spread.df, (1 + level) / 2))
-    low, high = score_bounds(*_changes(a, b, spread), t)
+    low, high = score_bounds(*_changes(a - b, spread), t)
     return Interval(estimate, low, high, level, spread.n)
 
 
@@ -87,10 +87,22 @@ def paired_test(after: ArrayLike, before: ArrayLike, groups: Sequence[object] | 
     if spread.df == 0 or mean == 0:
         return 1.0
     if base.right_or_wrong(a, b):
-        t = score(*_changes(a, b, spread), 0.0)
+        t = score(*_changes(a - b, spread), 0.0)
     else:
         t = mean / spread.error if spread.error > 0 else math.inf
     return 2 * float(stdtr(spread.df, -abs(t)))
+
+
+def score_band(differences: Floats, groups: Sequence[object] | None, critical: float) -> tuple[float, float]:
+    """Tango's interval of the mean of differences of right-or-wrong items, for a given critical value."""
+    if math.isinf(critical):
+        return -1.0, 1.0
+    return score_bounds(*_changes(differences, _spread(differences, groups)), critical)
+
+
+def score_t(differences: Floats, groups: Sequence[object] | None) -> float:
+    """The score of a mean difference of 0; beyond the critical value where `score_band` excludes 0."""
+    return score(*_changes(differences, _spread(differences, groups)), 0.0)
 
 
 def effective_items(after: ArrayLike, before: ArrayLike, groups: Sequence[object] | None = None) -> float:
@@ -168,9 +180,9 @@ def _spread(x: Floats, groups: Sequence[object] | None) -> _Spread:
     return _Spread(count, error, df, error**2 / unrelated if unrelated and error else 1.0)
 
 
-def _changes(a: Floats, b: Floats, spread: _Spread) -> tuple[float, float, float]:
+def _changes(differences: Floats, spread: _Spread) -> tuple[float, float, float]:
     """All items, those that became 1 and those that became 0, in items that are worth as unrelated ones."""
-    n, gained, lost = len(a), int((a > b).sum()), int((a < b).sum())
+    n, gained, lost = len(differences), int((differences > 0).sum()), int((differences < 0).sum())
     return n / spread.effect, gained / spread.effect, lost / spread.effect
 
 
