@@ -15,6 +15,7 @@ from report.reading import details, number, page_of, parse
 from workbench.core.errors import InputError, StoreError
 from workbench.core.store import digest_json
 from workbench.figures import make_spec
+from workbench.figures.naming import spoken
 from workbench.figures.tables_out import to_markdown
 from workbench.report import to_html, write_report
 from workbench.results import open_run
@@ -161,6 +162,14 @@ def test_what_each_aligner_chose_stands_in_the_row_of_its_choice(alone):
         assert cells["chosen on dev"] == f"layer {one.layer}"
         assert cells["gain on test"] == "+0.250 [0.125, 0.375]"
         assert cells["headline minus it"] == ("" if one.headline else "+0.100 [0.050, 0.150]")
+
+
+def test_every_measure_is_drawn(alone):
+    (study,) = page_of(alone[0]).all("section", class_="study")
+    titles = [caption.all("b")[0].text for caption in study.all("figcaption")]
+    shown, folded = titles[:3], titles[5:]
+    assert shown[1:] == ["R² of the maps", "CKA (debiased)"], "after the gain"
+    assert {*shown[2:], *folded} == set(map(spoken, folders.MEASURES))
 
 
 def test_sentences_are_drawn_before_and_after_the_map_at_the_chosen_layer(alone):

@@ -12,6 +12,7 @@ from workbench.figures.kinds.maps import before_and_after as planes_of
 from workbench.figures.kinds.states import FIRST
 from workbench.figures.kinds.sweep import gain_curve
 from workbench.figures.markup import Child, Markup, count, language, records, table, tag, words
+from workbench.figures.naming import spoken
 from workbench.figures.svg import draw_svg, interval_bar
 from workbench.results import Part
 
@@ -65,8 +66,8 @@ def _choice(row: dict[str, Any]) -> Child:
 
 def over_layers(part: Part) -> list[Markup]:
     """Gain, fit, similarities and sentences; of a finished study, all similarities but one are folded."""
-    alike, planes = list(plots_of("alignment", part.tables)), before_and_after(part)
-    first = [one for name in FIRST for one in alike if one.title == name] or alike
+    alike, planes = _similarities(part), before_and_after(part)
+    first = [one for name in FIRST for one in alike if one.title == spoken(name)] or alike
     first = first[:1] if part.finished else alike
     panels = _curves(part, [*filter(None, [gain_curve(part.tables)]), *_fits(part), *first])
     others = _curves(part, [one for one in alike if one not in first])
@@ -86,13 +87,23 @@ def _fits(part: Part) -> list[Plot]:
     return [replace(panel, title=panel.title or "R² of the maps") for panel in plots_of("fit", part.tables)]
 
 
+def _similarities(part: Part) -> list[Plot]:
+    """A panel for every measure; that of a distance says so."""
+    if "similarity" not in part.tables:
+        return []
+    every = list(map(str, part.tables["similarity"].measure.unique()))
+    lower = set(map(spoken, part.manifest.get("lower_is_better", ())))
+    panels = plots_of("alignment", part.tables, measures=every)
+    less = " (less is more alike)"
+    return [replace(one, title=one.title + less * (one.title in lower)) for one in panels]
+
+
 def _curves(part: Part, panels: Iterable[Plot]) -> list[Plot]:
     """Small and alike, with the chosen layer marked."""
-    panels, lower = list(panels), part.manifest.get("lower_is_better", ())
+    panels = list(panels)
     known = {place for panel in panels for place, _ in panel.x.ticks}
     mark = None if part.layer not in known else float(part.layer)
-    less = {panel.title: " (less is more alike)" * (panel.title in lower) for panel in panels}
-    return [replace(one, title=words(one.title) + less[one.title], marked=mark) for one in panels]
+    return [replace(one, marked=mark) for one in panels]
 
 
 def _note(part: Part, panels: Sequence[Plot]) -> str:

@@ -281,7 +281,8 @@ def _similarities(table: pd.DataFrame, about: str, links: Mapping[str, Child]) -
             tag("b", f"{words(name)} {about}{where}, by pair and layer. "),
             f"n = {n}; “emb” is the embedding.",
         ]
-        labels = [links.get(row, row) for row in panel.rows]
+        pairs = dict.fromkeys(map(str, rows.pair))
+        labels = [links.get(pair, pair) for pair in pairs]
         maps.append(_heatmap(panel, "pair", labels, _alike(panel), caption, f"alike-{name}{ident}"))
     return maps
 
