@@ -25,12 +25,17 @@ _SPLITS: dict[str, SplitName] = {"validation": "dev", "test": "test"}
 
 
 def read_lm_eval(
-    path: str, languages: Iterable[str] | None = None, shots: int | None = None, seed: int = 0
+    path: str,
+    languages: Iterable[str] | None = None,
+    shots: int | None = None,
+    shots_seed: int = 1234,
+    seed: int = 0,
 ) -> ChoiceTask:
     """Read `TASK` of the harness, or `FOLDER/TASK` with the task's YAML file in a folder of your own.
 
     `languages` are those whose tasks are read too, if the harness has them; without, the task alone. `shots`
-    is the number of few-shot examples, by default what the task's own file says; `seed` draws them.
+    is the number of few-shot examples, by default what the task's own file says; they are drawn with
+    `shots_seed`, by default the harness's own. `seed` cuts a task with one part into dev and test.
     """
     folder, _, name = str(path).rpartition("/")
     manager = _manager(Path(folder) if folder else None)
@@ -45,7 +50,7 @@ def read_lm_eval(
         raise InputError(f"no language is named in {quoted(name)}: name a task such as xcopa_sw or xnli_sw")
     if own not in chosen:
         raise InputError(f"{quoted(name)} is in {own}, which is not among {', '.join(map(str, wanted))}")
-    sides = {code: _documents(manager, task, shots, seed) for code, task in chosen.items()}
+    sides = {code: _documents(manager, task, shots, shots_seed) for code, task in chosen.items()}
     lacking = [f"the harness has no {code} items" for code in wanted if code not in chosen]
     return _joined(name, own, sides, seed, lacking)
 
@@ -115,10 +120,10 @@ def _documents(manager: Any, name: str, shots: int | None, seed: int) -> Side:
             raise InputError(
                 f"{name} of the harness ({kind}) cannot be swept: only multiple_choice with one prompt can"
             )
-        task.set_fewshot_seed(seed)
         count = (task.config.num_fewshot or 0) if shots is None else shots
         side: Side = {}
         for part in _SPLITS:
+            task.set_fewshot_seed(seed)  # the harness draws for the documents of one part, in their order
             if getattr(task, f"has_{part}_docs")():
                 for number, doc in enumerate(getattr(task, f"{part}_docs")()):
                     side[f"{part}-{number}"] = (part, doc, *_asked(task, name, doc, count))
