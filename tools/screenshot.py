@@ -18,8 +18,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("page", type=Path)
     parser.add_argument("picture", type=Path)
-    parser.add_argument("--width", type=int, default=1200)
-    parser.add_argument("--height", type=int, default=900)
+    parser.add_argument("--width", type=int, default=1320)
+    parser.add_argument("--height", type=int, default=700)
     parser.add_argument("--dark", action="store_true")
     options = parser.parse_args()
     if program() is None:

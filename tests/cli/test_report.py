@@ -35,3 +35,13 @@ def test_a_page_of_somebody_else_is_named_and_left_as_it_is(capsys, tmp_path):
     assert main(command) == 2 and "page.html already exists" in capsys.readouterr().err
     assert page.read_text() == "<p>mine</p>"
     assert main([*command, "--overwrite"]) == 0 and main(command) == 0, "one of ours is written anew"
+
+
+def test_two_runs_are_one_page(capsys, tmp_path):
+    for name in ("one", "two"):
+        folders.study(tmp_path / name)
+    assert main(["report", str(tmp_path / "one"), str(tmp_path / "two")]) == 0
+    page = tmp_path / "one" / "report-with-two.html"
+    assert str(page) in capsys.readouterr().out and page.exists()
+    assert main(["report", str(tmp_path / "one"), str(tmp_path / "nowhere")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -93,7 +93,7 @@ class Browser:
 class Page:
     """One tab, of a given width, that remembers what went wrong and what was asked for."""
 
-    def __init__(self, browser, url, width=1280, height=900, dark=False, touch=False):
+    def __init__(self, browser, url, width=1280, height=900, dark=False, touch=False, scripts=True):
         self._browser = browser
         self._target = browser.call("Target.createTarget", url="about:blank")["targetId"]
         attached = browser.call("Target.attachToTarget", targetId=self._target, flatten=True)
@@ -109,6 +109,7 @@ class Page:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.url = url
         self.call("Page.navigate", url=url)
         for _ in range(200):

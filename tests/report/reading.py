@@ -4,6 +4,9 @@ import json
 import re
 from html.parser import HTMLParser
 
+from workbench.report import to_html
+from workbench.results import open_run
+
 VOID = ("meta", "br", "link", "hr", "img", "input")
 
 
@@ -62,10 +65,19 @@ def parse(page):
     return reader.root
 
 
+def page_of(folder):
+    """The report on a folder, as a tree."""
+    return parse(to_html(open_run(folder)))
+
+
 def details(root):
     """The numbers of all layers, as the page's script reads them."""
     (found,) = root.all("script", id="details")
-    return json.loads(found.text)
+    data = json.loads(found.text)
+    for part in data["parts"]:
+        for layer, tables in part["layers"].items():
+            part["layers"][layer] = [data["kinds"][kind] | {"rows": rows} for kind, rows in tables]
+    return data["parts"]
 
 
 def number(text):

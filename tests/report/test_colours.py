@@ -6,7 +6,7 @@ from workbench.figures.look import DARK, DIM, LIGHT, PALETTES, contrast, on_page
 
 WRITTEN_ON = [
     *(("ink", "page"), ("muted", "page"), ("accent", "page"), ("ink", "raised"), ("muted", "raised")),
-    *((f"on-{kind}", kind) for kind in ("helps", "harms", "equivalent", "undecided", "warn")),
+    *((f"on-{kind}", kind) for kind in ("helps", "costs", "harms", "equivalent", "undecided", "warn")),
     *(("accent", "raised"), ("helps", "page"), ("harms", "page")),
 ]
 """Which colour is written on which."""

@@ -6,15 +6,11 @@ import shutil
 import pandas as pd
 import pytest
 from report import folders
-from report.reading import number, parse
+from report.reading import number, page_of
 
 from workbench.core.errors import InputError
 from workbench.report import to_html
 from workbench.results import open_run
-
-
-def page_of(folder):
-    return parse(to_html(open_run(folder)))
 
 
 def section_of(folder):

@@ -10,11 +10,12 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 from report import folders
-from report.reading import details, number, parse
+from report.reading import details, number, page_of, parse
 
 from workbench.core.errors import InputError, StoreError
 from workbench.core.store import digest_json
 from workbench.figures import make_spec
+from workbench.figures.naming import spoken
 from workbench.figures.tables_out import to_markdown
 from workbench.report import to_html, write_report
 from workbench.results import open_run
@@ -23,29 +24,80 @@ from workbench.stats import holm
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
-def page_of(folder):
-    return parse(to_html(open_run(folder)))
-
-
 def chosen(tables):
     selection = tables["selection"]
     return selection[selection.headline].iloc[0]
 
 
-def test_the_verdict_stands_first_in_words(alone):
+def beside(row):
+    """The cells to the right of the layers, by the head of their column."""
+    heads = row.parent.parent.all("th", class_="beside")
+    cells = row.all("td", class_="beside")
+    return {head.text: cell.text for head, cell in zip(heads, cells, strict=True)}
+
+
+def rows_of(heat):
+    return heat.all("tbody")[0].all("tr")
+
+
+def test_the_map_stands_first_with_the_verdict_beside_it(alone):
     root = page_of(alone[0])
-    (section,) = root.all("section", aria_labelledby="verdict")
-    assert root.all("section")[0] is section
-    assert section.all("span", class_="badge")[0].text == "helps"
-    assert "helps: the sentence of sw-ar" in section.text
-    assert "+0.250" in section.text and "[0.125, 0.375]" in section.text
+    section = root.all("section")[0]
+    assert section.attributes["aria-labelledby"] == "map"
+    (row,) = rows_of(section.all("table", class_="heat")[0])
+    assert len(row.all("td")) == 6 + 5, "six layers and five columns"
+    assert beside(row) == {
+        "verdict": "helps",
+        "gain on test": "+0.250 [0.125, 0.375]",
+        "gap": "+0.50050\u00a0% closed",
+        "change in Arabic (ar)": "−0.010",
+        "best other aligner": "least squares+0.250 [0.125, 0.375]",
+    }
+    (study,) = root.all("section", class_="study")
+    assert "helps: the sentence of sw-ar" in study.text
     assert root.all("h1")[0].text == "Does mapping Swahili (sw) onto Arabic (ar) help tiny?"
+
+
+def changed_selection(folder, **values):
+    path = folder / "selection.parquet"
+    selection = pd.read_parquet(path)
+    for name, value in values.items():
+        selection.loc[selection.headline, name] = value
+    selection.to_parquet(path)
+    return selection
+
+
+def test_a_gain_at_a_cost_has_its_own_colour(tmp_path):
+    folders.study(tmp_path)
+    changed_selection(tmp_path, retention=-0.15, noninferior=False)
+    root = page_of(tmp_path)
+    (mark,) = root.all("td", class_="beside")[0].all("span", class_="costs")
+    assert mark.text == "helps, at a cost"
+    (lost,) = root.all("span", class_="lost")
+    assert lost.text == "−0.150" and root.all("div", class_="costs-edge")
+    changed_selection(tmp_path, retention=-0.15, noninferior=True)
+    root = page_of(tmp_path)
+    assert not root.all("span", class_="costs") and not root.all("span", class_="lost")
+
+
+def test_the_rival_is_the_best_aligner_that_is_no_control(tmp_path):
+    folders.study(tmp_path)
+    path = tmp_path / "selection.parquet"
+    selection = pd.read_parquet(path)
+    gains = {"mean_shift": 0.2, "least_squares": 0.1, "identity": 0.9}
+    selection["gain"] = selection.aligner.map(gains).fillna(selection.gain)
+    selection.to_parquet(path)
+    row = rows_of(page_of(tmp_path).all("table", class_="heat")[0])[0]
+    assert beside(row)["best other aligner"].startswith("mean shift+0.200")
+    selection[selection.headline | selection.control].to_parquet(path)
+    row = rows_of(page_of(tmp_path).all("table", class_="heat")[0])[0]
+    assert beside(row)["best other aligner"] == "none"
 
 
 def test_every_cell_is_the_gain_of_its_configuration(alone):
     folder, tables = alone
     root = page_of(folder)
-    (heat,) = root.all("table", class_="heat")
+    _, heat = root.all("table", class_="heat")
     best, layers = chosen(tables), details(root)[0]["layers"]
     # The configurations of a layer stand in the order of the table.
     grid = tables["exploration"]
@@ -55,8 +107,7 @@ def test_every_cell_is_the_gain_of_its_configuration(alone):
         where = cell.attributes
         configuration = grid[grid.layer == int(where["data-layer"])].iloc[int(where["data-row"])]
         shown.add((configuration.aligner, configuration.intervention, configuration.strength))
-        first = cell.text.replace("★", "").partition("test")[0]
-        assert number(first) == pytest.approx(configuration.gain, abs=0.0051)
+        assert number(cell.text.replace("★", "")) == pytest.approx(configuration.gain, abs=0.0051)
         assert ("in" in where["class"].split()) == (not configuration.beyond_band)
         row = layers[where["data-layer"]][0]["rows"][int(where["data-row"])]
         assert row[0] == configuration.aligner.replace("_", " ")
@@ -69,9 +120,9 @@ def test_every_cell_is_the_gain_of_its_configuration(alone):
     assert len(shown) == len(one_each), "each at one strength"
     for row in tables["selection"].itertuples():
         assert (row.aligner, row.intervention, row.strength) in shown, "at the strength of its choice"
-    (star,) = heat.all("td", class_="best")
-    assert int(star.attributes["data-layer"]) == best.layer
-    assert number(star.text.partition("test")[2]) == pytest.approx(best.gain, abs=0.0051)
+    for one in root.all("table", class_="heat"):
+        (star,) = one.all("td", class_="best")
+        assert star.text.startswith("★") and int(star.attributes["data-layer"]) == best.layer
 
 
 def test_the_detail_of_a_layer_is_all_that_the_tables_hold_of_it(alone):
@@ -90,20 +141,35 @@ def test_the_detail_of_a_layer_is_all_that_the_tables_hold_of_it(alone):
         here = tables["similarity"][tables["similarity"].layer == int(layer)]
         assert [number(row[1]) for row in similarity] == pytest.approx(here.value.tolist(), abs=0.00051)
         here = tables["confounds"][tables["confounds"].layer == int(layer)]
-        assert [number(row[2]) for row in confounds] == pytest.approx(here.rho.tolist(), abs=0.0051)
+        assert [row[0].replace(" ", "_") for row in confounds] == list(folders.MEASURES)
+        rho = [number(cell.partition("[")[0]) for row in confounds for cell in row[1:]]
+        assert rho == pytest.approx(here.rho.tolist(), abs=0.0051)
 
 
-def test_evidence_agrees_with_selection(alone):
+def test_what_each_aligner_chose_stands_in_the_row_of_its_choice(alone):
     folder, tables = alone
-    rows = next(
-        table for table in page_of(folder).all("table") if "scored once on 12 test items" in table.text
-    ).all("tr")[1:]
-    for row, one in zip(rows, tables["selection"].itertuples(), strict=True):
-        cells = [cell.text for cell in row.children]
-        assert cells[0] == one.aligner.replace("_", " ") + "*" * one.control
-        assert [int(cells[2]), number(cells[3]), number(cells[4]), number(cells[5])] == pytest.approx(
-            [one.layer, one.strength, one.dev_gain, one.gain], abs=0.00051
-        )
+    _, heat = page_of(folder).all("table", class_="heat")
+    found = {}
+    for row in rows_of(heat):
+        cells = beside(row)
+        if cells["chosen on dev"]:
+            found[row.all("th")[0].text.partition(" ")[0].rstrip("*")] = row, cells
+    for one in tables["selection"].itertuples():
+        row, cells = found[one.aligner.partition("_")[0]]
+        patch = f"{one.intervention.replace('_', ' ')}, α = {one.strength:g}"
+        assert row.all("th")[0].text.endswith(patch), "beside the gains of the same formula and strength"
+        assert ("*" in row.all("th")[0].text) == one.control
+        assert cells["chosen on dev"] == f"layer {one.layer}"
+        assert cells["gain on test"] == "+0.250 [0.125, 0.375]"
+        assert cells["headline minus it"] == ("" if one.headline else "+0.100 [0.050, 0.150]")
+
+
+def test_every_measure_is_drawn(alone):
+    (study,) = page_of(alone[0]).all("section", class_="study")
+    titles = [caption.all("b")[0].text for caption in study.all("figcaption")]
+    shown, folded = titles[:3], titles[5:]
+    assert shown[1:] == ["R² of the maps", "CKA (debiased)"], "after the gain"
+    assert {*shown[2:], *folded} == set(map(spoken, folders.MEASURES))
 
 
 def test_sentences_are_drawn_before_and_after_the_map_at_the_chosen_layer(alone):
@@ -111,7 +177,7 @@ def test_sentences_are_drawn_before_and_after_the_map_at_the_chosen_layer(alone)
     root = page_of(folder)
     layer = int(tables["selection"].query("headline").layer.iloc[0])
     before, after = root.all("figure", class_="places")
-    assert f"Layer {layer}, the layer chosen on dev; 100 held-out sentences" in root.text
+    assert f"layer {layer}, the layer chosen on dev; 100 held-out sentences" in root.text
     for figure, kinds, apart in ((before, "state-0 state-1", layer + 1), (after, "state-1 state-2", 0)):
         clouds = [path for path in figure.all("path") if "cloud" in path.attributes.get("class", "")]
         assert [path.attributes["class"] for path in clouds] == [f"cloud {one}" for one in kinds.split()]
@@ -124,67 +190,12 @@ def test_sentences_are_drawn_before_and_after_the_map_at_the_chosen_layer(alone)
     assert places[0] == places[1], "the map takes the shift away: sentence 7 lies where its translation does"
 
 
-def test_items_that_turned_are_those_of_the_sweep(alone):
-    root = page_of(alone[0])
-    right = {f"e{i}" for i in range(12) if folders.after(i) and not folders.before(i)}
-    wrong = {f"e{i}" for i in range(12) if folders.before(i) and not folders.after(i)}
-    shown = {"became right": set(), "became wrong": set()}
-    for item in root.all("article", class_="item"):
-        name, said = re.match(r"Item (\S+) (became \w+)", item.all("h5")[0].text).groups()
-        shown[said].add(name)
-    assert shown["became wrong"] == wrong and shown["became right"] < right
-    # Those whose margin rose most: the change is 1.5 i.
-    assert shown["became right"] == {f"e{i}" for i in sorted(int(n[1:]) for n in right)[-4:]}
-    (table,) = [one for one in root.all("table") if "All 12 test items" in one.text]
-    numbers = [int(cell.text) for cell in table.all("td")]
-    assert numbers == [4 - len(wrong), len(wrong), len(right), 12 - 4 - len(right)]
-
-
-def test_items_are_read_in_both_languages_each_its_own_way(alone):
-    item = page_of(alone[0]).all("article", class_="item")[0]
-    name = re.match(r"Item e(\d+)", item.all("h5")[0].text)[1]
-    swahili, arabic = item.all("p", class_="prompt")
-    assert swahili.text == f"Swali {name}?" and arabic.text == f"أين القطة {name}?"
-    assert [p.attributes["lang"] for p in (swahili, arabic)] == ["sw", "ar"]
-    assert swahili.attributes["dir"] == arabic.attributes["dir"] == "auto"
-    source, _ = item.all("ol")
-    marks = {int("b" in li.text[:3]): li.text for li in source.all("li")}
-    answer = int(name) % 2
-    assert "right answer, said with it" in marks[answer] and "said without the patch" in marks[1 - answer]
-
-
-def test_generated_answers_are_shown_as_they_were_given(alone, tmp_path):
-    folder = tmp_path / "run"
-    shutil.copytree(alone[0], folder)
-    items, sweep = (pd.read_parquet(folder / f"{name}.parquet") for name in ("items", "sweep"))
-    items["choices"], items["answers"] = [[]] * len(items), [["four", "4"]] * len(items)
-    items["answer"] = pd.array([pd.NA] * len(items), dtype="Int64")
-    sweep["prediction"] = pd.array([pd.NA] * len(sweep), dtype="Int64")
-    sweep["generated"] = sweep.aligner.map({"clean": "five <b>", "ridge": "four!"})
-    sweep["margin"] = float("nan")
-    items.to_parquet(folder / "items.parquet")
-    sweep.to_parquet(folder / "sweep.parquet")
-    item = page_of(folder).all("article", class_="item")[0]
-    said = [(d.all("dt")[0].text, d.all("dd")[0].text) for d in item.all("dl")[0].all("div")]
-    answers = ("accepted", "four / 4"), ("said without the patch", "five <b>"), ("said with it", "four!")
-    assert tuple(said) == answers and "nats" not in item.text
-
-
-def test_a_folder_of_tables_alone_still_knows_its_items(alone, tmp_path):
-    folder = tmp_path / "run"
-    folder.mkdir()
-    for name in folders.TABLES:
-        shutil.copy(alone[0] / f"{name}.parquet", folder)
-    (table,) = [one for one in page_of(folder).all("table") if "All 12 test items" in one.text]
-    assert sum(int(cell.text) for cell in table.all("td")) == 12
-
-
 def test_all_text_from_data_is_escaped(tmp_path):
     folders.study(tmp_path, model=f"m{EVIL}", task=f"t{EVIL}", text=f"q{EVIL}")
     page = to_html(open_run(tmp_path))
     assert "<script>alert" not in page and "<img" not in page
     root = parse(page)
-    assert len(root.all("script")) == 2, "the data and the page's own"
+    assert len(root.all("script")) == 3, "the data and the page's own"
     assert f"q{EVIL}" in root.text and f"m{EVIL}" in root.all("h1")[0].text
     assert f"t{EVIL}" in details(root)[0]["title"]
 
@@ -212,7 +223,7 @@ def test_a_reader_without_eyes_finds_the_way(alone):
     for table in root.all("table"):
         assert table.all("caption") or root.all(id=table.attributes["aria-labelledby"])
         assert table.all("th", scope="row") and table.all("th", scope="col")
-    assert root.all("body")[0].children[0].attributes["href"] == "#verdict"
+    assert root.all("body")[0].children[0].attributes["href"] == "#map"
 
 
 def test_what_was_found_made_and_typed_is_there(alone, tmp_path):
@@ -233,25 +244,23 @@ def test_what_was_found_made_and_typed_is_there(alone, tmp_path):
     assert "Confounds" in text and "same script" in text and "Rank correlation" in text
 
 
-def test_several_studies_have_a_card_and_a_row_each_and_are_corrected_together(tmp_path):
+def test_several_studies_have_a_row_and_a_section_each_and_are_corrected_together(tmp_path):
     folders.several(tmp_path, [("sw", "ar"), ("th", "en")], layers=4)
     run = open_run(tmp_path)
     root = parse(to_html(run))
     assert [part.pair for part in run.parts] == ["sw-ar", "th-en"]
-    cards = root.all("article", class_="card")
-    assert len(cards) == 2 and all("Holm-corrected over 2 verdicts: p = 0.020." in c.text for c in cards)
+    studies = root.all("section", class_="study")
+    assert len(studies) == 2 and all("Holm-corrected over 2 verdicts: p = 0.020." in s.text for s in studies)
     assert holm([0.01, 0.01]).tolist() == pytest.approx([0.02, 0.02])
-    (summary,) = root.all("table", class_="summary")
-    for row, place, part in zip(summary.all("tr")[1:], "01", run.parts, strict=True):
-        cells = [cell.text for cell in row.children]
-        aligner = f"{part.headline.aligner}, {part.headline.intervention}".replace("_", " ")
-        assert cells[:4] == [f"{part.pair} · copa", "helps", str(part.layer), aligner]
-        assert cells[5:7] == ["+0.250", "[0.125, 0.375]"] and cells[7].replace("\u00a0", " ") == "50 %"
-        assert row.all("a")[0].attributes["href"] == f"#part-{place}"
-        assert root.all("h2", id=f"part-{place}")
     heats = root.all("table", class_="heat")
-    assert len(heats) == 3 and len(heats[0].all("th", scope="row")) == 2
+    for row, place, part in zip(rows_of(heats[0]), "01", run.parts, strict=True):
+        (link,) = row.all("a")
+        assert link.text == part.pair and link.attributes["href"] == f"#part-{place}"
+        assert root.all("h2", id=f"part-{place}")[0].text == f"{part.pair} · copa"
+        assert beside(row)["verdict"] == "helps" and beside(row)["change in the target language"] == "−0.010"
+    assert len(heats) == 3
     assert [row.attributes["data-part"] for row in heats[0].all("td", class_="best")] == ["0", "1"]
+    assert not root.all("article"), "nothing repeats the table"
 
 
 def test_a_verdict_that_does_not_stand_the_correction_is_shown_as_corrected(tmp_path):
@@ -261,12 +270,21 @@ def test_a_verdict_that_does_not_stand_the_correction_is_shown_as_corrected(tmp_
     selection.loc[mine, "holm_verdict"] = "undecided"
     selection.to_parquet(tmp_path / "selection.parquet")
     root = page_of(tmp_path)
-    first, second = root.all("article", class_="card")
-    (summary,) = root.all("table", class_="summary")
-    assert [badge.text for badge in summary.all("span", class_="badge")] == ["undecided", "helps"]
-    assert first.all("span", class_="badge")[0].text == "undecided"
-    assert "Taken alone, it would be “helps”" in first.text
-    assert second.all("span", class_="badge")[0].text == "helps"
+    first, second = root.all("section", class_="study")
+    heat = root.all("table", class_="heat")[0]
+    assert [beside(row)["verdict"] for row in rows_of(heat)] == ["undecided", "helps"]
+    assert first.all("div", class_="undecided-edge") and second.all("div", class_="helps-edge")
+    assert "Taken alone, it would be “helps”" in first.text and "Taken alone" not in second.text
+
+
+def test_a_study_without_a_verdict_has_a_row_too(tmp_path):
+    folders.several(tmp_path, [("sw", "ar"), ("th", "en")], layers=4)
+    (tmp_path / "th-en" / "copa" / "selection.parquet").unlink()
+    root = page_of(tmp_path)
+    done, stopped = rows_of(root.all("table", class_="heat")[0])
+    assert beside(done)["verdict"] == "helps" and beside(stopped)["verdict"] == "no verdict yet"
+    assert not [cell for cell in stopped.all("td") if "data-layer" in cell.attributes]
+    assert "No verdict: " in root.all("section", class_="study")[1].text
 
 
 def test_the_report_of_a_real_study(real):
@@ -356,11 +374,14 @@ def test_a_patch_at_all_layers_at_once_is_no_cell(tmp_path):
     pd.concat([other, sweep]).to_parquet(tmp_path / "sweep.parquet")
     root = page_of(tmp_path)
     assert not root.all("td", class_="best") and "+.88" not in root.all("table", class_="heat")[0].text
-    assert "0-5 jointly (cascade)" in root.all("article", class_="card")[0].text
+    overview, heat = root.all("table", class_="heat")
+    assert beside(rows_of(overview)[0])["verdict"] == "helpslayers 0-5 jointly (cascade)"
+    chosen = [beside(row)["chosen on dev"] for row in rows_of(heat)]
+    assert any(cell.startswith("layers 0-5 cascade") for cell in chosen)
     assert "no cell has a star" in root.text
     assert "(cascade, resid_post.0-5)" in str(details(root)[0]["layers"]["0"][0]["rows"])
     right = sum(folders.after(i) and not folders.before(i) for i in range(12))
-    assert f"Became right: {right} items" in root.text
+    assert f"{right} became right" in root.text
 
 
 def test_a_wrong_folder_is_one_clear_line(tmp_path, alone):
@@ -382,12 +403,16 @@ def test_a_wrong_folder_is_one_clear_line(tmp_path, alone):
         to_html(open_run(folder))
 
 
-def test_32_layers_and_8_pairs_stay_under_6_megabytes(tmp_path):
+def test_32_layers_8_pairs_and_5_aligners_stay_below_3_megabytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "ITEMS", 100)
     pairs = [(code, "en") for code in ("sw", "ar", "th", "ta", "hi", "qu", "ht", "et")]
     folders.several(tmp_path, pairs, layers=32)
     path = write_report(tmp_path)
-    assert path.stat().st_size < 6_000_000
-    assert len(details(parse(path.read_text(encoding="utf-8")))) == 8
+    assert path.stat().st_size < 3_000_000
+    root = parse(path.read_text(encoding="utf-8"))
+    assert len(details(root)) == 8 and len(rows_of(root.all("table", class_="heat")[0])) == 8
+    changed = sum(folders.before(i) != folders.after(i) for i in range(100))
+    assert len(root.all("table", class_="items")[0].all("summary")) == changed > 50
 
 
 def test_the_report_is_made_without_torch_and_without_plotting(alone, tmp_path):
@@ -406,7 +431,7 @@ def test_what_a_race_dropped_is_paler_and_has_its_number_of_items(tmp_path):
     dropped = (grid.layer == 3) & (grid.aligner == "least_squares")
     grid.assign(n=grid.n.where(~dropped, 7)).to_parquet(tmp_path / "exploration.parquet", index=False)
     root = page_of(tmp_path)
-    (heat,) = root.all("table", class_="heat")
+    _, heat = root.all("table", class_="heat")
     cells = [cell for cell in heat.all("td") if "data-layer" in cell.attributes]
     pale = [cell for cell in cells if "few" in cell.attributes["class"].split()]
     assert pale and all(cell.attributes["data-layer"] == "3" and cell.text.endswith("7") for cell in pale)

@@ -14,6 +14,7 @@ from workbench.stats import (
     paired_interval,
     paired_test,
     tango_interval,
+    unpaired_interval,
     wilson_interval,
 )
 from workbench.stats.tests import score_bounds
@@ -211,3 +212,25 @@ def test_the_paired_interval_holds_the_truth_as_often_as_it_says(n, groups, like
 def test_what_makes_no_sense_is_refused(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_unpaired_is_newcombes_interval_of_two_proportions():
+    # Newcombe (1998), method 10, 56/70 against 48/80.
+    found = unpaired_interval(wilson_interval(56, 70), wilson_interval(48, 80))
+    assert (found.estimate, found.n) == (pytest.approx(0.2), 150)
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    turned = unpaired_interval(wilson_interval(48, 80), wilson_interval(56, 70))
+    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
+    with pytest.raises(InputError, match=r"different levels: 0\.95 and 0\.9"):
+        unpaired_interval(wilson_interval(1, 2), wilson_interval(1, 2, 0.9))
+
+
+def test_unpaired_holds_the_difference_of_two_gains_at_its_level():
+    rng, hits, rounds = np.random.default_rng(0), 0, count(400, 4000)
+    for _ in range(rounds):
+        gains = []
+        for right in (0.5, 0.7):
+            before, after = rng.random((2, 150)) < np.array([[0.4], [right]])
+            gains.append(paired_interval(after, before))
+        hits += not unpaired_interval(gains[1], gains[0]).excludes(0.2)
+    assert 0.93 <= hits / rounds <= 0.98

@@ -449,13 +449,15 @@ COMMANDS = {
         "workbench.cli.figures:report",
         """Write the report of a run: one HTML file that works offline.
 
-        RUN is the folder of a run, as written by diagnose, demo, fit or measure.
+        RUN is the folder of a run, as written by diagnose, demo, fit or measure. With RUN2, two runs stand
+        side by side (two models, two seeds, before and after), with the differences of their gains.
         """,
-        help="write an HTML report of a run: verdict, layers, evidence, items",
+        help="write an HTML report of a run: layers, verdicts, evidence, items",
         example="workbench report runs/diagnose",
         options={
             "run_folder RUN": {"type": Path, "help": "folder of a run"},
-            "--out FILE": "default: RUN/report.html",
+            "other RUN2?": {"type": Path, "help": "folder of a second run, to be shown beside it"},
+            "--out FILE": "default: RUN/report.html; of two runs RUN/report-with-RUN2.html",
             **OVERWRITE,
         },
     ),

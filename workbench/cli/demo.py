@@ -14,12 +14,11 @@ from workbench.cli.figures import draw_figures
 from workbench.cli.options import Outcome
 from workbench.cli.terminal import console, print_dense, print_end, progress, progress_bar
 from workbench.core.errors import InputError
-from workbench.core.numbers import estimated, plain, signed
+from workbench.core.numbers import cost_in_points, estimated, plain, signed
 from workbench.core.store import write_bytes
 from workbench.figures import headlines
 from workbench.models import load_model
 from workbench.organism import shipped
-from workbench.select import cost_in_points
 from workbench.study import Diagnosis, Settings, StudyResult, prepare
 from workbench.study.diagnosis import holm_of
 

@@ -112,7 +112,7 @@ def _gallery() -> list[Path]:
 
 def report(options: argparse.Namespace) -> Outcome:
     """Run `workbench report`."""
-    path = write_report(options.run_folder, options.out, options.overwrite)
+    path = write_report(options.run_folder, options.out, options.overwrite, options.other)
     console.print(f"report  {path}  ({size(path.stat().st_size)})", soft_wrap=True, markup=False)
     return Outcome({"report": path, "bytes": path.stat().st_size})
 

@@ -93,6 +93,15 @@ def percent(share: Any, places: int = 0, space: str = " ", none: str = NONE) -> 
     return none if given is None else f"{plain(100 * given, places)}{space}%"
 
 
+def cost_in_points(change: float, noninferior: bool) -> int:
+    """Accuracy lost in the target language, in percentage points; 0 where a relevant loss is ruled out.
+
+    >>> cost_in_points(-0.15, False), cost_in_points(-0.15, True), cost_in_points(0.01, False)
+    (15, 0, 0)
+    """
+    return 0 if noninferior else max(round(-100 * change), 0)
+
+
 def probability(value: Any) -> str:
     """A p-value, three digits, never zero.
 

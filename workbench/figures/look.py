@@ -147,6 +147,8 @@ _SCHEMES = {
     "accent": (DIVERGING[-1], "#c9b3ff"),
     "helps": (DIVERGING[-1], "#c9b3ff"),
     "on-helps": ("#ffffff", "#1d0f38"),
+    "costs": ("#ffc34d", "#eab04a"),
+    "on-costs": ("#2b1a00", "#241500"),
     "harms": ("#9a4a00", "#ffb266"),
     "on-harms": ("#ffffff", "#301700"),
     "equivalent": ("#4d4b57", "#b9b6c4"),

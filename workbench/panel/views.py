@@ -14,8 +14,8 @@ from workbench.figures.frames import controls, curve, layer_axis, limits, names,
 from workbench.figures.kinds.maps import before_and_after
 from workbench.figures.kinds.sweep import chosen, gain_cells, single
 from workbench.figures.markup import Child, Markup, records, table, tag, words
-from workbench.report.examples import cards, turned
-from workbench.report.heatmap import details
+from workbench.report.detail import details
+from workbench.report.examples import changed, turned
 from workbench.results import Part, open_run, read_table
 
 _EXTRA = ("grid", "pca")
@@ -351,4 +351,4 @@ def flips(study: StudyView, aligner: str, layer: int, label: str) -> str:
     split = "test items" if study.is_chosen(aligner, layer, label) else "dev items, exploratory"
     right, wrong = (items.after & ~items.before).sum(), (items.before & ~items.after).sum()
     counts = f"Of {len(items):,} {split}: {right:,} became right, {wrong:,} wrong"
-    return _boxed(tag("h4", "Items that flipped"), tag("div", counts), *cards(study.part, items))
+    return _boxed(tag("h4", "Items that flipped"), tag("div", counts), changed(study.part, items))

@@ -28,13 +28,14 @@ def against_others(run: Run) -> Markup | None:
 
 def _block(heading: str | None, rows: pd.DataFrame) -> Markup:
     children: list[Child] = [tag("h3", heading) if heading else None]
+    drawn: list[Child] = []
     if (rows.gain.notna() & (rows.method != "direct")).any():
         ran = judged(rows)
         by_method = ran.set_index("method", drop=False).loc[order_of(ran)]
         methods = records(by_method[by_method.method != "direct"])
         items = count(int(methods[0]["n"]), "test item")
-        children += [
-            tag("p", " ".join(_sentences(methods, items))),
+        children.append(tag("p", " ".join(_sentences(methods, items))))
+        drawn += [
             *(
                 draw_svg(replace(plot, title="Gain on test of each method"))
                 for plot in plots_of("comparison", {"comparison": rows}, top=len(methods))
@@ -43,10 +44,11 @@ def _block(heading: str | None, rows: pd.DataFrame) -> Markup:
             table(_GAINS_CAPTION.format(items), *cells_of(_GAINS, methods), words=3, class_="compared"),
             table(_COSTS_CAPTION, *cells_of(_COSTS, methods)),
         ]
-    if reasons := [tag("li", f"{row['title']}: {row['note']}") for row in records(rows[rows.gain.isna()])]:
-        children.append(
-            tag("details", tag("summary", f"{len(reasons)} not run, and why"), tag("ul", *reasons))
-        )
+    reasons = [tag("li", f"{row['title']}: {row['note']}") for row in records(rows[rows.gain.isna()])]
+    if reasons:
+        drawn += [tag("p", tag("strong", f"{len(reasons)} not run, and why:")), tag("ul", *reasons)]
+    summary = "Gains and costs of each method" if len(drawn) > 2 else "Methods that were not run"
+    children.append(tag("details", tag("summary", summary), *drawn) if drawn else None)
     return tag("div", *children, class_="block")
 
 

@@ -1,6 +1,6 @@
 """Why to believe it: what each aligner brings on test, curves over layers, confounds, predictors."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,9 +8,11 @@ import pandas as pd
 
 from workbench.core.numbers import NONE, between, interval, plain, probability, signed
 from workbench.figures import NothingToShow, Plot, make_spec
-from workbench.figures.kinds.maps import before_and_after
+from workbench.figures.kinds.maps import before_and_after as planes_of
+from workbench.figures.kinds.states import FIRST
 from workbench.figures.kinds.sweep import gain_curve
 from workbench.figures.markup import Child, Markup, count, language, records, table, tag, words
+from workbench.figures.naming import spoken
 from workbench.figures.svg import draw_svg, interval_bar
 from workbench.results import Part
 
@@ -23,69 +25,96 @@ def cells_of(columns: Columns, rows: Iterable[dict[str, Any]]) -> tuple[list[str
     return list(columns), [[cell(row) for cell in columns.values()] for row in rows]
 
 
-def outcomes(part: Part) -> Markup:
-    """What each aligner chose on dev, and what that brings on test."""
+def outcomes(part: Part) -> dict[str, dict[str, Child]]:
+    """What each aligner chose on dev, and its gain on test: for each head the cell of each aligner."""
+    if not part.finished:
+        return {}
     selection = part.tables["selection"]
     ends = [0.0, *selection.gain_low.dropna(), *selection.gain_high.dropna()]
-    items = count(int(selection.n.iloc[0]), "test item")
-    caption = (
-        f"Each aligner’s own choice on dev, scored once on {items}. * is a control: what it gains, a map has "
-        "to beat."
-    )
 
-    def bar(row: dict[str, Any]) -> Markup:
+    def gain(row: dict[str, Any]) -> Child:
+        if pd.isna(row["layer"]):
+            return None
         gain, low, high = (float(row[name]) for name in ("gain", "gain_low", "gain_high"))
-        return interval_bar(gain, low, high, min(ends), max(ends))
+        bar = interval_bar(gain, low, high, min(ends), max(ends))
+        return [two_lines(row, "gain"), bar]
 
     columns: Columns = {
-        "aligner": lambda row: tag("strong", _aligner(row)) if row["headline"] else _aligner(row),
-        "formula": lambda row: words(row["intervention"]),
-        "layer": _layers,
-        "α": lambda row: plain(row["strength"], 2),
-        "gain on dev": lambda row: signed(row["dev_gain"]),
-        "gain on test": lambda row: signed(row["gain"]),
-        "95 % interval": lambda row: between(row["gain_low"], row["gain_high"]),
-        "": bar,
-        "headline minus it": lambda row: interval(
-            row["headline_over"], row["headline_over_low"], row["headline_over_high"], none=""
-        ),
+        "chosen on dev": _choice,
+        "gain on test": gain,
+        "headline minus it": lambda row: two_lines(row, "headline_over"),
     }
-    return table(caption, *cells_of(columns, records(selection)), words=2)
+    rows = records(selection)
+    return {head: {str(row["aligner"]): cell(row) for row in rows} for head, cell in columns.items()}
 
 
-def _aligner(row: dict[str, Any]) -> str:
-    return words(row["aligner"]) + "*" * bool(row["control"])
+def two_lines(row: Mapping[str, Any], name: str) -> Child:
+    """An estimate with its interval below it, or after it where all is in one line."""
+    ends = between(row[f"{name}_low"], row[f"{name}_high"])
+    return [signed(row[name], none=""), [" ", tag("small", ends)] if ends else None]
 
 
-def _layers(row: dict[str, Any]) -> str:
+def _choice(row: dict[str, Any]) -> Child:
     if pd.isna(row["layer"]):
-        return "none"
-    if row["joint"] == "one":
-        return str(row["layer"])
-    return f"{row['site'].partition('.')[2]} {words(row['joint'])}"
+        return "no patch"
+    layers = f"layer {row['layer']}"
+    if row["joint"] != "one":
+        layers = f"layers {str(row['site']).partition('.')[2]} {words(row['joint'])}, "
+        layers += f"{words(row['intervention'])}, α = {row['strength']:g}"
+    return tag("strong", layers) if row["headline"] else layers
 
 
-def curves(part: Part) -> Markup | None:
-    """Gain, fit and similarities over layers, small and alike, with the chosen layer marked."""
-    lower = part.manifest.get("lower_is_better", ())
-    panels = []
-    for panel in (*plots_of("fit", part.tables), *plots_of("alignment", part.tables)):
-        less = " (less is more alike)" if panel.title in lower else ""
-        panels.append(replace(panel, title=words(panel.title) + less if panel.title else "R² of the maps"))
-    if not panels:
-        return None
-    if gain_panel := gain_curve(part.tables):
-        panels.insert(0, gain_panel)
+def over_layers(part: Part) -> list[Markup]:
+    """Gain, fit, similarities and sentences; of a finished study, all similarities but one are folded."""
+    alike, planes = _similarities(part), before_and_after(part)
+    first = [one for name in FIRST for one in alike if one.title == spoken(name)] or alike
+    first = first[:1] if part.finished else alike
+    panels = _curves(part, [*filter(None, [gain_curve(part.tables)]), *_fits(part), *first])
+    others = _curves(part, [one for one in alike if one not in first])
+    blocks = []
+    if panels or planes:
+        notes = [_note(part, panels) if panels else "", _note_of_planes(part, planes) if planes else ""]
+        heading = tag("h3", "Over layers" + ", and sentences before and after the map" * bool(planes))
+        blocks.append(tag("div", heading, _drawn(" ".join(notes), [*panels, *planes]), class_="block"))
+    if tables := numbers(part):
+        drawn = tag("div", *map(draw_svg, others), class_="panels") if others else None
+        summary = f"{count(len(others), 'more measure')}, and all curves as tables" if others else "As tables"
+        blocks.append(tag("details", tag("summary", summary), drawn, *tables))
+    return blocks
+
+
+def _fits(part: Part) -> list[Plot]:
+    return [replace(panel, title=panel.title or "R² of the maps") for panel in plots_of("fit", part.tables)]
+
+
+def _similarities(part: Part) -> list[Plot]:
+    """A panel for every measure; that of a distance says so."""
+    if "similarity" not in part.tables:
+        return []
+    every = list(map(str, part.tables["similarity"].measure.unique()))
+    lower = set(map(spoken, part.manifest.get("lower_is_better", ())))
+    panels = plots_of("alignment", part.tables, measures=every)
+    less = " (less is more alike)"
+    return [replace(one, title=one.title + less * (one.title in lower)) for one in panels]
+
+
+def _curves(part: Part, panels: Iterable[Plot]) -> list[Plot]:
+    """Small and alike, with the chosen layer marked."""
+    panels = list(panels)
     known = {place for panel in panels for place, _ in panel.x.ticks}
     mark = None if part.layer not in known else float(part.layer)
-    chosen = "" if mark is None else "The upright line is the layer chosen on dev. "
+    return [replace(one, marked=mark) for one in panels]
+
+
+def _note(part: Part, panels: Sequence[Plot]) -> str:
+    """What the curves were measured on, and what their marks mean."""
+    chosen = "The upright line is the layer chosen on dev. " if panels[0].marked is not None else ""
     gain = ", but the gain on dev items" if part.finished else ""
     band = ", of the gain the simultaneous band" if part.finished else ""
-    note = (
+    return (
         f"{chosen}Measured on held-out sentences{gain}. Shaded: 95 % intervals where there are any{band}. "
         "“emb” is the embedding. A value outside of an axis is drawn at its edge; the tables have it."
     )
-    return _drawn(note, [replace(panel, marked=mark) for panel in panels])
 
 
 def _drawn(note: str, panels: Iterable[Plot]) -> Markup:
@@ -100,22 +129,27 @@ def plots_of(kind: str, tables: Mapping[str, pd.DataFrame], **options: Any) -> l
         return []
 
 
-def before_and_after_map(part: Part) -> Markup | None:
+def before_and_after(part: Part) -> list[Plot]:
     """The chosen layer, or else the middle one: both languages before the map, and mapped ones after."""
     pca = part.tables.get("pca")
-    layer = None if pca is None else _shown_layer(part, pca)
-    planes = planes_at(part, layer)
-    if pca is None or not planes:
-        return None
-    aligner, n = words(pca.aligner.iloc[0]), len(planes[0].series[0].x)
+    planes = [] if pca is None else planes_at(part, _shown_layer(part, pca))
+    return [
+        replace(plane, title=when)
+        for plane, when in zip(planes, ("Before the map", "After it"), strict=False)
+    ]
+
+
+def _note_of_planes(part: Part, planes: Sequence[Plot]) -> str:
+    """Whose states the points are, and which plane they lie in."""
+    pca = part.tables["pca"]
+    layer = _shown_layer(part, pca)
     which = "the layer chosen on dev" if layer == part.layer else "in the middle"
-    note = (
-        f"Layer {layer}, {which}; {n} held-out sentences. Large: means. The plane is that of the first two "
-        f"principal components (PC) of both languages’ states before the map; states mapped by {aligner} are "
-        "put into the same plane."
+    aligner, n = words(pca.aligner.iloc[0]), len(planes[0].series[0].x)
+    return (
+        f"Before and after the map: layer {layer}, {which}; {n} held-out sentences, large: means. The plane "
+        "is that of the first two principal components (PC) of both languages’ states before the map; states "
+        f"mapped by {aligner} are put into the same plane."
     )
-    titles = ("Before the map", "After it")
-    return _drawn(note, (replace(plane, title=when) for when, plane in zip(titles, planes, strict=True)))
 
 
 def _shown_layer(part: Part, table: pd.DataFrame) -> int | None:
@@ -134,7 +168,7 @@ def planes_at(part: Part, layer: int | None) -> list[Plot]:
     if mapped.empty or len(mapped) == len(here) or here.language.nunique() < 2:
         return []
     source = language(mapped.language.iloc[0])
-    return before_and_after("", here, (source, language(part.target), f"{source}, mapped"))
+    return planes_of("", here, (source, language(part.target), f"{source}, mapped"))
 
 
 def numbers(part: Part) -> list[Markup]:
@@ -157,12 +191,13 @@ def numbers(part: Part) -> list[Markup]:
 
 def _by_site(caption: str, rows: pd.DataFrame, name: str, column: str, sites: list[str]) -> Markup:
     values = rows.drop_duplicates([name, "site"]).set_index([name, "site"])[column]
+    known = list(dict.fromkeys(rows[name]))
     cells = [
-        [words(row), *(plain(values.get((row, site)), 2) for site in sites)]
-        for row in dict.fromkeys(rows[name])
+        ["emb" if site == "embed" else site.removeprefix("resid_post.")]
+        + [plain(values.get((one, site)), 2) for one in known]
+        for site in sites
     ]
-    heads = ["emb" if site == "embed" else site.removeprefix("resid_post.") for site in sites]
-    return table(caption, [name, *heads], cells)
+    return table(caption, ["layer", *map(words, known)], cells)
 
 
 def confounds(part: Part) -> Markup | None:
@@ -172,19 +207,10 @@ def confounds(part: Part) -> Markup | None:
         return None
     layer = _shown_layer(part, found)
     here = found if layer is None else found[(found.layer == layer).fillna(False)]
-    known = here[here.rho.notna()].drop_duplicates(["measure", "confound"])
     means = here.drop_duplicates("confound").set_index("confound")["mean"]
     heads = {name: f"{words(name)} (mean {plain(mean, 2)})" for name, mean in means.items()}
-    varied = [name for name in heads if name in set(known.confound)]
+    varied, rows = correlations(here)
     constant = [head for name, head in heads.items() if name not in varied]
-    rho = {
-        (row["measure"], row["confound"]): interval(row["rho"], row["low"], row["high"], 2)
-        for row in records(known)
-    }
-    rows = [
-        [words(measure), *(rho.get((measure, name), NONE) for name in varied)]
-        for measure in dict.fromkeys(known.measure)
-    ]
     caption = (
         f"At layer {layer}: Spearman’s ρ of a property of sentences with what each sentence adds to the "
         "measure; far from 0, the measure may be about the property."
@@ -195,6 +221,18 @@ def confounds(part: Part) -> Markup | None:
         table(caption, ["measure", *(heads[name] for name in varied)], rows) if rows else None,
         tag("p", note, ", ".join(constant), ".") if constant else None,
     )
+
+
+def correlations(confounds: pd.DataFrame) -> tuple[list[str], list[list[Child]]]:
+    """The properties with a correlation, and for each measure a row: its name, then ρ with each of them."""
+    known = confounds[confounds.rho.notna()].drop_duplicates(["measure", "confound"])
+    names = [name for name in dict.fromkeys(confounds.confound) if name in set(known.confound)]
+    rho = {
+        (row["measure"], row["confound"]): interval(row["rho"], row["low"], row["high"], 2)
+        for row in records(known)
+    }
+    measures = dict.fromkeys(known.measure)
+    return names, [[words(one), *(rho.get((one, name), NONE) for name in names)] for one in measures]
 
 
 _SCOPES = {

@@ -9,10 +9,10 @@ from workbench.core.numbers import signed
 from workbench.figures.markup import Child, Markup, count, language, records, table, tag
 from workbench.results import Part
 
-SHOWN = 4
-"""Items of each kind."""
 _LONGEST = 420
 """Characters of a prompt that are shown at once: its end, where the question stands."""
+_CLIPPED = 90
+"""Characters of it in the row of a table."""
 _PATCH = ["aligner", "intervention", "site", "joint", "strength"]
 
 
@@ -38,6 +38,7 @@ def turned(part: Part) -> pd.DataFrame | None:
             "said_before": list(map(_answer, records(clean))),
             "said_after": list(map(_answer, records(patched))),
             "margin": patched.margin.astype(float) - clean.margin.astype(float),
+            "group": clean.group if "group" in clean else None,
         }
     )
 
@@ -50,57 +51,72 @@ def _answer(row: dict[str, Any]) -> int | str | None:
 
 
 def flipped(part: Part) -> Markup | None:
-    """Right and wrong before and after, some items that became right, and some that became wrong."""
+    """How many items stayed and changed, and all that changed."""
     items = turned(part)
     if items is None:
         return None
     counts = items.groupby(["before", "after"]).size()
-    rows: list[list[Child]] = [
-        [f"{name} without the patch", *(int(counts.get((before, after), 0)) for after in (True, False))]
-        for name, before in (("right", True), ("wrong", False))
-    ]
-    caption = f"All {count(len(items), 'test item')}"
-    return tag("div", table(caption, ["", "right with it", "wrong with it"], rows), *cards(part, items))
+    gained, lost, right, wrong = (
+        int(counts.get(key, 0)) for key in ((False, True), (True, False), (True, True), (False, False))
+    )
+    said = (
+        f"Of {count(len(items), 'test item')}, {gained:,} became right and {lost:,} became wrong; {right:,} "
+        f"stayed right, {wrong:,} stayed wrong."
+    )
+    return tag("div", tag("p", said), changed(part, items))
 
 
-def cards(part: Part, items: pd.DataFrame) -> list[Markup]:
-    """Items that became right, and those that became wrong: of each, those whose margin changed most."""
-    return [
-        _kind(part, name, items[(items.after == right) & (items.before != right)], right)
-        for name, right in (("became right", True), ("became wrong", False))
-    ]
-
-
-def _kind(part: Part, name: str, items: pd.DataFrame, right: bool) -> Markup:
-    items = items.sort_values("margin", ascending=not right, kind="stable")
-    heading = tag("h4", f"{name.capitalize()}: {count(len(items), 'item')}")
+def changed(part: Part, items: pd.DataFrame) -> Markup:
+    """A row for each item that became right or wrong, the largest change of margin first."""
+    items = items[items.after != items.before]
     if items.empty:
-        return tag("div", heading, tag("p", f"No item {name}."))
+        return tag("p", "No item changed.")
     if part.items is None:
-        missing = "The folder holds no items.parquet, so what they say is not known."
-        return tag("div", heading, tag("p", missing))
-    note = None
-    if len(items) > SHOWN:
-        text = f"Those {SHOWN} are shown whose margin changed most: examples, no fair sample."
-        note = tag("p", text, class_="muted")
-    first = items.head(SHOWN)
+        return tag("p", "The folder holds no items.parquet, so what they say is not known.")
+    items = items.sort_values("margin", key=abs, ascending=False, kind="stable")
     texts = part.items.assign(example=part.items.example.astype(str)).drop_duplicates(["example", "language"])
-    texts = texts[texts.example.isin(list(map(str, first.index)))]
+    texts = texts[texts.example.isin(list(map(str, items.index)))]
     known = {(row["example"], row["language"]): row for row in records(texts)}
-    cards = [_card(part, known, str(example), row, name) for example, row in first.iterrows()]
-    return tag("div", heading, note, *cards)
+    rows = [_row(part, known, str(example), row) for example, row in items.iterrows()]
+    heads = ["item", "change", "question (opens: both languages)", "right answer", "without the patch"]
+    caption = "Items that changed, those with the largest change in margin first"
+    made = table(caption, [*heads, "with it", "margin (nats)"], rows, words=6, class_="items")
+    return tag("div", made, class_="changed")
 
 
-def _card(part: Part, known: dict[tuple[str, str], Any], example: str, row: pd.Series, name: str) -> Markup:
+def _row(part: Part, known: dict[tuple[str, str], Any], example: str, row: pd.Series) -> list[Child]:
     codes = dict.fromkeys(filter(None, (part.source, part.target)))
     sides = [_side(code, known.get((example, code)), row if code == part.source else None) for code in codes]
-    change = f"; margin {signed(row.margin, 2)} nats" if pd.notna(row.margin) else ""
-    head = tag("h5", f"Item {example} ", tag("span", f"{name}{change}", class_="muted"))
-    return tag("article", head, tag("div", *sides, class_="sides"), class_="item")
+    item = known.get((example, part.source or ""))
+    asked = "not known" if item is None else str(item["prompt"]).strip()
+    clipped = asked if len(asked) <= _CLIPPED else f"…{asked[-_CLIPPED:]}"
+    change = tag("b", "became right") if row.after else tag("i", "became wrong")
+    answers = [None, row.said_before, row.said_after] if item is None else _said(item, row)
+    return [
+        example,
+        change,
+        tag("details", tag("summary", _text(clipped, part.source)), tag("div", *sides, class_="sides")),
+        *(_text(answer, part.source) for answer in answers),
+        signed(row.margin, 2),
+    ]
+
+
+def _text(text: str | None, code: str | None) -> Markup:
+    """Text of a language, which runs its own way (bdi) wherever it stands."""
+    return tag("bdi", text, lang=code)
+
+
+def _said(item: dict[str, Any], row: pd.Series) -> list[str]:
+    """The right answer, and those without and with the patch, in words."""
+    choices = item["choices"]
+    if not len(choices):
+        return [" / ".join(map(str, item["answers"])), str(row.said_before), str(row.said_after)]
+    places = (item["answer"], row.said_before, row.said_after)
+    return [str(choices[int(place)]).strip() if pd.notna(place) else "" for place in places]
 
 
 def _side(code: str, item: dict[str, Any] | None, row: pd.Series | None) -> Markup:
-    heading = tag("h6", language(code))
+    heading = tag("p", language(code), class_="side")
     if item is None:
         return tag("div", heading, tag("p", "The task is not asked in this language.", class_="muted"))
     said = {} if row is None else {"said without the patch": row.said_before, "said with it": row.said_after}
@@ -120,9 +136,10 @@ def _choices(code: str, item: dict[str, Any], said: dict[str, Any]) -> Markup:
     rows = []
     for place, choice in enumerate(item["choices"]):
         marks = ", ".join(name for name, answer in answers.items() if answer == place)
-        text = tag("span", str(choice), lang=code, dir="auto")
         mark: Child = [" ", tag("span", marks, class_="mark")] if marks else None
-        rows.append(tag("li", text, mark, class_="right" if place == item["answer"] else None))
+        rows.append(
+            tag("li", _text(str(choice), code), mark, class_="right" if place == item["answer"] else None)
+        )
     return tag("ol", *rows, class_="choices", dir=direction(" ".join(map(str, item["choices"]))))
 
 

@@ -1,81 +1,154 @@
-"""Descriptions as tables whose cells are coloured, and what is shown of a layer when its cell is opened."""
+"""Descriptions as tables whose cells are coloured, with what was found on test beside the layers."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from workbench.core.numbers import between, number, plain, probability, signed
+from workbench.core.numbers import plain, signed
 from workbench.figures import Cells, NothingToShow, Spec, headlines, make_spec
 from workbench.figures.frames import component
 from workbench.figures.kinds.states import FIRST
 from workbench.figures.kinds.sweep import single
 from workbench.figures.look import step_of
-from workbench.figures.markup import Child, Markup, count, records, scrolling, short, tag, words
-from workbench.report.evidence import Columns, cells_of, planes_at
+from workbench.figures.markup import Child, Markup, count, scrolling, short, tag, words
+from workbench.figures.spec import thinned
+from workbench.report.detail import with_keys
 from workbench.results import Part
 
 STAR = "★"
 _TITLE = tag("b", "Gain in accuracy over the unpatched run, on dev (exploratory). ")
 _UNMEASURED = tag("td", tag("span", "not measured", class_="unseen"))
+_MANY, _MOST = 16, 40
+"""Above so many layers cells have colours alone, and above so many not every layer has its name."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Columns to the right of the layers: for each head, a cell for each row."""
+
+    columns: Mapping[str, Sequence[Child]]
+
+    @property
+    def heads(self) -> list[Markup]:
+        """Both lines of the head high."""
+        return [tag("th", head, scope="col", rowspan=2, class_="beside") for head in self.columns]
+
+    def cells(self, row: int) -> list[Markup]:
+        """Those of a row."""
+        return [tag("td", column[row], class_="beside") for column in self.columns.values()]
 
 
 def reach_of(parts: Iterable[Part]) -> float:
     """The largest gain or loss shown of any part: one scale for the whole report."""
-    specs = filter(None, map(_methods, parts))
+    specs = filter(None, map(_aligners, parts))
     return max((spec.scale.high for spec in specs if spec.scale), default=1.0)
 
 
-def methods_by_layers(part: Part, place: int, reach: float) -> Markup | None:
-    """Every aligner and formula at one strength: that of its choice, or else its largest."""
-    spec = _methods(part)
-    if spec is None or not isinstance(panel := spec.panels[0], Cells):
+def legend_of(parts: Iterable[Part], reach: float) -> Markup | None:
+    """What colours and marks mean; None where no part has gains by layer."""
+    specs = list(filter(None, map(_aligners, parts)))
+    return _legend(reach, any(panel.counts for spec in specs for panel in spec.cells)) if specs else None
+
+
+def aligners_by_layers(
+    part: Part, place: int, reach: float, beside: Mapping[str, Mapping[str, Child]]
+) -> Markup | None:
+    """Every aligner and formula at one strength: that of its choice, or else its largest.
+
+    `beside` has for each head what stands there for each aligner, in the row of its choice; an aligner that
+    has no row among those of single layers gets one without cells.
+    """
+    spec = _aligners(part)
+    panel = spec.panels[0] if spec is not None else None
+    if not isinstance(panel, Cells):
+        panel = Cells("", (), (), ())
+    first = [next((lines[0] for lines in notes if lines), "") for notes in panel.notes]
+    rows = _rows_of_choices(part, first)
+    labels = [_label(name, line) for name, line in zip(panel.rows, first, strict=True)]
+    cells = _gains(panel, [(part, place)] * len(labels), reach)
+    for aligner in next(iter(beside.values()), {}):
+        if aligner not in rows:
+            rows[aligner] = len(labels)
+            labels.append(words(aligner))
+            cells.append([_UNMEASURED] * len(panel.columns))
+    if not labels:
         return None
-    labels = [_label(name, notes) for name, notes in zip(panel.rows, panel.notes, strict=True)]
-    owners = [(part, place)] * len(labels)
-    items = count(int(part.tables["exploration"].n.max()), "dev item")
-    caption: Child = [
-        _TITLE,
-        f"{part.model}, {part.title}, {items}; each row at the strength chosen for it on dev. * is a "
-        "control.",
+    names = {at: aligner for aligner, at in rows.items()}
+    columns = {
+        head: [shown.get(names.get(at, "")) for at in range(len(labels))] for head, shown in beside.items()
+    }
+    ident = f"map-{place}"
+    return _heatmap(panel, "aligner", labels, cells, _caption_of(part), ident, Beside(columns), " flat")
+
+
+def _caption_of(part: Part) -> list[Child]:
+    tested = part.tables["selection"].n.iloc[0] if part.finished else None
+    swept = part.tables["exploration"].n.max() if "exploration" in part.tables else None
+    dev, test = (count(int(n or 0), f"{name} item") for n, name in ((swept, "dev"), (tested, "test")))
+    return [
+        [_TITLE, f"{dev}, each row at the strength chosen for it on dev. "] if swept else None,
+        f"Beside: each aligner’s own choice on dev, scored once on {test}. " if tested else None,
+        "* is a control: what it gains, a map has to beat.",
         f" The chosen patch is at layers {part.jointly}, so no cell has a star." if part.jointly else None,
     ]
-    cells = _gains(panel, owners, reach)
-    legend = _legend(reach, "the chosen patch", bool(panel.counts))
-    return _heatmap(panel, "aligner and formula", labels, cells, caption, f"map-{place}", legend)
 
 
-def pairs_by_layers(parts: Sequence[Part], reach: float) -> Markup | None:
-    """The headline's patch for each pair and task, one row each."""
-    owners = [
+def _rows_of_choices(part: Part, first: Sequence[str]) -> dict[str, int]:
+    """Of each aligner of `selection` the row of its choice, or else its first; one without a row has none."""
+    found = {}
+    chosen: Iterable[Any] = part.tables["selection"].itertuples() if part.finished else ()
+    for row in chosen:
+        own = [at for at, line in enumerate(first) if line.partition(", ")[0] == row.aligner]
+        if own:
+            same = [at for at in own if pd.notna(row.layer) and first[at] == _configuration(row)]
+            found[str(row.aligner)] = (same or own)[0]
+    return found
+
+
+def _configuration(row: Any) -> str:
+    """A row of `selection` as the first line of a cell's note names it."""
+    return f"{row.aligner}, {row.intervention}, α = {row.strength:g}"
+
+
+def studies_by_layers(
+    parts: Sequence[Part],
+    labels: Sequence[Child],
+    beside: Mapping[str, Sequence[Child]],
+    reach: float,
+    first: int = 0,
+    about: Child = None,
+) -> Markup:
+    """The headline's patch for each pair and task, one row each; parts are counted from `first`."""
+    shown = [
         (part, place)
-        for place, part in enumerate(parts)
+        for place, part in enumerate(parts, first)
         if part.headline is not None
         and "exploration" in part.tables
         and part.headline.aligner in set(single(part.tables["exploration"]).aligner)
     ]
-    tables = [with_keys(part) for part, _ in owners]
+    panel, cells = _headline_cells(shown, reach)
+    empty = [_UNMEASURED] * len(panel.columns)
+    rows = [cells.get(place, empty) for place in range(first, first + len(parts))]
+    what = "Each row is the aligner that its study is about, at the strength chosen."
+    caption: Child = [about, _TITLE, what] if panel.columns else about
+    return _heatmap(panel, "pair and task", labels, rows, caption, f"map-all-{first}", Beside(beside))
+
+
+def _headline_cells(shown: Sequence[tuple[Part, int]], reach: float) -> tuple[Cells, dict[int, list[Markup]]]:
+    """The figure `headlines` of parts, and the cells of each by its place."""
+    tables = [with_keys(part) for part, _ in shown]
     try:
         frames = {name: pd.concat([one[name] for one in tables]) for name in ("exploration", "selection")}
         (panel,) = headlines(frames).panels
     except (NothingToShow, ValueError):
-        return None
+        return Cells("", (), (), ()), {}
     assert isinstance(panel, Cells), "headlines are cells"
-    labels: list[Child] = [tag("a", part.title, href=f"#part-{place}") for part, place in owners]
-    about = "Each pair and task with the aligner that its study is about, at the strength chosen."
-    cells = _gains(panel, owners, reach)
-    legend = _legend(reach, "the patch chosen for each", bool(panel.counts))
-    return _heatmap(panel, "pair and task", labels, cells, [_TITLE, about], "map-all", legend)
+    return panel, dict(zip((place for _, place in shown), _gains(panel, shown, reach), strict=True))
 
 
-def with_keys(part: Part) -> dict[str, pd.DataFrame]:
-    """The tables, each configuration with its place among those of its layer, by which cells find it."""
-    exploration = part.tables["exploration"]
-    return {**part.tables, "exploration": exploration.assign(key=exploration.groupby("layer").cumcount())}
-
-
-def _methods(part: Part) -> Spec | None:
+def _aligners(part: Part) -> Spec | None:
     """The figure `aligners` of a part; None where it has no gains by layer."""
     if "exploration" not in part.tables or single(part.tables["exploration"]).empty:
         return None
@@ -97,12 +170,12 @@ def _gain(panel: Cells, row: int, column: int, part: Part, place: int, reach: fl
     few = panel.few(row, column)
     hatched, pale = panel.hatched[row][column], few is not None
     classes = [step_of(value, reach), "in" if hatched else None, "few" if pale else None]
-    marks: list[Child] = [short(value), tag("small", few) if pale else None]
-    if best is not None and str(part.layer) == layer:
-        chosen = f"{best.aligner}, {best.intervention}, α = {best.strength:g}"
-        if panel.notes[row][column][0] == chosen:
-            classes.append("best")
-            marks = [tag("b", STAR, " ", short(value)), tag("small", f"test {short(best.gain)}")]
+    text: Child = short(value)
+    marks: list[Child] = [tag("span", text) if len(panel.columns) > _MANY else text]
+    marks += [tag("small", few)] if pale else []
+    if best is not None and str(part.layer) == layer and panel.notes[row][column][0] == _configuration(best):
+        classes.append("best")
+        marks = [tag("b", STAR), " ", *marks]
     return tag(
         "td",
         *marks,
@@ -120,53 +193,53 @@ def _heatmap(
     cells: Iterable[Iterable[Markup]],
     caption: Child,
     caption_id: str,
-    legend: Markup | None = None,
+    beside: Beside | None = None,
+    look: str = "",
 ) -> Markup:
-    names = panel.columns
-    heads = [tag("th", corner, scope="col"), *(tag("th", name, scope="col") for name in names)]
-    body = [tag("tr", tag("th", label, scope="row"), *row) for label, row in zip(labels, cells, strict=True)]
+    names, beside = panel.columns, beside or Beside({})
+    step = 1 if len(names) <= _MOST else thinned(len(names), _MOST / 2)
+    named = [name if at % step == 0 else tag("span", name, class_="unseen") for at, name in enumerate(names)]
+    heads = [tag("th", name, scope="col") for name in named]
+    body = [
+        tag("tr", tag("th", label, scope="row"), *row, *beside.cells(at))
+        for at, (label, row) in enumerate(zip(labels, cells, strict=True))
+    ]
     # A header over the layers, so that the numbers say what they are.
-    over = tag("th", panel.column_title, colspan=len(names), scope="colgroup")
+    over = tag("th", panel.column_title, colspan=len(names), scope="colgroup") if names else None
+    first = tag("th", corner, scope="col", rowspan=2)
     table = tag(
         "table",
-        tag("thead", tag("tr", tag("td"), over), tag("tr", *heads)),
+        tag("thead", tag("tr", first, over, *beside.heads), tag("tr", *heads)),
         tag("tbody", *body),
-        class_="heat" if len(names) <= 16 else "heat many",
+        class_=f"heat{look}" + " many" * (len(names) > _MANY) + " most" * (len(names) > _MOST),
         aria_labelledby=caption_id,
     )
     above = tag("p", caption, id=caption_id, class_="caption")
-    return tag("div", above, scrolling(table, "Heatmap, scrolls sideways"), legend, class_="heatmap")
+    return tag("div", above, scrolling(table, "Heatmap, scrolls sideways"), class_="heatmap")
 
 
-def _label(name: str, notes: Sequence[tuple[str, ...]]) -> Child:
+def _label(name: str, first: str) -> Child:
     """Aligner, with a star for a control, then formula and strength, which the notes of its cells name."""
-    first = next((lines[0] for lines in notes if lines), name)
-    aligner, _, formula = first.partition(", ")
+    aligner, _, formula = (first or name).partition(", ")
     star = "*" * name.partition(",")[0].endswith("*")
-    return [words(aligner), star, " ", tag("small", words(formula.replace(", α =", "")))]
+    return [words(aligner), star, " ", tag("small", words(formula))]
 
 
-def _legend(reach: float, starred: str, raced: bool) -> Markup:
+def _legend(reach: float, raced: bool) -> Markup:
     scale = [
         tag("span", signed(share * reach, 2), class_=step_of(share, 1.0))
         for share in (-1.0, -0.5, 0.0, 0.5, 1.0)
     ]
-    inside = (
-        " paler and hatched: inside the simultaneous 95 % band, which holds 0; no effect of this cell alone "
-        "is shown"
-    )
+    inside = " hatched, paler: the simultaneous 95 % band includes 0"
     dropped = " paler, with their number of dev items: dropped in a race before all items were run"
     return tag(
         "p",
         tag("span", *scale, class_="scale"),
-        tag("span", tag("span", plain(0.3 * reach, 2), class_="in p3 sample"), inside, class_="key"),
-        tag(
-            "span",
-            tag("span", STAR, class_="best sample"),
-            f" {starred}, with its gain on test",
-            class_="key",
-        ),
-        tag("span", tag("span", "20", class_="few p3 sample"), dropped, class_="key") if raced else None,
+        tag("span", tag("span", STAR, class_="best sample"), " chosen on dev, scored on test"),
+        tag("span", tag("span", plain(0.3 * reach, 2), class_="in p3 sample"), inside),
+        tag("span", tag("span", "20", class_="few p3 sample"), dropped) if raced else None,
+        tag("span", "Point at a cell, or open it with a click or Enter.", class_="screen"),
+        tag("noscript", "Without scripts, more numbers of each cell are in exploration.parquet."),
         class_="legend",
     )
 
@@ -183,7 +256,9 @@ def similarity_maps(parts: Sequence[Part]) -> Markup | None:
         return None
     values = pd.concat(tables, ignore_index=True).drop_duplicates(["pair", "measure", "site"])
     values = values[values.value.notna()]
-    maps = {str(name): _similarities(rows, about) for name, rows in values.groupby("measure", sort=False)}
+    links = {part.pair: tag("a", part.pair, href=f"#part-{at}") for at, part in enumerate(parts)}
+    by_measure = values.groupby("measure", sort=False)
+    maps = {str(name): _similarities(rows, about, links) for name, rows in by_measure}
     # The others are a click away.
     first = next((name for name in (*FIRST, *maps) if name in maps), "")
     others = [drawn for name, drawn in maps.items() if name != first]
@@ -191,7 +266,7 @@ def similarity_maps(parts: Sequence[Part]) -> Markup | None:
     return tag("div", maps.get(first), more)
 
 
-def _similarities(table: pd.DataFrame, about: str) -> list[Markup]:
+def _similarities(table: pd.DataFrame, about: str, links: Mapping[str, Child]) -> list[Markup]:
     """One measure of each component: its figure `similarity` as a table."""
     name, kinds = str(table.measure.iloc[0]), table.site.map(component)
     components = [kind for kind in dict.fromkeys(kinds) if kind != "embed"] or ["embed"]
@@ -206,7 +281,9 @@ def _similarities(table: pd.DataFrame, about: str) -> list[Markup]:
             tag("b", f"{words(name)} {about}{where}, by pair and layer. "),
             f"n = {n}; “emb” is the embedding.",
         ]
-        maps.append(_heatmap(panel, "pair", panel.rows, _alike(panel), caption, f"alike-{name}{ident}"))
+        pairs = dict.fromkeys(map(str, rows.pair))
+        labels = [links.get(pair, pair) for pair in pairs]
+        maps.append(_heatmap(panel, "pair", labels, _alike(panel), caption, f"alike-{name}{ident}"))
     return maps
 
 
@@ -217,127 +294,8 @@ def _alike(panel: Cells) -> list[list[Markup]]:
     def cell(value: float | None, note: tuple[str, ...]) -> Markup:
         if value is None:
             return _UNMEASURED
-        shade = step_of(max(value, -1.0), reach)
-        return tag("td", short(value).removeprefix("+"), class_=shade, title="\n".join(note))
+        shade, text = step_of(max(value, -1.0), reach), short(value).removeprefix("+")
+        shown = tag("span", text) if len(panel.columns) > _MANY else text
+        return tag("td", shown, class_=shade, title="\n".join(note))
 
     return [list(map(cell, *row)) for row in zip(panel.values, panel.notes, strict=True)]
-
-
-# What is shown of a layer when its cell is opened: tables made here, shown by the page's script.
-
-
-Table = dict[str, Any]
-"""`caption`, `heads` and `rows`, all of them text."""
-
-
-def details(part: Part) -> dict[str, list[Table]]:
-    """For each layer its tables; the first has the configurations, in the order that cells count them in."""
-    if "exploration" not in part.tables:
-        return {}
-    exploration = with_keys(part)["exploration"]
-    return {
-        str(layer): [
-            _configurations(records(exploration[exploration.layer == layer])),
-            *_measured(part, layer),
-        ]
-        for layer in sorted(map(int, exploration.layer.dropna().unique()))
-    }
-
-
-def as_data(parts: Sequence[Part]) -> Markup:
-    """All details as JSON inside the page; no text in it can end the element."""
-    data = [{"title": part.title, "layers": details(part)} for part in parts]
-    spelled = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    for sign in "<>&":
-        spelled = spelled.replace(sign, f"\\u{ord(sign):04x}")
-    return tag("script", Markup(spelled), type="application/json", id="details")
-
-
-_CONFIGURATIONS: dict[tuple[str, str], Any] = {
-    ("aligner", "aligner"): lambda row: words(row["aligner"]),
-    ("formula", "formula"): lambda row: (
-        words(row["intervention"])
-        + ("" if row["joint"] == "one" else f" ({words(row['joint'])}, {row['site']})")
-    ),
-    ("α", "strength α"): lambda row: plain(row["strength"], 2),
-    ("gain", "gain on dev"): lambda row: signed(row["gain"]),
-    ("interval", "95 % interval, this cell alone"): lambda row: between(row["low"], row["high"]),
-    ("band", "simultaneous band, all cells"): lambda row: between(row["band_low"], row["band_high"]),
-    ("p", "p over all cells"): lambda row: probability(row["p"]),
-    ("0 lies", "0 lies"): lambda row: f"{'beyond' if row['beyond_band'] else 'inside'} the band",
-    ("margin", "gain in mean margin (nats)"): lambda row: signed(row["margin_gain"], 2),
-}
-"""Head and title of each column → its cell."""
-
-
-def _configurations(rows: list[dict[str, Any]]) -> Table:
-    return {
-        "caption": f"Patches here, on {int(rows[0]['n'])} dev items (exploratory)",
-        "heads": [head for head, _ in _CONFIGURATIONS],
-        "titles": [title for _, title in _CONFIGURATIONS],
-        "rows": [[cell(row) for cell in _CONFIGURATIONS.values()] for row in rows],
-    }
-
-
-_MEASURED: dict[str, tuple[str, Columns]] = {
-    "fit": (
-        "How near the maps come, on held-out sentences",
-        {
-            "aligner": lambda row: words(row["aligner"]),
-            "R²": lambda row: plain(row["r2"]),
-            "R² of the median dimension": lambda row: plain(row["r2_median"]),
-            "cosine": lambda row: plain(row["cosine"]),
-            "error over best control's": lambda row: plain(row["ratio_to_control"]),
-            "mind": lambda row: str(row["warning"] or ""),
-        },
-    ),
-    "similarity": (
-        "How alike the languages are, on held-out sentences",
-        {
-            "measure": lambda row: words(row["measure"]),
-            "value": lambda row: plain(row["value"]),
-            "95 % interval": lambda row: between(row["low"], row["high"]),
-            "mind": lambda row: str(row["note"] or ""),
-        },
-    ),
-    "confounds": (
-        "What else the measures go along with",
-        {
-            "measure": lambda row: words(row["measure"]),
-            "property of sentences": lambda row: words(row["confound"]),
-            "ρ": lambda row: signed(row["rho"], 2),
-            "95 % interval": lambda row: between(row["low"], row["high"], 2),
-        },
-    ),
-}
-"""Table of the study → caption and columns."""
-
-
-def _measured(part: Part, layer: int) -> list[Table]:
-    tables = []
-    for name, (caption, columns) in _MEASURED.items():
-        table = part.tables.get(name)
-        rows = [] if table is None else records(table[(table.layer == layer).fillna(False)])
-        # Of confounds, those with a correlation.
-        known = [row for row in rows if number(row.get("rho", 0)) is not None]
-        tables.append(_table(caption, *cells_of(columns, known)))
-    tables.insert(1, _means(part, layer))
-    return [table for table in tables if table["rows"]]
-
-
-def _table(caption: str, heads: list[str], rows: list[list[Child]]) -> Table:
-    """Without empty columns."""
-    kept = [i for i in range(len(heads)) if i == 0 or any(row[i] for row in rows)]
-    cells = [[row[i] for i in kept] for row in rows]
-    return {"caption": caption, "heads": [heads[i] for i in kept], "rows": cells}
-
-
-def _means(part: Part, layer: int) -> Table:
-    """Where the languages' means lie before and after the map, in the plane of the figure."""
-    planes = planes_at(part, layer)
-    means = {series.name: series for plane in planes for series in plane.series if series.look == "mean"}
-    rows: list[list[Child]] = [[name, plain(m.x[0], 2), plain(m.y[0], 2)] for name, m in means.items()]
-    heads = ["mean of", *(axis.title for plane in planes[:1] for axis in (plane.x, plane.y))]
-    return _table(
-        "Means of the languages’ states, in the plane where both spread most before the map", heads, rows
-    )

@@ -1,44 +1,62 @@
-"""The whole page: one file, no request to anywhere, nothing run but its own script."""
+"""The whole page: one file, no request to anywhere, nothing run but its own scripts."""
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.figures.look import style
-from workbench.figures.markup import Child, Markup, language, listed, tag
+from workbench.figures.markup import Child, Markup, count, language, listed, tag
 from workbench.report import comparison, evidence, examples, provenance
-from workbench.report.heatmap import as_data, methods_by_layers, pairs_by_layers, reach_of, similarity_maps
-from workbench.report.verdict import summary, verdict_card
+from workbench.report.detail import as_data
+from workbench.report.heatmap import (
+    aligners_by_layers,
+    legend_of,
+    reach_of,
+    similarity_maps,
+    studies_by_layers,
+)
+from workbench.report.verdict import columns, in_words, on_phone
 from workbench.results import Part, Run
 
 _HERE = Path(__file__).parent
+_WITH_SCRIPT = 'document.documentElement.className = "js";'
+"""Run first: what a script shows and hides is then laid out once."""
 
 
 def to_html(run: Run) -> str:
     """The report on a study, or on several of one model, as one HTML page."""
+    title = _title(run)
+    header = tag("header", tag("h1", title), _subtitle(run), _navigation(run))
+    return document(title, header, _sections(run), [(part.title, part) for part in run.parts])
+
+
+def document(title: str, header: Markup, sections: Sequence[Child], parts: Sequence[tuple[str, Part]]) -> str:
+    """A page of these sections, whose cells open the layers of the titled parts."""
     css = style() + (_HERE / "page.css").read_text(encoding="utf-8")
     script = (_HERE / "page.js").read_text(encoding="utf-8")
-    title = _title(run)
-    ours = f"style-src {_hash(css)}; script-src {_hash(script)}"
+    ours = f"style-src {_hash(css)}; script-src {_hash(_WITH_SCRIPT)} {_hash(script)}"
     policy = f"default-src 'none'; {ours}; base-uri 'none'; form-action 'none'"
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        # Beside escaping, a second lock: only this script runs, and nothing is ever fetched.
+        # Beside escaping, a second lock: only these scripts run, and nothing is ever fetched.
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="generator", content="alignment-workbench"),
         tag("title", title),
         tag("style", Markup(css)),
+        tag("script", Markup(_WITH_SCRIPT)),
     )
     body = tag(
         "body",
-        tag("a", "Skip to the result", href="#alike" if _taskless(run) else "#verdict", class_="skip"),
-        tag("header", tag("h1", title), _subtitle(run), _navigation(run)),
-        tag("main", *_sections(run)),
-        tag("footer", tag("p", "Written by alignment-workbench from the tables in this folder.")),
+        tag("a", "Skip to the result", href="#map", class_="skip"),
+        header,
+        tag("main", *sections),
+        tag("footer", tag("p", "Written by alignment-workbench from the tables of the run.")),
+        tag("aside", id="detail", class_="detail", aria_label="A layer in detail", hidden=True),
         tag("div", id="tip", role="tooltip", hidden=True),
-        as_data(run.parts),
+        as_data(parts),
         tag("script", Markup(script)),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
@@ -59,11 +77,23 @@ def _title(run: Run) -> str:
     return f"Does mapping {pair} help {model}?"
 
 
+_FEW = 3
+"""So many pairs or tasks are named; of more, their number."""
+
+
 def _subtitle(run: Run) -> Markup:
-    names = {"task": [part.task for part in run.parts], "pair": [part.pair for part in run.parts]}
+    names = {"pair": [part.pair for part in run.parts], "task": [part.task for part in run.parts]}
     known = {name: list(dict.fromkeys(filter(None, values))) for name, values in names.items()}
-    said = [f"{name}{'s' * (len(v) != 1)} {listed(v)}" if v else f"no {name}" for name, v in known.items()]
+    said = [_counted(name, values) for name, values in known.items()]
     return tag("p", " · ".join(said) if known["pair"] else f"Folder {run.folder.name}", class_="muted")
+
+
+def _counted(name: str, values: list[str]) -> str:
+    if not values:
+        return f"no {name}"
+    if len(values) > _FEW:
+        return count(len(values), name)
+    return f"{name}{'s' * (len(values) > 1)} {listed(values)}"
 
 
 def _taskless(run: Run) -> bool:
@@ -72,100 +102,73 @@ def _taskless(run: Run) -> bool:
 
 
 def _navigation(run: Run) -> Markup:
-    several = {f"part-{i}": part.title for i, part in enumerate(run.parts)}
-    links = {
-        **({"alike": "Similarity"} if _taskless(run) else {"verdict": "Verdict"}),
-        **(several if len(run.parts) > 1 else _PART_LINKS),
-        **({"compared": "Other methods"} if comparison.against_others(run) else {}),
-        **{"doctor": "Sentences", "settings": "Settings", "provenance": "Provenance"},
-    }
-    items = [tag("li", tag("a", label, href=f"#{name}")) for name, label in links.items()]
+    first = {"Map": "map", ("Pair" if _taskless(run) else "Study"): "part-0"}
+    others = {"Other methods": "compared"} if comparison.against_others(run) else {}
+    if _predictors(run):
+        others["Predictors"] = "predictors"
+    links = {**first, **others, "Sentences": "doctor", "Settings": "settings", "Provenance": "provenance"}
+    items = [tag("li", tag("a", label, href=f"#{name}")) for label, name in links.items()]
     return tag("nav", tag("ul", *items), aria_label="Contents")
 
 
-_PART_LINKS = {
-    "where-0": "Layers",
-    "evidence-0": "Evidence",
-    "examples-0": "Items",
-    "confounds-0": "Confounds",
-}
+def _predictors(run: Run) -> Markup | None:
+    # One study has its own table; of several, only that over all of them answers the question.
+    tables = next((t for t in (run.tables, run.parts[0].tables) if "predictors" in t), {})
+    return evidence.predictors(tables["predictors"]) if tables else None
 
 
 def _sections(run: Run) -> list[Child]:
     parts, reach = run.parts, reach_of(run.parts)
-    notes = [tag("p", tag("strong", "Caution: "), note, class_="note") for note in provenance.notes(parts)]
-    missing = [
-        tag(
-            "p",
-            f"Not in the folder of {part.title}, and so not shown: {listed(part.missing)}.",
-            class_="note",
-        )
-        for part in parts
-        if part.finished and part.missing
-    ]
+    notes = cautions(parts)
     if _taskless(run):
-        first = _section("alike", "Similarity by pair and layer", *notes, similarity_maps(parts))
+        first = _section("map", "Similarity by pair and layer", similarity_maps(parts), notes)
     else:
-        cards = tag("div", *(verdict_card(run, part, i) for i, part in enumerate(parts)), class_="cards")
-        table = summary(run) if len(parts) > 1 else None
-        first = _section("verdict", "Verdict", table, cards, *notes, *missing)
-    # One study has its own table; of several, only that over all of them answers the question.
-    tables = next((t for t in (run.tables, parts[0].tables) if "predictors" in t), {})
-    predictors = evidence.predictors(tables["predictors"]) if tables else None
-    overview = pairs_by_layers(parts, reach) if len(parts) > 1 else None
+        several = {part.task for part in parts if part.task}
+        labels = [_row_head(run, part, i, len(several) > 1) for i, part in enumerate(parts)]
+        corrected = len(parts) > 1 and any(run.together(part) is not None for part in parts)
+        about = "Verdicts are Holm-corrected. " if corrected else None
+        drawn = studies_by_layers(parts, labels, columns(run), reach, about=about)
+        first = _section("map", "Layers and verdicts", drawn, legend_of(parts, reach), notes)
     origin = [*provenance.provenance(parts), tag("h3", "The command"), provenance.command(run)]
     return [
         first,
-        _section("overview", "All pairs by layer", overview),
-        *(_part(part, i, reach, len(parts) > 1) for i, part in enumerate(parts)),
+        *(_study(run, part, i, reach) for i, part in enumerate(parts)),
         _section("compared", "Against other methods", comparison.against_others(run)),
-        _section("predictors", "Which measure foretells the gain", predictors),
-        _section("doctor", "The sentences: what the doctor found", provenance.doctor(parts)),
-        _section("settings", "Settings", provenance.settings(parts)),
-        _section("provenance", "Provenance", *origin),
+        _closed("predictors", "Which measure predicts the gain", _predictors(run)),
+        _closed("doctor", "The sentences: results of the data checks", provenance.doctor(parts)),
+        _closed("settings", "Settings", provenance.settings(parts)),
+        _closed("provenance", "Provenance", *origin),
     ]
 
 
-_WHERE = "Where the patch helps on dev"
+def cautions(parts: Sequence[Part]) -> Markup | None:
+    """What has to be said beside the results, a line each."""
+    lines = [tag("div", tag("strong", "Caution: "), note) for note in provenance.notes(parts)]
+    return tag("div", *lines, class_="note") if lines else None
 
 
-def _part(part: Part, place: int, reach: float, several: bool) -> Markup | None:
-    """All about one pair and task; of a study that has no tables, nothing but what its card says."""
+def _row_head(run: Run, part: Part, place: int, with_task: bool) -> Child:
+    task = tag("small", part.task) if with_task else None
+    name = part.pair or part.title
+    return [tag("a", name, href=f"#part-{place}"), task, on_phone(run, part)]
+
+
+def _study(run: Run, part: Part, place: int, reach: float) -> Markup:
+    """All about one pair and task; of a study that has no tables, how far it went."""
+    missing = None
+    if part.finished and part.missing:
+        missing = tag("p", f"Not in the folder, and so not shown: {listed(part.missing)}.", class_="note")
     blocks = [
-        _block(f"where-{place}", _WHERE if several else None, _where(part, place, reach)),
-        _block(f"evidence-{place}", "Evidence", _evidence(part)),
-        _block(f"examples-{place}", "Items that turned", examples.flipped(part)),
-        _block(f"confounds-{place}", "Confounds", evidence.confounds(part)),
-        _block(f"facts-{place}", "First facts", provenance.facts(part)),
+        None if _taskless(run) else in_words(run, part),
+        missing,
+        aligners_by_layers(part, place, reach, evidence.outcomes(part)),
+        *evidence.over_layers(part),
+        _block("Items that changed", examples.flipped(part)),
+        _folded("Confounds", evidence.confounds(part)),
+        _folded("Accuracy without a patch, and tokens", provenance.facts(part)),
     ]
-    heading = part.title if several or "exploration" not in part.tables else _WHERE
-    return _section(f"part-{place}", heading, *blocks)
-
-
-def _where(part: Part, place: int, reach: float) -> Markup | None:
-    if "exploration" not in part.tables or part.tables["exploration"].empty:
-        return None
-    note = (
-        "Exploratory: the best of many cells is optimistically biased. Point at a cell for "
-        "its numbers; click it, or press Enter, for all of its layer. Arrow keys move between cells."
-    )
-    return tag(
-        "div",
-        methods_by_layers(part, place, reach),
-        tag("p", note, class_="muted screen"),
-        tag("div", id=f"detail-{place}", class_="detail", hidden=True),
-        tag("noscript", tag("p", "Without scripts, the numbers of each cell are in exploration.parquet.")),
-    )
-
-
-def _evidence(part: Part) -> Markup | None:
-    children: list[Child] = [evidence.outcomes(part)] if part.finished else []
-    if curves := evidence.curves(part):
-        tables = tag("details", tag("summary", "The curves as tables"), *evidence.numbers(part))
-        children += [tag("h4", "Fit and similarity over layers"), curves, tables]
-    if planes := evidence.before_and_after_map(part):
-        children += [tag("h4", "Sentences before and after the map"), planes]
-    return tag("div", *children) if children else None
+    heading = tag("h2", part.title, id=f"part-{place}")
+    return tag("section", heading, *blocks, aria_labelledby=f"part-{place}", data_study=place, class_="study")
 
 
 def _section(name: str, heading: str, *children: Child) -> Markup | None:
@@ -175,9 +178,17 @@ def _section(name: str, heading: str, *children: Child) -> Markup | None:
     return tag("section", tag("h2", heading, id=name), *children, aria_labelledby=name)
 
 
-def _block(name: str, heading: str | None, child: Markup | None) -> Markup | None:
-    """A part of a section; without a heading, the section's own says what it is."""
-    if child is None:
+def _closed(name: str, heading: str, *children: Child) -> Markup | None:
+    """A section that is opened when it is wanted."""
+    if not any(children):
         return None
-    head = None if heading is None else tag("h3", heading, id=name)
-    return tag("div", head, child, class_="block", id=name if heading is None else None)
+    summary = tag("summary", tag("h2", heading, id=name))
+    return tag("section", tag("details", summary, *children), aria_labelledby=name, class_="closed")
+
+
+def _block(heading: str, child: Markup | None) -> Markup | None:
+    return None if child is None else tag("div", tag("h3", heading), child, class_="block")
+
+
+def _folded(heading: str, child: Markup | None) -> Markup | None:
+    return None if child is None else tag("details", tag("summary", heading), child)

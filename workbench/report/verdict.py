@@ -1,86 +1,146 @@
-"""The verdict in words, first: one card for each pair and task, and how sure it is."""
+"""The verdict: for all pairs and tasks as columns beside the map, and for one in words."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
-from workbench.core.numbers import between, interval, number, percent, plain, probability, signed
-from workbench.figures.markup import Child, Markup, count, language, listed, table, tag, words
+from workbench.core.numbers import (
+    between,
+    cost_in_points,
+    interval,
+    number,
+    percent,
+    plain,
+    probability,
+    signed,
+)
+from workbench.figures.markup import Child, Markup, count, language, listed, records, tag, words
+from workbench.report.evidence import two_lines
 from workbench.results import Part, Run
 
 KINDS = {
-    "helps": "The interval of the gain on test lies above 0.",
-    "harms": "The interval of the gain on test lies below 0.",
-    "equivalent": "Any effect is shown to lie within ±δ.",
-    "undecided": "Neither a gain nor the lack of one is shown.",
+    "helps": "the interval of the gain on test lies above 0",
+    "harms": "the interval of the gain on test lies below 0",
+    "equivalent": "any effect is shown to lie within ±δ",
+    "undecided": "neither a gain nor the lack of one is shown",
 }
+AT_A_COST = "helps, at a cost"
 
 
-def verdict_card(run: Run, part: Part, place: int) -> Markup:
-    """Kind, sentence, numbers and what they rest on; of an unfinished study, how far it went."""
-    several = len(run.parts) > 1
-    heading = tag("h3", tag("a", part.title, href=f"#part-{place}")) if several else None
+def kind_of(run: Run, part: Part) -> str:
+    """The kind of a finished study's verdict, corrected if it is one of several."""
+    corrected, best = run.together(part), part.headline
+    assert best is not None, "a finished study has a headline"
+    return str(best.verdict if corrected is None else corrected.holm_verdict)
+
+
+def _cost_of(best: pd.Series) -> int:
+    """Percentage points lost in the target language where a relevant loss is not ruled out."""
+    known = number(best.retention)
+    return 0 if known is None else cost_in_points(known, bool(best.noninferior))
+
+
+def badge(run: Run, part: Part) -> Child:
+    """The verdict in a few words and its colour; of an unfinished study, that there is none."""
     best = part.headline
     if best is None:
-        stopped = tag("p", tag("strong", "No verdict: "), _how_far(part))
-        return tag("article", heading, stopped, class_="card")
-    corrected = run.together(part) if several else None
-    kind = str(best.verdict if corrected is None else corrected.holm_verdict)
-    lines: list[Child] = [*evidence_sentences(part.tables["selection"])]
-    if pd.notna(best.layer):
-        lines.append(_cost(part, best))
-    return tag(
-        "article",
-        heading,
-        tag("p", _badge(kind), " ", KINDS.get(kind)),
-        tag("p", part.verdict.get("sentence") or _sentence(best), class_="sentence"),
-        None if corrected is None else _correction(best, corrected, len(run.parts)),
-        tag("dl", *_figures(part, best), class_="figures"),
-        tag("ul", *(tag("li", line) for line in lines)),
-        class_=f"card {_known(kind)}-edge",
-    )
-
-
-def summary(run: Run) -> Markup:
-    """One row for each pair and task, each linked to its section; the verdict is the corrected one."""
-    rows: list[list[Child]] = []
-    corrections = [run.together(part) for part in run.parts]
-    for place, (part, corrected) in enumerate(zip(run.parts, corrections, strict=True)):
-        link = tag("a", part.title, href=f"#part-{place}" if part.finished else "#verdict")
-        best = part.headline
-        if best is None:
-            rows.append([link, "none yet", *[""] * 6])
-            continue
-        nothing = pd.isna(best.layer)
-        rows.append(
-            [
-                link,
-                _badge(str(best.verdict if corrected is None else corrected.holm_verdict)),
-                _layers(part),
-                "" if nothing else f"{words(best.aligner)}, {words(best.intervention)}",
-                "" if nothing else f"{best.strength:g}",
-                signed(best.gain),
-                between(best.gain_low, best.gain_high),
-                percent(part.verdict.get("share_of_gap"), space="\u00a0"),
-            ]
-        )
-    heads = ["pair and task", "verdict", "layer", "aligner", "strength α"]
-    heads += ["gain on test", "95 % interval", "share of the gap"]
-    holm = any(corrected is not None for corrected in corrections)
-    caption = "All pairs and tasks" + ", verdicts Holm-corrected" * holm
-    return table(caption, heads, rows, words=4, class_="summary")
-
-
-def _badge(kind: str) -> Markup:
-    return tag("span", kind, class_=f"badge {_known(kind)}")
+        return "no verdict yet"
+    kind = kind_of(run, part)
+    costs = kind == "helps" and _cost_of(best)
+    name, look = (AT_A_COST, "costs") if costs else (kind, _known(kind))
+    about = part.jointly and f"layers {part.jointly}"
+    if pd.isna(best.layer):
+        about = "no patch chosen"
+    return [tag("span", name, class_=f"badge {look}"), tag("small", about) if about else None]
 
 
 def _known(kind: str) -> str:
     return kind if kind in KINDS else "undecided"
 
 
-def _layers(part: Part) -> str:
-    return part.jointly or ("none" if part.layer is None else str(part.layer))
+def on_phone(run: Run, part: Part) -> Markup:
+    """Verdict and gain, for a screen on which the columns beside the map have no room."""
+    best = part.headline
+    gain = None if best is None else f" {signed(best.gain, 2)}"
+    return tag("span", badge(run, part), gain, class_="phone")
+
+
+def columns(run: Run) -> dict[str, list[Child]]:
+    """What stands beside the map: for each head, a cell for each pair and task."""
+    targets = {part.target for part in run.parts}
+    target = language(targets.pop()) if len(targets) == 1 else "the target language"
+    cells: Mapping[str, Callable[[Part, Any], Child]] = {
+        "gain on test": lambda part, best: two_lines(best, "gain"),
+        "gap": _gap,
+        f"change in {target}": _kept,
+        "best other aligner": _rival,
+    }
+    beside: dict[str, list[Child]] = {"verdict": [badge(run, part) for part in run.parts]}
+    for head, cell in cells.items():
+        beside[head] = [None if part.headline is None else cell(part, part.headline) for part in run.parts]
+    return beside
+
+
+def _gap(part: Part, best: pd.Series) -> Child:
+    gap, share = part.verdict.get("gap"), part.verdict.get("share_of_gap")
+    if not gap:
+        return "unknown"
+    closed = None if share is None else tag("small", percent(share, space="\u00a0"), " closed")
+    return [signed(gap["estimate"]), closed if gap["low"] > 0 else tag("small", "not shown")]
+
+
+def _kept(part: Part, best: pd.Series) -> Child:
+    if number(best.retention) is None:
+        return "unknown" if pd.notna(best.layer) else None
+    change = signed(best.retention)
+    if best.noninferior:
+        return change
+    return tag("span", change, class_="lost", title="a relevant loss is not ruled out")
+
+
+def _rival(part: Part, best: pd.Series) -> Child:
+    """The other aligner, no control, that gains most on test."""
+    table = part.tables["selection"]
+    others = table[~table.headline & ~table.control.astype(bool)]
+    if others.empty:
+        return "none"
+    patched = others[others.layer.notna()]
+    if patched.empty:
+        return "no patch"
+    row = max(records(patched), key=lambda row: float(row["gain"]))
+    return [words(row["aligner"]), tag("small", interval(row["gain"], row["gain_low"], row["gain_high"]))]
+
+
+def in_words(run: Run, part: Part) -> Markup:
+    """Sentence, correction, and what the verdict rests on; of an unfinished study, how far it went."""
+    best = part.headline
+    if best is None:
+        return tag("p", tag("strong", "No verdict: "), _how_far(part))
+    kind = kind_of(run, part)
+    costs = kind == "helps" and _cost_of(best)
+    lines: list[Child] = [*evidence_sentences(part.tables["selection"])]
+    if pd.notna(best.layer):
+        lines.append(_cost(part, best))
+    return tag(
+        "div",
+        tag("p", part.verdict.get("sentence") or _sentence(best), class_="sentence"),
+        tag("p", _meaning(run, part, kind), class_="muted"),
+        tag("ul", *(tag("li", line) for line in lines)),
+        class_=f"verdict {'costs' if costs else _known(kind)}-edge",
+    )
+
+
+def _meaning(run: Run, part: Part, kind: str) -> str:
+    """What the kind of verdict means, and the correction for being one of several."""
+    best, corrected = part.headline, run.together(part)
+    assert best is not None, "a finished study has a headline"
+    means = f"{kind}: {KINDS[kind]}." if kind in KINDS else ""
+    if corrected is None or len(run.parts) == 1:
+        return means
+    p = f"= {probability(corrected.holm_p)}".replace("= <", "<")
+    alone = "" if kind == best.verdict else f" Taken alone, it would be “{best.verdict}”."
+    return f"{means} Holm-corrected over {len(run.parts)} verdicts: p {p}.{alone}"
 
 
 def _how_far(part: Part) -> str:
@@ -103,35 +163,6 @@ def _sentence(best: pd.Series) -> str:
     gain = interval(best.gain, best.gain_low, best.gain_high, 2)
     patch = f"{words(best.aligner)} ({words(best.intervention)}, α = {best.strength:g})"
     return f"{best.verdict}: patch layer{where} with {patch}: {gain}"
-
-
-def _correction(best: pd.Series, corrected: pd.Series, n: int) -> Markup:
-    alone = "" if corrected.holm_verdict == best.verdict else f" Taken alone, it would be “{best.verdict}”."
-    p = f"= {probability(corrected.holm_p)}".replace("= <", "<")
-    return tag("p", f"Holm-corrected over {n} verdicts: p {p}.{alone}", class_="muted")
-
-
-def _figures(part: Part, best: pd.Series) -> Iterator[Markup]:
-    """The numbers that matter most, each with its interval."""
-    level = f"{percent(best.level if 'level' in best else 0.95)} interval"
-    ends = between(best.gain_low, best.gain_high)
-    yield _figure("gain on test", signed(best.gain), f"{ends}, {level}, n = {best.n}")
-    gap, share = part.verdict.get("gap"), part.verdict.get("share_of_gap")
-    if gap:
-        closed = "" if share is None else f"; {percent(share)} of it closed"
-        about = between(gap["low"], gap["high"]) + closed
-        yield _figure("gap between the languages", signed(gap["estimate"]), about)
-    about = "no patch chosen"
-    if pd.notna(best.layer):
-        about = f"{words(best.aligner)}, {words(best.intervention)}, α = {best.strength:g}"
-    yield _figure(f"layer{'s' if part.jointly else ''} chosen on dev", _layers(part), about)
-    if number(best.retention) is not None:
-        about = f"at least {signed(best.retention_low)} (one-sided 95 %)"
-        yield _figure(f"change in {language(part.target)} itself", signed(best.retention), about)
-
-
-def _figure(name: str, value: str, about: str) -> Markup:
-    return tag("div", tag("dt", name), tag("dd", tag("strong", value), " ", tag("span", about)))
 
 
 def _cost(part: Part, best: pd.Series) -> Child:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from workbench.core.cards import card
 from workbench.core.errors import InputError
-from workbench.core.numbers import estimated, percent, plain, signed
+from workbench.core.numbers import cost_in_points, estimated, percent, plain, signed
 from workbench.core.settings import Settings
 from workbench.select.choice import Choice, paired_correct, rows_of
 from workbench.select.grid import check_split
@@ -215,11 +215,6 @@ def verdict_sentence(
         if verdict.kind == "helps" and points:
             kind += f", at a cost of {points} {'point' if points == 1 else 'points'} in {main}"
     return f"{kind}: {'; '.join(parts)}"
-
-
-def cost_in_points(change: float, noninferior: bool) -> int:
-    """Accuracy lost in the target language, in percentage points; 0 where a relevant loss is ruled out."""
-    return 0 if noninferior else max(round(-100 * change), 0)
 
 
 def _beside(controls: Mapping[str, Interval | None]) -> str:

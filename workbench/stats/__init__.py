@@ -14,6 +14,7 @@ from workbench.stats.intervals import (
     mean_interval,
     paired_interval,
     paired_test,
+    unpaired_interval,
     wilson_interval,
 )
 from workbench.stats.tests import (
@@ -48,5 +49,6 @@ __all__ = [
     "rank_interval",
     "tango_interval",
     "units_of",
+    "unpaired_interval",
     "wilson_interval",
 ]

@@ -57,6 +57,25 @@ def paired_interval(
     return Interval(estimate, low, high, level, spread.n)
 
 
+def unpaired_interval(after: Interval, before: Interval) -> Interval:
+    """after − before of two unrelated estimates, from the interval of each (MOVER, Zou & Donner 2008).
+
+    The lower half-width is √((after − its low)² + (before's high − before)²), the upper one likewise; of two
+    Wilson intervals it is Newcombe's interval. Of estimates with a positive correlation it is too wide.
+
+    >>> one, other = wilson_interval(56, 70), wilson_interval(48, 80)
+    >>> difference = unpaired_interval(one, other)
+    >>> round(difference.low, 4), round(difference.high, 4)
+    (0.0524, 0.3339)
+    """
+    if after.level != before.level:
+        raise InputError(f"the intervals are of different levels: {after.level} and {before.level}")
+    estimate = after.estimate - before.estimate
+    down = math.hypot(after.estimate - after.low, before.high - before.estimate)
+    up = math.hypot(after.high - after.estimate, before.estimate - before.low)
+    return Interval(estimate, estimate - down, estimate + up, after.level, after.n + before.n)
+
+
 def paired_test(after: ArrayLike, before: ArrayLike, groups: Sequence[object] | None = None) -> float:
     """p of H₀: mean(after − before) = 0, two-sided; at most 1 − level where `paired_interval` excludes 0.
 
