@@ -217,7 +217,7 @@ def chapters(kept: Sequence[Real]) -> Iterator[str]:
         about = facts(study)
         yield f"\n## {study.title}, {study.task}\n"
         yield f"{about['sentences']:,} sentence pairs of NTREX; `{' '.join(('workbench', *typed(study)))}`\n"
-        yield from verdict_rows(about)
+        yield from verdict_rows(study, about)
         for kind in FIGURES:
             if (SHOWN / study.name / f"{kind}.png").exists():
                 yield f"\n![{kind}]({study.name}/{kind}.png)"
@@ -239,8 +239,9 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[st
     yield from (f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
-def verdict_rows(about: dict[str, Any]) -> Iterator[str]:
-    """Accuracies, gap and verdict of each pair."""
+def verdict_rows(study: Real, about: dict[str, Any]) -> Iterator[str]:
+    """Accuracies, gap and verdict of each pair; then what its cautions are."""
+    selection = read_table(SHOWN / study.name / "selection.parquet")
     rows = []
     for one in about["studies"]:
         verdict, known = one["verdict"], one["manifest"]["facts"]
@@ -248,18 +249,53 @@ def verdict_rows(about: dict[str, Any]) -> Iterator[str]:
             side is not None and side["low"] <= known["chance"]
             for side in (verdict["baseline"], verdict["target_accuracy"])
         ]
+        own = selection[selection.pair == one["pair"]].to_dict("records")
+        best = next(row for row in own if row["headline"])
+        controls = [f"{row['aligner'].replace('_', ' ')} {gained(row)}" for row in own if row["control"]]
         rows.append(
             (
                 one["pair"],
                 *(ranged(verdict[name]) for name in ("baseline", "target_accuracy")),
                 ranged(verdict["gap"], sign=True) + (" (both near chance)" if all(near) else ""),
-                verdict["sentence"],
+                chosen(best),
+                interval(best["gain"], best["gain_low"], best["gain_high"], 2),
+                ", ".join(controls),
+                signed(best["retention"], 2, none=""),
+                f"{best['holm_verdict']} (p = {best['holm_p']:.3f})",
             )
         )
     chance = about["studies"][0]["manifest"]["facts"]["chance"]
     n = about["studies"][0]["manifest"]["n"]
-    yield f"{n['dev']} dev and {n['test']} test items; chance is {chance:.3f}. All numbers are on test.\n"
-    yield from table(("pair", "source", "target", "gap", "verdict"), rows)
+    yield (
+        f"{n['dev']} dev and {n['test']} test items; chance is {chance:.3f}. All numbers are on test, "
+        "verdicts Holm-corrected over the pairs. *In target*: change in the "
+        "target language by the same patch.\n"
+    )
+    heads = (
+        "pair",
+        "source",
+        "target",
+        "gap",
+        "chosen on dev",
+        "gain [95 %]",
+        "control",
+        "in target",
+        "verdict",
+    )
+    yield from table((*heads, "verdict"), rows)
+
+
+def chosen(row: dict[str, Any]) -> str:
+    """The patch that dev chose."""
+    if pd.isna(row["layer"]):
+        return "no patch"
+    aligner, kind = (str(row[name]).replace("_", " ") for name in ("aligner", "intervention"))
+    return f"layer {row['layer']}, {aligner}, {kind}, α = {row['strength']:g}"
+
+
+def gained(row: dict[str, Any]) -> str:
+    """The gain of another aligner's own choice."""
+    return "no patch" if pd.isna(row["layer"]) else signed(row["gain"], 2)
 
 
 def ranged(value: dict[str, float] | None, sign: bool = False) -> str:
@@ -326,7 +362,7 @@ may be stopped and goes on where it was. Time so far: {hours:.1f} hours on {mach
 
 Read these with care:
 
-- Both models are small, and their weights are 4-bit quantisations (named in the title) read as float32.
+- The models are small, and their weights are 4-bit quantisations (named in the title) read as float32.
   Nothing here can be compared with published results of the full models.
 - Layer, aligner, patch type and strength are chosen on dev; each choice is scored once on test. On dev,
   configurations race (see [verdict](../verdict.md)) where the whole grid takes longer than 20 minutes.
