@@ -11,6 +11,7 @@ from workbench.results import Part
 
 SHOWN = 4
 """Items of each kind."""
+NO_ITEMS = "The folder holds no items.parquet, so what they say is not known."
 _LONGEST = 420
 """Characters of a prompt that are shown at once: its end, where the question stands."""
 _PATCH = ["aligner", "intervention", "site", "joint", "strength"]
@@ -77,18 +78,22 @@ def _kind(part: Part, name: str, items: pd.DataFrame, right: bool) -> Markup:
     if items.empty:
         return tag("div", heading, tag("p", f"No item {name}."))
     if part.items is None:
-        missing = "The folder holds no items.parquet, so what they say is not known."
-        return tag("div", heading, tag("p", missing))
+        return tag("div", heading, tag("p", NO_ITEMS))
     note = None
     if len(items) > SHOWN:
         text = f"Those {SHOWN} are shown whose margin changed most: examples, no fair sample."
         note = tag("p", text, class_="muted")
-    first = items.head(SHOWN)
+    return tag("div", heading, note, *articles(part, items.head(SHOWN), name))
+
+
+def articles(part: Part, items: pd.DataFrame, name: str) -> list[Markup]:
+    """What each item says in both languages, and what was answered; `name` is what became of it."""
+    if part.items is None:
+        return []
     texts = part.items.assign(example=part.items.example.astype(str)).drop_duplicates(["example", "language"])
-    texts = texts[texts.example.isin(list(map(str, first.index)))]
+    texts = texts[texts.example.isin(list(map(str, items.index)))]
     known = {(row["example"], row["language"]): row for row in records(texts)}
-    cards = [_card(part, known, str(example), row, name) for example, row in first.iterrows()]
-    return tag("div", heading, note, *cards)
+    return [_card(part, known, str(example), row, name) for example, row in items.iterrows()]
 
 
 def _card(part: Part, known: dict[tuple[str, str], Any], example: str, row: pd.Series, name: str) -> Markup:
