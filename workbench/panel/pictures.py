@@ -248,12 +248,10 @@ def stacked(map_: Spec, curves: Sequence[Plot], at: Sequence[tuple[float, str]])
     body = sum(heights) + _GAP * len(curves)
     tops = [1 - (sum(heights[:i]) + _GAP * i) / body for i in range(len(heights))]
     domains = [(max(0.0, top - height / body), top) for top, height in zip(tops, heights, strict=True)]
-    _dressed(figure, body + _TOP + _BOTTOM)
     figure.layout.yaxis.update(domain=domains[0], anchor="x")
     for place, (plot, domain) in enumerate(zip(curves, domains[1:], strict=True), 2):
         drawn = draw_interactive(Spec("", "", "", (plot,)))
-        own = {"yaxis": f"y{place}"}
-        figure.add_traces([trace.update(xaxis="x", **own) for trace in drawn.data])
+        figure.add_traces([trace.update(xaxis="x", yaxis=f"y{place}") for trace in drawn.data])
         for shape in drawn.layout.shapes:
             figure.add_shape(shape.update(yref=shape.yref.replace("y", f"y{place}")))
         axis = drawn.layout.yaxis.to_plotly_json() | {"domain": domain, "anchor": "x", "nticks": 4}
@@ -274,7 +272,7 @@ def stacked(map_: Spec, curves: Sequence[Plot], at: Sequence[tuple[float, str]])
     )
     bar = {"len": domains[0][1] - domains[0][0], "lenmode": "fraction", "y": 1, "yanchor": "top"}
     figure.update_layout(coloraxis={"colorbar": bar}, plot_bgcolor="#ffffff")
-    return figure
+    return _dressed(figure, body + _TOP + _BOTTOM)
 
 
 def point_at(figure: Any, column: float, row: int | None) -> None:
@@ -315,4 +313,5 @@ def _dressed(figure: Any, height: float, legend: bool = False) -> Any:
         },
         hovermode="closest",
     )
-    return figure
+    # What a point says, without its coordinates before it.
+    return figure.for_each_trace(lambda trace: trace.update(hoverinfo="text") if trace.hovertext else None)
