@@ -9,6 +9,7 @@ import pytest
 from organism_models import FAR, MAIN, tiny_organism
 
 import workbench as wb
+from workbench.core.bundled import RUNS
 
 REPO = Path(__file__).parent.parent
 
@@ -55,8 +56,10 @@ def test_what_is_kept_of_a_run_opens_as_the_run(studies, tmp_path):
         kept.study()
 
 
-def test_kept_studies_open(studies):
-    for folder in filter(Path.is_dir, studies.SHOWN.iterdir()):
-        run = wb.open_run(folder)
+def test_kept_studies_open_by_name(studies, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert set(RUNS) == {folder.name for folder in studies.SHOWN.iterdir() if folder.is_dir()}
+    for name in RUNS:
+        run = wb.open_run(name)
         assert len(run.parts) == len(run.verdicts) and all(part.finished for part in run.parts)
         assert run.plot("layers").data and run.explore().study.title == run.parts[0].title

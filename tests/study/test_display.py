@@ -88,7 +88,7 @@ def test_a_run_shows_every_study_with_its_verdict(result):
     layer = result.headline.choice.layer
     assert estimated(result.headline.gain, 2) in shown
     assert ("no patch" if layer is None else f"layer {layer}: ") in shown
-    assert "exploration" in shown and str(result.folder) in shown
+    assert "exploration" in shown and result.folder.name in shown and result.folder.name in repr(run)
     assert EVIL not in replace(run, parts=(replace(run.parts[0], pair=EVIL),))._repr_html_()
 
 

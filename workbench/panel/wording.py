@@ -11,7 +11,7 @@ from workbench.report.examples import NO_ITEMS, articles
 from workbench.report.heatmap import details
 
 _STYLE = Markup(Path(__file__).with_name("panel.css").read_text(encoding="utf-8"))
-_LISTED = 40
+_LISTED = 15
 """Items of a kind that are listed."""
 SPLITS = {"dev": "dev items, exploratory", "test": "test items"}
 

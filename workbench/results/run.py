@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 import pandas as pd
 
+from workbench.core.bundled import RUNS, resolved
 from workbench.core.errors import InputError, StoreError
 from workbench.core.store import read_json
 from workbench.results.files import MANIFEST, Filters, read_manifest, read_table
@@ -240,7 +241,7 @@ class Run:
     def __repr__(self) -> str:
         titles = [part.title for part in self.parts]
         more = f" and {len(titles) - 2} more" if len(titles) > 2 else ""
-        return f"Run({str(self.folder)!r}: {'; '.join(titles[:2]) or 'no studies'}{more})"
+        return f"Run({self.folder.resolve().name}: {'; '.join(titles[:2]) or 'no studies'}{more})"
 
     def together(self, part: Part) -> pd.Series | None:
         """The headline's row with its verdict corrected for being one of several."""
@@ -252,8 +253,11 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """Open the folder of a run without its model; a run that was stopped is read as far as it went."""
-        folder = Path(folder)
+        """Open the folder of a run without its model; a run that was stopped is read as far as it went.
+
+        Studies of real models that are kept with the project are opened by name (`RUNS`).
+        """
+        folder = Path(resolved(folder, RUNS))
         if not folder.is_dir():
             raise InputError(f"there is no folder {folder}: give one that a workbench command wrote")
         root = _root_of(folder)

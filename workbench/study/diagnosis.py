@@ -219,12 +219,12 @@ class Run(RunFolder):
         kinds = {part.headline.verdict for part in parts if part.headline is not None}
         return card(
             "Run",
-            ", ".join(filter(None, dict.fromkeys(part.model for part in parts))),
+            ", ".join(dict.fromkeys([self.folder.resolve().name, *(part.model for part in parts)])),
             lead=str(parts[0].verdict.get("sentence", "")) if len(parts) == 1 else "",
             facts=None if any(part.finished for part in parts) else {"studies": "no verdict yet"},
             heads=["study", "chosen on dev", "gain on test [95 %]", "verdict"],
             rows=[(part.title, *_card_row(part.headline, together)) for part, together in known],
-            note=f"In {self.folder}: tables {tables}. Figures: plot(kind). Layer by layer: explore().",
+            note=f"Tables: {tables}. Figures: plot(kind). Layer by layer: explore().",
             edge=kinds.pop() if len(kinds) == 1 else "",
         )
 
@@ -297,6 +297,8 @@ def diagnose(
 
 def open_run(folder: str | Path) -> Run:
     """Open the folder that `diagnose`, `Study.run`, `workbench fit`, `measure` or `demo` left.
+
+    Studies of real models in docs/studies can be opened by name, such as `open_run("smollm2-sib200")`.
 
     >>> import workbench as wb                                          # doctest: +SKIP
     >>> run = wb.open_run("runs/diagnose")                              # doctest: +SKIP
