@@ -3,13 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 TL4 := .venv-tl4
+DOCS := .venv-docs
 BIN := $(VENV)/bin
 INSTALL := install --quiet --disable-pip-version-check
 
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-tl4 nightly check lab gallery studies bench lock clean
+.PHONY: help demo test test-all test-tl4 nightly check lab gallery studies site bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,15 +55,19 @@ gallery: $(VENV)/.installed ## draw every kind of figure from the organism
 studies: $(VENV)/.installed ## the studies of docs/studies on real models: hours; MODELS=DIR DATA=DIR
 	@$(BIN)/python tools/studies.py $(addprefix --models ,$(MODELS)) --data $(or $(DATA),data) $(ARGS)
 
+site: $(DOCS)/.installed ## the documentation as pages in site/, each opened once in a browser
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+	@$(DOCS)/bin/python tools/open_pages.py site
+
 bench: $(VENV)/.installed ## run the benchmarks
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
-lock: ## write requirements.lock anew
+lock: ## write the lock files anew
 	@echo "Resolving in a throw-away environment: some minutes"
 	@$(PYTHON) tools/lock.py torch==2.13.0 transformer-lens==3.9.0
 
 clean: ## remove the environments and all caches
-	@rm -rf $(VENV) $(TL4) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(TL4) $(DOCS) site build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is removed first and written last: an install that fails leaves none.
@@ -87,4 +92,11 @@ $(TL4)/.installed: $(VENV)/.installed requirements-tl4.lock
 		echo "import site; site.addsitedir('$$base')" > "$$own/overlay.pth"
 	@! $(TL4)/bin/python -c 'from transformer_lens import HookedTransformer' 2>/dev/null || \
 		{ echo "$(TL4) does not hold TransformerLens 4: it has HookedTransformer" >&2; exit 1; }
+	@touch $@
+
+# The site is made from the source alone: its environment holds nothing of the project.
+$(DOCS)/.installed: requirements-docs.lock
+	@rm -f $@
+	@$(PYTHON) -m venv --clear $(DOCS)
+	@$(DOCS)/bin/python -m pip $(INSTALL) -r requirements-docs.lock
 	@touch $@

@@ -39,6 +39,7 @@ ROOMS = (
     "organism",
     "methods",
     "analyses",
+    "interop",
     "cluster",
     "cli",
 )

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 REPO = Path(__file__).parent.parent
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LOCKS = ["requirements.lock", "requirements-tl4.lock"]
+LOCKS = ["requirements.lock", "requirements-tl4.lock", "requirements-docs.lock"]
 
 
 def pins(lock: str) -> dict[str, Version]:
@@ -25,9 +25,15 @@ def pins(lock: str) -> dict[str, Version]:
     return {canonicalize_name(name): Version(version) for name, _, version in found}
 
 
-def requirements() -> list[Requirement]:
-    extras = PROJECT["optional-dependencies"].values()
-    return [Requirement(line) for lines in [PROJECT["dependencies"], *extras] for line in lines]
+def requirements() -> list[tuple[str, Requirement]]:
+    """Every requirement with the lock that pins it."""
+    parts = {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
+    locks = {"docs": "requirements-docs.lock"}
+    return [
+        (locks.get(extra, "requirements.lock"), Requirement(line))
+        for extra, lines in parts.items()
+        for line in lines
+    ]
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -37,19 +43,19 @@ def test_a_lock_holds_exact_public_pins_and_nothing_else(lock: str) -> None:
             assert re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.!]*", line), f"{lock}:{number}: {line}"
 
 
-@pytest.mark.parametrize("requirement", requirements(), ids=lambda requirement: requirement.name)
-def test_the_lock_satisfies_every_requirement(requirement: Requirement) -> None:
-    locked = pins("requirements.lock")
+@pytest.mark.parametrize(("lock", "requirement"), requirements(), ids=str)
+def test_a_lock_satisfies_every_requirement(lock: str, requirement: Requirement) -> None:
+    locked = pins(lock)
     name = canonicalize_name(requirement.name)
-    assert name in locked, f"{requirement.name} is not in requirements.lock: make lock"
+    assert name in locked, f"{requirement.name} is not in {lock}: make lock"
     assert requirement.specifier.contains(locked[name], prereleases=True), f"{requirement}: {locked[name]}"
 
 
 def test_the_locks_cover_both_major_versions_of_transformer_lens() -> None:
     assert pins("requirements.lock")["transformer-lens"].release[:2] == (3, 9)
     assert pins("requirements-tl4.lock")["transformer-lens"].major == 4
-    allowed = next(one for one in requirements() if one.name == "transformer-lens").specifier
-    assert all(allowed.contains(pins(lock)["transformer-lens"]) for lock in LOCKS)
+    allowed = next(one for _, one in requirements() if one.name == "transformer-lens").specifier
+    assert all(allowed.contains(pins(lock)["transformer-lens"]) for lock in LOCKS[:2])
 
 
 def test_the_changelog_tells_of_this_version() -> None:
@@ -81,3 +87,12 @@ def test_a_wheel_brings_what_commands_need_without_a_clone(tmp_path: Path) -> No
     assert {f"workbench/_data/{name}" for name in needed} <= names
     assert {"workbench/cli/__init__.py", "workbench/core/languages.tsv"} <= names
     assert not any(name.startswith("tests/") for name in names)
+
+
+def test_the_citation_names_this_version() -> None:
+    import workbench
+
+    citation = (REPO / "CITATION.cff").read_text(encoding="utf-8")
+    readme = (REPO / "README.md").read_text(encoding="utf-8")
+    assert f"\nversion: {workbench.__version__}\n" in citation
+    assert f"version = {{{workbench.__version__}}}" in readme

@@ -73,7 +73,7 @@ def test_no_room_is_called_like_a_public_name():
 
 
 CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
-PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
+PAGES = [REPO / "README.md", *sorted((REPO / "docs").rglob("*.md"))]
 NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
 
 

@@ -1,10 +1,11 @@
-"""Writes requirements.lock: every package that `.[dev,lab]` needs, pinned to the version found today.
+"""Writes the lock files: every package that `.[dev,lab]` and the site need, pinned to what is found today.
 
     python3 tools/lock.py torch==2.13.0 transformer-lens==3.9.0
 
-It installs the named pins and the project's dependencies in a throw-away environment and writes
-what it finds there. The file names no index and no local version (`2.13.0`, never `2.13.0+cpu`): the
-machine that installs decides where packages come from and for which accelerator torch is built.
+For each file it installs requirements in a throw-away environment and writes what it finds there: the
+named pins and `.[dev,lab]` for requirements.lock, the extra `docs` alone for requirements-docs.lock. The
+files name no index and no local version (`2.13.0`, never `2.13.0+cpu`): the machine that installs decides
+where packages come from and for which accelerator torch is built.
 """
 
 import re
@@ -16,21 +17,19 @@ import venv
 from pathlib import Path
 
 REPO = Path(__file__).parent.parent
-EXTRAS = ("dev", "lab")
+PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OWN = {"pip", "wheel"}  # of the throw-away environment, needed by nothing
 
 HEADER = """\
-# Exact versions for `make`: everything that alignment-workbench[dev,lab] needs.
+# Exact versions for `make`: everything that {what} needs.
 # Written by `make lock` with Python {python} on {platform}; do not edit.
 # The libraries that a CUDA build of torch requires are pinned by torch itself.
 """
 
 
-def wanted(pins: list[str]) -> list[str]:
-    """The project's requirements with those of its extras, and the pins."""
-    project = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [line for extra in EXTRAS for line in project["optional-dependencies"][extra]]
-    return [*project["dependencies"], *extras, *pins]
+def extra(*names: str) -> list[str]:
+    """The requirements of some extras."""
+    return [line for name in names for line in PROJECT["optional-dependencies"][name]]
 
 
 def resolve(requirements: list[str]) -> list[str]:
@@ -56,13 +55,20 @@ def clean(frozen: list[str]) -> list[str]:
     return sorted(lines, key=str.lower)
 
 
-def main() -> None:
+def write(lock: str, what: str, requirements: list[str]) -> None:
     """Resolve, clean, write."""
-    lines = clean(resolve(wanted(sys.argv[1:])))
+    lines = clean(resolve(requirements))
     python = ".".join(map(str, sys.version_info[:3]))
-    header = HEADER.format(python=python, platform=sys.platform)
-    (REPO / "requirements.lock").write_text(header + "\n".join(lines) + "\n", encoding="utf-8")
-    print(f"requirements.lock: {len(lines)} packages")
+    header = HEADER.format(what=what, python=python, platform=sys.platform)
+    (REPO / lock).write_text(header + "\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{lock}: {len(lines)} packages")
+
+
+def main() -> None:
+    """Both files."""
+    write("requirements-docs.lock", "the documentation's site", extra("docs"))
+    everything = [*PROJECT["dependencies"], *extra("dev", "lab"), *sys.argv[1:]]
+    write("requirements.lock", "alignment-workbench[dev,lab]", everything)
 
 
 if __name__ == "__main__":

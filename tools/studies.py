@@ -159,7 +159,7 @@ def keep(study: Real, run: Path, shown: Path) -> None:
         json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     for kind in FIGURES:
-        call = [*COMMAND, "figures", str(run), "--only", kind, "--preset", "acl-wide"]
+        call = [*COMMAND, "figures", str(run), "--only", kind, "--preset", "acl-wide", "--titled"]
         place = run.parent / f"{run.name}.figures"
         more = ["--format", "png", "--dpi", "130", "--out", str(place)]
         subprocess.run([*call, *more], check=True, stdout=subprocess.DEVNULL)

@@ -54,7 +54,9 @@ def test_every_kind_is_written_with_its_tables_and_a_manifest(run_folder, tmp_pa
     assert code == 0 and "16 figures" in out and "figures/study" in out
     written = files_in(tmp_path / "figures" / "study")
     for kind in ("layers", "gap", "lens"):
-        assert {f"{kind}.png", f"{kind}.tex", f"{kind}.md", f"{kind}.json"} <= set(written)
+        endings = ("png", "tex", "md", "json", "caption.txt")
+        assert {f"{kind}.{ending}" for ending in endings} <= set(written)
+    assert written["layers.caption.txt"].startswith(b"Gain on dev by layer and pair. tiny, lookup, into en")
     manifest = json.loads(written["layers.json"])
     tables = ("exploration", "selection")
     assert manifest["tables"] == {
@@ -93,7 +95,8 @@ def test_another_table_gives_another_figure(run_folder, tmp_path, capsys):
     for folder, out in ((run_folder, "one"), (other, "two")):
         assert run(capsys, folder, "--only", "layers", "--format", "svg", "--out", out)[0] == 0
     one, two = files_in(tmp_path / "one"), files_in(tmp_path / "two")
-    assert set(one) == set(two) and not any(one[name] == two[name] for name in one)
+    assert set(one) == set(two)
+    assert [name for name in one if one[name] == two[name]] == ["layers.caption.txt"]
 
 
 def test_what_the_tables_lack_is_said(tmp_path, capsys):
@@ -116,6 +119,9 @@ def test_what_the_tables_lack_is_said(tmp_path, capsys):
         (["RUN", "--format", ","], "--format is empty"),
         (["RUN", "--dpi", "5"], "5 dots an inch"),
         (["RUN", "--gallery"], "makes its own runs"),
+        (["RUN", "--only", "fit", "--controls"], "figure fit has no option controls (its options: depth)"),
+        (["RUN", "--only", "fit", "--top", "3"], "figure fit has no option top"),
+        (["RUN", "--top", "0"], "--top 0"),
     ],
 )
 def test_what_can_be_mended_is_one_line_and_code_2(arguments, said, tmp_path, capsys):
@@ -123,6 +129,20 @@ def test_what_can_be_mended_is_one_line_and_code_2(arguments, said, tmp_path, ca
     code, out, err = run(capsys, *(folder if word == "RUN" else word for word in arguments))
     assert code == 2 and said in err and err.count("\n") == 1 and out == ""
     assert not (tmp_path / "figures").exists()
+
+
+def test_options_reach_their_kinds_and_stand_in_the_manifest(run_folder, tmp_path, capsys):
+    options = ["--format", "svg", "--controls", "--depth", "--titled", "--measures", "retrieval,cka"]
+    assert run(capsys, run_folder, *options)[0] == 0
+    plain = run(capsys, run_folder, "--format", "svg", "--out", "plain")
+    assert plain[0] == 0
+    shown, bare = files_in(tmp_path / "figures" / "study"), files_in(tmp_path / "plain")
+    assert b"shuffled pairs" in shown["layers.md"] and b"shuffled pairs" not in bare["layers.md"]
+    assert b"relative depth" in shown["fit.md"] and b"CKA" in shown["alignment.md"]
+    assert b"procrustes" in bare["alignment.md"] and b"procrustes" not in shown["alignment.md"]
+    assert len(shown["gap.svg"]) > len(bare["gap.svg"])  # its title is drawn
+    command = json.loads(shown["gap.json"])["command"]
+    assert command.endswith("--titled --controls --depth --measures retrieval,cka")
 
 
 def test_a_figure_of_somebody_else_is_named_and_left_as_it_is(run_folder, tmp_path, capsys):

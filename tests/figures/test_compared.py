@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.core.errors import InputError
 from workbench.figures import Cells, NothingToShow, make_spec, to_latex, to_markdown
 from workbench.figures.kinds.comparison import front
 from workbench.figures.look import beside_points
+from workbench.figures.naming import spoken
 
 
 @pytest.fixture(scope="module")
@@ -22,21 +24,27 @@ def the(table, pair, method):
     return row
 
 
+def written(name):
+    """The name in the table of a method that has words for a name."""
+    known = (*made_tables.BASELINES, *made_tables.RECIPES, *made_tables.COMBINATIONS)
+    return {spoken(method): method for method in known}[name]
+
+
 def marks(panel):
     """Method → the mark, by series."""
-    names = dict(panel.x.ticks)
+    names = {place: written(name) for place, name in panel.x.ticks}
     return {series.name: {names[x]: at for at, x in enumerate(series.x)} for series in panel.series}
 
 
 def test_every_gain_interval_and_control_is_that_of_its_row(table):
-    spec = make_spec("comparison", {"comparison": table})
-    assert [panel.title for panel in spec.panels] == ["lang00-en", "lang01-en"]
+    spec = make_spec("comparison", {"comparison": table}, top=99)
+    assert [panel.title for panel in spec.panels] == ["lang00", "lang01"]
     shown = 0
     for panel in spec.panels:
         found = marks(panel)
         for series in panel.series:
             for name, at in found[series.name].items():
-                row = the(table, panel.title, name)
+                row = the(table, f"{panel.title}-en", name)
                 if series.role == "control":
                     column = {"control: random": "random_over", "control: shuffled pairs": "shuffled_over"}
                     # Over asking directly, also where the table has it over a combination's baseline.
@@ -56,9 +64,9 @@ def test_every_gain_interval_and_control_is_that_of_its_row(table):
 
 
 def test_rows_stand_by_family_then_by_mean_gain_and_are_the_same_in_all_panels(table):
-    first, second = make_spec("comparison", {"comparison": table}).panels
+    first, second = make_spec("comparison", {"comparison": table}, top=99).panels
     assert first.x == second.x
-    names = [name for _, name in first.x.ticks]
+    names = [written(name) for _, name in first.x.ticks]
     rows = table[table.gain.notna() & (table.method != "direct")].groupby("method")
     family, mean = rows.family.first(), rows.gain.mean()
     order = {"baseline": 0, "recipe": 1, "combination": 2}
@@ -70,18 +78,20 @@ def test_a_verdict_that_holm_takes_away_is_hollow(table):
     name = "incline_mlp"
     assert the(table, "lang00-en", name)["verdict"] == "helps"
     fallen = table.assign(holm_verdict=table.holm_verdict.where(table.method != name, "undecided"))
-    panel = make_spec("comparison", {"comparison": fallen}).panels[0]
+    panel = make_spec("comparison", {"comparison": fallen}, top=99).panels[0]
     (series,) = [one for one in panel.series if one.name == "recipe"]
     at = marks(panel)["recipe"][name]
     assert series.hollow[at] and series.labels == ()
-    markdown = to_markdown(make_spec("comparison", {"comparison": fallen}))
-    assert any(line.startswith("| incline\\_mlp") and "]°" in line for line in markdown.splitlines())
+    for frame, bold in ((fallen, False), (table, True)):
+        markdown = to_markdown(make_spec("comparison", {"comparison": frame}, top=99))
+        line = next(line for line in markdown.splitlines() if line.startswith("| incline mlp"))
+        assert ("**" in line) == bold
 
 
 def test_what_it_costs_in_the_main_language_stands_beside_each_recipe(table):
     panel = make_spec("comparison", {"comparison": table}).panels[1]
     for (_, name), text in zip(panel.x.ticks, panel.aside, strict=True):
-        row = the(table, "lang01-en", name)
+        row = the(table, "lang01-en", written(name))
         if pd.isna(row["retention"]):
             assert text == ""
         else:
@@ -94,12 +104,13 @@ def test_what_it_costs_in_the_main_language_stands_beside_each_recipe(table):
 
 def test_many_pairs_are_cells_hatched_where_nothing_is_shown():
     table = made_tables.comparison(pairs=5)
-    spec = make_spec("comparison", {"comparison": table})
+    spec = make_spec("comparison", {"comparison": table}, top=99)
     gain, over, change = spec.panels
     assert all(isinstance(panel, Cells) and panel.rows == gain.rows for panel in spec.panels)
-    assert gain.columns == tuple(made_tables.names_of(5)) and gain.turned
-    for row, name in enumerate(gain.rows):
-        for column, pair in enumerate(gain.columns):
+    assert gain.columns == tuple(f"lang0{at}" for at in range(5)) and gain.turned
+    methods = list(map(written, gain.rows))
+    for row, name in enumerate(methods):
+        for column, pair in enumerate(made_tables.names_of(5)):
             one = the(table, pair, name)
             assert gain.values[row][column] == one["gain"]
             assert gain.hatched[row][column] == (one["verdict"] != "helps")
@@ -108,21 +119,45 @@ def test_many_pairs_are_cells_hatched_where_nothing_is_shown():
             assert over.values[row][column] == expected
             kept = None if np.isnan(one["retention"]) else one["retention"]
             assert change.values[row][column] == kept
-    assert "+" in gain.rows[-1] and gain.rows[gain.rule_after] in made_tables.RECIPES
-    assert gain.rows[gain.rule_after - 1] in made_tables.BASELINES
+    assert "+" in methods[-1] and methods[gain.rule_after] in made_tables.RECIPES
+    assert methods[gain.rule_after - 1] in made_tables.BASELINES
 
 
-def test_pareto_shows_gain_over_both_costs_and_numbers_every_method(table):
+def test_the_methods_that_gain_most_are_shown_beside_the_target_language(table):
+    spec = make_spec("comparison", {"comparison": table}, top=3)
+    ran = table[~table.method.isin(["direct", "target_language"])]
+    best = (
+        ran.dropna(subset=["gain"]).groupby("method").gain.mean().sort_values(ascending=False, kind="stable")
+    )
+    shown = {written(name) for _, name in spec.panels[0].x.ticks}
+    assert len(shown) == 4 and "target_language" in shown
+    assert best[list(shown - {"target_language"})].min() >= best.drop(list(shown), errors="ignore").max()
+    assert f"The 3 methods with the largest mean gain, of {len(best)}." in spec.footer
+    assert len(make_spec("comparison", {"comparison": table}).panels[0].x.ticks) == 11
+    with pytest.raises(InputError, match="at least one method"):
+        make_spec("comparison", {"comparison": table}, top=0)
+
+
+def test_pareto_shows_gain_over_both_costs_and_names_the_front(table):
     spec = make_spec("pareto", {"comparison": table})
     assert len(spec.panels) == 4 and spec.together == 2
-    key = dict(one.split("\u00a0") for one in spec.footer.split(". ")[0].split(", "))
     for panel, column in zip(spec.panels, itertools.cycle(["item_tokens", "fit_tokens"]), strict=False):
         mine = [series for series in panel.series if series.look == "estimates"]
-        numbers = [label for series in mine for label in series.labels]
-        assert sorted(numbers) == sorted(key) and "target_language" not in key.values()
+        own = table[(table.pair == f"{panel.head}-en") & table.gain.notna()]
+        own = own[~own.method.isin(["direct", "target_language"])]
+        stairs = front(list(zip(own[column].astype(float), own.gain, strict=True)))
+        named = [written(label) for series in mine for label in series.labels if label]
+        assert (
+            sorted(
+                (float(the(own, row, name)[column]), the(own, row, name)["gain"])
+                for row, name in ((f"{panel.head}-en", name) for name in named)
+            )
+            == stairs
+        )
+        assert all(spoken(name) in spec.footer for name in named)
         for series in mine:
-            for x, y, label in zip(series.x, series.y, series.labels, strict=True):
-                row = the(table, panel.title, key[label])
+            for x, y, note in zip(series.x, series.y, series.notes, strict=True):
+                row = the(table, f"{panel.head}-en", note[0].partition(":")[0])
                 assert y == row["gain"]
                 cost = row[column]
                 name = dict(panel.x.ticks).get(x)
@@ -159,7 +194,9 @@ def test_of_many_pairs_points_are_means_over_those_that_have_all():
 def test_tables_name_the_method_its_family_and_a_cost_of_nothing(table):
     markdown = to_markdown(make_spec("comparison", {"comparison": table}))
     row = the(table, "lang00-en", "incline_mlp")
-    wanted = f"| incline\\_mlp | recipe | {row['gain']:.3f} [{row['gain_low']:.3f}, {row['gain_high']:.3f}]"
+    wanted = (
+        f"| incline mlp | recipe | **{row['gain']:.3f}** | [{row['gain_low']:.3f}, {row['gain_high']:.3f}]"
+    )
     assert wanted in markdown and "control: random" in markdown
     markdown = to_markdown(make_spec("pareto", {"comparison": table}))
     free = [line for line in markdown.splitlines() if "shots own:" in line.replace("\\_", " ")]

@@ -23,8 +23,8 @@ def test_every_configuration_has_a_row_and_every_cell_the_gain_of_the_table(fram
     spec = configurations(frames)
     (panel,), table = spec.panels, frames["exploration"]
     assert len(panel.rows) == len(table.groupby(["aligner", "intervention", "strength"]))
-    assert panel.rows[:2] == ("ridge, replace, α = 1", "ridge, add_mapped, α = 0.5")
-    assert sum(row.startswith("shuffled_pairs*") for row in panel.rows) == 3
+    assert panel.rows[:2] == ("ridge, replace, α = 1", "ridge, add mapped, α = 0.5")
+    assert sum(row.startswith("shuffled pairs*") for row in panel.rows) == 3
     shown = [value for row in panel.values for value in row]
     assert sorted(shown) == pytest.approx(sorted(table.gain))
     assert spec.scale.high == -spec.scale.low == pytest.approx(table.gain.abs().max())
@@ -49,7 +49,7 @@ def test_a_layer_that_was_not_patched_is_no_number_and_is_said(frames):
     spec = with_notes(configurations(frames | {"exploration": some}), ["only for first steps"])
     column = [row[2] for row in spec.panels[0].values]
     assert sum(value is None for value in column) == 6 and spec.panels[0].notes[-1][2] == ()
-    assert "Grey: not measured." in spec.footer and spec.footer.endswith("Note: only for first steps.")
+    assert "Grey: not measured." in spec.signs and spec.footer.endswith("Note: only for first steps.")
 
 
 def test_each_study_has_one_row_of_the_aligner_it_is_about():
@@ -62,7 +62,7 @@ def test_each_study_has_one_row_of_the_aligner_it_is_about():
     for name, values, one in zip(panel.rows, panel.values, chosen.itertuples(), strict=True):
         mine = known[(known.pair == one.pair) & (known.aligner == one.aligner)]
         mine = mine[(mine.intervention == one.intervention) & (mine.strength == one.strength)]
-        assert name == one.pair and np.allclose(values, mine.sort_values("layer").gain)
+        assert f"{name}-en" == one.pair and np.allclose(values, mine.sort_values("layer").gain)
     with pytest.raises(NothingToShow):
         headlines(tables | {"selection": selection.assign(headline=False)})
 

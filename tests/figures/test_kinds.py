@@ -3,17 +3,21 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import made_tables
 import numpy as np
 import pandas as pd
 import pytest
 from made_tables import made
+from scipy.stats import ttest_1samp
 
 from workbench.align import CONTROLS as ALIGN_CONTROLS
 from workbench.core.errors import InputError, StoreError
 from workbench.figures import FIGURES, NothingToShow, join_runs, make_spec, to_latex, to_markdown
 from workbench.figures.frames import CONTROLS
+from workbench.figures.look import BELOW, clipped, signs
+from workbench.figures.naming import spoken
 from workbench.figures.tables_out import blocks
 from workbench.results import open_run
 
@@ -33,16 +37,16 @@ def the(table, **wanted):
 
 
 def test_layers_holds_the_gain_of_the_chosen_configuration_and_the_test_number_of_the_chosen_layer(frames):
-    spec = make_spec("layers", frames)
-    assert [panel.title for panel in spec.panels] == ["ridge", "mean_shift", "shuffled_pairs (control)"]
-    for panel in spec.panels:
-        aligner = panel.title.partition(" ")[0]
-        assert len(panel.marks) == 3
-        for row, pair in enumerate(panel.rows):
+    spec = make_spec("layers", frames, controls=True)
+    assert [panel.title for panel in spec.panels] == ["ridge", "mean shift", "shuffled pairs*"]
+    for panel, aligner in zip(spec.panels, made_tables.METHODS, strict=True):
+        assert len(panel.marks) == 3 and panel.aside_title == "test gain"
+        for row, name in enumerate(panel.rows):
+            pair = f"{name}-en"
             picked = the(frames["selection"], pair=pair, aligner=aligner)
             (mark,) = (mark for mark in panel.marks if mark.row == row)
             assert panel.columns[mark.column] == str(picked["layer"])
-            assert mark.text == f"{picked['gain']:+.2f}".replace("0.", ".").replace("-", "−")
+            assert panel.aside[row] == f"{picked['gain']:+.2f}".replace("0.", ".").replace("-", "−")
             for column, layer in enumerate(map(int, panel.columns)):
                 configuration = the(
                     frames["exploration"],
@@ -51,10 +55,57 @@ def test_layers_holds_the_gain_of_the_chosen_configuration_and_the_test_number_o
                 assert panel.values[row][column] == configuration["gain"]
                 assert panel.hatched[row][column] == (not configuration["beyond_band"])
                 assert any("simultaneous band" in line for line in panel.notes[row][column])
-    assert not any(panel.numbers for panel in spec.panels)  # the only number is that on test
+    assert not any(panel.numbers for panel in spec.panels)  # the only numbers are those on test
     words = spec.subtitle
-    assert "dev items, n = 200" in words and "patched less unpatched" in words
+    assert "dev items, n = 200" in words and "accuracy with the patch minus without" in words
     assert spec.scale.high == max(abs(v) for p in spec.panels for row in p.values for v in row)
+
+
+def test_controls_are_shown_if_asked_and_do_not_set_the_scale(frames):
+    table = frames["exploration"]
+    strong = frames | {
+        "exploration": table.assign(gain=table.gain.where(table.aligner != "shuffled_pairs", -3))
+    }
+    plain, asked = make_spec("layers", strong), make_spec("layers", strong, controls=True)
+    assert [panel.title for panel in plain.panels] == ["ridge", "mean shift"]
+    assert plain.scale == asked.scale and asked.scale.high < 1
+    assert "beyond the scale" in asked.signs and "beyond" not in plain.signs
+    assert clipped(asked.panels, asked.scale) == (True, False)
+    unsure = replace(asked.panels[2], hatched=())
+    assert {sign[2] for sign in signs(unsure, asked.scale, numbered=False)} == {BELOW}
+    with pytest.raises(InputError, match="figure gap has no option controls"):
+        make_spec("gap", strong, controls=True)
+
+
+def test_panels_of_several_tasks_stand_in_rows_of_aligners_and_columns_of_tasks(frames):
+    def both(table):
+        return pd.concat([table.assign(task=f"organism-{task}") for task in ("exact", "two-choice")])
+
+    two = {name: both(frames[name]) for name in ("exploration", "selection")}
+    spec = make_spec("layers", two)
+    assert spec.aligned and spec.together == 2
+    assert [(panel.head, panel.title) for panel in spec.panels] == [
+        (aligner, task) for aligner in ("ridge", "mean shift") for task in ("exact", "two-choice")
+    ]
+    assert make_spec("aligners", two).panels[1].name == "lang00, two-choice"
+    gaps = make_spec("flips", two | {"selection": both(made_tables.selection(LAYERS, 4))})
+    assert [panel.title for panel in gaps.panels] == ["exact", "two-choice"]
+    assert gaps.panels[0].rows == ("lang00", "lang01", "lang02", "lang03")
+
+
+def test_depth_is_one_axis_for_models_of_different_size(frames):
+    def two(name):
+        larger = getattr(made_tables, name)(LAYERS * 2, 3).assign(model="large")
+        return pd.concat([frames[name], larger], ignore_index=True)
+
+    both = {name: two(name) for name in ("exploration", "selection", "similarity")}
+    small, large = make_spec("layers", both, depth=True).panels[:2]
+    assert (len(small.columns), len(large.columns)) == (LAYERS, 2 * LAYERS)
+    ends = [[ticks[0], ticks[-1]] for ticks in (small.ticks, large.ticks)]
+    assert ends == [[(-0.5, "0"), (LAYERS - 0.5, "1")], [(-0.5, "0"), (2 * LAYERS - 0.5, "1")]]
+    (panel, *_) = make_spec("alignment", both, depth=True).panels
+    assert panel.x.title == "relative depth" and {one.x[0] for one in panel.series} == {0.0}
+    assert {one.x[-1] for one in panel.series} == {1.0} and len({len(one.x) for one in panel.series}) == 2
 
 
 def test_layers_follows_the_chosen_formula_and_strength(frames):
@@ -67,7 +118,7 @@ def test_layers_follows_the_chosen_formula_and_strength(frames):
 
 def test_without_a_selection_nothing_is_framed(frames):
     spec = make_spec("layers", {"exploration": frames["exploration"]})
-    assert not any(panel.marks for panel in spec.panels) and "Framed" not in spec.footer
+    assert not any(panel.marks or panel.aside for panel in spec.panels) and "Framed" not in spec.notes
 
 
 def test_configurations_of_several_sites_are_left_out(frames):
@@ -79,12 +130,20 @@ def test_configurations_of_several_sites_are_left_out(frames):
 
 def test_strengths_shows_the_headline_alone_strongest_at_the_top(frames):
     spec = make_spec("strengths", frames)
-    assert len(spec.panels) == 6 and not any("shift" in panel.title for panel in spec.panels)
-    panel = spec.panels[1]
-    assert panel.title == "lang00-en, add_mapped" and panel.rows == ("1", "0.5") and not panel.marks
+    assert [panel.title for panel in spec.panels] == ["lang00", "lang01", "lang02"]
+    panel = spec.panels[0]
+    assert panel.rows == ("1", "0.5") and not panel.marks
     wanted = {"pair": "lang00-en", "aligner": "ridge", "intervention": "add_mapped", "strength": 0.5}
     assert panel.values[1][3] == the(frames["exploration"], **wanted, layer=3)["gain"]
-    assert [mark.row for mark in spec.panels[0].marks] == [0]
+    selection = frames["selection"].assign(intervention="add_mapped", strength=0.5)
+    panel = make_spec("strengths", frames | {"selection": selection}).panels[0]
+    assert [mark.row for mark in panel.marks] == [1]
+
+
+def test_strengths_of_one_alpha_are_no_figure(frames):
+    table = frames["exploration"]
+    with pytest.raises(NothingToShow, match="one strength only"):
+        make_spec("strengths", {"exploration": table[table.strength == 1]})
 
 
 def test_aligners_stand_above_the_line_and_controls_below(frames):
@@ -92,8 +151,8 @@ def test_aligners_stand_above_the_line_and_controls_below(frames):
         assert all(row.partition(",")[0].endswith("*") for row in panel.rows[panel.rule_after :])
         assert not any("*" in row for row in panel.rows[: panel.rule_after])
         assert panel.rule_after == 4 and len(panel.rows) == 6 and len(panel.marks) == 3
-        row = panel.rows.index("shuffled_pairs*, add_mapped")
-        wanted = {"pair": panel.title, "aligner": "shuffled_pairs", "layer": 1, "strength": 1.0}
+        row = panel.rows.index("shuffled pairs*, add mapped")
+        wanted = {"pair": f"{panel.title}-en", "aligner": "shuffled_pairs", "layer": 1, "strength": 1.0}
         assert panel.values[row][1] == the(frames["exploration"], **wanted, intervention="add_mapped")["gain"]
 
 
@@ -105,23 +164,35 @@ def test_the_former_name_of_a_kind_is_accepted(frames):
 
 def test_similarity_holds_the_measure_of_every_pair_and_layer(frames):
     (panel,) = make_spec("similarity", frames).panels
-    assert panel.rows == tuple(made_tables.names_of(3)) and panel.columns[0] == "emb"
+    assert panel.rows == ("lang00", "lang01", "lang02") and panel.columns[0] == "emb"
     wanted = the(frames["similarity"], pair="lang01-en", measure="cka", layer=3)["value"]
     assert panel.values[1][panel.columns.index("3")] == pytest.approx(wanted)
     one = frames["similarity"].assign(measure=lambda t: t.measure.replace("retrieval", "cka_debiased"))
-    assert make_spec("similarity", {"similarity": one}).scale.title == "cka_debiased"
+    assert make_spec("similarity", {"similarity": one}).scale.title == "CKA (debiased)"
 
 
 def test_alignment_has_a_curve_with_its_interval_for_each_pair(frames):
     spec = make_spec("alignment", frames)
-    assert [panel.title for panel in spec.panels] == list(made_tables.MEASURES)
+    assert [panel.title for panel in spec.panels] == ["CKA", "retrieval", "procrustes"]
     curve = spec.panels[1].series[2]
     own = frames["similarity"]
     own = own[(own.measure == "retrieval") & (own.pair == "lang02-en")]
-    assert curve.name == "lang02-en" and curve.x[0] == -1 and curve.y == tuple(own.value)
+    assert curve.name == "lang02" and curve.x[0] == -1 and curve.y == tuple(own.value)
     assert curve.low == tuple(own.low) and curve.high == tuple(own.high)
     assert set(spec.panels[0].series[0].low) == {None}
     assert spec.panels[0].x.ticks[0] == (-1.0, "emb")
+
+
+def test_alignment_shows_three_measures_of_different_sorts_or_those_that_are_named():
+    table = made_tables.similarity(LAYERS, 1)
+    known = ("cka", "cka_debiased", "retrieval", "retrieval_centered", "csls", "mexa", "rsa")
+    tables = {"similarity": pd.concat([table[table.measure == "cka"].assign(measure=one) for one in known])}
+    titles = [panel.title for panel in make_spec("alignment", tables).panels]
+    assert titles == ["CKA (debiased)", "retrieval (centered)", "MEXA"]
+    titles = [panel.title for panel in make_spec("alignment", tables, measures=["rsa", "csls"]).panels]
+    assert titles == ["RSA", "CSLS"]
+    with pytest.raises(InputError, match="did you mean 'mexa'"):
+        make_spec("alignment", tables, measures=["mexas"])
 
 
 def test_of_many_pairs_each_is_faint_and_the_median_stands_out():
@@ -136,7 +207,7 @@ def test_of_many_pairs_each_is_faint_and_the_median_stands_out():
 def test_what_random_pairing_shows_stands_beside_one_pair():
     spec = make_spec("alignment", made(LAYERS, 1))
     line = spec.panels[0].series[-1]
-    assert line.role == "reference" and set(line.y) == {0.02} and "paired at random" in spec.footer
+    assert line.role == "reference" and set(line.y) == {0.02} and "paired at random" in spec.signs
 
 
 def test_grid_has_the_embedding_and_each_language_once(frames):
@@ -159,20 +230,33 @@ def test_fit_draws_controls_as_controls_and_says_what_it_cuts(frames):
     assert [one.role for one in spec.panels[0].series] == ["main", "main", "control"]
     row = the(frames["fit"], pair="lang01-en", aligner="ridge", layer=4)
     assert spec.panels[1].series[0].y[4] == row["r2"]
-    assert spec.panels[0].y.range[0] == -0.5 and "below −0.5" in spec.footer
+    assert spec.panels[0].y.range[0] == -0.5 and "below −0.5" in spec.signs
     assert "800 sentences fitted, 200 held out" in spec.subtitle
 
 
-def test_predictors_pairs_each_layer_s_similarity_with_its_mean_gain(frames):
-    spec = make_spec("predictors", frames)
-    assert [panel.remark for panel in spec.panels] == ["ρ = −0.50, p = 0.04", "ρ = +0.80, p = 0.04", ""]
-    cloud = spec.panels[0].series[1]
-    table = frames["exploration"]
-    mine = table[(table.pair == "lang01-en") & (table.aligner == "ridge") & (table.layer == 3)]
-    value = the(frames["similarity"], pair="lang01-en", measure="cka", layer=3)["value"]
-    at = cloud.x.index(value)
-    assert cloud.y[at] == pytest.approx(mine.gain.mean()) and cloud.notes[at] == ("lang01-en, layer 3",)
-    assert len(cloud.x) == LAYERS  # the embedding is not patched
+def test_predictors_has_a_bar_for_each_measure_with_the_interval_of_the_mean_over_pairs():
+    rhos = {"cka": (0.1, 0.3, 0.5, 0.5), "retrieval": (0.9, 0.8, 0.7, 0.9)}
+    each = [
+        {"scope": "pair", "model": "tiny", "pair": pair, "measure": measure, "rho": rho, "p": 0.5}
+        for measure, own in rhos.items()
+        for pair, rho in zip(made_tables.names_of(4), own, strict=True)
+    ]
+    means = [
+        {"scope": "layers", "model": None, "pair": None, "measure": measure, "rho": np.mean(own), "p": p}
+        for (measure, own), p in zip(rhos.items(), (0.3, 0.04), strict=True)
+    ]
+    table = pd.DataFrame([*each, *means]).assign(task="lookup")
+    (panel,) = make_spec("predictors", {"predictors": table}).panels
+    (bars,) = panel.series
+    assert panel.rows == ("retrieval", "CKA") and panel.aside == ("0.040", "0.300")
+    assert bars.y == pytest.approx((0.825, 0.35)) and panel.y.title == "Spearman's ρ over layers"
+    low, high = ttest_1samp(rhos["cka"], 0).confidence_interval()
+    assert (bars.low[1], bars.high[1]) == pytest.approx((low, high))
+    few = table[(table.scope == "layers") | table.pair.isin(made_tables.names_of(1))]
+    spec = make_spec("predictors", {"predictors": few})
+    assert set(spec.panels[0].series[0].low) == {None} and "Whiskers" not in spec.notes
+    with pytest.raises(NothingToShow, match="no measure has a correlation"):
+        make_spec("predictors", {"predictors": table.assign(rho=None)})
 
 
 def test_curve_shows_some_layers_with_the_range_of_the_draws(frames):
@@ -184,14 +268,14 @@ def test_curve_shows_some_layers_with_the_range_of_the_draws(frames):
     assert panel.series[0].high[-1] - panel.series[0].low[-1] == pytest.approx(0.01)
 
 
-def test_pca_shows_every_place_before_and_after_and_their_means(frames):
+def test_pca_shows_every_place_before_and_after_and_their_means():
+    frames = made(LAYERS, 1)
     table = frames["pca"]
     spec = make_spec("pca", frames)
-    assert spec.together == 2 and len(spec.panels) == 3 * 4 * 2 and "n = 40" in spec.subtitle
-    titles = [panel.title.replace("\u00a0", " ") for panel in spec.panels]
-    assert titles[4:6] == ["lang00-en, layer 3*, before", "lang00-en, layer 3*, after"]
-    shown = [title.split(", ")[1].removeprefix("layer ") for title in titles[::2]]
-    assert shown == ["0", "2", "3*", "5", "0", "2", "4*", "5", "0", "2", "3", "5*"]
+    assert spec.together == 2 and len(spec.panels) == 4 * 2 and "n = 40" in spec.subtitle
+    heads = [panel.head.replace("\u00a0", " ") for panel in spec.panels]
+    assert heads[::2] == heads[1::2] == ["layer 0", "layer 2", "layer 3*", "layer 5"]
+    assert [panel.title for panel in spec.panels] == ["before", "after"] * 4 and spec.aligned
     before, after = spec.panels[4:6]
     assert (before.x, before.y) == (after.x, after.y) and before.x.title == "PC 1 (61 %)"
     assert before.y.title == "PC 2 (8 %)"
@@ -213,22 +297,22 @@ def test_pca_shows_every_place_before_and_after_and_their_means(frames):
     assert "* chosen on dev" in spec.footer.replace("\u00a0", " ") and "Shown are 4 layers" in spec.footer
 
 
-def test_pca_of_many_pairs_shows_the_chosen_layer_of_each():
+def test_pca_of_several_pairs_shows_the_chosen_layer_of_each():
     frames = {"pca": made_tables.pca(80, 5, sentences=3), "selection": made_tables.selection(80, 5)}
     spec = make_spec("pca", frames)
-    titles = [panel.title.replace("\u00a0", " ") for panel in spec.panels]
+    heads = [panel.head.replace("\u00a0", " ") for panel in spec.panels]
     chosen = frames["selection"].query("headline").layer
-    assert titles[::2] == [f"lang0{at}-en, layer {layer}*, before" for at, layer in enumerate(chosen)]
+    assert heads[::2] == [f"lang0{at}, layer {layer}*" for at, layer in enumerate(chosen)]
     assert "the chosen, or else the middle one" in spec.footer
     unknown = make_spec("pca", {"pca": frames["pca"]})
-    assert unknown.panels[0].title.endswith("layer\u00a040, before") and "chosen" not in unknown.footer
+    assert unknown.panels[0].head.endswith("layer\u00a040") and "chosen" not in unknown.footer
 
 
 def test_pca_leaves_out_layers_without_a_plane():
     table = made_tables.pca(3, 1)
     hollow = table.assign(x=table.x.where(table.layer != 1), y=table.y.where(table.layer != 1))
     spec = make_spec("pca", {"pca": hollow})
-    assert [panel.title for panel in spec.panels[::2]] == ["layer\u00a00, before", "layer\u00a02, before"]
+    assert [panel.head for panel in spec.panels[::2]] == ["layer\u00a00", "layer\u00a02"]
     with pytest.raises(NothingToShow, match="holds no place"):
         make_spec("pca", {"pca": table.assign(x=None)})
 
@@ -249,7 +333,12 @@ def test_flips_counts_to_the_right_and_to_the_left(frames):
     right, wrong = spec.panels[1].series
     mine = frames["selection"][frames["selection"].pair == "lang01-en"]
     assert right.y == tuple(mine.gained) and wrong.y == tuple(-mine.lost)
-    assert [name for _, name in spec.panels[1].x.ticks] == ["ridge", "mean_shift", "shuffled_pairs*"]
+    assert [name for _, name in spec.panels[1].x.ticks] == ["ridge", "mean shift", "shuffled pairs*"]
+    lost, gained = frames["selection"].lost.max(), frames["selection"].gained.max()
+    air = 0.04 * (lost + gained)
+    assert spec.panels[1].y.range == pytest.approx(
+        (-lost - air, gained + air)
+    )  # no side is longer than its bars
     many = make_spec("flips", {"selection": made_tables.selection(LAYERS, 9)})
     assert len(many.panels) == 1 and len(many.panels[0].series[0].y) == 9
 
@@ -257,10 +346,10 @@ def test_flips_counts_to_the_right_and_to_the_left(frames):
 def test_confounds_hatches_what_includes_zero_and_leaves_out_what_does_not_vary(frames):
     spec = make_spec("confounds", frames)
     assert not any("same_script" in panel.title for panel in spec.panels)
-    assert [panel.title for panel in spec.panels[:2]] == ["lang00-en, length", "lang00-en, shared_tokens"]
+    assert [panel.name for panel in spec.panels[:2]] == ["lang00, length", "lang00, shared tokens"]
     for row in frames["confounds"].dropna(subset=["rho"]).itertuples():
-        panel = next(p for p in spec.panels if p.title == f"{row.pair}, {row.confound}")
-        at = panel.rows.index(row.measure), panel.columns.index(str(row.layer))
+        panel = next(p for p in spec.panels if p.name == f"{row.pair[:-3]}, {spoken(row.confound)}")
+        at = panel.rows.index(spoken(row.measure)), panel.columns.index(str(row.layer))
         assert panel.values[at[0]][at[1]] == row.rho
         assert panel.hatched[at[0]][at[1]] == (row.low <= 0 <= row.high)
     constant = frames["confounds"][frames["confounds"].confound == "same_script"]
@@ -275,7 +364,7 @@ def test_gap_is_gain_over_the_target_s_lead_on_the_same_items(frames):
     sweep = frames["sweep"]
     closed = sweep.correct.where(~((sweep.pair == "lang01-en") & (sweep.language == "lang01")), other=True)
     spec = make_spec("gap", frames | {"sweep": sweep.assign(correct=closed)})
-    assert len(spec.panels[0].series[0].y) == 2 and "No gap is shown for lang01-en" in spec.footer
+    assert len(spec.panels[0].series[0].y) == 2 and "No gap is shown for lang01." in spec.footer
     with pytest.raises(NothingToShow, match="no pair shows a gap"):
         make_spec("gap", frames | {"sweep": sweep[sweep.language != "en"]})
 
@@ -310,9 +399,26 @@ def test_tables_hold_every_number_of_the_figure(frames, kind):
     for value in drawn - {None}:
         wanted = f"{abs(value):.0f}" if value == round(value) and abs(value) >= 1 else f"{abs(value):.3f}"
         assert wanted in markdown and wanted in latex
+    latex = "\n".join(line for line in latex.splitlines() if not line.startswith("%"))
     assert latex.count("\\toprule") == latex.count("\\bottomrule") == len(blocks(spec))
     assert latex.count("\\begin{tabular}") == latex.count("\\end{tabular}") == len(blocks(spec))
-    assert not re.search(r"(?<!\\)[_#%](?!.*booktabs)", latex.replace("% needs", "").replace("tab:", ""))
+    assert not re.search(r"(?<!\\)[_#%]", latex)
+
+
+def test_the_tables_mark_what_was_chosen_and_have_numbers_only(frames):
+    latex = to_latex(make_spec("layers", frames))
+    picked = the(frames["selection"], pair="lang01-en", aligner="ridge")
+    configuration = {"pair": "lang01-en", "aligner": "ridge", "layer": picked["layer"]}
+    gain = the(frames["exploration"], **configuration, intervention="replace")["gain"]
+    row = next(line for line in latex.splitlines() if line.startswith("lang01"))
+    assert f"\\textbf{{{gain:.3f}}}" in row and row.count("textbf") == 1
+    assert re.fullmatch(r"lang01( & (\\textbf\{)?[\d.$+-]+\}?)+ \\\\", row)
+    table = latex[latex.index("\\begin{table}") :]
+    assert "Bold: chosen on dev" in table and "Framed" not in table and "Grey dot" not in table
+    figure = latex[: latex.index("% needs")]
+    assert "% \\includegraphics{layers}" in figure and "Framed" in figure and "Bold" not in figure
+    gap = to_latex(make_spec("gap", frames))
+    assert " & interval " in gap and re.search(r"lang00 & 0\.783 & \[0\.717, 0\.850\]", gap)
 
 
 def test_markup_in_names_is_text_in_tables(frames):

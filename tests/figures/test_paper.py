@@ -103,10 +103,70 @@ def test_nor_where_there_is_more_room(sizes, kind, size, preset):
     test_no_text_touches_another_or_leaves_the_page(sizes, kind, size, preset)
 
 
+def size_of(figure):
+    """Width and height of the page of a PDF, in cm."""
+    box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+) ?\]", save_paper(figure, "pdf"))
+    return [float(points) / 72 * 2.54 for points in box.groups()]
+
+
+def tasks(table):
+    return pd.concat([table.assign(task=f"organism-{task}") for task in ("exact", "two-choice")])
+
+
+@pytest.mark.parametrize(
+    ("layers", "pairs", "preset", "width", "height"),
+    [(8, 5, "acl", 7.7, 4.5), (32, 8, "acl", 7.7, 14.0), (32, 8, "acl-wide", 16.0, 8.0)],
+)
+def test_gains_of_all_pairs_and_tasks_have_the_size_of_a_figure_in_a_paper(
+    layers, pairs, preset, width, height
+):
+    frames = made(layers, pairs)
+    two = {name: tasks(frames[name]) for name in ("exploration", "selection")}
+    (figure,) = draw_paper(make_spec("layers", two), preset)
+    wide, high = size_of(figure)
+    assert wide == pytest.approx(width, abs=0.01) and 2 < high <= height
+    assert len(figure.axes) == 2 * 2 + 1  # ridge and mean shift, two tasks, and the scale
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FIGURES if kind != "grid"])
+def test_every_kind_of_a_study_of_five_pairs_is_one_page_of_a_paper(kind):
+    (figure,) = draw_paper(make_spec(kind, made(8, 5)), "acl")
+    assert size_of(figure)[1] <= 17
+
+
+def test_a_figure_holds_its_caption_only_if_that_is_asked(sizes):
+    spec = make_spec("layers", sizes["small"]["layers"])
+    (bare,), (titled,) = draw_paper(spec), draw_paper(spec, titled=True)
+    assert bare.texts == [] and size_of(bare)[1] < size_of(titled)[1]
+    assert titled.texts[0].get_text() == spec.title
+    assert "Framed: the layer chosen on dev" in spec.caption and spec.caption.startswith(spec.title)
+
+
+def test_names_of_rows_are_never_cut_until_they_are_alike():
+    pairs = [f"{'x' * 40}{end}{'y' * 40}" for end in ("far", "near", "fused")]
+    frames = {"selection": pd.concat([made(6, 1)["selection"].assign(pair=pair) for pair in pairs])}
+    for kind in ("layers", "flips"):
+        tables = frames | {"exploration": pd.concat(made(6, 1)["exploration"].assign(pair=p) for p in pairs)}
+        for figure in draw_paper(make_spec(kind, tables)):
+            for axes in figure.axes:
+                shown = [label.get_text() for label in axes.get_yticklabels()]
+                assert len(set(shown)) == len(shown)
+
+
+def test_a_figure_can_be_worked_on(sizes, tmp_path):
+    (figure,) = draw_paper(make_spec("layers", sizes["small"]["layers"]))
+    (ridge,) = (axes for axes in figure.axes if axes.get_label() == "ridge")
+    ridge.set_title("Ours")
+    figure.set_size_inches(5, 3)
+    figure.savefig(tmp_path / "mine.pdf")
+    assert size_of(figure) == pytest.approx([12.7, 7.62])
+
+
 def test_panels_stand_in_a_grid_as_even_as_can_be(sizes):
     table = sizes["small"]["alignment"]["similarity"]
     nine = [table[table.measure == "cka"].assign(measure=f"measure {at}") for at in range(9)]
-    spec = make_spec("alignment", {"similarity": pd.concat(nine)})
+    tables = {"similarity": pd.concat(nine)}
+    spec = make_spec("alignment", tables, measures=[f"measure {at}" for at in range(9)])
     (figure,) = draw_paper(spec, "acl-wide")
     rows = {}
     for axes in figure.axes:
@@ -219,7 +279,7 @@ def test_what_is_not_measured_is_grey_and_said():
     table = frames["exploration"]
     frames["exploration"] = table[~((table.pair == "lang01-en") & (table.layer == 2))]
     spec = make_spec("layers", frames)
-    assert "Grey: not measured." in spec.footer
+    assert "Grey: not measured." in spec.signs
     mesh = draw_paper(spec)[0].axes[0].collections[0]
     assert mesh.get_array().mask.tolist()[1] == [False, False, True, False, False, False]
 

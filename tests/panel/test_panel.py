@@ -48,8 +48,9 @@ def test_the_map_holds_every_method_and_marks_the_choices(seen):
         rows = table[(table.aligner == method.aligner) & (table.intervention == method.intervention)]
         rows = rows[rows.strength == method.strength]
         assert list(cells.values[number]) == list(rows.sort_values("layer").gain)
-    marked = {(one.methods[mark.row].aligner, mark.column, mark.text) for mark in cells.marks}
-    assert marked == {(row.aligner, row.layer, "test +.25") for row in selection.itertuples()}
+    marked = {(one.methods[mark.row].aligner, mark.column, cells.aside[mark.row]) for mark in cells.marks}
+    assert marked == {(row.aligner, row.layer, "+.25") for row in selection.itertuples()}
+    assert cells.aside_title == "test gain" and sum(map(bool, cells.aside)) == len(selection)
 
 
 def test_curves_lie_on_the_axis_of_the_map(seen):

@@ -95,8 +95,9 @@ class Page:
 
     def __init__(self, browser, url, width=1280, height=900, dark=False, touch=False):
         self._browser = browser
-        target = browser.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        attached = browser.call("Target.attachToTarget", targetId=self._target, flatten=True)
+        self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.call(
@@ -118,6 +119,10 @@ class Page:
     def call(self, method, **params):
         """A command to this tab."""
         return self._browser.call(method, self._session, **params)
+
+    def close(self):
+        """Close the tab."""
+        self._browser.call("Target.closeTarget", targetId=self._target)
 
     def evaluate(self, expression):
         """The value of a JavaScript expression."""

@@ -412,7 +412,9 @@ def test_what_a_race_dropped_is_paler_and_has_its_number_of_items(tmp_path):
     assert pale and all(cell.attributes["data-layer"] == "3" and cell.text.endswith("7") for cell in pale)
     assert "dropped in a race" in root.text and "dropped in a race" not in page_of_whole(tmp_path, grid).text
     spec = make_spec("aligners", {"exploration": grid.assign(n=grid.n.where(~dropped, 7))})
-    assert "(n = 7)" in to_markdown(spec) and "Paler" in spec.footer
+    assert "Italic: dropped in a race" in to_markdown(spec) and "Paler" in spec.signs
+    counts = [count for row in spec.panels[0].counts for count in row]
+    assert to_markdown(spec).count("| *") == len(counts) - counts.count(None) > 0
 
 
 def page_of_whole(folder, grid):

@@ -256,8 +256,9 @@ COMMANDS = {
         "workbench.cli.figures:figures",
         """Draw publication figures from the tables of a run; needs no model, torch or browser.
 
-        Each kind becomes PDF, SVG and PNG, a LaTeX and a Markdown table of the same numbers, and a manifest
-        with the digests of the tables. Built again from the same tables, they are the same bytes.
+        Each kind becomes PDF, SVG and PNG without a title, its caption, a LaTeX and a Markdown table of the
+        same numbers, and a manifest with the digests of the tables. Built again from the same tables, they
+        are the same bytes.
         """,
         help="draw publication figures of a run: PDF, SVG, PNG, LaTeX and Markdown tables",
         example="""workbench figures runs/demo --preset acl
@@ -268,6 +269,11 @@ COMMANDS = {
             "--format FORMAT": "formats, separated by commas (default: pdf,svg,png; of the gallery: png)",
             "--dpi N": "of PNG files (default: the preset's; of the gallery: 130)",
             "--only KIND": "one kind (default: all kinds the tables allow)",
+            "--titled": "put title and notes into the pictures, for slides",
+            "--controls": "layers: also the controls",
+            "--depth": "label layers by relative depth, from 0 to 1: one axis for several models",
+            "--measures NAMES": "alignment: these measures, separated by commas (default: three)",
+            "--top N": "comparison: so many methods (default: 10)",
             "--out FOLDER": "folder (default: figures/NAME_OF_RUN)",
             **OVERWRITE,
             "--gallery": "run the organism into runs/gallery, then draw it into figures/gallery (minutes)",
@@ -312,6 +318,29 @@ COMMANDS = {
             "--methods A,B": "study (its choice and controls) and recipes (default: study,clas_bench)",
             "--tokens N": "new tokens per text (default: 200, or the rest of the model's context)",
             "--prompts N": ("beginnings: half for selection, half for the results", 40),
+        },
+    ),
+    "judge": Command(
+        "workbench.cli.interop:run_judge",
+        """Judge whether two runs of lm-evaluation-harness differ, item by item.
+
+        BEFORE and AFTER are two files that its --log_samples wrote, or two folders of them, whose tasks are
+        matched by name. Items are paired by the hash of their document. Each task gets the gain with a 95 %
+        interval and a verdict: helps, harms, equivalent or undecided, corrected by Holm over the tasks.
+        """,
+        help="compare two runs of lm-evaluation-harness on the same items",
+        example="""workbench judge base/samples_xcopa_sw.jsonl patched/samples_xcopa_sw.jsonl
+  workbench judge results/base results/patched --metric acc_norm""",
+        options={
+            "before BEFORE": {"type": Path, "help": "samples of the first run: a file or a folder"},
+            "after AFTER": {"type": Path, "help": "samples of the second run"},
+            "--metric METRIC": "metric of the harness (default: acc, else exact_match, f1 or the first)",
+            "--filter FILTER": "filter of the harness, where there are several, such as strict-match",
+            "--group FIELD": "field of the documents whose items belong together, such as passage",
+            "--common": "judge the items that both runs have, where they differ",
+            **settings_options("delta"),
+            "--flips FILE": "write the items that changed, as JSON lines",
+            **OVERWRITE,
         },
     ),
     "lab": Command(

@@ -34,6 +34,8 @@ def figures(options: argparse.Namespace) -> Outcome:
     preset(options.preset)  # refused before minutes of work
     if options.only:
         find_kind(options.only)
+    if options.top is not None and options.top < 1:
+        raise InputError(f"--top {options.top}: show at least one method")
     runs = _gallery() if options.gallery else options.runs
     formats = names(options.format or ("png" if options.gallery else ",".join(FORMATS)))
     if not formats:
@@ -44,11 +46,30 @@ def figures(options: argparse.Namespace) -> Outcome:
     command = f"workbench figures {runs_named} --preset {options.preset} --format {','.join(formats)}"
     command += f" --only {options.only}" if options.only else ""
     command += f" --dpi {options.dpi}" if options.dpi else ""
+    chosen: dict[str, object] = {
+        "controls": options.controls,
+        "depth": options.depth,
+        "measures": names(options.measures or ""),
+        "top": options.top,
+    }
+    chosen = {name: value for name, value in chosen.items() if value}
+    command += " --titled" if options.titled else ""
+    command += "".join(_written(name, value) for name, value in chosen.items())
     dpi = 130 if options.gallery and options.dpi is None else options.dpi
     overwrite = options.overwrite or options.gallery
     with progress_bar():
         written = write_figures(
-            tables, folder, options.preset, formats, options.only, command, progress, dpi, overwrite
+            tables,
+            folder,
+            options.preset,
+            formats,
+            options.only,
+            command,
+            progress,
+            dpi,
+            overwrite,
+            options.titled,
+            chosen,
         )
     for kind, reason in written.left_out.items():
         console.print(f"left out  {kind}: {reason}", style="dim", soft_wrap=True)
@@ -59,6 +80,13 @@ def figures(options: argparse.Namespace) -> Outcome:
         f"{kinds} figure{'' if kinds == 1 else 's'}, {len(written.files)} files  {folder}", soft_wrap=True
     )
     return Outcome({"folder": folder, "files": written.files, "left_out": written.left_out})
+
+
+def _written(name: str, value: object) -> str:
+    """An option as it is given on the command line."""
+    if value is True:
+        return f" --{name}"
+    return f" --{name} {','.join(value) if isinstance(value, list) else value}"
 
 
 def draw_figures(folder: Path, formats: Sequence[str], only: Sequence[str], command: str) -> Sequence[Path]:

@@ -11,7 +11,8 @@ from workbench.core import numbers as core
 from workbench.core.errors import InputError
 from workbench.core.store import digest_file
 from workbench.figures.markup import records
-from workbench.figures.spec import Axis, Cells, Series, Value
+from workbench.figures.naming import labels, pair_name, shared_side, spoken
+from workbench.figures.spec import Axis, Cells, Panel, Series, Value
 from workbench.results import Run
 
 CONTROLS = ("identity", "random_rotation", "shuffled_pairs", "random_equal_norm", "wrong_language")
@@ -37,19 +38,45 @@ class NothingToShow(InputError):
 def parts(
     table: pd.DataFrame, keys: Sequence[str] = STUDY
 ) -> Iterator[tuple[str, dict[str, str], pd.DataFrame]]:
-    """The table by its keys, in order of first appearance: a title of what varies, the keys, the rows."""
+    """The table by its keys, in order of first appearance: a title of what varies, the keys, the rows.
+
+    The title is for people, the keys are the values of the table.
+    """
     keys = [key for key in keys if key in table]
-    varying = [key for key in keys if table[key].nunique(dropna=False) > 1]
+    shown = {key: labels(key, table[key]) for key in keys if table[key].nunique(dropna=False) > 1}
     groups = table.groupby(keys, sort=False, dropna=False) if keys else [((), table)]
     for values, rows in groups:
         named = dict(zip(keys, map(str, values), strict=True))
-        yield ", ".join(named[key] for key in varying), named, rows
+        yield ", ".join(own[named[key]] for key, own in shown.items()), named, rows
+
+
+def crossed(table: pd.DataFrame, down: str, across: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """The table by two keys, for panels in rows and columns: head, title, and rows that are there.
+
+    Where one of the keys has one value, the other gives the titles, and no panel has a head.
+    """
+    rows, columns = (labels(key, table[key]) for key in (down, across))
+    for one, head in rows.items():
+        for other, title in columns.items():
+            own = table[(table[down].astype(str) == one) & (table[across].astype(str) == other)]
+            if own.empty:
+                continue
+            if len(rows) > 1 and len(columns) > 1:
+                yield head, title, own
+            else:
+                yield "", head * (len(rows) > 1) + title * (len(columns) > 1), own
 
 
 def constants(table: pd.DataFrame, keys: Sequence[str] = STUDY) -> str:
-    """The values that are the same in all rows: `organism, sw-en`."""
-    columns = [table[key].dropna().astype(str).unique() for key in keys if key in table]
-    return ", ".join(values[0] for values in columns if len(values) == 1)
+    """The values that are the same in all rows, and the language that all pairs share: `tiny, sw → en`."""
+    same: list[str] = []
+    for key in keys:
+        values = names(table[key].dropna()) if key in table else []
+        if key == "pair" and len(values) > 1:
+            same += filter(None, [shared_side(values)])
+        elif len(values) == 1:
+            same.append(pair_name(values[0]) if key == "pair" else labels(key, values)[values[0]])
+    return ", ".join(same)
 
 
 def subtitle(table: pd.DataFrame, text: str, keys: Sequence[str] = STUDY) -> str:
@@ -95,9 +122,40 @@ def layer_name(place: int) -> str:
     return "emb" if place == EMBEDDING else str(place)
 
 
-def layer_axis(column: Iterable[int]) -> Axis:
-    """An axis of layers."""
+def layer_axis(column: Iterable[int], depth: bool = False) -> Axis:
+    """An axis of layers; with `depth` places are relative depths."""
+    if depth:
+        return Axis("relative depth", DEPTHS, (-0.02, 1.02))
     return Axis("layer", tuple((float(place), layer_name(place)) for place in sorted(set(column))))
+
+
+DEPTHS = tuple((at / 4, f"{at / 4:g}") for at in range(5))
+"""Ticks of relative depth: 0 is the embedding, 1 the output of the last layer."""
+
+
+def layer_counts(frames: Frames) -> dict[str, int]:
+    """The number of layers of each model: one more than the last in any of its tables."""
+    tables = [table for table in frames.values() if {"model", "layer"} <= set(table)]
+    rows = pd.concat([table[["model", "layer"]].dropna() for table in tables])
+    return {str(model): int(own.layer.max()) + 1 for model, own in rows.groupby("model")}
+
+
+def by_depth(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """The table with the relative depth of each layer's output as its place."""
+    return table.assign(place=(table.place + 1) / table.model.astype(str).map(layer_counts(frames)))
+
+
+def depth_ticks(columns: Sequence[int], layers: int) -> tuple[tuple[float, str], ...]:
+    """Where relative depths lie along columns of cells: a layer is as deep as its right edge.
+
+    >>> depth_ticks([-1, 0, 1, 2, 3], 4)
+    ((0.5, '0'), (1.5, '0.25'), (2.5, '0.5'), (3.5, '0.75'), (4.5, '1'))
+    """
+    first = columns[0]
+    if list(columns) != list(range(first, first + len(columns))):  # of some layers each has its own
+        return tuple((float(at), f"{(place + 1) / layers:.2f}") for at, place in enumerate(columns))
+    places = ((depth * layers - first - 0.5, name) for depth, name in DEPTHS)
+    return tuple((place, name) for place, name in places if -0.5 <= place <= len(columns) - 0.5)
 
 
 def component(site: object) -> str:
@@ -139,9 +197,20 @@ def is_control(aligner: str, known: frozenset[str]) -> bool:
     return aligner in known or aligner.partition(":")[0] in known
 
 
-def marked(aligner: str, known: frozenset[str], mark: str = "*") -> str:
-    """The name of an aligner, with a mark where it is a control."""
-    return aligner + mark if is_control(aligner, known) else aligner
+CONTROL = "*"
+"""Marks controls; `CONTROL_SIGN` says so."""
+CONTROL_SIGN = "* control. "
+
+
+def marked(aligner: str, known: frozenset[str]) -> str:
+    """The name of an aligner in words, with a mark where it is a control."""
+    return spoken(aligner) + CONTROL * is_control(aligner, known)
+
+
+def starred(panels: Iterable[Panel]) -> str:
+    """What the mark of controls means, where any panel has one."""
+    texts = (text for p in panels for text in (p.name, *p.rows, *(s.name for s in getattr(p, "series", ()))))
+    return CONTROL_SIGN if any(CONTROL in text for text in texts) else ""
 
 
 def ordered(aligners: Iterable[object], known: frozenset[str]) -> list[str]:

@@ -28,6 +28,12 @@ _SIZES: dict[str, dict[str, Any]] = {
     "cloud": {"size": 5},
     "mean": {"size": 14, "line": {"color": look.BLACK, "width": 2}},
 }
+_SIGNS: dict[str, dict[str, Any]] = {
+    look.DOT: {"symbol": "circle", "size": 4},
+    look.DASH: {"symbol": "line-ew-open", "size": 7},
+    look.ABOVE: {"symbol": "triangle-up", "size": 7},
+    look.BELOW: {"symbol": "triangle-down", "size": 7},
+}
 _WRAP = 110
 """Characters of a line of the subtitle or footer."""
 _LABELS = 40
@@ -38,8 +44,10 @@ _GAP = 90
 """Dots between rows of panels."""
 
 
-def plot(run_or_table: Any, kind: str) -> "go.Figure":
+def plot(run_or_table: Any, kind: str, **options: Any) -> "go.Figure":
     """The interactive figure of a kind (`FIGURES`), to be shown in a notebook or written by plotly.
+
+    `options` are those of `make_spec`.
 
     It is made from a run or its folder, from tables by name (`result.tables`), or from one table where the
     kind needs no other.
@@ -48,7 +56,7 @@ def plot(run_or_table: Any, kind: str) -> "go.Figure":
     source = open_run(run_or_table) if isinstance(run_or_table, str | Path) else run_or_table
     if isinstance(source, Run):
         joined = join_runs(source)
-        return draw_interactive(make_spec(kind, joined.frames, joined.cautions))
+        return draw_interactive(make_spec(kind, joined.frames, joined.cautions, **options))
     if isinstance(source, pd.DataFrame):
         if len(needs) > 1:
             raise InputError(f"figure {kind} needs the tables {' and '.join(needs)}: give them by name")
@@ -59,7 +67,7 @@ def plot(run_or_table: Any, kind: str) -> "go.Figure":
             f"a figure is made from a run, its folder or its tables, not from a {type(tables).__name__}: "
             'plot(open_run("runs/demo"), "layers")'
         )
-    return draw_interactive(make_spec(kind, tables))
+    return draw_interactive(make_spec(kind, tables, **options))
 
 
 def draw_interactive(spec: Spec) -> "go.Figure":
@@ -78,7 +86,7 @@ def draw_interactive(spec: Spec) -> "go.Figure":
             # The first column's names have the margin; those between panels need room of their own.
             named = spec.has_names(column)
             inset = 0.0 if column == 0 else 0.18 if named else 0.04
-            end = 0.86 if isinstance(panel, Plot) and panel.aside else 0.97
+            end = 0.86 if panel.aside else 0.97
             across = ((column + inset) / side_by_side, (column + end) / side_by_side)
             down = (1 - (top + _height(panel)) / body, 1 - top / body)
             suffix = str(at * side_by_side + column + 1) if at or column else ""
@@ -115,7 +123,7 @@ def _height(panel: Panel) -> float:
 
 def _title(figure: "go.Figure", panel: Panel, x: float, y: float) -> None:
     remark = panel.remark if isinstance(panel, Plot) else ""
-    texts = [f"<b>{escape(panel.title)}</b>" if panel.title else "", escape(remark)]
+    texts = [f"<b>{escape(panel.name)}</b>" if panel.name else "", escape(remark)]
     if text := " · ".join(filter(None, texts)):
         _write(figure, text, name="title", x=x, y=y, yanchor="bottom")
 
@@ -135,7 +143,8 @@ def _axes(panel: Panel, room: int) -> tuple[dict[str, Any], dict[str, Any]]:
         across, up = (panel.y, panel.x) if panel.lying else (panel.x, panel.y)
         return _plot_axis(across, room), _plot_axis(up, _ROWS if panel.lying else _LABELS, panel.lying)
     plain = {"showgrid": False, "zeroline": False, "automargin": True}
-    x = plain | _ticks(list(enumerate(panel.columns)), room) | {"title": {"text": escape(panel.column_title)}}
+    ticks = panel.ticks or list(enumerate(panel.columns))
+    x = plain | _ticks(ticks, room) | {"title": {"text": escape(panel.column_title)}}
     x |= {"tickangle": -90} if panel.turned else {}
     y = plain | _ticks(list(enumerate(panel.rows)), _ROWS) | {"title": {"text": escape(panel.row_title)}}
     return x | {"range": [-0.5, len(panel.columns) - 0.5]}, y | {"range": [len(panel.rows) - 0.5, -0.5]}
@@ -176,9 +185,10 @@ def _plot_axis(axis: Axis, room: int, turned: bool = False) -> dict[str, Any]:
 # Cells ------------------------------------------------------------------------------------------
 
 
-def _written(value: float | None, few: int | None) -> str:
+def _written(value: float | None, few: int | None, sign: bool) -> str:
     """A number in its cell, with the items below it where they are fewer than elsewhere."""
-    return short(value) if few is None else f"{short(value)}<br><sub>{few}</sub>"
+    number = short(value, sign=sign)
+    return number if few is None else f"{number}<br><sub>{few}</sub>"
 
 
 def _veil(figure: "go.Figure", panel: Cells, axes: dict[str, str]) -> None:
@@ -210,7 +220,7 @@ def _cells(figure: "go.Figure", panel: Cells, scale: Scale, axes: dict[str, str]
         coloraxis="coloraxis",
         text=[
             [
-                _written(value, panel.few(row, column)) if numbered else ""
+                _written(value, panel.few(row, column), scale.diverging) if numbered else ""
                 for column, value in enumerate(values)
             ]
             for row, values in enumerate(panel.values)
@@ -220,21 +230,21 @@ def _cells(figure: "go.Figure", panel: Cells, scale: Scale, axes: dict[str, str]
         hovertemplate="%{hovertext}<extra></extra>",
         xgap=1,
         ygap=1,
-        name=panel.title,
+        name=panel.name,
         **axes,
     )
     _veil(figure, panel, axes)
-    lines = look.strokes(panel, scale, numbered)
-    for colour in dict.fromkeys(colour for *_, colour in lines):
-        own = [(start, end) for start, end, stroke in lines if stroke == colour]
+    found = look.signs(panel, scale, numbered)
+    for marker in dict.fromkeys(marker for _, _, marker, _ in found):
+        x, y, _, shades = zip(*(sign for sign in found if sign[2] == marker), strict=True)
         figure.add_scatter(
-            x=[x for start, end in own for x in (start[0], end[0], None)],
-            y=[y for start, end in own for y in (start[1], end[1], None)],
-            mode="lines",
-            line={"color": colour, "width": 1},
+            x=x,
+            y=y,
+            mode="markers",
+            marker=_SIGNS[marker] | {"color": shades},
             hoverinfo="skip",
             showlegend=False,
-            name="strokes",
+            name=f"sign {marker}",
             **axes,
         )
     refs = {"xref": axes["xaxis"], "yref": axes["yaxis"]}
@@ -242,10 +252,8 @@ def _cells(figure: "go.Figure", panel: Cells, scale: Scale, axes: dict[str, str]
     for mark in panel.marks:
         box = {"x0": mark.column - 0.5, "x1": mark.column + 0.5, "y0": mark.row - 0.5, "y1": mark.row + 0.5}
         figure.add_shape(type="rect", line=black, name="frame", **box, **refs)
-        if mark.text:
-            font = {"size": 11, "color": look.ink(panel.values[mark.row][mark.column], scale)}
-            place = {"x": mark.column, "y": mark.row, "showarrow": False}
-            figure.add_annotation(text=escape(mark.text), name="mark", font=font, **place, **refs)
+    if panel.aside:
+        _aside(figure, panel, axes)
     if panel.rule_after is not None:
         at = panel.rule_after - 0.5
         ends = {"x0": -0.5, "x1": len(panel.columns) - 0.5, "y0": at, "y1": at}
@@ -364,7 +372,7 @@ def _labels(figure: "go.Figure", panel: Plot, axes: dict[str, str]) -> None:
         return panel.x.along(x) * _PANEL[0], panel.y.along(y) * _PANEL[1]
 
     def size(label: str) -> tuple[float, float]:
-        return _LETTER * (len(label) + 0.5), _LINE
+        return _LETTER * (len(label) + 0.5) * bool(label), _LINE
 
     for label in look.place_labels(panel, placed, size, _PANEL, _MARK):
         across, up = label.place[0] - label.point[0], label.place[1] - label.point[1]
@@ -376,14 +384,15 @@ def _labels(figure: "go.Figure", panel: Plot, axes: dict[str, str]) -> None:
         figure.add_annotation(text=escape(label.text), name="label", font={"size": 10}, **place, **where)
 
 
-def _aside(figure: "go.Figure", panel: Plot, axes: dict[str, str]) -> None:
-    """The texts to the right of named places, and below them what they say."""
+def _aside(figure: "go.Figure", panel: Panel, axes: dict[str, str]) -> None:
+    """The texts to the right of rows, and above them what they say."""
     right = {"xref": f"{axes['xaxis']} domain", "x": 1, "xanchor": "left", "xshift": 6, "showarrow": False}
-    for (place, _), text in zip(panel.x.ticks, panel.aside, strict=True):
+    places = range(len(panel.rows)) if isinstance(panel, Cells) else [place for place, _ in panel.x.ticks]
+    for place, text in zip(places, panel.aside, strict=True):
         if text:
             figure.add_annotation(text=escape(text), name="aside", y=place, yref=axes["yaxis"], **right)
-    below = {"y": 0, "yref": f"{axes['yaxis']} domain", "yanchor": "top", "yshift": -3}
-    figure.add_annotation(text=escape(panel.aside_title), name="aside title", **below, **right)
+    above = {"y": 1, "yref": f"{axes['yaxis']} domain", "yanchor": "bottom"}
+    figure.add_annotation(text=escape(panel.aside_title), name="aside title", **above, **right)
 
 
 # Around the panels ------------------------------------------------------------------------------
@@ -398,7 +407,7 @@ def _dress(figure: "go.Figure", spec: Spec, body: float) -> None:
     """Title, footer, legend, scale."""
     # Below the panels the names of columns, the footer, and the legend.
     upright = 7 * max(map(len, spec.upright), default=0)
-    footer = wrapped(spec.footer)
+    footer = wrapped(spec.notes)
     below = max(140, 70 + upright + 15 * (footer.count("<br>") + 1) + (45 if spec.legend else 0))
     figure.update_layout(
         title={
@@ -425,6 +434,6 @@ def _dress(figure: "go.Figure", spec: Spec, body: float) -> None:
                 "colorbar": {"title": {"text": escape(spec.scale.title), "side": "right"}, "thickness": 14},
             }
         )
-    if spec.footer:
+    if spec.notes:
         font = {"size": 11, "color": "#555555"}
         _write(figure, footer, name="footer", x=0, y=0, yshift=-70 - upright, yanchor="top", font=font)

@@ -22,6 +22,7 @@ SEQUENTIAL = ["#fcfbfd", "#dadaeb", "#bcbddc", "#9e9ac8", "#807dba", "#6a51a3", 
 # Okabe and Ito, without the yellow that paper swallows, and black, which is for what is random.
 CURVES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f3c8d", "#4d4d4d"]
 BLACK = "#222222"
+GREY = "#8c8c8c"
 UNMEASURED = "#dddddd"
 PALETTES = {
     "main": CURVES,
@@ -98,32 +99,38 @@ def ink(value: Value, scale: Scale, pale: bool = False) -> str:
     return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else BLACK
 
 
-Stroke = tuple[tuple[float, float], tuple[float, float], str]
-"""From (column, row) to (column, row), in a colour."""
+DOT, DASH, ABOVE, BELOW = ".", "_", "^", "v"
+"""Signs in cells, in matplotlib's letters."""
+Sign = tuple[float, float, str, str]
+"""Column, row, marker and colour."""
 
 
-def strokes(panel: Cells, scale: Scale, numbered: bool) -> list[Stroke]:
-    """Two cut corners of each hatched cell, and a dash in each other negative one that shows no number.
+def signs(panel: Cells, scale: Scale, numbered: bool) -> list[Sign]:
+    """A small sign in cells: a dot, a triangle or a dash, the first of these that applies.
 
-    The dash is for grey print, which does not tell the sign.
+    A grey dot says that a cell shows nothing by itself, a triangle that its value is beyond the scale, a dash
+    that it is below zero, which grey print does not tell. A number keeps its place, and needs no dash.
     """
-    lines: list[Stroke] = []
-    corner = 0.24 if numbered else 0.42  # a number keeps its place
-    known = [
-        (row, at, v)
-        for row, values in enumerate(panel.values)
-        for at, v in enumerate(values)
-        if v is not None
-    ]
-    for row, column, value in known:
-        colour = ink(value, scale, panel.few(row, column) is not None)
-        left, right, top, low = column - 0.5, column + 0.5, row - 0.5, row + 0.5
-        if panel.hatched and panel.hatched[row][column]:
-            lines.append(((left, top + corner), (left + corner, top), colour))
-            lines.append(((right - corner, low), (right, low - corner), colour))
-        elif value < 0 and scale.diverging and not numbered:
-            lines.append(((column - 0.25, row), (column + 0.25, row), colour))
-    return lines
+    found: list[Sign] = []
+    for row, values in enumerate(panel.values):
+        for column, value in enumerate(values):
+            if value is None:
+                continue
+            colour = ink(value, scale, panel.few(row, column) is not None)
+            place = (column + 0.4, row - 0.36) if numbered else (float(column), float(row))
+            if panel.hatched and panel.hatched[row][column]:
+                found.append((*place, DOT, GREY))
+            elif not scale.low <= value <= scale.high:
+                found.append((*place, ABOVE if value > scale.high else BELOW, colour))
+            elif value < 0 and scale.diverging and not numbered:
+                found.append((*place, DASH, colour))
+    return found
+
+
+def clipped(panels: Sequence[Cells], scale: Scale) -> tuple[bool, bool]:
+    """Whether any value is below the scale, and whether any is above."""
+    known = [value for panel in panels for row in panel.values for value in row if value is not None]
+    return any(value < scale.low for value in known), any(value > scale.high for value in known)
 
 
 STEPS = 8
@@ -248,7 +255,7 @@ def beside_points(
     """The middle of each point's label: the free place nearest to it, or None where there is none.
 
     Points, `sizes` of labels, the size of the panel and that of a `mark` are all in one unit; `lines` are the
-    corners of a stair that no label may lie on.
+    corners of a stair that no label may lie on. A label without width has no place.
     """
     taken: list[Box] = [(x, y, mark, mark) for x, y in points]
     taken += [((a + c) / 2, (b + d) / 2, abs(c - a), abs(d - b)) for (a, b), (c, d) in pairwise(lines)]
@@ -256,6 +263,8 @@ def beside_points(
     # From the top down, so that of points above each other labels fall to the right and left in turn.
     for at in sorted(range(len(points)), key=lambda at: (-points[at][1], points[at][0])):
         (x, y), (wide, high) = points[at], sizes[at]
+        if not wide:
+            continue
         for across, up in _offsets(wide, high, mark):
             if _is_free(box := (x + across, y + up, wide, high), panel, taken):
                 taken.append(box)
@@ -310,7 +319,7 @@ def place_labels(
     places = beside_points(points, sizes, panel, mark, corners)
     labels = []
     for (x, y, text), point, place, room in zip(marked, points, places, sizes, strict=True):
-        if place is not None:
+        if place is not None and text:
             across, up = abs(point[0] - place[0]), abs(point[1] - place[1])
             far = across > room[0] / 2 + mark * 1.2 or up > room[1] / 2 + mark * 0.8
             labels.append(Label(text, x, y, point, place, room, far))

@@ -14,17 +14,17 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from workbench.core.errors import InputError, did_you_mean
-from workbench.figures.look import BLACK, UNMEASURED, VEIL, Preset, colours, ink, strokes
+from workbench.figures.look import BLACK, DASH, DOT, UNMEASURED, VEIL, Preset, clipped, colours, ink, signs
 from workbench.figures.look import preset as find_preset
-from workbench.figures.paper_layout import PAD, Block, Layout, Page, Ruler, families, missing_fonts
+from workbench.figures.paper_layout import GAP, PAD, Block, Layout, Page, Ruler, families, missing_fonts
 from workbench.figures.paper_plots import draw_plot, handle
-from workbench.figures.spec import Cells, Scale, Spec, short
+from workbench.figures.spec import Cells, Scale, Spec, short, thinned
 
 FORMATS = ("pdf", "svg", "png")
 _WAYS: dict[str, dict[str, Any]] = {
@@ -36,17 +36,22 @@ _WAYS: dict[str, dict[str, Any]] = {
 """How each format is written: without dates, so that the same figure is the same bytes."""
 
 
-def draw_paper(spec: Spec, preset: Preset | str = "acl", warn: bool = True) -> list[Figure]:
+def draw_paper(
+    spec: Spec, preset: Preset | str = "acl", warn: bool = True, titled: bool = False
+) -> list[Figure]:
     """One figure for each page that the panels need, in the preset's width.
 
-    Where no installed font has the letters of a name, a warning says which font to install.
+    A figure holds the panels, their legend and scale; title and notes are its caption (`spec.caption`), or
+    with `titled` in the figure. It is a figure of matplotlib: axes are labelled with the name of their panel
+    (`get_label`), and everything in it can be changed. Where no installed font has
+    the letters of a name, a warning says which font to install.
     """
     chosen = find_preset(preset) if isinstance(preset, str) else preset
     for line in missing_fonts(spec.texts()) if warn else ():
         warnings.warn(line, UserWarning, stacklevel=2)
     fonts = families(spec.texts())
     with _style(chosen, fonts):
-        return [_draw(page) for page in Layout(spec, chosen, Ruler(fonts)).pages()]
+        return [_draw(page) for page in Layout(spec, chosen, Ruler(fonts), titled).pages()]
 
 
 def save_paper(figure: Figure, file_format: str) -> bytes:
@@ -137,29 +142,51 @@ def _write(figure: Figure, page: Page, lines: Sequence[str], top: float, height:
 def _draw_block(figure: Figure, page: Page, block: Block) -> None:
     width, height = page.preset.width, page.height
     bottom = height - block.top - block.height
-    axes = figure.add_axes((block.left / width, bottom / height, block.width / width, block.height / height))
+    place = (block.left / width, bottom / height, block.width / width, block.height / height)
+    axes = figure.add_axes(place, label=block.panel.name)
     for number, (line, bold) in enumerate(reversed(block.title)):
-        axes.annotate(
-            line,
-            (0, 1),
-            xycoords="axes fraction",
-            xytext=(-block.title_left * 72, 2.5 + number * page.preset.line * 72),
-            textcoords="offset points",
-            weight="bold" if bold else "normal",
-            va="bottom",
-            ha="left",
-            size=page.preset.text,
-            annotation_clip=False,
-        )
+        _above(axes, page, line, -block.title_left, number, weight="bold" if bold else "normal")
+    if block.head:
+        _above(axes, page, block.head, PAD - block.left, block.head_line, weight="bold", gid="head")
+    if block.aside_title:
+        right = block.width + GAP + page.ruler.widest(block.panel.aside, page.preset.text)
+        _above(axes, page, block.aside_title, right, 0, ha="right", gid="aside title")
     if isinstance(block.panel, Cells):
         assert page.spec.scale is not None, "cells have a scale"
         _draw_cells(axes, page, block, block.panel, page.spec.scale)
     else:
         draw_plot(axes, page, block, block.panel)
-    axes.set_xlabel(block.x_title, labelpad=1.5)
+    if block.x_beside:
+        axes.annotate(
+            block.x_title,
+            (0, 0),
+            xycoords="axes fraction",
+            xytext=(-1.5 * GAP * 72, -2.5 * page.preset.text / 7),
+            textcoords="offset points",
+            va="top",
+            ha="right",
+            gid="beside",
+        )
+    else:
+        axes.set_xlabel(block.x_title, labelpad=1.5)
     # A title longer than the axes begins at their top.
     over = max(0.0, page.ruler.width(block.y_title, page.preset.text) - block.height)
     axes.set_ylabel(block.y_title, labelpad=2, y=0.5 - over / 2 / block.height)
+
+
+def _above(axes: Axes, page: Page, text: str, left: float, line: int, **style: Any) -> None:
+    """A text above the axes, so many inches from their left edge and so many lines up."""
+    axes.annotate(
+        text,
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(left * 72, 2.0 + line * page.preset.line * 72),
+        textcoords="offset points",
+        va="bottom",
+        size=page.preset.text,
+        annotation_clip=False,
+        **{"ha": "left"} | style,
+    )
 
 
 def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale) -> None:
@@ -178,19 +205,19 @@ def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale
     axes.set_facecolor(UNMEASURED)
     axes.invert_yaxis()  # the first row is above
     # Whether every cell has room for its number.
-    widest = page.ruler.widest((short(value) for row in panel.values for value in row), page.preset.text)
+    written = [[short(value, sign=scale.diverging) for value in row] for row in panel.values]
+    widest = page.ruler.widest((text for row in written for text in row), page.preset.text)
     wide, high = block.width / columns >= widest * 1.06, block.height / rows >= page.preset.line * 0.95
     numbered = panel.numbers and wide and high
-    lines = strokes(panel, scale, numbered)
-    axes.add_collection(
-        LineCollection(
-            [[start, end] for start, end, _ in lines],
-            colors=[colour for *_, colour in lines],
-            linewidths=min(0.6, max(0.25, points * 0.06)),
-            gid="strokes",
-        ),
-        autolim=False,
-    )
+    found = signs(panel, scale, numbered)
+    for marker in dict.fromkeys(marker for _, _, marker, _ in found):
+        x, y, _, shades = zip(*(sign for sign in found if sign[2] == marker), strict=True)
+        size = min(1.8, points * 0.25) if marker == DOT else min(4.5, points * 0.5)
+        look: dict[str, Any] = {
+            "linewidths": 0.5 if marker == DASH else 0,
+            "marker": "o" if marker == DOT else marker,
+        }
+        axes.scatter(x, y, s=size**2, c=shades, gid=f"sign {marker}", **look)
     middle: dict[str, Any] = {"ha": "center", "va": "center_baseline", "size": page.preset.text}
     corner: dict[str, Any] = {"ha": "right", "va": "bottom", "size": 0.5 * page.preset.text}
     for row, column in product(range(rows), range(columns)):
@@ -202,39 +229,45 @@ def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale
             axes.add_patch(veil)
         if numbered:
             colour = ink(value, scale, few is not None)
-            axes.text(column, row, short(value), color=colour, gid="number", **middle)
+            axes.text(column, row, written[row][column], color=colour, gid="number", **middle)
             if few is not None and 1.5 * page.preset.line <= block.height / rows:
                 axes.text(column + 0.47, row + 0.47, str(few), color=colour, gid="count", **corner)
-    _marks(axes, page, block, panel, scale)
+    _marks(axes, page, block, panel)
     if panel.rule_after is not None:
         axes.axhline(panel.rule_after - 0.5, color=BLACK, linewidth=1.0, gid="rule")
     _ticks(axes, page, block, panel)
     axes.spines[:].set_visible(False)
 
 
-def _marks(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale) -> None:
-    size, line = page.preset.text, page.preset.line
+def _marks(axes: Axes, page: Page, block: Block, panel: Cells) -> None:
+    """Frames around cells, and the texts to the right of rows."""
+    size = page.preset.text
     wide, high = block.width / len(panel.columns), block.height / len(panel.rows)
     frame: dict[str, Any] = {"fill": False, "edgecolor": BLACK, "clip_on": False, "zorder": 5, "gid": "frame"}
-    frame["linewidth"] = min(1.2, 0.3 * 72 * min(wide, high)) * size / 7
+    frame["linewidth"] = min(1.0, 0.14 * 72 * min(wide, high)) * size / 7
     for mark in panel.marks:
         axes.add_patch(Rectangle((mark.column - 0.5, mark.row - 0.5), 1, 1, **frame))
-        if not mark.text or high < line * 0.8:
-            continue
-        text: dict[str, Any] = {"va": "center_baseline", "size": size, "gid": "mark"}
-        if block.beside:
-            place = (block.width + PAD * 0.7) / wide - 0.5
-            axes.text(place, mark.row, mark.text, ha="left", **text)
-        else:
-            colour = ink(panel.values[mark.row][mark.column], scale)
-            axes.text(mark.column, mark.row, mark.text, ha="center", color=colour, zorder=6, **text)
+    if not panel.aside or high < page.preset.line * 0.8:
+        return
+    right = block.width + GAP + page.ruler.widest(panel.aside, size)
+    for row, text in enumerate(panel.aside):
+        style: dict[str, Any] = {"va": "center_baseline", "ha": "right", "size": size, "gid": "aside"}
+        axes.text(right / wide - 0.5, row, text, **style)
 
 
 def _ticks(axes: Axes, page: Page, block: Block, panel: Cells) -> None:
-    size, high = page.preset.text, page.preset.line * 0.92
+    size, high = page.preset.text, page.preset.line * 0.83
     widths = [high if panel.turned else page.ruler.width(n, size) + size / 72 * 0.5 for n in panel.columns]
     shown = shown_labels(panel.columns, widths, block.width / len(panel.columns))
-    axes.set_xticks(shown, [panel.columns[at] for at in shown], rotation=90 if panel.turned else 0)
+    if panel.ticks and block.ticked:
+        names = [name for _, name in panel.ticks]
+        reach = block.width / len(panel.columns) * (panel.ticks[-1][0] - panel.ticks[0][0])
+        step = thinned(len(names), 1 + reach / (1.25 * page.ruler.widest(names, size)))
+        axes.set_xticks([place for place, _ in panel.ticks[::step]], names[::step])
+    elif block.ticked:
+        axes.set_xticks(shown, [panel.columns[at] for at in shown], rotation=90 if panel.turned else 0)
+    else:
+        axes.set_xticks([])
     rows = shown_labels(panel.rows, [high] * len(panel.rows), block.height / len(panel.rows))
     rows = rows if block.names else []
     axes.set_yticks(rows, [block.names[at] for at in rows])
@@ -249,7 +282,7 @@ def _mesh(
         across,
         down,
         values,
-        cmap=LinearSegmentedColormap.from_list("workbench", colours(scale), N=256),
+        cmap=_mapped(scale).get_cmap(),
         vmin=scale.low,
         vmax=scale.high,
         antialiased=False,
@@ -278,18 +311,31 @@ def shown_labels(labels: Sequence[str], sizes: Sequence[float], pitch: float) ->
 
 
 def _draw_scale(figure: Figure, page: Page, scale: Scale) -> None:
-    """The scale below the panels, its title above it."""
-    preset = page.preset
-    wide, thick = min(0.6 * preset.width, 22 * preset.line), preset.line * 0.7
-    left, top = (preset.width - wide) / 2, page.scale_top + preset.line * 1.1
+    """The scale on one line below the panels: its title, its ends and the colours between them."""
+    preset, ruler = page.preset, page.ruler
+    ends = [short(end, sign=scale.diverging) for end in (scale.low, scale.high)]
+    title, *texts = (ruler.width(text, preset.text) + 2 * GAP for text in (scale.title, *ends))
+    beyond = clipped(page.spec.cells, scale)
+    wide = min(preset.width - 2 * PAD - title - sum(texts), 12 * preset.line)
+    left, line = (preset.width - wide - title - sum(texts)) / 2, preset.line
+    top, thick = page.scale_top + GAP, line * 0.62
+    place = (left + title + texts[0], page.height - top - (line + thick) / 2, wide, thick)
     axes = figure.add_axes(
-        (left / preset.width, 1 - (top + thick) / page.height, wide / preset.width, thick / page.height),
+        (place[0] / preset.width, place[1] / page.height, wide / preset.width, thick / page.height),
         label="scale",
     )
-    stops = np.linspace(scale.low, scale.high, 65)
-    middles = ((stops[1:] + stops[:-1]) / 2)[None, :]
-    _mesh(axes, stops, np.array([0, 1]), middles, scale, edgecolors="face", linewidth=0.1)
-    places = np.linspace(scale.low, scale.high, 5 if scale.diverging else 3).tolist()
-    axes.set_xticks(places, [short(place, sign=scale.diverging) for place in places])
-    axes.set_yticks([])
-    axes.set_title(scale.title, size=preset.text, pad=2)
+    extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+    bar = figure.colorbar(_mapped(scale), cax=axes, orientation="horizontal", extend=extend[beyond])
+    bar.set_ticks([])
+    bar.outline.set_linewidth(0.4)
+    style: dict[str, Any] = {"va": "center_baseline", "transform": axes.transAxes}
+    low, high = (GAP / wide + 0.05 * open_end for open_end in beyond)  # past the triangle of an open end
+    axes.text(-low, 0.5, ends[0], ha="right", **style)
+    axes.text(1 + high, 0.5, ends[1], ha="left", **style)
+    axes.text(-low - texts[0] / wide, 0.5, scale.title, ha="right", **style)
+
+
+def _mapped(scale: Scale) -> ScalarMappable:
+    """The colours of a scale for matplotlib."""
+    colour_map = LinearSegmentedColormap.from_list("workbench", colours(scale), N=256)
+    return ScalarMappable(Normalize(scale.low, scale.high), colour_map)

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
 from workbench.figures.look import BLACK, SCATTERED, colour_of, dash_of, marker_of, place_labels
-from workbench.figures.paper_layout import PAD, Block, Page
+from workbench.figures.paper_layout import GAP, Block, Page
 from workbench.figures.spec import Axis, Plot, Series
 
 _FEW = 24
@@ -89,8 +89,10 @@ def _scattered(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
 def _bars(axes: Axes, series: Series, panel: Plot, wide: float) -> None:
     style: dict[str, Any] = {"edgecolor": "#555555", "linewidth": 0.3, "gid": series.name}
     y, low, high = (np.array(values, float) for values in (series.y, series.low, series.high))
-    axes.barh(series.x, y, height=0.7, color=colour_of(series), **style)
-    if len(low) and len(high):
+    intervals = bool(len(low) and len(high))
+    # Whiskers are seen on paler bars.
+    axes.barh(series.x, y, height=0.7, color=colour_of(series), alpha=0.55 if intervals else 1.0, **style)
+    if intervals:
         whiskers: dict[str, Any] = {"fmt": "none", "elinewidth": 0.8 * wide, "capsize": 1.5 * wide}
         axes.errorbar(y, series.x, xerr=np.abs([y - low, high - y]), ecolor=BLACK, **whiskers)
 
@@ -145,7 +147,7 @@ def _labels(axes: Axes, page: Page, block: Block, panel: Plot) -> None:
         return float(across), float(up)
 
     def room(label: str) -> tuple[float, float]:
-        return page.ruler.width(label, size) + size / 72 * 0.4, page.preset.line * 0.88
+        return (page.ruler.width(label, size) + size / 72 * 0.4) * bool(label), page.preset.line * 0.88
 
     leaders = []
     style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "size": size, "zorder": 4}
@@ -164,15 +166,12 @@ def _labels(axes: Axes, page: Page, block: Block, panel: Plot) -> None:
 
 
 def _aside(axes: Axes, page: Page, block: Block, panel: Plot) -> None:
-    """The texts to the right of named places, and what they say below them."""
+    """The texts to the right of named places."""
     size = page.preset.text
-    # A number below the end of the axis keeps its room.
-    right = 1 + (page.ruler.width("80", size) / 2 + PAD) / block.width
-    style: dict[str, Any] = {"va": "center_baseline", "ha": "left", "size": size}
+    right = 1 + (GAP + page.ruler.widest(panel.aside, size)) / block.width
+    style: dict[str, Any] = {"va": "center_baseline", "ha": "right", "size": size}
     for (place, _), text in zip(panel.x.ticks, panel.aside, strict=True):
         axes.text(right, place, text, transform=axes.get_yaxis_transform(), gid="aside", **style)
-    below = -(page.preset.line * 0.75 + 2.5 * size / 7 / 72) / block.height
-    axes.text(right, below, panel.aside_title, transform=axes.transAxes, gid="aside title", **style)
 
 
 # Axes -------------------------------------------------------------------------------------------

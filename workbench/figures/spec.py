@@ -50,11 +50,10 @@ class Scale:
 
 @dataclass(frozen=True)
 class Mark:
-    """A framed cell and the number it carries."""
+    """A framed cell."""
 
     row: int
     column: int
-    text: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Cells:
     row_title: str = ""
     column_title: str = ""
     hatched: tuple[tuple[bool, ...], ...] = ()
-    """Cells that show nothing by themselves; empty where none is hatched."""
+    """Cells that show nothing by themselves, which have a small grey dot; empty where there is none."""
     marks: tuple[Mark, ...] = ()
     numbers: bool = True
     """Whether cells carry their own number where there is room."""
@@ -83,6 +82,24 @@ class Cells:
     square: bool = False
     turned: bool = False
     """Whether names of columns are long, and stand upright."""
+    head: str = ""
+    """What the panels beside this one have in common with it; the title says what this one alone shows."""
+    right: tuple[Value, ...] = ()
+    """A number to the right of each row; empty where there is none."""
+    aside_title: str = ""
+    """What these numbers are."""
+    ticks: tuple[tuple[float, str], ...] = ()
+    """Places along the columns with their names, in columns; empty where each column has its own."""
+
+    @property
+    def name(self) -> str:
+        """Head and title, where the panel stands by itself."""
+        return ", ".join(filter(None, (self.head, self.title)))
+
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """The numbers to the right of rows as they are written."""
+        return tuple(map(short, self.right))
 
     def few(self, row: int, column: int) -> int | None:
         """The number of items of a cell that has fewer than the others."""
@@ -134,6 +151,13 @@ class Plot:
     aside_title: str = ""
     marked: float | None = None
     """A place with an upright line, such as the layer that was chosen."""
+    head: str = ""
+    """As of cells."""
+
+    @property
+    def name(self) -> str:
+        """Head and title, where the panel stands by itself."""
+        return ", ".join(filter(None, (self.head, self.title)))
 
     @property
     def axes(self) -> tuple[Axis, Axis]:
@@ -159,8 +183,30 @@ class Spec:
     panels: tuple[Panel, ...]
     scale: Scale | None = None
     footer: str = ""
+    """What has to be known of the data."""
     together: int = 1
     """So many panels belong together, and stand side by side."""
+    signs: str = ""
+    """How frames, marks and lines of the drawing are to be read."""
+    emphasis: str = ""
+    """What bold and italic numbers of the tables are; empty where there are none."""
+
+    @property
+    def notes(self) -> str:
+        """What stands below the drawing, where it has a title."""
+        return " ".join(filter(None, (self.signs.strip(), self.footer.strip())))
+
+    @property
+    def caption(self) -> str:
+        """The caption of the drawing."""
+        return f"{self.title}. {self.subtitle}. {self.notes}".strip()
+
+    @property
+    def aligned(self) -> bool:
+        """Whether rows of panels have a head each, and their columns the same titles."""
+        rows = [self.panels[at : at + self.together] for at in range(0, len(self.panels), self.together)]
+        titles = {tuple(panel.title for panel in row) for row in rows}
+        return len(titles) == 1 and all(panel.head == row[0].head for row in rows for panel in row)
 
     @property
     def cells(self) -> list[Cells]:
@@ -205,14 +251,14 @@ class Spec:
 
     def texts(self) -> Iterator[str]:
         """Every text that is drawn."""
-        yield from (self.title, self.subtitle, self.footer)
+        yield from (self.title, self.subtitle, self.notes)
         yield from (series.name for series in self.legend)
         if self.scale is not None:
             yield self.scale.title
-        yield from (panel.title for panel in self.panels)
+        yield from (panel.name for panel in self.panels)
         for cells in self.cells:
             yield from (*cells.rows, *cells.columns, cells.row_title, cells.column_title)
-            yield from (mark.text for mark in cells.marks)
+            yield from (cells.aside_title, *cells.aside)
         for plot in self.plots:
             yield from (plot.x.title, plot.y.title, plot.remark, plot.aside_title, *plot.aside)
             yield from (label for series in plot.series for label in series.labels)
@@ -222,6 +268,13 @@ class Spec:
 def _same_rows(panels: Sequence[Panel]) -> bool:
     rows = [(p.rows, p.row_title) if isinstance(p, Cells) else p.axes[1] for p in panels]
     return all(row == rows[0] for row in rows)
+
+
+def side_by_side(panels: Sequence[Panel]) -> int:
+    """How many panels a head has, where all heads have panels of the same titles; else 1."""
+    heads = list(dict.fromkeys(panel.head for panel in panels))
+    titles = [[panel.title for panel in panels if panel.head == head] for head in heads]
+    return len(titles[0]) if len(heads) > 1 and all(own == titles[0] for own in titles) else 1
 
 
 def balanced(count: int, most: int, together: int = 1) -> int:

@@ -23,7 +23,20 @@ _LATEX = {
     "°": r"$^\circ$",
     "δ": r"$\delta$",
     "…": r"\ldots{}",
+    "→": r"$\to$",
 }
+
+
+class Bold(str):
+    """The text of a cell in bold."""
+
+
+class Italic(str):
+    """The text of a cell in italics."""
+
+
+_EMPHASIS = {Bold: (r"\textbf{", "}", "**"), Italic: (r"\textit{", "}", "*"), str: ("", "", "")}
+"""How a text is set in LaTeX, before and after it, and in Markdown on both sides."""
 
 
 class Block(NamedTuple):
@@ -35,28 +48,40 @@ class Block(NamedTuple):
 
 
 def to_markdown(spec: Spec) -> str:
-    """Title, subtitle, one table for each panel, and the footer."""
+    """Title, subtitle, one table for each panel, and the notes that concern the numbers."""
     parts = [f"# {_plain(spec.title)}", _plain(spec.subtitle)]
     for block in blocks(spec):
         if block.title:
             parts.append(f"**{_plain(block.title)}**")
         lines = [block.head, ("---", *("---:" for _ in block.head[1:])), *block.rows]
         parts.append("\n".join("| " + " | ".join(map(_plain, line)) + " |" for line in lines))
-    return "\n\n".join(filter(None, [*parts, _plain(spec.footer)])) + "\n"
+    return "\n\n".join(filter(None, [*parts, _plain(_notes(spec))])) + "\n"
+
+
+def _notes(spec: Spec) -> str:
+    """What has to be known of the numbers; signs are of the drawing."""
+    return " ".join(filter(None, (spec.emphasis.strip(), spec.footer.strip())))
 
 
 def to_latex(spec: Spec) -> str:
-    """A floating table with booktabs rules, one tabular for each panel, and the caption."""
-    lines = ["% needs \\usepackage{booktabs}", "\\begin{table}", "\\centering\\small"]
+    """A floating table with booktabs rules, one tabular for each panel; above it the figure as comments."""
+    lines = [*_figure(spec), "% needs \\usepackage{booktabs}", "\\begin{table}", "\\centering\\small"]
     for block in blocks(spec):
         if block.title:
             lines.append(f"\\textbf{{{_latex(block.title)}}}\\\\[2pt]")
         lines.append(f"\\begin{{tabular}}{{l{'r' * (len(block.head) - 1)}}}")
         lines += ["\\toprule", _latex_row(block.head), "\\midrule", *map(_latex_row, block.rows)]
         lines += ["\\bottomrule", "\\end{tabular}\\\\[6pt]"]
-    caption = f"{spec.title}. {spec.subtitle}. {spec.footer}"
+    caption = f"{spec.title}. {spec.subtitle}. {_notes(spec)}"
     lines += [f"\\caption{{{_latex(caption.strip())}}}", f"\\label{{tab:{spec.kind}}}", "\\end{table}"]
     return "\n".join(lines) + "\n"
+
+
+def _figure(spec: Spec) -> list[str]:
+    """The drawing with its caption, to be uncommented."""
+    lines = ["\\begin{figure}", "\\centering", f"\\includegraphics{{{spec.kind}}}"]
+    lines += [f"\\caption{{{_latex(spec.caption)}}}", f"\\label{{fig:{spec.kind}}}", "\\end{figure}"]
+    return [f"% {line}" for line in lines]
 
 
 def blocks(spec: Spec) -> list[Block]:
@@ -67,33 +92,36 @@ def blocks(spec: Spec) -> list[Block]:
 def _of_panel(panel: Panel) -> Block:
     if isinstance(panel, Cells):
         return _of_cells(panel)
-    title = f"{panel.title}, {panel.remark}" if panel.remark else panel.title
+    title = f"{panel.name}, {panel.remark}" if panel.remark else panel.name
     if panel.lying and any(series.look == "estimates" for series in panel.series):
         return _of_places(title, panel, "", _estimates(panel))
     if panel.series and panel.series[0].look in SCATTERED:
         return Block(title, ("", panel.x.title, panel.y.title), _points(panel))
-    columns = [(series.name, _by_place(series)) for series in panel.series]
+    columns = [column for series in panel.series for column in _columns(series.name, series)]
+    asides = {place: text for (place, _), text in zip(panel.x.ticks, panel.aside, strict=False)}
+    columns += [(panel.aside_title, asides)] if asides else []
     return _of_places(title, panel, panel.x.title, columns)
 
 
 def _of_cells(panel: Cells) -> Block:
-    marks = {
-        (mark.row, mark.column): f" (chosen{', test ' if mark.text else ''}{mark.text})"
-        for mark in panel.marks
-    }
+    bold = {(mark.row, mark.column) for mark in panel.marks}
 
-    def more(row: int, column: int) -> str:
-        few = panel.few(row, column)
-        return marks.get((row, column), "") + ("" if few is None else f" (n = {few})")
+    def written(row: int, column: int) -> str:
+        text = number(panel.values[row][column])
+        few = panel.few(row, column) is not None
+        return Bold(text) if (row, column) in bold else Italic(text) if few else text
 
     rows = [
-        (name, *(number(value) + more(row, column) for column, value in enumerate(values)))
-        for row, (name, values) in enumerate(zip(panel.rows, panel.values, strict=True))
+        (name, *(written(row, column) for column in range(len(panel.columns))))
+        for row, name in enumerate(panel.rows)
     ]
     head = (" / ".join(filter(None, (panel.row_title, panel.column_title))), *panel.columns)
+    if panel.right:
+        head = (*head, panel.aside_title)
+        rows = [(*row, number(value)) for row, value in zip(rows, panel.right, strict=True)]
     if len(panel.columns) > COLUMNS > len(panel.rows):  # many layers are read more easily downwards
         head, *rows = zip(head, *rows, strict=True)
-    return Block(panel.title, head, rows)
+    return Block(panel.name, head, rows)
 
 
 def _points(panel: Plot) -> list[tuple[str, ...]]:
@@ -109,11 +137,9 @@ def _points(panel: Plot) -> list[tuple[str, ...]]:
 
 
 def _point(series: Series, at: int) -> str:
-    """What a point is: its label and the first line of its note, or all of the note."""
+    """What a point is: of those with labels the first line of its note, of others all of it."""
     note = series.notes[at] if series.notes else ()
-    if series.labels:
-        return " ".join([series.labels[at], *note[:1]])
-    return ", ".join(note) or series.name
+    return ", ".join(note[:1] if series.labels else note) or series.name
 
 
 Columns = list[tuple[str, dict[float, str]]]
@@ -127,6 +153,7 @@ def _estimates(panel: Plot) -> Columns:
     return [
         ("", {x: series.name for series in main for x in series.x}),
         (panel.y.title, {x: text for series in main for x, text in _by_place(series).items()}),
+        (INTERVAL, {x: text for series in main for x, text in _intervals(series).items()}),
         *((series.name, _by_place(series)) for series in panel.series if series.role != "main"),
         *([(panel.aside_title, asides)] if asides else []),
     ]
@@ -147,16 +174,26 @@ def _by_place(series: Series) -> dict[float, str]:
     return dict(zip(series.x, _texts(series), strict=True))
 
 
+INTERVAL = "interval"
+"""Head of a column of intervals."""
+
+
+def _columns(name: str, series: Series) -> Columns:
+    """The values of a series, and their intervals where it has any."""
+    intervals = {} if series.look == "area" else _intervals(series)
+    return [(name, _by_place(series)), *([(INTERVAL, intervals)] if intervals else [])]
+
+
+def _intervals(series: Series) -> dict[float, str]:
+    return {x: f"[{number(low)}, {number(high)}]" for x, low, high in series.intervals()}
+
+
 def _texts(series: Series) -> list[str]:
+    """The values of a series; bold those of estimates that show something."""
     # Of controls all are hollow, which says nothing.
     hollow = series.hollow if series.role == "main" else ()
-    ends = ["°" if empty else "" for empty in hollow] or [""] * len(series.y)
-    intervals = {} if series.look == "area" else {x: (low, high) for x, low, high in series.intervals()}
-    texts = {x: f" [{number(low)}, {number(high)}]" for x, (low, high) in intervals.items()}
-    return [
-        number(y) + ("" if y is None else texts.get(x, "")) + end
-        for x, y, end in zip(series.x, series.y, ends, strict=True)
-    ]
+    shown = [not empty for empty in hollow] or [False] * len(series.y)
+    return [Bold(number(y)) if full else number(y) for y, full in zip(series.y, shown, strict=True)]
 
 
 def number(value: Value) -> str:
@@ -170,19 +207,25 @@ def number(value: Value) -> str:
 
 
 def _split(block: Block) -> Iterator[Block]:
-    for start in range(1, max(len(block.head), 2), COLUMNS):
-        head, *rows = ((row[0], *row[start : start + COLUMNS]) for row in (block.head, *block.rows))
+    # One column more stands beside the others rather than alone below.
+    most = COLUMNS + 1 if len(block.head) == COLUMNS + 2 else COLUMNS
+    for start in range(1, max(len(block.head), 2), most):
+        head, *rows = ((row[0], *row[start : start + most]) for row in (block.head, *block.rows))
         yield Block(block.title if start == 1 else f"{block.title} (continued)".strip(), head, rows)
 
 
 def _plain(text: str) -> str:
     """Text that Markdown takes as it is, on one line."""
-    text = re.sub(r"([\\`*_|])", r"\\\1", text)
-    return " ".join(text.replace("<", "&lt;").replace(">", "&gt;").split())
+    plain_text = re.sub(r"([\\`*_|])", r"\\\1", text)
+    line = " ".join(plain_text.replace("<", "&lt;").replace(">", "&gt;").split())
+    *_, mark = _EMPHASIS[type(text)] if line else _EMPHASIS[str]
+    return f"{mark}{line}{mark}"
 
 
 def _latex(text: str) -> str:
-    return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
+    line = "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
+    before, after, _ = _EMPHASIS[type(text)] if line else _EMPHASIS[str]
+    return f"{before}{line}{after}"
 
 
 def _latex_row(cells: Sequence[str]) -> str:

@@ -1,11 +1,13 @@
 """A run's figures as files: drawings, tables of the same numbers, and a manifest for each kind."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from matplotlib.figure import Figure
 
 from workbench.core.errors import InputError, StoreError
 from workbench.core.store import digest_bytes, digest_file, read_json, write_bytes, write_json
@@ -40,13 +42,16 @@ def write_figures(
     progress: Progress = silent,
     dpi: int | None = None,
     overwrite: bool = False,
+    titled: bool = False,
+    options: Mapping[str, object] | None = None,
 ) -> Written:
     """Every kind that the tables allow into `folder`; the same bytes from the same tables.
 
-    `only` names one kind, which then must be there, or several, of which those are drawn that can be.
-
-    `dpi` is of PNG files, where it is not to be the preset's. A file in the folder that no manifest of a
-    figure lists as it is was not written here, and is refused unless it is to be overwritten.
+    `only` names one kind, which then must be there, or several, of which those are drawn that can be. Each
+    kind takes those of the `options` that it has; one kind alone must have them all. With `titled`, title
+    and notes are in the drawings. `dpi` is of PNG files, where it is not to be the preset's. A file in the
+    folder that no manifest of a figure lists as it is was not written here, and is refused unless it is to
+    be overwritten.
     """
     style = find_preset(preset)
     if dpi is not None:
@@ -64,14 +69,19 @@ def write_figures(
     for done, kind in enumerate(kinds):
         progress("figures", done, len(kinds))
         try:
-            spec = make_spec(kind, run.frames, run.cautions)
+            own = options or {}
+            own = (
+                own if isinstance(only, str) else {k: v for k, v in own.items() if k in FIGURES[kind].options}
+            )
+            spec = make_spec(kind, run.frames, run.cautions, **own)
         except NothingToShow as reason:
             if isinstance(only, str):
                 raise
             left_out[kind] = str(reason)
             continue
         fonts |= dict.fromkeys(missing_fonts(spec.texts()))
-        files += _write(spec, run, folder, style, formats, command, overwrite)
+        pages = draw_paper(spec, style, warn=False, titled=titled)
+        files += _write(spec, pages, run, folder, style, formats, command, overwrite)
     progress("figures", len(kinds), len(kinds))
     if not files:
         raise InputError(f"{run.name} has the tables of no figure: {'; '.join(left_out.values())}")
@@ -80,6 +90,7 @@ def write_figures(
 
 def _write(
     spec: Spec,
+    pages: Sequence[Figure],
     run: RunTables,
     folder: Path,
     style: Preset,
@@ -87,8 +98,8 @@ def _write(
     command: str,
     overwrite: bool,
 ) -> list[Path]:
-    contents = {f"{spec.kind}.tex": to_latex(spec).encode(), f"{spec.kind}.md": to_markdown(spec).encode()}
-    pages = draw_paper(spec, style, warn=False)
+    texts = {"tex": to_latex(spec), "md": to_markdown(spec), "caption.txt": f"{spec.caption}\n"}
+    contents = {f"{spec.kind}.{ending}": text.encode() for ending, text in texts.items()}
     for number, page in enumerate(pages, start=1):
         name = spec.kind if len(pages) == 1 else f"{spec.kind}-{number}"
         contents |= {f"{name}.{ending}": save_paper(page, ending) for ending in formats}

@@ -23,7 +23,6 @@ from workbench.figures.frames import (
 from workbench.figures.kinds.maps import before_and_after
 from workbench.figures.kinds.sweep import chosen, gain_cells
 from workbench.figures.markup import records, words
-from workbench.figures.spec import short
 from workbench.panel.views import Place, StudyView, alpha
 
 _INK = "#d4145a"
@@ -41,7 +40,7 @@ OF_MAP, OF_GAINS, OF_MEASURE = "y", "y2", "y3"
 
 
 def gain_map(study: StudyView) -> Spec:
-    """Methods × layers: the gain on dev; framed, what each aligner chose, with its gain on test."""
+    """Methods × layers: the gain on dev; framed, what each aligner chose, its gain on test to the right."""
     table, known = study.rows, controls(study.part.tables)
     names = [method.name for method in study.methods]
     above = sum(not is_control(method.aligner, known) for method in study.methods)
@@ -51,16 +50,19 @@ def gain_map(study: StudyView) -> Spec:
         names,
         study.layers,
         chosen(study.part.tables),
-        lambda choice: f"test {short(number(choice.gain))}",
         numbers=False,
         rule_after=above if 0 < above < len(names) else None,
     )
+    framed = {mark.row for mark in panel.marks}
+    frozen = [study.frozen(method) if row in framed else None for row, method in enumerate(study.methods)]
+    right = tuple(None if row is None else number(row.gain) for row in frozen)
+    panel = replace(panel, right=right if framed else (), aside_title="test gain" if framed else "")
     longest = reach(study.configurations.gain)
     return Spec(
         kind="aligners",
         title="Gain on dev by method and layer, exploratory",
-        subtitle=f"{study.title}: n = {span(table.n)} dev items; framed: chosen on dev, with its gain on "
-        "test; *: control; hatched: the band includes 0",
+        subtitle=f"{study.title}: n = {span(table.n)} dev items; framed: chosen on dev, its gain on test "
+        "to the right; *: control; dot: the band includes 0",
         panels=(panel,),
         scale=Scale("gain on dev", -longest, longest),
     )
@@ -119,7 +121,7 @@ def measured(study: StudyView, measure: str) -> Plot:
 
 
 def item_map(study: StudyView, example: str) -> Spec | None:
-    """Methods × layers for one dev item: the change of its margin; hatched where its answer is as before."""
+    """Methods × layers for one dev item: the change of its margin; a dot where its answer is as before."""
     table = study.item(example)
     if table is None:
         return None
@@ -145,7 +147,7 @@ def item_map(study: StudyView, example: str) -> Spec | None:
     return Spec(
         kind="aligners",
         title=f"Item {example} at every layer",
-        subtitle=f"{before} without a patch; colour: margin with the patch less without; hatched: answered "
+        subtitle=f"{before} without a patch; colour: margin with the patch less without; dot: answered "
         "as before. Click a cell to go there",
         panels=(panel,),
         scale=Scale("nats", -longest, longest),

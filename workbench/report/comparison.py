@@ -37,7 +37,7 @@ def _block(heading: str | None, rows: pd.DataFrame) -> Markup:
             tag("p", " ".join(_sentences(methods, items))),
             *(
                 draw_svg(replace(plot, title="Gain on test of each method"))
-                for plot in plots_of("comparison", {"comparison": rows})
+                for plot in plots_of("comparison", {"comparison": rows}, top=len(methods))
             ),
             tag("p", _LEGEND, class_="muted"),
             table(_GAINS_CAPTION.format(items), *cells_of(_GAINS, methods), words=3, class_="compared"),

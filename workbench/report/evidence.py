@@ -92,10 +92,10 @@ def _drawn(note: str, panels: Iterable[Plot]) -> Markup:
     return tag("div", tag("p", note, class_="muted"), tag("div", *map(draw_svg, panels), class_="panels"))
 
 
-def plots_of(kind: str, tables: Mapping[str, pd.DataFrame]) -> list[Plot]:
+def plots_of(kind: str, tables: Mapping[str, pd.DataFrame], **options: Any) -> list[Plot]:
     """The panels of a figure; none where the tables hold nothing that it shows."""
     try:
-        return [panel for panel in make_spec(kind, tables).panels if isinstance(panel, Plot)]
+        return [panel for panel in make_spec(kind, tables, **options).panels if isinstance(panel, Plot)]
     except NothingToShow:
         return []
 

@@ -88,18 +88,26 @@ class Verdict:
 
 
 def decide(
-    after: ArrayLike, before: ArrayLike, groups: list[str] | None = None, delta: float = DELTA
+    after: ArrayLike,
+    before: ArrayLike,
+    groups: list[str] | None = None,
+    delta: float = DELTA,
+    scores: bool = False,
 ) -> Verdict:
     """Helps or harms where the 95 % interval excludes 0; else equivalent where it is shown to lie within ±δ.
 
-    All else is undecided. `after` and `before` are right (1) or wrong (0), item by item.
+    All else is undecided. `after` and `before` are right (1) or wrong (0), item by item; with `scores` they
+    may be other numbers, such as F1.
     """
     a, b = np.asarray(after, dtype=float), np.asarray(before, dtype=float)
-    if not set(np.unique([a, b])) <= {0.0, 1.0}:
+    right_or_wrong = set(np.unique([a, b])) <= {0.0, 1.0}
+    if not (right_or_wrong or scores):
         raise InputError("a verdict needs items that are right or wrong: give 1 and 0")
     gain = paired_interval(a, b, groups, LEVEL)
-    changed = float((a != b).mean()) or DISCORDANCE
-    detectable = detectable_effect(effective_items(a, b, groups), discordance=changed)
+    n, changed = effective_items(a, b, groups), float((a != b).mean()) or DISCORDANCE
+    detectable = detectable_effect(n, discordance=changed)
+    if not right_or_wrong and (spread := float((a - b).std(ddof=1))) > 0:
+        detectable = detectable_effect(n, sd=spread)
     within = gain.n > 1 and equivalence(a, b, delta, groups).holds
     return Verdict(
         kind=_kind(gain.low > 0, gain.high < 0, within),

@@ -70,8 +70,12 @@ def max_t_band(
     spread[spread <= 1e-12 * np.sqrt(np.square(sums).sum(0))] = 0
     error = np.sqrt(n / (n - 1)) * spread / len(x)
 
-    largest = _largest_t(residuals, spread, draws, seed)
-    t = [score_t(column, groups) for column in x.T] if base.changes(x) else _ratio(estimate, error)
+    largest = _largest_r(residuals, spread, draws, seed)
+    if base.changes(x):
+        t, largest = np.array([score_t(column, groups) for column in x.T]), largest * np.sqrt(n)
+    else:
+        t = _ratio(estimate, error)
+        largest = _ratio(largest * np.sqrt(n - 1), np.sqrt(1 - largest * largest))
     reached = len(largest) - np.searchsorted(largest, np.abs(t) * (1 - 1e-9))
     p = (1 + reached) / (1 + len(largest))
     rank = int((1 - level) * (len(largest) + 1) + 1e-9)  # rounding must not turn 0.05 · 20 into 0
@@ -84,18 +88,18 @@ def max_t_band(
     return Band(estimate, low, high, p, level, n)
 
 
-def _largest_t(residuals: Floats, spread: Floats, draws: int, seed: int) -> Floats:
-    """The largest |t| over configurations under each flip, in rising order.
+def _largest_r(residuals: Floats, spread: Floats, draws: int, seed: int) -> Floats:
+    """The largest |r| over configurations under each flip, in rising order; r = Σ s_i x_i / √(n Σ x_i²).
 
-    Flips leave the sum of squares as it is, so t follows from r = Σ s_i x_i / √(n Σ x_i²) alone, as
-    r √((n − 1) / (1 − r²)), and the largest r gives the largest t.
+    Flips leave the sum of squares as it is, so both statistics follow from r: Student's t is
+    r √((n − 1) / (1 − r²)), and the score of right-or-wrong items, Σ x_i / √(Σ x_i²), is r √n.
     """
     n = len(residuals)
     scaled = np.divide(residuals, np.sqrt(n) * spread, out=np.zeros_like(residuals), where=spread > 0)
     chunks = _flipped_sums(scaled, draws, seed)
     r = np.sort(np.concatenate([np.abs(chunk).max(1) for chunk in chunks]))
     r[r > 1 - 1e-12] = 1
-    return _ratio(r * np.sqrt(n - 1), np.sqrt(1 - r * r))
+    return r
 
 
 def _ratio(size: Floats, error: Floats) -> Floats:

@@ -13,6 +13,7 @@ from workbench.core.reading import plain_name
 from workbench.tasks.base import AnswerExample, AnswerTask, ChoiceTask, Example, SplitName, Task, same_items
 from workbench.tasks.hub import HUB, read_hub
 from workbench.tasks.labels import read_pawsx, read_sib200, read_xnli
+from workbench.tasks.lm_eval import read_lm_eval
 from workbench.tasks.prompts import NATIVE, read_prompts, with_chat, with_shots
 from workbench.tasks.questions import (
     read_belebele,
@@ -48,6 +49,7 @@ TASKS: dict[str, Reader] = {
     "xcsqa": read_xcsqa,
     "flores": read_flores,
     "translation": read_translation,
+    "lm_eval": read_lm_eval,
     "choices": read_choices,
     "answers": read_answers,
 }
@@ -107,6 +109,8 @@ def read_task(
     if languages is not None and "to" in parameters:  # no item is asked in the language translated into
         to = canonical(options.get("to", parameters["to"].default))
         languages = [code for code in languages if canonical(code) != to] or languages
+    if languages is not None and name == "lm_eval":  # a task's note says which languages the harness lacks
+        languages = [code for code in languages if canonical(code) in task.languages]
     return task.only(languages, splits)
 
 

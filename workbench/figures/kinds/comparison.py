@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.core.errors import InputError
 from workbench.core.numbers import interval, signed
 from workbench.figures.frames import (
     Frames,
@@ -24,6 +25,7 @@ from workbench.figures.frames import (
     subtitle,
 )
 from workbench.figures.markup import records
+from workbench.figures.naming import spoken
 from workbench.figures.spec import Axis, Panel, Plot, Scale, Series, Spec, Value, short
 
 FAMILIES = ("baseline", "recipe", "combination")
@@ -111,25 +113,43 @@ def _families(rows: pd.DataFrame, x: str, note: Callable[[Row], Lines], *ends: s
     return [one for one in series if one.x]
 
 
-def comparison(frames: Frames) -> Spec:
+TOP = 10
+"""So many methods are shown, those that gain most on average."""
+
+
+def _best(table: pd.DataFrame, top: int) -> tuple[pd.DataFrame, str]:
+    """The rows of the methods that gain most, and of the target language; how many others there are."""
+    if top < 1:
+        raise InputError(f"top {top}: show at least one method")
+    methods = table[table.method != "target_language"].astype({"gain": float}).groupby("method", sort=False)
+    means = methods.gain.mean().sort_values(ascending=False, kind="stable")
+    others = len(means) - top
+    kept = table[table.method.isin(["target_language", *means.index[:top]])]
+    said = f"The {top} methods with the largest mean gain, of {len(means)}. " if others > 0 else ""
+    return kept, said
+
+
+def comparison(frames: Frames, top: int = TOP) -> Spec:
     """A row for each method: of few pairs and tasks with intervals, of many as cells."""
     table = judged(frames["comparison"])
-    table = table[table.method != "direct"]
+    table, best = _best(table[table.method != "direct"], top)
     studies = list(parts(table))
     of = _cells if len(studies) > PANELS else _forest
-    panels, scale, footer = of(table, [(title, rows) for title, _, rows in studies])
+    panels, scale, signs = of(table, [(title, rows) for title, _, rows in studies])
     return Spec(
         kind="comparison",
-        title="What each method gains",
+        title="Gain of each method on test",
         subtitle=_subtitle(table),
         panels=panels,
         scale=scale,
-        footer=footer + left_out(frames["comparison"]),
+        footer=best + left_out(frames["comparison"]),
+        signs=signs,
+        emphasis="" if scale else "Bold: a gain or a loss is shown.",
     )
 
 
 Drawn = tuple[tuple[Panel, ...], Scale | None, str]
-"""Panels, their scale, and the first lines of the footer."""
+"""Panels, their scale, and how their signs are to be read."""
 Studies = Sequence[tuple[str, pd.DataFrame]]
 
 
@@ -139,7 +159,7 @@ def _forest(table: pd.DataFrame, studies: Studies) -> Drawn:
     x = Axis("gain", range=limits(values, include=(0.0,)))
     panels = tuple(_panel(title, rows, order, x) for title, rows in studies)
     notes = {
-        "Whiskers: 95 % intervals. Filled: a gain or a loss is shown; hollow (° in tables): none is. ": True,
+        "Whiskers: 95 % intervals. Filled: a gain or a loss is shown; hollow: none is. ": True,
         _ABOUT_CONTROLS: table[list(CONTROLS)].notna().any(axis=None),
         "Lines: no gain, and the gain of the same items in the target language. ": any(
             len(panel.lines) > 1 for panel in panels
@@ -173,7 +193,7 @@ def _panel(title: str, rows: pd.DataFrame, order: Sequence[str], x: Axis) -> Plo
     }
     return Plot(
         title,
-        bar_axis(order),
+        bar_axis(list(map(spoken, order))),
         x,
         tuple(series),
         lines=(0.0, *rows[rows.method == "target_language"].gain.map(float)),
@@ -188,13 +208,15 @@ def _cells(table: pd.DataFrame, studies: Studies) -> Drawn:
     rows = pd.concat([own.assign(study=title) for title, own in studies])
     # The control that gains most: what a recipe brings beyond what a broken one does.
     rows["over"] = rows[["random_over", "shuffled_over"]].astype("Float64").min(axis=1)
+    rows["name"] = rows.method.map(spoken)
+    order = list(map(spoken, order))
     shown = {column: title for column, title in CELL_PANELS.items() if rows[column].notna().any()}
     first = table[table.family == "baseline"].method.nunique()
     panels = tuple(
         cells(
             title,
             rows,
-            ("method", "study"),
+            ("name", "study"),
             column,
             shown_gain,
             order,
@@ -206,9 +228,9 @@ def _cells(table: pd.DataFrame, studies: Studies) -> Drawn:
         for column, title in shown.items()
     )
     longest = reach(value for panel in panels for row in panel.values for value in row)
-    footer = "Hatched corners: neither a gain nor a loss is shown. Below the line: patched. "
-    footer += _ABOUT_CONTROLS if "over" in shown else ""
-    return panels, Scale("change of accuracy", -longest, longest), footer
+    signs = "Grey dot: neither a gain nor a loss is shown. Below the line: patched. "
+    signs += _ABOUT_CONTROLS if "over" in shown else ""
+    return panels, Scale("change of accuracy", -longest, longest), signs
 
 
 COST_PANELS = 2
@@ -220,10 +242,10 @@ COSTS = {
 """Column → what its axis measures."""
 FRONT = "front"
 _FRONT = (
-    "Front: nothing that gains as much costs less. It joins estimates: neighbours may not differ "
-    "(figure comparison has the intervals). Costs are on logarithmic axes, with 0 apart; tokens to choose "
-    "on dev are not counted. "
+    "Front, which is named: no other method gains as much for less. It joins estimates: neighbours may not "
+    "differ (the figure comparison has intervals). Costs are on logarithmic axes, with 0 apart. "
 )
+_COSTS = "Tokens to choose on dev are not counted. "
 
 
 def pareto(frames: Frames) -> Spec:
@@ -236,38 +258,44 @@ def pareto(frames: Frames) -> Spec:
     if table.empty:
         raise NothingToShow("figure pareto: no method of the comparison has both a gain and its costs")
     studies = list(parts(table))
-    footer = _FRONT
+    signs, footer = _FRONT, _COSTS
     groups: list[tuple[str, pd.DataFrame, Value]]
     if len(studies) > COST_PANELS:
         table, partly = _means(table, len(studies))
-        footer += f"Means over {len(studies)} pairs and tasks; "
-        footer += "hollow (° in tables): shown in fewer than half of them. "
+        footer += f"Means over {len(studies)} pairs and tasks. "
+        signs += "Hollow: a gain or a loss is shown in fewer than half of them. "
         footer += f"Not in all of them, so left out: {', '.join(partly)}. " if partly else ""
         groups = [("", table, float(targets.gain.mean()) if len(targets) == len(studies) else None)]
     else:
-        footer += "Filled: a gain or a loss is shown; hollow (° in tables): none is. "
+        signs += "Filled: a gain or a loss is shown; hollow: none is. "
         tops = {tuple(named.values()): float(rows.gain.mean()) for _, named, rows in parts(targets)}
         groups = [(title, rows, tops.get(tuple(named.values()))) for title, named, rows in studies]
-    numbered = {name: str(at + 1) for at, name in enumerate(order_of(table))}
     axes = {column: _cost_axis(column, table[column].astype(float).tolist()) for column in COSTS}
+    several = len(groups) > 1
     y = Axis(
         "gain", range=limits(numbers(table.gain), [0.0, *(top for *_, top in groups if top is not None)])
     )
     panels = tuple(
-        _cost_panel(title, rows, column, *axes[column], y, numbered, () if top is None else (top,))
+        _cost_panel(title if several else "", rows, column, *axes[column], y, () if top is None else (top,))
         for title, rows, top in groups
         for column in COSTS
     )
+    for column in COSTS:
+        fronts = [_on_front(rows, column) for _, rows, _ in groups]
+        own = zip(groups, fronts, strict=True)
+        told = "; ".join(", ".join(found) + (f" ({title})" if several else "") for (title, *_), found in own)
+        footer += f"On the front by {COSTS[column]}: {told}. "
     if any(top is not None for *_, top in groups):
-        footer += "Upper line: the same items in the target language. "
-    key = ", ".join(f"{label}\u00a0{name}" for name, label in numbered.items())
+        signs += "Upper line: the same items in the target language. "
     return Spec(
         kind="pareto",
-        title="What a gain costs",
+        title="Gain and cost of each method",
         subtitle=_subtitle(ran),
         panels=panels,
-        footer=f"{key}. {footer}{left_out(frames['comparison'])}",
+        footer=footer + left_out(frames["comparison"]),
         together=len(COSTS),
+        signs=signs,
+        emphasis=f"Bold: a gain or a loss is shown{'' if several else ' in at least half of them'}.",
     )
 
 
@@ -293,15 +321,22 @@ def _cost_panel(
     x: Axis,
     zero: float,
     y: Axis,
-    numbered: dict[str, str],
     tops: tuple[float, ...],
 ) -> Plot:
     costs = rows[column].astype(float)
-    rows = rows.assign(cost=costs.where(costs > 0, zero), label=rows.method.map(numbered))
-    rows = rows.iloc[rows.label.astype(int).argsort()]
-    series = _families(rows, "cost", lambda row: _note(row, column))
+    rows = rows.assign(cost=costs.where(costs > 0, zero), label=rows.method.map(spoken))
+    rows["label"] = rows.label.where(rows.label.isin(_on_front(rows, column)), "")
     stairs = front(list(zip(rows.cost, rows.gain.astype(float), strict=True)))
-    return Plot(title, x, y, (*series, Series(FRONT, *_steps(stairs, x), role="reference")), (0.0, *tops))
+    series = _families(rows, "cost", lambda row: _note(row, column))
+    line = Series(FRONT, *_steps(stairs, x), role="reference")
+    return Plot("", x, y, (*series, line), (0.0, *tops), head=title)
+
+
+def _on_front(rows: pd.DataFrame, column: str) -> list[str]:
+    """The methods on the front, from the cheapest on."""
+    points = list(zip(rows[column].astype(float), rows.gain.astype(float), strict=True))
+    by_place = dict(zip(points, rows.method, strict=True))
+    return [spoken(by_place[point]) for point in front(points)]
 
 
 def _note(row: Row, column: str) -> Lines:
@@ -341,7 +376,7 @@ def _cost_axis(column: str, costs: Sequence[float]) -> tuple[Axis, float]:
     air = 0.08 * span
     zero = low - max(0.35 * span, 0.3)
     free = len(paid) < len(costs)
-    ends = ((zero if free else low) - 2 * air, low + span + air)  # on the left, room for two digits
+    ends = ((zero if free else low) - 2 * air, low + span + air)
     # Powers of ten; of few, their doubles and halves too.
     leading = (1, 2, 5) if ends[1] - (low - air) < 2 else (1,)
     powers = range(math.floor(low - air), math.ceil(ends[1]) + 1)

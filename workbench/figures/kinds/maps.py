@@ -1,15 +1,18 @@
 """Figures of the maps: how well they fit, what they need, where they put states, what foretells a gain."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
-from workbench.core.numbers import percent, signed
+from workbench.core.numbers import percent, plain
 from workbench.figures.frames import (
-    MANY,
     STUDY,
     Frames,
     NothingToShow,
+    bar_axis,
+    by_depth,
     by_layer,
     constants,
     controls,
@@ -19,17 +22,19 @@ from workbench.figures.frames import (
     layer_name,
     limits,
     marked,
-    names,
-    number,
     numbers,
     ordered,
     parts,
     some_of,
     span,
+    starred,
     subtitle,
 )
-from workbench.figures.kinds.sweep import chosen, of_headlines
-from workbench.figures.spec import Axis, Plot, Series, Spec
+from workbench.figures.kinds.sweep import chosen
+from workbench.figures.markup import count
+from workbench.figures.naming import spoken
+from workbench.figures.spec import Axis, Plot, Series, Spec, side_by_side
+from workbench.stats import mean_interval
 
 FLOOR = -0.5
 """Axes of R² end here: how far below zero a control falls says nothing more."""
@@ -38,14 +43,15 @@ FLOOR = -0.5
 def _r2(table: pd.DataFrame) -> tuple[Axis, str]:
     """The axis of R², and what the footer says of values below it."""
     values = limits(numbers(table.r2), include=(0, 1), low=FLOOR, high=1.05)
-    cut = f" Values below −{-FLOOR:g} are not drawn." if (table.r2 < FLOOR).any() else ""
+    cut = f"Values below −{-FLOOR:g} are not drawn. " if (table.r2 < FLOOR).any() else ""
     return Axis("held-out R²", range=values), cut
 
 
-def fit(frames: Frames) -> Spec:
+def fit(frames: Frames, depth: bool = False) -> Spec:
     """R² over layers, a panel for each pair and a curve for each aligner."""
     known = controls(frames)
     table = by_layer(frames["fit"])
+    table = by_depth(table, frames) if depth else table
     aligners = ordered(table.aligner, known)
     maps = sum(not is_control(name, known) for name in aligners)
     y, cut = _r2(table)
@@ -55,14 +61,14 @@ def fit(frames: Frames) -> Spec:
         for at, name in enumerate(aligners):
             role = {"role": "control", "slot": at - maps} if at >= maps else {"slot": at}
             own = rows[rows.aligner == name].sort_values("place")
-            series.append(curve(marked(name, known, " (control)"), own, "place", "r2", **role))
-        panels.append(Plot(title, layer_axis(table.place), y, tuple(one for one in series if one.x)))
+            series.append(curve(marked(name, known), own, "place", "r2", **role))
+        panels.append(Plot(title, layer_axis(table.place, depth), y, tuple(one for one in series if one.x)))
     return Spec(
         "fit",
-        "How well the maps fit",
+        "Held-out R² of maps and controls",
         subtitle(table, f"{span(table.n_fit)} sentences fitted, {span(table.n_held_out)} held out and shown"),
         tuple(panels),
-        footer=cut.strip(),
+        signs=(starred(panels) + cut).strip(),
     )
 
 
@@ -79,7 +85,7 @@ def data_curve(frames: Frames) -> Spec:
     y, cut = _r2(table)
     sizes = sorted({float(n) for n in table.n_fit})
     ticks = tuple((n, f"{n:g}") for n in sizes)
-    x = Axis("sentence pairs fitted", ticks, (sizes[0] * 0.9, sizes[-1] * 1.1), log=True)
+    x = Axis("sentence pairs", ticks, (sizes[0] * 0.9, sizes[-1] * 1.1), log=True)
     panels = []
     for pair, _, rows in parts(table):
         for aligner in ordered(rows.aligner, known):
@@ -89,22 +95,20 @@ def data_curve(frames: Frames) -> Spec:
                 draws = own.groupby("n_fit", as_index=False).r2.agg(["mean", "min", "max"])
                 name = f"layer {layer_name(place)}"
                 series.append(curve(name, draws, "n_fit", "mean", "min", "max", slot=slot))
-            title = ", ".join(filter(None, [marked(aligner, known, " (control)"), pair]))
-            panels.append(Plot(title, x, y, tuple(series)))
+            panels.append(Plot(marked(aligner, known), x, y, tuple(series), head=pair))
     return Spec(
         kind="curve",
-        title="How many sentences a map needs",
+        title="Held-out R² by number of sentence pairs",
         subtitle=subtitle(
             table,
             f"held-out sentences, n = {span(table.n_held_out)}; mean over random samples of the sentences",
         ),
         panels=tuple(panels),
-        footer="Bands: from the smallest to the largest of the draws." + cut,
+        together=side_by_side(panels),
+        signs=starred(panels) + "Bands: from the smallest to the largest of the draws. " + cut,
     )
 
 
-FEW = 3
-"""Of more pairs than these, each has one layer: the chosen one."""
 NAMES = ("source", "target", "source, mapped")
 """In the order of their colours and markers."""
 
@@ -117,26 +121,26 @@ def pca(frames: Frames) -> Spec:
     left_out = starred = False
     for title, named, rows in groups:
         layers, picked = sorted(set(rows.place)), _chosen_layers(frames, named)
-        shown = _shown(layers, picked, LAYERS if len(groups) <= FEW else 1)
+        shown = _shown(layers, picked, LAYERS if len(groups) == 1 else 1)
         left_out |= len(shown) < len(layers)
         starred |= any(place in picked for place in shown)
         for place in shown:
             where = f"layer\u00a0{layer_name(place)}" + ("*" if place in picked else "")
-            panels += before_and_after(", ".join(filter(None, (title, where))), rows[rows.place == place])
+            head = ", ".join(filter(None, (title, where)))
+            panels += [replace(panel, head=head) for panel in before_and_after("", rows[rows.place == place])]
     aligner = constants(table, ["aligner"]) or "the map"
-    if len(groups) > FEW:
+    if len(groups) > 1:
         which = f" Of each pair one layer is shown: {'the chosen, or else ' * starred}the middle one."
     else:
         which = f" Shown are {LAYERS} layers, evenly spread{', with the chosen one' * starred}."
     return Spec(
         kind="pca",
-        title="Sentences before and after the map",
+        title="States of sentences before and after the map",
         subtitle=subtitle(table, f"held-out sentences, n = {span(table.n)}; before and after {aligner}"),
         panels=tuple(panels),
-        footer="Large: means. PC 1, PC 2: principal components of both languages' states before the map, "
-        "with their shares of the variance; mapped states are put into the same plane."
-        + (" *\u00a0chosen on dev." if starred else "")
-        + (which if left_out else ""),
+        footer=("*\u00a0chosen on dev." if starred else "") + (which if left_out else ""),
+        signs="Large: means. PC 1, PC 2: principal components of both languages' states before the map, "
+        "with their shares of the variance; mapped states are put into the same plane.",
         together=2,
     )
 
@@ -191,50 +195,55 @@ def _cloud_and_mean(rows: pd.DataFrame, slot: int, name: str) -> tuple[Series, S
 
 
 def predictors(frames: Frames) -> Spec:
-    """Points are layers; a panel for each measure, with its rank correlation over layers."""
-    table = by_layer(frames["similarity"], ["value"])[["model", "pair", "measure", "place", "value"]]
-    # The mean gain of the headline aligner's configurations at each place, as the table takes it.
-    configurations = of_headlines(frames).astype({"gain": float})
-    places = configurations.groupby(["model", "pair", "task", "place"], sort=False, as_index=False)
-    joined = table.merge(places.agg(gain=("gain", "mean"), n=("n", "max")), on=["model", "pair", "place"])
-    if joined.empty:
-        raise NothingToShow("figure predictors: no layer has both a similarity and a gain")
-    y = Axis("gain on dev", range=limits(numbers(joined.gain), include=(0,)))
-    pairs = names(joined.pair)
-    few = len(pairs) <= MANY
-    panels = []
-    for title, named, rows in parts(joined, ["task", "measure"]):
-        series = []
-        for pair, own in rows.groupby("pair", sort=False):
-            name, slot = (str(pair), pairs.index(str(pair))) if few else (f"{len(pairs)} pairs", 0)
-            notes = tuple((f"{pair}, layer {layer_name(place)}",) for place in own.place)
-            series.append(curve(name, own, "value", "gain", look="points", slot=slot, notes=notes))
-        x = Axis("similarity", range=limits(numbers(rows.value)))
-        remark = _rho(frames.get("predictors"), named)
-        panels.append(Plot(title or named["measure"], x, y, tuple(series), remark=remark))
+    """A bar for each measure: the mean over pairs of its rank correlation with the gain over layers."""
+    table = frames["predictors"].astype({"rho": float, "p": float})
+    means = table[(table.scope == "layers") & table.rho.notna()]
+    if means.empty:
+        raise NothingToShow("figure predictors: no measure has a correlation with the gain over layers")
+    each = table[(table.scope == "pair") & table.rho.notna()]
+    panels, most = [], 1
+    measures = (
+        means.groupby("measure", sort=False).rho.mean().sort_values(ascending=False, kind="stable").index
+    )
+    for title, named, rows in parts(means, ["task"]):
+        rows = rows.drop_duplicates("measure").set_index("measure").reindex(measures).reset_index()
+        own = each[each.task.astype(str) == named["task"]] if "task" in named else each
+        rhos = [own[own.measure == measure].rho.to_numpy() for measure in rows.measure]
+        most = max(most, *map(len, rhos))
+        ends = [_ends(values) for values in rhos]
+        low, high = zip(*ends, strict=True)
+        rows = rows.assign(place=range(len(rows)), low=low, high=high)
+        over = zip(rows.measure, rhos, strict=True)
+        notes = tuple((f"{spoken(name)}: {count(len(own), 'pair')}",) for name, own in over)
+        bars = curve("ρ", rows, "place", "rho", "low", "high", look="bars", notes=notes)
+        p = tuple(plain(value, 3, none="") for value in rows.p)
+        axis = bar_axis(list(map(spoken, rows.measure)))
+        panels.append(Plot(title, axis, Axis(""), (bars,), lying=True, aside=p, aside_title="p"))
+    shown = (value for panel in panels for one in panel.series for value in (*one.y, *one.low, *one.high))
+    x = Axis("Spearman's ρ over layers", range=limits(shown, include=(0.0,), low=-1.05, high=1.05))
+    whiskers = f"Whiskers: 95 % interval of the mean over {most} pairs. "
     return Spec(
         kind="predictors",
-        title="Does similarity foretell the gain?",
+        title="Rank correlation over layers between similarity and gain",
         subtitle=subtitle(
-            joined,
-            f"dev items, n = {span(joined.n)}; one point a layer; "
-            "gain of the aligner chosen on dev, the mean over its formulas and strengths",
+            table,
+            "layers of a pair, mean gain on dev of their configurations"
+            + (f"; mean over {most} pairs" if most > 1 else ""),
         ),
-        panels=tuple(panels),
-        footer="ρ: Spearman's, over layers, of more than one pair their mean; its sign turned for distances, "
-        "so that more is better. p: by circular shifts, as neighbouring layers are "
-        "no independent observations.",
+        panels=tuple(replace(panel, y=x) for panel in panels),
+        footer="The sign of distances is turned, so that more is better. p: by circular shifts, as "
+        "neighbouring layers are not independent.",
+        signs=whiskers if any(bars.intervals() for panel in panels for bars in panel.series) else "",
     )
 
 
-def _rho(predictors: pd.DataFrame | None, named: dict[str, str]) -> str:
-    """The correlation of a panel's measure, where the table has one row of it."""
-    if predictors is None:
-        return ""
-    rows = predictors[(predictors.scope == "layers") & (predictors.measure == named["measure"])]
-    if "task" in rows and rows.task.notna().any():
-        rows = rows[rows.task.astype(str) == named["task"]]
-    if len(rows) != 1 or number(rows.rho.iloc[0]) is None:
-        return ""
-    p = number(rows.p.iloc[0])
-    return f"ρ = {signed(rows.rho.iloc[0], 2)}" + ("" if p is None else f", p = {p:.2g}")
+FEWEST = 3
+"""So many pairs are needed for an interval of a mean over pairs."""
+
+
+def _ends(rhos: np.ndarray) -> tuple[float | None, float | None]:
+    """The 95 % interval of the mean of the pairs' correlations, where there are enough; within −1 and 1."""
+    if len(rhos) < FEWEST:
+        return None, None
+    found = mean_interval(rhos)
+    return max(found.low, -1.0), min(found.high, 1.0)

@@ -1,6 +1,6 @@
 """Figures of the sweep: the gain on dev by layer, and what the chosen patch brings on test."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from operator import attrgetter
 from typing import Any
@@ -16,10 +16,12 @@ from workbench.figures.frames import (
     NothingToShow,
     bar_axis,
     cells,
-    controls,
+    crossed,
     curve,
+    depth_ticks,
     is_control,
     layer_axis,
+    layer_counts,
     layer_name,
     limits,
     marked,
@@ -30,16 +32,20 @@ from workbench.figures.frames import (
     places,
     reach,
     span,
+    starred,
     subtitle,
 )
-from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec, short
+from workbench.figures.frames import controls as known_controls
+from workbench.figures.look import clipped
+from workbench.figures.naming import labels, pair_name, spoken
+from workbench.figures.spec import Axis, Cells, Mark, Plot, Scale, Series, Spec, side_by_side
 from workbench.stats import paired_interval, units_of
 
-PALER = "Paler: dropped in a race before all dev items were run (small: their number of items). "
-FOOTER = (
-    "Hatched corners: the simultaneous band over all configurations includes 0. Dash: below 0. "
-    "Exploration on dev: the best cell is optimistically biased."
-)
+PALER = "Paler: dropped in a race before all dev items were run. "
+ITALIC = PALER.replace("Paler", "Italic")
+SIGNS = "Grey dot: the simultaneous band over all configurations includes 0. Dash: below 0. "
+BEYOND = "Triangle: beyond the scale, which is that of the methods. "
+FOOTER = "Exploration on dev: the best cell is optimistically biased."
 
 
 Owner = tuple[str, ...]
@@ -78,7 +84,7 @@ def chosen(frames: Frames) -> Choices:
 def of_headlines(frames: Frames) -> pd.DataFrame:
     """The configurations of the aligners that studies are about; without a selection, of all but controls."""
     heads = {owner for owner, choice in chosen(frames).items() if choice.headline}
-    known, table = controls(frames), single(frames["exploration"])
+    known, table = known_controls(frames), single(frames["exploration"])
     return table[[owner in heads if heads else not is_control(owner[-1], known) for owner in _owners(table)]]
 
 
@@ -110,15 +116,30 @@ def _of_gains(
     table: pd.DataFrame,
     first: str = "",
     framed: str = "",
+    known: frozenset[str] = frozenset(),
 ) -> Spec:
-    """Panels of gains on one scale; the footer begins with `first`, and with what a frame means."""
-    longest = reach(table.gain)
-    what = f"dev items, n = {span(table.n)}; patched less unpatched accuracy on the same items; {about}"
-    scale = Scale("gain in accuracy on dev", -longest, longest)
-    framed = framed if any(panel.marks for panel in panels) else ""
+    """Panels of gains on one scale, which is as long as the largest gain of an aligner that is no control.
+
+    What the signs say begins with `first`, and with what a frame means.
+    """
+    methods = table[[not is_control(str(name), known) for name in table.aligner]]
+    longest = reach((methods if len(methods) else table).gain)
+    what = f"dev items, n = {span(table.n)}; accuracy with the patch minus without, same items; {about}"
+    scale = Scale("gain on dev", -longest, longest)
+    marked_any = any(panel.marks for panel in panels)
     paler = PALER if any(panel.counts for panel in panels) else ""
-    footer = first + framed + paler + FOOTER
-    return Spec(kind, title, subtitle(table, what), tuple(panels), scale, footer)
+    beyond = BEYOND if any(clipped(panels, scale)) else ""
+    return Spec(
+        kind,
+        title,
+        subtitle(table, what),
+        tuple(panels),
+        scale,
+        FOOTER,
+        together=side_by_side(panels),
+        signs=first + (framed if marked_any else "") + paler + beyond + SIGNS,
+        emphasis="Bold: chosen on dev. " * marked_any + ITALIC * bool(paler),
+    )
 
 
 def gain_cells(
@@ -127,17 +148,24 @@ def gain_cells(
     rows: Sequence[Any],
     columns: Sequence[int],
     choices: Choices,
-    text: Callable[[Any], str] = lambda choice: "",
+    counts: Mapping[str, int] | None = None,
     **style: Any,
 ) -> Cells:
-    """Gains by the columns `row` and `place`; what was chosen on dev is framed, with a text."""
-    marks = {}
+    """Gains by the columns `row` and `place`; what was chosen on dev is framed.
+
+    With `counts`, the number of layers of each model, columns are labelled by relative depth.
+    """
+    marks: dict[tuple[int, int], Mark] = {}
     configuration = attrgetter("place", "intervention", "strength", "positions")
     every: Iterable[Any] = table.itertuples()
     for choice, row in zip(map(choices.get, _owners(table)), every, strict=True):
         if choice is not None and configuration(row) == configuration(choice):
             at = rows.index(row.row), columns.index(row.place)
-            marks[at] = Mark(*at, text(choice))
+            marks[at] = Mark(*at)
+    style = {"column_title": "layer patched"} | style
+    if counts:
+        style["column_title"] = "relative depth"
+        style["ticks"] = depth_ticks(columns, counts[str(table.model.iloc[0])])
     return cells(
         title,
         table,
@@ -147,7 +175,6 @@ def gain_cells(
         rows,
         columns,
         lambda row: not row["beyond_band"],
-        column_title="layer patched",
         marks=tuple(marks.values()),
         **style,
     )
@@ -181,59 +208,72 @@ def gain_curve(frames: Frames) -> Plot | None:
     table = table[table.aligner == headline].sort_values("place")
     if table.empty:
         return None
-    name = f"{headline}, {table.intervention.iloc[0]}"
+    name = f"{spoken(headline)}, {spoken(table.intervention.iloc[0])}"
     series = curve(name, table, "place", "gain", "band_low", "band_high")
     values = limits((*series.y, *series.low, *series.high), include=(0.0,))
     return Plot(f"gain on dev: {name}", layer_axis(table.place), Axis("gain", range=values), (series,))
 
 
-def layers(frames: Frames) -> Spec:
-    """Pairs × layers for each aligner, each at the formula and strength that it chose on dev."""
-    choices, known = chosen(frames), controls(frames)
+def layers(frames: Frames, controls: bool = False, depth: bool = False) -> Spec:
+    """Pairs × layers: a row of panels for each aligner at what it chose on dev, a column for each task."""
+    choices, known = chosen(frames), known_controls(frames)
     table = at_chosen(frames)
-    pair, models = table.pair.astype(str), table.model.astype(str)
-    table = table.assign(row=models + " " + pair if models.nunique() > 1 else pair)
-    columns, rows = sorted(set(table.place)), names(table.row)
-    panels = [
-        gain_cells(
-            ", ".join(filter(None, [marked(aligner, known, " (control)"), title])),
-            group[group.aligner == aligner],
-            rows,
-            columns,
-            choices,
-            lambda choice: short(number(choice.gain)),
-            row_title="pair",
-            numbers=False,
-        )
-        for title, _, group in parts(table, ["task"])
-        for aligner in ordered(group.aligner, known)
-    ]
+    methods = table[[not is_control(str(name), known) for name in table.aligner]]
+    table = table if controls or methods.empty else methods
+    pairs = labels("pair", table.pair)
+    table = table.assign(row=table.pair.astype(str).map(pairs))
+    groups = list(parts(table, ["model", "task"]))
+    several, rows = len(groups) > 1, names(table.row)
+    panels = []
+    for aligner in ordered(table.aligner, known):
+        name = marked(aligner, known)
+        for title, named, group in groups:
+            own = group[group.aligner == aligner]
+            gains = [choices.get((named["model"], named["task"], pair, aligner)) for pair in pairs]
+            right = tuple(None if choice is None else number(choice.gain) for choice in gains)
+            about: dict[str, Any] = {
+                "column_title": "layer",
+                "numbers": False,
+                "head": name if several else "",
+            }
+            if any(gain is not None for gain in right):
+                about |= {"right": right, "aside_title": "test gain"}
+            columns = sorted(set(group.place))
+            counts = layer_counts(frames) if depth else None
+            panel = gain_cells(title if several else name, own, rows, columns, choices, counts, **about)
+            panels.append(panel)
     return _of_gains(
         "layers",
-        "Where a mapped state helps",
-        "each aligner at the formula and strength it chose on dev",
+        "Gain on dev by layer and pair",
+        "each aligner at the patch type and strength it chose on dev",
         panels,
         table,
-        framed="Framed: the layer chosen on dev; its number, the only one, is the gain on test. ",
+        starred(panels),
+        "Framed: the layer chosen on dev; right: its gain on test. ",
+        known,
     )
 
 
-def strengths(frames: Frames) -> Spec:
-    """Strengths × layers, a panel for each study, aligner and formula; controls are left to other figures."""
+def strengths(frames: Frames, depth: bool = False) -> Spec:
+    """Strengths × layers, a panel for each study, aligner and patch type with several strengths."""
     choices, table = chosen(frames), of_headlines(frames)
     table = table[table.strength.notna()]
+    keys = [*STUDY, "aligner", "intervention", "positions"]
+    several = table.groupby(keys, dropna=False).strength.transform("nunique") > 1
+    table = table[several]
     if table.empty:
-        raise NothingToShow("figure strengths: no configuration has a strength")
+        raise NothingToShow("figure strengths: every patch type was run at one strength only")
     table = table.assign(row=table.strength.astype(float))
-    columns = sorted(set(table.place))
     panels = []
-    for title, named, group in parts(table, (*STUDY, "aligner", "intervention", "positions")):
-        name = title or f"{named['aligner']}, {named['intervention']}"
-        panels.append(gain_cells(name, group, sorted(set(group.row))[::-1], columns, choices, row_title="α"))
+    for title, named, group in parts(table, keys):
+        name = title or f"{spoken(named['aligner'])}, {spoken(named['intervention'])}"
+        rows, columns = sorted(set(group.row))[::-1], sorted(set(group.place))
+        counts = layer_counts(frames) if depth else None
+        panels.append(gain_cells(name, group, rows, columns, choices, counts, row_title="α"))
     heads = any(choice.headline for choice in choices.values())
     return _of_gains(
         "strengths",
-        "How strong a patch has to be",
+        "Gain on dev by layer and strength",
         "the aligner chosen on dev" if heads else "every aligner but controls",
         panels,
         table,
@@ -241,28 +281,32 @@ def strengths(frames: Frames) -> Spec:
     )
 
 
-def aligners(frames: Frames) -> Spec:
+def aligners(frames: Frames, depth: bool = False) -> Spec:
     """Aligners × layers, controls below a line, each formula at its chosen or largest strength."""
-    choices, known = chosen(frames), controls(frames)
+    choices, known = chosen(frames), known_controls(frames)
     table = _by_aligner(at_chosen(frames, formulas=True), known)
     table["row"] = table.starred
     if table.intervention.nunique() > 1:
-        table["row"] += ", " + table.intervention.astype(str)
-    columns = sorted(set(table.place))
+        table["row"] += ", " + table.intervention.map(spoken)
     panels = []
-    for title, _, group in parts(table):
-        rows = names(group.row)
-        above = group[group.starred == group.aligner].row.nunique()
-        rule = above if 0 < above < len(rows) else None
-        panels.append(gain_cells(title, group, rows, columns, choices, rule_after=rule))
+    for model, _, own in parts(table, ["model"]):
+        for head, title, group in crossed(own, "pair", "task"):
+            rows = names(group.row)
+            above = group[[not is_control(str(name), known) for name in group.aligner]].row.nunique()
+            style: dict[str, Any] = {"rule_after": above if 0 < above < len(rows) else None}
+            style["head"] = ", ".join(filter(None, (model, head)))
+            counts = layer_counts(frames) if depth else None
+            columns = sorted(set(group.place))
+            panels.append(gain_cells(title, group, rows, columns, choices, counts, **style))
     return _of_gains(
         "aligners",
-        "Aligners and controls",
-        "each formula at the strength chosen on dev, or else its largest",
+        "Gain on dev by aligner and layer",
+        "each patch type at the strength chosen on dev, or else its largest",
         panels,
         table,
-        "* below the line: controls, which a map has to beat. ",
+        starred(panels),
         "Framed: what the aligner chose on dev. ",
+        known,
     )
 
 
@@ -282,15 +326,15 @@ def headlines(frames: Frames) -> Spec:
     if table.empty:
         raise NothingToShow("no study has gains of the aligner that it is about")
     studies = parts(table, ("model", "pair", "task"))
-    table = pd.concat([rows.assign(row=title or rows.pair) for title, _, rows in studies])
+    table = pd.concat([rows.assign(row=title or rows.pair.map(pair_name)) for title, _, rows in studies])
     panel = gain_cells("", table, names(table.row), sorted(set(table.place)), {})
     about = "the aligner of each study at the formula and strength chosen"
-    return _of_gains("headlines", "Where the patch helps", about, [panel], table)
+    return _of_gains("headlines", "Gain on dev by study and layer", about, [panel], table)
 
 
 def configurations(frames: Frames) -> Spec:
     """A row for each aligner, formula and strength of a sweep, with the means of its items where they are."""
-    table, known = single(frames["exploration"]), controls(frames)
+    table, known = single(frames["exploration"]), known_controls(frames)
     if "sweep" in frames:
         keys = [*STUDY, "language", "aligner", "intervention", "site", "strength", "positions"]
         dev = frames["sweep"]
@@ -298,13 +342,14 @@ def configurations(frames: Frames) -> Spec:
         means = dev.groupby(keys, dropna=False, as_index=False)[list(_MEANS)].mean()
         table = table.astype({"strength": "Float64"}).merge(means, on=keys, how="left")
     table["row"] = [marked(str(name), known) for name in table.aligner]
-    table["row"] += ", " + table.intervention.astype(str)
+    table["row"] += ", " + table.intervention.map(spoken)
     if table.strength.nunique() > 1:
         table["row"] += table.strength.map(lambda value: "" if number(value) is None else f", α = {value:g}")
     if table.positions.nunique() > 1:
-        table["row"] += ", " + table.positions.astype(str)
+        table["row"] += ", " + table.positions.map(spoken)
     panel = gain_cells("", table, names(table.row), sorted(set(table.place)), {})
-    return _of_gains("configurations", "Gain of every patch", "every formula and strength", [panel], table)
+    about = "every patch type and strength"
+    return _of_gains("configurations", "Gain on dev of every patch", about, [panel], table, known=known)
 
 
 PANELS = 6
@@ -313,26 +358,34 @@ PANELS = 6
 
 def flips(frames: Frames) -> Spec:
     """Bars to the right: became right; to the left: became wrong."""
-    table, known = frames["selection"], controls(frames)
+    table, known = frames["selection"], known_controls(frames)
     several = len(list(parts(table))) > PANELS
     table = table[table.headline.astype(bool)] if several else table
-    longest = float(max(table.gained.max(), table.lost.max(), 1)) * 1.08
+    # Each side is as long as its longest bar.
+    longest = table.lost.max() + table.gained.max() or 1
+    air = 0.04 * float(longest)
+    x = Axis("items", range=(-float(table.lost.max()) - air, float(table.gained.max()) + air))
     panels = []
-    x = Axis("items", range=(-longest, longest))
-    for title, _, rows in [("", {}, table)] if several else parts(table):
+    for title, _, rows in parts(table, ["model", "task"] if several else STUDY):
         rows = rows if several else _by_aligner(rows, known)
-        labels = [name for name, _, _ in parts(rows)] if several else list(rows.starred)
-        panels.append(Plot(title, bar_axis(labels), x, _bars(rows, labels), lying=True))
+        bars = [name for name, _, _ in _studies(rows, table)] if several else list(rows.starred)
+        panels.append(Plot(title, bar_axis(bars), x, _bars(rows, bars), lying=True))
     shown = "the headline's patch" if several else "each aligner's patch"
     return Spec(
         kind="flips",
-        title="Items that the patch turned",
+        title="Items that became right and wrong under the patch",
         subtitle=subtitle(
             table, f"test items, n = {span(table.n)}; {shown}, chosen on dev, against the unpatched run"
         ),
         panels=tuple(panels),
-        footer="" if several else "* controls.",
+        footer=starred(panels),
     )
+
+
+def _studies(rows: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, dict[str, str], pd.DataFrame]]:
+    """The studies of one model and task, each under the name of its pair among all of the table."""
+    among = labels("pair", table.pair)
+    return [(among[named["pair"]], named, own) for _, named, own in parts(rows)]
 
 
 def _bars(rows: pd.DataFrame, labels: Sequence[str]) -> tuple[Series, Series]:
@@ -355,38 +408,50 @@ def gap(frames: Frames) -> Spec:
         tuple(named.values()): rows
         for _, named, rows in parts(sweep[(sweep.split == "test") & (sweep.aligner == "clean")])
     }
+    rows = list(labels("pair", heads.pair).values())
     shown, left_out = [], []
-    for title, named, rows in parts(heads):
-        name, key = title or named["pair"], tuple(named.values())
-        lead = gap_of(clean[key]) if key in clean else None
-        if lead is None:
-            left_out.append(name)
-        else:
-            shown.append(rows.head(1).assign(name=name, lead=lead))
+    for group, _, studies in parts(heads, ["model", "task"]):
+        own = []
+        for name, named, study in _studies(studies, heads):
+            key = tuple(named.values())
+            lead = gap_of(clean[key]) if key in clean else None
+            if lead is None:
+                left_out.append(", ".join(filter(None, (group, name))))
+            else:
+                own.append(study.head(1).assign(name=name, lead=lead))
+        if own:
+            shown.append((group, pd.concat(own)))
     if not shown:
         raise NothingToShow("figure gap: no pair shows a gap on test items in both languages")
-    table = pd.concat(shown).assign(place=range(len(shown)))
+    # Pairs that show a gap in any panel have a row in all.
+    rows = [row for row in rows if any(row in set(table.name) for _, table in shown)]
+    bars = [(group, _shares(table.assign(place=table.name.map(rows.index)))) for group, table in shown]
+    known = (value for _, one in bars for value in (*one.y, *one.low, *one.high))
+    x = Axis("gain over gap", range=limits(known, include=(0.0, 1.0)))
+    return Spec(
+        kind="gap",
+        title="Share of the gap that the patch closes",
+        subtitle=subtitle(
+            heads,
+            f"test items, n = {span(heads.n)}; "
+            "gain of the chosen patch over the target language's lead on the same items",
+        ),
+        panels=tuple(Plot(group, bar_axis(rows), x, (one,), (0.0, 1.0), lying=True) for group, one in bars),
+        signs="Whiskers: 95 % interval of the gain, in units of the gap. "
+        "1: as accurate as in the target language.",
+        footer=f"No gap is shown for {', '.join(left_out)}." if left_out else "",
+    )
+
+
+def _shares(table: pd.DataFrame) -> Series:
+    """Bars of the gain over the gap."""
     ends = ["gain", "gain_low", "gain_high"]
     notes = tuple(
         (f"{name}: gain {signed(gain)} of a gap of {lead:.3f}",)
         for name, gain, lead in zip(table.name, table.gain, table.lead, strict=True)
     )
     shares = table.assign(**{end: table[end].astype(float) / table.lead for end in ends})
-    bars = curve("share of the gap closed", shares, "place", *ends, look="bars", notes=notes)
-    x = Axis("gain over gap", range=limits((*bars.y, *bars.low, *bars.high), include=(0.0, 1.0)))
-    return Spec(
-        kind="gap",
-        title="How much of the gap is closed",
-        subtitle=subtitle(
-            heads,
-            f"test items, n = {span(heads.n)}; "
-            "gain of the chosen patch over the target language's lead on the same items",
-        ),
-        panels=(Plot("", bar_axis(list(table.name)), x, (bars,), (0.0, 1.0), lying=True),),
-        footer="Whiskers: 95 % interval of the gain, in units of the gap. "
-        "1: as good as in the target language."
-        + (f" No gap is shown for {', '.join(left_out)}." if left_out else ""),
-    )
+    return curve("share of the gap closed", shares, "place", *ends, look="bars", notes=notes)
 
 
 def gap_of(clean: pd.DataFrame) -> float | None:

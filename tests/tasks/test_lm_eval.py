@@ -1,0 +1,142 @@
+"""Tasks of lm-evaluation-harness: the same prompts, choices and scores as in the harness itself."""
+
+import json
+
+import pytest
+from tiny_models import tiny, tiny_path
+
+from workbench.core.errors import InputError
+from workbench.sweeps import read_examples, score_choices
+from workbench.tasks import read_task
+from workbench.tasks.lm_eval import language_family
+
+TASK = """task: little_{code}
+dataset_path: json
+dataset_kwargs:
+  data_files:
+    validation: {folder}/dev.{code}.jsonl
+    test: {folder}/test.{code}.jsonl
+output_type: multiple_choice
+validation_split: validation
+test_split: test
+fewshot_split: validation
+doc_to_text: "{{{{question}}}} "
+doc_to_target: label
+doc_to_choice: "{{{{[first, second]}}}}"
+metric_list:
+  - metric: acc
+  - metric: acc_norm
+metadata:
+  version: 1.0
+"""
+NAMES = (
+    *("xcopa_sw", "xcopa_vi", "xcopa_it", "xnli_sw", "belebele_swh_Latn", "belebele_eng_Latn"),
+    *("global_mmlu_full_sw", "global_mmlu_full_en", "global_mmlu_full_en_prompt_de", "lambada", "in_the_end"),
+)
+
+
+def write(folder, code, words, labels=lambda i: i % 2, count=12):
+    folder.mkdir(exist_ok=True)
+    (folder / f"{code}.yaml").write_text(TASK.format(code=code, folder=folder))
+    for part in ("dev", "test"):
+        rows = [
+            {
+                **{"id": f"{part}{i}", "question": f"{words[0]} {words[i % len(words)]} {i}?"},
+                **{"first": f"{words[1]} {i}", "second": f"{words[-1]} yes", "label": labels(i)},
+            }
+            for i in range(count)
+        ]
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / f"{part}.{code}.jsonl").write_text(lines)
+
+
+def test_tasks_of_a_family_differ_in_the_language_alone():
+    assert language_family("xcopa_sw", NAMES) == {"sw": "xcopa_sw", "vi": "xcopa_vi", "it": "xcopa_it"}
+    assert language_family("belebele_swh_Latn", NAMES) == {
+        "sw": "belebele_swh_Latn",
+        "en": "belebele_eng_Latn",
+    }
+    assert set(language_family("global_mmlu_full_sw", NAMES)) == {"sw", "en"}
+    assert language_family("lambada", NAMES) == {}
+
+
+def test_without_the_harness_the_message_says_what_to_install(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "lm_eval", None)
+    monkeypatch.setitem(sys.modules, "lm_eval.tasks", None)
+    with pytest.raises(InputError, match="pip install lm-eval"):
+        read_task("lm_eval:xcopa_sw")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    pytest.importorskip("lm_eval", reason="lm-evaluation-harness is not installed: make test-lm-eval")
+    folder = tmp_path_factory.mktemp("tasks")
+    write(folder, "sw", ("mtoto", "nyumba", "maji", "watu"))
+    write(folder, "en", ("child", "house", "water", "people"))
+    write(folder, "fr", ("enfant", "maison", "eau", "gens"), labels=lambda i: (i + i // 2) % 2)
+    write(folder, "de", ("kind", "haus", "wasser", "leute"), count=11)
+    return folder
+
+
+def harness(folder, model_folder, shots=0):
+    """What the harness itself says of its test documents: log-likelihoods and metrics."""
+    from lm_eval import simple_evaluate
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    lm = HFLM(pretrained=str(model_folder), device="cpu", dtype="float32", batch_size=4)
+    found = simple_evaluate(
+        lm,
+        tasks=["little_sw"],
+        num_fewshot=shots,
+        task_manager=TaskManager(include_path=str(folder)),
+        log_samples=True,
+        bootstrap_iters=0,
+    )
+    return sorted(found["samples"]["little_sw"], key=lambda sample: sample["doc_id"]), found["results"][
+        "little_sw"
+    ]
+
+
+@pytest.mark.parametrize("shots", [0, 2])
+def test_unpatched_scores_are_those_of_the_harness(folder, shots):
+    samples, metrics = harness(folder, tiny_path("llama"), shots)
+    task = read_task(f"lm_eval:{folder}/little_sw", ["sw", "en"], shots=shots)
+    model = tiny("llama")
+    readings = read_examples(model, task.examples("sw", "test"))
+    ours = score_choices(model, readings)
+    for sample, reading, scores in zip(samples, readings, ours, strict=True):
+        assert sample["arguments"][0][0].rstrip() == reading.example.prompt
+        theirs = [response[0][0] for response in sample["resps"]]
+        assert scores.tolist() == pytest.approx(theirs, abs=1e-4)
+    right = sum(
+        int(scores.argmax()) == reading.example.answer for scores, reading in zip(ours, readings, strict=True)
+    )
+    assert right / len(ours) == pytest.approx(metrics["acc,none"])
+
+
+def test_languages_are_paired_item_by_item(folder):
+    task = read_task(f"lm_eval:{folder}/little_sw", ["sw", "en", "yo"])
+    assert task.languages == ("sw", "en")
+    assert "the harness has no yo items" in task.notes and "items paired by 'id'" in task.notes
+    assert len(task.examples("sw", "dev")) == len(task.examples("en", "dev")) == 12
+    for one in task.examples("sw", "test"):
+        other = task.by_id("en")[one.id]
+        assert one.answer == other.answer and one.prompt.split()[-1] == other.prompt.split()[-1]
+
+
+@pytest.mark.parametrize(("code", "message"), [("fr", "another right answer"), ("de", "24 and 22 documents")])
+def test_what_is_not_parallel_is_refused(folder, code, message):
+    with pytest.raises(InputError, match=message):
+        read_task(f"lm_eval:{folder}/little_sw", ["sw", code])
+
+
+def test_unknown_tasks_and_languages_are_named(folder):
+    with pytest.raises(InputError, match="did you mean 'little_sw'"):
+        read_task(f"lm_eval:{folder}/little_sv2w", ["sw"])
+    with pytest.raises(InputError, match="'little_sw' is in sw, which is not among en"):
+        read_task(f"lm_eval:{folder}/little_sw", ["en"])
+    with pytest.raises(InputError, match="is no folder of task files"):
+        read_task("lm_eval:nowhere/little_sw", ["sw"])

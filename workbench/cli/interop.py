@@ -1,0 +1,50 @@
+"""`workbench judge`: whether two runs of lm-evaluation-harness differ."""
+
+import argparse
+import json
+
+from workbench.cli.options import Outcome
+from workbench.cli.terminal import console, print_dense
+from workbench.core.errors import InputError
+from workbench.core.numbers import interval, plain
+from workbench.core.store import write_bytes
+from workbench.interop import judge, match_runs, read_samples
+
+HEADS = ("task", "metric", "items", "before", "after", "gain [95 %]", "verdict", "p (Holm)", "+", "−")
+
+
+def run_judge(options: argparse.Namespace) -> Outcome:
+    """Run `workbench judge`."""
+    if options.flips is not None and options.flips.exists() and not options.overwrite:
+        raise InputError(f"{options.flips} already exists: name another file, or give --overwrite")
+    pairs = [
+        tuple(read_samples(path, options.metric, options.filter, options.group) for path in files)
+        for files in match_runs(options.before, options.after)
+    ]
+    table, flips = judge(((first, second) for first, second in pairs), options.delta, options.common)
+    rows = [
+        (
+            *(row["task"], row["metric"], row["items"], plain(row["before"], 3), plain(row["after"], 3)),
+            interval(row["gain"], row["gain_low"], row["gain_high"], 3),
+            *(row["holm_verdict"], f"{row['holm_p']:.3f}", row["gained"], row["lost"]),
+        )
+        for row in table.to_dict("records")
+    ]
+    print_dense("second run minus first, paired by item", HEADS, rows, words=2)
+    console.print(
+        f"+ and −: items that became better and worse. equivalent: within ±{options.delta:g}. Verdicts are "
+        "Holm-corrected over the tasks.",
+        style="dim",
+    )
+    for row in table.to_dict("records"):
+        for count, what in (
+            (row["prompts_differ"], "items had another prompt in the second run"),
+            (row["left_out"], "items are in one run only, and left out"),
+        ):
+            if count:
+                console.print(f"Note: {row['task']}: {count} {what}.", style="yellow", markup=False)
+    if options.flips is not None:
+        lines = (json.dumps(row, ensure_ascii=False) for row in flips.to_dict("records"))
+        write_bytes(options.flips, "".join(f"{line}\n" for line in lines).encode())
+        console.print(f"changed items  {options.flips}", soft_wrap=True, markup=False)
+    return Outcome({"tasks": table, "changed": flips.drop(columns="doc")})
