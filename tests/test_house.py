@@ -83,6 +83,7 @@ def test_a_wheel_brings_what_commands_need_without_a_clone(tmp_path: Path) -> No
         names = set(wheel.namelist())
     needed = ["organism/model.safetensors", "organism/truth.json", "organism/tasks/exact.tsv.gz"]
     needed += ["organism/parallel.tsv.gz", "starter/sentences.tsv", "starter/choices.tsv"]
+    needed += ["studies/smollm2-sib200/specification.json", "studies/smollm2-sib200/selection.parquet"]
     assert {f"workbench/_data/{name}" for name in needed} <= names
     assert {"workbench/cli/__init__.py", "workbench/core/languages.tsv"} <= names
     assert not any(name.startswith("tests/") for name in names)

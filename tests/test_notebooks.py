@@ -1,5 +1,6 @@
 """Each notebook runs top to bottom, and is committed with its results but not their weight."""
 
+import ast
 import json
 import os
 import subprocess
@@ -46,7 +47,7 @@ def test_it_runs_top_to_bottom(path: Path, tmp_path: Path) -> None:
     if FULL:
         in_jupyter(path, folder)
     else:
-        cells = "\0".join(map(source, code_cells(path)))
+        cells = "\0".join(map(python, code_cells(path)))
         for many, fewer in FEWER.get(path.stem, {}).items():
             assert many in cells
             cells = cells.replace(many, fewer)
@@ -80,6 +81,44 @@ def run_cells(cells: list[str], folder: Path) -> None:
     shell = InteractiveShell.instance()
     for cell in cells:
         shell.run_cell(cell, store_history=True).raise_error()
+
+
+ALSO = {
+    "03-is-it-real": {"numpy", "pandas"},  # noise, and tables of it
+    "05-your-own-parts": {"pandas", "sklearn"},  # parts from elsewhere are what it is about
+}
+"""What a notebook imports beside the workbench."""
+
+
+@each
+def test_it_imports_the_workbench_alone(path: Path) -> None:
+    imports = [node for node in nodes(path) if isinstance(node, ast.Import | ast.ImportFrom)]
+    written = [ast.unparse(node) for node in imports]
+    assert written.count("import workbench as wb") == 1
+    others = {word.partition(".")[0] for line in written for word in [line.split()[1]]} - {"workbench"}
+    assert others == ALSO.get(path.stem, set())
+    assert sum("workbench" in line for line in written) == 1
+
+
+def test_no_helper_is_defined_twice() -> None:
+    names = [
+        node.name
+        for path in NOTEBOOKS
+        for node in nodes(path)
+        if isinstance(node, ast.FunctionDef)
+        if not node.name.startswith("__") and node.name not in ("fit", "transform")
+    ]
+    assert sorted(names) == sorted(set(names))
+
+
+@each
+def test_it_has_a_question_a_picture_and_an_answer(path: Path) -> None:
+    texts = [source(cell) for cell in cells_of(path) if cell["cell_type"] == "markdown"]
+    title, question = texts[0].split("\n\n")[:2]
+    assert title.startswith("# ") and question.startswith("**") and question.endswith("?**")
+    assert any(
+        text.startswith("**") or "**The answer" in text or "## The answer" in text for text in texts[1:]
+    )
 
 
 @each
@@ -125,8 +164,19 @@ def links(text: str) -> Iterator[str]:
             yield target
 
 
+def nodes(path: Path) -> Iterator[ast.AST]:
+    """The syntax of its code."""
+    for cell in code_cells(path):
+        yield from ast.walk(ast.parse(python(cell)))
+
+
 def source(cell: dict) -> str:
     return "".join(cell["source"])
+
+
+def python(cell: dict) -> str:
+    """The code without the lines for IPython, which only a kernel can follow."""
+    return "\n".join(line for line in source(cell).splitlines() if not line.startswith("%"))
 
 
 def code_cells(path: Path) -> list[dict]:

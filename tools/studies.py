@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ import pandas as pd
 
 from workbench import open_run
 from workbench.core.numbers import interval, plain, signed
-from workbench.core.store import read_json
-from workbench.results import read_table, write_table
+from workbench.core.store import write_json
+from workbench.results import SPECIFICATION, Run, read_table, update_manifest, write_table
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = ROOT / "docs" / "studies"
@@ -148,29 +148,12 @@ def workbench(arguments: Sequence[str], run: Path) -> None:
 
 def keep(study: Real, run: Path, shown: Path) -> None:
     """Copy small tables, verdicts and figures of a run into the documentation."""
-    opened = open_run(run)
-    for name in (*TABLES, "comparison"):
-        for path in (run / f"{name}.parquet", *sorted(run.glob(f"*/*/{name}.parquet"))):
-            if path.exists() and (name == "comparison" or path.parent == run):
-                write_table(read_table(path), shown / f"{name}.parquet")
+    keep_tables(open_run(run), shown)
     facts = {
         "title": study.title,
         "task": study.task,
         "machine": machine(),
         "seconds": json.loads((run.parent / f"{run.name}.seconds.json").read_text()),
-        "sentences": int(read_json(run / "specification.json")["text"]["rows"]),
-        "studies": [
-            {
-                "pair": part.pair,
-                "verdict": read_json(part.folder / "verdict.json"),
-                "manifest": {
-                    name: value
-                    for name, value in read_json(part.folder / "manifest.json").items()
-                    if name in ("n", "facts")
-                },
-            }
-            for part in opened.parts
-        ],
     }
     (shown / "study.json").write_text(
         json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -181,6 +164,22 @@ def keep(study: Real, run: Path, shown: Path) -> None:
         more = ["--format", "png", "--dpi", "130", "--out", str(place)]
         subprocess.run([*call, *more], check=True, stdout=subprocess.DEVNULL)
         shutil.copy(place / f"{kind}.png", shown)
+
+
+def keep_tables(run: Run, shown: Path) -> None:
+    """Small tables and verdicts, in a folder that `open_run` opens; sentences and items stay out."""
+    for name in (*TABLES, "comparison"):
+        for path in (run.folder / f"{name}.parquet", *sorted(run.folder.glob(f"*/*/{name}.parquet"))):
+            if path.exists() and (name == "comparison" or path.parent == run.folder):
+                write_table(read_table(path), shown / f"{name}.parquet")
+    about = run.specification
+    kept = {name: about[name] for name in ("schema", "settings", "pairs", "studies", "cautions", "versions")}
+    kept["model"] = {name: about["model"][name] for name in ("name", "weights_digest")}
+    kept["text"] = {"rows": about["text"]["rows"]}
+    write_json(shown / SPECIFICATION, kept)
+    for part in run.parts:
+        write_json(shown / part.name / "verdict.json", part.verdict)
+        update_manifest(shown / part.name, {name: part.manifest[name] for name in ("n", "facts")}, {})
 
 
 def machine() -> str:
@@ -214,10 +213,10 @@ def facts(study: Real) -> dict[str, Any]:
 def chapters(kept: Sequence[Real]) -> Iterator[str]:
     """One for each study."""
     for study in kept:
-        about = facts(study)
+        run, words = open_run(SHOWN / study.name), " ".join(("workbench", *typed(study)))
         yield f"\n## {study.title}, {study.task}\n"
-        yield f"{about['sentences']:,} sentence pairs of NTREX; `{' '.join(('workbench', *typed(study)))}`\n"
-        yield from verdict_rows(study, about)
+        yield f"{run.specification['text']['rows']:,} sentence pairs of NTREX; `{words}`\n"
+        yield from verdict_rows(run)
         for kind in FIGURES:
             if (SHOWN / study.name / f"{kind}.png").exists():
                 yield f"\n![{kind}]({study.name}/{kind}.png)"
@@ -239,22 +238,22 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[st
     yield from (f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
-def verdict_rows(study: Real, about: dict[str, Any]) -> Iterator[str]:
-    """Accuracies, gap and verdict of each pair; then what its cautions are."""
-    selection = read_table(SHOWN / study.name / "selection.parquet")
+def verdict_rows(run: Run) -> Iterator[str]:
+    """Accuracies, gap, choice and verdict of each pair."""
+    selection = run.tables["selection"]
     rows = []
-    for one in about["studies"]:
-        verdict, known = one["verdict"], one["manifest"]["facts"]
+    for part in run.parts:
+        verdict, known = part.verdict, part.manifest["facts"]
         near = [
             side is not None and side["low"] <= known["chance"]
             for side in (verdict["baseline"], verdict["target_accuracy"])
         ]
-        own = selection[selection.pair == one["pair"]].to_dict("records")
+        own = selection[selection.pair == part.pair].to_dict("records")
         best = next(row for row in own if row["headline"])
         controls = [f"{row['aligner'].replace('_', ' ')} {gained(row)}" for row in own if row["control"]]
         rows.append(
             (
-                one["pair"],
+                part.pair,
                 *(ranged(verdict[name]) for name in ("baseline", "target_accuracy")),
                 ranged(verdict["gap"], sign=True) + (" (both near chance)" if all(near) else ""),
                 chosen(best),
@@ -264,28 +263,16 @@ def verdict_rows(study: Real, about: dict[str, Any]) -> Iterator[str]:
                 f"{best['holm_verdict']} (p = {best['holm_p']:.3f})",
             )
         )
-    chance = about["studies"][0]["manifest"]["facts"]["chance"]
-    n = about["studies"][0]["manifest"]["n"]
+    n, known = (run.parts[0].manifest[name] for name in ("n", "facts"))
     yield (
-        f"{n['dev']} dev and {n['test']} test items; chance is {chance:.3f}. All numbers are on test, "
-        "verdicts Holm-corrected over the pairs. *In target*: change in the "
-        "target language by the same patch.\n"
+        f"{n['dev']} dev and {n['test']} test items; chance is {known['chance']:.3f}. All numbers are on "
+        "test, verdicts Holm-corrected over the pairs. *In target*: change there, same patch.\n"
     )
-    heads = (
-        "pair",
-        "source",
-        "target",
-        "gap",
-        "chosen on dev",
-        "gain [95 %]",
-        "control",
-        "in target",
-        "verdict",
-    )
+    heads = ("pair", "source", "target", "gap", "chosen on dev", "gain [95 %]", "control", "in target")
     yield from table((*heads, "verdict"), rows)
 
 
-def chosen(row: dict[str, Any]) -> str:
+def chosen(row: Mapping[Any, Any]) -> str:
     """The patch that dev chose."""
     if pd.isna(row["layer"]):
         return "no patch"
@@ -293,7 +280,7 @@ def chosen(row: dict[str, Any]) -> str:
     return f"layer {row['layer']}, {aligner}, {kind}, α = {row['strength']:g}"
 
 
-def gained(row: dict[str, Any]) -> str:
+def gained(row: Mapping[Any, Any]) -> str:
     """The gain of another aligner's own choice."""
     return "no patch" if pd.isna(row["layer"]) else signed(row["gain"], 2)
 

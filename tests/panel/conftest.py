@@ -19,21 +19,30 @@ def run(tmp_path_factory):
         path.unlink()
     first = folder / "sw-ar" / "copa"
     with_dev_rows(first)
+    text().to_parquet(folder / "text.parquet", index=False)
     grid("sw", "ar").to_parquet(first / "grid.parquet", index=False)
     pca("sw", "ar").to_parquet(first / "pca.parquet", index=False)
     return folder
 
 
+def text():
+    """Sentences of the first pair, that would be a script if they could."""
+    said = {code: [f"{EVIL} {code} {i}" for i in range(8)] for code in PAIRS[0]}
+    return pd.DataFrame({"row": range(8), **said})
+
+
 def with_dev_rows(folder):
     """Dev rows of all ridge maps: at layer L, item i becomes right if i > L, and wrong if i = L."""
     sweep, items = (pd.read_parquet(folder / f"{name}.parquet") for name in ("sweep", "items"))
+    sweep = sweep.assign(positions=sweep.intervention.notna().map({True: "last", False: None}))
     grid = pd.read_parquet(folder / "exploration.parquet")
     configurations = grid[grid.aligner == "ridge"]
     clean = sweep[(sweep.aligner == "clean") & (sweep.language == "sw")].assign(split="dev", seed=None)
     dev = [clean.assign(correct=clean.example == "e0", prediction=1, margin=0.0)]
     for configuration in configurations.to_dict("records"):
         layer = configuration["layer"]
-        about = {name: configuration[name] for name in ("site", "layer", "joint", "intervention", "strength")}
+        about = ("site", "layer", "joint", "intervention", "positions", "strength")
+        about = {name: configuration[name] for name in about}
         number = clean.example.str[1:].astype(int)
         right = (number > layer) | ((number == 0) & (layer > 0))
         dev.append(

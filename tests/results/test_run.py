@@ -32,5 +32,5 @@ def test_a_missing_table_is_missing_as_in_any_mapping(tables):
 
 
 def test_the_tables_of_one_pair_hold_its_rows(tables):
-    of_pair = Tables(tables.folder, "b-c")
+    of_pair = Tables(tables.folder, pair="b-c")
     assert of_pair["curve"].pair.tolist() == of_pair.read("predictors").pair.tolist() == ["b-c"]

@@ -8,7 +8,7 @@ import torch
 from workbench.align import LayerMaps, LeastSquares, Ridge, ShuffledPairs, fit_layers
 from workbench.core.numbers import estimated
 from workbench.select import decide
-from workbench.study import Study
+from workbench.study import Study, open_run
 
 EVIL = "<img src=x onerror=alert(1)>"
 SMALL = 12_000
@@ -79,3 +79,20 @@ def test_a_verdict_shows_kind_and_numbers(kind):
     shown = verdict._repr_html_()
     assert verdict.kind == kind and kind in shown and f"{verdict.gain.low:.3f}".replace("-", "−") in shown
     assert "40" in shown and "by Holm" not in shown
+
+
+def test_a_run_shows_every_study_with_its_verdict(result):
+    run = open_run(result.folder)
+    shown = run._repr_html_()
+    assert result.sentence.partition(":")[0] in shown and len(shown) < SMALL
+    layer = result.headline.choice.layer
+    assert estimated(result.headline.gain, 2) in shown
+    assert ("no patch" if layer is None else f"layer {layer}: ") in shown
+    assert "exploration" in shown and result.folder.name in shown and result.folder.name in repr(run)
+    assert EVIL not in replace(run, parts=(replace(run.parts[0], pair=EVIL),))._repr_html_()
+
+
+def test_a_run_without_a_verdict_says_so(result, tmp_path):
+    (tmp_path / "fit.parquet").write_bytes((result.folder / "fit.parquet").read_bytes())
+    (tmp_path / "manifest.json").write_bytes((result.folder / "manifest.json").read_bytes())
+    assert "no verdict yet" in open_run(tmp_path)._repr_html_()

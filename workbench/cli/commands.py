@@ -346,7 +346,8 @@ COMMANDS = {
     "lab": Command(
         "workbench.cli.figures:lab",
         """
-        Open JupyterLab on the notebooks: introduction, own models, controls, figures, own components, claims.
+        Open JupyterLab on the notebooks: introduction, own models, controls, figures, own components, claims,
+        a real model.
 
         In a clone, the notebooks of the clone are opened. From an installed wheel they are first copied to
         a folder; existing files are never overwritten.

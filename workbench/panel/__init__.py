@@ -1,4 +1,4 @@
-"""A panel to look at a study's layers in a notebook, from its folder alone.
+"""A panel to explore a study in a notebook, from its folder alone: layers, methods, items and sentences.
 
 The room stands above the study: a study hands over its folder. It needs neither torch nor a model; the
 widgets (ipywidgets, anywidget) are imported when a panel is built.

@@ -1,127 +1,237 @@
-"""One pair and task of a run as the panel looks at it: rows, figures as descriptions, and words as HTML."""
+"""One pair and task of a run as the panel looks at it: methods, layers, items and sentences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from workbench.core.errors import InputError
-from workbench.core.numbers import between, interval, number, plain, signed
-from workbench.figures import Axis, Plot, Scale, Series, Spec
-from workbench.figures.frames import controls, curve, layer_axis, limits, names, ordered, places, reach, span
-from workbench.figures.kinds.maps import before_and_after
-from workbench.figures.kinds.sweep import chosen, gain_cells, single
-from workbench.figures.markup import Child, Markup, records, table, tag, words
-from workbench.report.detail import details
-from workbench.report.examples import changed, turned
+from workbench.core.numbers import number
+from workbench.figures.frames import EMBEDDING, by_layer, controls, layer_name, marked, names, ordered, places
+from workbench.figures.kinds.sweep import at_chosen, chosen, single
+from workbench.figures.markup import records, words
+from workbench.report.examples import turned
 from workbench.results import Part, open_run, read_table
 
 _EXTRA = ("grid", "pca")
 """Tables that a report does not need; a folder may lack them."""
+_OWN = ["aligner", "intervention", "positions"]
+"""Columns that tell the methods of a study apart."""
+
+
+class Method(NamedTuple):
+    """An aligner with a patch type: a row of the map, at the strength chosen for it or else its largest."""
+
+    aligner: str
+    intervention: str
+    positions: str
+    strength: float | None
+    title: str
+    """Aligner, of a control with a star, and patch type."""
+    name: str
+    """The title with the strength: the name of the row."""
+
+
+class Place(NamedTuple):
+    """What is looked at: a method at a strength and a layer."""
+
+    method: Method
+    strength: float | None
+    layer: int
 
 
 @dataclass(frozen=True)
 class StudyView:
-    """One pair and task. A *configuration* is a patch type at a strength, of an aligner at a layer."""
+    """One pair and task."""
 
     part: Part
     configurations: pd.DataFrame
-    """The dev sweep's configurations of one site each, with their `place` and their `label`."""
+    """The dev sweep's configurations of one site each, with their `place` and `few`."""
     extra: dict[str, pd.DataFrame]
     """Further tables' rows about this pair, where there are any."""
-    _dev_rows: dict[tuple[str, int], pd.DataFrame] = field(default_factory=dict, repr=False)
+    text: pd.DataFrame | None
+    """The sentences of the run, one column a language; None where the folder does not hold them."""
+    _dev_rows: dict[Any, pd.DataFrame | None] = field(default_factory=dict, repr=False)
 
     @property
     def title(self) -> str:
         """Pair and task."""
         return self.part.title
 
-    @property
-    def aligners(self) -> list[str]:
-        """The headline first, then other aligners, then controls."""
-        best = self.part.headline
-        known = ordered(self.configurations.aligner, controls(self.part.tables))
-        return sorted(known, key=lambda aligner: best is None or aligner != best.aligner)
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The configurations of the map: every method at one strength; `title` and `row` name it."""
+        known = controls(self.part.tables)
+        table = at_chosen(self.part.tables, formulas=True)
+        order = ordered(table.aligner, known)
+        table = table.sort_values("aligner", key=lambda column: column.map(order.index), kind="stable")
+        several = table.positions.nunique() > 1
+        title = [
+            f"{words(marked(str(one['aligner']), known))}, {words(one['intervention'])}"
+            + (f", {one['positions']}" if several else "")
+            for one in records(table)
+        ]
+        row = [one + alpha(strength) for one, strength in zip(title, table.strength, strict=True)]
+        return table.assign(title=title, row=row)
+
+    @cached_property
+    def methods(self) -> list[Method]:
+        """The rows of the map: aligners, then controls."""
+        table = self.rows.drop_duplicates("row")
+        return [
+            Method(
+                aligner=str(one["aligner"]),
+                intervention=str(one["intervention"]),
+                positions=str(one["positions"]),
+                strength=number(one["strength"]),
+                title=str(one["title"]),
+                name=str(one["row"]),
+            )
+            for one in records(table)
+        ]
+
+    @cached_property
+    def layers(self) -> list[int]:
+        """The layers patched or measured; they are the columns of the map."""
+        measured = self.similarity
+        known = set(map(int, self.configurations.place))
+        return sorted((known | set(map(int, measured.place))) - {EMBEDDING})
+
+    @cached_property
+    def similarity(self) -> pd.DataFrame:
+        """The similarities of the residual stream and the embedding, with their `place`; may be empty."""
+        table = self.part.tables.get("similarity")
+        return pd.DataFrame({"place": [], "measure": []}) if table is None else by_layer(table)
 
     @property
     def measures(self) -> list[str]:
         """The similarities measured."""
-        table = self.part.tables.get("similarity")
-        return [] if table is None else names(table.measure)
+        return names(self.similarity.measure)
+
+    def at(self, layer: int) -> int:
+        """Where a layer stands on the axis that map and curves share; the embedding is left of the map."""
+        return -1 if layer == EMBEDDING else self.layers.index(layer)
 
     @property
-    def layers(self) -> list[int]:
-        """The layers patched."""
-        return sorted(set(map(int, self.configurations.place)))
+    def axis(self) -> list[tuple[float, str]]:
+        """The places of that axis with their names."""
+        embedded = [(-1.0, layer_name(EMBEDDING))] if EMBEDDING in set(self.similarity.place) else []
+        return embedded + [(float(self.at(layer)), layer_name(layer)) for layer in self.layers]
 
-    def of(self, aligner: str) -> pd.DataFrame:
-        """An aligner's configurations."""
-        return self.configurations[self.configurations.aligner == aligner]
+    def of(self, method: Method, strength: float | None = None) -> pd.DataFrame:
+        """A method's configurations, at all strengths or one."""
+        table = self.configurations
+        table = table[(table[_OWN].astype(str) == list(method[:3])).all(axis=1)]
+        return table if strength is None else table[table.strength == strength]
 
-    def labels(self, aligner: str) -> list[str]:
-        """Its formulas and strengths, in the table's order."""
-        return names(self.of(aligner).label)
+    def strengths(self, method: Method) -> list[float]:
+        """The strengths tried of a method."""
+        return sorted(set(self.of(method).strength.dropna().astype(float)))
 
-    def at(self, aligner: str, layer: int, label: str) -> pd.Series | None:
-        """One configuration."""
-        rows = self.of(aligner)
-        rows = rows[(rows.place == layer) & (rows.label == label)]
+    def configuration(self, place: Place) -> pd.Series | None:
+        """The row of `exploration` at a place."""
+        rows = self.of(place.method, place.strength)
+        rows = rows[rows.place == place.layer]
         return None if rows.empty else rows.iloc[0]
 
-    def frozen(self, aligner: str) -> Any:
-        """The aligner's row of `selection`: what was fixed on dev and scored once on test.
+    def frozen(self, method: Method) -> Any:
+        """The row of `selection` if the method's aligner chose this patch type: fixed on dev, scored on test.
 
         None where nothing was chosen, or a patch of several layers at once, which has no place here.
         """
         choices = chosen(self.part.tables).items()
-        return next((row for owner, row in choices if owner[-1] == aligner), None)
+        row = next((row for owner, row in choices if owner[-1] == method.aligner), None)
+        return None if row is None or row.intervention != method.intervention else row
 
-    def chosen(self, aligner: str) -> tuple[int, str] | None:
-        """Layer and label of what was fixed."""
-        row = self.frozen(aligner)
-        return None if row is None else (int(row.layer), _label(row.intervention, row.strength))
+    def is_chosen(self, place: Place) -> bool:
+        """Whether this is what its aligner chose on dev."""
+        row = self.frozen(place.method)
+        return row is not None and (int(row.layer), number(row.strength)) == (place.layer, place.strength)
 
-    def start(self, aligner: str) -> tuple[int, str]:
-        """Where to look first: at what was fixed, or else where the gain on dev is largest."""
-        best = self.of(aligner).sort_values("gain", kind="stable").iloc[-1]
-        return self.chosen(aligner) or (int(best.place), str(best.label))
+    def start(self) -> Place:
+        """Where to look first: at the headline's choice, or else where the gain on dev is largest."""
+        best = self.part.headline
+        for method in self.methods:
+            row = self.frozen(method)
+            if row is not None and best is not None and method.aligner == best.aligner:
+                return Place(method, number(row.strength), int(row.layer))
+        top = self.rows.sort_values("gain", kind="stable").iloc[-1]
+        method = next(method for method in self.methods if method.name == top.row)
+        return Place(method, method.strength, int(top.place))
 
     # Items ---------------------------------------------------------------------------------------
 
-    def is_chosen(self, aligner: str, layer: int, label: str) -> bool:
-        """Whether test items were scored with this very configuration and are known item by item."""
-        best = self.part.headline
-        headline = best is not None and best.aligner == aligner
-        return headline and self.chosen(aligner) == (layer, label) and "sweep" in self.part.tables
+    def turned(self, place: Place, split: str) -> pd.DataFrame | None:
+        """Items before and after the patch at a place: dev items, or of the headline's choice test items.
 
-    def turned(self, aligner: str, layer: int, label: str) -> pd.DataFrame | None:
-        """Items before and after this patch: on test where it is the chosen one, on dev elsewhere.
-
-        None where the folder has no sweep.
+        None where the folder does not tell: it has no sweep, or these items were not run there.
         """
-        if self.is_chosen(aligner, layer, label):
-            return turned(self.part)
-        configuration, rows = self.at(aligner, layer, label), self._dev(aligner, layer)
+        best = self.part.headline
+        if split == "test":
+            headline = best is not None and best.aligner == place.method.aligner
+            return turned(self.part) if headline and self.is_chosen(place) else None
+        configuration, rows = self.configuration(place), self._dev("layer", place.layer)
         if configuration is None or rows is None:
             return None
         # The report's function looks at the test rows of the headline.
+        rows = rows[(rows.positions == place.method.positions) | (rows.aligner == "clean")]
         row = pd.DataFrame([configuration]).assign(headline=True)
-        return turned(replace(self.part, tables={"selection": row, "sweep": rows.assign(split="test")}))
+        items = turned(replace(self.part, tables={"selection": row, "sweep": rows.assign(split="test")}))
+        return None if items is None or items.empty else items
 
-    def _dev(self, aligner: str, layer: int) -> pd.DataFrame | None:
-        """The dev rows of a layer, read from disk when they are looked at: all of them can be millions."""
-        path = self.part.folder / "sweep.parquet"
-        if not path.exists():
+    def item(self, example: str) -> pd.DataFrame | None:
+        """What every method does to a dev item at every layer: the rows of the map with the item's.
+
+        `change` is its margin with the patch less that without, `after` and `before` whether it is right.
+        None where the folder does not tell.
+        """
+        rows = self._dev("example", example)
+        if rows is None or (clean := rows[rows.aligner == "clean"]).empty:
             return None
-        if (aligner, layer) not in self._dev_rows:
-            dev: tuple[str, str, object] = ("split", "==", "dev")
-            patched = [dev, ("aligner", "==", aligner), ("layer", "==", layer)]
-            clean = [dev, ("aligner", "==", "clean")]
-            self._dev_rows[aligner, layer] = read_table(path, filters=[clean, patched])
-        rows = self._dev_rows[aligner, layer]
-        return None if rows.empty else rows
+        keys = [*_OWN, "strength", "place"]
+        patched = rows[rows.layer.notna() & (rows.joint == "one")]
+        patched = patched.assign(place=places(patched)).drop_duplicates(keys)
+        kept = self.rows[[*keys, "row"]].astype({"strength": "Float64"})
+        kept = kept.merge(patched.astype({"strength": "Float64"}), on=keys)
+        if kept.empty:
+            return None
+        before = clean.iloc[0]
+        margin = number(before.margin)
+        return kept.assign(
+            before=bool(before.correct),
+            after=kept.correct.astype(bool),
+            change=kept.margin.astype("Float64") - (float("nan") if margin is None else margin),
+        )
+
+    def _dev(self, column: str, value: object) -> pd.DataFrame | None:
+        """The dev rows of a layer or an item, read when they are looked at: all of them can be millions."""
+        path = self.part.folder / "sweep.parquet"
+        if (column, value) not in self._dev_rows:
+            own: list[tuple[str, str, object]]
+            own = [("split", "==", "dev"), ("language", "==", self.part.source)]
+            wanted = [[*own, (column, "==", value)]]
+            wanted += [[*own, ("aligner", "==", "clean")]] if column == "layer" else []
+            rows = read_table(path, filters=wanted) if path.exists() else pd.DataFrame()
+            self._dev_rows[column, value] = None if rows.empty else rows
+        return self._dev_rows[column, value]
+
+    # Sentences -----------------------------------------------------------------------------------
+
+    def sentence(self, number: int, language: str) -> str | None:
+        """A sentence of the text by its number; None where the folder does not hold it."""
+        if self.text is None or language not in self.text:
+            return None
+        rows = self.text[self.text.row == number]
+        return None if rows.empty else str(rows[language].iloc[0])
+
+
+def alpha(strength: object) -> str:
+    """A strength behind a name; nothing where there is none."""
+    value = number(strength)
+    return "" if value is None else f", α = {value:g}"
 
 
 def read_views(folder: str | Path, *more: str | Path) -> list[StudyView]:
@@ -130,15 +240,16 @@ def read_views(folder: str | Path, *more: str | Path) -> list[StudyView]:
     for other in map(Path, more):
         if not other.is_dir():
             raise InputError(f"there is no folder {other}: give one that workbench measure --grid wrote")
+    path = run.root / "text.parquet"
+    text = read_table(path) if path.exists() else None
     views = []
     for part in run.parts:
         table = single(part.tables["exploration"]) if "exploration" in part.tables else pd.DataFrame()
         if not table.empty:
-            table["label"] = list(map(_label, table.intervention, table.strength))
             folders = [part.folder, run.folder, *map(Path, more)]
             tables = {name: _of_pair(name, folders, part) for name in _EXTRA}
             extra = {name: rows for name, rows in tables.items() if rows is not None}
-            views.append(StudyView(part, table, extra))
+            views.append(StudyView(part, table, extra, text))
     if not views:
         raise InputError(
             f"{run.folder} holds no table exploration with configurations: nothing was swept to its end; "
@@ -156,199 +267,3 @@ def _of_pair(name: str, folders: Sequence[Path], part: Part) -> pd.DataFrame | N
             if not rows.empty:
                 return rows
     return None
-
-
-def _label(intervention: object, strength: object) -> str:
-    alpha = number(strength)
-    return words(intervention) + ("" if alpha is None else f", α = {alpha:g}")
-
-
-# What the panel shows, all of it from tables: figures as descriptions, words and numbers as HTML.
-
-
-def gains(study: StudyView, aligner: str) -> Spec:
-    """Formulas and strengths × layers: the gain on dev, with the chosen cell's gain on test."""
-    table, rows, frozen = study.of(aligner), study.labels(aligner), study.frozen(aligner)
-    choices = chosen(study.part.tables)
-    panel = gain_cells("", table.assign(row=table.label), rows, study.layers, choices, numbers=False)
-    if panel.marks:
-        framed = {mark.row for mark in panel.marks}
-        right = tuple(number(frozen.gain) if row in framed else None for row in range(len(rows)))
-        panel = replace(panel, right=right, aside_title="test gain")
-    longest = reach(study.configurations.gain)
-    return Spec(
-        kind="layers",
-        title=f"{words(aligner)}: gain on dev, exploratory",
-        subtitle=f"{study.title}: n = {span(table.n)} dev items; "
-        "framed: chosen on dev, with its gain on test",
-        panels=(panel,),
-        scale=Scale("gain on dev", -longest, longest),
-    )
-
-
-def measured(study: StudyView, measure: str) -> Spec:
-    """One similarity over the layers, with its interval."""
-    table = study.part.tables["similarity"]
-    table = table[table.measure == measure]
-    table = table.assign(place=places(table)).sort_values("place", kind="stable")
-    name = words(measure)
-    notes = tuple(
-        (f"layer {row['place']}", interval(row["value"], row["low"], row["high"])) for row in records(table)
-    )
-    series = curve(name, table, "place", "value", "low", "high", notes=notes)
-    y = Axis(name, range=limits([*series.y, *series.low, *series.high], include=(0.0,)))
-    return Spec(
-        kind="alignment",
-        title=f"{name} between the languages",
-        subtitle=f"held-out sentences, n = {span(table.n)}",
-        panels=(Plot("", layer_axis(table.place), y, (series,)),),
-    )
-
-
-def grid_row(study: StudyView, layer: int) -> Spec | None:
-    """How alike a layer is to every other: within each language, and across; None without a table."""
-    table = study.extra.get("grid")
-    if table is None:
-        return None
-    table = table[table.value.notna()]
-    table = table.assign(place=places(table), other=places(table, "other_site", "other_layer"))
-    source, target = study.part.source, study.part.target
-    here, there = table[table.place == layer], table[table.other == layer]
-    lines = (
-        (f"{source} {layer} with {target}", here, source, target, "other"),
-        (f"{target} {layer} with {source}", there, source, target, "place"),
-        (f"within {source}", here, source, source, "other"),
-        (f"within {target}", here, target, target, "other"),
-    )
-    series: list[Series] = []
-    for slot, (name, rows, language, other, x) in enumerate(lines):
-        rows = rows[(rows.language == language) & (rows.other_language == other)]
-        series.append(curve(name, rows.sort_values(x, kind="stable"), x, "value", slot=slot))
-    series = [one for one in series if one.x]
-    if not series:
-        return None
-    measure = words(table.measure.iloc[0])
-    y = Axis(measure, range=limits((value for one in series for value in one.y), include=(0.0, 1.0)))
-    return Spec(
-        kind="grid",
-        title=f"Layer {layer} with every layer",
-        subtitle=f"{measure}, held-out sentences, n = {span(table.n)}",
-        panels=(Plot("", layer_axis(table.other), y, tuple(series)),),
-    )
-
-
-def plane(study: StudyView, layer: int, aligner: str) -> Spec | str:
-    """Sentences of both languages in their joint plane before and after the map; or why there is none."""
-    table = study.extra.get("pca")
-    if table is None:
-        return "The folder holds no table pca: a study that is run again writes it."
-    here = table[(table.layer == layer).fillna(False)]
-    if here.empty:
-        return f"The table pca has no rows of layer {layer}."
-    mine = here[here.aligner == aligner]
-    used = mine if len(mine) else here[here.aligner == here.aligner.iloc[0]]
-    points = used[used.x.notna()]
-    if points.empty:
-        return f"Layer {layer}: {used.note.iloc[0]}"
-    if not {True, False} <= set(points.mapped.astype(bool)) or points.language.nunique() < 2:
-        return f"Layer {layer}: the table pca lacks a language, before the map or after it."
-    source, target, name = str(study.part.source), str(study.part.target), words(used.aligner.iloc[0])
-    before, after = before_and_after("", points, (source, target, f"{source}, mapped"))
-    panels = (before, replace(after, title=f"after {name}"))
-    return Spec(
-        kind="pca",
-        title=f"Layer {layer} before and after the map",
-        subtitle=f"held-out sentences, n = {span(points.n)}; the plane is that of both languages before",
-        panels=panels,
-    )
-
-
-# Words as HTML: the verdict, the numbers of a layer, the items that flipped. All escaped.
-
-
-_STYLE = Markup(Path(__file__).with_name("panel.css").read_text(encoding="utf-8"))
-
-
-def _boxed(*children: Child) -> str:
-    return tag("div", tag("style", _STYLE), *children, class_="wb")
-
-
-def headline(study: StudyView) -> str:
-    """The verdict in words, and what the panel is for."""
-    sentence = study.part.verdict.get("sentence")
-    verdict = tag("b", sentence) if sentence else tag("span", "No verdict is written in this folder.")
-    jointly = f" The chosen patch is at layers {study.part.jointly}." if study.part.jointly else ""
-    about = (
-        "Exploratory, on dev: the best of many cells is optimistically biased. Click a cell "
-        f"of the heatmap or a point of the curve to see its layer.{jointly}"
-    )
-    return _boxed(tag("div", verdict, dir="auto"), tag("div", about, class_="muted"))
-
-
-def looked_at(study: StudyView, aligner: str, layer: int, label: str) -> str:
-    """The configuration at a layer in one line: its gain on dev, and on test where it is the chosen one."""
-    configuration = study.at(aligner, layer, label)
-    gain = "not tried"
-    if configuration is not None:
-        interval = between(configuration.low, configuration.high)
-        gain = f"gain on dev {signed(configuration.gain)} {interval}, exploratory"
-    frozen = study.frozen(aligner)
-    if frozen is not None and study.chosen(aligner) == (layer, label):
-        test = f"{signed(frozen.gain)} {between(frozen.gain_low, frozen.gain_high)}, n = {int(frozen.n)}"
-        gain += f"; chosen on dev, and on test {test}"
-    return _boxed(tag("h4", f"Layer {layer}: {words(aligner)}, {label}"), tag("div", gain))
-
-
-def similarities(study: StudyView, layer: int, measure: str | None) -> str:
-    """Every measure at a layer, the one looked at in bold."""
-    similarity = study.part.tables.get("similarity")
-    if similarity is None:
-        return _boxed(tag("p", "The folder holds no table similarity."))
-    rows: list[list[Child]] = [
-        [
-            tag("span", words(row["measure"]), class_="here" if row["measure"] == measure else None),
-            plain(row["value"]),
-            between(row["low"], row["high"]),
-            str(row["note"] or ""),
-        ]
-        for row in records(similarity[(similarity.layer == layer).fillna(False)])
-    ]
-    caption = f"How alike the languages are at layer {layer}"
-    return _boxed(table(caption, ["measure", "value", "95 %", ""], rows))
-
-
-def no_grid(study: StudyView) -> str:
-    """How to get the rows of the grid."""
-    return (
-        "Layer against layer is not in the folder. It is written by: workbench measure "
-        f"{study.part.model} --pair {study.part.pair} --grid --out FOLDER (with the study's --text); then "
-        "explore(run, FOLDER)."
-    )
-
-
-def note(text: str) -> str:
-    """What stands where a figure would."""
-    return _boxed(tag("p", text, class_="muted"))
-
-
-def numbers(study: StudyView, layer: int) -> str:
-    """All that the tables hold of a layer, closed until it is opened."""
-    tables = [
-        table(one["caption"], one["heads"], one["rows"]) for one in details(study.part).get(str(layer), [])
-    ]
-    if not tables:
-        return ""
-    return _boxed(tag("details", tag("summary", f"All numbers of layer {layer}"), *tables))
-
-
-def flips(study: StudyView, aligner: str, layer: int, label: str) -> str:
-    """Items that became right, and that became wrong, in both languages."""
-    items = study.turned(aligner, layer, label)
-    if items is None:
-        return note(
-            "Which items flipped is not known: the folder has no sweep.parquet with this configuration."
-        )
-    split = "test items" if study.is_chosen(aligner, layer, label) else "dev items, exploratory"
-    right, wrong = (items.after & ~items.before).sum(), (items.before & ~items.after).sum()
-    counts = f"Of {len(items):,} {split}: {right:,} became right, {wrong:,} wrong"
-    return _boxed(tag("h4", "Items that flipped"), tag("div", counts), changed(study.part, items))

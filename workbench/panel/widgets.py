@@ -1,23 +1,23 @@
-"""The panel itself: choices above, gains and a measure over layers, and below them the layer clicked on."""
+"""The panel itself: a map of methods and layers to choose from, curves below it, and tabs about the layer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from workbench.core.errors import InputError
-from workbench.figures import Spec, draw_interactive
-from workbench.figures.live import Clicked, live, point_at, tighten
-from workbench.panel import views
-from workbench.panel.views import StudyView
+from workbench.figures import Spec
+from workbench.panel import pictures, wording
+from workbench.panel.live import Click, listing, live
+from workbench.panel.views import Method, Place, StudyView
 
 _MEASURE = "cka_debiased"
 """The measure to begin with."""
 _TALL = 300
-_ROW = 26
-"""Height of a row of the heatmap, in pixels."""
+"""Height of a figure in a tab, in pixels."""
+_WHOLE = {"width": "100%"}
 
 
 class Panel:
-    """Pair, aligner, measure and layer can be chosen by hand or in code: `panel.layer.value = 3`."""
+    """Pair, method, strength, measure and layer can be chosen by hand or in code: `panel.look_at(3)`."""
 
     def __init__(self, views: Sequence[StudyView]):
         try:
@@ -26,37 +26,40 @@ class Panel:
             raise InputError("the panel needs ipywidgets: pip install 'alignment-workbench[lab]'") from error
         self._views, self._w = views, w
         self.pair = self._dropdown("pair, task", [(view.title, at) for at, view in enumerate(views)], 0)
-        self.aligner = self._dropdown("aligner")
+        self.method, self.strength = self._dropdown("method"), self._dropdown("strength")
         self.measure = self._dropdown("measure")
         self.layer = w.SelectionSlider(
             options=[("0", 0)], description="layer", continuous_update=False, layout=w.Layout(width="22em")
         )
-        self.label = ""
-        """The formula and strength looked at."""
         self._quiet = False
         self._figures: dict[str, Any] = {}
-        self._drawn: dict[str, Any] = {}
-        texts = ("headline", "looked_at", "similar", "items", "numbers")
-        self._texts = {name: w.HTML(layout=w.Layout(width="100%")) for name in texts}
-        half = {"flex": "1 1 420px", "min_width": "380px"}
-        widths = {
-            "heat": {"width": "100%"},
-            "curve": {"width": "100%"},
-            "plane": {"width": "100%"},
-            "row": half,
-        }
-        self._boxes = {
-            name: w.VBox(layout=w.Layout(overflow="hidden", **width)) for name, width in widths.items()
-        }
-        self.root = self._laid_out()
+        self._points: Any = None
+        """The rows of `pca` that the plane shows."""
+        self._entry: str | None = None
+        """The item that is open, as `split:example`."""
+        texts = ("headline", "looked_at", "item", "sentence", "similar", "numbers")
+        self._texts = {name: w.HTML(layout=w.Layout(**_WHOLE)) for name in texts}
+        boxes = ("map", "item_map", "plane", "row")
+        self._boxes = {name: w.VBox(layout=w.Layout(overflow="hidden", **_WHOLE)) for name in boxes}
+        self._list = listing(self._item_clicked)
+        self.tabs = self._tabs()
+        choices = w.Box(
+            [self.pair, self.method, self.strength, self.measure, self.layer],
+            layout=w.Layout(flex_flow="row wrap", align_items="flex-start", **_WHOLE),
+        )
+        above = [self._texts["headline"], choices, self._boxes["map"], self._texts["looked_at"]]
+        self.root = w.VBox([*above, self.tabs])
         self.root.add_class("wb-panel")
-        for choice, follow in (
-            (self.pair, self._pair_changed),
-            (self.aligner, self._aligner_changed),
-            (self.measure, self._draw_measure),
-            (self.layer, self._layer_changed),
-        ):
+        follows: dict[Any, Callable[[], None]] = {
+            self.pair: self._pair_changed,
+            self.method: self._method_changed,
+            self.strength: self._draw,
+            self.measure: self._draw,
+            self.layer: self._draw,
+        }
+        for choice, follow in follows.items():
             choice.observe(lambda _, follow=follow: None if self._quiet else follow(), names="value")
+        self.tabs.observe(lambda _: self._show_tab(), names="selected_index")
         self._pair_changed()
 
     @property
@@ -64,21 +67,25 @@ class Panel:
         """The pair and task looked at."""
         return self._views[self.pair.value]
 
-    def look_at(self, layer: int, label: str | None = None) -> None:
-        """Go to a layer, and to a formula and strength."""
-        self.label = self.label if label is None else label
-        if self.layer.value == layer:
-            self._layer_changed()
-        else:
-            self.layer.value = layer
+    @property
+    def place(self) -> Place:
+        """The method, strength and layer looked at."""
+        return Place(self.method.value, self.strength.value, self.layer.value)
+
+    def look_at(self, layer: int, method: str | None = None, strength: float | None = None) -> None:
+        """Go to a layer, and to a method by its name on the map and a strength."""
+        methods = {one.name: one for one in self.study.methods}
+        if method is not None and method not in methods:
+            raise InputError(f"the map has no method {method!r}: it has {'; '.join(methods)}")
+        self._go(self.place.method if method is None else methods[method], strength, layer)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         shown = self.root._repr_mimebundle_(**kwargs)
         # Where nothing runs (a page, a mail) there is this in the widget's place.
-        return {**shown, "text/plain": repr(self), "text/html": views.headline(self.study)}
+        return {**shown, "text/plain": repr(self), "text/html": wording.headline(self.study)}
 
     def __repr__(self) -> str:
-        return f"Panel({self.study.title}, {self.aligner.value}, layer {self.layer.value})"
+        return f"Panel({self.study.title}, {self.place.method.name}, layer {self.layer.value})"
 
     # Parts ----------------------------------------------------------------------------------------
 
@@ -86,102 +93,150 @@ class Panel:
         layout = self._w.Layout(width="auto", min_width="15em")
         return self._w.Dropdown(options=options, value=value, description=name, layout=layout)
 
-    def _laid_out(self) -> Any:
+    def _tabs(self) -> Any:
         w, texts, boxes = self._w, self._texts, self._boxes
-        wrap = w.Layout(flex_flow="row wrap", width="100%", align_items="flex-start")
-        choices = w.Box([self.pair, self.aligner, self.measure, self.layer], layout=wrap)
-        side = w.Box([texts["similar"]], layout=w.Layout(flex="1 1 320px", overflow="auto"))
-        beside = w.Box([side, boxes["row"]], layout=wrap)
-        above = [texts["headline"], choices, boxes["heat"], boxes["curve"], texts["looked_at"]]
-        return w.VBox([*above, beside, boxes["plane"], texts["items"], texts["numbers"]])
+        wrap = w.Layout(flex_flow="row wrap", align_items="flex-start", **_WHOLE)
+        half = {"flex": "1 1 420px", "min_width": "380px"}
+        boxes["row"].layout = w.Layout(overflow="hidden", **half)
+        similar = w.Box([texts["similar"]], layout=w.Layout(flex="1 1 320px", overflow="auto"))
+        self._open: dict[str, tuple[Any, Callable[[], None]]] = {
+            "Items": (w.VBox([self._list, boxes["item_map"], texts["item"]]), self._show_items),
+            "Sentences": (w.VBox([boxes["plane"], texts["sentence"]]), self._show_plane),
+            "Measures": (w.Box([similar, boxes["row"]], layout=wrap), self._show_measures),
+            "All numbers": (texts["numbers"], self._show_numbers),
+        }
+        return w.Tab([box for box, _ in self._open.values()], titles=list(self._open), selected_index=0)
 
-    def _offer(self, choice: Any, values: Sequence[Any], value: Any) -> None:
+    def _offer(self, choice: Any, options: Sequence[tuple[str, Any]], value: Any) -> None:
         """New values to choose from, one of them chosen, without a change being followed in between."""
         self._quiet = True
         try:
-            choice.options = [(str(value).replace("_", " "), value) for value in values]
+            choice.options = list(options)
             choice.value = value
         finally:
             self._quiet = False
 
-    # What follows from a choice -----------------------------------------------------------------------
+    # What follows from a choice ----------------------------------------------------------------------
 
     def _pair_changed(self) -> None:
-        study, aligner, measure = self.study, self.aligner.value, self.measure.value
-        self._texts["headline"].value = views.headline(study)
-        # What was chosen before is kept where it is still there.
-        self._offer(self.aligner, study.aligners, aligner if aligner in study.aligners else study.aligners[0])
+        study, measure = self.study, self.measure.value
+        self._texts["headline"].value = wording.headline(study)
         first = next((name for name in (measure, _MEASURE, *study.measures) if name in study.measures), None)
-        self._offer(self.measure, study.measures, first)
-        self._draw_gains()
-        self._draw_measure()
+        self._offer(self.measure, [(name.replace("_", " "), name) for name in study.measures], first)
+        self._offer(self.method, [(method.name, method) for method in study.methods], study.start().method)
+        self._offer(self.layer, [(str(layer), layer) for layer in study.layers], study.start().layer)
+        self._entry = None
+        self._go(*study.start())
 
-    def _aligner_changed(self) -> None:
-        self._draw_gains()
-        self._layer_changed()
+    def _method_changed(self) -> None:
+        self._go(self.method.value, None, self.layer.value)
 
-    def _layer_changed(self) -> None:
-        self._frame("heat", self.study.layers.index(self.layer.value))
-        if self.measure.value is not None:
-            self._frame("curve", self.layer.value)
-        self._show_layer()
+    def _go(self, method: Method, strength: float | None, layer: int) -> None:
+        """Look at a method, at one of its strengths (or that of the map), and a layer."""
+        self._quiet = True
+        try:
+            self.method.value, self.layer.value = method, layer
+        finally:
+            self._quiet = False
+        strengths = self.study.strengths(method)
+        wanted = method.strength if strength is None else strength
+        options: list[tuple[str, Any]] = [(f"{one:g}", one) for one in strengths] or [("none", None)]
+        self._offer(self.strength, options, wanted if wanted in strengths else options[-1][1])
+        self.strength.layout.display = None if len(options) > 1 else "none"
+        self._draw()
 
-    def _draw_gains(self) -> None:
-        """The gains of an aligner, at the layer where it is looked at first."""
-        study, aligner = self.study, self.aligner.value
-        layer, self.label = study.start(aligner)
-        self._offer(self.layer, study.layers, layer)
-        height = 150 + _ROW * max(len(study.labels(aligner)), 3)
-        self._put("heat", views.gains(study, aligner), height, self._cell_clicked, study.layers.index(layer))
+    def _draw(self) -> None:
+        """The map with its curves, and what is said of the place."""
+        study, place, measure = self.study, self.place, self.measure.value
+        curves = [pictures.gain_curves(study, place)]
+        curves += [] if measure is None else [pictures.measured(study, measure)]
+        drawn = pictures.stacked(pictures.gain_map(study), curves, study.axis)
+        pictures.point_at(drawn, study.at(place.layer), study.methods.index(place.method))
+        self._put("map", drawn, self._map_clicked)
+        self._texts["looked_at"].value = wording.looked_at(study, place)
+        self._show_tab()
 
-    def _draw_measure(self) -> None:
-        if self.measure.value is None:
-            self._put("curve", "The folder holds no table similarity.", 0)
+    def _show_tab(self) -> None:
+        """Fill the tab that is open; the others wait until they are."""
+        list(self._open.values())[self.tabs.selected_index or 0][1]()
+
+    def _show_items(self) -> None:
+        # An item stays open from layer to layer.
+        self._list.html, entry = wording.flips(self.study, self.place, self._entry)
+        self._show_item(entry)
+
+    def _show_item(self, entry: str | None) -> None:
+        study, place = self.study, self.place
+        self._texts["item"].value = "" if entry is None else wording.item(study, place, entry)
+        if entry is None:
+            self._boxes["item_map"].children = ()
+            return
+        split, _, example = entry.partition(":")
+        spec = pictures.item_map(study, example) if split == "dev" else None
+        if spec is None:
+            self._say("item_map", wording.no_layers(entry))
+            return
+        drawn = pictures.stacked(spec, [], study.axis[-len(study.layers) :])
+        pictures.point_at(drawn, study.at(place.layer), study.methods.index(place.method))
+        self._put("item_map", drawn, self._map_clicked)
+
+    def _show_plane(self) -> None:
+        points = pictures.points_of(self.study, self.layer.value, self.place.method.aligner)
+        self._texts["sentence"].value = ""
+        if isinstance(points, str):
+            self._points = None
+            self._say("plane", points)
+            return
+        self._points = points
+        self._put("plane", pictures.lone(pictures.plane(self.study, points), _TALL + 60), self._point_clicked)
+
+    def _show_measures(self) -> None:
+        study, layer = self.study, self.layer.value
+        self._texts["similar"].value = wording.similarities(study, layer, self.measure.value)
+        row: Spec | None = pictures.grid_row(study, layer)
+        if row is None:
+            self._say("row", wording.no_grid(study))
         else:
-            spec = views.measured(self.study, self.measure.value)
-            self._put("curve", spec, 230, self._point_clicked, self.layer.value)
-        self._show_layer()
+            self._put("row", pictures.lone(row, _TALL))
 
-    def _show_layer(self) -> None:
-        study, aligner, layer = self.study, self.aligner.value, self.layer.value
-        texts = self._texts
-        texts["looked_at"].value = views.looked_at(study, aligner, layer, self.label)
-        texts["similar"].value = views.similarities(study, layer, self.measure.value)
-        texts["items"].value = views.flips(study, aligner, layer, self.label)
-        texts["numbers"].value = views.numbers(study, layer)
-        self._put("row", views.grid_row(study, layer) or views.no_grid(study), _TALL)
-        self._put("plane", views.plane(study, layer, aligner), _TALL + 60)
+    def _show_numbers(self) -> None:
+        self._texts["numbers"].value = wording.numbers(self.study, self.layer.value)
 
-    def _cell_clicked(self, x: float, y: float) -> None:
-        self.look_at(self.study.layers[round(x)], self.study.labels(self.aligner.value)[round(y)])
+    # Clicks ---------------------------------------------------------------------------------------
 
-    def _point_clicked(self, x: float, _y: float) -> None:
-        if round(x) in self.study.layers:
-            self.look_at(round(x))
+    def _map_clicked(self, click: Click) -> None:
+        """A cell opens its method and layer, a point of a curve its layer, and of the gains its strength."""
+        column, study, place = round(click.x), self.study, self.place
+        if not 0 <= column < len(study.layers):
+            return  # the embedding, which no patch is at
+        method, strength = place.method, place.strength
+        if click.axis == pictures.OF_MAP:
+            method = study.methods[round(click.y)]
+            strength = method.strength
+        elif click.axis == pictures.OF_GAINS:
+            strength = pictures.strength_named(study, place, click.name)
+        self._go(method, strength, study.layers[column])
+
+    def _item_clicked(self, entry: str) -> None:
+        self._entry = entry
+        self._show_item(entry)
+
+    def _point_clicked(self, click: Click) -> None:
+        numbers = [] if self._points is None else pictures.numbers_of(self._points, click.name)
+        if isinstance(click.number, int) and click.number < len(numbers):
+            self._texts["sentence"].value = wording.sentence(self.study, numbers[click.number])
 
     # Drawing --------------------------------------------------------------------------------------
 
-    def _put(
-        self,
-        name: str,
-        shown: Spec | str,
-        height: int,
-        clicked: Clicked | None = None,
-        here: float | None = None,
-    ) -> None:
-        """A figure in its box, or words; a figure that can be clicked has a frame, the others a legend."""
-        if isinstance(shown, str):
-            words = self._w.HTML(views.note(shown), layout=self._w.Layout(width="100%"))
-            self._boxes[name].children = (words,)
-            return
-        figure = self._drawn[name] = tighten(draw_interactive(shown), height, legend=clicked is None)
-        if name not in self._figures:
-            self._figures[name] = live(figure, clicked, carries=name == "heat")
-        self._frame(name, here)
+    def _put(self, name: str, drawn: Any, clicked: Callable[[Click], None] | None = None) -> None:
+        """A figure in its box."""
+        if name in self._figures:
+            self._figures[name].figure = drawn.to_json()
+        else:
+            self._figures[name] = live(drawn, clicked, carries=name == "map")
         self._boxes[name].children = (self._figures[name],)
 
-    def _frame(self, name: str, column: float | None) -> None:
-        """Show a figure with its frame at a column."""
-        if column is not None:
-            point_at(self._drawn[name], column)
-        self._figures[name].figure = self._drawn[name].to_json()
+    def _say(self, name: str, text: str) -> None:
+        """Words in the place of a figure."""
+        words = self._w.HTML(wording.note(text), layout=self._w.Layout(**_WHOLE))
+        self._boxes[name].children = (words,)

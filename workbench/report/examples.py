@@ -9,6 +9,7 @@ from workbench.core.numbers import signed
 from workbench.figures.markup import Child, Markup, count, language, records, table, tag
 from workbench.results import Part
 
+NO_ITEMS = "The folder holds no items.parquet, so what they say is not known."
 _LONGEST = 420
 """Characters of a prompt that are shown at once: its end, where the question stands."""
 _CLIPPED = 90
@@ -72,11 +73,9 @@ def changed(part: Part, items: pd.DataFrame) -> Markup:
     if items.empty:
         return tag("p", "No item changed.")
     if part.items is None:
-        return tag("p", "The folder holds no items.parquet, so what they say is not known.")
+        return tag("p", NO_ITEMS)
     items = items.sort_values("margin", key=abs, ascending=False, kind="stable")
-    texts = part.items.assign(example=part.items.example.astype(str)).drop_duplicates(["example", "language"])
-    texts = texts[texts.example.isin(list(map(str, items.index)))]
-    known = {(row["example"], row["language"]): row for row in records(texts)}
+    known = _texts(part, items)
     rows = [_row(part, known, str(example), row) for example, row in items.iterrows()]
     heads = ["item", "change", "question (opens: both languages)", "right answer", "without the patch"]
     caption = "Items that changed, those with the largest change in margin first"
@@ -84,9 +83,27 @@ def changed(part: Part, items: pd.DataFrame) -> Markup:
     return tag("div", made, class_="changed")
 
 
-def _row(part: Part, known: dict[tuple[str, str], Any], example: str, row: pd.Series) -> list[Child]:
+def both_languages(part: Part, items: pd.DataFrame) -> list[Markup]:
+    """What each item says in the languages of the pair, and what was answered; none without their texts."""
+    known = _texts(part, items)
+    return [_sides(part, known, str(example), row) for example, row in items.iterrows()] if known else []
+
+
+def _texts(part: Part, items: pd.DataFrame) -> dict[tuple[str, str], Any]:
+    if part.items is None:
+        return {}
+    texts = part.items.assign(example=part.items.example.astype(str)).drop_duplicates(["example", "language"])
+    texts = texts[texts.example.isin(list(map(str, items.index)))]
+    return {(row["example"], row["language"]): row for row in records(texts)}
+
+
+def _sides(part: Part, known: dict[tuple[str, str], Any], example: str, row: pd.Series) -> Markup:
     codes = dict.fromkeys(filter(None, (part.source, part.target)))
     sides = [_side(code, known.get((example, code)), row if code == part.source else None) for code in codes]
+    return tag("div", *sides, class_="sides")
+
+
+def _row(part: Part, known: dict[tuple[str, str], Any], example: str, row: pd.Series) -> list[Child]:
     item = known.get((example, part.source or ""))
     asked = "not known" if item is None else str(item["prompt"]).strip()
     clipped = asked if len(asked) <= _CLIPPED else f"…{asked[-_CLIPPED:]}"
@@ -95,7 +112,7 @@ def _row(part: Part, known: dict[tuple[str, str], Any], example: str, row: pd.Se
     return [
         example,
         change,
-        tag("details", tag("summary", _text(clipped, part.source)), tag("div", *sides, class_="sides")),
+        tag("details", tag("summary", _text(clipped, part.source)), _sides(part, known, example, row)),
         *(_text(answer, part.source) for answer in answers),
         signed(row.margin, 2),
     ]

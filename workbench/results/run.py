@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 import pandas as pd
 
+from workbench.core.bundled import RUNS, resolved
 from workbench.core.errors import InputError, StoreError
 from workbench.core.store import read_json
 from workbench.results.files import MANIFEST, Filters, read_manifest, read_table
@@ -48,10 +49,13 @@ class MissingTable(InputError, KeyError):
 
 
 class Tables(Mapping[str, pd.DataFrame]):
-    """The tables of a folder by name (of one pair, its rows), each read and checked when it is first used."""
+    """The tables of a folder by name, each read and checked when it is first used.
 
-    def __init__(self, folder: Path, pair: str | None = None):
-        self.folder, self.pair = folder, pair
+    With values of columns (`pair="sw-en"`), of tables that have these columns the rows with these values.
+    """
+
+    def __init__(self, folder: Path, **only: str):
+        self.folder, self.only = folder, only
         self._read: dict[str, pd.DataFrame] = {}
 
     @cached_property
@@ -76,7 +80,9 @@ class Tables(Mapping[str, pd.DataFrame]):
         for column in NEEDED.get(name, "").split():
             if column not in table:
                 raise InputError(f"{path} is not the table {name} of a study: it has no column {column!r}")
-        return table if self.pair is None or "pair" not in table else table[table.pair == self.pair]
+        for column in self.only.keys() & set(table):
+            table = table[table[column] == self.only[column]]
+        return table
 
     def __contains__(self, name: object) -> bool:
         return (self.folder / f"{name}.parquet").is_file()
@@ -235,7 +241,7 @@ class Run:
     def __repr__(self) -> str:
         titles = [part.title for part in self.parts]
         more = f" and {len(titles) - 2} more" if len(titles) > 2 else ""
-        return f"Run({str(self.folder)!r}: {'; '.join(titles[:2]) or 'no studies'}{more})"
+        return f"Run({self.folder.resolve().name}: {'; '.join(titles[:2]) or 'no studies'}{more})"
 
     def together(self, part: Part) -> pd.Series | None:
         """The headline's row with its verdict corrected for being one of several."""
@@ -247,8 +253,11 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """Open the folder of a run without its model; a run that was stopped is read as far as it went."""
-        folder = Path(folder)
+        """Open the folder of a run without its model; a run that was stopped is read as far as it went.
+
+        Studies of real models that are kept with the project are opened by name (`RUNS`).
+        """
+        folder = Path(resolved(folder, RUNS))
         if not folder.is_dir():
             raise InputError(f"there is no folder {folder}: give one that a workbench command wrote")
         root = _root_of(folder)
@@ -289,10 +298,12 @@ def _parts(root: Path, about: Mapping[str, Any]) -> Iterator[Part]:
     for study in about["studies"]:
         name, task, (source, target) = study["folder"], study["task"], study["pair"]
         tables, pair = Tables(root / name), f"{source}-{target}"
-        yield Part(tables.folder, name, tables, about, model, pair, source, target, task, items)
+        # Where only the tables of the whole run were kept, a study has its rows of them.
+        tables = tables if any(tables) else Tables(root, pair=pair, task=task)
+        yield Part(root / name, name, tables, about, model, pair, source, target, task, items)
     for source, target in () if about["studies"] else about["pairs"]:
         pair = f"{source}-{target}"
-        yield Part(root, pair, Tables(root, pair), about, model, pair, source, target, "")
+        yield Part(root, pair, Tables(root, pair=pair), about, model, pair, source, target, "")
 
 
 def _parts_of_version_1(folder: Path) -> Iterator[Part]:

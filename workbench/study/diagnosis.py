@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.core.cards import card
 from workbench.core.errors import InputError
 from workbench.core.languages import read_pair
+from workbench.core.numbers import interval
 from workbench.core.settings import Settings
 from workbench.core.types import Progress, silent
 from workbench.figures import plot
@@ -93,7 +95,7 @@ def prepare(
     text: ParallelText | None,
     tasks: Sequence[AnyTask],
     pairs: Iterable[Pair],
-    folder: Path,
+    folder: str | Path,
     settings: Settings | None = None,
     progress: Progress = silent,
     overwrite: bool = False,
@@ -210,6 +212,22 @@ class Run(RunFolder):
         """A panel in the notebook to look at layers; `more` are folders with further tables (`grid`)."""
         return explore(self.folder, *more)
 
+    def _repr_html_(self) -> str:
+        """Every study with its verdict, and what of the run is there."""
+        parts, tables = self.parts, ", ".join(self.tables) or "none yet"
+        known = [(part, self.together(part)) for part in parts]
+        kinds = {part.headline.verdict for part in parts if part.headline is not None}
+        return card(
+            "Run",
+            ", ".join(dict.fromkeys([self.folder.resolve().name, *(part.model for part in parts)])),
+            lead=str(parts[0].verdict.get("sentence", "")) if len(parts) == 1 else "",
+            facts=None if any(part.finished for part in parts) else {"studies": "no verdict yet"},
+            heads=["study", "chosen on dev", "gain on test [95 %]", "verdict"],
+            rows=[(part.title, *_card_row(part.headline, together)) for part, together in known],
+            note=f"Tables: {tables}. Figures: plot(kind). Layer by layer: explore().",
+            edge=kinds.pop() if len(kinds) == 1 else "",
+        )
+
     def _part(self, pair: str | None, task: str | None) -> Part:
         parts = [part for part in self.parts if pair in (None, part.pair) and task in (None, part.task)]
         if len(parts) == 1:
@@ -238,6 +256,16 @@ class Run(RunFolder):
         return wrapped
 
 
+def _card_row(best: pd.Series | None, together: pd.Series | None) -> tuple[str, str, str]:
+    """Choice, gain and verdict of a study's headline; the verdict is that corrected for all studies."""
+    if best is None:
+        return "", "", ""
+    patch = f"{best.aligner}, {best.intervention}".replace("_", " ")
+    chosen = "no patch" if pd.isna(best.layer) else f"layer {best.layer}: {patch}, α = {best.strength:g}"
+    gain = interval(best.gain, best.gain_low, best.gain_high, 2)
+    return chosen, gain, str(best.verdict if together is None else together.holm_verdict)
+
+
 def diagnose(
     model: Any,
     text: Any,
@@ -263,12 +291,14 @@ def diagnose(
     known = text.languages if text else [code for task in read for code in task.languages]
     wanted = [pairs] if isinstance(pairs, str) else list(pairs)
     named = [read_pair(pair if isinstance(pair, str) else "-".join(pair), known) for pair in wanted]
-    prepare(model, text, read, named, Path(folder), settings, progress, overwrite).run()
+    prepare(model, text, read, named, folder, settings, progress, overwrite).run()
     return open_run(folder)
 
 
 def open_run(folder: str | Path) -> Run:
     """Open the folder that `diagnose`, `Study.run`, `workbench fit`, `measure` or `demo` left.
+
+    Studies of real models in docs/studies can be opened by name, such as `open_run("smollm2-sib200")`.
 
     >>> import workbench as wb                                          # doctest: +SKIP
     >>> run = wb.open_run("runs/diagnose")                              # doctest: +SKIP

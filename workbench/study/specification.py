@@ -163,6 +163,11 @@ class Specification:
                 "report; for anything else run the study again"
             )
         record = read_json(path)
+        if "tasks" not in record:
+            raise InputError(
+                f"{folder} holds the tables of a run, not its sentences and items: tables, figures and "
+                "report can be shown; for anything else run the study again"
+            )
         try:
             return cls(
                 record["model"],

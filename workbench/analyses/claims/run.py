@@ -146,7 +146,7 @@ TASK = "exact"
 def organism_ground(
     model: LanguageModel,
     organism: Shipped,
-    folder: Path,
+    folder: str | Path,
     *,
     pairs: Sequence[tuple[str, str]] | None = None,
     dev: int = 300,

@@ -26,12 +26,13 @@ function render({ model, el }) {
   async function draw() {
     const plotly = await page.plotly;
     const { data, layout } = JSON.parse(model.get("figure"));
-    const config = { displaylogo: false, responsive: true };
-    await plotly.react(place, data, { ...layout, autosize: true }, config);
+    // A drag would zoom, where a click is meant.
+    const config = { displayModeBar: false, responsive: true, doubleClick: false };
+    await plotly.react(place, data, { ...layout, autosize: true, dragmode: false }, config);
     place.removeAllListeners("plotly_click");
-    place.on("plotly_click", ({ points }) => {
+    place.on("plotly_click", ({ points: [{ data: trace, x, y, pointNumber }] }) => {
       clicks += 1; // the same point clicked twice is told twice
-      model.set("clicked", [points[0].x, points[0].y, clicks]);
+      model.set("clicked", [trace.yaxis ?? "y", trace.name ?? "", x, y, pointNumber, clicks]);
       model.save_changes();
     });
   }
