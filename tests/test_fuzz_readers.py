@@ -283,7 +283,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_format_is_here() -> None:
     names = {name.partition(" of ")[0] for name in (*TEXTS, *TASK_FILES)}
-    assert names == {*READERS, *TASKS}
+    assert names == {*READERS, *TASKS} - {"lm_eval"}  # the harness reads its own files
 
 
 def fuzz(name: str, folder: Path, rounds: int, seed: int = 0) -> None:

@@ -48,6 +48,6 @@ def test_what_a_terminal_would_obey_is_escaped_and_what_is_too_long_is_cut(capsy
     err = capsys.readouterr().err
     assert "\\x1b[31mred\\u202e b" in err and err.count("\n") == 1 and len(err) < 1100
     with pytest.raises(SystemExit):
-        main(["report", "run", "a\x1b[31mred"])
+        main(["report", "run", "run2", "a\x1b[31mred"])
     err = capsys.readouterr().err
     assert err.startswith("workbench: unrecognized arguments: a\\x1b[31mred (see")

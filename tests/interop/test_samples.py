@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from workbench.cli import main
+from workbench.cli.terminal import console
 from workbench.core.errors import InputError, TextError
 from workbench.interop import judge, match_runs, read_samples
 from workbench.select import decide
@@ -157,7 +158,8 @@ def test_a_filter_and_a_metric_can_be_named(tmp_path):
         read_samples(path, metric="oter", filter="strict")
 
 
-def test_the_command(tmp_path, capsys, accuracies):
+def test_the_command(tmp_path, capsys, accuracies, monkeypatch):
+    monkeypatch.setattr(console, "_width", 80)
     first, second = two(tmp_path, *accuracies, prompt_hash="r")
     flips = tmp_path / "flips.jsonl"
     arguments = ["judge", str(first.parent), str(second.parent)]

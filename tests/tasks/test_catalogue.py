@@ -18,7 +18,7 @@ from workbench.text import read
 
 DATA = b"question\t1\n" * 20_000
 SHA = hashlib.sha256(DATA).hexdigest()
-GENERIC = ("choices", "answers", "translation")
+GENERIC = ("lm_eval", "choices", "answers", "translation")
 AT_HAND = {"ntrex": "ntrex128", "tatoeba": "tatoeba", "xcopa": "xcopa", "mgsm": "mgsm", "xquad": "xquad"}
 
 

@@ -4,13 +4,14 @@ import argparse
 import json
 
 from workbench.cli.options import Outcome
-from workbench.cli.terminal import console, print_dense
+from workbench.cli.terminal import console
+from workbench.cli.terminal import table as as_table
 from workbench.core.errors import InputError
 from workbench.core.numbers import interval, plain
 from workbench.core.store import write_bytes
 from workbench.interop import judge, match_runs, read_samples
 
-HEADS = ("task", "metric", "items", "before", "after", "gain [95 %]", "verdict", "p (Holm)", "+", "−")
+HEADS = ("task", "items", "before", "after", "gain [95 %]", "+", "−", "verdict", "p (Holm)")
 
 
 def run_judge(options: argparse.Namespace) -> Outcome:
@@ -24,13 +25,15 @@ def run_judge(options: argparse.Namespace) -> Outcome:
     table, flips = judge(((first, second) for first, second in pairs), options.delta, options.common)
     rows = [
         (
-            *(row["task"], row["metric"], row["items"], plain(row["before"], 3), plain(row["after"], 3)),
-            interval(row["gain"], row["gain_low"], row["gain_high"], 3),
-            *(row["holm_verdict"], f"{row['holm_p']:.3f}", row["gained"], row["lost"]),
+            *(row["task"], row["items"], plain(row["before"], 2), plain(row["after"], 2)),
+            interval(row["gain"], row["gain_low"], row["gain_high"], 2),
+            *(row["gained"], row["lost"], row["holm_verdict"], f"{row['holm_p']:.3f}"),
         )
         for row in table.to_dict("records")
     ]
-    print_dense("second run minus first, paired by item", HEADS, rows, words=2)
+    metrics = ", ".join(dict.fromkeys(table.metric))
+    console.print(f"{metrics}: second run minus first, paired by item", style="bold", markup=False)
+    console.print(as_table(HEADS, rows))
     console.print(
         f"+ and −: items that became better and worse. equivalent: within ±{options.delta:g}. Verdicts are "
         "Holm-corrected over the tasks.",
