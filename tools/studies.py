@@ -305,7 +305,7 @@ def predictor_rows(study: Real) -> Iterator[str]:
         peaks = [own[own.measure == name].set_index("layer").value.idxmax() for name in PEAKS]
         headline = selection[(selection.pair == pair) & selection.headline.astype(bool)].iloc[0]
         rows.append((pair, *peaks, "none" if pd.isna(headline.layer) else int(headline.layer)))
-    yield "\nLayer at which each measure peaks, and the layer that dev chose:\n"
+    yield "\nLayer at which each measure is highest (the embedding left out), and the layer that dev chose:\n"
     yield from table(("pair", *PEAKS, "chosen"), rows)
     rows = [
         (row["measure"], signed(row["rho"], 2), plain(row["p"], 3))
@@ -353,7 +353,8 @@ Read these with care:
   Nothing here can be compared with published results of the full models.
 - Layer, aligner, patch type and strength are chosen on dev; each choice is scored once on test. On dev,
   configurations race (see [verdict](../verdict.md)) where the whole grid takes longer than 20 minutes.
-- Whatever came out is shown, no effect included."""
+- Dev chooses by the mean margin of log-probabilities, so a chosen layer may have lost accuracy on dev.
+- *Undecided* is not "no effect": the test is too small to tell. Whatever came out is shown."""
 
 
 if __name__ == "__main__":

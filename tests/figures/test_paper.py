@@ -139,7 +139,9 @@ def test_a_figure_holds_its_caption_only_if_that_is_asked(sizes):
     (bare,), (titled,) = draw_paper(spec), draw_paper(spec, titled=True)
     assert bare.texts == [] and size_of(bare)[1] < size_of(titled)[1]
     assert titled.texts[0].get_text() == spec.title
-    assert "Framed: the layer chosen on dev" in spec.caption and spec.caption.startswith(spec.title)
+    assert "Framed: the layer chosen on dev (by margins" in spec.caption and spec.caption.startswith(
+        spec.title
+    )
 
 
 def test_names_of_rows_are_never_cut_until_they_are_alike():

@@ -55,7 +55,7 @@ def test_the_map_stands_first_with_the_verdict_beside_it(alone):
     }
     (study,) = root.all("section", class_="study")
     assert "helps: the sentence of sw-ar" in study.text
-    assert root.all("h1")[0].text == "Does mapping Swahili (sw) onto Arabic (ar) help tiny?"
+    assert root.all("h1")[0].text == "tiny: does mapping Swahili (sw) onto Arabic (ar) help?"
 
 
 def changed_selection(folder, **values):

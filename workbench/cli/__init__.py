@@ -7,7 +7,9 @@ import argparse
 import contextlib
 import inspect
 import os
+import shutil
 import sys
+import textwrap
 from importlib.metadata import version
 from io import TextIOWrapper
 from pkgutil import resolve_name
@@ -60,7 +62,7 @@ def _add_command(commands: Any, name: str, command: Command) -> None:
     parser = commands.add_parser(
         name,
         help=command.help or description[0].lower() + description[1:].rstrip("."),
-        description=description,
+        description=_filled(description),
         epilog=f"example:\n  {command.example}" if command.example else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -80,6 +82,12 @@ def _add_command(commands: Any, name: str, command: Command) -> None:
         actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, help="action")
         for action, own in command.actions.items():
             _add_command(actions, action, own)
+
+
+def _filled(text: str) -> str:
+    """Paragraphs in lines that fit into the terminal."""
+    width = max(shutil.get_terminal_size().columns - 2, 40)
+    return "\n\n".join(textwrap.fill(" ".join(part.split()), width) for part in text.split("\n\n"))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """`workbench capture` and `workbench plan`: the states of parallel sentences, and what they would cost."""
 
 import argparse
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -79,7 +80,8 @@ def run_plan(options: argparse.Namespace) -> Outcome:
     sweeps = [sweep_memory(shape, 2, examples, count, batch_size).total for batch_size in (64, 1)]
     lines = [*bill, *sweep, *_cards(plan, on_card, *sweeps)]
     for what, cost in lines:
-        console.print(f"{what:<15} {cost}")
+        width = max(console.width - 16, 24)
+        console.print(f"{what:<15} " + textwrap.fill(cost, width).replace("\n", "\n" + 16 * " "))
     if plan.seconds is None:
         errors.print(f"no timing: {' '.join(why_not.split())}", soft_wrap=True, markup=False)
     return Outcome({"capture": asdict(plan), "in_words": dict(lines)})
@@ -162,4 +164,4 @@ def _cards(plan: CapturePlan, on_card: CapturePlan, sweep: int, one_row: int) ->
         took = "under a second" if plan.flops < speed else f"about {duration(plan.flops / speed)}"
         parts = f"weights {size(weights)}, capture {size(on_card.peak_bytes)}"
         parts += f", sweep {size(weights + sweep)} in bfloat16"
-        yield name, f"{fits} ({parts}); capture {took}, if it keeps {speed / 1e12:.0f} TFLOP/s"
+        yield name, f"{fits} ({parts}); capture {took}, at {speed / 1e12:.0f} TFLOP/s"

@@ -74,7 +74,7 @@ def _title(run: Run) -> str:
     pair = "one language onto another"
     if len(run.parts) == 1 and part.source and part.target:
         pair = f"{language(part.source)} onto {language(part.target)}"
-    return f"Does mapping {pair} help {model}?"
+    return f"{model}: does mapping {pair} help?"
 
 
 _FEW = 3

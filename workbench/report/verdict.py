@@ -87,7 +87,7 @@ def _gap(part: Part, best: pd.Series) -> Child:
     if not gap:
         return "unknown"
     closed = None if share is None else tag("small", percent(share, space="\u00a0"), " closed")
-    return [signed(gap["estimate"]), closed if gap["low"] > 0 else tag("small", "not shown")]
+    return [signed(gap["estimate"]), closed if gap["low"] > 0 else tag("small", "no gap shown")]
 
 
 def _kept(part: Part, best: pd.Series) -> Child:

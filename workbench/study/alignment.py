@@ -81,8 +81,8 @@ def control_cautions(headline: str, settings: Settings) -> list[str]:
         return []
     names = " and ".join(made)
     return [
-        f"{names}: made from {base}, while the headline is {headline}; controls made from the headline need "
-        f"--headline {headline}, in a study on other items"
+        f"{names}: made from {base}, not from {headline}, which dev chose; a control of {headline} needs a "
+        f"new study with --headline {headline}, on other items"
     ]
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from workbench.core.errors import InputError, did_you_mean
 from workbench.core.numbers import interval
 from workbench.figures.frames import (
+    EMBEDDING,
     MANY,
     Frames,
     Lines,
@@ -131,6 +132,7 @@ def alignment(frames: Frames, depth: bool = False, measures: Sequence[str] = ())
         panels.append(Plot(spoken(measure), layer_axis(table.place, depth), y, series))
     bands = sorted({str(kind) for kind in table.interval.dropna() if kind})
     signs = f"Bands: 95 % intervals ({' or '.join(bands)}), where a measure has them. " if bands else ""
+    signs += "Layer −1: the embedding. " if not depth and (table.place == EMBEDDING).any() else ""
     if any(series.role == "reference" for panel in panels for series in panel.series):
         signs += "Dotted: mean, 5 % and 95 % point of sentences paired at random. "
     return Spec(

@@ -249,7 +249,7 @@ def layers(frames: Frames, controls: bool = False, depth: bool = False) -> Spec:
         panels,
         table,
         starred(panels),
-        "Framed: the layer chosen on dev; right: its gain on test. ",
+        "Framed: the layer chosen on dev (by margins, not accuracy); right: its gain on test. ",
         known,
     )
 
