@@ -10,6 +10,7 @@ from organism_models import FAR, MAIN
 from workbench.core.store import read_json
 from workbench.select import thaw
 from workbench.study import Study
+from workbench.study.racing import Estimate
 from workbench.sweeps import CLEAN, CONFIGURATION
 
 
@@ -81,6 +82,7 @@ def test_an_estimate_stays_as_it_was_made(study, tmp_path):
     configurations = slow.configurations(study.alignment.fit(study.alignment.capture()))
     assert slow.estimate(configurations) == slow.estimate(configurations)
     assert slow.estimate(configurations).raced
+    assert Estimate(0.0, 0.0).raced and not Estimate(1.0, 2.0).raced
     assert isinstance(pd.read_json(tmp_path / "race.json", typ="series")["minutes"], float)
 
 

@@ -30,8 +30,8 @@ class Estimate:
 
     @property
     def raced(self) -> bool:
-        """Whether the whole grid takes longer than the budget."""
-        return self.minutes > self.budget
+        """Whether the whole grid takes longer than the budget; a budget of 0 always does."""
+        return self.minutes > self.budget or self.budget == 0
 
     @classmethod
     def of(cls, plan: Plan, n_test: int, scored: int, spent: float, budget: float, folder: Path) -> Self:
@@ -44,7 +44,7 @@ class Estimate:
             clean, grid = seconds_of(plan)
             later = (2 * clean + scored * grid / max(len(plan.configurations), 1)) / len(plan.items) * n_test
             minutes = (spent + clean + grid + later) / 60
-            write_json(path, {"minutes": round(minutes, 2), "budget": budget})
+            write_json(path, {"minutes": round(minutes, 4), "budget": budget})
         kept = read_json(path)
         return cls(kept["minutes"], kept["budget"])
 
