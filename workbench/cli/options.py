@@ -104,7 +104,7 @@ LOADING: Groups = {
         "--attn ATTN": "attention kernel: sdpa (default) or eager",
         "--revision REVISION": "commit, tag or branch on the hub",
         "--title NAME": "what tables and figures call the model (default: its own name)",
-        "--device-map DEVICE_MAP": 'device map of Hugging Face, such as "auto"',
+        "--device-map MAP": 'device map of Hugging Face, such as "auto"',
         "--trust-remote-code": "allow code that is part of the model repository",
         "--bos WHEN": (
             "start of each text: tokenizer (default, what the tokenizer puts there), always (a BOS) or never",
@@ -148,10 +148,12 @@ def settings_options(*names: str) -> Options:
         if isinstance(default, bool):
             options[flag] = text
         elif isinstance(default, tuple):
-            shown = ",".join(map(_text_of, default))
-            options[f"{flag} A,B"] = (text if shown else f"{text} (default: none)", shown or None)
+            values = list(map(_text_of, default))
+            text = f"{text} (default: {', '.join(values) or 'none'})"
+            options[f"{flag} A,B"] = (text, ",".join(values) or None)
         else:
-            options[f"{flag} {'N' if isinstance(default, int) else name.upper()}"] = (text, default)
+            value = {int: "N", float: "X"}.get(type(default), "NAME")
+            options[f"{flag} {value}"] = (text, default)
     return options
 
 
