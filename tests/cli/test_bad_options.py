@@ -1,11 +1,15 @@
 """Numbers that no command can work with, and places that cannot be: one line and exit code 2, at once."""
 
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+
 import pytest
 
-from workbench import models
+from workbench import cli
 from workbench.cli import main
-from workbench.models import load
 
+CLI = [f"workbench.cli.{module.name}" for module in iter_modules(cli.__path__) if module.name != "__main__"]
 HUGE = "9" * 5000
 LONG = "x" * 5000
 NUMBERS = [
@@ -48,8 +52,11 @@ def nothing_long(monkeypatch, tmp_path):
     def refused(*_, **__):
         pytest.fail("a model is loaded before the options are checked")
 
-    for module in (models, load):
-        monkeypatch.setattr(module, "load_model", refused)
+    for name in CLI:  # a command imported only now would keep the replacement
+        import_module(name)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("workbench.") and "load_model" in vars(module):
+            monkeypatch.setattr(module, "load_model", refused)
     monkeypatch.chdir(tmp_path)
 
 
