@@ -8,10 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from workbench.figures.frames import NothingToShow, join_runs
-from workbench.figures.interactive import draw_interactive, plot
+from workbench.figures.interactive import draw_interactive, plot, to_page
 from workbench.figures.kinds import FIGURES, Kind, find_kind, lacking, make_spec, with_notes
 from workbench.figures.kinds.sweep import configurations, headlines
-from workbench.figures.live import to_page
 from workbench.figures.look import Preset, preset
 from workbench.figures.spec import Axis, Cells, Plot, Scale, Series, Spec
 from workbench.figures.tables_out import to_latex, to_markdown

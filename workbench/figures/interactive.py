@@ -437,3 +437,20 @@ def _dress(figure: "go.Figure", spec: Spec, body: float) -> None:
     if spec.notes:
         font = {"size": 11, "color": "#555555"}
         _write(figure, footer, name="footer", x=0, y=0, yshift=-70 - upright, yanchor="top", font=font)
+
+
+def to_page(figure: "go.Figure", title: str) -> str:
+    """A whole HTML page with the drawing code in it: it works with no network."""
+    body = figure.to_html(
+        full_html=False,
+        include_plotlyjs=True,
+        include_mathjax=False,
+        div_id="figure",
+        config={"displaylogo": False, "responsive": True},
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="generator" content="alignment-workbench">\n'
+        f"<title>{escape(title)}</title>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
