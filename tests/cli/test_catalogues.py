@@ -43,7 +43,9 @@ def test_an_entry_says_what_to_download_and_how_to_read_it(capsys, width, tmp_pa
     assert code == 0
     for file in find("xcopa").files:
         assert f"  {file.path}" in out and f"    {file.url}\n" in out
-        assert f"sha256 {file.sha256 or 'not pinned'}\n" in out
+        assert not file.sha256 or f"sha256 {file.sha256}\n" in out
+    assert out.count("sha256 ") == sum(file.sha256 is not None for file in find("xcopa").files)
+    assert out.index("read it with") < out.index("by hand") < out.index("https://raw.")
     assert f"  --task xcopa:{tmp_path}\n" in out and "--task hub:xcopa" in out and "copa-dev.xml" in out
     assert "not tried on published files" not in out
     code, out, _ = run(capsys, "xnli")

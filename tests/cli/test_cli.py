@@ -277,3 +277,10 @@ def test_plan_tells_what_a_diagnosis_would_cost_and_show(capsys, tmp_path):
     assert "detectable gain 0.109" in out and "12 configurations" in out and "24 GB card" in out
     code, _, err = run(capsys, "plan", tiny_path("llama"), *arguments, "--no-probe", "--source", "fr")
     assert code == 2 and "fr" in err
+
+
+def test_the_package_runs_as_a_module():
+    python = [sys.executable, "-m", "workbench"]
+    wrong = subprocess.run([*python, "diagnos"], capture_output=True, text=True)
+    assert wrong.returncode == 2 and "diagnose" in wrong.stderr
+    assert subprocess.run([*python, "data", "xcopa"], capture_output=True, text=True).returncode == 0

@@ -27,9 +27,11 @@ def data(options: argparse.Namespace) -> Outcome:
     folder = options.to or Path("data") / entry.name
     if options.fetch:
         _fetch(entry, folder)
+    else:
+        _print_facts(entry)
+    _print_use(entry, folder)
     if not options.fetch:
-        _print_entry(entry, folder)
-    _print_rest(entry, folder)
+        _print_files(entry, folder)
     return Outcome({**_facts(entry), "folder": folder, "options": entry.specs(folder)})
 
 
@@ -50,7 +52,7 @@ def _print_list(entries: dict[str, Entry]) -> None:
     )
 
 
-def _print_entry(entry: Entry, folder: Path) -> None:
+def _print_facts(entry: Entry) -> None:
     console.print(f"{entry.title}: {entry.what}", style="bold")
     facts = {
         "languages": entry.languages,
@@ -63,6 +65,9 @@ def _print_entry(entry: Entry, folder: Path) -> None:
     for name, fact in facts.items():
         if fact:
             console.print(f"{name:<10} {fact}", soft_wrap=True)
+
+
+def _print_files(entry: Entry, folder: Path) -> None:
     if entry.files:
         console.print(
             f"\ndownload into {folder} (or run: workbench data {entry.name} --fetch)", soft_wrap=True
@@ -70,15 +75,16 @@ def _print_entry(entry: Entry, folder: Path) -> None:
     for file in entry.files:
         about = "" if file.bytes is None else f"  {size(file.bytes)}"
         console.print(f"  {file.path}{about}\n    {file.url}", soft_wrap=True)
-        console.print(f"    sha256 {file.sha256 or 'not pinned'}", style="dim", soft_wrap=True)
+        if file.sha256:
+            console.print(f"    sha256 {file.sha256}", style="dim", soft_wrap=True)
 
 
-def _print_rest(entry: Entry, folder: Path) -> None:
-    """What is left to do by hand, and how it is read."""
-    lines = [f"\nby hand, in {folder}"] if entry.steps else []
-    lines += [*(f"  {step}" for step in entry.steps), "\nread it with"]
-    lines += [f"  {spec}" for spec in entry.specs(folder)]
+def _print_use(entry: Entry, folder: Path) -> None:
+    """How it is read, and what is left to do by hand."""
+    lines = ["\nread it with", *(f"  {spec}" for spec in entry.specs(folder))]
     lines += [f"  --task hub:{entry.hub}  (from the Hugging Face hub)"] if entry.hub else []
+    lines += [f"\nby hand, in {folder}"] if entry.steps else []
+    lines += [f"  {step}" for step in entry.steps]
     console.print("\n".join(lines), soft_wrap=True)
 
 

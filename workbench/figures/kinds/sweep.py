@@ -242,6 +242,7 @@ def layers(frames: Frames, controls: bool = False, depth: bool = False) -> Spec:
             counts = layer_counts(frames) if depth else None
             panel = gain_cells(title if several else name, own, rows, columns, choices, counts, **about)
             panels.append(panel)
+    unpatched = any(None in panel.right for panel in panels)
     return _of_gains(
         "layers",
         "Gain on dev by layer and pair",
@@ -249,7 +250,8 @@ def layers(frames: Frames, controls: bool = False, depth: bool = False) -> Spec:
         panels,
         table,
         starred(panels),
-        "Framed: the layer chosen on dev (by margins, not accuracy); right: its gain on test. ",
+        "Framed: the layer chosen on dev (by margins, not accuracy); right: its gain on test"
+        + (", empty where no patch was chosen. " if unpatched else ". "),
         known,
     )
 
