@@ -2,9 +2,10 @@
 
     python tools/studies.py --models ~/models --data DIR [--only NAME]
 
-`--models` holds the folders gemma3-270m and smollm2-135m-instruct, `--data` the folders ntrex128, xcopa and
-sib200 as published. Each study is a run in `--runs`. What was finished is not done again, so the command may
-be stopped and given again. A study whose results are in docs/studies is left out, unless its run is there.
+`--models` holds the folders gemma3-270m and smollm2-135m-instruct (Hugging Face folders, made from 4-bit GGUF
+files), `--data` the folders ntrex128 (or ntrex, as `workbench data` calls it), xcopa and sib200 as published.
+Each study is a run in `--runs`. What was finished is not done again, so the command may be stopped and given
+again. A study whose results are in docs/studies is left out, unless its run is there.
 """
 
 import argparse
@@ -51,9 +52,10 @@ class Real:
 
     def command(self, models: Path, data: Path, run: Path) -> list[str]:
         """What a user types."""
+        text = next((data / name for name in ("ntrex128", "ntrex") if (data / name).exists()), data / "ntrex")
         return [
             *("diagnose", str(models / self.model), "--title", self.title),
-            *("--text", str(data / "ntrex128"), "--rows", "1000", "--pairs", ",".join(self.pairs)),
+            *("--text", str(text), "--rows", "1000", "--pairs", ",".join(self.pairs)),
             *("--task", f"{self.task}:{data / self.task}", "--dev", str(self.dev), "--test", str(self.test)),
             *("--quick", "--anyway", "--out", str(run)),
         ]
@@ -198,7 +200,7 @@ def page() -> str:
     """docs/studies/README.md."""
     kept = [study for study in STUDIES if (SHOWN / study.name / "study.json").exists()]
     hours = sum(sum(facts(study)["seconds"].values()) for study in kept) / 3600
-    machines = ", ".join(dict.fromkeys(facts(study)["machine"] for study in kept))
+    machines = "; ".join(dict.fromkeys(facts(study)["machine"] for study in kept))
     return (
         "\n".join([*_INTRODUCTION.format(hours=hours, machines=machines).splitlines(), *chapters(kept)])
         + "\n"
@@ -250,7 +252,7 @@ def verdict_rows(run: Run) -> Iterator[str]:
         ]
         own = selection[selection.pair == part.pair].to_dict("records")
         best = next(row for row in own if row["headline"])
-        controls = [f"{row['aligner'].replace('_', ' ')} {gained(row)}" for row in own if row["control"]]
+        controls = [gained(row) for row in own if row["control"]]
         rows.append(
             (
                 part.pair,
@@ -266,9 +268,10 @@ def verdict_rows(run: Run) -> Iterator[str]:
     n, known = (run.parts[0].manifest[name] for name in ("n", "facts"))
     yield (
         f"{n['dev']} dev and {n['test']} test items; chance is {known['chance']:.3f}. All numbers are on "
-        "test, verdicts Holm-corrected over the pairs. *In target*: change there, same patch.\n"
+        "test, verdicts Holm-corrected over the pairs. *Shuffled pairs*: gain of a ridge map of wrong pairs, "
+        "whichever aligner dev chose. *In target*: change there, same patch.\n"
     )
-    heads = ("pair", "source", "target", "gap", "chosen on dev", "gain [95 %]", "control", "in target")
+    heads = ("pair", "source", "target", "gap", "chosen on dev", "gain [95 %]", "shuffled pairs", "in target")
     yield from table((*heads, "verdict"), rows)
 
 
@@ -344,8 +347,11 @@ def comparison_rows(study: Real) -> Iterator[str]:
 
 _INTRODUCTION = """# Studies on real models
 
-Small pretrained models on published benchmarks. `make studies MODELS=DIR DATA=DIR` runs them all again; it
-may be stopped and goes on where it was. Time so far: {hours:.1f} hours on {machines}.
+Small pretrained models on published benchmarks. `make studies MODELS=DIR DATA=DIR` runs those whose
+results are not in docs/studies: remove a folder there to run its study again. It may be stopped and goes
+on where it was. MODELS holds `gemma3-270m` and `smollm2-135m-instruct`, Hugging Face folders made from
+4-bit GGUF files; DATA holds `ntrex`, `xcopa` and `sib200` (`workbench data`; other languages of SIB-200
+from its repository). Time so far: {hours:.1f} hours, on: {machines}.
 
 Read these with care:
 

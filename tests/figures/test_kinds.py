@@ -116,6 +116,15 @@ def test_layers_follows_the_chosen_formula_and_strength(frames):
     assert value == the(frames["exploration"], **wanted, intervention="add_mapped", strength=0.5)["gain"]
 
 
+def test_layers_says_what_an_empty_test_gain_means(frames):
+    said = "right: its gain on test, empty where no patch was chosen."
+    assert said not in make_spec("layers", frames).caption
+    selection = frames["selection"].copy()
+    selection.loc[selection.index[0], ["layer", "site", "intervention", "strength"]] = None
+    spec = make_spec("layers", frames | {"selection": selection})
+    assert said in spec.caption and "" in spec.panels[0].aside
+
+
 def test_without_a_selection_nothing_is_framed(frames):
     spec = make_spec("layers", {"exploration": frames["exploration"]})
     assert not any(panel.marks or panel.aside for panel in spec.panels) and "Framed" not in spec.notes

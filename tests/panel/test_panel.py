@@ -53,6 +53,21 @@ def test_the_map_holds_every_method_and_marks_the_choices(seen):
     assert cells.aside_title == "test gain" and sum(map(bool, cells.aside)) == len(selection)
 
 
+def test_a_place_is_one_configuration_and_one_place_of_an_aligner_is_chosen(seen):
+    one = seen["sw-ar"]
+    table, selection = one.part.tables["exploration"], one.part.tables["selection"]
+    chosen = set()
+    for method in one.methods:
+        own = table[(table.aligner == method.aligner) & (table.intervention == method.intervention)]
+        assert len(one.of(method)) == len(own)
+        for row in own.itertuples():
+            place = Place(method, row.strength, row.layer)
+            assert one.configuration(place).gain == row.gain
+            if one.is_chosen(place):
+                chosen.add((method.aligner, method.intervention, row.strength, row.layer))
+    assert chosen == {(r.aligner, r.intervention, r.strength, r.layer) for r in selection.itertuples()}
+
+
 def test_curves_lie_on_the_axis_of_the_map(seen):
     one = seen["sw-ar"]
     place = one.start()
@@ -60,7 +75,8 @@ def test_curves_lie_on_the_axis_of_the_map(seen):
     drawn = pictures.stacked(pictures.gain_map(one), curves, one.axis)
     assert {trace.xaxis for trace in drawn.data} == {"x"}
     assert [axis.anchor for axis in drawn.select_xaxes()] == ["y3"]
-    assert drawn.layout.xaxis.ticktext == ("0", "1", "2", "3", "4", "5", "emb")
+    named = dict(zip(drawn.layout.xaxis.ticktext, drawn.layout.xaxis.tickvals, strict=True))
+    assert named == {"emb": -1, "0": 0, "1": 1, "2": 2, "3": 3, "4": 4, "5": 5}
     gains = curves[0].series[-1]
     rows = one.of(place.method, place.strength)
     assert gains.role == "main" and dict(zip(gains.x, gains.y, strict=True)) == dict(
