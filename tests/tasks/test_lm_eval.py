@@ -1,8 +1,7 @@
 """Tasks of lm-evaluation-harness: the same prompts, choices and scores as in the harness itself."""
 
-import json
-
 import pytest
+from harness_tasks import write
 from tiny_models import tiny, tiny_path
 
 from workbench.core.errors import InputError
@@ -10,44 +9,10 @@ from workbench.sweeps import read_examples, score_choices
 from workbench.tasks import read_task
 from workbench.tasks.lm_eval import language_family
 
-TASK = """task: little_{code}
-dataset_path: json
-dataset_kwargs:
-  data_files:
-    validation: {folder}/dev.{code}.jsonl
-    test: {folder}/test.{code}.jsonl
-output_type: multiple_choice
-validation_split: validation
-test_split: test
-fewshot_split: validation
-doc_to_text: "{{{{question}}}} "
-doc_to_target: label
-doc_to_choice: "{{{{[first, second]}}}}"
-metric_list:
-  - metric: acc
-  - metric: acc_norm
-metadata:
-  version: 1.0
-"""
 NAMES = (
     *("xcopa_sw", "xcopa_vi", "xcopa_it", "xnli_sw", "belebele_swh_Latn", "belebele_eng_Latn"),
     *("global_mmlu_full_sw", "global_mmlu_full_en", "global_mmlu_full_en_prompt_de", "lambada", "in_the_end"),
 )
-
-
-def write(folder, code, words, labels=lambda i: i % 2, count=12):
-    folder.mkdir(exist_ok=True)
-    (folder / f"{code}.yaml").write_text(TASK.format(code=code, folder=folder))
-    for part in ("dev", "test"):
-        rows = [
-            {
-                **{"id": f"{part}{i}", "question": f"{words[0]} {words[i % len(words)]} {i}?"},
-                **{"first": f"{words[1]} {i}", "second": f"{words[-1]} yes", "label": labels(i)},
-            }
-            for i in range(count)
-        ]
-        lines = "".join(json.dumps(row) + "\n" for row in rows)
-        (folder / f"{part}.{code}.jsonl").write_text(lines)
 
 
 def test_tasks_of_a_family_differ_in_the_language_alone():

@@ -26,7 +26,7 @@ from workbench.cli.options import (
 )
 from workbench.core.errors import WorkbenchError
 
-_SILENT = ("lab", "new")  # commands that report nothing
+_SILENT = ("lab", "lm-eval", "new")  # commands that report nothing
 _LONGEST = 1000  # characters of an error message
 _ABOUT = """For a language model and a pair of languages: find the layer at which states of the source
 language map onto the target language, measure whether patching the mapped states in improves a
@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
     _mend_streams()
     debug = False
     try:
-        options = build_parser().parse_args(with_texts_joined(sys.argv[1:] if argv is None else argv))
+        options = _parsed(build_parser(), with_texts_joined(sys.argv[1:] if argv is None else argv))
         debug = options.debug
         code = _run(options)
         sys.stdout.flush()  # here, where what goes wrong is seen
@@ -112,6 +112,15 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     finally:
         _silence()
+
+
+def _parsed(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
+    """Options; words that are not ours are for the program that `lm-eval` starts, and an error elsewhere."""
+    options, rest = parser.parse_known_args(words)
+    if rest and options.command != "lm-eval":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
+    return options
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -361,6 +361,18 @@ COMMANDS = {
             "--no-browser": "print the address without opening a browser",
         },
     ),
+    "lm-eval": Command(
+        "workbench.cli.interop:run_lm_eval",
+        """Run lm-evaluation-harness with a patched model.
+
+        All arguments are those of `lm_eval run`. The model is `workbench` unless --model says otherwise: the
+        harness's `hf` with `intervention=FILE` among its --model_args, a patch that diagnose wrote, applied
+        at the last token of each context. `strength=A` replaces its strength.
+        """,
+        help="run lm-evaluation-harness with a patched model",
+        example="""workbench lm-eval --tasks xcopa_sw --log_samples --output_path results/patched \\
+    --model_args pretrained=MODEL,dtype=float32,intervention=runs/x/patch.safetensors""",
+    ),
     "measure": Command(
         "workbench.cli.alignments:measure",
         """Measure the similarity of two languages' states at every layer, with intervals.

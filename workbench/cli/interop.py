@@ -1,7 +1,8 @@
-"""`workbench judge`: whether two runs of lm-evaluation-harness differ."""
+"""Other tools: `workbench judge` and `workbench lm-eval`."""
 
 import argparse
 import json
+import sys
 
 from workbench.cli.options import Outcome
 from workbench.cli.terminal import console
@@ -51,3 +52,25 @@ def run_judge(options: argparse.Namespace) -> Outcome:
         write_bytes(options.flips, "".join(f"{line}\n" for line in lines).encode())
         console.print(f"changed items  {options.flips}", soft_wrap=True, markup=False)
     return Outcome({"tasks": table, "changed": flips.drop(columns="doc")})
+
+
+def run_lm_eval(options: argparse.Namespace) -> Outcome:
+    """Run `workbench lm-eval`: the harness's own command line, which knows our model."""
+    try:
+        from lm_eval.__main__ import cli_evaluate
+    except ImportError as error:
+        raise InputError("lm-eval needs lm-evaluation-harness: pip install 'lm-eval[hf]'") from error
+    from workbench.interop.harness import NAME, register
+
+    register()
+    words = list(options.rest)
+    if not words or words[0].startswith("-"):
+        words = ["run", *words]
+    if words[0] == "run" and not any(word.partition("=")[0] in ("--model", "-M") for word in words):
+        words += ["--model", NAME]
+    before, sys.argv = sys.argv, ["lm_eval", *words]
+    try:
+        cli_evaluate()
+    finally:
+        sys.argv = before
+    return Outcome()

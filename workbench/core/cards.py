@@ -46,7 +46,7 @@ def card(
     return f'<div style="{style}">{"".join(parts)}</div>'
 
 
-def notebook_bar() -> Progress:
+def notebook_bar(unit: str = "tok") -> Progress:
     """A progress bar for notebooks (and terminals): pass it as `progress=`."""
     from tqdm.auto import tqdm
 
@@ -54,7 +54,7 @@ def notebook_bar() -> Progress:
 
     def show(what: str, done: int, total: int) -> None:
         if what not in bars:
-            bars[what] = tqdm(total=total, desc=what, unit="tok", unit_scale=True)
+            bars[what] = tqdm(total=total, desc=what, unit=unit, unit_scale=True)
         bars[what].update(done - bars[what].n)
         if done >= total:
             bars.pop(what).close()

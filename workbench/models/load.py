@@ -147,11 +147,14 @@ def _copied(tokenizer: Any) -> Any:
     return copy.deepcopy(tokenizer, {id(value): value for value in shared})
 
 
-def wrap(model: Any, *, tokenizer: Any = None, copied: bool = False) -> LanguageModel:
+def wrap(
+    model: Any, *, tokenizer: Any = None, copied: bool = False, rewritten: bool = False
+) -> LanguageModel:
     """Use a model the user already has: a `TransformerBridge` or `HookedTransformer` as it is.
 
-    A raw Hugging Face model is never altered. Booting a bridge rewrites its modules, so it is
-    refused unless `copied=True`, which makes the bridge of a copy (twice the memory).
+    A raw Hugging Face model is not altered. Booting a bridge rewrites its modules, so it is refused unless
+    `copied=True`, which makes the bridge of a copy (twice the memory), or `rewritten=True`, which gives the
+    model away: its modules are those of the bridge from then on.
     """
     kind = type(model).__name__
     if isinstance(model, LanguageModel):
@@ -165,7 +168,7 @@ def wrap(model: Any, *, tokenizer: Any = None, copied: bool = False) -> Language
         if hasattr(model, "hook_dict") and hasattr(model, "W_U"):
             return _wrap_hooked(model, tokenizer)
         if isinstance(model, transformers.PreTrainedModel):
-            return _wrap_causal(model, tokenizer, copied)
+            return _wrap_causal(model, tokenizer, copied, rewritten)
     raise ModelError(
         f"cannot wrap a {kind}: pass a TransformerBridge, a HookedTransformer or a Hugging Face "
         "causal language model"
@@ -202,15 +205,15 @@ def _wrap_hooked(hooked: Any, tokenizer: Any) -> LanguageModel:
     return self_check(HookedModel(hooked, info, reader), None)
 
 
-def _wrap_causal(causal: Any, tokenizer: Any, copied: bool) -> LanguageModel:
-    if not copied:
+def _wrap_causal(causal: Any, tokenizer: Any, copied: bool, rewritten: bool) -> LanguageModel:
+    if not (copied or rewritten):
         size = sum(p.numel() * p.element_size() for p in causal.parameters()) / 1e9
         raise ModelError(
             "a bridge would rewrite the modules of this Hugging Face model: pass copied=True to use "
             f"a copy ({size:.1f} GB more), or load_model(name) for one that is the workbench's own"
         )
     reader = _reader(tokenizer, "Hugging Face model")
-    causal = copy.deepcopy(causal).eval()
+    causal = (causal if rewritten else copy.deepcopy(causal)).eval()
     name = str(causal.config._name_or_path or causal.config.model_type)
     return _bridged(name, causal, reader, causal.get_input_embeddings().weight.dtype, {}, _Clock())
 

@@ -103,10 +103,14 @@ class PlainRows:
         """From the input of one layer to that of another."""
         return self.model.run(self.batch, hooks=hooks, start=start, stop=stop, residual=h, head=False)
 
+    def predicting(self, h: Float[Tensor, "row pos d_model"]) -> tuple[Tensor, Tensor, Tensor]:
+        """The states that predict the choices' tokens, and of each token its state and its id."""
+        row, behind, at, tokens = _places(self.wanted, h.device)
+        return h[row, self.ends.to(h.device)[row] + behind], at, tokens
+
     def scores(self, h: Float[Tensor, "row pos d_model"]) -> list[Tensor]:
         """Scores of the choices of each example."""
-        row, behind, at, tokens = _places(self.wanted, h.device)
-        states = h[row, self.ends.to(h.device)[row] + behind]
+        states, at, tokens = self.predicting(h)
         if (classes := classes_of(self.readings)) is not None:
             return list(classes.scores(states))
         return by_choice(self.readings, log_likelihoods(self.model, states, at, tokens))
@@ -188,12 +192,15 @@ class ForkedRows:
         on_tails = {site: one.tails for site, one in placed.items() if one.tails is not None}
         return self.model.run_forked(self.forked, on_prompts, on_tails, start=start, stop=stop, residuals=h)
 
-    def scores(self, h: Both) -> list[Tensor]:
-        """Log-likelihoods of the choices of each example, from what leaves the last layer."""
+    def predicting(self, h: Both) -> tuple[Tensor, Tensor, Tensor]:
+        """The states that predict the choices' tokens, and of each token its state and its id."""
         last = h[0][:, -1:].expand(-1, h[1].shape[1], -1)
         row, behind, at, tokens = _places(self.wanted, last.device)
-        states = torch.cat([last, h[1]])[row, behind]
-        return by_choice(self.readings, log_likelihoods(self.model, states, at, tokens))
+        return torch.cat([last, h[1]])[row, behind], at, tokens
+
+    def scores(self, h: Both) -> list[Tensor]:
+        """Log-likelihoods of the choices of each example, from what leaves the last layer."""
+        return by_choice(self.readings, log_likelihoods(self.model, *self.predicting(h)))
 
 
 def forks(model: LanguageModel, readings: Sequence[Reading]) -> bool:
@@ -202,7 +209,9 @@ def forks(model: LanguageModel, readings: Sequence[Reading]) -> bool:
     return several and model.forked_refused() is None
 
 
-def choice_rows(model: LanguageModel, readings: Sequence[Reading], padding: Padding, shared: bool) -> Rows:
+def choice_rows(
+    model: LanguageModel, readings: Sequence[Reading], padding: Padding, shared: bool
+) -> PlainRows | ForkedRows:
     """Rows for any sites; with `shared`, choices see the keys and values of one run of their prompt."""
     if shared and forks(model, readings):
         return ForkedRows(model, readings)
@@ -315,18 +324,36 @@ def naive_scores(
     """
     choices: list[Tensor] = [torch.empty(0)] * len(readings)
     sizes = torch.zeros(len(readings), dtype=torch.float64)
-    shared = shared and forks(model, readings)
-    for those in batches(readings, shared, Limits(batch_size)):
-        rows = choice_rows(model, [readings[i] for i in those], padding, shared)
-        placed = [] if configuration is None else [rows.place(patch) for patch in patches_of(configuration)]
-        if configuration is not None and configuration.joint == "from_clean":
-            look(rows, placed)
-        h = rows.run({placement.patch.site: placement for placement in placed}, 0, model.info.n_layers, None)
+    patches = [] if configuration is None else patches_of(configuration)
+    from_clean = configuration is not None and configuration.joint == "from_clean"
+    for those, rows, placed, h in patched_rows(
+        model, readings, patches, from_clean, batch_size, padding, shared
+    ):
         for i, scores in zip(those, rows.scores(h), strict=True):
             choices[i] = scores
         if placed:
             sizes[torch.tensor(those)] = mean_size(placed)[rows.first].double()
     return Scores(choices, sizes)
+
+
+def patched_rows(
+    model: LanguageModel,
+    readings: Sequence[Reading],
+    patches: Sequence[Patch],
+    from_clean: bool,
+    batch_size: int,
+    padding: Padding = "right",
+    shared: bool = True,
+) -> Iterator[tuple[list[int], PlainRows | ForkedRows, list[Any], State]]:
+    """Of some readings at a time: their numbers, rows and placements, and what leaves the last layer."""
+    shared = shared and forks(model, readings)
+    for those in batches(readings, shared, Limits(batch_size)):
+        rows = choice_rows(model, [readings[i] for i in those], padding, shared)
+        placed: list[Any] = [rows.place(patch) for patch in patches]
+        if from_clean:
+            look(rows, placed)
+        hooks = {placement.patch.site: placement for placement in placed}
+        yield those, rows, placed, rows.run(hooks, 0, model.info.n_layers, None)
 
 
 def score_choices(

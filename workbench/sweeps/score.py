@@ -6,12 +6,12 @@ configurations
 are compared as ever; but no token of a choice is read, and all choices cost one run of the prompt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from workbench.core.errors import InputError, did_you_mean
@@ -65,13 +65,26 @@ def log_likelihoods(
 ) -> Float[Tensor, " token"]:
     """log p of each token, read from the last layer's state with this number, which stands before it."""
     found = torch.empty(len(at))
+    for here, logits, rows, ids in _logits(model, states, at, tokens):
+        found[here] = (logits[rows, ids] - logits.logsumexp(-1)[rows]).cpu()
+    return found
+
+
+def likeliest(model: LanguageModel, states: Tensor, at: Tensor, tokens: Tensor) -> Bool[Tensor, " token"]:
+    """Whether each token is the one that the model would write; arguments are those of `log_likelihoods`."""
+    found = torch.empty(len(at), dtype=torch.bool)
+    for here, logits, rows, ids in _logits(model, states, at, tokens):
+        found[here] = (logits.argmax(-1)[rows] == ids).cpu()
+    return found
+
+
+def _logits(model: LanguageModel, states: Tensor, at: Tensor, tokens: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Of some states at a time: numbers of the tokens they predict, logits, and the rows and ids of these."""
     step = max(LOGITS // model.info.d_vocab, 1)
     for begin in range(0, len(states), step):
         logits = model.unembed(model.final_norm(states[None, begin : begin + step]))[0].float()
         here = ((at >= begin) & (at < begin + step)).nonzero()[:, 0]
-        rows, ids = (at[here] - begin).to(logits.device), tokens[here].to(logits.device)
-        found[here] = (logits[rows, ids] - logits.logsumexp(-1)[rows]).cpu()
-    return found
+        yield here, logits, (at[here] - begin).to(logits.device), tokens[here].to(logits.device)
 
 
 def by_choice(readings: Sequence[Reading], values: Float[Tensor, " token"]) -> list[Float[Tensor, " choice"]]:
