@@ -11,6 +11,7 @@ import pytest
 from made_tables import made, write
 
 from workbench.cli import main
+from workbench.core.store import digest_bytes
 
 WITHOUT_TORCH = """
 import sys
@@ -157,3 +158,19 @@ def test_a_figure_of_somebody_else_is_named_and_left_as_it_is(run_folder, tmp_pa
     assert main([*command, "--overwrite"]) == 0 and main(command) == 0, "ours are drawn again"
     (out / "layers.tex").write_text("edited by hand")
     assert main(command) == 2 and (out / "layers.tex").read_text() == "edited by hand"
+
+
+def test_pages_that_are_no_more_are_removed(run_folder, tmp_path, capsys):
+    place = tmp_path / "figures"
+    draw = ["figures", str(run_folder), "--only", "layers", "--out", str(place), "--format", "png"]
+    assert main(draw) == 0
+    about = json.loads((place / "layers.json").read_text())
+    for name in ("layers-2.png", "layers-3.png"):
+        (place / name).write_bytes(b"an earlier page")
+    about["files"]["layers-2.png"] = digest_bytes([b"an earlier page"])
+    (place / "layers-1.pdf").write_bytes(b"another format")
+    about["files"]["layers-1.pdf"] = digest_bytes([b"another format"])
+    (place / "layers.json").write_text(json.dumps({k: v for k, v in about.items() if k != "digest"}))
+    assert main(draw) == 0
+    left = {path.name for path in place.iterdir()}
+    assert "layers-2.png" not in left and {"layers.png", "layers-3.png", "layers-1.pdf"} <= left

@@ -472,3 +472,11 @@ def test_describing_and_drawing_for_the_browser_does_not_load_matplotlib(tmp_pat
     code = "import sys, workbench.figures; print('matplotlib' in sys.modules, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_sentences_measured_are_named_as_they_are(frames):
+    own = frames["similarity"]
+    for split, said in (("held_out", "held-out sentences, n"), ("all", "on all sentences, n")):
+        spec = make_spec("similarity", {"similarity": own.assign(split=split)})
+        assert said in spec.caption
+    assert "all sentences, n" in make_spec("alignment", {"similarity": own.assign(split="all")}).caption

@@ -115,22 +115,34 @@ def _write(
             name: version(name) for name in ("alignment-workbench", "matplotlib", "pandas", "numpy")
         },
     }
+    before = _listed(folder, spec.kind)
     if not overwrite:
         _refuse_foreign(folder, spec.kind, list(contents))
     # First what the files will be: those of a drawing that was stopped are known by it.
     write_json(folder / f"{spec.kind}.json", manifest)
     for name, data in contents.items():
         write_bytes(folder / name, data)
+    for name in before:
+        path = folder / name
+        drawn_anew = name not in contents and name.rpartition(".")[2] in formats  # there are fewer pages now
+        if drawn_anew and path.is_file() and digest_file(path) == before[name]:
+            path.unlink()
     return [*(folder / name for name in contents), folder / f"{spec.kind}.json"]
 
 
-def _refuse_foreign(folder: Path, kind: str, names: Sequence[str]) -> None:
-    """Refuse to replace what is not a figure of ours as it was written."""
+def _listed(folder: Path, kind: str) -> dict[str, str]:
+    """The files of an earlier drawing, and their digests."""
     path, listed = folder / f"{kind}.json", {}
     if path.exists():
         with suppress(StoreError):
             listed = read_json(path, digest="optional").get("files", {})
-    for name in names if listed else [path.name, *names]:
+    return {name: digest for name, digest in listed.items() if Path(name).name == name}
+
+
+def _refuse_foreign(folder: Path, kind: str, names: Sequence[str]) -> None:
+    """Refuse to replace what is not a figure of ours as it was written."""
+    listed = _listed(folder, kind)
+    for name in names if listed else [f"{kind}.json", *names]:
         file = folder / name
         if file.exists() and (not file.is_file() or digest_file(file) != listed.get(name)):
             raise InputError(

@@ -39,6 +39,13 @@ FIRST = ("cka_debiased", "cka")
 """The measure that is shown, or else the first in the table."""
 
 
+def _sentences(table: pd.DataFrame) -> str:
+    """Which sentences were measured: those of a study are held out, of other states it depends."""
+    which = {"held_out": "held-out sentences", "all": "all sentences", "chosen": "chosen sentences"}
+    splits = names(table.split) if "split" in table else ["held_out"]
+    return f"{' and '.join(which.get(name, f'sentences ({name})') for name in splits)}, n = {span(table.n)}"
+
+
 def similarity(frames: Frames, depth: bool = False) -> Spec:
     """Pairs × layers, a panel for each model."""
     table = by_layer(
@@ -56,7 +63,7 @@ def similarity(frames: Frames, depth: bool = False) -> Spec:
     return Spec(
         kind="similarity",
         title="Similarity by pair and layer",
-        subtitle=subtitle(table, f"{measure} on held-out sentences, n = {span(table.n)}", ["model", "pair"]),
+        subtitle=subtitle(table, f"{measure} on {_sentences(table)}", ["model", "pair"]),
         panels=tuple(panels),
         scale=Scale(
             measure, min(0.0, float(table.value.min())), max(1.0, float(table.value.max())), diverging=False
@@ -138,7 +145,7 @@ def alignment(frames: Frames, depth: bool = False, measures: Sequence[str] = ())
     return Spec(
         kind="alignment",
         title="Similarity of source and target over layers",
-        subtitle=subtitle(table, f"held-out sentences, n = {span(table.n)}"),
+        subtitle=subtitle(table, _sentences(table)),
         panels=tuple(panels),
         footer="A Procrustes distance is small where languages are alike." if "procrustes" in shown else "",
         signs=signs,
