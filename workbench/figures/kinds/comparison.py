@@ -144,7 +144,7 @@ def comparison(frames: Frames, top: int = TOP) -> Spec:
         scale=scale,
         footer=best + left_out(frames["comparison"]),
         signs=signs,
-        emphasis="" if scale else "Bold: a gain or a loss is shown.",
+        emphasis="" if scale else f"Bold: a gain or a loss is shown. {_TARGET * (_TARGET in signs)}".strip(),
     )
 
 
@@ -164,13 +164,13 @@ def _forest(table: pd.DataFrame, studies: Studies) -> Drawn:
         "Lines: no gain, and the gain of the same items in the target language. ": any(
             len(panel.lines) > 1 for panel in panels
         ),
-        "target: change of accuracy on items in the target language; * a loss of δ is not ruled out. ": any(
-            panel.aside for panel in panels
-        ),
+        _TARGET: any(panel.aside for panel in panels),
+        "Empty row: the method has no result there. ": any(len(rows) < len(order) for _, rows in studies),
     }
     return panels, None, "".join(note for note, applies in notes.items() if applies)
 
 
+_TARGET = "target: change of accuracy on items in the target language; * a loss of δ is not ruled out. "
 _ABOUT_CONTROLS = (
     "Controls of a recipe, each with its own choice on dev: steps as long in random directions; fitted on "
     "shuffled pairs. "
