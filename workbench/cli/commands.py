@@ -20,6 +20,7 @@ from workbench.cli.options import (
     study_options,
 )
 
+EXPORTS = ("transformers", "numpy", "steering-vectors", "gguf", "easysteer", "lm-eval")
 _FOLDER = {"folder FOLDER?": "a trained model (default: the bundled one)"}
 _THREADS = {"--threads N": ("CPU threads", 1)}
 _PROMPTS = {"--prompts N": ("sentences for fitting a map", 500)}
@@ -250,6 +251,25 @@ COMMANDS = {
                 "help": "data that must not contain any of these sentences",
             },
             "--model MODEL": "also use the states of this model as evidence (name or directory)",
+        },
+    ),
+    "export": Command(
+        "workbench.cli.interop:run_export",
+        """Write a saved patch in the format of another tool.
+
+        PATCH is a `patch.safetensors` that diagnose wrote, or the folder of a study with one. A format that
+        cannot hold all of the patch is refused with the reason.
+        """,
+        help="write a saved patch for transformers, llama.cpp and others",
+        example="workbench export runs/x/patch.safetensors --to transformers --out exported",
+        options={
+            "patch PATCH": {"type": Path, "help": "the patch, or the folder of a study"},
+            "--to FORMAT": {
+                **{"required": True, "choices": list(EXPORTS)},
+                "help": f"{', '.join(EXPORTS)}",
+            },
+            "--out FOLDER": {"type": Path, "required": True, "help": "folder of the files"},
+            **OVERWRITE,
         },
     ),
     "figures": Command(

@@ -10,7 +10,8 @@ from workbench.cli.terminal import table as as_table
 from workbench.core.errors import InputError
 from workbench.core.numbers import interval, plain
 from workbench.core.store import write_bytes
-from workbench.interop import judge, match_runs, read_samples
+from workbench.interop import export_patch, judge, match_runs, read_samples
+from workbench.study import load_patch
 
 HEADS = ("task", "items", "before", "after", "gain [95 %]", "+", "−", "verdict", "p (Holm)")
 
@@ -74,3 +75,12 @@ def run_lm_eval(options: argparse.Namespace) -> Outcome:
     finally:
         sys.argv = before
     return Outcome()
+
+
+def run_export(options: argparse.Namespace) -> Outcome:
+    """Run `workbench export`."""
+    path = options.patch / "patch.safetensors" if options.patch.is_dir() else options.patch
+    files = export_patch(load_patch(path), options.to, options.out, options.overwrite)
+    for file in files:
+        console.print(str(file), soft_wrap=True, markup=False)
+    return Outcome({"format": options.to, "files": files})

@@ -48,13 +48,28 @@ class Outline:
         return {"mlp_act": self.d_mlp, "head_out": self.d_heads}.get(component, self.d_model)
 
 
+def _without_weights(name: str, revision: str | None, trust_remote_code: bool) -> tuple[Any, Any]:
+    """Configuration and Hugging Face model, in shapes that take no memory."""
+    with reported_errors(name):
+        config = read_config(name, revision=revision, trust_remote_code=trust_remote_code)
+        with torch.device("meta"):
+            return config, hf.AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+
+
+def block_path(name: str, *, revision: str | None = None, trust_remote_code: bool = False) -> str:
+    """Where the blocks are in the body of a Hugging Face model, such as `layers` or `decoder.layers`."""
+    config, causal = _without_weights(resolved(name, MODELS), revision, trust_remote_code)
+    count = config.get_text_config().num_hidden_layers
+    for path, module in causal.base_model.named_modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count:
+            return str(path)
+    raise ModelError(f"{name}: its body has no list of {count} blocks")
+
+
 def outline(name: str, *, revision: str | None = None, trust_remote_code: bool = False) -> Outline:
     """Read a model's configuration, and its tokenizer where that is at hand."""
     name = resolved(name, MODELS)
-    with reported_errors(name):
-        config = read_config(name, revision=revision, trust_remote_code=trust_remote_code)
-        with torch.device("meta"):  # shapes without memory
-            causal = hf.AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+    config, causal = _without_weights(name, revision, trust_remote_code)
     tokens: TokenReader | None = None
     with suppress(ModelError), reported_errors(name):
         tokens = read_tokenizer(name, revision=revision, trust_remote_code=trust_remote_code)

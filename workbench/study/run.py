@@ -423,6 +423,9 @@ class Study:
         choice, gain = result.headline.choice, result.headline.gain
         return {
             "model": self.model.info.name,
+            "source": self.model.info.source,
+            "architecture": self.model.info.architecture,
+            "dtype": self.model.info.dtype,
             "weights_digest": self.model.weights_digest,
             "text_digest": self.text.digest,
             "pair": self.pair,
