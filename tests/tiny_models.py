@@ -10,7 +10,7 @@ from workbench.models.outline import make_tiny_model, support_table
 
 HAS_HOOKED = version("transformer-lens").startswith("3.")
 
-CELLS = [(row.architecture, "bridge") for row in support_table()] + [
+CELLS = [(row.architecture, "bridge") for row in support_table() if row.bridge] + [
     (row.architecture, "hooked") for row in support_table() if row.hooked and HAS_HOOKED
 ]
 REFUSED = [row.architecture for row in support_table() if not row.hooked] if HAS_HOOKED else []

@@ -1,5 +1,7 @@
 """Every architecture through every backend, against the Hugging Face model it comes from."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import transformers as hf
@@ -9,6 +11,11 @@ from torch import Tensor
 from workbench.core.errors import HookError, InputError, ModelError, SiteError
 from workbench.core.types import COMPONENTS, Site
 from workbench.models import Forked, TokenTree, load_model
+from workbench.models.bridge import BRIDGED_FROM_4
+from workbench.models.load import text_model
+
+EXPERTS = ("qwen3_moe", "mixtral")
+"""Mixtures of experts: which neurons a token has differs from token to token."""
 
 
 @pytest.fixture(params=CELLS, ids="-".join)
@@ -84,6 +91,10 @@ def test_all_components_have_axes_batch_pos_width(model):
     sites = [Site(0 if name == "embed" else 1, name) for name in COMPONENTS]
     if norms_embedding_first(model):
         sites.remove(Site(0, "embed"))
+    if model.info.architecture in EXPERTS:
+        sites.remove(Site(1, "mlp_act"))
+        with pytest.raises(SiteError, match=r"no site mlp_act\.1"):
+            model.check_site(Site(1, "mlp_act"))
     for site, value in read_sites(model, batch, sites).items():
         assert value.shape[:2] == batch.ids.shape, site
         assert value.ndim == 3
@@ -151,7 +162,8 @@ def test_heads_and_neurons_can_be_changed_too(model):
     batch = mixed_batch(model)
     with torch.inference_mode():
         before = model.run(batch)
-        for name in ("head_out", "mlp_act", "attn_out", "mlp_out", "resid_pre"):
+        own = () if model.info.architecture in EXPERTS else ("mlp_act",)
+        for name in ("head_out", *own, "attn_out", "mlp_out", "resid_pre"):
             changed = model.run(batch, hooks={Site(1, name): lambda h: h * 1.5})
             assert not torch.allclose(changed, before, atol=1e-5), name
         assert torch.equal(model.run(batch), before)
@@ -363,3 +375,37 @@ def tree_of_one(model):
     width = ids.shape[1]
     sees = torch.ones(1, width, width, dtype=torch.bool).tril()
     return TokenTree(ids, torch.arange(width)[None], sees)
+
+
+@pytest.mark.parametrize("architecture", sorted(BRIDGED_FROM_4))
+def test_what_transformer_lens_3_computes_otherwise_is_refused(architecture):
+    if HAS_HOOKED:
+        with pytest.raises(ModelError, match="transformer-lens>=4"):
+            load_model(tiny_path(architecture))
+    else:
+        assert load_model(tiny_path(architecture)).info.architecture == architecture
+
+
+def test_of_a_model_that_reads_images_the_text_model_is_taken_and_nothing_installed(monkeypatch):
+    def install(*given, **options):
+        raise AssertionError(f"a program was started: {given}")
+
+    monkeypatch.setattr("subprocess.check_call", install)
+    model = load_model(tiny_path("gemma3"))
+    assert model.info.architecture == "gemma3_text" and not model.bridge.cfg.is_multimodal
+    batch = mixed_batch(model)
+    whole = hf.AutoModelForCausalLM.from_pretrained(tiny_path("gemma3")).eval()
+    assert type(whole).__name__ == "Gemma3ForConditionalGeneration"
+    with torch.inference_mode():
+        theirs = whole(input_ids=batch.ids, attention_mask=batch.mask.long()).logits
+        assert torch.allclose(model.run(batch)[batch.mask], theirs[batch.mask], atol=1e-4)
+
+
+def test_other_models_that_read_images_are_refused(tmp_path):
+    text = hf.LlamaConfig(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2)
+    vision = hf.CLIPVisionConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    causal = SimpleNamespace(config=hf.LlavaConfig(text_config=text, vision_config=vision))
+    with pytest.raises(ModelError, match="a llava, which is no text model alone"):
+        text_model("x", causal)

@@ -18,7 +18,7 @@ from workbench.models import load_model
 from workbench.models.load import read_causal, read_config
 from workbench.models.outline import outline, support_table
 
-ARCHITECTURES = [row.architecture for row in support_table()]
+ARCHITECTURES = [row.architecture for row in support_table() if row.bridge]
 needs_hooked = pytest.mark.skipif(not HAS_HOOKED, reason="TransformerLens 4 has no HookedTransformer")
 
 
@@ -73,9 +73,12 @@ def test_each_tensor_is_needed_whichever_it_is(copied, architecture):
     whole = load_file(folder / "model.safetensors")
     for removed in sorted(whole)[:: count(12, 1)]:
         change_tensors(folder, lambda tensors, removed=removed: tensors.pop(removed))
-        with pytest.raises(ModelError, match=r": (1 tensor is|2 tensors are) missing: [^;]*$") as caught:
-            read(folder)
-        assert removed.split(".", 1)[1] in str(caught.value)
+        if ".experts." in removed:  # Hugging Face puts all experts of a layer into one tensor, or fails to
+            refused(folder, "1 tensor is of another shape|not a model directory the workbench can load")
+        else:
+            with pytest.raises(ModelError, match=r": (1 tensor is|2 tensors are) missing: [^;]*$") as caught:
+                read(folder)
+            assert removed.split(".", 1)[1].removeprefix("language_model.") in str(caught.value)
         save_file(whole, folder / "model.safetensors", metadata={"format": "pt"})
     read(folder)
 

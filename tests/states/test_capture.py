@@ -34,7 +34,8 @@ def hugging_face(source, attention):
 def hidden_states(model, text):
     """`[layer pos d_model]` of one sentence, from the Hugging Face model alone."""
     causal = hugging_face(model.info.source, model.info.attention or "eager")
-    blocks = next(m for m in causal.modules() if isinstance(m, torch.nn.ModuleList))
+    lists = (m for m in causal.modules() if isinstance(m, torch.nn.ModuleList))
+    blocks = next(blocks for blocks in lists if len(blocks) == model.info.n_layers)
     ids = model.tokens.encode([text])[0]
     top = {}
     # The last of Hugging Face's hidden states is after the final norm: take the block's own output.

@@ -51,6 +51,15 @@ ARCHITECTURES = {
     "falcon": "Falcon",
     "opt": "OPT",
     "xglm": "XGLM",
+    "cohere": "Command R, Aya 23",
+    "cohere2": "Command R7B",
+    "apertus": "Apertus",
+    "olmo2": "OLMo 2",
+    "phi3": "Phi 3 and 4 (mini)",
+    "smollm3": "SmolLM3",
+    "qwen3_moe": "Qwen 3 (mixture of experts)",
+    "mixtral": "Mixtral",
+    "gemma3": "Gemma 3 from 4B (its text model)",
 }
 """The model types that the tests try, each with what readers know it by."""
 
@@ -193,9 +202,11 @@ class LanguageModel(ABC):
         points: Mapping[str, nn.Module],
         dtype: torch.dtype,
         softcap: float | None,
+        logit_scale: float = 1.0,
     ):
         self._lens_model, self.info, self.tokens = lens_model, info, tokens
-        self._points, self._dtype, self._softcap = points, dtype, softcap
+        self._points, self._dtype = points, dtype
+        self._softcap, self._logit_scale = softcap, logit_scale
         self.load_seconds: dict[str, float] = {}
         """What each part of loading took; the digest of the weights, too, once it is asked for."""
 
@@ -261,6 +272,7 @@ class LanguageModel(ABC):
     def unembed(self, h: Float[Tensor, "... d_model"]) -> Float[Tensor, "... d_vocab"]:
         """Normed residual → logits."""
         logits = self._lens_model.unembed(h.to(self._dtype))
+        logits = logits * self._logit_scale if self._logit_scale != 1 else logits
         return torch.tanh(logits / self._softcap) * self._softcap if self._softcap else logits
 
     @contextmanager

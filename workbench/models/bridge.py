@@ -31,6 +31,8 @@ from workbench.models.base import (
 from workbench.models.tokens import TokenReader
 
 _STREAM = ("embed", "resid_pre", "resid_post")
+BRIDGED_FROM_4 = ("cohere", "cohere2")
+"""Architectures whose attention TransformerLens 3.9 computes otherwise than Hugging Face."""
 
 
 class BridgeModel(LanguageModel):
@@ -47,8 +49,11 @@ class BridgeModel(LanguageModel):
             if not (name.endswith(".mlp.hook_post") and str(point.name).endswith(".mlp.hook_out"))
         }
         self.causal: Any = bridge.original_model  # Hugging Face's: its attributes have no types
-        cap = getattr(self.causal.config, "final_logit_softcapping", None)
-        super().__init__(bridge, info, tokens, points, next(self.causal.parameters()).dtype, cap)
+        config = self.causal.config
+        cap, scale = getattr(config, "final_logit_softcapping", None), getattr(config, "logit_scale", None)
+        super().__init__(
+            bridge, info, tokens, points, next(self.causal.parameters()).dtype, cap, scale or 1.0
+        )
         self.bridge, self.body = bridge, self.causal.base_model
         self._takes_positions = "position_ids" in inspect.signature(self.body.forward).parameters
         # Held here, for while they are unwrapped the bridge's own lists show the bare modules.

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache, partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from transformers.utils import logging as hf_logging
 
 from workbench.core.bundled import MODELS, resolved
 from workbench.core.errors import ModelError, WorkbenchError, did_you_mean, quoted
-from workbench.models.base import LanguageModel, ModelInfo
-from workbench.models.bridge import BridgeModel
+from workbench.models.base import ARCHITECTURES, LanguageModel, ModelInfo
+from workbench.models.bridge import BRIDGED_FROM_4, BridgeModel
 from workbench.models.check import (
     check_files,
     check_name,
@@ -233,6 +234,12 @@ def _bridged(
     clock: _Clock,
 ) -> LanguageModel:
     """The model in a bridge; `facts` are those that its configuration does not hold."""
+    kind = causal.config.model_type
+    if kind in BRIDGED_FROM_4 and version("transformer-lens").startswith("3."):
+        raise ModelError(
+            f"{quoted(name)} is a {kind}, whose attention TransformerLens 3 computes otherwise: "
+            "pip install 'transformer-lens>=4'"
+        )
     reference = reference_logits(causal)
     clock.lap("reference")
     info = replace(_info(name, causal, dtype), **facts)  # before the bridge changes the kernel
@@ -293,7 +300,30 @@ def read_causal(name: str, config: Any, attn: str | None, **options: Any) -> Any
             raise
         model, report = read(attn_implementation="eager")
     check_weights(name, model, report)
-    return model.eval()
+    return text_model(name, model).eval()
+
+
+def text_model(name: str, causal: Any) -> Any:
+    """The text model inside a model that reads images as well; others as they are.
+
+    TransformerLens would run the whole, and install packages to prepare images.
+    """
+    text = causal.config.get_text_config()
+    if text is causal.config:
+        return causal
+    if causal.config.model_type not in ARCHITECTURES:
+        raise ModelError(
+            f"{quoted(name)} is a {causal.config.model_type}, which is no text model alone: of such models "
+            "gemma3 is supported"
+        )
+    body = causal.base_model.language_model
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(body.config)
+    setattr(model, model.base_model_prefix, body)
+    model.set_output_embeddings(causal.get_output_embeddings())
+    model.generation_config = causal.generation_config
+    model.config.architectures = [type(model).__name__]  # which TransformerLens goes by
+    return model
 
 
 def _info(name: str, causal: Any, dtype: torch.dtype | None = None) -> ModelInfo:
