@@ -1,11 +1,15 @@
 """One of each kind of extension, in a file outside the package, registered as CONTRIBUTING.md says."""
 
 import importlib.util
+import json
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 
 import workbench as wb
+from workbench.core.bundled import Registry
 
 EXTENSION = '''
 from pathlib import Path
@@ -196,5 +200,104 @@ def test_a_figure_is_drawn(result):
 
 def test_the_registries_are_as_they_were(registries):
     """The extension adds to the end: what was there keeps its place in tables."""
-    assert all(isinstance(one, dict) for one in registries)
+    assert all(isinstance(one, Registry) for one in registries)
     assert list(pd.Series(list(wb.align.ALIGNERS)).head(3)) == ["ridge", "least_squares", "mean_shift"]
+
+
+PACKAGE = """[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "more-parts"
+version = "1.0"
+
+[tool.hatch.build.targets.wheel]
+only-include = ["more_parts.py"]
+
+[project.entry-points."workbench.aligners"]
+opposite = "more_parts:Opposite"
+ridge = "more_parts:Opposite"
+broken = "more_parts:Missing"
+
+[project.entry-points."workbench.measures"]
+mean_product = "more_parts:MEAN_PRODUCT"
+
+[project.entry-points."workbench.tasks"]
+quiz = "more_parts:read_quiz"
+
+[project.entry-points."workbench.interventions"]
+halfway = "more_parts:HALFWAY"
+
+[project.entry-points."workbench.recipes"]
+opposite = "more_parts:RECIPE"
+"""
+USE = """
+import json, sys, warnings
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    import workbench as wb
+    assert not said
+    found = {
+        "aligners": list(wb.align.ALIGNERS),
+        "measures": list(wb.measures.METRICS),
+        "tasks": list(wb.tasks.TASKS),
+        "interventions": list(wb.intervene.INTERVENTIONS),
+        "recipes": list(wb.methods.recipes.RECIPES),
+    }
+found["ridge"] = wb.align.ALIGNERS["ridge"].__module__
+found["said"] = [str(one.message) for one in said]
+found["items"] = len(wb.read_task("quiz:" + sys.argv[1]).all)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Another package, built and installed into a folder of its own."""
+    source, place = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
+    (source / "pyproject.toml").write_text(PACKAGE, encoding="utf-8")
+    names = """
+HALFWAY = Halfway()
+MEAN_PRODUCT = wb.measures.Metric("mean_product", mean_product, (-1.0, 1.0), True, "1: alike")
+RECIPE = wb.methods.recipes.Recipe("opposite", "a step", "none", "all", "nothing", opposite_layers)
+"""
+    code = EXTENSION.partition('wb.align.ALIGNERS["opposite"]')[0] + names
+    (source / "more_parts.py").write_text(code, encoding="utf-8")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--target", str(place), str(source)], check=True)
+    return place
+
+
+def python(installed, *words):
+    run = [
+        sys.executable,
+        "-c",
+        f"import sys; sys.path.insert(0, {str(installed)!r}); sys.argv.pop(0); {words[0]}",
+    ]
+    return subprocess.run([*run, "-", *words[1:]], capture_output=True, text=True)
+
+
+def test_parts_of_an_installed_package_are_there_by_name(installed, tmp_path):
+    (tmp_path / "quiz.txt").write_text("1|sw|moja?|one|two\n2|sw|mbili?|two|one\n", encoding="utf-8")
+    ran = python(installed, f"exec({USE!r})", str(tmp_path / "quiz.txt"))
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    for kind, name in (("aligners", "opposite"), ("measures", "mean_product"), ("tasks", "quiz")):
+        assert found[kind][-1] == name
+    assert found["interventions"][-1] == "halfway" and found["recipes"][-1] == "opposite"
+    assert (
+        found["items"] == 2 and found["ridge"].startswith("workbench.") and "broken" not in found["aligners"]
+    )
+    assert any("adds 'ridge' to aligners: the name is taken" in text for text in found["said"])
+    assert any("'broken' of aligners is left out (AttributeError" in text for text in found["said"])
+
+
+def test_commands_know_them_too(installed, tmp_path):
+    start = "from workbench.cli import main; sys.exit(main(sys.argv[1:]))"
+    listed = python(installed, start, "recipes", "--json")
+    assert "opposite" in [one["name"] for one in json.loads(listed.stdout)]
+    fit = ["fit", "organism", "--pairs", "x-poor-far-x-main", "--aligners", "opposite,mean_shift"]
+    ran = python(installed, start, *fit, "--out", str(tmp_path / "fit"))
+    assert ran.returncode == 0, ran.stderr
+    assert {"opposite", "mean_shift"} <= set(pd.read_parquet(tmp_path / "fit" / "fit.parquet").aligner)

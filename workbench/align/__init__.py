@@ -38,25 +38,32 @@ from workbench.align.nonlinear import (
     ShortcutExit,
 )
 from workbench.align.solvers import discriminant_directions, r_squared, solve_least_squares, solve_ridge
+from workbench.core.bundled import Registry
 
-ALIGNERS: dict[str, type] = {
-    "ridge": Ridge,
-    "least_squares": LeastSquares,
-    "mean_shift": MeanShift,
-    "procrustes": Procrustes,
-    "low_rank": LowRank,
-    "cca": CCA,
-    "svcca": SVCCA,
-    "whitened": Whitened,
-}
+ALIGNERS: Registry[type] = Registry(
+    "aligners",
+    {
+        "ridge": Ridge,
+        "least_squares": LeastSquares,
+        "mean_shift": MeanShift,
+        "procrustes": Procrustes,
+        "low_rank": LowRank,
+        "cca": CCA,
+        "svcca": SVCCA,
+        "whitened": Whitened,
+    },
+)
 """Methods, by the name that tables and the command line use."""
 
-CONTROLS: dict[str, type] = {
-    "identity": Identity,
-    "random_rotation": RandomRotation,
-    "shuffled_pairs": ShuffledPairs,
-    "random_equal_norm": RandomEqualNorm,
-}
+CONTROLS: Registry[type] = Registry(
+    "controls",
+    {
+        "identity": Identity,
+        "random_rotation": RandomRotation,
+        "shuffled_pairs": ShuffledPairs,
+        "random_equal_norm": RandomEqualNorm,
+    },
+)
 """Controls, under the same contract; the last two wrap the aligner they control for.
 
 `WrongLanguage` and `Turned` are two more, which need another language's states or a fitted map, so that they

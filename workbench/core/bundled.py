@@ -1,8 +1,18 @@
-"""Bundled data, by name: next to the package in a clone, inside it when installed."""
+"""What comes with the package, and what other installed packages add to it.
 
+Bundled data has names; it is next to the package in a clone, and inside it when installed.
+"""
+
+import warnings
+from collections import UserDict
+from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any, TypeVar
 
 from workbench.core.errors import InputError
+
+Part = TypeVar("Part")
 
 MODELS = {"organism": "organism"}
 """Models that can be loaded by name."""
@@ -51,3 +61,42 @@ def cautions(sources: tuple[str, ...]) -> list[str]:
     """The cautions for results on text from these files."""
     files = {Path(source).as_posix() for source in sources}
     return [text for part, text in CAUTIONS.items() if any(file.endswith(f"/{part}") for file in files)]
+
+
+class Registry(UserDict[str, Part]):
+    """Aligners, measures, tasks … by name: those of the workbench, and those of other installed packages.
+
+    A package adds to the registry `aligners` by an entry point of the group `workbench.aligners`, whose name
+    is that of the aligner. Entry points are loaded when the registry is first used, for they import the
+    workbench in turn. A name that is taken stays what it is, and what cannot be loaded is left out; both are
+    warned of.
+    """
+
+    def __init__(self, kind: str, own: Mapping[str, Part]):
+        self.kind, self._own, self._whole = kind, dict(own), False
+
+    @property
+    def data(self) -> dict[str, Part]:  # type: ignore[override]
+        """All entries."""
+        if not self._whole:
+            self._whole = True
+            for entry in entry_points(group=f"workbench.{self.kind}"):
+                self._add(entry)
+        return self._own
+
+    def _add(self, entry: Any) -> None:
+        package = entry.dist.name if entry.dist else "a package"
+        if entry.name in self._own:
+            warnings.warn(f"{package} adds {entry.name!r} to {self.kind}: the name is taken", stacklevel=5)
+            return
+        try:
+            self._own[entry.name] = entry.load()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            warnings.warn(f"{package}: {entry.name!r} of {self.kind} is left out ({reason})", stacklevel=5)
+
+    def __or__(self, other: Any) -> Any:
+        return self.data | dict(other)
+
+    def __ror__(self, other: Any) -> Any:
+        return dict(other) | self.data

@@ -7,6 +7,7 @@ sentences are few. `GEOMETRY` tells of one language's states, or of two that nee
 from functools import partial
 from typing import TypeVar
 
+from workbench.core.bundled import Registry
 from workbench.measures.base import Geometry, Metric, confounds
 from workbench.measures.fit import caution, fit_quality, mismatch
 from workbench.measures.geometry import (
@@ -67,84 +68,87 @@ def _by_name(*measures: _Measure) -> dict[str, _Measure]:
     return {measure.name: measure for measure in measures}
 
 
-METRICS: dict[str, Metric] = _by_name(
-    Metric(
-        "cka",
-        linear_cka,
-        shares=partial(cka_shares, linear_cka),
-        sides=CKA[linear_cka],
-        reading="1: sentences are arranged alike up to rotation and scale; near 1 for unrelated "
-        "states too when dimensions outnumber sentences",
-        reference="Kornblith et al. 2019, arXiv:1905.00414",
-    ),
-    Metric(
-        "cka_debiased",
-        debiased_linear_cka,
-        shares=partial(cka_shares, debiased_linear_cka),
-        sides=CKA[debiased_linear_cka],
-        range=(-1.0, 1.0),
-        reading="1: sentences are arranged alike up to rotation and scale; about 0: not more than chance",
-        reference="Song et al. 2012, Journal of Machine Learning Research 13; Nguyen et al. 2021, "
-        "arXiv:2010.15327",
-    ),
-    Metric(
-        "retrieval",
-        retrieval,
-        per_query=retrieval_scores,
-        reading="1: every sentence's nearest state by cosine is its own translation; 1/n: chance, among "
-        "n sentences",
-        reference="Artetxe & Schwenk 2019, arXiv:1812.10464",
-    ),
-    Metric(
-        "retrieval_centered",
-        centered_retrieval,
-        per_query=centered_retrieval_scores,
-        reading="1: the same once each language's mean is taken out; 1/n: chance, among n sentences",
-        reference="Libovický et al. 2020, arXiv:2004.05160",
-    ),
-    Metric(
-        "csls",
-        csls,
-        per_query=partial(query_scores, by="csls"),
-        reading="1: every sentence finds its translation, in both directions, once states that are near "
-        "to everything are discounted; 1/n: chance, among n sentences",
-        reference="Conneau et al. 2018, arXiv:1710.04087",
-    ),
-    Metric(
-        "mexa",
-        mexa,
-        per_query=mexa_scores,
-        reading="1: every sentence is nearer to its translation than to any other, from both sides; "
-        "below 1/n: chance, among n sentences",
-        reference="Kargaran et al. 2024, arXiv:2410.05873",
-    ),
-    Metric(
-        "mutual_knn",
-        mutual_knn,
-        shares=mutual_knn_scores,
-        sides=MUTUAL_KNN,
-        reading="1: a sentence has the same 10 neighbours in both languages; 10/(n−1): chance, among n "
-        "sentences (of fewer than 40, a quarter are neighbours)",
-        reference="Huh et al. 2024, arXiv:2405.07987",
-    ),
-    Metric(
-        "rsa",
-        rsa,
-        shares=rsa_shares,
-        sides=RSA["cosine"],
-        range=(-1.0, 1.0),
-        reading="1: pairs of sentences rank alike by distance in both languages; about 0: chance",
-        reference="Kriegeskorte et al. 2008, doi:10.3389/neuro.06.004.2008",
-    ),
-    Metric(
-        "procrustes",
-        procrustes_distance,
-        shares=procrustes_shares,
-        sides=PROCRUSTES,
-        higher_is_better=False,
-        reading="0: a rotation takes one language's states to the other's; 1: nothing in common; small "
-        "for unrelated states too when dimensions outnumber sentences",
-        reference="Ding et al. 2021, arXiv:2108.01661",
+METRICS: Registry[Metric] = Registry(
+    "measures",
+    _by_name(
+        Metric(
+            "cka",
+            linear_cka,
+            shares=partial(cka_shares, linear_cka),
+            sides=CKA[linear_cka],
+            reading="1: sentences are arranged alike up to rotation and scale; near 1 for unrelated "
+            "states too when dimensions outnumber sentences",
+            reference="Kornblith et al. 2019, arXiv:1905.00414",
+        ),
+        Metric(
+            "cka_debiased",
+            debiased_linear_cka,
+            shares=partial(cka_shares, debiased_linear_cka),
+            sides=CKA[debiased_linear_cka],
+            range=(-1.0, 1.0),
+            reading="1: sentences are arranged alike up to rotation and scale; about 0: not more than chance",
+            reference="Song et al. 2012, Journal of Machine Learning Research 13; Nguyen et al. 2021, "
+            "arXiv:2010.15327",
+        ),
+        Metric(
+            "retrieval",
+            retrieval,
+            per_query=retrieval_scores,
+            reading="1: every sentence's nearest state by cosine is its own translation; 1/n: chance, among "
+            "n sentences",
+            reference="Artetxe & Schwenk 2019, arXiv:1812.10464",
+        ),
+        Metric(
+            "retrieval_centered",
+            centered_retrieval,
+            per_query=centered_retrieval_scores,
+            reading="1: the same once each language's mean is taken out; 1/n: chance, among n sentences",
+            reference="Libovický et al. 2020, arXiv:2004.05160",
+        ),
+        Metric(
+            "csls",
+            csls,
+            per_query=partial(query_scores, by="csls"),
+            reading="1: every sentence finds its translation, in both directions, once states that are near "
+            "to everything are discounted; 1/n: chance, among n sentences",
+            reference="Conneau et al. 2018, arXiv:1710.04087",
+        ),
+        Metric(
+            "mexa",
+            mexa,
+            per_query=mexa_scores,
+            reading="1: every sentence is nearer to its translation than to any other, from both sides; "
+            "below 1/n: chance, among n sentences",
+            reference="Kargaran et al. 2024, arXiv:2410.05873",
+        ),
+        Metric(
+            "mutual_knn",
+            mutual_knn,
+            shares=mutual_knn_scores,
+            sides=MUTUAL_KNN,
+            reading="1: a sentence has the same 10 neighbours in both languages; 10/(n−1): chance, among n "
+            "sentences (of fewer than 40, a quarter are neighbours)",
+            reference="Huh et al. 2024, arXiv:2405.07987",
+        ),
+        Metric(
+            "rsa",
+            rsa,
+            shares=rsa_shares,
+            sides=RSA["cosine"],
+            range=(-1.0, 1.0),
+            reading="1: pairs of sentences rank alike by distance in both languages; about 0: chance",
+            reference="Kriegeskorte et al. 2008, doi:10.3389/neuro.06.004.2008",
+        ),
+        Metric(
+            "procrustes",
+            procrustes_distance,
+            shares=procrustes_shares,
+            sides=PROCRUSTES,
+            higher_is_better=False,
+            reading="0: a rotation takes one language's states to the other's; 1: nothing in common; small "
+            "for unrelated states too when dimensions outnumber sentences",
+            reference="Ding et al. 2021, arXiv:2108.01661",
+        ),
     ),
 )
 """Run at every layer of each study: a few milliseconds for 500 sentences of 128 dimensions."""

@@ -51,7 +51,7 @@ ARCHITECTURES = {
     "falcon": "Falcon",
     "opt": "OPT",
     "xglm": "XGLM",
-    "cohere": "Command R, Aya 23",
+    "cohere": "Command R, Aya 23, Aya Expanse",
     "cohere2": "Command R7B",
     "apertus": "Apertus",
     "olmo2": "OLMo 2",

@@ -122,8 +122,9 @@ class Alignment(Similarity):
                     name: getattr(fitted[layer], f"{name}_", None) for name in ("penalty", "at_edge")
                 }
                 numbers = {"rank": about.rank, "condition": about.condition} | penalties
-                counts = {"n_fit": about.n, "n_held_out": len(x), "d_model": x.shape[-1]}
-                warning = caution(about.n or 0, x.shape[-1], about.regularized) or ""
+                n = about.n or len(self.split.fit)  # an aligner from elsewhere need not say
+                counts = {"n_fit": n, "n_held_out": len(x), "d_model": x.shape[-1]}
+                warning = caution(n, x.shape[-1], about.regularized) or ""
                 row = self.facts | fitted_at(layer, aligner) | vars(quality) | numbers | counts
                 rows.append(row | {"warning": warning})
         numbers = dict.fromkeys(("condition", "ratio_to_control", "penalty"), "Float64")

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from workbench.core.bundled import Registry
 from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.languages import canonical
 from workbench.core.reading import plain_name
@@ -32,27 +33,30 @@ from workbench.tasks.translation import read_flores, read_translation
 Reader = Callable[..., ChoiceTask | AnswerTask]
 """`path → task`, with options of its own, all of them with a default."""
 
-TASKS: dict[str, Reader] = {
-    "starter": read_starter,
-    "xcopa": read_xcopa,
-    "mgsm": read_mgsm,
-    "xquad": read_xquad,
-    "xnli": read_xnli,
-    "belebele": read_belebele,
-    "xstorycloze": read_xstorycloze,
-    "xwinograd": read_xwinograd,
-    "pawsx": read_pawsx,
-    "msvamp": read_msvamp,
-    "sib200": read_sib200,
-    "mkqa": read_mkqa,
-    "mzsre": read_mzsre,
-    "xcsqa": read_xcsqa,
-    "flores": read_flores,
-    "translation": read_translation,
-    "lm_eval": read_lm_eval,
-    "choices": read_choices,
-    "answers": read_answers,
-}
+TASKS: Registry[Reader] = Registry(
+    "tasks",
+    {
+        "starter": read_starter,
+        "xcopa": read_xcopa,
+        "mgsm": read_mgsm,
+        "xquad": read_xquad,
+        "xnli": read_xnli,
+        "belebele": read_belebele,
+        "xstorycloze": read_xstorycloze,
+        "xwinograd": read_xwinograd,
+        "pawsx": read_pawsx,
+        "msvamp": read_msvamp,
+        "sib200": read_sib200,
+        "mkqa": read_mkqa,
+        "mzsre": read_mzsre,
+        "xcsqa": read_xcsqa,
+        "flores": read_flores,
+        "translation": read_translation,
+        "lm_eval": read_lm_eval,
+        "choices": read_choices,
+        "answers": read_answers,
+    },
+)
 """Tasks, by the name in `name` or `name:PATH`."""
 _WORDED = ("template", "choice", "words", "connectors")
 """The options that a file of prompts may hold."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.core.bundled import TEXTS, resolved
+from workbench.core.bundled import TEXTS, Registry, resolved
 from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.languages import canonical
 from workbench.core.reading import language_in, plain_name, user_path
@@ -31,17 +31,20 @@ def _called(*ends: str) -> Callable[[Path], bool]:
 
 # Without format=… the first that recognises the path reads it: names that end in a format, then folders
 # with a layout of their own, then aligned files, and last the network.
-READERS: dict[str, Reader] = {
-    "tsv": Reader(_called(".tsv"), table.read_tsv),
-    "csv": Reader(_called(".csv"), table.read_csv),
-    "jsonl": Reader(_called(".jsonl", ".ndjson"), table.read_jsonl),
-    "tmx": Reader(_called(".tmx"), tmx.read_tmx),
-    "ntrex": Reader(lines.is_ntrex, lines.read_ntrex),
-    "flores": Reader(lines.is_flores, lines.read_flores, options=("split",)),
-    "bibles": Reader(bible.is_bibles, bible.read_bibles),
-    "lines": Reader(lines.is_lines, lines.read_aligned),
-    "huggingface": Reader(table.is_hub, table.read_hub, options=("split", "revision", "config")),
-}
+READERS: Registry[Reader] = Registry(
+    "texts",
+    {
+        "tsv": Reader(_called(".tsv"), table.read_tsv),
+        "csv": Reader(_called(".csv"), table.read_csv),
+        "jsonl": Reader(_called(".jsonl", ".ndjson"), table.read_jsonl),
+        "tmx": Reader(_called(".tmx"), tmx.read_tmx),
+        "ntrex": Reader(lines.is_ntrex, lines.read_ntrex),
+        "flores": Reader(lines.is_flores, lines.read_flores, options=("split",)),
+        "bibles": Reader(bible.is_bibles, bible.read_bibles),
+        "lines": Reader(lines.is_lines, lines.read_aligned),
+        "huggingface": Reader(table.is_hub, table.read_hub, options=("split", "revision", "config")),
+    },
+)
 
 
 # `read`: read parallel text in any supported format.

@@ -8,6 +8,7 @@ from pathlib import Path
 from workbench.analyses.claims import gains, maps
 from workbench.analyses.claims.base import Case, Claim, Finding, Ground, Scale, read_scale, world_scales
 from workbench.analyses.claims.maps import Piecewise
+from workbench.core.bundled import Registry
 
 _TESTS: dict[str, Callable[[Ground], Finding]] = {
     "mid_to_high_layers": maps.mid_to_high_layers,
@@ -24,7 +25,10 @@ _TESTS: dict[str, Callable[[Ground], Finding]] = {
 }
 _TEXTS = tomllib.loads((Path(__file__).parent / "claims.toml").read_text(encoding="utf-8"))
 
-CLAIMS: dict[str, Claim] = {name: Claim(name, test=_TESTS[name], **texts) for name, texts in _TEXTS.items()}
+CLAIMS: Registry[Claim] = Registry(
+    "claims",
+    {name: Claim(name, test=_TESTS[name], **texts) for name, texts in _TEXTS.items()},
+)
 """Claims by the name that tables and the command line use."""
 
 __all__ = ["CLAIMS", "Case", "Claim", "Finding", "Ground", "Piecewise", "Scale", "read_scale", "world_scales"]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from workbench.core.bundled import Registry
 from workbench.core.errors import InputError, did_you_mean
 from workbench.figures.frames import Frames, NothingToShow
 from workbench.figures.kinds import comparison, maps, states, sweep
@@ -34,54 +35,65 @@ _COMPARE = "workbench compare"
 _CHOICES = ("selection",)
 _DEPTH = ("depth",)
 
-FIGURES: dict[str, Kind] = {
-    "layers": Kind(
-        "gain on dev by layer and pair",
-        ("exploration",),
-        sweep.layers,
-        may=_CHOICES,
-        options=("controls", "depth"),
-    ),
-    "strengths": Kind(
-        "gain on dev by layer and strength", ("exploration",), sweep.strengths, may=_CHOICES, options=_DEPTH
-    ),
-    "aligners": Kind(
-        "gain on dev by aligner and layer", ("exploration",), sweep.aligners, may=_CHOICES, options=_DEPTH
-    ),
-    "similarity": Kind(
-        "similarity by pair and layer", ("similarity",), states.similarity, _MEASURE, options=_DEPTH
-    ),
-    "alignment": Kind(
-        "similarity over layers",
-        ("similarity",),
-        states.alignment,
-        may=("null",),
-        options=("depth", "measures"),
-    ),
-    "grid": Kind("every layer with every layer", ("grid",), states.grid, f"{_MEASURE} --grid"),
-    "fit": Kind(
-        "held-out R² of maps and controls over layers", ("fit",), maps.fit, may=_CHOICES, options=_DEPTH
-    ),
-    "predictors": Kind("rank correlation of similarity with gain", ("predictors",), maps.predictors),
-    "curve": Kind("held-out R² by number of pairs", ("curve",), maps.data_curve, "workbench fit --curve"),
-    "pca": Kind("where sentences lie before and after the map", ("pca",), maps.pca, may=_CHOICES),
-    "lens": Kind(
-        "the logit lens' share per language over layers", ("geometry",), states.lens, _MEASURE, options=_DEPTH
-    ),
-    "flips": Kind("items that became right and wrong", ("selection",), sweep.flips),
-    "confounds": Kind(
-        "what else goes along with the measures", ("confounds",), states.confounds, options=_DEPTH
-    ),
-    "gap": Kind("share of the gap closed", ("selection", "sweep"), sweep.gap),
-    "comparison": Kind(
-        "gain, controls and retention of the best methods",
-        ("comparison",),
-        comparison.comparison,
-        _COMPARE,
-        options=("top",),
-    ),
-    "pareto": Kind("gain against what it costs", ("comparison",), comparison.pareto, _COMPARE),
-}
+FIGURES: Registry[Kind] = Registry(
+    "figures",
+    {
+        "layers": Kind(
+            "gain on dev by layer and pair",
+            ("exploration",),
+            sweep.layers,
+            may=_CHOICES,
+            options=("controls", "depth"),
+        ),
+        "strengths": Kind(
+            "gain on dev by layer and strength",
+            ("exploration",),
+            sweep.strengths,
+            may=_CHOICES,
+            options=_DEPTH,
+        ),
+        "aligners": Kind(
+            "gain on dev by aligner and layer", ("exploration",), sweep.aligners, may=_CHOICES, options=_DEPTH
+        ),
+        "similarity": Kind(
+            "similarity by pair and layer", ("similarity",), states.similarity, _MEASURE, options=_DEPTH
+        ),
+        "alignment": Kind(
+            "similarity over layers",
+            ("similarity",),
+            states.alignment,
+            may=("null",),
+            options=("depth", "measures"),
+        ),
+        "grid": Kind("every layer with every layer", ("grid",), states.grid, f"{_MEASURE} --grid"),
+        "fit": Kind(
+            "held-out R² of maps and controls over layers", ("fit",), maps.fit, may=_CHOICES, options=_DEPTH
+        ),
+        "predictors": Kind("rank correlation of similarity with gain", ("predictors",), maps.predictors),
+        "curve": Kind("held-out R² by number of pairs", ("curve",), maps.data_curve, "workbench fit --curve"),
+        "pca": Kind("where sentences lie before and after the map", ("pca",), maps.pca, may=_CHOICES),
+        "lens": Kind(
+            "the logit lens' share per language over layers",
+            ("geometry",),
+            states.lens,
+            _MEASURE,
+            options=_DEPTH,
+        ),
+        "flips": Kind("items that became right and wrong", ("selection",), sweep.flips),
+        "confounds": Kind(
+            "what else goes along with the measures", ("confounds",), states.confounds, options=_DEPTH
+        ),
+        "gap": Kind("share of the gap closed", ("selection", "sweep"), sweep.gap),
+        "comparison": Kind(
+            "gain, controls and retention of the best methods",
+            ("comparison",),
+            comparison.comparison,
+            _COMPARE,
+            options=("top",),
+        ),
+        "pareto": Kind("gain against what it costs", ("comparison",), comparison.pareto, _COMPARE),
+    },
+)
 
 
 RENAMED = {"methods": "aligners"}

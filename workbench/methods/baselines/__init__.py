@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from workbench.core.bundled import Registry
 from workbench.methods.base import Cost, LanguagePair
 from workbench.methods.baselines import asking
 from workbench.methods.baselines.asking import (
@@ -36,10 +37,13 @@ _VARIANTS: dict[str, Callable[[LanguagePair, Wording], list[Variant]]] = {
 }
 _TEXTS = tomllib.loads((Path(__file__).parent / "baselines.toml").read_text(encoding="utf-8"))
 
-BASELINES: dict[str, Baseline] = {
-    name: Baseline(name, variants=_VARIANTS[name], needs=tuple(texts.pop("needs", ())), **texts)
-    for name, texts in _TEXTS.items()
-}
+BASELINES: Registry[Baseline] = Registry(
+    "baselines",
+    {
+        name: Baseline(name, variants=_VARIANTS[name], needs=tuple(texts.pop("needs", ())), **texts)
+        for name, texts in _TEXTS.items()
+    },
+)
 """Baselines by the name that tables and the command line use; the first is what all are held against."""
 
 __all__ = ["BASELINES", "Baseline", "Cost", "Variant", "Wording", "organism_wording", "read_translations"]

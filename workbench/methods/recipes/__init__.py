@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.align import Adaptive, KernelRidge, LeastSquares, MeanShift, Procrustes, ResidualMLP, Ridge
+from workbench.core.bundled import Registry
 from workbench.methods.recipes import learned, maps, vectors
 from workbench.methods.recipes.base import (
     SIGNED_ALPHAS,
@@ -66,16 +67,19 @@ _CONFIGURATIONS: dict[str, Callable[[Ingredients], list[Configuration]]] = {
 _GROW = {"procrustes_greedy": maps.procrustes_next_layer}
 _TEXTS = tomllib.loads((Path(__file__).parent / "recipes.toml").read_text(encoding="utf-8"))
 
-RECIPES: dict[str, Recipe] = {
-    name: Recipe(
-        name,
-        configurations=_CONFIGURATIONS[name],
-        grow=_GROW.get(name),
-        needs=tuple(texts.pop("needs", ["pairs"])),
-        **texts,
-    )
-    for name, texts in _TEXTS.items()
-}
+RECIPES: Registry[Recipe] = Registry(
+    "recipes",
+    {
+        name: Recipe(
+            name,
+            configurations=_CONFIGURATIONS[name],
+            grow=_GROW.get(name),
+            needs=tuple(texts.pop("needs", ["pairs"])),
+            **texts,
+        )
+        for name, texts in _TEXTS.items()
+    },
+)
 """Recipes by the name that tables and the command line use."""
 
 __all__ = ["RECIPES", "Ingredients", "Recipe", "all_layers", "fitted", "single_layers", "turned"]
