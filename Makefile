@@ -35,7 +35,7 @@ test-tl4: $(TL4)/.installed ## the tests of what meets TransformerLens, on versi
 	@$(TL4)/bin/python -m pytest $(or $(ARGS),$(TWO) $(APART))
 
 test-lm-eval: $(LM_EVAL)/.installed ## the tests of what meets lm-evaluation-harness, beside it
-	@HF_HUB_OFFLINE=1 $(LM_EVAL)/bin/python -m pytest $(or $(ARGS),tests/tasks/test_lm_eval.py tests/interop)
+	@HF_HUB_OFFLINE=1 $(LM_EVAL)/bin/python -m pytest $(or $(ARGS),tests/tasks/test_lm_eval.py tests/interop tests/models/test_quantised.py)
 
 nightly: $(VENV)/.installed $(TL4)/.installed ## the tests with full counts, on both versions of TransformerLens
 	@status=0; \

@@ -12,7 +12,7 @@ from workbench.core.errors import HookError, InputError, ModelError, SiteError
 from workbench.core.types import COMPONENTS, Site
 from workbench.models import Forked, TokenTree, load_model
 from workbench.models.bridge import BRIDGED_FROM_4
-from workbench.models.load import text_model
+from workbench.models.reading import text_model
 
 EXPERTS = ("qwen3_moe", "mixtral")
 """Mixtures of experts: which neurons a token has differs from token to token."""

@@ -15,8 +15,8 @@ from tiny_models import CELLS, HAS_HOOKED, sentences, tiny, tiny_path
 
 from workbench.core.errors import ModelError, quoted
 from workbench.models import load_model
-from workbench.models.load import read_causal, read_config
 from workbench.models.outline import outline, support_table
+from workbench.models.reading import read_causal, read_config
 
 ARCHITECTURES = [row.architecture for row in support_table() if row.bridge]
 needs_hooked = pytest.mark.skipif(not HAS_HOOKED, reason="TransformerLens 4 has no HookedTransformer")

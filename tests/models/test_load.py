@@ -12,7 +12,7 @@ from tiny_models import HAS_HOOKED, sentences, tiny, tiny_path
 from workbench.core.errors import ModelError
 from workbench.core.types import Site
 from workbench.models import load as load_room
-from workbench.models import load_model, wrap
+from workbench.models import load_model, reading, wrap
 from workbench.models.outline import outline
 
 
@@ -165,7 +165,7 @@ def test_a_gated_model_says_where_to_go(monkeypatch):
     def refuse(*args, **kwargs):
         raise GatedRepoError("gated", response=Response())
 
-    monkeypatch.setattr(load_room.AutoConfig, "from_pretrained", refuse)
+    monkeypatch.setattr(reading.AutoConfig, "from_pretrained", refuse)
     with pytest.raises(ModelError, match=r"is gated: .*hf auth login"):
         load_model("meta/model")
 
@@ -174,7 +174,7 @@ def test_too_little_memory_says_what_to_try(monkeypatch):
     def fail(*args, **kwargs):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(load_room.AutoModelForCausalLM, "from_pretrained", fail)
+    monkeypatch.setattr(reading.AutoModelForCausalLM, "from_pretrained", fail)
     with pytest.raises(ModelError, match="does not fit in memory: try dtype=bfloat16"):
         load_model(tiny_path("llama"))
 

@@ -27,7 +27,7 @@ SMALL = 20_000_000  # a model of fewer parameters is run on one thread: a second
 def load(options: argparse.Namespace) -> LanguageModel:
     """The model the options name."""
     same = chosen(options, "backend", "device", "attn", "revision", "device_map", "trust_remote_code", "bos")
-    same |= chosen(options, "title")
+    same |= chosen(options, "title", "quantise")
     return load_model(options.model, dtype=options.model_dtype, **same)
 
 

@@ -95,12 +95,18 @@ LANGUAGES = {"--languages A,B": "languages to use, such as sw,en"}
 FORMAT = {"--format FORMAT": "text format, if not recognised by name"}
 TEXT_SPLIT = {"--text-split NAME": "split of the text, such as dev or test"}
 
-MODEL = {"model MODEL?": ("Hugging Face name or local directory (default: organism, bundled)", "organism")}
+MODEL = {
+    "model MODEL?": (
+        "Hugging Face name, local directory or GGUF file (default: organism, bundled)",
+        "organism",
+    )
+}
 LOADING: Groups = {
     "model": {
         **BACKEND,
         "--device DEVICE": "cpu, cuda, cuda:1 … (default: a GPU if available)",
         "--model-dtype DTYPE": "float32, bfloat16 or float16",
+        "--quantise BITS": "8bit or 4bit: weights of linear layers through bitsandbytes",
         "--attn ATTN": "attention kernel: sdpa (default) or eager",
         "--revision REVISION": "commit, tag or branch on the hub",
         "--title NAME": "what tables and figures call the model (default: its own name)",

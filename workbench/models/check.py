@@ -85,11 +85,7 @@ def check_settings(folder: Path) -> dict[str, Any]:
         )
     if "config.json" not in names:
         gguf = any(name.endswith(".gguf") for name in names)
-        reason = (
-            "it holds GGUF files, which are not read: give the original model that they were made from"
-            if gguf
-            else "it has no config.json"
-        )
+        reason = "it holds GGUF files: name one of them" if gguf else "it has no config.json"
         raise ModelError(f"{quoted(str(folder))} is not a model directory: {reason}")
     objects = {name: _read_object(folder / name) for name in _JSON if name in names}
     _check_template(folder / "tokenizer.json", objects.get("tokenizer.json", {}).get("post_processor"))
@@ -325,6 +321,13 @@ STREAM_TOLERANCE = 1e-5  # of the residual's scale; float32
 _HALF = {"torch.bfloat16": 5e-2, "torch.float16": 1e-2}
 
 
+def _allowed(model: LanguageModel, exact: float) -> float:
+    """How far numbers may be apart; products with quantised weights are rounded as in half precision."""
+    if (model.info.quantisation or "").startswith("bitsandbytes"):
+        return _HALF["torch.float16"]
+    return _HALF.get(model.info.dtype, exact)
+
+
 def probe_ids(d_vocab: int) -> Tensor:
     """A short input that every vocabulary has, the same one each time."""
     return (3 + (torch.arange(12) * 7919) % max(d_vocab - 3, 1)).clamp(max=d_vocab - 1)
@@ -386,7 +389,7 @@ def _difference(a: Tensor, b: Tensor) -> float:
 
 
 def _judge(model: LanguageModel, what: str, difference: float) -> None:
-    allowed = _HALF.get(model.info.dtype, LOGITS_TOLERANCE)
+    allowed = _allowed(model, LOGITS_TOLERANCE)
     if not difference <= allowed:
         where = "logits" if what == "logits" else "final norm and unembedding"
         raise ModelError(
@@ -407,5 +410,5 @@ def _check_unwrapping(model: BridgeModel, batch: Batch, seen: dict[Site, Tensor]
         for site, value in seen.items()
     )
     # A user's bridge may carry processed weights that the modules beneath it do not have.
-    model.unwrapping_is_exact = worst <= _HALF.get(model.info.dtype, STREAM_TOLERANCE)
+    model.unwrapping_is_exact = worst <= _allowed(model, STREAM_TOLERANCE)
     return worst

@@ -1,37 +1,25 @@
 """From a name, a directory or an object the user already has, to a checked `LanguageModel`."""
 
-import contextlib
 import copy
-import logging
-import re
 import shutil
 import time
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from huggingface_hub import errors as hub
 from transformer_lens.model_bridge import TransformerBridge
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import logging as hf_logging
 
 from workbench.core.bundled import MODELS, resolved
-from workbench.core.errors import ModelError, WorkbenchError, did_you_mean, quoted
-from workbench.models.base import ARCHITECTURES, LanguageModel, ModelInfo
+from workbench.core.errors import ModelError, did_you_mean, quoted
+from workbench.models.base import LanguageModel, ModelInfo
 from workbench.models.bridge import BRIDGED_FROM_4, BridgeModel
 from workbench.models.check import (
-    check_files,
-    check_name,
-    check_settings,
-    check_shape,
     check_vocabulary,
-    check_weights,
     reference_logits,
     self_check,
 )
@@ -41,7 +29,17 @@ from workbench.models.hooked import (
     hooked_transformer_class,
     processing_of,
 )
-from workbench.models.memory import is_out_of_memory
+from workbench.models.reading import (
+    first_line,
+    gguf_type,
+    located,
+    quantised,
+    quietly,
+    read_causal,
+    read_config,
+    read_tokenizer,
+    reported_errors,
+)
 from workbench.models.tokens import Bos, TokenReader
 
 BACKENDS: tuple[str, ...] = ("bridge", "hooked")
@@ -68,16 +66,18 @@ def load_model(
     trust_remote_code: bool = False,
     bos: Bos = "tokenizer",
     title: str | None = None,
+    quantise: str | None = None,
 ) -> LanguageModel:
-    """Load a model by hub name or from a local directory, and check it before handing it over.
+    """Load a model by hub name, from a local directory or a GGUF file, and check it before handing it over.
 
-    `"organism"` is the small one that comes with the project.
-
-    `dtype` is float32 on a CPU and the checkpoint's own on a GPU; `attn` is `sdpa` where the
-    architecture has it, else `eager`. `backend="hooked"` gives a `HookedTransformer` with nothing
-    folded and nothing centred, so that both backends hold the same residual stream. Texts become
-    tokens as the tokenizer makes them; `bos="always"` puts a BOS before each, as TransformerLens does, and
-    `bos="never"` none. `title` is what tables and figures call the model, in place of its own name.
+    `"organism"` is the small one that comes with the project. A GGUF file is `FILE.gguf`, or
+    `owner/model:FILE.gguf` at the hub; its weights are made into floating-point numbers. `dtype` is float32
+    on a CPU and the checkpoint's own on a GPU; `attn` is `sdpa` where the architecture has it, else `eager`.
+    `backend="hooked"` gives a `HookedTransformer` with nothing folded and nothing centred, so that both
+    backends hold the same residual stream. Texts become tokens as the tokenizer makes them; `bos="always"`
+    puts a BOS before each, as TransformerLens does, and `bos="never"` none. `quantise="8bit"` or `"4bit"`
+    stores the weights of linear layers in so many bits (through bitsandbytes). `title` is what tables and
+    figures call the model, in place of its own name.
     """
     if backend not in BACKENDS:
         raise ModelError(f"unknown backend {backend!r}: {did_you_mean(backend, BACKENDS)}")
@@ -85,34 +85,62 @@ def load_model(
         hooked_transformer_class()
         if device_map is not None:
             raise ModelError('device_map is for backend="bridge": HookedTransformer takes a device')
-    name = resolved(name_or_dir, MODELS)
+    name, gguf_file = located(resolved(name_or_dir, MODELS))
     place, clock = str(device or _default_device()), _Clock()
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    options |= {"gguf_file": gguf_file} if gguf_file else {}
+    smaller = quantised(quantise, place)
+    if smaller and (gguf_file is not None or backend == "hooked" or device_map is not None):
+        raise ModelError("quantise goes with none of: a GGUF file, the hooked backend, device_map")
     with reported_errors(name), quietly():
         config = read_config(name, **options)
         kind = _dtype(dtype, place, config)
         clock.lap("configuration")
         reader = read_tokenizer(name, bos=bos, **options)
         clock.lap("tokenizer")
-        causal = read_causal(name, config, attn, dtype=kind, device_map=device_map, **options)
+        how = {"dtype": kind, "device_map": device_map} | options | smaller
+        causal = read_causal(name, config, attn, **how)
         check_vocabulary(name, reader, causal.get_input_embeddings().weight.shape[0])
-        if device_map is None:
+        if device_map is None and not smaller:
             causal = causal.to(place)
         clock.lap("weights")
-        # What loads the same model again from any folder: a name, or an absolute path.
-        given = Path(name_or_dir)
-        facts: dict[str, Any] = {"source": str(given.resolve()) if given.is_dir() else str(name_or_dir)}
-        facts |= (
-            {"bos": bos} | ({"revision": revision} if revision else {}) | ({"name": title} if title else {})
-        )
+        facts = {"bos": bos} | _origin(name_or_dir, name, gguf_file, revision)
+        facts |= {"quantisation": f"bitsandbytes {quantise}"} if quantise else {}
+        facts |= {"name": title} if title else {}
         if backend == "bridge":
             return _bridged(name, causal, reader, kind, facts, clock)
-        reference = reference_logits(causal)
-        clock.lap("reference")
-        info = replace(_info(name, causal, kind), backend="hooked", device=place, attention=None, **facts)
-        hooked = HookedModel(build_hooked(name, causal, _copied(reader.tokenizer), kind, place), info, reader)
-        clock.lap("hooks")
-        return clock.checked(hooked, reference)
+        facts |= {"backend": "hooked", "device": place, "attention": None}
+        return _hooked(name, causal, reader, kind, facts, clock)
+
+
+def _origin(given: str | Path, place: str, gguf_file: str | None, revision: str | None) -> dict[str, Any]:
+    """What loads the same model again from any folder: a name, or an absolute path."""
+    path = Path(given)
+    facts: dict[str, Any] = {"source": str(path.resolve() if path.exists() else given)}
+    facts |= {"revision": revision} if revision else {}
+    if gguf_file is not None:
+        facts |= {"name": gguf_file.removesuffix(".gguf")}
+        facts |= {"quantisation": gguf_type(place, gguf_file, revision)}
+    return facts
+
+
+def _hooked(
+    name: str,
+    causal: Any,
+    reader: TokenReader,
+    dtype: torch.dtype,
+    facts: dict[str, Any],
+    clock: "_Clock",
+) -> LanguageModel:
+    """The model in a `HookedTransformer`; `facts` are those that its configuration does not hold."""
+    reference = reference_logits(causal)
+    clock.lap("reference")
+    info = replace(_info(name, causal, dtype), **facts)
+    hooked = HookedModel(
+        build_hooked(name, causal, _copied(reader.tokenizer), dtype, info.device), info, reader
+    )
+    clock.lap("hooks")
+    return clock.checked(hooked, reference)
 
 
 class _Clock:
@@ -250,80 +278,12 @@ def _bridged(
     except (ValueError, NotImplementedError, RuntimeError, AttributeError, KeyError) as error:
         raise ModelError(
             f"TransformerLens cannot bridge {causal.config.model_type} ({quoted(name)}): "
-            f"{_first_line(error)}; `workbench models` lists what is known to work"
+            f"{first_line(error)}; `workbench models` lists what is known to work"
         ) from error
     info = replace(info, device=str(causal.get_input_embeddings().weight.device))
     model = BridgeModel(bridge, info, reader)
     clock.lap("hooks")
     return clock.checked(model, reference)
-
-
-def read_config(name: str, *, revision: str | None, trust_remote_code: bool) -> Any:
-    """The configuration of a model; of a local one, what can be told from it and the files beside it."""
-    check_name(name)
-    folder = Path(name) if Path(name).is_dir() else None
-    raw = check_settings(folder) if folder else {}
-    config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)
-    check_shape(folder, raw, config)
-    return config
-
-
-def read_tokenizer(
-    name: str, *, revision: str | None, trust_remote_code: bool, bos: Bos = "tokenizer"
-) -> TokenReader:
-    """The tokenizer of a model, seen to read a text."""
-    try:
-        return TokenReader(
-            AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code), bos
-        )
-    except BaseException as error:
-        # The tokenizers library raises a bare Exception where a file is wrong, and where it did not expect
-        # what it finds, a panic, which is no Exception.
-        if type(error) is not Exception and type(error).__name__ != "PanicException":
-            raise
-        raise ModelError(
-            f"the tokenizer of {quoted(name)} is damaged ({_first_line(error)}): copy it again"
-        ) from error
-
-
-def read_causal(name: str, config: Any, attn: str | None, **options: Any) -> Any:
-    """The Hugging Face model, whole, from safetensors; `attn` is by default the fastest attention it has."""
-    if Path(name).is_dir():
-        check_files(Path(name), config, own_code=options["trust_remote_code"])
-    # A wrong shape is reported with the rest, where it would be an error that names nothing.
-    options |= {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
-    read: Any = partial(AutoModelForCausalLM.from_pretrained, name, **options)
-    try:
-        model, report = read(attn_implementation=attn or "sdpa")
-    except ValueError as error:
-        if attn is not None or "attention implementation" not in str(error):
-            raise
-        model, report = read(attn_implementation="eager")
-    check_weights(name, model, report)
-    return text_model(name, model).eval()
-
-
-def text_model(name: str, causal: Any) -> Any:
-    """The text model inside a model that reads images as well; others as they are.
-
-    TransformerLens would run the whole, and install packages to prepare images.
-    """
-    text = causal.config.get_text_config()
-    if text is causal.config:
-        return causal
-    if causal.config.model_type not in ARCHITECTURES:
-        raise ModelError(
-            f"{quoted(name)} is a {causal.config.model_type}, which is no text model alone: of such models "
-            "gemma3 is supported"
-        )
-    body = causal.base_model.language_model
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(body.config)
-    setattr(model, model.base_model_prefix, body)
-    model.set_output_embeddings(causal.get_output_embeddings())
-    model.generation_config = causal.generation_config
-    model.config.architectures = [type(model).__name__]  # which TransformerLens goes by
-    return model
 
 
 def _info(name: str, causal: Any, dtype: torch.dtype | None = None) -> ModelInfo:
@@ -387,84 +347,3 @@ def _warn_of_idle_gpu() -> None:
             "README for the one line that installs the CUDA build",
             stacklevel=4,
         )
-
-
-@contextlib.contextmanager
-def reported_errors(name: str) -> Iterator[None]:
-    """Turn any exception of the libraries that load a model into one line with the remedy."""
-    try:
-        yield
-    except WorkbenchError:
-        raise
-    except Exception as error:
-        raise ModelError(_explained(name, error)) from error
-
-
-_REASONS = (
-    (
-        "is gated|gated repo",
-        "{} is gated: accept its terms on its page at the hub, then run `hf auth login`",
-    ),
-    (
-        "safetensors.*does not appear to have|does not appear to have.*safetensors",
-        "{} has no weights as safetensors, and pickled ones are not read because they can run any "
-        "code: convert it where you trust it, and give the folder of the result",
-    ),
-    (
-        "[cC]onnect|offline|cached files",
-        "{} is not on this machine and the hub cannot be reached: give the path of a local "
-        "copy, or download it once where there is a network (`hf download`)",
-    ),
-)
-"""What a message of the libraries says, and what it means."""
-
-
-def _explained(name: str, error: Exception) -> str:
-    text, shown = str(error), quoted(name)
-    if isinstance(error, hub.GatedRepoError):
-        return _REASONS[0][1].format(shown)
-    if isinstance(error, hub.RepositoryNotFoundError):
-        return f"no model {shown} at the hub (or it is private: run `hf auth login`)"
-    if is_out_of_memory(error):
-        return (
-            f"{shown} does not fit in memory: try dtype=bfloat16, device_map=auto, a smaller model or "
-            "another device (`workbench plan` tells how much it needs)"
-        )
-    if "trust_remote_code" in text:
-        return (
-            f"{shown} brings its own code, which is not run unless asked for: read that code, then "
-            "pass trust_remote_code=True (--trust-remote-code)"
-        )
-    if Path(name).is_dir():
-        return f"{shown} is not a model directory the workbench can load: {_first_line(error)}"
-    for pattern, reason in _REASONS:
-        if re.search(pattern, text, re.DOTALL):
-            return reason.format(shown)
-    return f"cannot load {shown}: {_first_line(error)}"
-
-
-def _first_line(error: BaseException) -> str:
-    """The first line of a message, and the second where the first only announces it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1]).rstrip(".")
-    told = isinstance(error, (OSError, ValueError, ImportError, RuntimeError)) or type(error) is Exception
-    kind = "" if text and told else type(error).__name__ + (": " if text else "")
-    return kind + quoted(text, 300)[1:-1]
-
-
-@contextlib.contextmanager
-def quietly() -> Iterator[None]:
-    """Silence of other libraries' bars and deprecation notes while a model loads; put back after."""
-    bars = hf_logging.is_progress_bar_enabled()
-    level = logging.root.manager.disable
-    hf_logging.disable_progress_bar()
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            for kind in (DeprecationWarning, FutureWarning):
-                warnings.simplefilter("ignore", kind)
-            yield
-    finally:
-        logging.disable(level)
-        if bars:
-            hf_logging.enable_progress_bar()

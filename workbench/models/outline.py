@@ -16,7 +16,8 @@ from workbench.core.errors import ModelError
 from workbench.models.base import ARCHITECTURES
 from workbench.models.bridge import BRIDGED_FROM_4
 from workbench.models.hooked import BY_CONFIG
-from workbench.models.load import load_model, quietly, read_config, read_tokenizer, reported_errors
+from workbench.models.load import load_model
+from workbench.models.reading import located, quietly, read_config, read_tokenizer, reported_errors
 from workbench.models.tokens import TokenReader
 
 # Memory and size of a model, estimated from its configuration file alone.
@@ -52,8 +53,11 @@ class Outline:
 
 def _without_weights(name: str, revision: str | None, trust_remote_code: bool) -> tuple[Any, Any]:
     """Configuration and Hugging Face model, in shapes that take no memory."""
+    name, gguf_file = located(name)
     with reported_errors(name):
-        config = read_config(name, revision=revision, trust_remote_code=trust_remote_code)
+        config = read_config(
+            name, revision=revision, trust_remote_code=trust_remote_code, gguf_file=gguf_file
+        )
         with torch.device("meta"):
             return config, hf.AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
 
@@ -73,8 +77,11 @@ def outline(name: str, *, revision: str | None = None, trust_remote_code: bool =
     name = resolved(name, MODELS)
     config, causal = _without_weights(name, revision, trust_remote_code)
     tokens: TokenReader | None = None
+    place, gguf_file = located(name)
     with suppress(ModelError), reported_errors(name):
-        tokens = read_tokenizer(name, revision=revision, trust_remote_code=trust_remote_code)
+        tokens = read_tokenizer(
+            place, revision=revision, trust_remote_code=trust_remote_code, gguf_file=gguf_file
+        )
     text = config.get_text_config()
     heads = text.num_attention_heads
     d_head = _first(text, "head_dim") or text.hidden_size // heads

@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 from workbench.core.errors import InputError, StoreError
 from workbench.core.store import digest_file, digest_json, write_json
 from workbench.core.types import Progress, silent
-from workbench.models.load import quietly
+from workbench.models.reading import quietly
 from workbench.organism.config import TrainingConfig, WorldConfig
 from workbench.organism.files import CARD, load_checkpoint, read_card, save_checkpoint
 from workbench.organism.texts import Corpus

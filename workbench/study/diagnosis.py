@@ -246,6 +246,7 @@ class Run(RunFolder):
                 revision=about["revision"],
                 bos=about.get("bos", "tokenizer"),
                 title=about["name"],
+                quantise=_bits(about.get("quantisation")),
             )
         wrapped = wrap(model)
         if wrapped.weights_digest != about["weights_digest"]:
@@ -254,6 +255,12 @@ class Run(RunFolder):
                 f"{wrapped.info.name} has weights {wrapped.weights_digest[:12]}…: give that model"
             )
         return wrapped
+
+
+def _bits(quantisation: str | None) -> str | None:
+    """The option that a model was loaded with."""
+    tool, _, bits = (quantisation or "").partition(" ")
+    return bits if tool == "bitsandbytes" and bits else None
 
 
 def _card_row(best: pd.Series | None, together: pd.Series | None) -> tuple[str, str, str]:

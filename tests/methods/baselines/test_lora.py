@@ -27,8 +27,8 @@ from workbench.methods.baselines.lora import (
     with_adapter,
 )
 from workbench.models import load_model
-from workbench.models.load import quietly
 from workbench.models.outline import support_table
+from workbench.models.reading import quietly
 from workbench.organism import shipped
 from workbench.sweeps import read_examples, score_choices
 from workbench.tasks import AnswerExample, Example

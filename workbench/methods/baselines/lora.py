@@ -31,14 +31,8 @@ from workbench.methods.base import Cost, LanguagePair, Question, read_answers, r
 from workbench.methods.baselines.asking import OWN, Variant, Wording, task_of
 from workbench.models import TokenReader, load_model
 from workbench.models.base import weights_digest
-from workbench.models.load import (
-    quietly,
-    read_causal,
-    read_config,
-    read_tokenizer,
-    reported_errors,
-    short_name,
-)
+from workbench.models.load import short_name
+from workbench.models.reading import quietly, read_causal, read_config, read_tokenizer, reported_errors
 
 Targets = Literal["all-linear", "attention", "mlp"]
 _IGNORE = -100
