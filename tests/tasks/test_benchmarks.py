@@ -547,3 +547,52 @@ def test_real_news_are_translated(shared_data):
 def test_a_folder_without_its_files_says_how_they_are_called(tmp_path, name):
     with pytest.raises(InputError, match=re.escape(f"{tmp_path} holds no file of {name}: they are called ")):
         read_task(f"{name}:{tmp_path}")
+
+
+# Excerpts of the published files, where their licences allow it ------------------------------------------
+
+MSVAMP = {
+    "Swahili": {
+        "query": "julia played tag with 18 kids on monday . she played tag with 10 kids on tuesday . "
+        "how many more kids did she play with on monday than on tuesday ?",
+        "equation": "- number0 number1",
+        "response": "8.0",
+        "m_query": "Julia alicheza mchezo wa kukimbiza na watoto 18 siku ya Jumatatu. Alicheza mchezo wa "
+        "kukimbiza na watoto 10 siku ya Jumanne. Watoto wangapi zaidi aliwacheza siku ya Jumatatu kuliko "
+        "siku ya Jumanne?",
+    },
+    "English": {
+        "m_query": "julia played tag with 18 kids on monday . she played tag with 10 kids on tuesday . how "
+        "many more kids did she play with on monday than on tuesday ?",
+        "equation": "- number0 number1",
+        "response": "8.0",
+    },
+}
+"""The first line of two files of MSVAMP (Apache 2.0)."""
+XWINOGRAD = """\
+en\toriginal\t?\tThe city councilmen refused the demonstrators a permit because they feared violence.\t\
+["The", "city", "councilmen", "refused", "the", "demonstrators", "a", "permit", "because", "they", "feared", \
+"violence", "."]\t["they", [9, 10], ["they"]]\t[["The city councilmen", [0, 3], ["The", "city", "councilmen"], \
+true], ["the demonstrators", [4, 6], ["the", "demonstrators"], false]]
+fr\toriginal\t?\tLa coupe n'entre pas dans la valise marron, car elle est trop grande.\t\
+["La", "coupe", "n'entre", "pas", "dans", "la", "valise", "marron", ",", "car", "elle", "est", "trop", "grande", \
+"."]\t["elle", [10, 11], ["elle"]]\t[["La coupe", [0, 2], ["La", "coupe"], true], ["la valise", [5, 7], ["la", \
+"valise"], false]]
+"""  # noqa: E501
+"""Two lines of `dataset.tsv` of XWinograd (CC BY 4.0)."""
+
+
+def test_msvamp_as_published(tmp_path):
+    for language, record in MSVAMP.items():
+        (tmp_path / f"test_{language}.json").write_text(json.dumps(record, ensure_ascii=False) + "\n")
+    sw, en = (read_task(f"msvamp:{tmp_path}", [code]).all[0] for code in ("sw", "en"))
+    assert sw.prompt.startswith("Question: Julia alicheza") and sw.answers == en.answers == ("8",)
+    assert sw.id == en.id and en.prompt.startswith("Question: julia played")
+
+
+def test_xwinograd_as_published(tmp_path):
+    (tmp_path / "dataset.tsv").write_text(XWINOGRAD, encoding="utf-8")
+    en, fr = read_task(f"xwinograd:{tmp_path}").all
+    assert en.prompt == "The city councilmen refused the demonstrators a permit because"
+    assert en.choices == (" The city councilmen feared violence.", " the demonstrators feared violence.")
+    assert fr.language == "fr" and fr.choices[fr.answer] == " La coupe est trop grande."
