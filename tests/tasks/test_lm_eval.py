@@ -11,6 +11,7 @@ from workbench.tasks.lm_eval import language_family
 
 NAMES = (
     *("xcopa_sw", "xcopa_vi", "xcopa_it", "xnli_sw", "belebele_swh_Latn", "belebele_eng_Latn"),
+    *("piqa_parallel_cloze_swh_latn", "piqa_parallel_cloze_arb_arab", "piqa_parallel_cloze_xx_latn"),
     *("global_mmlu_full_sw", "global_mmlu_full_en", "global_mmlu_full_en_prompt_de", "lambada", "in_the_end"),
 )
 
@@ -22,6 +23,10 @@ def test_tasks_of_a_family_differ_in_the_language_alone():
         "en": "belebele_eng_Latn",
     }
     assert set(language_family("global_mmlu_full_sw", NAMES)) == {"sw", "en"}
+    assert language_family("piqa_parallel_cloze_swh_latn", NAMES) == {
+        "sw": "piqa_parallel_cloze_swh_latn",
+        "ar": "piqa_parallel_cloze_arb_arab",
+    }
     assert language_family("lambada", NAMES) == {}
 
 
@@ -105,3 +110,39 @@ def test_unknown_tasks_and_languages_are_named(folder):
         read_task(f"lm_eval:{folder}/little_sw", ["en"])
     with pytest.raises(InputError, match="is no folder of task files"):
         read_task("lm_eval:nowhere/little_sw", ["sw"])
+
+
+def test_shots_of_the_command_are_the_harness_s(folder, tmp_path):
+    import argparse
+
+    from workbench.cli.diagnose import _tasks
+
+    spec = f"lm_eval:{folder}/little_sw"
+    given = {"task": spec, "model": "x", "prompts": None, "seed": 0, "dev": None, "test": None}
+    (two,) = _tasks(argparse.Namespace(**given, shots=2), ["sw", "en"])
+    wanted = read_task(spec, ["sw", "en"], shots=2)
+    assert [item.prompt for item in two.all] == [item.prompt for item in wanted.all]
+    (none,) = _tasks(argparse.Namespace(**given, shots=0), ["sw", "en"])
+    assert max(len(item.prompt) for item in none.all) < min(len(item.prompt) for item in two.all)
+
+
+def test_choices_without_a_context_share_their_beginning(folder, tmp_path):
+    whole = (folder / "sw.yaml").read_text().replace("little_sw", "whole_sw")
+    whole = whole.replace('doc_to_text: "{{question}} "', "doc_to_text: ''")
+    whole = whole.replace('"{{[first, second]}}"', '"{{[question+first, question+second]}}"')
+    whole = whole.replace("question+", "question+' then '+")
+    (tmp_path / "whole.yaml").write_text(whole)
+    task = read_task(f"lm_eval:{tmp_path}/whole_sw", ["sw"])
+    assert all(item.prompt.endswith("then") and item.choices[0].startswith(" ") for item in task.all)
+    from lm_eval import simple_evaluate
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    lm = HFLM(pretrained=str(tiny_path("llama")), device="cpu", dtype="float32", batch_size=4)
+    manager = TaskManager(include_path=str(tmp_path))
+    found = simple_evaluate(lm, tasks=["whole_sw"], task_manager=manager, log_samples=True, bootstrap_iters=0)
+    samples = sorted(found["samples"]["whole_sw"], key=lambda sample: sample["doc_id"])
+    readings = read_examples(tiny("llama"), task.examples("sw", "test"))
+    for sample, scores in zip(samples, score_choices(tiny("llama"), readings), strict=True):
+        theirs = [response[0][0] for response in sample["resps"]]
+        assert float(scores[0] - scores[1]) == pytest.approx(theirs[0] - theirs[1], abs=1e-4)

@@ -308,22 +308,24 @@ def _tasks(options: argparse.Namespace, languages: list[str] | None) -> list[Any
         task = own_task(options.model, name)
         if task is not None and options.prompts not in (None, "en"):
             raise InputError(f"task {name!r} of the organism has prompts of its own: leave out --prompts")
-        task = task or _read(name, languages, options.prompts)
-        task = with_shots(task, options.shots, seed=options.seed)
+        # Tasks of lm-evaluation-harness draw their own solved items.
+        own = {"shots": options.shots} if name.startswith("lm_eval:") and options.shots else {}
+        task = task or _read(name, languages, options.prompts, **own)
+        task = task if own else with_shots(task, options.shots, seed=options.seed)
         counts = {"fit": None, "dev": options.dev, "test": options.test}
         tasks.append(task.first(**{split: count or len(task.all) for split, count in counts.items()}))
     return tasks
 
 
-def _read(name: str, languages: list[str] | None, prompts: str | None) -> Any:
+def _read(name: str, languages: list[str] | None, prompts: str | None, **own: Any) -> Any:
     if languages is None:
-        return read_task(name, prompts=prompts)
+        return read_task(name, prompts=prompts, **own)
     try:
         # Some tasks hold a hundred languages: only those of the pairs are read, if all are there.
-        return read_task(name, languages, prompts=prompts)
+        return read_task(name, languages, prompts=prompts, **own)
     except InputError as error:
         try:
-            task = read_task(name, prompts=prompts)
+            task = read_task(name, prompts=prompts, **own)
         except InputError as other:
             both = str(error) if str(other) == str(error) else f"{error}; of all languages: {other}"
             raise InputError(both) from other

@@ -21,6 +21,12 @@ _IDS = ("id", "idx", "question_id", "qid", "doc_id")
 """Fields by which documents are paired, where each value is there once and all languages have the same."""
 _DIFFER = 0.02
 """Share of items whose right answers may differ between languages: benchmarks have errors, too."""
+_SCRIPTS = (
+    "latn arab cyrl deva beng thai ethi hebr grek armn geor guru gujr knda mlym orya taml telu sinh khmr "
+    "laoo mymr tibt hans hant jpan kore hang olck tfng nkoo"
+)
+_CODE = rf"[A-Za-z]{{2,3}}(?:[_-](?:[A-Z][A-Za-z]{{1,3}}|{_SCRIPTS.replace(' ', '|')}))?"
+"""A language in the name of a task: `sw`, `swh_Latn`, `swh_latn`, `pt-BR`."""
 _SPLITS: dict[str, SplitName] = {"validation": "dev", "test": "test"}
 
 
@@ -58,14 +64,11 @@ def read_lm_eval(
 def language_family(name: str, tasks: Sequence[str]) -> dict[str, str]:
     """Language → task, of the tasks whose names differ from this one in the language alone."""
     best: dict[str, str] = {}
-    for match in re.finditer(r"(?<![^_-])[A-Za-z]{2,3}(?:[_-][A-Z][A-Za-z]{1,3})?(?![^_-])", name):
+    for match in re.finditer(rf"(?<![^_-]){_CODE}(?![^_-])", name):
         if _language(match[0]) is None:
             continue
-        pattern = re.compile(
-            re.escape(name[: match.start()])
-            + r"([A-Za-z]{2,3}(?:[_-][A-Z][A-Za-z]{1,3})?)"
-            + re.escape(name[match.end() :])
-        )
+        before, after = re.escape(name[: match.start()]), re.escape(name[match.end() :])
+        pattern = re.compile(f"{before}({_CODE}){after}")
         found = [(_language(hit[1]), task) for task in tasks if (hit := pattern.fullmatch(task))]
         family = {language: task for language, task in found if language is not None}
         family[str(_language(match[0]))] = name
@@ -141,7 +144,26 @@ def _asked(task: Any, name: str, doc: Mapping[str, Any], shots: int) -> tuple[li
     right = choices.index(right) if isinstance(right, str) and right in choices else right
     if not isinstance(right, int):
         raise InputError(f"{name} of the harness has items with several right answers: not supported")
-    return [_moved(*request.args[:2]) for request in requests], right
+    texts = [_moved(*request.args[:2]) for request in requests]
+    return (texts if any(context for context, _ in texts) else _divided(name, texts)), right
+
+
+def _divided(name: str, texts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of choices without a context: what all begin with, up to a blank, is the context."""
+    whole = [choice for _, choice in texts]
+    first, *others = whole
+    shared = next(
+        (n for n, letter in enumerate(first) if any(text[n : n + 1] != letter for text in others)), len(first)
+    )
+    ends = [
+        match.start() for match in re.finditer(r"\s", first[: shared + 1]) if first[: match.start()].strip()
+    ]
+    end = max((end for end in ends if end <= shared), default=0)
+    if end == 0 or any(len(text) == end for text in whole):
+        raise InputError(
+            f"{name} of the harness has items without a context, whose choices share no beginning"
+        )
+    return [(text[:end], text[end:]) for text in whole]
 
 
 def _moved(context: str, continuation: str) -> tuple[str, str]:
