@@ -43,12 +43,14 @@ nightly: $(VENV)/.installed $(TL4)/.installed ## the tests with full counts, on 
 		WORKBENCH_FULL=1 $(TL4)/bin/python -m pytest $(TWO) $(APART) || status=1; \
 		exit $$status
 
-check: $(VENV)/.installed ## style, types and the laws of the architecture
+check: $(VENV)/.installed ## style, types, the laws of the architecture, licences
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest --quiet tests/test_architecture.py
 	@$(BIN)/python tests/architecture.py
+	@$(BIN)/python tools/licences.py --quiet
+	@$(BIN)/python -m pip check --quiet
 
 lab: $(VENV)/.installed ## JupyterLab on notebooks/
 	@$(BIN)/workbench lab $(ARGS)
