@@ -111,3 +111,19 @@ def test_pictures_of_the_demo_are_those_that_the_command_beside_them_makes(page)
         assert manifest["files"][picture.name] == digest
         assert f"--only {picture.stem}" in manifest["command"]
         assert f"`workbench figures runs/demo --only {picture.stem}`" in text
+
+
+def test_the_code_from_transformer_lens_runs():
+    import torch
+
+    from workbench.intervene import applied
+
+    page, names = (DOCS / "from-transformerlens.md").read_text(encoding="utf-8"), {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    model, batch = names["model"], names["batch"]
+    with torch.no_grad(), applied(model, [names["patch"]], batch):
+        wanted = model.run(batch)
+    assert torch.allclose(names["logits"][batch.mask], wanted[batch.mask], atol=1e-5)
+    with torch.no_grad():
+        assert not torch.allclose(model.run(batch)[batch.mask], wanted[batch.mask], atol=1e-2)
