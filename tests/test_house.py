@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from counts import FULL
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -76,17 +77,57 @@ def test_make_lists_its_commands() -> None:
     assert described == set(phony.group(1).split())
 
 
-def test_a_wheel_brings_what_commands_need_without_a_clone(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel, and an sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
     subprocess.run(command, cwd=REPO, check=True, capture_output=True)
-    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+    return folder
+
+
+def test_a_wheel_brings_what_commands_need_without_a_clone(built: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
     needed = ["organism/model.safetensors", "organism/truth.json", "organism/tasks/exact.tsv.gz"]
     needed += ["organism/parallel.tsv.gz", "starter/sentences.tsv", "starter/choices.tsv"]
     needed += ["studies/smollm2-sib200/specification.json", "studies/smollm2-sib200/selection.parquet"]
     assert {f"workbench/_data/{name}" for name in needed} <= names
-    assert {"workbench/cli/__init__.py", "workbench/core/languages.tsv"} <= names
+    assert {"workbench/cli/__init__.py", "workbench/core/languages.tsv", "workbench/py.typed"} <= names
     assert not any(name.startswith("tests/") for name in names)
+
+
+def test_wheel_and_sdist_run_from_a_folder_of_their_own(built: Path, tmp_path: Path) -> None:
+    """Installed without dependencies: these are the ones of this environment. Any connection is an error."""
+    (sdist,), (wheel,) = built.glob("*.tar.gz"), built.glob("*.whl")
+    for source in (wheel, *([sdist] if FULL else [])):
+        place, work = tmp_path / source.name, tmp_path / f"{source.name}.work"
+        work.mkdir()
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+        subprocess.run([*pip, "--target", str(place), str(source)], check=True)
+        code = f"""
+import socket, sys
+sys.path.insert(0, {str(place)!r})
+def refuse(*given, **more):
+    raise AssertionError(f"a connection to {{given[-1]}}")
+socket.socket.connect = socket.socket.connect_ex = socket.create_connection = refuse
+import workbench
+assert workbench.__file__.startswith({str(place)!r}), workbench.__file__
+from workbench.cli import main
+code = main(sys.argv[1:])
+assert "wandb" not in sys.modules
+sys.exit(code)
+"""
+        demo = ["demo", "--source", "x-poor-far", "--out", "demo", "--threads", "1"]
+        for words in (
+            ["data"],
+            ["fit", "organism", "--pairs", "x-poor-far-x-main"],
+            *([demo] if FULL else []),
+        ):
+            ran = subprocess.run(
+                [sys.executable, "-c", code, *words], cwd=work, capture_output=True, text=True
+            )
+            assert ran.returncode == 0, ran.stderr
 
 
 def test_the_citation_names_this_version() -> None:
