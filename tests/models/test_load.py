@@ -267,3 +267,14 @@ def test_a_copied_tokenizer_is_changed_alone():
     copied.add_special_tokens({"eos_token": "<new>"})
     assert before == (tokenizer.bos_token, tokenizer.pad_token, tokenizer.padding_side, len(tokenizer))
     assert "<new>" not in tokenizer.get_vocab()
+
+
+def test_a_device_map_of_the_cpu_gives_the_same_and_disk_is_refused():
+    parts = ("embed_tokens", "rotary_emb", "norm", *(f"layers.{i}" for i in range(4)))
+    split = {f"model.{part}": "cpu" for part in parts} | {"lm_head": "cpu"}
+    for given in ("auto", {"": "cpu"}, split):
+        assert torch.equal(
+            logits_of(load_model(tiny_path("llama"), device_map=given)), logits_of(tiny("llama"))
+        )
+    with pytest.raises(ModelError, match=r"unsupported offload targets: \['disk'\]"):
+        load_model(tiny_path("llama"), device_map=split | {"model.layers.3": "disk"})
