@@ -107,7 +107,9 @@ def test_the_folder_for_transformers_needs_nothing_of_ours(tmp_path, name, kind)
     with exported.patched(model):  # by default at the last column
         agree(theirs(model, left), ours(saved, kind)[0], left)
     page = (tmp_path / "out" / "README.md").read_text()
-    assert "+0.250 [0.125, 0.375]" in page and str(tiny_path(kind)) in page
+    assert (
+        "+0.250 [0.125, 0.375]" in page and "FOLDER OF THE MODEL" in page and str(tiny_path(kind)) not in page
+    )
 
 
 @pytest.mark.parametrize("name", ["replace", "vector"])
@@ -125,6 +127,57 @@ def test_what_the_folder_generates_is_what_is_generated_here(tmp_path, name):
                 input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=6, do_sample=False
             )
         assert found[0, ids.shape[1] :].tolist()[: len(wanted)] == wanted
+
+
+def test_the_block_is_for_one_batch(tmp_path):
+    saved, model = made(tmp_path, "patch"), plain("llama")
+    export_patch(saved, "transformers", tmp_path / "out")
+    exported = module_at(tmp_path / "out" / "patch.py", "patch")
+    first, other, one = (torch.tensor([ids]) for ids in ([5, 9, 40, 33], [7, 8, 30, 31, 32], [12]))
+    with torch.no_grad():
+        for then in (other, first[:, :3] + 1):
+            with exported.patched(model), pytest.raises(ValueError, match="another batch"):
+                model(first)
+                model(then)
+        with exported.patched(model):  # the same prompt with more tokens: generated without a cache
+            short, longer = model(first).logits, model(torch.cat([first, one], 1)).logits
+        torch.testing.assert_close(longer[:, :4], short, atol=1e-5, rtol=1e-5)
+        with exported.patched(model), pytest.raises(ValueError, match="one token"):
+            model(one)
+            model(one)
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        (
+            {"source": "owner/model", "revision": "abc"},
+            "from_pretrained('owner/model', dtype=\"float32\", revision='abc')",
+        ),
+        (
+            {"source": "owner/repo:m-q4.gguf"},
+            "from_pretrained('owner/repo', dtype=\"float32\", gguf_file='m-q4.gguf')",
+        ),
+        (
+            {"source": "a/b", "dtype": "bfloat16", "quantisation": "bitsandbytes 8bit"},
+            "were quantised (bitsandbytes 8bit)",
+        ),
+        ({"source": "a/b", "bos": "always"}, "with a BOS before each text"),
+    ],
+)
+def test_the_page_says_which_model_it_is_for(tmp_path, card, said):
+    saved = made(tmp_path, "patch")
+    saved.card.update(card)
+    export_patch(saved, "transformers", tmp_path / "out")
+    assert said in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("alpha", [-0.9, -0.4, 0.07, 0.29])
+def test_a_shift_is_one_at_any_strength(tmp_path, alpha):
+    saved = made(
+        tmp_path, "patch", aligner=MeanShift(), positions="all", formula="interpolate", strength=alpha
+    )
+    assert len(export_patch(saved, "lm-eval", tmp_path / "out")) == 1
 
 
 def test_numpy_holds_the_matrix_and_the_vector(tmp_path):

@@ -32,7 +32,7 @@ def patches(tmp_path_factory):
     generator = torch.Generator().manual_seed(0)
     X, Y = torch.randn(2, 60, model.info.d_model, generator=generator)
     fitted = Ridge().fit(X, Y)
-    card = {"model": "tiny", "weights_digest": model.weights_digest}
+    card = {"model": "tiny", "weights_digest": model.weights_digest, "dtype": "float32", "bos": "tokenizer"}
     made = {}
     for name, formula, strength, more in (
         ("replace", "replace", 1.0, {}),
@@ -155,7 +155,7 @@ def test_what_has_no_context_is_refused_but_for_patches_at_all_tokens(hf, patche
 
 
 def test_other_weights_and_a_strength_for_what_has_none_are_refused(patches):
-    with pytest.raises(InputError, match="try dtype=float32"):
+    with pytest.raises(InputError, match="give dtype=float32"):
         patched(patches["add"], dtype="bfloat16")
     with pytest.raises(InputError, match="Replace has none"):
         patched(patches["replace"], strength=0.5)
@@ -187,3 +187,48 @@ def test_words_for_the_harness_are_no_option_of_other_commands(capsys, monkeypat
     monkeypatch.setitem(sys.modules, "lm_eval.__main__", None)
     assert main(["lm-eval", "--tasks", "x"]) == 2
     assert "pip install 'lm-eval[hf]'" in capsys.readouterr().err
+
+
+def test_items_without_a_context_are_refused_but_for_patches_at_all_tokens(hf, patches):
+    from lm_eval.api.instance import Instance
+
+    requests = [Instance("loglikelihood", {}, ("", text), i) for i, text in enumerate(sentences(4, seed=2))]
+    with pytest.raises(InputError, match="items without a context"):
+        patched(patches["replace"]).loglikelihood(requests, disable_tqdm=True)
+    close(patched().loglikelihood(requests, disable_tqdm=True), hf.loglikelihood(requests, disable_tqdm=True))
+    assert len(patched(patches["all"]).loglikelihood(requests, disable_tqdm=True)) == 4
+
+
+def test_many_continuations_of_one_context_are_run_in_parts(hf, patches, monkeypatch):
+    from workbench.interop import harness
+
+    monkeypatch.setattr(harness, "TOKENS", 6)
+    requests = [("the cat sat ", f"on a mat and {i}") for i in range(17)]
+    close(asked(patched(), requests), asked(hf, requests))
+    close(asked(patched(patches["add"], batch_size=2), requests), asked(patched(patches["add"]), requests))
+
+
+def test_prompts_of_one_token_are_generated_behind(patches):
+    model = patched(patches["replace"])
+    context = torch.tensor([[45]])
+    mask = torch.ones_like(context)
+    out = model._model_generate(context, 5, ["\n"], attention_mask=mask, do_sample=False)
+    assert out.shape == (1, 5) and out[0, 0] == 45
+    saved, lens = load_patch(patches["replace"]), tiny("llama")
+    batch = lens.batch([[45]])
+    with torch.no_grad(), applied(lens, saved.patches, batch):
+        first = lens.run(batch)[0, -1].argmax()
+    assert out[0, 1] == first
+
+
+def test_a_cache_of_answers_and_other_tokens_are_refused(patches, tmp_path):
+    model = patched(patches["add"])
+    with pytest.raises(InputError, match="use_cache"):
+        lm_eval.api.model.CachingLM(model, str(tmp_path / "cache.db"))
+    with pytest.raises(InputError, match="give intervention=FILE"):
+        patched(strength=0.5)
+    saved = load_patch(patches["add"])
+    from workbench.interop.harness import _check
+
+    with pytest.raises(InputError, match="add_bos_token=True"):
+        _check(saved.card | {"bos": "always"}, model.lens, None)

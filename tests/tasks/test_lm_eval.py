@@ -7,7 +7,7 @@ from tiny_models import tiny, tiny_path
 from workbench.core.errors import InputError
 from workbench.sweeps import read_examples, score_choices
 from workbench.tasks import read_task
-from workbench.tasks.lm_eval import language_family
+from workbench.tasks.lm_eval import _divided, language_family
 
 NAMES = (
     *("xcopa_sw", "xcopa_vi", "xcopa_it", "xnli_sw", "belebele_swh_Latn", "belebele_eng_Latn"),
@@ -124,6 +124,16 @@ def test_shots_of_the_command_are_the_harness_s(folder, tmp_path):
     assert [item.prompt for item in two.all] == [item.prompt for item in wanted.all]
     (none,) = _tasks(argparse.Namespace(**given, shots=0), ["sw", "en"])
     assert max(len(item.prompt) for item in none.all) < min(len(item.prompt) for item in two.all)
+
+
+def test_the_shared_beginning_ends_with_a_word():
+    texts = [("", "The dog barks"), ("", "The dogs bark")]
+    for given in (texts, texts[::-1]):
+        assert {context for context, _ in _divided("x", given)} == {"The"}
+    assert _divided("x", [("", " a b, c"), ("", " a b, d")])[0] == (" a b,", " c")
+    for odd in (["One", "Two"], ["The", "The end"]):
+        with pytest.raises(InputError, match="share no beginning"):
+            _divided("x", [("", text) for text in odd])
 
 
 def test_choices_without_a_context_share_their_beginning(folder, tmp_path):

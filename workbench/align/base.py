@@ -368,7 +368,9 @@ def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
 
 
 def _aligner(record: Record, tensors: Mapping[str, Tensor]) -> Any:
-    kinds = {kind.__name__: kind for kind in _kinds(Params)}
+    # A class of another package may have the name of one of ours, which then is meant.
+    every = sorted(_kinds(Params), key=lambda kind: kind.__module__.startswith("workbench."))
+    kinds = {kind.__name__: kind for kind in every}
     check_name(record["kind"], kinds, "aligner")
     kind: Any = kinds[record["kind"]]
     params = {name: _decode(value, tensors) for name, value in record["params"].items()}

@@ -67,7 +67,8 @@ def run_lm_eval(options: argparse.Namespace) -> Outcome:
     words = list(options.rest)
     if not words or words[0].startswith("-"):
         words = ["run", *words]
-    if words[0] == "run" and not any(word.partition("=")[0] in ("--model", "-M") for word in words):
+    named = any(word.partition("=")[0] in ("--model", "-M", "--config", "-C") for word in words)
+    if words[0] == "run" and not named:
         words += ["--model", NAME]
     before, sys.argv = sys.argv, ["lm_eval", *words]
     try:

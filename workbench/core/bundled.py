@@ -4,8 +4,7 @@ Bundled data has names; it is next to the package in a clone, and inside it when
 """
 
 import warnings
-from collections import UserDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,7 +62,7 @@ def cautions(sources: tuple[str, ...]) -> list[str]:
     return [text for part, text in CAUTIONS.items() if any(file.endswith(f"/{part}") for file in files)]
 
 
-class Registry(UserDict[str, Part]):
+class Registry(MutableMapping[str, Part]):
     """Aligners, measures, tasks … by name: those of the workbench, and those of other installed packages.
 
     A package adds to the registry `aligners` by an entry point of the group `workbench.aligners`, whose name
@@ -76,8 +75,7 @@ class Registry(UserDict[str, Part]):
         self.kind, self._own, self._whole = kind, dict(own), False
 
     @property
-    def data(self) -> dict[str, Part]:  # type: ignore[override]
-        """All entries."""
+    def _parts(self) -> dict[str, Part]:
         if not self._whole:
             self._whole = True
             for entry in entry_points(group=f"workbench.{self.kind}"):
@@ -95,8 +93,30 @@ class Registry(UserDict[str, Part]):
             reason = f"{type(error).__name__}: {error}"
             warnings.warn(f"{package}: {entry.name!r} of {self.kind} is left out ({reason})", stacklevel=5)
 
-    def __or__(self, other: Any) -> Any:
-        return self.data | dict(other)
+    def __getitem__(self, name: str) -> Part:
+        return self._parts[name]
 
-    def __ror__(self, other: Any) -> Any:
-        return dict(other) | self.data
+    def __setitem__(self, name: str, part: Part) -> None:
+        self._parts[name] = part
+
+    def __delitem__(self, name: str) -> None:
+        del self._parts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __or__(self, other: Mapping[str, Any]) -> Any:
+        return self._parts | dict(other)
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(other) | self._parts
+
+    def __ior__(self, other: Mapping[str, Any]) -> Any:
+        self.update(other)
+        return self
+
+    def __repr__(self) -> str:
+        return f"Registry({self.kind}: {', '.join(self._parts)})"

@@ -1,7 +1,7 @@
 """A saved patch in the formats of other tools, each only where the format holds all of it."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,14 +48,14 @@ def _step(patch: Patch) -> Step:
     if not isinstance(affine, Affine) or (isinstance(inner, AddVector) and inner.vector is not None):
         raise InputError(f"the map at {patch.site} is not linear: only linear ones can be exported")
     # h′ = own · h + part · (h M + c)
-    shares = {Replace: (0.0, 1.0), AddMapped: (1.0, alpha), Interpolate: (1 - alpha, alpha)}
-    shares[AddVector] = shares[Interpolate]
+    shares: dict[type, tuple[float, float]] = {Replace: (0.0, 1.0), AddMapped: (1.0, alpha)}
+    shares |= dict.fromkeys((Interpolate, AddVector), (1 - alpha, alpha))
     if type(inner) not in shares:
         raise InputError(f"{type(inner).__name__} is no formula that can be exported")
     own, part = shares[type(inner)]
     same = torch.eye(affine.width, dtype=torch.float64)
     bias = torch.zeros(affine.width) if affine.bias is None else affine.bias
-    shifts = not affine.factors and affine.skip == 1 and own + part == 1
+    shifts = not affine.factors and affine.skip == 1 and type(inner) is not AddMapped
     weight = same if shifts else own * same + part * affine.weight.double().cpu()
     return Step(_block(patch.site), weight.float(), (part * bias.double().cpu()).float(), keeps_norm, shifts)
 
@@ -147,7 +147,8 @@ import torch
 from safetensors.torch import load_file
 
 TENSORS = load_file(Path(__file__).with_name("patch.safetensors"))
-NEW_TOKENS = SKIPS  # whether tokens generated behind the prompt are patched, too
+LAYERS = sorted({int(name.split(".")[1]) for name in TENSORS})
+NEW_TOKENS = SKIPS  # whether tokens generated behind the prompts are patched, too
 
 
 def change(h, layer):
@@ -163,22 +164,39 @@ def patched(model, ends=None):
     """Patch one batch of prompts inside the block, at `ends`: columns of their last tokens (default: -1)."""
     count = model.config.get_text_config().num_hidden_layers
     lists = (m for m in model.modules() if isinstance(m, torch.nn.ModuleList))
-    blocks, widths = next(m for m in lists if len(m) == count), []
+    blocks, first = next(m for m in lists if len(m) == count), []
+
+    def is_prompt(h, layer):
+        if layer != LAYERS[0]:
+            return h.shape[1] >= first[0].shape[1]
+        if not first:
+            first.append(h.detach().clone())
+            return True
+        width = first[0].shape[1]
+        if width == 1 and not NEW_TOKENS:
+            raise ValueError("a prompt of one token: open the block for one pass, or pad it on the left")
+        if h.shape[1] == 1:
+            return False
+        if h.shape[1] < width or not torch.allclose(h[:, :width], first[0], atol=1e-3, rtol=1e-3):
+            raise ValueError("another batch of prompts: open the block again for it")
+        return True
 
     def hook(layer, module, args, output):
         h = output[0] if isinstance(output, tuple) else output
-        widths.append(h.shape[1])
-        if h.shape[1] < widths[0] and not NEW_TOKENS:  # new tokens, behind a cache
+        if not (NEW_TOKENS or is_prompt(h, layer)):
             return None
         columns = torch.arange(h.shape[1], device=h.device).expand(len(h), -1)
-        last = torch.full((len(h), 1), widths[0] - 1) if ends is None else torch.as_tensor(ends)[:, None]
-        last = last.to(h.device)
+        if NEW_TOKENS:
+            last = columns
+        elif ends is None:
+            last = torch.full((len(h), 1), first[0].shape[1] - 1, device=h.device)
+        else:
+            last = torch.as_tensor(ends, device=h.device)[:, None]
         h = torch.where((WHERE)[..., None], change(h, layer), h)
         return (h, *output[1:]) if isinstance(output, tuple) else h
 
-    layers = {int(name.split(".")[1]) for name in TENSORS}
     handles = [
-        blocks[i].register_forward_hook(lambda *given, i=i: hook(i, *given)) for i in sorted(layers)
+        blocks[i].register_forward_hook(lambda *given, i=i: hook(i, *given)) for i in LAYERS
     ]
     try:
         yield model
@@ -194,6 +212,20 @@ def _about(saved: SavedPatch) -> dict[str, Any]:
     return {name: value for name, value in saved.card.items() if not name.endswith("_digest")}
 
 
+def _loading(card: Mapping[str, Any]) -> tuple[str, str]:
+    """The words that load the model of a card in Python, and whether its weights are quantised."""
+    source, quantised = str(card.get("source") or card.get("model")), card.get("quantisation")
+    place, file, more = source, "", ""
+    if source.endswith(".gguf"):
+        place, _, file = source.rpartition(":" if ":" in source else "/")
+        more += f", gguf_file={file!r}"
+    if Path(place).is_absolute():  # a folder of the machine on which the study ran
+        place = "FOLDER OF THE MODEL"
+    more += f", revision={card['revision']!r}" if card.get("revision") else ""
+    words = f'AutoModelForCausalLM.from_pretrained({place!r}, dtype="{card.get("dtype", "float32")}"{more})'
+    return words, f" Its weights were quantised ({quantised})." if quantised else ""
+
+
 def _page(saved: SavedPatch, steps: Sequence[Step]) -> str:
     card, patch = saved.card, saved.card.get("configuration", {})
     test, gain = card.get("test", {}), ""
@@ -205,7 +237,9 @@ def _page(saved: SavedPatch, steps: Sequence[Step]) -> str:
         )
     formula = f"{patch.get('intervention')}, strength {patch.get('strength')}"
     layers = ", ".join(str(step.layer) for step in steps)
-    model = str(card.get("source") or card.get("model"))
+    loading, quantised = _loading(card)
+    tokenizer = loading.replace("AutoModelForCausalLM", "AutoTokenizer").partition(", dtype=")[0] + ")"
+    bos = {"always": "with a BOS before each text", "never": "without a BOS"}.get(str(card.get("bos")), "")
     return f"""---
 library_name: transformers
 tags: [activation-patch, multilingual]
@@ -221,14 +255,15 @@ It was fitted on states of parallel sentences, the first language of the pair ma
 from patch import patched
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-model = AutoModelForCausalLM.from_pretrained({model!r}, dtype="float32")
-tokenizer = AutoTokenizer.from_pretrained({model!r})
+model = {loading}
+tokenizer = {tokenizer}
 inputs = tokenizer("…", return_tensors="pt")
-with patched(model):  # one batch; padded on the left, or with ends=
+with patched(model):  # one batch of prompts; padded on the left, or with ends=
     print(tokenizer.decode(model.generate(**inputs, max_new_tokens=20)[0]))
 ```
 
-The patch belongs to this model with these weights, in float32. It was not tried on others.
+The patch belongs to this model with these weights and this precision.{quantised} It was not tried on others.
+It was chosen on texts as the tokenizer makes them{", " + bos if bos else ""}.
 """
 
 

@@ -39,6 +39,7 @@ from workbench.models.reading import (
     read_config,
     read_tokenizer,
     reported_errors,
+    text_model,
 )
 from workbench.models.tokens import Bos, TokenReader
 
@@ -242,8 +243,8 @@ def _wrap_causal(causal: Any, tokenizer: Any, copied: bool, rewritten: bool) -> 
             f"a copy ({size:.1f} GB more), or load_model(name) for one that is the workbench's own"
         )
     reader = _reader(tokenizer, "Hugging Face model")
-    causal = (causal if rewritten else copy.deepcopy(causal)).eval()
     name = str(causal.config._name_or_path or causal.config.model_type)
+    causal = text_model(name, causal if rewritten else copy.deepcopy(causal)).eval()
     return _bridged(name, causal, reader, causal.get_input_embeddings().weight.dtype, {}, _Clock())
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from workbench.align import LayerMaps, export, restore
+from workbench.align import ALIGNERS, CONTROLS, LayerMaps, export, restore
 from workbench.core.errors import InputError, StoreError, did_you_mean
 from workbench.core.store import digest_bytes, digest_json, read_bytes, read_json, write_bytes, write_json
 from workbench.core.types import Site
@@ -36,6 +36,7 @@ def _export(aligners: Iterable[Any]) -> tuple[list[dict[str, Any]], dict[str, Te
 
 
 def _restore(records: Sequence[dict[str, Any]], tensors: Mapping[str, Tensor]) -> tuple[Any, ...]:
+    _ = len(ALIGNERS), len(CONTROLS)  # classes of other installed packages are known from here on
     own: list[dict[str, Tensor]] = [{} for _ in records]
     for key, tensor in tensors.items():
         number, _, name = key.partition("/")

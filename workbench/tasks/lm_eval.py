@@ -151,18 +151,18 @@ def _asked(task: Any, name: str, doc: Mapping[str, Any], shots: int) -> tuple[li
 def _divided(name: str, texts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Of choices without a context: what all begin with, up to a blank, is the context."""
     whole = [choice for _, choice in texts]
-    first, *others = whole
-    shared = next(
-        (n for n, letter in enumerate(first) if any(text[n : n + 1] != letter for text in others)), len(first)
-    )
+    shortest = min(whole, key=len)
+    shared = next((n for n in range(len(shortest)) if len({text[n] for text in whole}) > 1), len(shortest))
     ends = [
-        match.start() for match in re.finditer(r"\s", first[: shared + 1]) if first[: match.start()].strip()
+        n
+        for n in range(1, shared + 1)
+        if shortest[:n].strip() and all(text[n : n + 1].isspace() for text in whole)
     ]
-    end = max((end for end in ends if end <= shared), default=0)
-    if end == 0 or any(len(text) == end for text in whole):
+    if not ends:
         raise InputError(
             f"{name} of the harness has items without a context, whose choices share no beginning"
         )
+    end = ends[-1]
     return [(text[:end], text[end:]) for text in whole]
 
 
