@@ -191,7 +191,7 @@ def print_verdict(result: StudyResult) -> None:
         rows.append((name, choice.intervention or "", *patch, beaten))
     shown = len(columns) if console.width >= ROOM else -1  # the sentences below name what it beats
     print_dense("chosen on dev, judged on test", columns[:shown], (row[:shown] for row in rows), words=2)
-    console.print("95 % intervals in brackets. * control: an aligner has to gain more than its controls.\n")
+    console.print("95 % intervals in brackets. * control: compare the gain of an aligner with it.\n")
     print_sentence(result, result.sentence)
 
 
