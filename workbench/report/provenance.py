@@ -146,9 +146,10 @@ def command(run: Run) -> Markup:
 def notes(parts: Sequence[Part]) -> list[str]:
     """What has to be said beside results on these data and tasks."""
     cautions = [note for part in parts for note in part.about("cautions") or ()]
-    return list(
-        dict.fromkeys([*cautions, *(f"{part.task}: {note}" for part in parts for note in part.notes)])
-    )
+    own = [(part.task, note) for part in parts for note in part.notes]
+    # A task of the same source as the sentences says the same of itself.
+    own = [(task, note) for task, note in own if not any(caution.endswith(note) for caution in cautions)]
+    return list(dict.fromkeys([*cautions, *(f"{task}: {note}" for task, note in own)]))
 
 
 def _code(text: str) -> Markup:
