@@ -85,7 +85,16 @@ STUDIES = (
         "gemma3-270m",
         "Gemma 3 270M, Q4_K_M",
         "xcopa",
-        ("vi-en", "zh-en", "id-en", "ta-en"),
+        ("vi-en", "zh-en", "id-en"),
+        100,
+        500,
+    ),
+    Real(
+        "gemma3-xcopa-ta",
+        "gemma3-270m",
+        "Gemma 3 270M, Q4_K_M",
+        "xcopa",
+        ("ta-en",),
         100,
         500,
     ),
@@ -259,7 +268,9 @@ def verdict_rows(run: Run) -> Iterator[str]:
                 *(ranged(verdict[name]) for name in ("baseline", "target_accuracy")),
                 ranged(verdict["gap"], sign=True) + (" (both near chance)" if all(near) else ""),
                 chosen(best),
-                interval(best["gain"], best["gain_low"], best["gain_high"], 2),
+                "nothing to test"
+                if pd.isna(best["layer"])
+                else interval(best["gain"], best["gain_low"], best["gain_high"], 2),
                 ", ".join(controls),
                 signed(best["retention"], 2, none=""),
                 f"{best['holm_verdict']} (p = {best['holm_p']:.3f})",

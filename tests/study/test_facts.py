@@ -72,5 +72,8 @@ def test_controls_of_another_aligner_than_the_headline_are_named() -> None:
     (caution,) = control_cautions("mean_shift", settings)
     assert caution.startswith("shuffled_pairs: made from ridge, not from mean_shift, which dev chose")
     assert control_cautions("ridge", settings) == []
-    assert control_cautions("mean_shift", replace(settings, headline="mean_shift")) == []
+    (none,) = control_cautions("mean_shift", replace(settings, headline="mean_shift"))
+    assert "shuffled_pairs: of mean_shift it is mean_shift again" in none
+    other = ("mean_shift", "random_equal_norm")
+    assert control_cautions("mean_shift", replace(settings, headline="mean_shift", aligners=other)) == []
     assert control_cautions("mean_shift", replace(settings, aligners=("ridge", "mean_shift"))) == []

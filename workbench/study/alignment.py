@@ -75,9 +75,12 @@ def _estimator(name: str, settings: Settings) -> Any:
 
 
 def control_cautions(headline: str, settings: Settings) -> list[str]:
-    """What has to be said where controls are made from another aligner than the headline."""
+    """What has to be said where controls are made from another aligner than the headline, or are none."""
     made = [name for name in settings.aligners if "aligner" in _parameters(name)]
-    if not made or (base := first_aligner(settings)) == headline:
+    base = first_aligner(settings)
+    if base == "mean_shift" and "shuffled_pairs" in made:  # a mean does not depend on the pairing
+        return ["shuffled_pairs: of mean_shift it is mean_shift again, and no control; see random_equal_norm"]
+    if not made or base == headline:
         return []
     names = " and ".join(made)
     return [
