@@ -273,7 +273,9 @@ def verdict_rows(run: Run) -> Iterator[str]:
                 else interval(best["gain"], best["gain_low"], best["gain_high"], 2),
                 ", ".join(controls),
                 signed(best["retention"], 2, none=""),
-                f"{best['holm_verdict']} (p = {best['holm_p']:.3f})",
+                "no patch"
+                if pd.isna(best["layer"])
+                else f"{best['holm_verdict']} (p = {best['holm_p']:.3f})",
             )
         )
     n, known = (run.parts[0].manifest[name] for name in ("n", "facts"))
