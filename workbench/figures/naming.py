@@ -73,9 +73,11 @@ def shared_side(pairs: Sequence[str]) -> str | None:
 def without_shared(names: Sequence[str]) -> dict[str, str]:
     """Name → what it has after the parts between hyphens that all begin with.
 
-    >>> without_shared(["organism-exact", "organism-two-choice"]), without_shared(["xnli"])
-    ({'organism-exact': 'exact', 'organism-two-choice': 'two-choice'}, {'xnli': 'xnli'})
+    >>> without_shared(["organism-exact", "organism-two-choice"]), without_shared(["xcopa-item"])
+    ({'organism-exact': 'exact', 'organism-two-choice': 'two-choice'}, {'xcopa-item': 'xcopa-item'})
     """
+    if len(names) == 1:  # of tasks of the organism its name stands beside them, as that of the model
+        return {name: name.removeprefix("organism-") for name in names}
     split = [name.split("-") for name in names]
     shared = min([_shared(split), *(len(parts) - 1 for parts in split)])
     return {name: "-".join(parts[shared:]) for name, parts in zip(names, split, strict=True)}
