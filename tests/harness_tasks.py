@@ -23,6 +23,42 @@ metadata:
 """
 
 
+ANSWERED = """task: said_{code}
+dataset_path: json
+dataset_kwargs:
+  data_files:
+    test: {folder}/said.{code}.jsonl
+output_type: generate_until
+test_split: test
+doc_to_text: "{{{{question}}}}"
+doc_to_target: answer
+generation_kwargs:
+  until: ["{until}"]
+  max_gen_toks: 6
+  do_sample: false
+filter_list:
+  - name: first-letters
+    filter:
+      - function: regex
+        regex_pattern: "([A-Za-z]+)"
+      - function: take_first
+  - name: whole
+    filter:
+      - function: take_first
+metric_list:
+  - metric: exact_match
+    ignore_case: true
+metadata:
+  version: 1.0
+"""
+
+
+def write_answered(folder, code, word, until, answers):
+    (folder / f"said_{code}.yaml").write_text(ANSWERED.format(code=code, folder=folder, until=until))
+    rows = [{"id": i, "question": f"{word} {i} is", "answer": answer} for i, answer in enumerate(answers)]
+    (folder / f"said.{code}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
 def write(folder, code, words, labels=lambda i: i % 2, count=12):
     folder.mkdir(exist_ok=True)
     (folder / f"{code}.yaml").write_text(TASK.format(code=code, folder=folder))

@@ -1,13 +1,15 @@
 """Tasks of lm-evaluation-harness: the same prompts, choices and scores as in the harness itself."""
 
+import re
+
 import pytest
-from harness_tasks import write
+from harness_tasks import write, write_answered
 from tiny_models import tiny, tiny_path
 
 from workbench.core.errors import InputError
-from workbench.sweeps import read_examples, score_choices
+from workbench.sweeps import read_examples, score_choices, sweep
 from workbench.tasks import read_task
-from workbench.tasks.lm_eval import _divided, language_family
+from workbench.tasks.lm_eval import _divided, _harness_scorer, language_family
 
 NAMES = (
     *("xcopa_sw", "xcopa_vi", "xcopa_it", "xnli_sw", "belebele_swh_Latn", "belebele_eng_Latn"),
@@ -50,29 +52,29 @@ def folder(tmp_path_factory):
     return folder
 
 
-def harness(folder, model_folder, shots=0):
-    """What the harness itself says of its test documents: log-likelihoods and metrics."""
+def evaluated(folder, name, **options):
+    """What the harness itself says of a task in this folder."""
     from lm_eval import simple_evaluate
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
-    lm = HFLM(pretrained=str(model_folder), device="cpu", dtype="float32", batch_size=4)
-    found = simple_evaluate(
-        lm,
-        tasks=["little_sw"],
-        num_fewshot=shots,
-        task_manager=TaskManager(include_path=str(folder)),
-        log_samples=True,
-        bootstrap_iters=0,
+    lm = HFLM(pretrained=str(tiny_path("llama")), device="cpu", dtype="float32", batch_size=4)
+    manager = TaskManager(include_path=str(folder))
+    return simple_evaluate(
+        lm, tasks=[name], task_manager=manager, log_samples=True, bootstrap_iters=0, **options
     )
-    return sorted(found["samples"]["little_sw"], key=lambda sample: sample["doc_id"]), found["results"][
-        "little_sw"
-    ]
+
+
+def samples_of(folder, name, filtered="none", **options):
+    samples = [s for s in evaluated(folder, name, **options)["samples"][name] if s["filter"] == filtered]
+    return sorted(samples, key=lambda sample: sample["doc_id"])
 
 
 @pytest.mark.parametrize("shots", [0, 2])
 def test_unpatched_scores_are_those_of_the_harness(folder, shots):
-    samples, metrics = harness(folder, tiny_path("llama"), shots)
+    found = evaluated(folder, "little_sw", num_fewshot=shots)
+    samples = sorted(found["samples"]["little_sw"], key=lambda sample: sample["doc_id"])
+    metrics = found["results"]["little_sw"]
     task = read_task(f"lm_eval:{folder}/little_sw", ["sw", "en"], shots=shots)
     model = tiny("llama")
     readings = read_examples(model, task.examples("sw", "test"))
@@ -144,15 +146,106 @@ def test_choices_without_a_context_share_their_beginning(folder, tmp_path):
     (tmp_path / "whole.yaml").write_text(whole)
     task = read_task(f"lm_eval:{tmp_path}/whole_sw", ["sw"])
     assert all(item.prompt.endswith("then") and item.choices[0].startswith(" ") for item in task.all)
-    from lm_eval import simple_evaluate
-    from lm_eval.models.huggingface import HFLM
-    from lm_eval.tasks import TaskManager
-
-    lm = HFLM(pretrained=str(tiny_path("llama")), device="cpu", dtype="float32", batch_size=4)
-    manager = TaskManager(include_path=str(tmp_path))
-    found = simple_evaluate(lm, tasks=["whole_sw"], task_manager=manager, log_samples=True, bootstrap_iters=0)
-    samples = sorted(found["samples"]["whole_sw"], key=lambda sample: sample["doc_id"])
+    samples = samples_of(tmp_path, "whole_sw")
     readings = read_examples(tiny("llama"), task.examples("sw", "test"))
     for sample, scores in zip(samples, score_choices(tiny("llama"), readings), strict=True):
         theirs = [response[0][0] for response in sample["resps"]]
         assert float(scores[0] - scores[1]) == pytest.approx(theirs[0] - theirs[1], abs=1e-4)
+
+
+def generated(task, code, numbers=range(10)):
+    items = [item for item in task.all if item.language == code and int(item.id.split("-")[1]) in numbers]
+    table = sweep(tiny("llama"), items, [], task=task.name, pair="sw-en", **task.generation(code))
+    return table.set_index(table.example.str.removeprefix("test-").astype(int)).sort_index()
+
+
+def test_generated_answers_are_cut_filtered_and_scored_as_in_the_harness(folder, tmp_path):
+    sides = {"sw": "mtoto", "en": "child"}
+    for code, word in sides.items():
+        write_answered(tmp_path, code, word, "never", ["so"] * 10)
+    spec = f"lm_eval:{tmp_path}/said_sw"
+    texts = {code: list(generated(read_task(spec, list(sides)), code).generated) for code in sides}
+    ends = {code: next(c for c in said[0][1:] if not c.isalpha()) for code, said in texts.items()}
+    for code, asked in sides.items():  # half of the answers are what the model says
+        answers = [
+            (re.search("[A-Za-z]+", t) or ["none"])[0] if i % 2 else "so" for i, t in enumerate(texts[code])
+        ]
+        write_answered(tmp_path, code, asked, ends[code], answers)
+    _harness_scorer.cache_clear()
+    task = read_task(spec, list(sides))
+    assert task.until == {code: (end,) for code, end in ends.items()} and task.max_new_tokens == 6
+    assert {item.split for item in task.all} == {"dev", "test"}
+    for code in sides:
+        ours = generated(task, code)
+        samples = samples_of(tmp_path, f"said_{code}", "first-letters")
+        assert list(ours.generated) == [sample["resps"][0][0] for sample in samples]
+        assert list(ours.score) == [sample["exact_match"] for sample in samples]
+        assert 0 < ours.score.mean() < 1
+
+
+PUBLISHED = {
+    "xcopa_local_vi": """dataset_path: json
+dataset_kwargs:
+  data_files: {validation: DATA/xcopa/val.vi.jsonl, test: DATA/xcopa/test.vi.jsonl}
+output_type: multiple_choice
+validation_split: validation
+doc_to_text: "{{premise[:-1]}} {{'because' if question == 'cause' else 'therefore'}}"
+doc_to_choice: "{{[choice1, choice2]}}"
+doc_to_target: label
+""",
+    "sib_local_swh_Latn": """dataset_path: csv
+dataset_kwargs:
+  delimiter: "\\t"
+  data_files: {validation: DATA/sib200/swh_Latn/dev.tsv, test: DATA/sib200/swh_Latn/test.tsv}
+output_type: multiple_choice
+validation_split: validation
+doc_to_text: "{{text}} This is about"
+doc_to_choice: [science/technology, travel, politics, sports, health, entertainment, geography]
+doc_to_target: category
+""",
+    "mgsm_local_sw": """dataset_path: csv
+dataset_kwargs:
+  delimiter: "\\t"
+  quoting: 3
+  column_names: [question, number]
+  data_files: {test: DATA/mgsm/mgsm_sw.tsv}
+output_type: generate_until
+doc_to_text: "{{question}}\\nAnswer:"
+doc_to_target: "{{number|string}}"
+generation_kwargs: {until: ["Question:"], max_gen_toks: 8}
+metric_list: [{metric: exact_match}]
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "other"),
+    [("xcopa_local_vi", "vi", "zh"), ("sib_local_swh_Latn", "sw", "eng_Latn"), ("mgsm_local_sw", "sw", "en")],
+)
+def test_published_files_are_read_as_the_harness_reads_them(name, own, other, tmp_path, shared_data):
+    pytest.importorskip("lm_eval", reason="lm-evaluation-harness is not installed: make test-lm-eval")
+    code = name.split("local_")[1]
+    for language in (code, other):
+        task = name.replace(code, language)
+        text = PUBLISHED[name].replace(code, language).replace(f".{code}", f".{language}")
+        head = f"task: {task}\ntest_split: test\nmetadata: {{version: 1}}\n"
+        (tmp_path / f"{language}.yaml").write_text(
+            head + text.replace("DATA", str(shared_data)).replace("\\\\", "\\")
+        )
+    task = read_task(f"lm_eval:{tmp_path}/{name}", [own, other])
+    assert len(task.languages) == 2 and task.examples(own, "dev")
+    if name.startswith("mgsm"):  # longer prompts do not fit into the tiny model
+        short = [i for i, item in enumerate(task.all[:20]) if len(item.prompt) < 200]
+        samples = samples_of(tmp_path, name, limit=20)
+        said = generated(task, own, short)
+        assert len(short) > 2
+        assert list(said.generated) == [samples[i]["resps"][0][0] for i in short]
+        assert [task.all[i].answers[0] for i in short] == [str(samples[i]["target"]) for i in short]
+        return
+    samples = samples_of(tmp_path, name, limit=3)
+    readings = read_examples(tiny("llama"), task.examples(own, "test")[:3])
+    for sample, reading, scores in zip(
+        samples, readings, score_choices(tiny("llama"), readings), strict=True
+    ):
+        assert sample["arguments"][0][0].rstrip() == reading.example.prompt
+        assert scores.tolist() == pytest.approx([answer[0][0] for answer in sample["resps"]], abs=1e-4)

@@ -41,7 +41,7 @@ from workbench.study.result import (
 )
 from workbench.study.specification import Specification
 from workbench.sweeps import Classes, Configuration, Plan, class_prototypes, sweep
-from workbench.tasks import Example, SplitName, same_items, task_of
+from workbench.tasks import AnswerTask, Example, SplitName, same_items, task_of
 from workbench.text import ParallelText, text_of
 from workbench.text.splits import Rows
 
@@ -304,7 +304,7 @@ class Study:
     def estimate(self, configurations: Sequence[Configuration]) -> Estimate:
         """The minutes that the study takes with the whole grid on dev."""
         items = self.items(self.source, "dev")
-        plan = Plan.of(self.model, items, configurations, **self._how)
+        plan = Plan.of(self.model, items, configurations, **self._how(self.source))
         scored = len(self.settings.aligners) + self.settings.refits + 1
         spent, budget = sum(self.seconds.values()), self.settings.budget
         return Estimate.of(plan, len(self.items(self.source, "test")), scored, spent, budget, self.folder)
@@ -322,22 +322,21 @@ class Study:
             self.model,
             items,
             configurations,
-            **self._how,
+            **self._how(language),
             allow_naive=self.settings.allow_naive,
             folder=self.folder / "shards" / folder / language,
             progress=lambda _, done, total: self.progress(step, done, total),
             checks=checks,
         )
 
-    @property
-    def _how(self) -> dict[str, Any]:
-        """How every sweep of the study is run."""
+    def _how(self, language: str) -> dict[str, Any]:
+        """How every sweep over items in this language is run."""
         return {
             "task": self.task.name,
             "pair": self.pair,
             "batch_size": self.settings.batch_size,
             "by": self._compared_by,
-            "scorer": getattr(self.task, "scorer", None),
+            **(self.task.generation(language) if isinstance(self.task, AnswerTask) else {}),
         }
 
     @cached_property

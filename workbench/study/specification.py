@@ -10,7 +10,7 @@ Any run can be taken up again from these files.
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -227,14 +227,19 @@ def _at_hand(task: AnyTask, languages: Sequence[str]) -> ChoiceTask | AnswerTask
     )
     notes = tuple(getattr(task, "notes", ()))
     if items and isinstance(items[0], AnswerExample):
+        if isinstance(task, AnswerTask):
+            return replace(task, all=items)
         return AnswerTask(task.name, items, str(getattr(task, "scorer", "")), notes=notes)
     return ChoiceTask(task.name, items, notes=notes)
 
 
 def _task_record(task: ChoiceTask | AnswerTask) -> dict[str, Any]:
+    generation: dict[str, Any] = {"scorer": None}
+    if isinstance(task, AnswerTask):
+        said = {"until": task.until and dict(task.until), "max_new_tokens": task.max_new_tokens}
+        generation = {"scorer": task.scorer} | {name: value for name, value in said.items() if value}
     return {
-        "name": task.name,
-        "scorer": task.scorer if isinstance(task, AnswerTask) else None,
+        **{"name": task.name, **generation},
         "notes": list(task.notes),
         "digest": digest_json([asdict(item) for item in task.all]),
     }
@@ -247,11 +252,12 @@ def _read_tasks(folder: Path, records: Sequence[Mapping[str, Any]]) -> tuple[Cho
     tasks = []
     for record in records:
         name, scorer, notes = record["name"], record["scorer"], tuple(record["notes"])
+        until = {code: tuple(ends) for code, ends in record.get("until", {}).items()}
         items: tuple[Any, ...] = tuple(map(_read_item, table[table.task == name].to_dict("records")))
         task: ChoiceTask | AnswerTask = (
             ChoiceTask(name, items, notes=notes)
             if scorer is None
-            else AnswerTask(name, items, scorer, notes=notes)
+            else AnswerTask(name, items, scorer, notes, until, record.get("max_new_tokens"))
         )
         if _task_record(task)["digest"] != record["digest"]:
             raise StoreError(

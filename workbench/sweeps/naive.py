@@ -17,7 +17,7 @@ from workbench.core.types import Site
 from workbench.intervene import Patch, Placement, applied
 from workbench.models import Forked, Hook, LanguageModel
 from workbench.models.base import Padding
-from workbench.sweeps.plan import Configuration, Limits, Plan, patches_of
+from workbench.sweeps.plan import Configuration, Limits, Plan, limits_of, patches_of
 from workbench.sweeps.score import (
     Generation,
     Question,
@@ -29,7 +29,7 @@ from workbench.sweeps.score import (
     log_likelihoods,
 )
 from workbench.sweeps.slots import Prompts, block_size
-from workbench.tasks import SCORERS
+from workbench.tasks import find_scorer
 
 State = Any
 """A residual, or where rows are in two parts that of each: nobody but the rows looks into it."""
@@ -347,7 +347,7 @@ def patched_rows(
 ) -> Iterator[tuple[list[int], PlainRows | ForkedRows, list[Any], State]]:
     """Of some readings at a time: their numbers, rows and placements, and what leaves the last layer."""
     shared = shared and forks(model, readings)
-    for those in batches(readings, shared, Limits(batch_size)):
+    for those in batches(readings, shared, limits_of(model, batch_size)):
         rows = choice_rows(model, [readings[i] for i in those], padding, shared)
         placed: list[Any] = [rows.place(patch) for patch in patches]
         if from_clean:
@@ -371,7 +371,7 @@ def answer_columns(
     decode = model.tokens.decode
 
     def enough(ids: Sequence[int]) -> bool:
-        return how.until is not None and how.until in decode(ids).lstrip()
+        return how.ended(decode(ids))
 
     sizes = torch.zeros(len(questions), dtype=torch.float64)
     if configuration is None:
@@ -382,7 +382,7 @@ def answer_columns(
             found = model.generate(batch, how.max_new_tokens, enough)
         sizes = mean_size(placements)
     texts = [how.answer(decode(ids)) for ids in found]
-    score = SCORERS[how.scorer]
+    score = find_scorer(how.scorer)
     examples = [question.example for question in questions]
     scores = [score(text, e.answers, e.language) for text, e in zip(texts, examples, strict=True)]
     return {

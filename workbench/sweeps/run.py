@@ -58,7 +58,7 @@ def sweep(
     by: Normalisation | Classes = "plain",
     scorer: str | None = None,
     max_new_tokens: int = 32,
-    until: str | None = "\n",
+    until: str | tuple[str, ...] | None = "\n",
     way: str | None = None,
     checks: "Checks | None" = None,
 ) -> pd.DataFrame:
@@ -78,7 +78,7 @@ def sweep(
     near the prompt's last state is to a prototype of each, where they are classes (`class_prototypes`).
 
     Examples with answers are generated, greedily and naively, `max_new_tokens` at most and up to `until`;
-    they need the `scorer` of their task.
+    they need the `scorer` of their task: `**task.generation(language)` is what the task says of all three.
     """
     if not (clean or configurations):
         raise InputError(f"nothing to sweep over {task}: no configurations, and no clean run")

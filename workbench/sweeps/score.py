@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from workbench.core.errors import InputError, did_you_mean
+from workbench.core.errors import InputError
 from workbench.core.store import digest_json
 from workbench.core.types import Normalisation
 from workbench.models import LanguageModel
-from workbench.tasks import SCORERS, AnswerExample, Example, Prototypes, prototypes
+from workbench.tasks import AnswerExample, Example, Prototypes, find_scorer, prototypes
 from workbench.tasks.scoring import Distance, choice_scores
 
 LOGITS = 2**25
@@ -245,21 +245,32 @@ class Generation:
     """How answers are generated and scored."""
 
     scorer: str
-    """A name in `tasks.SCORERS`."""
+    """A name that `tasks.find_scorer` knows."""
     max_new_tokens: int = 32
-    until: str | None = "\n"
-    """Where an answer ends, if the model does not end it: a base model goes on with the next question."""
+    until: str | tuple[str, ...] | None = "\n"
+    """Where an answer ends, if the model does not end it: a base model goes on with the next question.
+
+    One string: at its first place behind other text, and blanks around the answer do not count. Several, as
+    in lm-evaluation-harness: at the first of any, and blanks are kept.
+    """
 
     def __post_init__(self) -> None:
-        if self.scorer not in SCORERS:
-            raise InputError(f"unknown scorer {self.scorer!r}: {did_you_mean(self.scorer, SCORERS)}")
+        find_scorer(self.scorer)
         if self.max_new_tokens < 1:
             raise InputError(f"max_new_tokens is {self.max_new_tokens}: an answer needs at least one token")
 
     def answer(self, text: str) -> str:
         """The part of a generated text that counts."""
+        if isinstance(self.until, tuple):
+            return min((text.partition(end)[0] for end in self.until), key=len, default=text)
         text = text.strip()
         return text if self.until is None else text.partition(self.until)[0].strip()
+
+    def ended(self, text: str) -> bool:
+        """Whether a text being generated has come to the end of its answer."""
+        if isinstance(self.until, tuple):
+            return any(end in text for end in self.until)
+        return self.until is not None and self.until in text.lstrip()
 
 
 @dataclass(frozen=True)

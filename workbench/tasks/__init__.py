@@ -14,7 +14,7 @@ from workbench.core.reading import plain_name
 from workbench.tasks.base import AnswerExample, AnswerTask, ChoiceTask, Example, SplitName, Task, same_items
 from workbench.tasks.hub import HUB, read_hub
 from workbench.tasks.labels import read_pawsx, read_sib200, read_xnli
-from workbench.tasks.lm_eval import read_lm_eval
+from workbench.tasks.lm_eval import find_scorer, read_lm_eval
 from workbench.tasks.prompts import NATIVE, read_prompts, with_chat, with_shots
 from workbench.tasks.questions import (
     read_belebele,
@@ -178,6 +178,7 @@ __all__ = [
     "Reader",
     "SplitName",
     "Task",
+    "find_scorer",
     "prototypes",
     "read_answers",
     "read_choices",

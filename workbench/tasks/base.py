@@ -1,9 +1,9 @@
 """Tasks: examples with choices or answers, in languages and splits."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, Literal, Protocol, Self, TypeVar, get_args, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar, get_args, runtime_checkable
 
 from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.languages import canonical
@@ -175,10 +175,19 @@ class ChoiceTask(_AtHand[Example]):
 
 @dataclass(frozen=True, repr=False)
 class AnswerTask(_AtHand[AnswerExample]):
-    """A task of generated answers; `scorer` is the name of a function in `scoring.SCORERS`."""
+    """A task of generated answers; `scorer` is a name that `find_scorer` knows."""
 
     scorer: str
     notes: tuple[str, ...] = field(default=(), compare=False)
+    until: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    """Of each language the strings at which an answer ends; of others it ends as sweeps end one."""
+    max_new_tokens: int | None = None
+    """The most tokens of an answer; None: as many as sweeps generate."""
+
+    def generation(self, language: str) -> dict[str, Any]:
+        """What the task says of generating answers in a language, as arguments of a sweep."""
+        said = {"until": self.until.get(language), "max_new_tokens": self.max_new_tokens}
+        return {"scorer": self.scorer} | {name: value for name, value in said.items() if value is not None}
 
 
 def same_items(one: Sequence[E], other: Sequence[E]) -> bool:

@@ -193,10 +193,11 @@ SCORERS: dict[str, Scorer] = {
 """How generated answers are scored, by the name that an `AnswerTask` gives."""
 
 
-def check_scorer(name: str) -> None:
-    """Refuse a name that is none of `SCORERS`."""
+def check_scorer(name: str) -> Scorer:
+    """The function of this name; a name that is none of `SCORERS` is refused."""
     if name not in SCORERS:
         raise InputError(f"unknown scorer {quoted(name)}: {did_you_mean(name, SCORERS)}")
+    return SCORERS[name]
 
 
 # Nearest class prototype: a cheap score without generation. States in, classes out; tensors only.

@@ -199,7 +199,7 @@ def _panel(title: str, rows: pd.DataFrame, order: Sequence[str], x: Axis) -> Plo
         lines=(0.0, *rows[rows.method == "target_language"].gain.map(float)),
         lying=True,
         aside=tuple(kept.get(name, "") for name in order) if kept else (),
-        aside_title="target" if kept else "",
+        aside_title="change in target" if kept else "",
     )
 
 
