@@ -49,13 +49,14 @@ class Real:
     pairs: tuple[str, ...]
     dev: int
     test: int
+    rows: int = 1000
 
     def command(self, models: Path, data: Path, run: Path) -> list[str]:
         """What a user types."""
         text = next((data / name for name in ("ntrex128", "ntrex") if (data / name).exists()), data / "ntrex")
         return [
             *("diagnose", str(models / self.model), "--title", self.title),
-            *("--text", str(text), "--rows", "1000", "--pairs", ",".join(self.pairs)),
+            *("--text", str(text), "--rows", str(self.rows), "--pairs", ",".join(self.pairs)),
             *("--task", f"{self.task}:{data / self.task}", "--dev", str(self.dev), "--test", str(self.test)),
             *("--quick", "--anyway", "--out", str(run)),
         ]
@@ -98,10 +99,20 @@ STUDIES = (
         100,
         500,
     ),
+    Real(
+        "smollm2-sib200-fr",
+        "smollm2-135m-instruct",
+        "SmolLM2 135M Instruct, Q4_1",
+        "sib200",
+        ("fr-en",),
+        99,
+        204,
+        rows=500,
+    ),
 )
-CLAIMS = ("smollm2-sib200", "gemma3-sib200")
+CLAIMS = ("smollm2-sib200-fr", "gemma3-sib200")
 """Studies whose runs the published claims are tested on."""
-COMPARED = ("smollm2-sib200", "fr-en")
+COMPARED = ("smollm2-sib200-fr", "fr-en")
 """The run and pair on which methods are compared."""
 METHODS = (
     "target_language,prompt_translation,prompt_search,shots_main,shots_own,"

@@ -17,7 +17,10 @@ MODELS = {"organism": "organism"}
 """Models that can be loaded by name."""
 TEXTS = {"organism": "organism/parallel.tsv.gz", "starter": "starter/sentences.tsv"}
 """Parallel text that can be read by name."""
-RUNS = {name: f"studies/{name}" for name in ("smollm2-sib200", "gemma3-sib200", "gemma3-xcopa")}
+RUNS = {
+    name: f"studies/{name}"
+    for name in ("smollm2-sib200", "gemma3-sib200", "gemma3-xcopa", "smollm2-sib200-fr")
+}
 """Studies of real models whose tables are kept (docs/studies), and can be opened by name."""
 _STARTER = (
     "the starter set is for first steps only, checked by nobody but its authors: no result on it is to be "
