@@ -13,9 +13,9 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from workbench.align.base import Affine
-from workbench.core.errors import InputError, did_you_mean
+from workbench.core.errors import InputError
 from workbench.core.store import write_bytes
-from workbench.core.types import Site
+from workbench.core.types import Site, check_name
 from workbench.intervene import AddMapped, AddVector, Interpolate, NormKept, Patch, Replace
 from workbench.models.outline import block_path
 from workbench.study import SavedPatch
@@ -404,8 +404,7 @@ FORMATS: dict[str, tuple[Callable[[SavedPatch], Files], str]] = {
 
 def export_patch(saved: SavedPatch, to: str, folder: str | Path, overwrite: bool = False) -> list[Path]:
     """Write the patch in another tool's format; refused, with the reason, where the format cannot hold it."""
-    if to not in FORMATS:
-        raise InputError(f"unknown format {to!r}: {did_you_mean(to, FORMATS)}")
+    check_name(to, FORMATS, "format")
     files, folder = FORMATS[to][0](saved), Path(folder)
     for name in files:
         if (folder / name).exists() and not overwrite:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from workbench.core.errors import InputError, ModelError, did_you_mean
+from workbench.core.errors import InputError, ModelError
 from workbench.core.store import digest_json
+from workbench.core.types import check_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +39,7 @@ class TokenReader:
     """A tokenizer's facts and its one use: text → token ids."""
 
     def __init__(self, tokenizer: Any, bos: Bos = "tokenizer"):
-        if bos not in BOS:
-            raise ModelError(f"unknown bos {bos!r}: {did_you_mean(str(bos), BOS)}")
+        check_name(bos, BOS, "bos", ModelError)
         self.tokenizer, self.bos = tokenizer, bos
         if not tokenizer("a", add_special_tokens=False)["input_ids"]:
             # Where its files are missing, a tokenizer may be made all the same: an empty one.

@@ -20,7 +20,7 @@ from workbench.panel import Panel, explore
 from workbench.results import Part, write_tables
 from workbench.results import Run as RunFolder
 from workbench.select import Choice, Verdict, holm_verdicts, thaw
-from workbench.study.alignment import check_names
+from workbench.study.alignment import checked
 from workbench.study.examination import AnyTask, Examination, examine, prompts_text
 from workbench.study.patches import SavedPatch, load_patch
 from workbench.study.result import StudyResult, predictors_table, stacked
@@ -108,7 +108,7 @@ def prepare(
     model, pairs, folder = wrap(model), list(dict.fromkeys(pairs)), Path(folder)
     if not tasks or not pairs:
         raise InputError("a diagnosis needs at least one pair and one task")
-    settings = check_names(settings or Settings())
+    settings = checked(settings or Settings())
     examination, kept = None, None
     if text is not None:
         text = text_of(text)

@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 
 from workbench.align import Aligner
-from workbench.core.errors import InputError, did_you_mean
-from workbench.core.types import POSITIONS, Normalisation, Positions, Site
+from workbench.core.errors import InputError
+from workbench.core.types import POSITIONS, Normalisation, Positions, Site, check_name
 from workbench.intervene import INTERVENTIONS, Patch
 from workbench.models import LanguageModel
 from workbench.models.base import Padding
@@ -81,9 +81,7 @@ class Configuration:
     """Whether the states of a joint configuration are computed from an unpatched run, or in cascade."""
 
     def __post_init__(self) -> None:
-        if self.positions not in POSITIONS:
-            hint = did_you_mean(str(self.positions), POSITIONS)
-            raise InputError(f"unknown positions {self.positions!r}: {hint}")
+        check_name(self.positions, POSITIONS, "positions")
         sites = [site for site, _ in self.parts]
         if len(set(sites)) < len(sites):
             raise InputError(f"configuration {self.aligner!r} patches one site twice: {self.where}")

@@ -12,7 +12,8 @@ import pandas as pd
 
 from workbench.core.errors import StoreError
 from workbench.core.store import read_json, write_json
-from workbench.methods.base import Method, check_names, typed_table
+from workbench.core.types import check_names
+from workbench.methods.base import Method, typed_table
 from workbench.methods.baselines import BASELINES, Wording
 from workbench.methods.compare.candidates import (
     Asked,
