@@ -78,6 +78,15 @@ def interval(estimate: Any, low: Any, high: Any, places: int = 3, sign: bool = T
     return f"{shown} {between(low, high, places)}".rstrip()
 
 
+def interval_of(row: Any, name: str, places: int = 3, sign: bool = True, none: str = NONE) -> str:
+    """The same of a row of a table, from the columns `name`, `name_low` and `name_high`.
+
+    >>> interval_of({"gain": 0.5, "gain_low": 0.25, "gain_high": 0.75}, "gain", 2)
+    '+0.50 [0.25, 0.75]'
+    """
+    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"], places, sign, none)
+
+
 def estimated(value: Any, places: int = 3, sign: bool = True, none: str = NONE) -> str:
     """An `Interval`, or another estimate with the fields `estimate`, `low` and `high`; or None."""
     return none if value is None else interval(value.estimate, value.low, value.high, places, sign)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.core.errors import InputError
-from workbench.core.numbers import between, interval, number, signed
+from workbench.core.numbers import between, interval_of, number, signed
 from workbench.figures.markup import Child, Markup, count, records, table, tag
 from workbench.figures.svg import interval_bar
 from workbench.report.evidence import Columns, cells_of
@@ -179,8 +179,7 @@ def _columns(names: tuple[str, str]) -> Columns:
         return lambda row: f"{cell(row['pair'].headline)} → {cell(row['other'].headline)}"
 
     def gain(side: str) -> Any:
-        ends = ("gain", "gain_low", "gain_high")
-        return lambda row: interval(*(row[side].headline[end] for end in ends))
+        return lambda row: interval_of(row[side].headline, "gain")
 
     def layer(best: pd.Series) -> str:
         return "none" if pd.isna(best.layer) else f"{best.aligner} {best.layer}".replace("_", " ")

@@ -11,7 +11,7 @@ import pandas as pd
 from workbench.core.cards import card
 from workbench.core.errors import InputError
 from workbench.core.languages import read_pair
-from workbench.core.numbers import interval
+from workbench.core.numbers import interval_of
 from workbench.core.settings import Settings
 from workbench.core.types import Progress, silent
 from workbench.figures import plot
@@ -269,7 +269,7 @@ def _card_row(best: pd.Series | None, together: pd.Series | None) -> tuple[str, 
         return "", "", ""
     patch = f"{best.aligner}, {best.intervention}".replace("_", " ")
     chosen = "no patch" if pd.isna(best.layer) else f"layer {best.layer}: {patch}, α = {best.strength:g}"
-    gain = interval(best.gain, best.gain_low, best.gain_high, 2)
+    gain = interval_of(best, "gain", 2)
     return chosen, gain, str(best.verdict if together is None else together.holm_verdict)
 
 
