@@ -1,10 +1,11 @@
-"""Numbers: as arrays, from whatever form a user holds them in, and as text.
+"""Numbers: as arrays, from whatever form a user holds them in, as text, and in runs and steps.
 
 In text they have true minus signs, and no sign before zero; missing ones (None, NaN, NA) are `none`, a dash
 unless set.
 """
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 NONE = "–"
 """Shown in place of a missing number."""
+
+Span = tuple[int, int]
+"""First and last of a run of whole numbers."""
 
 
 def number(value: Any) -> float | None:
@@ -121,6 +125,39 @@ def probability(value: Any) -> str:
     if given is None:
         return NONE
     return "< 0.001" if given < 0.001 else plain(given)
+
+
+def spans(numbers: Iterable[int]) -> tuple[Span, ...]:
+    """Runs of consecutive whole numbers.
+
+    >>> spans([7, 3, 4, 5])
+    ((3, 5), (7, 7))
+    """
+    known = np.unique(np.fromiter(numbers, dtype=np.int64))
+    runs = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
+    return tuple((int(run[0]), int(run[-1])) for run in runs if len(run))
+
+
+def spelled(runs: Iterable[Span], most: int | None = 6) -> str:
+    """Runs for people, at most so many (None: all) of them.
+
+    >>> spelled([(3, 5), (7, 7)])
+    '3–5, 7'
+    """
+    parts = [f"{first}–{last}" if last > first else str(first) for first, last in runs]
+    left = 0 if most is None else len(parts) - most
+    return ", ".join(parts[:most]) + (f" … ({left} more)" if left > 0 else "")
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most `most` of the numbers 0 … count − 1, evenly spaced, with the first and the last.
+
+    >>> evenly(3, 12), evenly(80, 4)
+    ([0, 1, 2], [0, 26, 53, 79])
+    """
+    if count <= most:
+        return list(range(count))
+    return [round(place * (count - 1) / max(most - 1, 1)) for place in range(most)]
 
 
 def as_array(value: Any, name: str = "values") -> NDArray[Any]:

@@ -312,9 +312,7 @@ def some_of(values: Sequence[T], count: int) -> list[T]:
     >>> some_of(range(9), 4), some_of([1, 2], 4)
     ([0, 3, 5, 8], [1, 2])
     """
-    if len(values) <= count:
-        return list(values)
-    return [values[round(at * (len(values) - 1) / (count - 1))] for at in range(count)]
+    return [values[at] for at in core.evenly(len(values), count)]
 
 
 # Runs -------------------------------------------------------------------------------------------

@@ -173,7 +173,8 @@ def _download(file: File, part: Path, opener: Open) -> str:
         out.flush()
         os.fsync(out.fileno())
         announced = source.headers.get("Content-Length")
-    size, sha256 = part.stat().st_size, digest_file(part)
+    out.flush()
+    size, sha256 = out.tell(), digest_file(Path(out.name))
     if announced is not None and announced.strip() != str(size):
         raise InputError(f"{file.url} ended after {size} of {announced} bytes: run the same again")
     if file.sha256 is not None and sha256 != file.sha256:
