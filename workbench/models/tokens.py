@@ -22,6 +22,14 @@ Bos = Literal["tokenizer", "always", "never"]
 BOS: tuple[Bos, ...] = get_args(Bos)
 """What texts start with: what the tokenizer puts there, a BOS if it has one (TransformerLens), or nothing."""
 
+_CHARACTERS_A_TOKEN = 3.0
+"""A guess: over 4 in English with a large vocabulary, under 2 in a poorly covered language."""
+
+
+def guessed_tokens(characters: int) -> int:
+    """About how many tokens a text of so many characters has where no tokenizer is at hand."""
+    return 1 + max(1, round(characters / _CHARACTERS_A_TOKEN))
+
 
 @dataclass(frozen=True)
 class Encoded:
