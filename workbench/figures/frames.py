@@ -276,9 +276,6 @@ def cells(
 
     few = "few" in table and bool(table.few.notna().any())
 
-    def as_count(value: Any) -> int | None:
-        return None if pd.isna(value) else int(value)
-
     def each(function: Callable[[dict[str, Any]], Any], empty: Any) -> tuple[tuple[Any, ...], ...]:
         grid = [[found.get((row, column)) for column in columns] for row in rows]
         return tuple(tuple(empty if row is None else function(row) for row in line) for line in grid)
@@ -291,7 +288,7 @@ def cells(
         notes=each(note, ()),
         hatched=each(hatched, False) if hatched else (),
         keys=each(lambda row: row["key"], None) if "key" in table else (),
-        counts=each(lambda row: as_count(row["few"]), None) if few else (),
+        counts=each(lambda row: None if pd.isna(row["few"]) else int(row["few"]), None) if few else (),
         **style,
     )
 
