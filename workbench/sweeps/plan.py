@@ -15,34 +15,18 @@ from workbench.intervene import INTERVENTIONS, Patch
 from workbench.models import LanguageModel
 from workbench.models.base import Padding
 from workbench.models.memory import Halving
+from workbench.results.schema import COLUMNS as SCHEMA
 from workbench.sweeps.score import Classes, Generation, Reading, Scores, read_examples, read_questions
 from workbench.tasks import AnswerExample
 
 CLEAN = "clean"
 
-COLUMNS = {
-    "model": "string",
-    "task": "string",
-    "pair": "string",
-    "language": "string",
-    "site": "string",
-    "layer": "Int64",
-    "aligner": "string",
-    "intervention": "string",
-    "positions": "string",
-    "joint": "string",
-    "strength": "Float64",
-    "seed": "Int64",
-    "split": "string",
-    "example": "string",
-    "group": "string",
-    "prediction": "Int64",
-    "generated": "string",
-    "correct": "boolean",
-    "margin": "float64",
-    "score": "float64",
-    "patch_size": "float64",
-}
+COLUMNS = (
+    dict.fromkeys(SCHEMA["sweep"], "string")
+    | dict.fromkeys(("layer", "seed", "prediction"), "Int64")
+    | {"strength": "Float64", "correct": "boolean"}
+    | dict.fromkeys(("margin", "score", "patch_size"), "float64")
+)
 """The sweep table, one row per configuration and example. Clean runs have none of the columns in
 `CONFIGURATION` but the aligner.
 
