@@ -1,5 +1,6 @@
 """The choice of a configuration on dev (from dev rows only), and its gain on test (from test rows only)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from workbench.core.errors import InputError
 from workbench.select.grid import Grid, check_split, families, grid_of, standard_errors
 from workbench.stats import Interval, accuracy, paired_interval, units_of
-from workbench.sweeps import CLEAN, CONFIGURATION
+from workbench.sweeps import CLEAN, CONFIGURATION, Configuration
 
 NOTHING = 1e-3
 """A mean margin at most this far above that of the clean run (in nats) is treated as rounding."""
@@ -54,6 +55,10 @@ class Choice:
         if other is None or other.layer is None:
             return self.layer is None
         return self.where == other.where
+
+    def among(self, configurations: Iterable[Configuration]) -> Configuration:
+        """The one of these configurations that it names."""
+        return next(one for one in configurations if self.where.items() <= one.columns.items())
 
 
 def choose(table: pd.DataFrame, aligner: str, raced: bool = False) -> Choice:

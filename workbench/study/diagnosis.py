@@ -70,9 +70,14 @@ class Diagnosis:
         )
         return cls(studies, specification, folder, examination)
 
-    def run(self) -> list[StudyResult]:
-        """Every study in turn, then their common tables."""
-        results = [study.run() for study in self.studies]
+    def run(self, progress: Progress = silent) -> list[StudyResult]:
+        """Every study in turn, then their common tables; `progress` is told of each study."""
+        results: list[StudyResult] = []
+        for done, study in enumerate(self.studies):
+            what = f"studies ({study.pair}, {study.task.name})"
+            progress(what, done, len(self.studies))
+            results.append(study.run())
+            progress(what, done + 1, len(self.studies))
         self.conclude(results)
         return results
 

@@ -241,7 +241,7 @@ class Study:
 
     def configuration(self, maps: dict[str, LayerMaps], choice: Choice) -> Configuration:
         """The configuration that a choice names."""
-        return next(b for b in self.configurations(maps) if choice.where.items() <= b.columns.items())
+        return choice.among(self.configurations(maps))
 
     def test(
         self, maps: dict[str, LayerMaps], choices: dict[str, Choice], states: Activations
