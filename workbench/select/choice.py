@@ -94,10 +94,7 @@ def choose_from(grid: Grid) -> Choice:
     # Sums in another order are the same to twelve digits, and then a tie is a tie.
     order = np.lexsort((strength, layer, -np.round(means, 12)))
     best = int(order[0])
-    if not known[best]:
-        return Choice(aligner, None, None, None, 0.0, 0.0)
-    own_error = float(standard_errors(smoothed[:, [best]], grid.units)[0])
-    if means[best] <= max(NOTHING, own_error):
+    if not known[best] or means[best] <= max(NOTHING, standard_errors(smoothed[:, [best]], grid.units)[0]):
         return Choice(aligner, None, None, None, 0.0, 0.0)
     behind = smoothed[:, [best]] - smoothed
     near = known & (np.round(means[best] - means, 12) <= np.round(standard_errors(behind, grid.units), 12))
