@@ -22,47 +22,28 @@ __version__ = "0.2.0"
 # Public names and the room that holds each. They are imported on first use, so that
 # `workbench --help` and the figures (which need no torch) start at once.
 _HOMES = {
-    "Activations": "workbench.states",
-    "ParallelText": "workbench.text",
-    "Settings": "workbench.core.settings",
-    "Site": "workbench.core.types",
-    "Study": "workbench.study",
-    "WorkbenchError": "workbench.core.errors",
-    "capture": "workbench.states",
-    "diagnose": "workbench.study",
-    "fit_layers": "workbench.align",
-    "load_model": "workbench.models",
-    "load_patch": "workbench.study",
-    "measure": "workbench.states",
-    "open_run": "workbench.study",
-    "plot": "workbench.figures",
-    "read": "workbench.text",
-    "read_task": "workbench.tasks",
-    "sweep": "workbench.sweeps",
-    "wrap": "workbench.models",
+    name: f"workbench.{module}"
+    for module, names in {
+        "align": "fit_layers",
+        "core.errors": "WorkbenchError",
+        "core.settings": "Settings",
+        "core.types": "Site",
+        "figures": "plot",
+        "models": "load_model wrap",
+        "states": "Activations capture measure",
+        "study": "Study diagnose load_patch open_run",
+        "sweeps": "sweep",
+        "tasks": "read_task",
+        "text": "ParallelText read",
+    }.items()
+    for name in names.split()
 }
 
 # Rooms with more than a day's work needs, as in `wb.align.Ridge()`; they are imported on first use too.
 _ROOMS = (
-    "align",
-    "analyses",
-    "checks",
-    "figures",
-    "intervene",
-    "measures",
-    "methods",
-    "models",
-    "organism",
-    "report",
-    "results",
-    "select",
-    "states",
-    "stats",
-    "study",
-    "sweeps",
-    "tasks",
-    "text",
-)
+    "align analyses checks figures intervene measures methods models organism report results select states "
+    "stats study sweeps tasks text"
+).split()
 
 __all__ = ["__version__", *_HOMES]
 

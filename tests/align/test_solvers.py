@@ -19,7 +19,7 @@ def test_equals_numpys_minimum_norm_solution(n, d, k):
     weight, _, rank, singular = np.linalg.lstsq(X.numpy(), Y.numpy(), rcond=None)
     assert ours.rank == rank
     assert ours.condition == pytest.approx(singular[0] / singular[rank - 1])
-    np.testing.assert_allclose(ours.weight.numpy(), weight, atol=1e-9)
+    np.testing.assert_allclose((ours.left @ ours.right).numpy(), weight, atol=1e-9)
 
 
 def test_rank_deficient_data_gets_the_least_norm_and_its_rank():
@@ -27,20 +27,20 @@ def test_rank_deficient_data_gets_the_least_norm_and_its_rank():
     Y = draw(40, 4, seed=2)
     ours = solve_least_squares(X, Y)
     assert ours.rank == 3
-    np.testing.assert_allclose(ours.weight, np.linalg.lstsq(X, Y, rcond=None)[0], atol=1e-9)
+    np.testing.assert_allclose(ours.left @ ours.right, np.linalg.lstsq(X, Y, rcond=None)[0], atol=1e-9)
 
 
 def test_constant_zero_data_gives_the_zero_map():
     solution = solve_least_squares(torch.zeros(5, 3), draw(5, 2))
     assert solution.rank == 0 and solution.condition == float("inf")
-    assert not solution.weight.any()
+    assert not (solution.left @ solution.right).any()
 
 
 def test_fewer_pairs_than_dimensions_fit_anything_and_predict_nothing():
     X, Y = draw(100, 300), draw(100, 300, seed=1)
-    weight = solve_least_squares(X[:80], Y[:80]).weight
-    assert r_squared(Y[:80], X[:80] @ weight) == pytest.approx(1)
-    assert r_squared(Y[80:], X[80:] @ weight) < 0
+    solution = solve_least_squares(X[:80], Y[:80])
+    assert r_squared(Y[:80], X[:80] @ solution.left @ solution.right) == pytest.approx(1)
+    assert r_squared(Y[80:], X[80:] @ solution.left @ solution.right) < 0
 
 
 def test_r_squared_is_scikit_learns_weighted_by_variance():

@@ -5,8 +5,6 @@ from organism_models import FAR, MAIN, tiny_organism
 
 from workbench.cli import main, methods
 from workbench.cli.figures import draw_figures
-from workbench.cli.inputs import named_pairs
-from workbench.core.errors import InputError
 from workbench.methods.base import typed_table
 from workbench.methods.compare.run import TYPES
 from workbench.models import load_model
@@ -32,13 +30,6 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, cap
     assert main(["compare", *(a.replace("{tmp}", str(tmp_path)) for a in arguments)]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
-
-
-def test_pairs_are_chosen_among_those_of_the_run():
-    assert named_pairs(None, ["sw-en", "yo-en"]) is None
-    assert named_pairs("yo-en", ["sw-en", "yo-en"]) == ["yo-en"]
-    with pytest.raises(InputError, match="no study of it, but sw-en, yo-en"):
-        named_pairs("en-yo", ["sw-en", "yo-en", "sw-en"])
 
 
 def test_a_run_begun_in_python_is_compared_and_may_have_been_moved(tmp_path, capsys):

@@ -8,9 +8,9 @@ import pytest
 from report import folders
 
 from workbench.core.errors import InputError
-from workbench.panel import explore, live, pictures, read_views, wording
-from workbench.panel.live import Click
+from workbench.panel import explore, pictures, read_views, widgets, wording
 from workbench.panel.views import Place
+from workbench.panel.widgets import Click
 
 ipywidgets = pytest.importorskip("ipywidgets")
 
@@ -270,7 +270,7 @@ def test_what_is_not_installed_is_named_with_how_to_get_it(run, missing, monkeyp
             raise ImportError(name)
         return real(name, *rest)
 
-    live._widgets.cache_clear()
+    widgets._widgets.cache_clear()
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(InputError, match=rf"needs {missing}: pip install 'alignment-workbench\[lab\]'"):
         explore(run)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from counts import FULL, count
+from holding import holds
 from scipy.special import ndtr
 
 from workbench.select import choose, decide_choice, gain_on_test
@@ -146,7 +147,7 @@ def test_under_the_sharp_null_it_hardly_ever_helps(more):
 def test_the_interval_holds_the_truth_after_selection(truth):
     # Only studies in which something was chosen: a patch that is not applied does nothing for certain.
     held = [
-        not gain.excludes(tables.gain_of(choice))
+        holds(gain, tables.gain_of(choice))
         for choice, gain, tables in studies(truth, 2, gain_on_test)
         if choice.layer is not None
     ]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from counts import count
+from holding import holds
 from scipy.stats import binomtest, norm
 
 from workbench.core.errors import InputError
@@ -74,7 +75,7 @@ def test_what_is_neither_right_nor_wrong_is_refused():
 @pytest.mark.parametrize(("rate", "likeness"), [(0.5, 0.0), (0.5, 0.2), (0.5, 0.5), (0.75, 0.2), (0.75, 0.5)])
 def test_it_holds_the_truth_in_paragraphs(rate, likeness):
     rng, trials = np.random.default_rng(1), count(400, 4000)
-    held = sum(not accuracy(drawn(rng, rate, likeness), WHICH).excludes(rate) for _ in range(trials))
+    held = sum(holds(accuracy(drawn(rng, rate, likeness), WHICH), rate) for _ in range(trials))
     slack = 2.5 * np.sqrt(0.95 * 0.05 / trials) if trials < 4000 else 0
     print(f"rate {rate}, likeness {likeness}: {held / trials:.3f}")
     assert 0.93 - slack <= held / trials <= 0.97 + slack
@@ -83,4 +84,4 @@ def test_it_holds_the_truth_in_paragraphs(rate, likeness):
 def test_raw_counts_would_not():
     rng = np.random.default_rng(2)
     samples = [drawn(rng, 0.5, 0.5) for _ in range(300)]
-    assert np.mean([not accuracy(one).excludes(0.5) for one in samples]) < 0.8
+    assert np.mean([holds(accuracy(one), 0.5) for one in samples]) < 0.8

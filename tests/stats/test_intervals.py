@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from counts import FULL, count
+from holding import holds
 from scipy import stats as scipy_stats
 
 from workbench.core.errors import InputError
@@ -130,9 +131,9 @@ def test_the_paired_test_rejects_where_the_interval_leaves_0_out(n, gained, lost
     groups = [i % 15 for i in range(n)] if grouped else None
     p = paired_test(after, before, groups)
     for level in (0.5, 0.9, 0.95, 0.99):
-        assert paired_interval(after, before, groups, level).excludes(0) == (p < 1 - level)
+        assert holds(paired_interval(after, before, groups, level), 0) == (p >= 1 - level)
     numbers = after * 0.7, before * 0.7
-    assert paired_interval(*numbers, groups).excludes(0) == (paired_test(*numbers, groups) < 0.05)
+    assert holds(paired_interval(*numbers, groups), 0) == (paired_test(*numbers, groups) >= 0.05)
 
 
 def test_without_groups_the_paired_test_is_mcnemars():
@@ -164,7 +165,7 @@ def coverage(n, gained, lost, sizes, likeness, rounds):
         latent = np.sqrt(likeness) * rng.normal(size=groups[-1] + 1)[groups]
         latent += np.sqrt(1 - likeness) * rng.normal(size=n)
         interval = paired_interval(latent > high, latent < low, None if sizes is None else groups.tolist())
-        held += not interval.excludes(gained - lost)
+        held += holds(interval, gained - lost)
     return held / rounds
 
 
@@ -232,5 +233,5 @@ def test_unpaired_holds_the_difference_of_two_gains_at_its_level():
         for right in (0.5, 0.7):
             before, after = rng.random((2, 150)) < np.array([[0.4], [right]])
             gains.append(paired_interval(after, before))
-        hits += not unpaired_interval(gains[1], gains[0]).excludes(0.2)
+        hits += holds(unpaired_interval(gains[1], gains[0]), 0.2)
     assert 0.93 <= hits / rounds <= 0.98

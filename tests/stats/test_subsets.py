@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from counts import count
+from holding import holds
 
 from workbench.core.errors import InputError
 from workbench.measures import debiased_linear_cka
@@ -28,7 +29,7 @@ def test_interval_holds_the_truth_about_as_often_as_it_says(name):
     rounds, held = count(150, 600), 0
     for _ in range(rounds):
         x = correlated(rng, 150)
-        held += not jackknife_interval(lambda rows, x=x: statistic(x[rows]), 150).excludes(truth)
+        held += holds(jackknife_interval(lambda rows, x=x: statistic(x[rows]), 150), truth)
     assert held / rounds == pytest.approx(0.95, abs=count(0.05, 0.03))
 
 
@@ -41,8 +42,8 @@ def test_groups_are_left_out_whole():
         x = rng.normal(size=24)[groups] + 0.3 * rng.normal(size=len(groups))
         order = rng.permutation(len(groups))
         shuffled = [groups[i] for i in order]
-        held += not jackknife_interval(lambda rows, x=x[order]: x[rows].mean(), len(x), shuffled).excludes(0)
-        naive += not jackknife_interval(lambda rows, x=x[order]: x[rows].mean(), len(x)).excludes(0)
+        held += holds(jackknife_interval(lambda rows, x=x[order]: x[rows].mean(), len(x), shuffled), 0)
+        naive += holds(jackknife_interval(lambda rows, x=x[order]: x[rows].mean(), len(x)), 0)
     assert held / rounds == pytest.approx(0.94, abs=count(0.06, 0.035))
     assert naive / rounds < 0.75
 
@@ -64,7 +65,7 @@ def test_the_bootstrap_of_rows_fails_for_cka_and_leaving_out_does_not():
         jackknife_interval(cka, n),
         jackknife_interval(cka, n, groups=[i // 4 for i in range(n)]),
     ):
-        assert not interval.excludes(0)
+        assert holds(interval, 0)
         assert abs(interval.estimate) < 0.05 and interval.high - interval.low < 0.4
 
 

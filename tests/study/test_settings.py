@@ -8,7 +8,7 @@ from workbench.align import Ridge
 from workbench.align.linear import LeastSquares
 from workbench.core.errors import InputError
 from workbench.study import Settings
-from workbench.study.alignment import check_names, estimators
+from workbench.study.alignment import checked, estimators
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from workbench.study.alignment import check_names, estimators
 )
 def test_wrong_settings_are_refused(wrong, says):
     with pytest.raises(InputError, match=says):
-        check_names(Settings(**wrong))
+        checked(Settings(**wrong))
 
 
 @pytest.mark.parametrize(("headline", "kind"), [("ridge", Ridge), ("least_squares", LeastSquares)])

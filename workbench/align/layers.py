@@ -12,9 +12,9 @@ from torch import Tensor
 
 from workbench.align.base import Aligner, fresh
 from workbench.align.solvers import r_squared
-from workbench.core.cards import card, spread
+from workbench.core.cards import card
 from workbench.core.errors import InputError
-from workbench.core.numbers import as_tensor
+from workbench.core.numbers import as_tensor, evenly
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class LayerMaps:
         """What the maps say of their own fit; R² needs states: `held_out`."""
         if not self.aligners:
             return card("Fitted maps", "none")
-        layers = spread(len(self))
+        layers = evenly(len(self), 12)
         rows = [(layer, *_facts(self.aligners[layer])) for layer in layers]
         heads = ["layer", "pairs fitted", "rank", "condition", "penalty", "mind"]
         if not any(row[-1] for row in rows):

@@ -111,11 +111,6 @@ class Solution:
     """Largest over smallest singular value of X, or of [X; √λ I] over the directions X could have had;
     infinite when nothing counts."""
 
-    @property
-    def weight(self) -> Float[Tensor, "d_source d_target"]:
-        """W as one matrix."""
-        return self.left @ self.right
-
 
 @dataclass(frozen=True, eq=False)
 class RidgeSolution(Solution):

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.checks.report import Finding, Report, spans
+from workbench.checks.report import Finding, Report
 from workbench.core.errors import InputError, TextError, quoted
 from workbench.core.languages import canonical, names_language
+from workbench.core.numbers import spans
 from workbench.core.reading import (
     copa_items,
     json_lines,

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
+
+from workbench.core.numbers import Span, spelled
 
 Severity = Literal["alarm", "notice"]
 Kind = Literal[
@@ -39,7 +40,6 @@ Kind = Literal[
     overlap      sentences that another data set holds as well
     fields       answers or labels of a benchmark that differ between languages
 """
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -132,27 +132,6 @@ class Report:
         ]
         columns = ["severity", "kind", "languages", "rows", "count", "evidence", "repair"]
         return pd.DataFrame(rows, columns=columns)
-
-
-def spans(rows: Iterable[int]) -> tuple[Span, ...]:
-    """Runs of consecutive rows.
-
-    >>> spans([7, 3, 4, 5])
-    ((3, 5), (7, 7))
-    """
-    numbers = np.unique(np.fromiter(rows, dtype=np.int64))
-    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
-    return tuple((int(run[0]), int(run[-1])) for run in runs if len(run))
-
-
-def spelled(runs: Iterable[Span], most: int = 6) -> str:
-    """Row runs for people.
-
-    >>> spelled([(3, 5), (7, 7)])
-    '3–5, 7'
-    """
-    parts = [f"{first}–{last}" if last > first else str(first) for first, last in runs]
-    return ", ".join(parts[:most]) + (f" … ({len(parts) - most} more)" if len(parts) > most else "")
 
 
 def _order(finding: Finding) -> tuple[bool, int, tuple[Span, ...]]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from workbench.checks.report import Finding, Report, spans
+from workbench.checks.report import Finding, Report
 from workbench.core.languages import letters_by_script, usual_script
+from workbench.core.numbers import spans
 from workbench.core.reading import normalised
 from workbench.text import ParallelText
 

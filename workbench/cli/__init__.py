@@ -27,7 +27,6 @@ from workbench.cli.options import (
 from workbench.core.errors import WorkbenchError
 
 _SILENT = ("lab", "lm-eval", "new")  # commands that report nothing
-_LONGEST = 1000  # characters of an error message
 _ABOUT = """For a language model and a pair of languages: find the layer at which states of the source
 language map onto the target language, measure whether patching the mapped states in improves a
 task, and test the result against controls."""
@@ -151,10 +150,7 @@ def _message(error: Exception) -> str:
 
 def _complain(message: str, before: str = "") -> None:
     """One line on standard error: what cannot be printed is escaped, what is too long is cut."""
-    line = " ".join(message.split())
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    if len(line) > _LONGEST:
-        line = f"{line[: _LONGEST * 2 // 3]} … {line[-_LONGEST // 3 :]}"
+    line = WorkbenchError(" ".join(message.split()))
     with contextlib.suppress(OSError):
         print(f"{before}workbench: {line}", file=sys.stderr, flush=True)
 

@@ -30,7 +30,7 @@ from workbench.measures import METRICS, Metric
 from workbench.results import write_tables
 from workbench.states import fitting, named_metric
 from workbench.study import Alignment, Specification
-from workbench.study.alignment import check_curve, check_names, first_aligner
+from workbench.study.alignment import check_curve, checked, first_aligner
 from workbench.study.patches import save_maps
 from workbench.tasks import AnswerTask, ChoiceTask, read_task
 
@@ -70,7 +70,7 @@ def write_run(tables: Mapping[str, Sequence[pd.DataFrame]], folder: Path) -> Out
 
 def fit(options: argparse.Namespace) -> Outcome:
     """Run `workbench fit`."""
-    settings = check_names(settings_of(options))
+    settings = checked(settings_of(options))
     sizes = None if options.sizes is None else list(whole_numbers(options.sizes, "--sizes"))
     tables: dict[str, list[pd.DataFrame]] = {"fit": [], "pca": []}
 

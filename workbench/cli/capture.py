@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 from workbench.cli.inputs import load, own_task, read_text
 from workbench.cli.options import Outcome, chosen, names
-from workbench.cli.terminal import caution, console, duration, errors, progress, progress_bar, size, table
+from workbench.cli.terminal import caution, console, duration, errors, progress, progress_bar, table
+from workbench.core.cards import size
 from workbench.core.errors import InputError, ModelError
 from workbench.models.outline import Outline, outline
 from workbench.select.racing import stage_count

@@ -7,8 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from workbench.cli.options import Outcome
-from workbench.cli.terminal import console, errors, progress, progress_bar, size, table
-from workbench.core.errors import InputError, did_you_mean
+from workbench.cli.terminal import console, errors, progress, progress_bar, table
+from workbench.core.cards import size
+from workbench.core.errors import InputError
+from workbench.core.types import check_name
 from workbench.methods.recipes import RECIPES, Recipe
 from workbench.models.outline import Support, check_cell, support_table
 from workbench.tasks.catalogue import Entry, catalogue, fetch, find
@@ -112,8 +114,7 @@ def recipes(options: argparse.Namespace) -> Outcome:
             "what is reproduced and what differs."
         )
         return Outcome([_recipe_facts(recipe) for recipe in RECIPES.values()])
-    if options.name not in RECIPES:
-        raise InputError(f"unknown recipe {options.name!r}: {did_you_mean(options.name, RECIPES)}")
+    check_name(options.name, RECIPES, "recipe")
     recipe = RECIPES[options.name]
     facts = [(name, getattr(recipe, name)) for name in ("formula", "reference", "faithful", "differs")]
     learns_from = "sentences or items of each language; who translates whom is not used"

@@ -142,11 +142,4 @@ def _study(
     aligners = ("ridge", *COMPARED)
     settings = Settings(aligners, "ridge", ("replace",), strengths=(1.0,), batch_size=256)
     diagnosis = prepare(model, text, tasks, pairs, options.out, settings, overwrite=options.overwrite)
-    results, total = [], len(diagnosis.studies)
-    for done, study in enumerate(diagnosis.studies):
-        what = f"studies ({study.pair}, {study.task.name})"
-        progress(what, done, total)
-        results.append(study.run())
-        progress(what, done + 1, total)
-    diagnosis.conclude(results)
-    return diagnosis, results
+    return diagnosis, diagnosis.run(progress)

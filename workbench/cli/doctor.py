@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.text import Text
 
 from workbench.checks import Report, check, check_fields, is_benchmark, overlap
-from workbench.checks.report import spelled
 from workbench.cli.inputs import several
 from workbench.cli.options import Outcome, names
 from workbench.cli.terminal import console, progress, progress_bar, table
+from workbench.core.numbers import spelled
 from workbench.core.reading import files_in, user_path
 from workbench.text import read
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from workbench.cli import main
 from workbench.cli.options import Outcome, names
-from workbench.cli.terminal import console, progress, progress_bar, size
+from workbench.cli.terminal import console, progress, progress_bar
+from workbench.core.cards import size
 from workbench.core.errors import InputError, WorkbenchError
 from workbench.figures import find_kind, join_runs, preset, write_figures
 from workbench.figures.paper import FORMATS

@@ -69,18 +69,7 @@ def opened(options: argparse.Namespace) -> Diagnosis:
     """The studies of the run that the options name, with the model it was made with."""
     run = open_run(options.study)
     torch.set_num_threads(options.threads or int(run.read_specification().threads))
-    pairs = named_pairs(options.pairs, [part.pair for part in run.parts])
-    return run.diagnosis(pairs=pairs, progress=progress)
-
-
-def named_pairs(value: str | None, known: Sequence[str]) -> list[str] | None:
-    """The pairs named, among those of a run; None for all of them."""
-    pairs = names(value)
-    for pair in pairs or ():
-        if pair not in known:
-            others = ", ".join(dict.fromkeys(known))
-            raise InputError(f"--pairs {pair}: the run has no study of it, but {others}")
-    return pairs
+    return run.diagnosis(pairs=names(options.pairs), progress=progress)
 
 
 def threads_of(options: argparse.Namespace, model: LanguageModel) -> int:

@@ -8,7 +8,7 @@ from workbench.cli.options import Outcome
 from workbench.cli.terminal import console
 from workbench.cli.terminal import table as as_table
 from workbench.core.errors import InputError
-from workbench.core.numbers import interval, plain
+from workbench.core.numbers import interval_of, plain
 from workbench.core.store import write_bytes
 from workbench.interop import export_patch, judge, match_runs, read_samples
 from workbench.study import load_patch
@@ -28,7 +28,7 @@ def run_judge(options: argparse.Namespace) -> Outcome:
     rows = [
         (
             *(row["task"], row["items"], plain(row["before"], 2), plain(row["after"], 2)),
-            interval(row["gain"], row["gain_low"], row["gain_high"], 2),
+            interval_of(row, "gain", 2),
             *(row["gained"], row["lost"], row["holm_verdict"], f"{row['holm_p']:.3f}"),
         )
         for row in table.to_dict("records")

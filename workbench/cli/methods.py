@@ -20,7 +20,7 @@ from workbench.cli.terminal import console, print_dense, print_end, progress, pr
 from workbench.core.bundled import MODELS
 from workbench.core.errors import InputError
 from workbench.core.languages import read_pair
-from workbench.core.numbers import interval, plain, signed
+from workbench.core.numbers import interval_of, plain, signed
 from workbench.core.reading import read_lines
 from workbench.methods.baselines import Wording, organism_wording, read_translations
 from workbench.methods.compare import COMBINED, Plan, compare, with_holm
@@ -234,7 +234,7 @@ def _repetition(row: Row, source: str, seconds: Mapping[str, float]) -> Cells:
 
 
 def _bounds(row: Row, name: str, sign: bool = False) -> str:
-    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"], 2, sign, none="")
+    return interval_of(row, name, 2, sign, none="")
 
 
 def _print_texts(table: pd.DataFrame, source: str) -> None:

@@ -223,8 +223,6 @@ def check_options(options: argparse.Namespace) -> None:
         for part in value if isinstance(value, list) else [value]:
             if isinstance(part, str | Path):
                 _check_text(name, option, str(part))
-    if isinstance(strengths := getattr(options, "strengths", None), str):
-        numbers(strengths, "--strengths")
     out = getattr(options, "out", None)
     if isinstance(out, Path):
         # `report` writes one file, all others a folder.

@@ -13,7 +13,7 @@ from workbench.analyses.organism.verify import Verification, properties, summary
 from workbench.cli.options import Outcome, chosen
 from workbench.cli.terminal import console, duration, progress, progress_bar, site_name, table
 from workbench.core.errors import InputError
-from workbench.core.numbers import estimated, interval, percent, signed
+from workbench.core.numbers import estimated, interval_of, percent, signed
 from workbench.core.store import write_json
 from workbench.models import LanguageModel, load_model
 from workbench.organism import (
@@ -166,7 +166,7 @@ def run_verdicts(options: argparse.Namespace) -> Outcome:
             f"{row['taught']:g}",
             "" if pd.isna(row["gap"]) else signed(row["gap"], 2) + ("" if row["gap_low"] > 0 else " (none)"),
             "none" if pd.isna(row["layer"]) else row["layer"],
-            interval(row["gain"], row["gain_low"], row["gain_high"], 2),
+            interval_of(row, "gain", 2),
             signed(row["best_control"], 2),
             row["verdict"],
         )

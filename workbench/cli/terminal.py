@@ -219,19 +219,6 @@ def print_end(text: "ParallelText", start: float) -> None:
     console.print(f"{duration(time.perf_counter() - start)} in all", style="dim")
 
 
-def size(n_bytes: float) -> str:
-    """Bytes for people.
-
-    >>> size(1536)
-    '1.5 kB'
-    """
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.0f} {unit}" if unit == "bytes" or n_bytes >= 100 else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.1f} TB"
-
-
 def duration(seconds: float) -> str:
     """Seconds for people.
 

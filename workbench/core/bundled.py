@@ -114,12 +114,5 @@ class Registry(MutableMapping[str, Part]):
     def __or__(self, other: Mapping[str, Any]) -> Any:
         return self._parts | dict(other)
 
-    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(other) | self._parts
-
-    def __ior__(self, other: Mapping[str, Any]) -> Any:
-        self.update(other)
-        return self
-
     def __repr__(self) -> str:
         return f"Registry({self.kind}: {', '.join(self._parts)})"

@@ -62,42 +62,17 @@ def notebook_bar(unit: str = "tok") -> Progress:
     return show
 
 
-def size(count: int) -> str:
+def size(n_bytes: float) -> str:
     """A number of bytes with its unit.
 
-    >>> size(512), size(2_500_000)
-    ('512 bytes', '2.5 MB')
+    >>> size(1536), size(2_500_000)
+    ('1.5 kB', '2.5 MB')
     """
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= unit:
-            return f"{count / unit:.1f} {name}"
-    return f"{count} bytes"
-
-
-def spread(count: int, most: int = 12) -> list[int]:
-    """At most `most` of the numbers 0 … count − 1, evenly spaced, with the first and the last.
-
-    >>> spread(3), spread(80, 4)
-    ([0, 1, 2], [0, 26, 53, 79])
-    """
-    if count <= most:
-        return list(range(count))
-    return [round(place * (count - 1) / (most - 1)) for place in range(most)]
-
-
-def span(numbers: Sequence[int]) -> str:
-    """Whole numbers in short: runs as first–last.
-
-    >>> span([0, 1, 2, 5])
-    '0–2, 5'
-    """
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in runs)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.0f} {unit}" if unit == "bytes" or n_bytes >= 100 else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} TB"
 
 
 def _table(heads: Sequence[str], rows: Rows) -> str:

@@ -1,10 +1,11 @@
-"""Numbers: as arrays, from whatever form a user holds them in, and as text.
+"""Numbers: as arrays, from whatever form a user holds them in, as text, and in runs and steps.
 
 In text they have true minus signs, and no sign before zero; missing ones (None, NaN, NA) are `none`, a dash
 unless set.
 """
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 NONE = "–"
 """Shown in place of a missing number."""
+
+Span = tuple[int, int]
+"""First and last of a run of whole numbers."""
 
 
 def number(value: Any) -> float | None:
@@ -78,6 +82,15 @@ def interval(estimate: Any, low: Any, high: Any, places: int = 3, sign: bool = T
     return f"{shown} {between(low, high, places)}".rstrip()
 
 
+def interval_of(row: Any, name: str, places: int = 3, sign: bool = True, none: str = NONE) -> str:
+    """The same of a row of a table, from the columns `name`, `name_low` and `name_high`.
+
+    >>> interval_of({"gain": 0.5, "gain_low": 0.25, "gain_high": 0.75}, "gain", 2)
+    '+0.50 [0.25, 0.75]'
+    """
+    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"], places, sign, none)
+
+
 def estimated(value: Any, places: int = 3, sign: bool = True, none: str = NONE) -> str:
     """An `Interval`, or another estimate with the fields `estimate`, `low` and `high`; or None."""
     return none if value is None else interval(value.estimate, value.low, value.high, places, sign)
@@ -112,6 +125,39 @@ def probability(value: Any) -> str:
     if given is None:
         return NONE
     return "< 0.001" if given < 0.001 else plain(given)
+
+
+def spans(numbers: Iterable[int]) -> tuple[Span, ...]:
+    """Runs of consecutive whole numbers.
+
+    >>> spans([7, 3, 4, 5])
+    ((3, 5), (7, 7))
+    """
+    known = np.unique(np.fromiter(numbers, dtype=np.int64))
+    runs = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
+    return tuple((int(run[0]), int(run[-1])) for run in runs if len(run))
+
+
+def spelled(runs: Iterable[Span], most: int | None = 6) -> str:
+    """Runs for people, at most so many (None: all) of them.
+
+    >>> spelled([(3, 5), (7, 7)])
+    '3–5, 7'
+    """
+    parts = [f"{first}–{last}" if last > first else str(first) for first, last in runs]
+    left = 0 if most is None else len(parts) - most
+    return ", ".join(parts[:most]) + (f" … ({left} more)" if left > 0 else "")
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most `most` of the numbers 0 … count − 1, evenly spaced, with the first and the last.
+
+    >>> evenly(3, 12), evenly(80, 4)
+    ([0, 1, 2], [0, 26, 53, 79])
+    """
+    if count <= most:
+        return list(range(count))
+    return [round(place * (count - 1) / max(most - 1, 1)) for place in range(most)]
 
 
 def as_array(value: Any, name: str = "values") -> NDArray[Any]:

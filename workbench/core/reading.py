@@ -1,5 +1,6 @@
 """Shared by all readers of text files: open files, split lines, name languages, compare."""
 
+import csv
 import gzip
 import json
 import lzma
@@ -128,6 +129,24 @@ def check_width(cells: list[str], path: Path, line: int) -> list[str]:
     if len(cells) > MOST_COLUMNS:
         raise TextError(f"has {len(cells)} cells; a table has at most {MOST_COLUMNS} columns", path, line)
     return cells
+
+
+def quoted_rows(
+    path: Path, delimiter: str, problem: str, last: bool = False
+) -> Iterator[tuple[int, list[str]]]:
+    """Read rows whose cells may be quoted and then hold delimiters and line ends.
+
+    Each has the number of its first line, or of its `last`; `problem` words errors, with {} for the reason.
+    """
+    reader = csv.reader((line + "\n" for line in read_lines(path)), delimiter=delimiter, strict=True)
+    start = 1
+    try:
+        for row in reader:
+            number = reader.line_num if last else start
+            yield number, check_width(row, path, number)
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise TextError(problem.format(error), path, reader.line_num if last else start) from error
 
 
 def full_rows(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from workbench.core.errors import InputError
-from workbench.core.types import CHOICES_BY, JOINT, POSITIONS, ComparedBy, Positions, check_name
+from workbench.core.types import CHOICES_BY, JOINT, POSITIONS, ComparedBy, Positions, check_name, check_names
 
 FITS = 5
 """Minimum number of fits, including the map itself, for which a spread is reported."""
@@ -73,14 +73,11 @@ class Settings:
                 raise InputError(f"a study needs {what} at least: none is given")
             if len(set(named)) != len(named):
                 raise InputError(f"{what} is named twice: {', '.join(map(str, named))}")
-        for names, known, what in (
-            ((self.positions,), POSITIONS, "positions"),
-            (self.joint, JOINT, "way to patch layers jointly"),
-            ((self.choices_by,), CHOICES_BY, "way to compare choices"),
-            (() if self.headline is None else (self.headline,), self.aligners, "headline"),
-        ):
-            for name in names:
-                check_name(name, known, what)
+        check_name(self.positions, POSITIONS, "positions")
+        check_names(self.joint, JOINT, "way to patch layers jointly")
+        check_name(self.choices_by, CHOICES_BY, "way to compare choices")
+        if self.headline is not None:
+            check_name(self.headline, self.aligners, "headline")
         for holds, problem in (
             (0 < self.held_out < 1, f"the share held out lies between 0 and 1; {self.held_out} given"),
             (

@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -41,13 +42,26 @@ def digest_file(path: Path) -> str:
         return digest_bytes(iter(lambda: file.read(_CHUNK), b""))
 
 
+def digest_files(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file in a folder, by its path inside."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): digest_file(path) for path in files}
+
+
+def check_files(folder: Path, digests: Mapping[str, str], again: str) -> None:
+    """Refuse files that are not as `digest_files` found them; `again` says what makes them."""
+    for name, digest in digests.items():
+        if not (folder / name).is_file() or digest_file(folder / name) != digest:
+            raise StoreError(f"{folder / name} is damaged or missing: delete {folder} and {again} again")
+
+
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 @contextlib.contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path) -> Iterator[BinaryIO]:
     """A file under another name; it gets its own once it is on disk, if the block ends without an error."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -62,10 +76,24 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
             part.unlink()
 
 
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder under another name; it gets its own, in place of what is there, as `new_file` does."""
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        yield part
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file so that it is whole under its name or not there at all."""
     try:
-        with _new_file(path) as file:
+        with new_file(path) as file:
             file.write(data)
     except (OSError, ValueError) as error:  # a name may hold what no file system takes
         raise StoreError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
@@ -119,7 +147,7 @@ def read_json(
 def mapped_tensors(
     path: Path, shapes: Mapping[str, tuple[int, ...]], kind: "dtype"
 ) -> "Iterator[dict[str, Tensor]]":
-    """Tensors of a new safetensors file, to be filled through a memory map, as in `_new_file`."""
+    """Tensors of a new safetensors file, to be filled through a memory map, as in `new_file`."""
     import torch
 
     types = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
@@ -133,7 +161,7 @@ def mapped_tensors(
     head = struct.pack("<Q", len(text)) + text
     size = len(head) + end
     try:
-        with _new_file(path) as file:
+        with new_file(path) as file:
             _allocate(file, size)
             file.write(head)
             file.flush()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from workbench.core.errors import InputError, SiteError, did_you_mean
+from workbench.core.errors import InputError, SiteError, WorkbenchError, did_you_mean, quoted
 
 Component = Literal["embed", "resid_pre", "resid_post", "attn_out", "mlp_out", "mlp_act", "head_out"]
 """The state that is read at a site:
@@ -63,9 +63,7 @@ class Site:
     component: Component = "resid_post"
 
     def __post_init__(self) -> None:
-        if self.component not in COMPONENTS:
-            hint = did_you_mean(str(self.component), COMPONENTS)
-            raise SiteError(f"unknown component {self.component!r}: {hint}")
+        check_name(self.component, COMPONENTS, "component", SiteError)
         if self.layer < 0 or (self.component == "embed" and self.layer != 0):
             raise SiteError(f"no layer {self.layer} of {self.component}: layers count from 0")
 
@@ -99,7 +97,7 @@ def expand_sites(sites: "str | Site | Iterable[str | Site]", n_layers: int) -> t
         if isinstance(site, str) and site in COMPONENTS and site != "embed":
             chosen += [Site(layer, site) for layer in range(n_layers)]  # type: ignore[arg-type]
         elif isinstance(site, str) and "." not in site and site != "embed":
-            raise SiteError(f"unknown component {site!r}: {did_you_mean(site, COMPONENTS)}")
+            check_name(site, COMPONENTS, "component", SiteError)
         else:
             chosen.append(Site.parse(site))
     for site in chosen:
@@ -108,14 +106,21 @@ def expand_sites(sites: "str | Site | Iterable[str | Site]", n_layers: int) -> t
     return tuple(dict.fromkeys(chosen))
 
 
-def check_name(name: str, known: Iterable[str], what: str) -> None:
+def check_name(name: str, known: Iterable[str], what: str, error: type[WorkbenchError] = InputError) -> None:
     """Refuse a name that is not among the known ones; `what` says what it names.
 
     >>> check_name("ridge", ["ridge", "identity"], "aligner")
     """
     known = list(known)
     if name not in known:
-        raise InputError(f"unknown {what} {name!r}: {did_you_mean(name, known)}")
+        raise error(f"unknown {what} {quoted(name)}: {did_you_mean(str(name), known)}")
+
+
+def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
+    """The same of each of several names."""
+    known = list(known)
+    for name in names:
+        check_name(name, known, what)
 
 
 Progress = Callable[[str, int, int], None]

@@ -276,9 +276,6 @@ def cells(
 
     few = "few" in table and bool(table.few.notna().any())
 
-    def as_count(value: Any) -> int | None:
-        return None if pd.isna(value) else int(value)
-
     def each(function: Callable[[dict[str, Any]], Any], empty: Any) -> tuple[tuple[Any, ...], ...]:
         grid = [[found.get((row, column)) for column in columns] for row in rows]
         return tuple(tuple(empty if row is None else function(row) for row in line) for line in grid)
@@ -291,7 +288,7 @@ def cells(
         notes=each(note, ()),
         hatched=each(hatched, False) if hatched else (),
         keys=each(lambda row: row["key"], None) if "key" in table else (),
-        counts=each(lambda row: as_count(row["few"]), None) if few else (),
+        counts=each(lambda row: None if pd.isna(row["few"]) else int(row["few"]), None) if few else (),
         **style,
     )
 
@@ -312,9 +309,7 @@ def some_of(values: Sequence[T], count: int) -> list[T]:
     >>> some_of(range(9), 4), some_of([1, 2], 4)
     ([0, 3, 5, 8], [1, 2])
     """
-    if len(values) <= count:
-        return list(values)
-    return [values[round(at * (len(values) - 1) / (count - 1))] for at in range(count)]
+    return [values[at] for at in core.evenly(len(values), count)]
 
 
 # Runs -------------------------------------------------------------------------------------------

@@ -234,9 +234,8 @@ def _cells(figure: "go.Figure", panel: Cells, scale: Scale, axes: dict[str, str]
         **axes,
     )
     _veil(figure, panel, axes)
-    found = look.signs(panel, scale, numbered)
-    for marker in dict.fromkeys(marker for _, _, marker, _ in found):
-        x, y, _, shades = zip(*(sign for sign in found if sign[2] == marker), strict=True)
+    for marker, found in look.signs(panel, scale, numbered).items():
+        x, y, shades = zip(*found, strict=True)
         figure.add_scatter(
             x=x,
             y=y,

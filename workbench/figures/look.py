@@ -101,17 +101,17 @@ def ink(value: Value, scale: Scale, pale: bool = False) -> str:
 
 DOT, DASH, ABOVE, BELOW = ".", "_", "^", "v"
 """Signs in cells, in matplotlib's letters."""
-Sign = tuple[float, float, str, str]
-"""Column, row, marker and colour."""
+Sign = tuple[float, float, str]
+"""Column, row and colour."""
 
 
-def signs(panel: Cells, scale: Scale, numbered: bool) -> list[Sign]:
-    """A small sign in cells: a dot, a triangle or a dash, the first of these that applies.
+def signs(panel: Cells, scale: Scale, numbered: bool) -> dict[str, list[Sign]]:
+    """By marker, a small sign in cells: a dot, a triangle or a dash, the first of these that applies.
 
     A grey dot says that a cell shows nothing by itself, a triangle that its value is beyond the scale, a dash
     that it is below zero, which grey print does not tell. A number keeps its place, and needs no dash.
     """
-    found: list[Sign] = []
+    found: dict[str, list[Sign]] = {}
     for row, values in enumerate(panel.values):
         for column, value in enumerate(values):
             if value is None:
@@ -119,11 +119,11 @@ def signs(panel: Cells, scale: Scale, numbered: bool) -> list[Sign]:
             colour = ink(value, scale, panel.few(row, column) is not None)
             place = (column + 0.4, row - 0.36) if numbered else (float(column), float(row))
             if panel.hatched and panel.hatched[row][column]:
-                found.append((*place, DOT, GREY))
+                found.setdefault(DOT, []).append((*place, GREY))
             elif not scale.low <= value <= scale.high:
-                found.append((*place, ABOVE if value > scale.high else BELOW, colour))
+                found.setdefault(ABOVE if value > scale.high else BELOW, []).append((*place, colour))
             elif value < 0 and scale.diverging and not numbered:
-                found.append((*place, DASH, colour))
+                found.setdefault(DASH, []).append((*place, colour))
     return found
 
 

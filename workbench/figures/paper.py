@@ -19,7 +19,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from workbench.core.errors import InputError, did_you_mean
+from workbench.core.errors import InputError
 from workbench.figures.look import BLACK, DASH, DOT, UNMEASURED, VEIL, Preset, clipped, colours, ink, signs
 from workbench.figures.look import preset as find_preset
 from workbench.figures.paper_layout import GAP, PAD, Block, Layout, Page, Ruler, families, missing_fonts
@@ -54,10 +54,15 @@ def draw_paper(
         return [_draw(page) for page in Layout(spec, chosen, Ruler(fonts), titled).pages()]
 
 
+def check_format(name: str) -> None:
+    """Refuse a format that no figure can be written in."""
+    if name not in FORMATS:
+        raise InputError(f"no format is called {name!r}: choose from {', '.join(FORMATS)}")
+
+
 def save_paper(figure: Figure, file_format: str) -> bytes:
     """The bytes of a file: fonts embedded as Type 42 in PDF, letters as outlines in SVG, no dates."""
-    if file_format not in FORMATS:
-        raise InputError(f"no format is called {file_format!r}: {did_you_mean(file_format, FORMATS)}")
+    check_format(file_format)
     buffer = io.BytesIO()
     with _style():
         figure.savefig(buffer, format=file_format, dpi=figure.dpi, **_WAYS[file_format])
@@ -209,9 +214,8 @@ def _draw_cells(axes: Axes, page: Page, block: Block, panel: Cells, scale: Scale
     widest = page.ruler.widest((text for row in written for text in row), page.preset.text)
     wide, high = block.width / columns >= widest * 1.06, block.height / rows >= page.preset.line * 0.95
     numbered = panel.numbers and wide and high
-    found = signs(panel, scale, numbered)
-    for marker in dict.fromkeys(marker for _, _, marker, _ in found):
-        x, y, _, shades = zip(*(sign for sign in found if sign[2] == marker), strict=True)
+    for marker, found in signs(panel, scale, numbered).items():
+        x, y, shades = zip(*found, strict=True)
         size = min(1.8, points * 0.25) if marker == DOT else min(4.5, points * 0.5)
         look: dict[str, Any] = {
             "linewidths": 0.5 if marker == DASH else 0,

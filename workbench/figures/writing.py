@@ -16,7 +16,7 @@ from workbench.figures.frames import NothingToShow, RunTables
 from workbench.figures.kinds import FIGURES, kind_name, make_spec
 from workbench.figures.look import Preset
 from workbench.figures.look import preset as find_preset
-from workbench.figures.paper import FORMATS, draw_paper, save_paper
+from workbench.figures.paper import check_format, draw_paper, save_paper
 from workbench.figures.paper_layout import missing_fonts
 from workbench.figures.spec import Spec
 from workbench.figures.tables_out import to_latex, to_markdown
@@ -59,8 +59,7 @@ def write_figures(
             raise InputError(f"{dpi} dots an inch: give 30 to 1200")
         style = replace(style, dpi=dpi)
     for name in formats:
-        if name not in FORMATS:
-            raise InputError(f"no format is called {name!r}: choose from {', '.join(FORMATS)}")
+        check_format(name)
     kinds = list(FIGURES) if only is None else [only] if isinstance(only, str) else only
     kinds = list(map(kind_name, kinds))
     files: list[Path] = []

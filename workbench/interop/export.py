@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,9 +14,9 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from workbench.align.base import Affine
-from workbench.core.errors import InputError, did_you_mean
+from workbench.core.errors import InputError
 from workbench.core.store import write_bytes
-from workbench.core.types import Site
+from workbench.core.types import Site, check_name
 from workbench.intervene import AddMapped, AddVector, Interpolate, NormKept, Patch, Replace
 from workbench.models.outline import block_path
 from workbench.study import SavedPatch
@@ -108,32 +109,33 @@ Files = dict[str, bytes]
 """What is written, by name."""
 
 
+def _tensors(steps: Sequence[Step], whole: bool = False) -> dict[str, Tensor]:
+    """W and b of each block by name; without `whole`, a W that is the identity is left out."""
+    weights = {f"weight.{step.layer}": step.weight for step in steps if whole or not step.shifts}
+    return weights | {f"bias.{step.layer}": step.bias for step in steps}
+
+
 def to_numpy(saved: SavedPatch) -> Files:
     """`patch.npz`: W and b of each layer, h′ = h W + b, and an array of JSON text about them."""
     steps = steps_of(saved)
     if any(step.keeps_norm for step in steps):
         raise InputError("a matrix does not keep the length of states: export to transformers")
-    arrays = {f"weight.{step.layer}": step.weight.numpy() for step in steps}
-    arrays |= {f"bias.{step.layer}": step.bias.numpy() for step in steps}
+    arrays = {name: tensor.numpy() for name, tensor in _tensors(steps, whole=True).items()}
     about = np.array(json.dumps(_about(saved), ensure_ascii=False))
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "patch.npz"
-        np.savez(path, about=about, **arrays)  # type: ignore[arg-type]
-        return {"patch.npz": path.read_bytes()}
+    np.savez(buffer := BytesIO(), about=about, **arrays)  # type: ignore[arg-type]
+    return {"patch.npz": buffer.getvalue()}
 
 
 def to_transformers(saved: SavedPatch) -> Files:
     """A folder that needs torch, safetensors and a Hugging Face model: the tensors, a hook and a page."""
     steps = steps_of(saved)
     positions = {patch.positions for patch in saved.patches}
-    tensors = {f"weight.{step.layer}": step.weight for step in steps if not step.shifts}
-    tensors |= {f"bias.{step.layer}": step.bias for step in steps}
     where = {"last": "columns == last", "prompt": "columns <= last", "all": "columns >= 0"}[positions.pop()]
     code = _CODE.replace("WHERE", where)
     code = code.replace("    NORM\n", _NORM if steps[0].keeps_norm else "")
     code = code.replace("SKIPS", "False" if "== " in where or "<=" in where else "True")
     return {
-        "patch.safetensors": to_bytes(tensors),
+        "patch.safetensors": to_bytes(_tensors(steps)),
         "patch.py": code.encode(),
         "README.md": _page(saved, steps).encode(),
     }
@@ -308,11 +310,9 @@ def to_steering_vectors(saved: SavedPatch) -> Files:
         )
     if len(steps) > 1 and not all(step.shifts for step in steps):
         raise InputError("steering-vectors has one operator for all layers: export to transformers")
-    tensors = {f"weight.{step.layer}": step.weight for step in steps if not step.shifts}
-    tensors |= {f"bias.{step.layer}": step.bias for step in steps}
     everywhere = saved.patches[0].positions == "all"
     return {
-        "patch.safetensors": to_bytes(tensors),
+        "patch.safetensors": to_bytes(_tensors(steps)),
         "steering.py": _STEERING.replace("EVERYWHERE", str(everywhere)).encode(),
     }
 
@@ -404,8 +404,7 @@ FORMATS: dict[str, tuple[Callable[[SavedPatch], Files], str]] = {
 
 def export_patch(saved: SavedPatch, to: str, folder: str | Path, overwrite: bool = False) -> list[Path]:
     """Write the patch in another tool's format; refused, with the reason, where the format cannot hold it."""
-    if to not in FORMATS:
-        raise InputError(f"unknown format {to!r}: {did_you_mean(to, FORMATS)}")
+    check_name(to, FORMATS, "format")
     files, folder = FORMATS[to][0](saved), Path(folder)
     for name in files:
         if (folder / name).exists() and not overwrite:

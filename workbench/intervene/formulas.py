@@ -34,15 +34,6 @@ def patch_size(before: States, after: States) -> Float[Tensor, " batch"]:
     return (after - before).norm(dim=-1) / before.norm(dim=-1).clamp(min=_TINY)
 
 
-def moved(h: States, vector: Float[Tensor, " d_model"], strength: float) -> States:
-    """h + α v, in the states' precision; at α = 0 the states as they are, to the bit."""
-    if len(vector) != h.shape[-1]:
-        raise InputError(f"a vector of width {len(vector)} does not fit states of width {h.shape[-1]}")
-    if strength == 0:
-        return h  # h + 0·v would turn −0 into 0
-    return (h + strength * vector.to(h.device)).to(h.dtype)
-
-
 class Replace:
     """h′ = W h (+ b). A widely copied reading of INCLINE; its paper adds instead."""
 
@@ -98,11 +89,14 @@ class AddVector:
 
     def __call__(self, h: States, map: Map, strength: float = 1.0) -> States:
         """The states, moved by α times the vector."""
-        if self.vector is not None:
-            return moved(h, self.vector, strength)
+        vector = self.vector
+        if vector is not None and len(vector) != h.shape[-1]:
+            raise InputError(f"a vector of width {len(vector)} does not fit states of width {h.shape[-1]}")
         if strength == 0:
-            return h  # as for every formula with a strength: the same bits
-        return h + strength * (map(h) - h)
+            return h  # h + 0·v would turn −0 into 0
+        if vector is None:
+            return h + strength * (map(h) - h)
+        return (h + strength * vector.to(h.device)).to(h.dtype)  # in the states' precision
 
 
 class NormKept:

@@ -272,11 +272,6 @@ class PermutationNull:
     p: float
     """(1 + draws as good as the value) / (1 + draws): never 0."""
 
-    @property
-    def excess(self) -> float:
-        """Value − mean of the null: what the pairing itself brings."""
-        return self.value - float(self.null.mean())
-
 
 def permutation_null(
     metric: Similarity,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import pandas as pd
 import torch
 
-from workbench.core.types import Progress, check_name
+from workbench.core.types import Progress
 from workbench.models import LanguageModel, TokenReader
 from workbench.results import COLUMNS
 from workbench.tasks import AnswerExample, AnswerTask, Example, Task
@@ -81,12 +81,6 @@ class Method:
     needs: tuple[Need, ...] = field(default=(), kw_only=True)
     """What it learns from, besides sentences in each language."""
     family: ClassVar[Family]
-
-
-def check_names(names: Iterable[str], known: Iterable[str], what: str) -> None:
-    """Refuse a name that is not known, with the closest one."""
-    for name in names:
-        check_name(name, known, what)
 
 
 def count_tokens(model: LanguageModel, texts: Iterable[str]) -> int:

@@ -15,7 +15,8 @@ import transformers
 from transformer_lens.model_bridge import TransformerBridge
 
 from workbench.core.bundled import MODELS, resolved
-from workbench.core.errors import ModelError, did_you_mean, quoted
+from workbench.core.errors import ModelError, quoted
+from workbench.core.types import check_name
 from workbench.models.base import LanguageModel, ModelInfo
 from workbench.models.bridge import BRIDGED_FROM_4, BridgeModel
 from workbench.models.check import (
@@ -80,8 +81,7 @@ def load_model(
     stores the weights of linear layers in so many bits (through bitsandbytes). `title` is what tables and
     figures call the model, in place of its own name.
     """
-    if backend not in BACKENDS:
-        raise ModelError(f"unknown backend {backend!r}: {did_you_mean(backend, BACKENDS)}")
+    check_name(backend, BACKENDS, "backend", ModelError)
     if backend == "hooked":
         hooked_transformer_class()
         if device_map is not None:
@@ -324,8 +324,7 @@ def _quantisation(config: Any) -> str | None:
 
 def _dtype(dtype: str | torch.dtype | None, device: str, config: Any) -> torch.dtype:
     if isinstance(dtype, str):
-        if dtype not in _DTYPES:
-            raise ModelError(f"unknown dtype {dtype!r}: {did_you_mean(dtype, _DTYPES)}")
+        check_name(dtype, _DTYPES, "dtype", ModelError)
         return _DTYPES[dtype]
     own = getattr(config.get_text_config(), "dtype", None) if device.startswith("cuda") else None
     return dtype or (own if isinstance(own, torch.dtype) else torch.float32)

@@ -103,9 +103,7 @@ def read_tokenizer(
 
 def read_causal(name: str, config: Any, attn: str | None, **options: Any) -> Any:
     """The Hugging Face model, whole, from safetensors; `attn` is by default the fastest attention it has."""
-    if options.get("gguf_file") is None:
-        options.pop("gguf_file", None)
-    if "gguf_file" not in options and Path(name).is_dir():
+    if options.get("gguf_file") is None and Path(name).is_dir():
         check_files(Path(name), config, own_code=options["trust_remote_code"])
     # A wrong shape is reported with the rest, where it would be an error that names nothing.
     options |= {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}

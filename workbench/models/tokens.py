@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from workbench.core.errors import InputError, ModelError, did_you_mean
+from workbench.core.errors import InputError, ModelError
 from workbench.core.store import digest_json
+from workbench.core.types import check_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +21,14 @@ _SLOT = "{text}"
 Bos = Literal["tokenizer", "always", "never"]
 BOS: tuple[Bos, ...] = get_args(Bos)
 """What texts start with: what the tokenizer puts there, a BOS if it has one (TransformerLens), or nothing."""
+
+_CHARACTERS_A_TOKEN = 3.0
+"""A guess: over 4 in English with a large vocabulary, under 2 in a poorly covered language."""
+
+
+def guessed_tokens(characters: int) -> int:
+    """About how many tokens a text of so many characters has where no tokenizer is at hand."""
+    return 1 + max(1, round(characters / _CHARACTERS_A_TOKEN))
 
 
 @dataclass(frozen=True)
@@ -38,8 +47,7 @@ class TokenReader:
     """A tokenizer's facts and its one use: text → token ids."""
 
     def __init__(self, tokenizer: Any, bos: Bos = "tokenizer"):
-        if bos not in BOS:
-            raise ModelError(f"unknown bos {bos!r}: {did_you_mean(str(bos), BOS)}")
+        check_name(bos, BOS, "bos", ModelError)
         self.tokenizer, self.bos = tokenizer, bos
         if not tokenizer("a", add_special_tokens=False)["input_ids"]:
             # Where its files are missing, a tokenizer may be made all the same: an empty one.

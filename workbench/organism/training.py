@@ -5,7 +5,6 @@ A word is cut into pairs of letters, the first marked `▁`; names, tags (`<x-ma
 optimiser state and step, and interrupted training ends with the same weights.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -18,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from workbench.core.errors import InputError, StoreError
-from workbench.core.store import digest_file, digest_json, write_json
+from workbench.core.errors import InputError
+from workbench.core.store import check_files, digest_files, digest_json, new_folder, write_json
 from workbench.core.types import Progress, silent
 from workbench.models.reading import quietly
 from workbench.organism.config import TrainingConfig, WorldConfig
@@ -192,29 +191,22 @@ def _finished(folder: Path, config: WorldConfig) -> Trained | None:
     card = read_card(folder / CARD)
     if digest_json(card.get("config")) != config.digest:
         raise InputError(f"{folder} holds an organism with other settings: choose another folder")
-    for name, sha256 in card.get("files", {}).items():  # the bundled card names none
-        if not (folder / name).is_file() or digest_file(folder / name) != sha256:
-            raise StoreError(f"{folder / name} is damaged or missing: delete {folder} and train again")
+    check_files(folder, card.get("files", {}), "train")  # the bundled card names none
     return Trained(folder, config, card["seconds"], card["n_parameters"], card["loss"])
 
 
 def _save(model: Any, tokenizer: Any, trained: Trained) -> None:
     """Half precision, Hugging Face format; the folder is whole under its name or not there at all."""
-    folder = trained.folder
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    with quietly():
-        model.eval().half().save_pretrained(part)
-        tokenizer.save_pretrained(part)
-    card = {
-        "config": trained.config.to_json(),
-        "files": {path.name: digest_file(path) for path in sorted(part.iterdir())},
-        "seconds": trained.seconds,
-        "n_parameters": trained.n_parameters,
-        "loss": trained.loss,
-    }
-    write_json(part / CARD, card)
-    (part / "model.safetensors").chmod(0o644)  # its writer keeps it from others
-    shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
+    with new_folder(trained.folder) as part:
+        with quietly():
+            model.eval().half().save_pretrained(part)
+            tokenizer.save_pretrained(part)
+        card = {
+            "config": trained.config.to_json(),
+            "files": digest_files(part),
+            "seconds": trained.seconds,
+            "n_parameters": trained.n_parameters,
+            "loss": trained.loss,
+        }
+        write_json(part / CARD, card)
+        (part / "model.safetensors").chmod(0o644)  # its writer keeps it from others

@@ -1,12 +1,18 @@
-"""The panel itself: a map of methods and layers to choose from, curves below it, and tabs about the layer."""
+"""The panel itself: a map of methods and layers to choose from, curves below it, and tabs about the layer.
+
+plotly's own FigureWidget sends all of plotly.js with every figure: on a slow machine figures stay empty or as
+they were. Here one figure carries it for all.
+"""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from workbench.core.errors import InputError
 from workbench.figures import Spec
 from workbench.panel import pictures, wording
-from workbench.panel.live import Click, listing, live
 from workbench.panel.views import Method, Place, StudyView
 
 _MEASURE = "cka_debiased"
@@ -14,6 +20,64 @@ _MEASURE = "cka_debiased"
 _TALL = 300
 """Height of a figure in a tab, in pixels."""
 _WHOLE = {"width": "100%"}
+
+
+class Click(NamedTuple):
+    """A point of a figure that was clicked, in the units of its axes."""
+
+    axis: str
+    """plotly's name of the y-axis, which tells panels of one column apart."""
+    name: str
+    """Name of the curve or cloud."""
+    x: float
+    y: float
+    number: Any
+    """Number of the point in its curve or cloud."""
+
+
+def live(figure: Any, clicked: Callable[[Click], None] | None = None, carries: bool = False) -> Any:
+    """A plotly figure as a widget. One of those that are shown together `carries` the drawing code."""
+    code = (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8") if carries else ""
+    widget = _widgets()["figure"](figure=figure.to_json(), code=code)
+    if clicked is not None:
+        widget.observe(lambda change: clicked(Click(*change["new"][:5])), names="clicked")
+    return widget
+
+
+def listing(clicked: Callable[[str], None]) -> Any:
+    """HTML whose buttons with `data-entry` tell when they are clicked."""
+    widget = _widgets()["list"]()
+    widget.observe(lambda change: clicked(str(change["new"][0])), names="clicked")
+    return widget
+
+
+@cache
+def _widgets() -> dict[str, Any]:
+    try:
+        import anywidget
+        import traitlets
+    except ImportError as error:
+        raise InputError("a live figure needs anywidget: pip install 'alignment-workbench[lab]'") from error
+
+    def code_of(name: str) -> str:
+        return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+    class Figure(anywidget.AnyWidget):
+        """A figure as JSON, and the last click on it."""
+
+        _esm = code_of("live.js")
+        code = traitlets.Unicode("").tag(sync=True)
+        figure = traitlets.Unicode("").tag(sync=True)
+        clicked: Any = traitlets.List().tag(sync=True)
+
+    class Listing(anywidget.AnyWidget):
+        """HTML with buttons, and the last one that was clicked."""
+
+        _esm = code_of("list.js")
+        html = traitlets.Unicode("").tag(sync=True)
+        clicked: Any = traitlets.List().tag(sync=True)
+
+    return {"figure": Figure, "list": Listing}
 
 
 class Panel:
@@ -52,7 +116,7 @@ class Panel:
         self.root.add_class("wb-panel")
         follows: dict[Any, Callable[[], None]] = {
             self.pair: self._pair_changed,
-            self.method: self._method_changed,
+            self.method: lambda: self._go(self.method.value, None, self.layer.value),
             self.strength: self._draw,
             self.measure: self._draw,
             self.layer: self._draw,
@@ -127,9 +191,6 @@ class Panel:
         self._offer(self.layer, [(str(layer), layer) for layer in study.layers], study.start().layer)
         self._entry = None
         self._go(*study.start())
-
-    def _method_changed(self) -> None:
-        self._go(self.method.value, None, self.layer.value)
 
     def _go(self, method: Method, strength: float | None, layer: int) -> None:
         """Look at a method, at one of its strengths (or that of the map), and a layer."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.core.numbers import NONE, between, interval, number, plain, probability, signed
+from workbench.core.numbers import NONE, between, interval_of, number, plain, probability, signed
 from workbench.figures.kinds.comparison import judged, order_of
 from workbench.figures.markup import Child, Markup, count, records, table, tag, words
 from workbench.figures.svg import draw_svg
@@ -76,7 +76,7 @@ def _sentences(methods: list[dict[str, Any]], items: str) -> Iterator[str]:
     )
     if "helps" in kinds:
         best = _largest((row for row in claims if _verdict(row) == "helps"), "gain")
-        yield f"The largest gain is that of “{best['title']}”: {_with_interval(best, 'gain')}."
+        yield f"The largest gain is that of “{best['title']}”: {interval_of(best, 'gain')}."
     if recipes := [row for row in claims if row["family"] == "recipe"]:
         yield from _of_patch(_largest(recipes, "gain"))
     for row in methods:
@@ -84,21 +84,21 @@ def _sentences(methods: list[dict[str, Any]], items: str) -> Iterator[str]:
             yield f"Asked in the target language itself, the model gains {signed(row['gain'])}."
     if combined := [row for row in claims if number(row["over_own"]) is not None]:
         best = _largest(combined, "over_own")
-        adds = f"{_with_interval(best, 'over_own')} (“{best['title']}”)"
+        adds = f"{interval_of(best, 'over_own')} (“{best['title']}”)"
         yield f"On top of another method, patching adds at most {adds}."
     yield "The best of many methods is optimistically biased: use the intervals."
 
 
 def _of_patch(row: dict[str, Any]) -> Iterator[str]:
     """The patch that gains most: its gain, also over its controls, and its cost."""
-    yield f"Of patches alone, “{row['title']}” gains most: {_with_interval(row, 'gain')}."
+    yield f"Of patches alone, “{row['title']}” gains most: {interval_of(row, 'gain')}."
     controls = [name for name in ("random_over", "shuffled_over") if number(row[name]) is not None]
     if controls:
         least = min(controls, key=lambda name: float(row[name]))
         beats = all(float(row[f"{name}_low"]) > 0 for name in controls)
         yield (
             f"It is {'' if beats else 'not '}shown to gain more than its best control: "
-            f"{_with_interval(row, least)} over it."
+            f"{interval_of(row, least)} over it."
         )
     if number(row["retention"]) is not None:
         kept = "too little" if row["noninferior"] else "which is not shown to be too little"
@@ -107,10 +107,6 @@ def _of_patch(row: dict[str, Any]) -> Iterator[str]:
 
 def _largest(rows: Iterable[dict[str, Any]], column: str) -> dict[str, Any]:
     return max(rows, key=lambda row: float(row[column]))
-
-
-def _with_interval(row: dict[str, Any], name: str) -> str:
-    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
 
 _GAINS_CAPTION = (

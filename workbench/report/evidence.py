@@ -69,22 +69,21 @@ def over_layers(part: Part) -> list[Markup]:
     alike, planes = _similarities(part), before_and_after(part)
     first = [one for name in FIRST for one in alike if one.title == spoken(name)] or alike
     first = first[:1] if part.finished else alike
-    panels = _curves(part, [*filter(None, [gain_curve(part.tables)]), *_fits(part), *first])
+    fits = [replace(one, title=one.title or "R² of the maps") for one in plots_of("fit", part.tables)]
+    panels = _curves(part, [*filter(None, [gain_curve(part.tables)]), *fits, *first])
     others = _curves(part, [one for one in alike if one not in first])
     blocks = []
     if panels or planes:
         notes = [_note(part, panels) if panels else "", _note_of_planes(part, planes) if planes else ""]
         heading = tag("h3", "Over layers" + ", and sentences before and after the map" * bool(planes))
-        blocks.append(tag("div", heading, _drawn(" ".join(notes), [*panels, *planes]), class_="block"))
+        said = tag("p", " ".join(notes), class_="muted")
+        shown = tag("div", *map(draw_svg, [*panels, *planes]), class_="panels")
+        blocks.append(tag("div", heading, tag("div", said, shown), class_="block"))
     if tables := numbers(part):
         drawn = tag("div", *map(draw_svg, others), class_="panels") if others else None
         summary = f"{count(len(others), 'more measure')}, and all curves as tables" if others else "As tables"
         blocks.append(tag("details", tag("summary", summary), drawn, *tables))
     return blocks
-
-
-def _fits(part: Part) -> list[Plot]:
-    return [replace(panel, title=panel.title or "R² of the maps") for panel in plots_of("fit", part.tables)]
 
 
 def _similarities(part: Part) -> list[Plot]:
@@ -115,10 +114,6 @@ def _note(part: Part, panels: Sequence[Plot]) -> str:
         f"{chosen}Measured on held-out sentences{gain}. Shaded: 95 % intervals where there are any{band}. "
         "“emb” is the embedding. A value outside of an axis is drawn at its edge; the tables have it."
     )
-
-
-def _drawn(note: str, panels: Iterable[Plot]) -> Markup:
-    return tag("div", tag("p", note, class_="muted"), tag("div", *map(draw_svg, panels), class_="panels"))
 
 
 def plots_of(kind: str, tables: Mapping[str, pd.DataFrame], **options: Any) -> list[Plot]:

@@ -121,19 +121,19 @@ def _sections(run: Run) -> list[Child]:
     parts, reach = run.parts, reach_of(run.parts)
     notes = cautions(parts)
     if _taskless(run):
-        first = _section("map", "Similarity by pair and layer", similarity_maps(parts), notes)
+        first = section("map", "Similarity by pair and layer", similarity_maps(parts), notes)
     else:
         several = {part.task for part in parts if part.task}
-        labels = [_row_head(run, part, i, len(several) > 1) for i, part in enumerate(parts)]
+        labels = [row_head(run, part, len(several) > 1, i) for i, part in enumerate(parts)]
         corrected = len(parts) > 1 and any(run.together(part) is not None for part in parts)
         about = "Verdicts are Holm-corrected. " if corrected else None
         drawn = studies_by_layers(parts, labels, columns(run), reach, about=about)
-        first = _section("map", "Layers and verdicts", drawn, legend_of(parts, reach), notes)
+        first = section("map", "Layers and verdicts", drawn, legend_of(parts, reach), notes)
     origin = [*provenance.provenance(parts), tag("h3", "The command"), provenance.command(run)]
     return [
         first,
         *(_study(run, part, i, reach) for i, part in enumerate(parts)),
-        _section("compared", "Against other methods", comparison.against_others(run)),
+        section("compared", "Against other methods", comparison.against_others(run)),
         _closed("predictors", "Which measure predicts the gain", _predictors(run)),
         _closed("doctor", "The sentences: results of the data checks", provenance.doctor(parts)),
         _closed("settings", "Settings", provenance.settings(parts)),
@@ -147,10 +147,11 @@ def cautions(parts: Sequence[Part]) -> Markup | None:
     return tag("div", *lines, class_="note") if lines else None
 
 
-def _row_head(run: Run, part: Part, place: int, with_task: bool) -> Child:
+def row_head(run: Run, part: Part, with_task: bool, place: int | None = None) -> Child:
+    """What stands before a study's row of layers; with a `place`, a link to all about it."""
     task = tag("small", part.task) if with_task else None
     name = part.pair or part.title
-    return [tag("a", name, href=f"#part-{place}"), task, on_phone(run, part)]
+    return [name if place is None else tag("a", name, href=f"#part-{place}"), task, on_phone(run, part)]
 
 
 def _study(run: Run, part: Part, place: int, reach: float) -> Markup:
@@ -171,7 +172,7 @@ def _study(run: Run, part: Part, place: int, reach: float) -> Markup:
     return tag("section", heading, *blocks, aria_labelledby=f"part-{place}", data_study=place, class_="study")
 
 
-def _section(name: str, heading: str, *children: Child) -> Markup | None:
+def section(name: str, heading: str, *children: Child) -> Markup | None:
     """A section; None where nothing stands in it."""
     if not any(children):
         return None

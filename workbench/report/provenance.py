@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.checks.report import spelled
-from workbench.core.numbers import NONE, plain
+from workbench.core.numbers import NONE, plain, spelled
 from workbench.core.store import digest_json
 from workbench.figures.markup import Child, Markup, count, language, table, tag, words
 from workbench.report.evidence import Columns, cells_of

@@ -6,14 +6,14 @@ from typing import Any
 import pandas as pd
 
 from workbench.core.errors import InputError
-from workbench.core.numbers import between, interval, number, signed
+from workbench.core.numbers import between, interval_of, number, signed
 from workbench.figures.markup import Child, Markup, count, records, table, tag
 from workbench.figures.svg import interval_bar
 from workbench.report.evidence import Columns, cells_of
 from workbench.report.examples import turned
 from workbench.report.heatmap import legend_of, reach_of, studies_by_layers
-from workbench.report.page import cautions, document
-from workbench.report.verdict import badge, on_phone
+from workbench.report.page import cautions, document, row_head, section
+from workbench.report.verdict import badge
 from workbench.results import Part, Run
 from workbench.stats import Interval, mean_interval, units_of, unpaired_interval
 
@@ -92,20 +92,8 @@ def compare(first: Run, second: Run) -> str:
     ]
     sides = tag("div", *maps, class_="two")
     sections: list[Child] = [
-        tag(
-            "section",
-            tag("h2", "Layers and verdicts of both runs", id="map"),
-            sides,
-            legend_of(parts, reach),
-            cautions(parts),
-            aria_labelledby="map",
-        ),
-        tag(
-            "section",
-            tag("h2", "Difference of the gains on test", id="difference"),
-            *_differences(first, second, names),
-            aria_labelledby="difference",
-        ),
+        section("map", "Layers and verdicts of both runs", sides, legend_of(parts, reach), cautions(parts)),
+        section("difference", "Difference of the gains on test", *_differences(first, second, names)),
     ]
     title = f"Two runs: {names[0]} and {names[1]}"
     header = tag("header", tag("h1", title), tag("p", " · ".join(map(_about, runs)), class_="muted"))
@@ -133,14 +121,7 @@ def _about(run: Run) -> str:
 
 def _map(run: Run, reach: float, first: int) -> Markup:
     tasks = {part.task for part in run.parts}
-    labels: list[Child] = [
-        [
-            part.pair or part.title,
-            tag("small", part.task) if len(tasks) > 1 else None,
-            on_phone(run, part),
-        ]
-        for part in run.parts
-    ]
+    labels = [row_head(run, part, len(tasks) > 1) for part in run.parts]
     beside = {"verdict": [badge(run, part) for part in run.parts]}
     return studies_by_layers(run.parts, labels, beside, reach, first)
 
@@ -179,8 +160,7 @@ def _columns(names: tuple[str, str]) -> Columns:
         return lambda row: f"{cell(row['pair'].headline)} → {cell(row['other'].headline)}"
 
     def gain(side: str) -> Any:
-        ends = ("gain", "gain_low", "gain_high")
-        return lambda row: interval(*(row[side].headline[end] for end in ends))
+        return lambda row: interval_of(row[side].headline, "gain")
 
     def layer(best: pd.Series) -> str:
         return "none" if pd.isna(best.layer) else f"{best.aligner} {best.layer}".replace("_", " ")

@@ -8,7 +8,7 @@ import pandas as pd
 from workbench.core.numbers import (
     between,
     cost_in_points,
-    interval,
+    interval_of,
     number,
     percent,
     plain,
@@ -109,7 +109,7 @@ def _rival(part: Part, best: pd.Series) -> Child:
     if patched.empty:
         return "no patch"
     row = max(records(patched), key=lambda row: float(row["gain"]))
-    return [words(row["aligner"]), tag("small", interval(row["gain"], row["gain_low"], row["gain_high"]))]
+    return [words(row["aligner"]), tag("small", interval_of(row, "gain"))]
 
 
 def in_words(run: Run, part: Part) -> Markup:
@@ -160,7 +160,7 @@ def _sentence(best: pd.Series) -> str:
     if pd.isna(best.layer):
         return f"{best.verdict}: no patch chosen on dev (with {words(best.aligner)})"
     where = f" {best.layer}" if best.joint == "one" else f"s {best.site} ({best.joint})"
-    gain = interval(best.gain, best.gain_low, best.gain_high, 2)
+    gain = interval_of(best, "gain", 2)
     patch = f"{words(best.aligner)} ({words(best.intervention)}, α = {best.strength:g})"
     return f"{best.verdict}: patch layer{where} with {patch}: {gain}"
 

@@ -22,6 +22,7 @@ from workbench.select.verdict import (
     decide_choice,
     holm_kinds,
     holm_verdicts,
+    kept_columns,
     retained,
     verdict_sentence,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "gain_on_test",
     "holm_kinds",
     "holm_verdicts",
+    "kept_columns",
     "paired_correct",
     "predicts",
     "race",

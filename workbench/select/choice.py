@@ -1,5 +1,6 @@
 """The choice of a configuration on dev (from dev rows only), and its gain on test (from test rows only)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from workbench.core.errors import InputError
 from workbench.select.grid import Grid, check_split, families, grid_of, standard_errors
 from workbench.stats import Interval, accuracy, paired_interval, units_of
-from workbench.sweeps import CLEAN, CONFIGURATION
+from workbench.sweeps import CLEAN, CONFIGURATION, Configuration
 
 NOTHING = 1e-3
 """A mean margin at most this far above that of the clean run (in nats) is treated as rounding."""
@@ -55,6 +56,10 @@ class Choice:
             return self.layer is None
         return self.where == other.where
 
+    def among(self, configurations: Iterable[Configuration]) -> Configuration:
+        """The one of these configurations that it names."""
+        return next(one for one in configurations if self.where.items() <= one.columns.items())
+
 
 def choose(table: pd.DataFrame, aligner: str, raced: bool = False) -> Choice:
     """The weakest configuration of an aligner whose margin on dev is within one standard error of the best.
@@ -89,10 +94,7 @@ def choose_from(grid: Grid) -> Choice:
     # Sums in another order are the same to twelve digits, and then a tie is a tie.
     order = np.lexsort((strength, layer, -np.round(means, 12)))
     best = int(order[0])
-    if not known[best]:
-        return Choice(aligner, None, None, None, 0.0, 0.0)
-    own_error = float(standard_errors(smoothed[:, [best]], grid.units)[0])
-    if means[best] <= max(NOTHING, own_error):
+    if not known[best] or means[best] <= max(NOTHING, standard_errors(smoothed[:, [best]], grid.units)[0]):
         return Choice(aligner, None, None, None, 0.0, 0.0)
     behind = smoothed[:, [best]] - smoothed
     near = known & (np.round(means[best] - means, 12) <= np.round(standard_errors(behind, grid.units), 12))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -171,6 +171,15 @@ def retained(table: pd.DataFrame, choice: Choice, margin: float = MARGIN) -> Mar
     check_split(table, "test")
     after, before, groups = paired_correct(rows_of(table, choice), table[table.aligner == CLEAN])
     return noninferiority(after, before, margin, groups, LEVEL)
+
+
+def kept_columns(kept: MarginTest | None) -> dict[str, Any]:
+    """What tables say of the loss in the target language; None where it is not known."""
+    return {
+        "retention": kept and kept.interval.estimate,
+        "retention_low": kept and kept.interval.low,
+        "noninferior": kept and kept.holds,
+    }
 
 
 def _kind(above: bool, below: bool, within: bool) -> Kind:

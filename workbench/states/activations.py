@@ -11,9 +11,9 @@ from einops import einsum, rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from workbench.core.cards import card, size, span
+from workbench.core.cards import card, size
 from workbench.core.errors import InputError, SiteError, attempt
-from workbench.core.numbers import as_tensor
+from workbench.core.numbers import as_tensor, spans, spelled
 from workbench.core.store import digest_bytes, digest_json
 from workbench.core.types import COMPONENTS, Component, Progress, Site, check_name, silent
 from workbench.measures import METRICS, MORE_METRICS, Metric
@@ -409,7 +409,7 @@ class Activations:
             (
                 language,
                 name,
-                span(self.layers(name)),
+                spelled(spans(self.layers(name)), most=None),
                 " × ".join(map(str, (states := self.states(language, name)).shape)),
                 str(states.dtype).removeprefix("torch."),
                 size(states.numel() * states.element_size()),

@@ -8,7 +8,7 @@ from workbench.core.errors import InputError
 from workbench.core.types import Site, expand_sites
 from workbench.models import LanguageModel
 from workbench.models.outline import Outline
-from workbench.models.tokens import TokenReader
+from workbench.models.tokens import TokenReader, guessed_tokens
 from workbench.states.run import (
     Request,
     Runner,
@@ -19,10 +19,6 @@ from workbench.states.run import (
     plan_batches,
 )
 from workbench.text import ParallelText
-
-# Characters a token spans on average, without a tokenizer: between English with a large
-# vocabulary (over 4) and a poorly covered language (under 2).
-_CHARACTERS_A_TOKEN = 3.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ def _lengths(tokens: TokenReader | None, template: str | None, sentences: Iterab
     if tokens is not None:
         return [len(text) for text in tokens.encode_in(template, list(sentences))]
     around = 0 if template is None else len(template) - len("{text}")
-    return [1 + round((len(text) + around) / _CHARACTERS_A_TOKEN) for text in sentences]
+    return [guessed_tokens(len(text) + around) for text in sentences]
 
 
 def _seconds_per_token(model: LanguageModel, request: Request, sentences: Iterable[str]) -> float:

@@ -29,10 +29,6 @@ class Interval:
     level: float
     n: int
 
-    def excludes(self, value: float) -> bool:
-        """Whether a value lies outside the interval."""
-        return not self.low <= value <= self.high
-
 
 def finite(values: ArrayLike, name: str) -> Floats:
     """One finite number per item, in double precision."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from workbench.align import ALIGNERS, CONTROLS, Aligner, LayerMaps, fit_facts, fit_layers, learning_curve
 from workbench.core.errors import InputError, attempt
 from workbench.core.settings import Settings
-from workbench.core.types import Site, check_name
+from workbench.core.types import Site, check_names
 from workbench.intervene import INTERVENTIONS
 from workbench.measures import caution, fit_quality, joint_plane, mismatch
 from workbench.select import Choice
@@ -30,12 +30,10 @@ SENTENCES = 100
 """Largest number of held-out sentences in the table `pca`, the same ones at every layer."""
 
 
-def check_names(settings: Settings) -> Settings:
-    """Refuse unknown aligners and interventions, and a study of controls alone."""
-    for name in settings.aligners:
-        check_name(name, [*ALIGNERS, *CONTROLS], "aligner")
-    for name in settings.interventions:
-        check_name(name, INTERVENTIONS, "intervention")
+def checked(settings: Settings) -> Settings:
+    """The settings; refused with unknown aligners and interventions, and with controls alone."""
+    check_names(settings.aligners, [*ALIGNERS, *CONTROLS], "aligner")
+    check_names(settings.interventions, INTERVENTIONS, "intervention")
     first_aligner(settings)
     return settings
 
@@ -62,7 +60,7 @@ def headline_of(choices: Mapping[str, Choice], settings: Settings) -> str:
 
 def estimators(settings: Settings) -> dict[str, Any]:
     """An unfitted aligner for each name, in the order of the settings."""
-    return {name: _estimator(name, settings) for name in check_names(settings).aligners}
+    return {name: _estimator(name, settings) for name in checked(settings).aligners}
 
 
 def _estimator(name: str, settings: Settings) -> Any:

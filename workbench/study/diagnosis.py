@@ -11,7 +11,7 @@ import pandas as pd
 from workbench.core.cards import card
 from workbench.core.errors import InputError
 from workbench.core.languages import read_pair
-from workbench.core.numbers import interval
+from workbench.core.numbers import interval_of
 from workbench.core.settings import Settings
 from workbench.core.types import Progress, silent
 from workbench.figures import plot
@@ -20,7 +20,7 @@ from workbench.panel import Panel, explore
 from workbench.results import Part, write_tables
 from workbench.results import Run as RunFolder
 from workbench.select import Choice, Verdict, holm_verdicts, thaw
-from workbench.study.alignment import check_names
+from workbench.study.alignment import checked
 from workbench.study.examination import AnyTask, Examination, examine, prompts_text
 from workbench.study.patches import SavedPatch, load_patch
 from workbench.study.result import StudyResult, predictors_table, stacked
@@ -70,9 +70,14 @@ class Diagnosis:
         )
         return cls(studies, specification, folder, examination)
 
-    def run(self) -> list[StudyResult]:
-        """Every study in turn, then their common tables."""
-        results = [study.run() for study in self.studies]
+    def run(self, progress: Progress = silent) -> list[StudyResult]:
+        """Every study in turn, then their common tables; `progress` is told of each study."""
+        results: list[StudyResult] = []
+        for done, study in enumerate(self.studies):
+            what = f"studies ({study.pair}, {study.task.name})"
+            progress(what, done, len(self.studies))
+            results.append(study.run())
+            progress(what, done + 1, len(self.studies))
         self.conclude(results)
         return results
 
@@ -108,7 +113,7 @@ def prepare(
     model, pairs, folder = wrap(model), list(dict.fromkeys(pairs)), Path(folder)
     if not tasks or not pairs:
         raise InputError("a diagnosis needs at least one pair and one task")
-    settings = check_names(settings or Settings())
+    settings = checked(settings or Settings())
     examination, kept = None, None
     if text is not None:
         text = text_of(text)
@@ -269,7 +274,7 @@ def _card_row(best: pd.Series | None, together: pd.Series | None) -> tuple[str, 
         return "", "", ""
     patch = f"{best.aligner}, {best.intervention}".replace("_", " ")
     chosen = "no patch" if pd.isna(best.layer) else f"layer {best.layer}: {patch}, α = {best.strength:g}"
-    gain = interval(best.gain, best.gain_low, best.gain_high, 2)
+    gain = interval_of(best, "gain", 2)
     return chosen, gain, str(best.verdict if together is None else together.holm_verdict)
 
 

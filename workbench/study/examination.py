@@ -10,9 +10,9 @@ import torch
 from workbench.checks import Finding, Report, check
 from workbench.checks.alignment import REACH, Array, banded
 from workbench.checks.checking import Pair, reference_of
-from workbench.checks.report import spans, spelled
 from workbench.checks.sentences import bare
 from workbench.core.errors import InputError
+from workbench.core.numbers import spans, spelled
 from workbench.core.types import Progress, Site, silent
 from workbench.models import LanguageModel
 from workbench.states import capture, fitting

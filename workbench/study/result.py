@@ -26,6 +26,7 @@ from workbench.select import (
     accuracy_of,
     decide_choice,
     gain_on_test,
+    kept_columns,
     predicts,
     refit_spread,
     retained,
@@ -84,6 +85,11 @@ class FirstFacts:
         return accuracies | counts | {"tokens": self.tokens.to_dict("records")}
 
 
+def both_sides(rows: pd.DataFrame, source: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows in the source language, and the others."""
+    return rows[rows.language == source], rows[rows.language != source]
+
+
 def first_facts(
     tokens: pd.DataFrame,
     clean: pd.DataFrame,
@@ -94,7 +100,7 @@ def first_facts(
 ) -> FirstFacts:
     """From unpatched dev rows of one or both languages."""
     clean = clean[clean.aligner == CLEAN]
-    own, there = clean[clean.language == source], clean[clean.language != source]
+    own, there = both_sides(clean, source)
     return FirstFacts(
         tokens=tokens,
         baseline=accuracy_of(own),
@@ -271,7 +277,7 @@ def _as_json(result: Any, *names: str) -> dict[str, Any]:
 
 def judge(test: pd.DataFrame, source: str, crossfits: dict[str, CrossFit], settings: Settings) -> Judgement:
     """Score the choices of dev on the rows of a test sweep over both languages' items."""
-    own, there = test[test.language == source], test[test.language != source]
+    own, there = both_sides(test, source)
     itself = own[own.seed.isna() | (own.seed == settings.seed)]
     baseline, target_accuracy = itself[itself.aligner == CLEAN], there[there.aligner == CLEAN]
     outcomes = {}
@@ -356,9 +362,7 @@ def _selection_row(outcome: Outcome, judgement: Judgement) -> dict[str, Any]:
         "refit_sd": refits and refits.sd,
         "refit_low": refits and refits.smallest,
         "refit_high": refits and refits.largest,
-        "retention": kept and kept.interval.estimate,
-        "retention_low": kept and kept.interval.low,
-        "noninferior": kept and kept.holds,
+        **kept_columns(kept),
     }
 
 

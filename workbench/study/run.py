@@ -27,7 +27,7 @@ from workbench.panel import explore as open_panel
 from workbench.results import update_manifest, write_tables
 from workbench.select import Choice, CrossFit, crossfit, explore, freeze
 from workbench.states import Activations
-from workbench.study.alignment import Alignment, check_names, control_cautions, estimators, headline_of
+from workbench.study.alignment import Alignment, checked, control_cautions, estimators, headline_of
 from workbench.study.examination import AnyTask
 from workbench.study.patches import save_patch
 from workbench.study.racing import FOLDS, Estimate, raced_sweep
@@ -85,7 +85,7 @@ class Study:
     def __post_init__(self) -> None:
         self.folder = Path(self.folder)
         self.model, self.task = wrap(self.model), task_of(self.task)
-        check_names(self.settings)
+        checked(self.settings)
         self.text = text_of(self.text).only([self.source, self.target])
         self.alignment = Alignment(
             self.model,
@@ -241,7 +241,7 @@ class Study:
 
     def configuration(self, maps: dict[str, LayerMaps], choice: Choice) -> Configuration:
         """The configuration that a choice names."""
-        return next(b for b in self.configurations(maps) if choice.where.items() <= b.columns.items())
+        return choice.among(self.configurations(maps))
 
     def test(
         self, maps: dict[str, LayerMaps], choices: dict[str, Choice], states: Activations

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from workbench.models.outline import Outline
+from workbench.models.tokens import guessed_tokens
 from workbench.sweeps.plan import Configuration, Limits, Plan, part_of
 from workbench.sweeps.run import GENERATED, fastest_way, run_shard, spread
 from workbench.sweeps.score import LOGITS, Reading
@@ -14,8 +15,6 @@ from workbench.sweeps.shards import Shard
 from workbench.sweeps.slots import block_size, slot_runs
 from workbench.tasks import Example
 
-_CHARACTERS_A_TOKEN = 3.0
-"""Where no tokenizer is at hand, as in the plan of a capture."""
 _TIMED = 4
 """Items whose unpatched run is timed, twice."""
 
@@ -124,7 +123,7 @@ def _readings(outline: Outline, examples: Sequence[Example]) -> list[Reading]:
 def _counts(outline: Outline, texts: Sequence[str]) -> list[int]:
     if outline.tokens is not None:
         return [len(ids) for ids in outline.tokens.encode(list(texts))]
-    return [1 + max(1, round(len(text) / _CHARACTERS_A_TOKEN)) for text in texts]
+    return [guessed_tokens(len(text)) for text in texts]
 
 
 def counted(plan: Plan, way: str, configuration: Configuration | None = None) -> float:

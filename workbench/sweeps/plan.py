@@ -9,40 +9,24 @@ import pandas as pd
 import torch
 
 from workbench.align import Aligner
-from workbench.core.errors import InputError, did_you_mean
-from workbench.core.types import POSITIONS, Normalisation, Positions, Site
+from workbench.core.errors import InputError
+from workbench.core.types import POSITIONS, Normalisation, Positions, Site, check_name
 from workbench.intervene import INTERVENTIONS, Patch
 from workbench.models import LanguageModel
 from workbench.models.base import Padding
 from workbench.models.memory import Halving
+from workbench.results.schema import COLUMNS as SCHEMA
 from workbench.sweeps.score import Classes, Generation, Reading, Scores, read_examples, read_questions
 from workbench.tasks import AnswerExample
 
 CLEAN = "clean"
 
-COLUMNS = {
-    "model": "string",
-    "task": "string",
-    "pair": "string",
-    "language": "string",
-    "site": "string",
-    "layer": "Int64",
-    "aligner": "string",
-    "intervention": "string",
-    "positions": "string",
-    "joint": "string",
-    "strength": "Float64",
-    "seed": "Int64",
-    "split": "string",
-    "example": "string",
-    "group": "string",
-    "prediction": "Int64",
-    "generated": "string",
-    "correct": "boolean",
-    "margin": "float64",
-    "score": "float64",
-    "patch_size": "float64",
-}
+COLUMNS = (
+    dict.fromkeys(SCHEMA["sweep"], "string")
+    | dict.fromkeys(("layer", "seed", "prediction"), "Int64")
+    | {"strength": "Float64", "correct": "boolean"}
+    | dict.fromkeys(("margin", "score", "patch_size"), "float64")
+)
 """The sweep table, one row per configuration and example. Clean runs have none of the columns in
 `CONFIGURATION` but the aligner.
 
@@ -81,9 +65,7 @@ class Configuration:
     """Whether the states of a joint configuration are computed from an unpatched run, or in cascade."""
 
     def __post_init__(self) -> None:
-        if self.positions not in POSITIONS:
-            hint = did_you_mean(str(self.positions), POSITIONS)
-            raise InputError(f"unknown positions {self.positions!r}: {hint}")
+        check_name(self.positions, POSITIONS, "positions")
         sites = [site for site, _ in self.parts]
         if len(set(sites)) < len(sites):
             raise InputError(f"configuration {self.aligner!r} patches one site twice: {self.where}")

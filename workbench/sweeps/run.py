@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 import torch
 
-from workbench.core.errors import InputError, did_you_mean
-from workbench.core.types import Normalisation, Progress, silent
+from workbench.core.errors import InputError
+from workbench.core.numbers import evenly
+from workbench.core.types import Normalisation, Progress, check_name, silent
 from workbench.models import LanguageModel
 from workbench.models.memory import halved
 from workbench.sweeps.naive import Naive, answer_columns, naive_scores
@@ -183,8 +184,7 @@ def fastest_way(plan: Plan, configuration: Configuration) -> str:
 
 def _all_by(plan: Plan, way: str) -> list[str]:
     """One way for all, if it can do it."""
-    if way not in ENGINES:
-        raise InputError(f"unknown way {way!r}: {did_you_mean(way, ENGINES)}")
+    check_name(way, ENGINES, "way")
     if plan.generation and way != "naive":
         raise InputError(f"no {way} for this sweep: answers are generated naively; use way='naive'")
     if not plan.generation and (reason := ENGINES[way].refusal(plan.model, plan.items, plan.configurations)):
@@ -409,8 +409,7 @@ def _telling(configurations: Sequence[Configuration]) -> list[int]:
 def spread(readings: Sequence[Any], most: int) -> list[Any]:
     """At most so many items, over the lengths of prompts, with the shortest and the longest."""
     by_length = sorted(readings, key=lambda reading: len(reading.prompt))
-    n = min(most, len(by_length))
-    return [by_length[round(i * (len(by_length) - 1) / max(n - 1, 1))] for i in range(n)]
+    return [by_length[place] for place in evenly(len(by_length), most)]
 
 
 def _margins(scores: Scores, readings: Sequence[Reading]) -> list[float]:

@@ -109,9 +109,7 @@ class Shelf:
 
     def put(self, number: int, table: pd.DataFrame) -> None:
         """Keep a shard."""
-        buffer = io.BytesIO()
-        table.to_parquet(buffer, index=False)
-        data = buffer.getvalue()
+        data = table.to_parquet(index=False)
         write_bytes(self.folder / f"{_stem(number, data)}.parquet", data)
 
     @cached_property

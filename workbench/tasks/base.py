@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar, get_args, runtime_checkable
 
-from workbench.core.errors import InputError, did_you_mean, quoted
+from workbench.core.errors import InputError, quoted
 from workbench.core.languages import canonical
+from workbench.core.types import check_names
 
 SplitName = Literal["fit", "dev", "test"]
 
@@ -153,9 +154,7 @@ class _AtHand(Generic[E]):
         if missing := [language for language in wanted if language not in self.languages]:
             raise InputError(f"{self.name} has no {missing[0]!r}: it has {', '.join(self.languages)}")
         parts = get_args(SplitName) if splits is None else tuple(splits)
-        for part in parts:
-            if part not in get_args(SplitName):
-                raise InputError(f"unknown split {quoted(part)}: {did_you_mean(part, get_args(SplitName))}")
+        check_names(parts, get_args(SplitName), "split")
         kept = tuple(e for code in wanted for e in self.all if e.language == code and e.split in parts)
         if not kept:
             has = ", ".join(dict.fromkeys(e.split for e in self.all)) or "no items"

@@ -4,7 +4,6 @@ The facts are in `catalogue.toml`; nothing here is guessed, and what is not know
 Files are fetched by https alone, checked by content, whole under their names or not there at all.
 """
 
-import os
 import shutil
 import tomllib
 import urllib.error
@@ -15,11 +14,11 @@ from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.reading import user_path
-from workbench.core.store import digest_file
+from workbench.core.store import digest_file, new_file
 from workbench.core.types import Progress, silent
 
 NOT_PINNED = "not pinned"
@@ -145,11 +144,9 @@ def fetch(
 
 def _bring(file: File, target: Path, opener: Open) -> str:
     """Fetch one file beside its place, check it, and put it there."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        digest = _download(file, part, opener)
-        os.replace(part, target)
+        with new_file(target) as out:
+            return _download(file, out, opener)
     except urllib.error.HTTPError as error:
         raise InputError(
             f"{file.url} cannot be fetched ({error.code} {error.reason}): look for it at its makers' page"
@@ -162,18 +159,14 @@ def _bring(file: File, target: Path, opener: Open) -> str:
         ) from error
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return digest
 
 
-def _download(file: File, part: Path, opener: Open) -> str:
-    with opener(file.url) as source, open(part, "wb") as out:
+def _download(file: File, out: BinaryIO, opener: Open) -> str:
+    with opener(file.url) as source:
         shutil.copyfileobj(source, out)
-        out.flush()
-        os.fsync(out.fileno())
         announced = source.headers.get("Content-Length")
-    size, sha256 = part.stat().st_size, digest_file(part)
+    out.flush()
+    size, sha256 = out.tell(), digest_file(Path(out.name))
     if announced is not None and announced.strip() != str(size):
         raise InputError(f"{file.url} ended after {size} of {announced} bytes: run the same again")
     if file.sha256 is not None and sha256 != file.sha256:

@@ -1,6 +1,5 @@
 """What readers of benchmarks share: their files, records that name file and line in errors, and items."""
 
-import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,12 +12,12 @@ from workbench.core.errors import InputError, TextError, quoted
 from workbench.core.languages import canonical
 from workbench.core.reading import (
     canonical_in,
-    check_width,
     files_in,
     full_rows,
     json_lines,
     parse_json,
     plain_name,
+    quoted_rows,
     read_cells,
     read_lines,
     user_path,
@@ -202,7 +201,10 @@ def read_table(path: File, needed: Sequence[str], what: str, quoted_cells: bool 
 
     `quoted_cells` is for files that spreadsheet programs wrote: a cell in quotes may hold tabs and line ends.
     """
-    rows = _quoted_cells(path) if quoted_cells and isinstance(path, Path) else cells_in(path)
+    if quoted_cells and isinstance(path, Path):
+        rows = quoted_rows(path, "\t", "quotes do not match ({}): fetch the file again", last=True)
+    else:
+        rows = cells_in(path)
     _, header = next(rows, (1, []))
     if missing := [column for column in needed if column not in header]:
         raise TextError(f"the header lacks {', '.join(missing)}: it is not {what}", path, 1)
@@ -227,17 +229,6 @@ def cells_in(path: File, header: bool = True) -> Iterator[tuple[int, list[str]]]
         yield 1, list(path.rows[0]) if path.rows else []
     for number, row in enumerate(path.rows, 1 + header):
         yield number, [" ".join(str(value).split()) for value in row.values()]
-
-
-def _quoted_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader((line + "\n" for line in read_lines(path)), delimiter="\t", strict=True)
-    try:
-        for row in reader:
-            yield reader.line_num, check_width(row, path, reader.line_num)
-    except csv.Error as error:
-        raise TextError(
-            f"quotes do not match ({error}): fetch the file again", path, reader.line_num
-        ) from error
 
 
 def read_json(path: File) -> Any:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from workbench.core.errors import InputError, did_you_mean, quoted
-from workbench.core.types import Normalisation
+from workbench.core.types import Normalisation, check_name
 
 # Scores of one example, from sums of log-probabilities or from a generated text; pure functions.
 #
@@ -43,8 +43,7 @@ def choice_scores(
     >>> choice_scores([-6.0, -8.0], "per_token", tokens=[2, 4])
     [-3.0, -2.0]
     """
-    if by not in get_args(Normalisation):
-        raise InputError(f"unknown normalisation {by!r}: {did_you_mean(by, get_args(Normalisation))}")
+    check_name(by, get_args(Normalisation), "normalisation")
     lengths = {"plain": [1] * len(sums), "per_token": tokens, "per_character": characters}[by]
     if lengths is None or len(lengths) != len(sums) or min(lengths, default=1) < 1:
         raise InputError(f"{by} needs one length of at least 1 for each of {len(sums)} choices: {lengths}")
@@ -242,8 +241,7 @@ def prototypes(
 
     `labels` count from 0; every class (so many as `classes` says, or up to the highest label) needs a state.
     """
-    if distance not in get_args(Distance):
-        raise InputError(f"unknown distance {distance!r}: {did_you_mean(distance, get_args(Distance))}")
+    check_name(distance, get_args(Distance), "distance")
     if states.ndim != 2 or labels.shape != states.shape[:1] or not len(labels):
         raise InputError(
             f"states are {tuple(states.shape)} and labels {tuple(labels.shape)}: "

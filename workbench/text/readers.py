@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.core.bundled import TEXTS, Registry, resolved
-from workbench.core.errors import InputError, did_you_mean, quoted
+from workbench.core.errors import InputError, quoted
 from workbench.core.languages import canonical
 from workbench.core.reading import language_in, plain_name, user_path
+from workbench.core.types import check_name
 from workbench.text.formats import bible, lines, table, tmx
 from workbench.text.parallel import ParallelText
 from workbench.text.raw import Raw, Request, finish
@@ -85,8 +86,7 @@ def read(
     format = _recognise(path) if format is None else format
     if format is None:
         return _read_files([path], request, None, drop_missing)
-    if format not in READERS:
-        raise InputError(f"unknown format {quoted(format)}: {did_you_mean(format, READERS)}")
+    check_name(format, READERS, "format")
     reader = READERS[format]
     for option in _OPTIONS:
         value = getattr(request, option)

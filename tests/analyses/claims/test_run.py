@@ -122,7 +122,7 @@ def test_any_diagnosed_folder_will_do_and_is_left_as_it_was(diagnosed, tmp_path)
 
 def test_a_pair_that_was_not_studied_is_refused(diagnosed, capsys):
     assert main(["claims", str(diagnosed), "--pairs", f"{MAIN}-{FAR}"]) == 2
-    assert "has no study of it" in capsys.readouterr().err
+    assert f"has no study of {MAIN}-{FAR}: it has " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

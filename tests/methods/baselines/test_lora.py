@@ -285,7 +285,7 @@ def test_what_was_interrupted_leaves_nothing_and_ends_the_same_when_started_anew
     with pytest.raises(KeyboardInterrupt):
         fine_tune(tiny_path("llama"), CHOSEN, tmp_path / "tuned", QUICK, stop)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(lora, "digest_file", stop)  # called when all but the card is written
+        patch.setattr(lora, "digest_files", stop)  # called when all but the card is written
         fine_tune(tiny_path("llama"), CHOSEN, tmp_path / "tuned", QUICK)
     assert list(tmp_path.iterdir()) == []
     assert torch.equal(torch.get_rng_state(), before)

@@ -21,8 +21,8 @@ from workbench.analyses.claims.base import (
 from workbench.analyses.organism.verify import SETTINGS
 from workbench.core.errors import InputError
 from workbench.core.store import write_json
-from workbench.core.types import Progress, silent
-from workbench.methods.base import check_names, typed_table
+from workbench.core.types import Progress, check_names, silent
+from workbench.methods.base import typed_table
 from workbench.models import LanguageModel
 from workbench.organism.files import Shipped
 from workbench.results import read_table, write_table

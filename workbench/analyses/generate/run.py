@@ -20,7 +20,8 @@ from workbench.analyses.generate.texts import (
 )
 from workbench.core.errors import InputError, NotApplicable
 from workbench.core.store import read_json, write_json
-from workbench.methods.base import check_names, typed_table
+from workbench.core.types import check_names
+from workbench.methods.base import typed_table
 from workbench.methods.compare.candidates import RANDOM, Candidate
 from workbench.methods.recipes import RECIPES, Ingredients, Recipe
 from workbench.results import bounds, write_table

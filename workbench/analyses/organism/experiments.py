@@ -22,6 +22,7 @@ from workbench.select import Choice, Verdict, accuracy_difference, choose, decid
 from workbench.states import Activations
 from workbench.stats import Interval
 from workbench.study import Study
+from workbench.study.result import both_sides
 from workbench.sweeps import CLEAN
 
 NEARLY = 0.8
@@ -156,7 +157,7 @@ def incline(study: Study) -> InclineReport:
     wanted = {(name, choices[name].strength or best[name]) for name in INCLINE} | set(best.items())
     chosen = [configuration for key, configuration in configurations.items() if key in wanted]
     test = study.sweep("test", chosen, chosen, folder="incline-test")
-    here, there = (test[(test.language == study.source) == side] for side in (True, False))
+    here, there = both_sides(test, study.source)
     clean, clean_there = (rows[rows.aligner == CLEAN] for rows in (here, there))
     at_best = {name: here[(here.aligner == name) & (here.strength == best[name])] for name in INCLINE}
     readings = {}

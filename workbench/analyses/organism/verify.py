@@ -371,12 +371,7 @@ def verdicts(
     text = organism.text().select(range(prompts))
     pairs = [(language.code, main.code) for language in others]
     diagnosis = prepare(model, text, tasks, pairs, folder, SETTINGS, silent)
-    results = []
-    for done, study in enumerate(diagnosis.studies):
-        progress("verdicts", done, len(diagnosis.studies))
-        results.append(study.run())
-    progress("verdicts", len(diagnosis.studies), len(diagnosis.studies))
-    diagnosis.conclude(results)
+    results = diagnosis.run(lambda _, done, total: progress("verdicts", done, total))
     return results, _verdict_table(organism, results)
 
 

@@ -23,11 +23,7 @@ class Kind:
     may: tuple[str, ...] = ()
     """Tables it shows more with, where they are there."""
     options: tuple[str, ...] = ()
-    """The options it takes, of those of `OPTIONS`."""
-
-
-OPTIONS = ("controls", "depth", "measures", "top")
-"""What a reader may ask of figures, as the command line names it."""
+    """The options it takes, as the command line names them."""
 
 
 _MEASURE = "workbench measure"
@@ -121,7 +117,7 @@ def lacking(name: str, frames: Frames) -> list[str]:
 def make_spec(name: str, frames: Frames, cautions: Sequence[str] = (), **options: Any) -> Spec:
     """The description of one figure; `cautions` are what has to be said about the data.
 
-    `options` are those of `OPTIONS` that the kind takes: `make_spec("layers", frames, controls=True)`.
+    `options` are those that the kind takes: `make_spec("layers", frames, controls=True)`.
     """
     kind = find_kind(name)
     if foreign := [option for option in options if option not in kind.options]:
@@ -149,4 +145,4 @@ def with_notes(spec: Spec, cautions: Sequence[str] = ()) -> Spec:
     )
 
 
-__all__ = ["FIGURES", "OPTIONS", "Kind", "find_kind", "lacking", "make_spec", "with_notes"]
+__all__ = ["FIGURES", "Kind", "find_kind", "lacking", "make_spec", "with_notes"]

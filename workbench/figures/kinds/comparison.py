@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.core.errors import InputError
-from workbench.core.numbers import interval, signed
+from workbench.core.numbers import interval_of, signed
 from workbench.figures.frames import (
     Frames,
     Lines,
@@ -83,7 +83,7 @@ def left_out(comparison: pd.DataFrame) -> str:
 
 def shown_gain(row: Row) -> Lines:
     """The lines that explain a method's mark or cell."""
-    gain = interval(row["gain"], row["gain_low"], row["gain_high"])
+    gain = interval_of(row, "gain")
     verdict: Any = row["holm_verdict"] if pd.notna(row["holm_verdict"]) else row["verdict"]
     lines = [
         f"{row['method']}: {row['title']}",
@@ -91,9 +91,8 @@ def shown_gain(row: Row) -> Lines:
         f"gain {gain}" + (f", {verdict}" if pd.notna(verdict) else ""),
     ]
     for column, name in (("random", "random control"), ("shuffled", "shuffled pairs")):
-        over, low, high = (row[f"{column}_over{end}"] for end in ("", "_low", "_high"))
-        if number(over) is not None:
-            lines.append(f"over {name} {interval(over, low, high)}")
+        if number(row[f"{column}_over"]) is not None:
+            lines.append(f"over {name} {interval_of(row, f'{column}_over')}")
     if number(row["retention"]) is not None:
         lines.append(f"target language {signed(row['retention'])}, at least {signed(row['retention_low'])}")
     return tuple(lines)

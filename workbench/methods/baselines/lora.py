@@ -5,8 +5,6 @@ Only the adapter is trained. The loss is the mean −log p of the answers' token
 
 import inspect
 import json
-import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +23,16 @@ from torch.nn.utils.rnn import pad_sequence
 
 from workbench.core.bundled import MODELS, resolved
 from workbench.core.errors import InputError, NotApplicable, StoreError, WorkbenchError
-from workbench.core.store import digest_file, digest_json, json_bytes, read_json, write_bytes, write_json
+from workbench.core.store import (
+    check_files,
+    digest_files,
+    digest_json,
+    json_bytes,
+    new_folder,
+    read_json,
+    write_bytes,
+    write_json,
+)
 from workbench.core.types import Progress, check_name, silent
 from workbench.methods.base import Cost, LanguagePair, Question, read_answers, right_answer, shuffled_batches
 from workbench.methods.baselines.asking import OWN, Variant, Wording, task_of
@@ -332,40 +339,31 @@ def _finished(folder: Path, digest: str) -> Tuned | None:
         raise InputError(
             f"{folder} holds a model tuned from other weights, examples or settings: choose another folder"
         )
-    for name, sha256 in card["files"].items():
-        if not (folder / name).is_file() or digest_file(folder / name) != sha256:
-            raise StoreError(f"{folder / name} is damaged or missing: delete {folder} and train again")
+    check_files(folder, card["files"], "train")
     return Tuned(folder, digest=digest, **{name: card[name] for name in _OF_THE_CARD})
 
 
 def _save(adapted: Any, tokenizer: Any, result: Tuned, facts: dict[str, Any]) -> None:
     """The folder is whole under its name or not there at all, whatever stops it."""
-    folder = result.folder
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
     try:
-        part.mkdir(parents=True)
-        with quietly():
-            _save_adapter(adapted, part / ADAPTER, facts["source"])
-            adapted.merge_and_unload(safe_merge=True).save_pretrained(part)
-            tokenizer.save_pretrained(part)
-        for path in part.rglob("*.safetensors"):
-            path.chmod(0o644)  # its writer keeps it from others
-        files = [path for path in sorted(part.rglob("*")) if path.is_file()]
-        card = {
-            **{name: getattr(result, name) for name in _OF_THE_CARD},
-            **facts,
-            "inputs_digest": result.digest,
-            "files": {str(path.relative_to(part)): digest_file(path) for path in files},
-            "versions": {name: version(name) for name in ("peft", "torch", "transformers")},
-        }
-        write_json(part / _CARD, card)
-        shutil.rmtree(folder, ignore_errors=True)  # it is empty, if it is there
-        part.rename(folder)
+        with new_folder(result.folder) as part:  # in place of an empty one, if any
+            with quietly():
+                _save_adapter(adapted, part / ADAPTER, facts["source"])
+                adapted.merge_and_unload(safe_merge=True).save_pretrained(part)
+                tokenizer.save_pretrained(part)
+            for path in part.rglob("*.safetensors"):
+                path.chmod(0o644)  # its writer keeps it from others
+            card = {
+                **{name: getattr(result, name) for name in _OF_THE_CARD},
+                **facts,
+                "inputs_digest": result.digest,
+                "files": digest_files(part),
+                "versions": {name: version(name) for name in ("peft", "torch", "transformers")},
+            }
+            write_json(part / _CARD, card)
     except (OSError, SafetensorError) as error:
-        raise StoreError(f"cannot write {folder}: {getattr(error, 'strerror', None) or error}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(f"cannot write {result.folder}: {reason}") from error
 
 
 def _save_adapter(adapted: Any, folder: Path, source: str) -> None:

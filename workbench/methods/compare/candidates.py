@@ -16,6 +16,7 @@ from workbench.methods.recipes import Ingredients, Recipe, turned
 from workbench.models import LanguageModel
 from workbench.select import Choice, choose, rows_of
 from workbench.study import Study
+from workbench.study.result import both_sides
 from workbench.sweeps import CLEAN, Configuration, read_examples
 from workbench.sweeps.score import all_single
 from workbench.tasks import Example
@@ -189,7 +190,7 @@ class Candidate:
         """The chosen configuration."""
         if self.choice is None or self.choice.layer is None:
             return None
-        return next(b for b in self.configurations if self.choice.where.items() <= b.columns.items())
+        return self.choice.among(self.configurations)
 
     @property
     def cost(self) -> Cost:
@@ -270,7 +271,7 @@ def answer_configurations(
     chosen = [(one.control, one.configuration) for one in candidates if one.configuration is not None]
     own = [configuration for control, configuration in chosen if control is None]
     rows = study.sweep("test", [configuration for _, configuration in chosen], own, folder="recipes")
-    here, there = (rows[(rows.language == study.source) == side] for side in (True, False))
+    here, there = both_sides(rows, study.source)
     entries: dict[str, Entry] = {}
     for candidate in candidates:
         method, choice = candidate.method, candidate.choice

@@ -12,7 +12,8 @@ import pandas as pd
 
 from workbench.core.errors import StoreError
 from workbench.core.store import read_json, write_json
-from workbench.methods.base import Method, check_names, typed_table
+from workbench.core.types import check_names
+from workbench.methods.base import Method, typed_table
 from workbench.methods.baselines import BASELINES, Wording
 from workbench.methods.compare.candidates import (
     Asked,
@@ -26,7 +27,7 @@ from workbench.methods.compare.candidates import (
 from workbench.methods.recipes import RECIPES, Recipe
 from workbench.models import LanguageModel
 from workbench.results import bounds, write_table
-from workbench.select import accuracy_difference, decide, holm_kinds, paired_correct
+from workbench.select import accuracy_difference, decide, holm_kinds, kept_columns, paired_correct
 from workbench.select.verdict import LEVEL
 from workbench.stats import Interval, accuracy, noninferiority
 from workbench.study import Study
@@ -247,9 +248,4 @@ def _retention(entry: Entry, there: pd.DataFrame | None, delta: float) -> dict[s
     if entry.on_target is None or there is None:
         return {}
     after, before, groups = paired_correct(entry.on_target, there)
-    kept = noninferiority(after, before, delta, groups)
-    return {
-        "retention": kept.interval.estimate,
-        "retention_low": kept.interval.low,
-        "noninferior": kept.holds,
-    }
+    return kept_columns(noninferiority(after, before, delta, groups))

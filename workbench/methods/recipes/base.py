@@ -17,6 +17,7 @@ from workbench.align import Aligner, Turned, fit_layers
 from workbench.align.base import fresh
 from workbench.align.controls import derangement
 from workbench.core.errors import NotApplicable
+from workbench.core.numbers import evenly
 from workbench.core.types import Component, Site
 from workbench.methods.base import Family, LanguagePair, Method, Need
 from workbench.states import Activations, capture
@@ -58,8 +59,7 @@ class Ingredients:
 
     def spread(self, most: int) -> list[int]:
         """All layers, or of a deep model so many, evenly spaced from the first to the last."""
-        last = len(self.layers) - 1
-        return sorted({round(i * last / (most - 1)) for i in range(most)})
+        return evenly(len(self.layers), most)
 
     def states(self, component: Component = "resid_post", pool: str = "last") -> tuple[States, States]:
         """The fitting sentences' states in both languages, layer by layer."""

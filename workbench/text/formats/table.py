@@ -1,6 +1,5 @@
 """Tables with a column for each language and perhaps the document: files and Hugging Face data sets."""
 
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,8 +13,8 @@ from workbench.core.reading import (
     json_lines,
     language_of,
     open_bytes,
+    quoted_rows,
     read_cells,
-    read_lines,
 )
 from workbench.text.raw import Raw, Request, Side
 
@@ -38,7 +37,7 @@ def read_tsv(path: Path, request: Request) -> Raw:
 
 def read_csv(path: Path, request: Request) -> Raw:
     """Read a header, then rows whose cells may be quoted and then hold commas and line ends."""
-    return _from_rows(path, _csv_rows(path), request)
+    return _from_rows(path, quoted_rows(path, ",", "is not CSV ({}): check the quotes"), request)
 
 
 def read_jsonl(path: Path, request: Request) -> Raw:
@@ -56,17 +55,6 @@ def read_jsonl(path: Path, request: Request) -> Raw:
         for key in keys
     }
     return make_raw(str(path), columns, lines, request)
-
-
-def _csv_rows(path: Path) -> Numbered:
-    reader = csv.reader((line + "\n" for line in read_lines(path)), strict=True)
-    start = 1
-    try:
-        for row in reader:
-            yield start, check_width(row, path, start)
-            start = reader.line_num + 1  # a quoted cell may run over several lines
-    except csv.Error as error:
-        raise TextError(f"is not CSV ({error}): check the quotes", path, start) from error
 
 
 def _from_rows(path: Path, rows: Numbered, request: Request) -> Raw:
