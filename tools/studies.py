@@ -50,6 +50,7 @@ class Real:
     dev: int
     test: int
     rows: int = 1000
+    note: str = ""
 
     def command(self, models: Path, data: Path, run: Path) -> list[str]:
         """What a user types."""
@@ -108,6 +109,7 @@ STUDIES = (
         99,
         204,
         rows=500,
+        note="For claims and methods; its test items are those of the first study, which it uses again.",
     ),
 )
 CLAIMS = ("smollm2-sib200-fr", "gemma3-sib200")
@@ -236,7 +238,9 @@ def chapters(kept: Sequence[Real]) -> Iterator[str]:
     """One for each study."""
     for study in kept:
         run, words = open_run(SHOWN / study.name), " ".join(("workbench", *typed(study)))
-        yield f"\n## {study.title}, {study.task}\n"
+        alone = f", {study.pairs[0]}" if len(study.pairs) == 1 else ""
+        yield f"\n## {study.title}, {study.task}{alone}\n"
+        yield from [f"{study.note}\n"] if study.note else []
         yield f"{run.specification['text']['rows']:,} sentence pairs of NTREX; `{words}`\n"
         yield from verdict_rows(run)
         for kind in FIGURES:
@@ -286,14 +290,14 @@ def verdict_rows(run: Run) -> Iterator[str]:
                 signed(best["retention"], 2, none=""),
                 "no patch"
                 if pd.isna(best["layer"])
-                else f"{best['holm_verdict']} (p = {best['holm_p']:.3f})",
+                else f"{best.get('holm_verdict', best['verdict'])} (p = {best.get('holm_p', best['p']):.3f})",
             )
         )
     n, known = (run.parts[0].manifest[name] for name in ("n", "facts"))
     yield (
         f"{n['dev']} dev and {n['test']} test items; chance is {known['chance']:.3f}. All numbers are on "
-        "test, verdicts Holm-corrected over the pairs. *Shuffled pairs*: gain of a ridge map of wrong pairs, "
-        "whichever aligner dev chose. *In target*: change there, same patch.\n"
+        f"test{', verdicts Holm-corrected over the pairs' * (len(rows) > 1)}. *Shuffled pairs*: gain of a "
+        "ridge map of wrong pairs, whichever aligner dev chose. *In target*: change there, same patch.\n"
     )
     heads = ("pair", "source", "target", "gap", "chosen on dev", "gain [95 %]", "shuffled pairs", "in target")
     yield from table((*heads, "verdict"), rows)
