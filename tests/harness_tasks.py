@@ -72,3 +72,14 @@ def write(folder, code, words, labels=lambda i: i % 2, count=12):
         ]
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         (folder / f"{part}.{code}.jsonl").write_text(lines)
+
+
+def write_continued(folder, code, texts):
+    """`texts` are pairs of a context and what follows it."""
+    text = ANSWERED.format(code=code, folder=folder, until="x").replace("said_", "next_")
+    head = text.replace("said.", "next.").partition("generation_kwargs")[0]
+    head = head.replace("generate_until", "loglikelihood").replace(" answer", " '{{answer}}'")
+    tail = "target_delimiter: ''\nmetric_list: [{metric: acc}]\nmetadata: {version: 1.0}\n"
+    (folder / f"next_{code}.yaml").write_text(head + tail)
+    rows = [{"id": i, "question": context, "answer": answer} for i, (context, answer) in enumerate(texts)]
+    (folder / f"next.{code}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

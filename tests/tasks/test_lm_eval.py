@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from harness_tasks import write, write_answered
+from harness_tasks import write, write_answered, write_continued
 from tiny_models import tiny, tiny_path
 
 from workbench.core.errors import InputError
@@ -181,6 +181,26 @@ def test_generated_answers_are_cut_filtered_and_scored_as_in_the_harness(folder,
         assert list(ours.generated) == [sample["resps"][0][0] for sample in samples]
         assert list(ours.score) == [sample["exact_match"] for sample in samples]
         assert 0 < ours.score.mean() < 1
+
+
+def test_a_continuation_is_right_if_the_model_would_write_it(folder, tmp_path):
+    tokens, texts = tiny("llama").tokens, []
+    for context in (f"{word} {i}" for word in ("so", "child", "water") for i in range(30)):
+        (ids,) = tokens.encode([context])
+        text = context + tokens.decode(tiny("llama").generate(tiny("llama").batch([ids], "left"), 1)[0])
+        (both,) = tokens.encode([text])
+        if both[: len(ids)] == ids and len(both) == len(ids) + 1:
+            texts += [(context, text[len(context) :]), (context, " nothing of it")]
+    texts = texts[:10]
+    write_continued(tmp_path, "sw", texts)
+    task = read_task(f"lm_eval:{tmp_path}/next_sw", ["sw"])
+    samples = samples_of(tmp_path, "next_sw")
+    found = generated(task, "sw")
+    assert [item.prompt + item.answers[0] for item in task.all] == [
+        "".join(s["arguments"][0]) for s in samples
+    ]
+    assert list(found.score) == [float(sample["resps"][0][0][1]) for sample in samples]
+    assert 0 < found.score.mean() < 1
 
 
 PUBLISHED = {

@@ -92,7 +92,7 @@ def test_f1_counts_words_and_in_unspaced_scripts_characters():
 
 def test_scorers_by_name_take_the_same():
     assert {name: score("18", ["18"], "en") for name, score in SCORERS.items()} == dict.fromkeys(SCORERS, 1)
-    assert list(SCORERS) == ["exact", "number", "f1", "chrf", "bleu"]
+    assert list(SCORERS) == ["exact", "number", "f1", "chrf", "bleu", "greedy"]
 
 
 def naive_chrf(text, answer, order=6, beta=2):

@@ -374,17 +374,22 @@ def answer_columns(
         return how.ended(decode(ids))
 
     sizes = torch.zeros(len(questions), dtype=torch.float64)
+    most = max(len(question.written) or how.max_new_tokens for question in questions)
     if configuration is None:
-        found = model.generate(batch, how.max_new_tokens, enough)
+        found = model.generate(batch, most, enough)
     else:
         from_clean = configuration.joint == "from_clean"
         with applied(model, patches_of(configuration), batch, from_clean=from_clean) as placements:
-            found = model.generate(batch, how.max_new_tokens, enough)
+            found = model.generate(batch, most, enough)
         sizes = mean_size(placements)
     texts = [how.answer(decode(ids)) for ids in found]
     score = find_scorer(how.scorer)
-    examples = [question.example for question in questions]
-    scores = [score(text, e.answers, e.language) for text, e in zip(texts, examples, strict=True)]
+    scores = [
+        float(tuple(ids[: len(question.written)]) == question.written)
+        if question.written
+        else score(text, question.example.answers, question.example.language)
+        for ids, text, question in zip(found, texts, questions, strict=True)
+    ]
     return {
         "generated": texts,
         "correct": [value == 1 for value in scores],

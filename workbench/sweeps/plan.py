@@ -248,7 +248,11 @@ class Plan:
         elif by == "prototype":
             raise InputError("class prototypes need items: pass by=class_prototypes(model, fit_items, …)")
         else:
-            items = read_questions(model, examples) if generation else read_examples(model, examples)
+            items = (
+                read_questions(model, examples, generation.scorer)
+                if generation
+                else read_examples(model, examples)
+            )
         limits = limits_of(model, batch_size) if limits is None else limits
         return cls(model, items, configurations, task, generation=generation, by=by, limits=limits, **more)
 

@@ -18,7 +18,7 @@ from workbench.core.errors import InputError
 from workbench.core.store import digest_json
 from workbench.core.types import Normalisation
 from workbench.models import LanguageModel
-from workbench.tasks import AnswerExample, Example, Prototypes, find_scorer, prototypes
+from workbench.tasks import GREEDY, AnswerExample, Example, Prototypes, find_scorer, prototypes
 from workbench.tasks.scoring import Distance, choice_scores
 
 LOGITS = 2**25
@@ -279,9 +279,20 @@ class Question:
 
     example: AnswerExample
     prompt: tuple[int, ...]
+    written: tuple[int, ...] = ()
+    """The tokens that have to be generated, where the scorer is `greedy`."""
 
 
-def read_questions(model: LanguageModel, examples: Sequence[AnswerExample]) -> list[Question]:
-    """Tokenise prompts."""
+def read_questions(
+    model: LanguageModel, examples: Sequence[AnswerExample], scorer: str = ""
+) -> list[Question]:
+    """Tokenise prompts, and the answers that are compared token by token."""
+    if scorer == GREEDY:
+        both = [
+            Example(e.id, e.prompt, (e.answers[0], f"{e.answers[0]} ."), 0, e.language, e.split)
+            for e in examples
+        ]
+        readings = zip(examples, read_examples(model, both), strict=True)
+        return [Question(example, reading.prompt, reading.choices[0]) for example, reading in readings]
     prompts = model.tokens.encode([example.prompt for example in examples])
     return [Question(e, tuple(ids)) for e, ids in zip(examples, prompts, strict=True)]

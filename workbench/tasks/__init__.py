@@ -25,7 +25,7 @@ from workbench.tasks.questions import (
     read_xcsqa,
     read_xquad,
 )
-from workbench.tasks.scoring import SCORERS, Prototypes, prototypes
+from workbench.tasks.scoring import GREEDY, SCORERS, Prototypes, prototypes
 from workbench.tasks.stories import read_xcopa, read_xstorycloze, read_xwinograd
 from workbench.tasks.tables import read_answers, read_choices, read_starter, write_choices
 from workbench.tasks.translation import read_flores, read_translation
@@ -166,6 +166,7 @@ def _options(name: str, prompts: str | Path | None, options: dict[str, Any]) -> 
 
 
 __all__ = [
+    "GREEDY",
     "HUB",
     "NATIVE",
     "SCORERS",

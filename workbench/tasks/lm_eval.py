@@ -18,7 +18,7 @@ from workbench.core.languages import canonical
 from workbench.core.reading import from_datasets
 from workbench.tasks.base import AnswerExample, AnswerTask, ChoiceTask, Example, SplitName
 from workbench.tasks.prompts import parts_or_halves
-from workbench.tasks.scoring import Scorer, answer_number, check_scorer
+from workbench.tasks.scoring import GREEDY, Scorer, answer_number, check_scorer
 
 _IDS = ("id", "idx", "question_id", "qid", "doc_id", "index_id")
 """Fields by which documents are paired, where each value is there once and all languages have the same."""
@@ -147,8 +147,8 @@ def _documents(manager: Any, name: str, shots: int | None, seed: int) -> Side:
         if task.OUTPUT_TYPE not in _KINDS or getattr(task, "multiple_input", False):
             kind = "several prompts" if task.OUTPUT_TYPE in _KINDS else task.OUTPUT_TYPE
             raise InputError(
-                f"{name} of the harness ({kind}) cannot be swept: only multiple_choice with one prompt and "
-                "generate_until can"
+                f"{name} of the harness ({kind}) cannot be swept: only multiple_choice with one prompt, "
+                "generate_until and loglikelihood can"
             )
         asked = _KINDS[task.OUTPUT_TYPE]
         count = (task.config.num_fewshot or 0) if shots is None else shots
@@ -198,7 +198,14 @@ def _answers(task: Any, name: str, doc: Mapping[str, Any], context: str) -> Aske
     return {"prompt": prompt, "answers": answers}, {**generation, "sampled": bool(how.get("do_sample"))}
 
 
-_KINDS = {"multiple_choice": _choices, "generate_until": _answers}
+def _continuation(task: Any, name: str, doc: Mapping[str, Any], context: str) -> Asked:
+    request = task.construct_requests(doc=doc, ctx=context, metadata=(name, 0, 1))
+    prompt, answer = _moved(*request.args[:2])
+    return {"prompt": prompt, "answers": (answer,)}, {"scorer": GREEDY, "until": (), "max_new_tokens": None}
+
+
+_KINDS = {"multiple_choice": _choices, "generate_until": _answers, "loglikelihood": _continuation}
+"""Output types of the harness that can be swept."""
 
 
 def _score(task: Any, name: str, text: str, answers: Sequence[str]) -> float:
@@ -282,13 +289,13 @@ def _joined(
     if "choices" in items[0]:
         return ChoiceTask(all=tuple(Example(**item) for item in items), **known)
     how = {language: next(iter(side.values())).generation for language, side in sides.items()}
-    if any(one["sampled"] for one in how.values()):
+    if any(one.get("sampled") for one in how.values()):
         known["notes"] += ("the harness draws answers at random; here the likeliest tokens are generated",)
     return AnswerTask(
         all=tuple(AnswerExample(**item) for item in items),
-        scorer=f"{_SCORED}{path}",
+        scorer=how[own].get("scorer", f"{_SCORED}{path}"),
         until={language: one["until"] for language, one in how.items()},
-        max_new_tokens=max(one["max_new_tokens"] for one in how.values()),
+        max_new_tokens=max((one["max_new_tokens"] for one in how.values()), key=lambda most: most or 0),
         **known,
     )
 

@@ -182,12 +182,15 @@ def _corpus_score(metric: Any, texts: Sequence[str], answers: Sequence[Sequence[
 
 Scorer = Callable[[str, Sequence[str], str], float]
 """`(generated text, right answers, language) → score between 0 and 1`."""
+GREEDY = "greedy"
+"""The scorer of answers that have to be generated token by token; sweeps compare tokens."""
 SCORERS: dict[str, Scorer] = {
     "exact": exact_match,
     "number": number_match,
     "f1": token_f1,
     "chrf": chrf,
     "bleu": bleu,
+    GREEDY: lambda text, answers, _: float(any(text.strip() == answer.strip() for answer in answers)),
 }
 """How generated answers are scored, by the name that an `AnswerTask` gives."""
 
