@@ -36,7 +36,7 @@ from workbench.sweeps.plan import patches_of
 
 ABOUT = (0.06, 0.24)
 """About 12 %: between half and twice as much."""
-ITEMS, WARM_UP, REPEATS = 64, 3, 60
+ITEMS, WARM_UP, REPEATS = 16, 3, 60
 FEWEST, SECONDS = 10, 60.0
 """A large model is timed less often, but so often at least."""
 
@@ -64,7 +64,7 @@ def slowdown(clean: ArrayLike, patched: ArrayLike) -> Interval:
 def in_turn(
     model: LanguageModel, batch: Batch, configuration: Configuration, repeats: int = REPEATS
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Seconds of clean and of patched runs, one after the other, each first every other time."""
+    """Seconds of clean and patched runs to the next token's logits, in turn, each first every other time."""
     patches, times = patches_of(configuration), []
     start = time.perf_counter()
     for repeat in range(-WARM_UP, repeats):
@@ -81,7 +81,8 @@ def in_turn(
 def _seconds(model: LanguageModel, batch: Batch, patches: Sequence[Patch] | None) -> float:
     start = time.perf_counter()
     with applied(model, patches, batch) if patches else nullcontext():
-        logits = model.run(batch)
+        h = model.run(batch, head=False)
+        logits = model.unembed(model.final_norm(h[torch.arange(len(h)), batch.last][:, None]))
     float(logits[0, 0, 0])  # a GPU answers when it is done
     return time.perf_counter() - start
 
