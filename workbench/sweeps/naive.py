@@ -234,7 +234,8 @@ def batches(readings: Sequence[Reading], shared: bool, limits: Limits) -> Iterat
     height = 0
     for i in order:
         rows, width = shape(readings[i])
-        full = len(batch) == limits.batch_size or (height + rows) * width > limits.token_budget
+        tokens = min(limits.token_budget, limits.row_tokens)
+        full = len(batch) == limits.batch_size or (height + rows) * width > tokens
         if batch and full:
             yield batch
             batch, height = [], 0

@@ -163,6 +163,8 @@ class Limits:
 
     batch_size: int = 64
     token_budget: int = 8192
+    row_tokens: int = 8192
+    """Most tokens in a run of whole rows, where that is less: by suffix, naively and unpatched."""
     slots: int = SLOTS
     part: int = 2**16
     """About so many tokens of configurations make one part of a sweep by slots."""
@@ -171,15 +173,16 @@ class Limits:
 def limits_of(model: LanguageModel, batch_size: int = 64) -> Limits:
     """The limits of a sweep over this model.
 
-    On a CPU, what the tokens of one run hold in a layer should stay in its cache: with eight times as many a
-    sweep took half as long again, in models 576 and 640 wide. In narrow ones short runs are mostly overhead.
+    On a CPU, what whole rows of one run hold in a layer should stay in its cache: with eight times as many
+    tokens a sweep took half as long again, in models 576 and 640 wide. In narrow ones short runs are mostly
+    overhead. Slots gain nothing from it where choices are short.
     """
     info, limits = model.info, Limits(batch_size)
-    tokens = limits.token_budget
+    tokens = limits.row_tokens
     if model.device.type == "cpu":
         tokens = min(max(2**19 // info.d_model, 1024), tokens)
     part = part_of(info.n_layers, info.d_model, info.d_vocab * info.d_model)
-    return replace(limits, token_budget=tokens, part=part)
+    return replace(limits, row_tokens=tokens, part=part)
 
 
 def part_of(n_layers: int, d_model: int, unembedding: int) -> int:
