@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from workbench.align import LayerMaps, LeastSquares, Ridge, ShuffledPairs, fit_layers
-from workbench.core.numbers import estimated
+from workbench.core.numbers import estimated, signed
 from workbench.select import decide
 from workbench.study import Study, open_run
 
@@ -19,10 +19,21 @@ def test_a_result_shows_its_verdict_and_every_method_s_choice(result):
     assert result.sentence.split(":")[0] in shown and len(shown) < SMALL
     for outcome in result.outcomes:
         assert outcome.choice.aligner.replace("_", " ") in shown
-        assert estimated(outcome.gain, 2) in shown
+        assert (estimated(outcome.gain, 2) in shown) == (outcome.choice.layer is not None)
     assert estimated(result.gap, 2) in shown and str(result.paths["manifest"].parent) in shown
     assert repr(result).startswith("StudyResult(") and "DataFrame" not in repr(result)
     assert len(repr(result)) < 400
+
+
+def test_an_aligner_without_a_patch_shows_what_it_scored_where_the_headline_was_chosen(result):
+    chosen = replace(result.headline.choice, layer=1, intervention="replace", strength=1.0)
+    other = replace(result.others[0], choice=replace(result.others[0].choice, layer=None, strength=None))
+    result = replace(result, headline=replace(result.headline, choice=chosen), others=(other,))
+    rows = result.tables["exploration"]
+    rows = rows[(rows.aligner == other.choice.aligner) & (rows.layer == 1) & (rows.strength == 1.0)]
+    gain = rows[(rows.intervention == "replace") & (rows.joint == "one")].gain.item()
+    assert result.without_patch == {other.choice.aligner: gain}
+    assert f"no patch chosen ({signed(gain, 2)} on dev at the headline" in result._repr_html_()
 
 
 def test_text_in_a_result_is_escaped(result):
@@ -86,8 +97,8 @@ def test_a_run_shows_every_study_with_its_verdict(result):
     shown = run._repr_html_()
     assert result.sentence.partition(":")[0] in shown and len(shown) < SMALL
     layer = result.headline.choice.layer
-    assert estimated(result.headline.gain, 2) in shown
-    assert ("no patch" if layer is None else f"layer {layer}: ") in shown
+    assert (estimated(result.headline.gain, 2) in shown) == (layer is not None)
+    assert ("no patch chosen" if layer is None else f"layer {layer}: ") in shown
     assert "exploration" in shown and result.folder.name in shown and result.folder.name in repr(run)
     assert EVIL not in replace(run, parts=(replace(run.parts[0], pair=EVIL),))._repr_html_()
 

@@ -25,7 +25,7 @@ from workbench.cli.terminal import (
 )
 from workbench.core.bundled import MODELS
 from workbench.core.errors import InputError
-from workbench.core.numbers import estimated, percent, plain, signed
+from workbench.core.numbers import estimated, percent, plain, signed, with_cost
 from workbench.core.store import write_bytes
 from workbench.figures import Cells, Scale, Spec, make_spec
 from workbench.figures.look import ink, shade
@@ -196,16 +196,8 @@ def print_verdict(result: StudyResult) -> None:
 
 
 def _print_without_patch(result: StudyResult) -> None:
-    """The gains on dev, at the headline's layer, of aligners that chose no patch."""
-    best, dev = result.headline.choice, result.tables["exploration"]
-    if best.layer is None:
-        return
-    same = (dev.layer == best.layer) & (dev.intervention == best.intervention) & (dev.joint == "one")
-    there = dev[same & (dev.strength == best.strength)].drop_duplicates("aligner").set_index("aligner").gain
-    without = [o.choice.aligner for o in result.others if o.choice.layer is None]
-    gains = ", ".join(
-        f"{name.replace('_', ' ')} {signed(there[name], 2)}" for name in without if name in there
-    )
+    best, there = result.headline.choice, result.without_patch
+    gains = ", ".join(f"{name.replace('_', ' ')} {signed(gain, 2)}" for name, gain in there.items())
     if gains:
         console.print(
             f"Without a chosen patch, gain on dev at layer {best.layer}, α = {best.strength:g}: {gains}."
@@ -233,7 +225,9 @@ def print_together(results: Sequence[StudyResult]) -> None:
         patch = ("none", "") if choice.layer is None else (choice.layer, choice.aligner)
         gains = (estimated(verdict.gain, 2), plain(result.gap and result.gap.estimate, 2, none=""))
         p = f"{verdict.adjusted_p:.3f}"
-        rows.append((result.pair, result.task, verdict.kind, *patch, *gains, p))
+        kept = result.retained
+        kind = with_cost(verdict.kind, kept and kept.interval.estimate, kept and kept.holds)
+        rows.append((result.pair, result.task, kind, *patch, *gains, p))
     columns = ("pair", "task", "verdict", "layer", "aligner", "gain on test", "gap", "p (Holm)")
     console.print(table(columns, rows, words=3))
 

@@ -70,10 +70,10 @@ _GAIN = ("", "test", "gain [95 %]", "random", "shuffled")
 _COST = ("on top", "target", "read", "fitted", "pairs", "labels", "fit", "time")
 _KEY = (
     "test: accuracy. gain: over direct prompting, paired; + helps, − harms, = equivalent, ? undecided, "
-    "Holm-corrected over all methods. random, shuffled: gain of the recipe's controls. on top: gain over its "
-    "baseline alone. target: change of accuracy in the target language. read: tokens per item. fitted: "
-    "number of fitted or trained parameters. fit: seconds for fitting, translating or training. time: per "
-    "item, relative to direct prompting."
+    "Holm-corrected over all methods. random, shuffled: gain of the recipe's controls (0.00 for one that "
+    "chose no patch). on top: gain over its baseline alone. target: change of accuracy in the target "
+    "language. read: tokens per item. fitted: number of fitted or trained parameters. fit: seconds for "
+    "fitting, translating or training. time: per item, relative to direct prompting."
 )
 
 

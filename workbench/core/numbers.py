@@ -115,6 +115,17 @@ def cost_in_points(change: float, noninferior: bool) -> int:
     return 0 if noninferior else max(round(-100 * change), 0)
 
 
+def with_cost(kind: str, change: Any, noninferior: Any) -> str:
+    """A verdict in a few words: one that helps says so where it costs accuracy in the target language.
+
+    >>> with_cost("helps", -0.15, False), with_cost("helps", None, None), with_cost("undecided", -0.15, False)
+    ('helps, at a cost', 'helps', 'undecided')
+    """
+    known = number(change)
+    costs = kind == "helps" and known is not None and cost_in_points(known, bool(noninferior))
+    return f"{kind}, at a cost" if costs else kind
+
+
 def probability(value: Any) -> str:
     """A p-value, three digits, never zero.
 

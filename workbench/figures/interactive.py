@@ -86,7 +86,7 @@ def draw_interactive(spec: Spec) -> "go.Figure":
             # The first column's names have the margin; those between panels need room of their own.
             named = spec.has_names(column)
             inset = 0.0 if column == 0 else 0.18 if named else 0.04
-            end = 0.86 if panel.aside else 0.97
+            end = 0.97 if not panel.aside else 0.86 if side_by_side == 1 else 0.78
             across = ((column + inset) / side_by_side, (column + end) / side_by_side)
             down = (1 - (top + _height(panel)) / body, 1 - top / body)
             suffix = str(at * side_by_side + column + 1) if at or column else ""

@@ -260,9 +260,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 model = {loading}
 tokenizer = {tokenizer}
 inputs = tokenizer("…", return_tensors="pt")
-with patched(model):  # one batch of prompts; padded on the left, or with ends=
+with patched(model):  # one batch of prompts, padded on the left
     print(tokenizer.decode(model.generate(**inputs, max_new_tokens=20)[0]))
 ```
+
+For a batch padded on the right, give the columns of the prompts' last tokens: `patched(model, ends=[5, 7])`.
 
 The patch belongs to this model with these weights and this precision.{quantised} It was not tried on others.
 It was chosen on texts as the tokenizer makes them{", " + bos if bos else ""}.

@@ -7,13 +7,13 @@ import pandas as pd
 
 from workbench.core.numbers import (
     between,
-    cost_in_points,
     interval_of,
     number,
     percent,
     plain,
     probability,
     signed,
+    with_cost,
 )
 from workbench.figures.markup import Child, Markup, count, language, listed, records, tag, words
 from workbench.report.evidence import two_lines
@@ -25,7 +25,6 @@ KINDS = {
     "equivalent": "any effect is shown to lie within ±δ",
     "undecided": "neither a gain nor the lack of one is shown",
 }
-AT_A_COST = "helps, at a cost"
 
 
 def kind_of(run: Run, part: Part) -> str:
@@ -35,10 +34,10 @@ def kind_of(run: Run, part: Part) -> str:
     return str(best.verdict if corrected is None else corrected.holm_verdict)
 
 
-def _cost_of(best: pd.Series) -> int:
-    """Percentage points lost in the target language where a relevant loss is not ruled out."""
-    known = number(best.retention)
-    return 0 if known is None else cost_in_points(known, bool(best.noninferior))
+def _named(kind: str, best: pd.Series) -> tuple[str, str]:
+    """The verdict in a few words, and the name of its colour."""
+    name = with_cost(kind, best.retention, best.noninferior)
+    return name, "costs" if name != kind else kind if kind in KINDS else "undecided"
 
 
 def badge(run: Run, part: Part) -> Child:
@@ -47,16 +46,11 @@ def badge(run: Run, part: Part) -> Child:
     if best is None:
         return "no verdict yet"
     kind = kind_of(run, part)
-    costs = kind == "helps" and _cost_of(best)
-    name, look = (AT_A_COST, "costs") if costs else (kind, _known(kind))
+    name, look = _named(kind, best)
     about = part.jointly and f"layers {part.jointly}"
     if pd.isna(best.layer):
         about = "no patch chosen"
     return [tag("span", name, class_=f"badge {look}"), tag("small", about) if about else None]
-
-
-def _known(kind: str) -> str:
-    return kind if kind in KINDS else "undecided"
 
 
 def on_phone(run: Run, part: Part) -> Markup:
@@ -118,7 +112,6 @@ def in_words(run: Run, part: Part) -> Markup:
     if best is None:
         return tag("p", tag("strong", "No verdict: "), _how_far(part))
     kind = kind_of(run, part)
-    costs = kind == "helps" and _cost_of(best)
     lines: list[Child] = [*evidence_sentences(part.tables["selection"])]
     if pd.notna(best.layer):
         lines.append(_cost(part, best))
@@ -127,7 +120,7 @@ def in_words(run: Run, part: Part) -> Markup:
         tag("p", part.verdict.get("sentence") or _sentence(best), class_="sentence"),
         tag("p", _meaning(run, part, kind), class_="muted"),
         tag("ul", *(tag("li", line) for line in lines)),
-        class_=f"verdict {'costs' if costs else _known(kind)}-edge",
+        class_=f"verdict {_named(kind, best)[1]}-edge",
     )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from workbench.core.cards import card
 from workbench.core.errors import InputError
 from workbench.core.languages import read_pair
-from workbench.core.numbers import interval_of
+from workbench.core.numbers import interval_of, with_cost
 from workbench.core.settings import Settings
 from workbench.core.types import Progress, silent
 from workbench.figures import plot
@@ -273,9 +273,11 @@ def _card_row(best: pd.Series | None, together: pd.Series | None) -> tuple[str, 
     if best is None:
         return "", "", ""
     patch = f"{best.aligner}, {best.intervention}".replace("_", " ")
-    chosen = "no patch" if pd.isna(best.layer) else f"layer {best.layer}: {patch}, α = {best.strength:g}"
-    gain = interval_of(best, "gain", 2)
-    return chosen, gain, str(best.verdict if together is None else together.holm_verdict)
+    verdict = str(best.verdict if together is None else together.holm_verdict)
+    verdict = with_cost(verdict, best.retention, best.noninferior)
+    if pd.isna(best.layer):
+        return "no patch chosen", "", verdict
+    return f"layer {best.layer}: {patch}, α = {best.strength:g}", interval_of(best, "gain", 2), verdict
 
 
 def diagnose(

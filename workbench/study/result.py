@@ -10,7 +10,7 @@ import pandas as pd
 from workbench.align import CONTROLS
 from workbench.core.cards import card
 from workbench.core.errors import InputError
-from workbench.core.numbers import estimated, percent
+from workbench.core.numbers import estimated, percent, signed
 from workbench.core.settings import Settings
 from workbench.core.types import Site
 from workbench.figures import plot
@@ -227,6 +227,18 @@ class StudyResult(Judgement):
         """The folder of the study."""
         return self.paths["manifest"].parent
 
+    @property
+    def without_patch(self) -> dict[str, float]:
+        """Of aligners that chose no patch: their gain on dev where the headline's patch was chosen."""
+        best, dev = self.headline.choice, self.tables["exploration"]
+        if best.layer is None:
+            return {}
+        same = (dev.layer == best.layer) & (dev.intervention == best.intervention) & (dev.joint == "one")
+        rows = dev[same & (dev.strength == best.strength)].drop_duplicates("aligner")
+        there = rows.set_index("aligner").gain
+        unpatched = [one.choice.aligner for one in self.others if one.choice.layer is None]
+        return {name: float(there[name]) for name in unpatched if name in there}
+
     def explore(self, *more: str | Path) -> Panel:
         """A panel in the notebook to look at layers; `more` are folders with further tables (`grid`)."""
         return explore(self.folder, *more)
@@ -252,22 +264,22 @@ class StudyResult(Judgement):
             lead=self.sentence,
             facts=facts,
             heads=["aligner", gain, "accuracy", "chosen on dev", "verdict"],
-            rows=[_card_row(outcome) for outcome in self.outcomes],
+            rows=[_card_row(outcome, self.without_patch) for outcome in self.outcomes],
             note=f"In {self.folder}: {', '.join(sorted(self.paths))}. Layer by layer: explore().",
             edge=self.headline.verdict.kind,
         )
 
 
-def _card_row(outcome: Outcome) -> tuple[object, ...]:
+def _card_row(outcome: Outcome, without_patch: Mapping[str, float]) -> tuple[object, ...]:
     choice = outcome.choice
-    where = "no patch" if choice.layer is None else choice.name.removeprefix(f"{choice.aligner} ")
-    return (
-        choice.aligner.replace("_", " ") + (" (control)" if outcome.is_control else ""),
-        estimated(outcome.gain, 2),
-        estimated(outcome.accuracy, 2, sign=False),
-        where.replace("_", " "),
-        outcome.verdict.headline,
-    )
+    name = choice.aligner.replace("_", " ") + (" (control)" if outcome.is_control else "")
+    if choice.layer is None:
+        there = without_patch.get(choice.aligner)
+        more = "" if there is None else f" ({signed(there, 2)} on dev at the headline's layer)"
+        return name, "", "", f"no patch chosen{more}", ""
+    where = choice.name.removeprefix(f"{choice.aligner} ").replace("_", " ")
+    accuracy = estimated(outcome.accuracy, 2, sign=False)
+    return name, estimated(outcome.gain, 2), accuracy, where, outcome.verdict.headline
 
 
 def _as_json(result: Any, *names: str) -> dict[str, Any]:

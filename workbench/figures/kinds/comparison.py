@@ -171,8 +171,8 @@ def _forest(table: pd.DataFrame, studies: Studies) -> Drawn:
 
 _TARGET = "target: change of accuracy on items in the target language; * a loss of δ is not ruled out. "
 _ABOUT_CONTROLS = (
-    "Controls of a recipe, each with its own choice on dev: steps as long in random directions; fitted on "
-    "shuffled pairs. "
+    "Controls of a recipe, each with its own choice on dev (at 0 if it chose no patch): steps as long in "
+    "random directions; fitted on shuffled pairs. "
 )
 
 
