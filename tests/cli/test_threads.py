@@ -41,18 +41,18 @@ def two_threads():
 def test_a_model_that_is_not_small_is_timed(monkeypatch, tmp_path, capsys, two_threads):
     monkeypatch.setattr(inputs, "SMALL", 0)
     monkeypatch.setattr(inputs, "_seconds_on", lambda threads, model: {1: 1.0, 2: 4.0}[threads])
-    assert threads_of(Namespace(threads=None, out=tmp_path), tiny("llama")) == 1
+    assert threads_of(Namespace(threads=None, jobs=1, out=tmp_path), tiny("llama")) == 1
     assert capsys.readouterr().out == "threads: 1 of 2 (measured)\n"
     assert torch.get_num_threads() == 2
 
 
 def test_nothing_is_timed_where_the_number_is_known(monkeypatch, tmp_path, capsys, two_threads):
     monkeypatch.setattr(inputs, "_seconds_on", lambda *a: pytest.fail("timed"))
-    assert threads_of(Namespace(threads=None, out=tmp_path), tiny("llama")) == 1, "a small model"
+    assert threads_of(Namespace(threads=None, jobs=1, out=tmp_path), tiny("llama")) == 1, "a small model"
     monkeypatch.setattr(inputs, "SMALL", 0)
-    assert threads_of(Namespace(threads=3, out=tmp_path), tiny("llama")) == 3
+    assert threads_of(Namespace(threads=3, jobs=1, out=tmp_path), tiny("llama")) == 3
     write_json(tmp_path / "specification.json", {"threads": 5})
-    assert threads_of(Namespace(threads=None, out=tmp_path), tiny("llama")) == 5
+    assert threads_of(Namespace(threads=None, jobs=1, out=tmp_path), tiny("llama")) == 5
     assert capsys.readouterr().out == ""
 
 

@@ -134,7 +134,11 @@ def _run(options: argparse.Namespace) -> int:
     check_options(options)
     from workbench.cli.terminal import as_json, quietly  # rich takes a while to import
 
-    with quietly(results=options.json or options.quiet, progress=options.quiet):
+    with (
+        quietly(results=options.json or options.quiet, progress=options.quiet),
+        contextlib.ExitStack() as closing,
+    ):
+        options.closing = closing
         outcome = resolve_name(options.run)(options) or Outcome()
     if options.json:
         print(as_json(outcome.facts))

@@ -10,7 +10,7 @@ import torch
 
 from workbench.align import CONTROLS
 from workbench.cli.diagnose import print_report
-from workbench.cli.inputs import load, read_pairs, read_text, threads_of
+from workbench.cli.inputs import helped, load, read_pairs, read_text, threads_of
 from workbench.cli.options import Outcome, settings_of, whole_numbers
 from workbench.cli.terminal import (
     Row,
@@ -48,6 +48,7 @@ def alignments(
         task.only([source for source, _ in pairs], ["dev"])
     model = load(options)
     torch.set_num_threads(threads_of(options, model))
+    model = helped(options, model)
     text = fitting(model, text) if options.drop_long else text
     spoken = text.only(dict.fromkeys(code for pair in pairs for code in pair))
     parts = [Alignment(model, text, *pair, options.out / "store", settings, progress) for pair in pairs]

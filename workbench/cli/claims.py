@@ -10,7 +10,7 @@ import torch
 
 from workbench.analyses.claims import CLAIMS, Ground, read_scale, world_scales
 from workbench.analyses.claims.run import Tested, ground_of, known_claims, organism_ground, run_claims
-from workbench.cli.inputs import opened, read_pairs
+from workbench.cli.inputs import helped, opened, read_pairs
 from workbench.cli.options import Outcome, chosen, names, numbers
 from workbench.cli.terminal import console, print_end, progress, progress_bar, table
 from workbench.core.bundled import MODELS
@@ -41,7 +41,7 @@ def _organism(options: argparse.Namespace, known: dict[str, Any]) -> Ground:
     pairs = read_pairs(options, [language.code for language in organism.config.languages])
     with progress_bar():
         return organism_ground(
-            load_model("organism"),
+            helped(options, load_model("organism")),
             organism,
             options.out or Path("runs/claims"),
             pairs=pairs,

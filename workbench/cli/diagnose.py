@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from rich.text import Text
 
-from workbench.cli.inputs import load, own_task, read_pairs, read_text, threads_of
+from workbench.cli.inputs import helped, load, own_task, read_pairs, read_text, threads_of
 from workbench.cli.options import Outcome, as_toml, configured, names, settings_of
 from workbench.cli.terminal import (
     Row,
@@ -286,6 +286,7 @@ def set_up(options: argparse.Namespace) -> Diagnosis:
         pairs = read_pairs(options, tasks[0].languages)
     model = load(options)
     torch.set_num_threads(threads_of(options, model))
+    model = helped(options, model)
     if options.chat:
         tasks = [with_chat(task, model.tokens.chat) for task in tasks]
     if text is not None and options.drop_long:

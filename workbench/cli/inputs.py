@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from os.path import exists, expanduser
 
 import torch
@@ -14,6 +15,7 @@ from workbench.core.errors import InputError, StoreError
 from workbench.core.languages import canonical, read_pair
 from workbench.core.store import read_json
 from workbench.models import LanguageModel, load_model
+from workbench.models.workers import working
 from workbench.organism import shipped
 from workbench.organism.texts import TASKS
 from workbench.results import SPECIFICATION
@@ -69,7 +71,14 @@ def opened(options: argparse.Namespace) -> Diagnosis:
     """The studies of the run that the options name, with the model it was made with."""
     run = open_run(options.study)
     torch.set_num_threads(options.threads or int(run.read_specification().threads))
-    return run.diagnosis(pairs=names(options.pairs), progress=progress)
+    diagnosis = run.diagnosis(pairs=names(options.pairs), progress=progress)
+    return diagnosis.on(helped(options, diagnosis.studies[0].model))
+
+
+def helped(options: argparse.Namespace, model: LanguageModel) -> LanguageModel:
+    """The model with the workers that the options name; they end with the command."""
+    stack: ExitStack = options.closing
+    return stack.enter_context(working(model, options.jobs, options.cluster))
 
 
 def threads_of(options: argparse.Namespace, model: LanguageModel) -> int:
@@ -89,7 +98,7 @@ def threads_of(options: argparse.Namespace, model: LanguageModel) -> int:
     parameters = info.d_model * (12 * info.n_layers * info.d_model + info.d_vocab)
     if parameters < SMALL:
         return 1
-    most = torch.get_num_threads()
+    most = max(torch.get_num_threads() // options.jobs, 1)
     if most == 1 or model.device.type != "cpu":
         return most
     try:

@@ -14,7 +14,7 @@ from rich.text import Text
 from workbench.analyses.generate import Generated, generate
 from workbench.analyses.generate import Plan as GenerationPlan
 from workbench.cli.figures import draw_figures
-from workbench.cli.inputs import opened
+from workbench.cli.inputs import helped, opened
 from workbench.cli.options import Outcome, names, whole_numbers
 from workbench.cli.terminal import console, print_dense, print_end, progress, progress_bar
 from workbench.core.bundled import MODELS
@@ -43,7 +43,7 @@ def studies_of(options: argparse.Namespace, out: str, pairs: Sequence[str]) -> D
     task = task.first(fit=len(task.all), **ITEMS)
     wanted = [read_pair(name, text.languages) for name in names(options.pairs) or pairs]
     torch.set_num_threads(options.threads or 1)
-    model, folder = load_model("organism"), options.out or Path(out)
+    model, folder = helped(options, load_model("organism")), options.out or Path(out)
     return prepare(model, text, [task], wanted, folder, progress=progress, overwrite=options.overwrite)
 
 

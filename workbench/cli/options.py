@@ -173,12 +173,19 @@ PAIRS: Groups = {
 INPUTS = {**LOADING, **TEXT, **PAIRS}
 
 
+WORKERS: Options = {
+    "--jobs N": ("processes that compute captures and sweeps, each with its own copy of the weights", 1),
+    "--cluster ADDRESS": "Ray cluster that computes them: auto, HOST:PORT or ray://HOST:PORT",
+}
+
+
 def study_options(out: str) -> Options:
     """The model, and where and how results are computed."""
     return {
         **MODEL,
         "--out FOLDER": ("folder", Path(out)),
         "--threads N": "CPU threads (default: one for a small model, else the fastest number, measured)",
+        **WORKERS,
         **OVERWRITE,
     }
 
@@ -190,6 +197,7 @@ def run_options(out: str) -> Options:
         "--pairs A-B,…": "pairs of the run to use (default: all)",
         "--out FOLDER": f"default: the run's folder; organism: {out}",
         "--threads N": "CPU threads (default: as in the run)",
+        **WORKERS,
         **OVERWRITE,
     }
 
@@ -203,6 +211,7 @@ _WHOLE = {
     **dict.fromkeys("prompts seeds test tokens".split(), (1, _LARGEST)),
     **dict.fromkeys("blocks null refits shots".split(), (0, _LARGEST)),
     "dpi": (1, 2400),
+    "jobs": (1, 1024),
     "port": (1, 65535),
     "seed": (0, 2**32 - 1),
     "threads": (1, 1024),

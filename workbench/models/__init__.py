@@ -1,7 +1,7 @@
 """Models: `load_model` and `wrap`; the only subpackage that imports TransformerLens."""
 
 from workbench.models.base import HOOK_NAMES, Batch, Forked, Hook, LanguageModel, ModelInfo, Past, TokenTree
-from workbench.models.load import BACKENDS, load_model, wrap
+from workbench.models.load import BACKENDS, load_again, load_model, wrap
 from workbench.models.tokens import TokenReader
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Past",
     "TokenReader",
     "TokenTree",
+    "load_again",
     "load_model",
     "wrap",
 ]

@@ -205,10 +205,10 @@ class LanguageModel(ABC):
         logit_scale: float = 1.0,
     ):
         self._lens_model, self.info, self.tokens = lens_model, info, tokens
-        self._points, self._dtype = points, dtype
-        self._softcap, self._logit_scale = softcap, logit_scale
+        self._points, self._dtype, self._softcap, self._logit_scale = points, dtype, softcap, logit_scale
         self.load_seconds: dict[str, float] = {}
         """What each part of loading took; the digest of the weights, too, once it is asked for."""
+        self.workers: Any = None  # the `Workers` that compute its sweeps and captures, if not this process
 
     # What a backend provides -------------------------------------------------------------------
 

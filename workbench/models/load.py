@@ -4,6 +4,7 @@ import copy
 import shutil
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -112,6 +113,22 @@ def load_model(
             return _bridged(name, causal, reader, kind, facts, clock)
         facts |= {"backend": "hooked", "device": place, "attention": None}
         return _hooked(name, causal, reader, kind, facts, clock)
+
+
+def load_again(about: Mapping[str, Any], device: str | None = None) -> LanguageModel:
+    """Load a model as it was loaded before, from its facts (`ModelInfo.as_dict`)."""
+    tool, _, bits = str(about.get("quantisation") or "").partition(" ")
+    return load_model(
+        about["source"],
+        device=device,
+        backend=about["backend"],
+        dtype=str(about["dtype"]).removeprefix("torch."),
+        attn=about["attention"],
+        revision=about["revision"],
+        bos=about.get("bos", "tokenizer"),
+        title=about["name"],
+        quantise=bits if tool == "bitsandbytes" and bits else None,
+    )
 
 
 def _origin(given: str | Path, place: str, gguf_file: str | None, revision: str | None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from workbench.models import Batch, Hook, LanguageModel, wrap
 from workbench.models.base import Padding
 from workbench.models.memory import Halving, halved
 from workbench.models.tokens import Encoded
+from workbench.models.workers import each
 from workbench.states.activations import POOLS, Activations, Captured, Pooler, digest_tensors
 from workbench.text import ParallelText, text_of
 
@@ -254,15 +255,22 @@ def _capture_language(
     def ahead(tokens: int) -> None:
         progress(f"capture {language}", done + tokens, total)
 
-    kept: list[dict[str, Tensor]] = []
-    for number, shard in enumerate(shards):
-        ahead(0)
-        if entry is None:
-            kept.append(runner.run(shard, ahead))
-        elif entry.read_shard(number) is None:
-            entry.write_shard(number, runner.run(shard, ahead))
-        done += sum(lengths[row] for row in chain(*shard))
+    kept: dict[int, dict[str, Tensor]] = {}
+    missing = [i for i in range(len(shards)) if entry is None or entry.read_shard(i) is None]
+    wanted = [shards[i] for i in missing]
+    done = total - sum(lengths[row] for row in chain(*chain(*wanted)))
     ahead(0)
+    for at, states in (
+        enumerate(runner.run(shard, ahead) for shard in wanted)
+        if model.workers is None
+        else each(model, _shard_of, (request, encoded, count), wanted)
+    ):
+        if entry is None:
+            kept[at] = states
+        else:
+            entry.write_shard(missing[at], states)
+        done += sum(lengths[row] for row in chain(*wanted[at]))
+        ahead(0)
     # The rows of the result that each shard fills, in the order it holds them.
     places = [
         torch.cat([torch.arange(int(offsets[row]), int(offsets[row + 1])) for row in chain(*shard)])
@@ -274,8 +282,12 @@ def _capture_language(
         name: tensor.new_empty(tensor.shape[0], int(offsets[-1]), tensor.shape[2])
         for name, tensor in kept[0].items()
     }
-    _fill(states, kept, places)
+    _fill(states, [kept[i] for i in range(len(shards))], places)
     return Captured(states, facts, digest_tensors(states), offsets)
+
+
+def _shard_of(model: LanguageModel, given: tuple[Any, ...], shard: Iterable[Rows]) -> dict[str, Tensor]:
+    return Runner(model, *given).run(shard)
 
 
 def _fill(states: Mapping[str, Tensor], parts: Iterable[Mapping[str, Tensor]], places: list[Tensor]) -> None:

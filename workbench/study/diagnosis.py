@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,8 @@ from workbench.core.numbers import interval_of, with_cost
 from workbench.core.settings import Settings
 from workbench.core.types import Progress, silent
 from workbench.figures import plot
-from workbench.models import LanguageModel, load_model, wrap
+from workbench.models import LanguageModel, load_again, wrap
+from workbench.models.workers import working
 from workbench.panel import Panel, explore
 from workbench.results import Part, write_tables
 from workbench.results import Run as RunFolder
@@ -70,8 +71,21 @@ class Diagnosis:
         )
         return cls(studies, specification, folder, examination)
 
-    def run(self, progress: Progress = silent) -> list[StudyResult]:
-        """Every study in turn, then their common tables; `progress` is told of each study."""
+    def on(self, model: LanguageModel) -> Self:
+        """The same studies with another object of the same model: one that has workers."""
+        return replace(self, studies=tuple(replace(study, model=model) for study in self.studies))
+
+    def run(
+        self, progress: Progress = silent, jobs: int = 1, cluster: str | None = None
+    ) -> list[StudyResult]:
+        """Every study in turn, then their common tables; `progress` is told of each study.
+
+        `jobs` processes on this machine, or workers on a Ray `cluster`, compute captures and sweeps: the
+        same results, to the byte.
+        """
+        if jobs > 1 or cluster is not None:
+            with working(self.studies[0].model, jobs, cluster) as model:
+                return self.on(model).run(progress)
         results: list[StudyResult] = []
         for done, study in enumerate(self.studies):
             what = f"studies ({study.pair}, {study.task.name})"
@@ -243,16 +257,7 @@ class Run(RunFolder):
 
     def _model(self, model: Any, about: Mapping[str, Any]) -> LanguageModel:
         if model is None:
-            model = load_model(
-                about["source"],
-                backend=about["backend"],
-                dtype=str(about["dtype"]).removeprefix("torch."),
-                attn=about["attention"],
-                revision=about["revision"],
-                bos=about.get("bos", "tokenizer"),
-                title=about["name"],
-                quantise=_bits(about.get("quantisation")),
-            )
+            model = load_again(about)
         wrapped = wrap(model)
         if wrapped.weights_digest != about["weights_digest"]:
             raise InputError(
@@ -260,12 +265,6 @@ class Run(RunFolder):
                 f"{wrapped.info.name} has weights {wrapped.weights_digest[:12]}…: give that model"
             )
         return wrapped
-
-
-def _bits(quantisation: str | None) -> str | None:
-    """The option that a model was loaded with."""
-    tool, _, bits = (quantisation or "").partition(" ")
-    return bits if tool == "bitsandbytes" and bits else None
 
 
 def _card_row(best: pd.Series | None, together: pd.Series | None) -> tuple[str, str, str]:
@@ -289,6 +288,8 @@ def diagnose(
     settings: Settings | None = None,
     progress: Progress = silent,
     overwrite: bool = False,
+    jobs: int = 1,
+    cluster: str | None = None,
 ) -> Run:
     """Every study of some pairs and tasks, from start to verdict, in one folder: at which layer a map helps.
 
@@ -298,6 +299,9 @@ def diagnose(
 
     Every study runs to its verdict, whatever its gap: `settings.delta_gap` ends a study only on the command
     line. `Study.facts().worth_going_on` tells whether that would happen.
+
+    Captures and sweeps go to `jobs` processes on this machine, or to workers on a Ray `cluster` (`auto`,
+    `HOST:PORT`, `ray://HOST:PORT`); results are the same to the byte.
     """
     text = None if text is None else text_of(text)
     asked = tasks if isinstance(tasks, list | tuple) else [tasks]
@@ -305,7 +309,7 @@ def diagnose(
     known = text.languages if text else [code for task in read for code in task.languages]
     wanted = [pairs] if isinstance(pairs, str) else list(pairs)
     named = [read_pair(pair if isinstance(pair, str) else "-".join(pair), known) for pair in wanted]
-    prepare(model, text, read, named, folder, settings, progress, overwrite).run()
+    prepare(model, text, read, named, folder, settings, progress, overwrite).run(jobs=jobs, cluster=cluster)
     return open_run(folder)
 
 

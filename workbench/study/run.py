@@ -22,6 +22,7 @@ from workbench.figures import configurations, draw_interactive, to_page, with_no
 from workbench.intervene import INTERVENTIONS
 from workbench.measures import METRICS
 from workbench.models import LanguageModel, wrap
+from workbench.models.workers import working
 from workbench.panel import Panel
 from workbench.panel import explore as open_panel
 from workbench.results import update_manifest, write_tables
@@ -107,8 +108,14 @@ class Study:
                     f"same ones or none; it has {len(here)} and {len(there)}"
                 )
 
-    def run(self) -> StudyResult:
-        """Every step, then tables, figure and manifest in the folder."""
+    def run(self, jobs: int = 1, cluster: str | None = None) -> StudyResult:
+        """Every step, then tables, figure and manifest in the folder.
+
+        `jobs` processes on this machine, or workers on a Ray `cluster`, compute captures and sweeps.
+        """
+        if jobs > 1 or cluster is not None:
+            with working(self.model, jobs, cluster) as model:
+                return replace(self, model=model).run()
         facts = self.facts()
         states = self._timed("capture", self.alignment.capture)
         maps = self._timed("fit", lambda: self.alignment.fit(states))

@@ -259,6 +259,10 @@ class Plan:
         limits = limits_of(model, batch_size) if limits is None else limits
         return cls(model, items, configurations, task, generation=generation, by=by, limits=limits, **more)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the model, which a worker has."""
+        return vars(self) | {"model": None}
+
     @property
     def examples(self) -> list[Any]:
         """What is asked."""

@@ -15,6 +15,7 @@ from workbench.core.numbers import evenly
 from workbench.core.types import Normalisation, Progress, check_name, silent
 from workbench.models import LanguageModel
 from workbench.models.memory import halved
+from workbench.models.workers import each
 from workbench.sweeps.naive import Naive, answer_columns, naive_scores
 from workbench.sweeps.plan import (
     COLUMNS,
@@ -115,18 +116,21 @@ def run_plan(
         if shelf:
             shelf.begin(ways)
     shards = plan_shards(plan, ways)
-    parts = []
-    progress("sweep", 0, len(shards))
-    for number, shard in enumerate(shards):
-        part = shelf.get(number) if shelf else None
-        if part is None:
-            part = run_shard(plan, shard)
-            if shelf:
-                shelf.put(number, part)
-        parts.append(part)
-        progress("sweep", number + 1, len(shards))
+    parts = [shelf.get(number) if shelf else None for number in range(len(shards))]
+    missing = [number for number, part in enumerate(parts) if part is None]
+    progress("sweep", len(shards) - len(missing), len(shards))
+    made = each(plan.model, _shard_of, plan, [shards[number] for number in missing])
+    for done, (at, part) in enumerate(made, len(shards) - len(missing) + 1):
+        parts[missing[at]] = part
+        if shelf:
+            shelf.put(missing[at], part)
+        progress("sweep", done, len(shards))
     whole = pd.concat(parts, ignore_index=True).sort_values(["configuration", "row"], kind="stable")
     return whole[list(COLUMNS)].astype(COLUMNS).reset_index(drop=True)
+
+
+def _shard_of(model: LanguageModel, plan: Plan, shard: Shard) -> pd.DataFrame:
+    return run_shard(plan if plan.model is model else replace(plan, model=model), shard)
 
 
 def _facts_of(plan: Plan, way: str | None, allow_naive: bool) -> dict[str, Any]:

@@ -268,7 +268,9 @@ def _by_rank(
     pairs = table[table[value].notna()].groupby("pair", sort=False)[columns].mean()
     test = rank_test(pairs[value].tolist(), pairs[property].tolist(), seed)
     if test is None:
-        return undecided(f"{len(pairs)} {none} {what}: no order to be seen", table)
+        return undecided(
+            f"{len(pairs)} pair{'s' * (len(pairs) != 1)}{none} {what}: no order to be seen", table
+        )
     sentence = f"{words.format(what)}: {test}"
     numbers: dict[str, Number] = {
         "estimate": test.rho,
@@ -289,7 +291,7 @@ decided_resource = partial(
     value="gain",
     property="resource",
     words="gain on test by {}",
-    none="pairs, or all alike in gain or",
+    none=", or all alike in gain or",
 )
 """The finding from rows with `pair`, `gain` and `resource`."""
 decided_morphology = partial(
@@ -297,7 +299,7 @@ decided_morphology = partial(
     value="share_of_gap",
     property="distance",
     words="share of the gap closed by distance ({})",
-    none="pairs with a gap that is shown, or all alike in what is closed of it or in",
+    none=" with a gap that is shown, or all alike in what is closed of it or in",
 )
 """The finding from rows with `pair`, `share_of_gap`, `r2` and `distance`."""
 
