@@ -193,6 +193,7 @@ def keep(study: Real, run: Path, shown: Path) -> None:
         facts["timed"] = [
             {"claim": name, "verdict": found["verdict"], "sentence": found["sentence"]}
             for name, found in claims.items()
+            if isinstance(found, dict) and "verdict" in found
         ]
     (shown / "study.json").write_text(
         json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
