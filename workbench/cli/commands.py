@@ -19,6 +19,7 @@ from workbench.cli.options import (
     settings_options,
     study_options,
 )
+from workbench.cli.run_commands import RUN_COMMANDS
 
 EXPORTS = ("transformers", "numpy", "steering-vectors", "gguf", "easysteer", "lm-eval")
 _FOLDER = {"folder FOLDER?": "a trained model (default: the bundled one)"}
@@ -73,7 +74,7 @@ _ORGANISM: dict[str, tuple[str, Options]] = {
     ),
 }
 
-COMMANDS = {
+_OWN = {
     "capture": Command(
         "workbench.cli.capture:run_capture",
         """Run parallel sentences through a model and store the states of every layer.
@@ -272,33 +273,6 @@ COMMANDS = {
             **OVERWRITE,
         },
     ),
-    "figures": Command(
-        "workbench.cli.figures:figures",
-        """Draw publication figures from the tables of a run; needs no model, torch or browser.
-
-        Each kind becomes PDF, SVG and PNG without a title, its caption, a LaTeX and a Markdown table of the
-        same numbers, and a manifest with the digests of the tables. Built again from the same tables, they
-        are the same bytes.
-        """,
-        help="draw publication figures of a run: PDF, SVG, PNG, LaTeX and Markdown tables",
-        example="""workbench figures runs/demo --preset acl
-  workbench figures runs/bloomz runs/measured --only alignment --format pdf""",
-        options={
-            "runs RUN*": {"type": Path, "help": "folders of diagnose, demo, measure or fit, joined"},
-            "--preset PRESET": ("acl (default), acl-wide, neurips, slide or notebook", "acl"),
-            "--format FORMAT": "formats, separated by commas (default: pdf,svg,png; of the gallery: png)",
-            "--dpi N": "of PNG files (default: the preset's; of the gallery: 130)",
-            "--only KIND": "one kind (default: all kinds the tables allow)",
-            "--titled": "put title and notes into the pictures, for slides",
-            "--controls": "layers: also the controls",
-            "--depth": "label layers by relative depth, from 0 to 1: one axis for several models",
-            "--measures NAMES": "alignment: these measures, separated by commas (default: three)",
-            "--top N": "comparison: so many methods (default: 10)",
-            "--out FOLDER": "folder (default: figures/NAME_OF_RUN)",
-            **OVERWRITE,
-            "--gallery": "run the organism into runs/gallery, then draw it into figures/gallery (minutes)",
-        },
-    ),
     "fit": Command(
         "workbench.cli.alignments:fit",
         """
@@ -478,20 +452,6 @@ COMMANDS = {
         example="workbench recipes shifcon",
         options={"name NAME?": "a recipe (default: list all)"},
     ),
-    "report": Command(
-        "workbench.cli.figures:report",
-        """Write the report of a run: one HTML file that works offline.
-
-        RUN is the folder of a run, as written by diagnose, demo, fit or measure. With RUN2, two runs stand
-        side by side (two models, two seeds, before and after), with the differences of their gains.
-        """,
-        help="write an HTML report of a run: layers, verdicts, evidence, items",
-        example="workbench report runs/diagnose",
-        options={
-            "run_folder RUN": {"type": Path, "help": "folder of a run"},
-            "other RUN2?": {"type": Path, "help": "folder of a second run, to be shown beside it"},
-            "--out FILE": "default: RUN/report.html; of two runs RUN/report-with-RUN2.html",
-            **OVERWRITE,
-        },
-    ),
 }
+
+COMMANDS = dict(sorted({**_OWN, **RUN_COMMANDS}.items()))

@@ -1,5 +1,6 @@
 """The files of a run: table schemas, files with digests, and their reader."""
 
+from workbench.results.differences import RunDifference, StudyDifference, differences
 from workbench.results.files import (
     claim,
     is_ours,
@@ -17,9 +18,12 @@ __all__ = [
     "VERSION",
     "Part",
     "Run",
+    "RunDifference",
+    "StudyDifference",
     "Tables",
     "bounds",
     "claim",
+    "differences",
     "is_ours",
     "open_run",
     "read_table",

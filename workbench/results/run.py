@@ -37,6 +37,8 @@ NEEDED = {
 """Columns that pages and figures cannot do without."""
 OF_STUDY = tuple(name for name in NEEDED if name != "comparison")
 """The tables that every finished study has."""
+LATER = ("comparison", "generation", "generation_summary", "claims")
+"""The tables of later analyses of a run."""
 RECORDS = ("verdict", "choices", "timings", "looks", "race")
 _MARKS = (MANIFEST, "choices.json", "selection.parquet", "shards")  # of a study of workbench 0.1
 _STORES = ("store", "shards", "figures", "compare", "generate", "claims")

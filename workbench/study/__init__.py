@@ -4,6 +4,7 @@ from workbench.core.settings import Settings
 from workbench.study.alignment import Alignment
 from workbench.study.diagnosis import Diagnosis, Run, diagnose, open_run, prepare
 from workbench.study.examination import Examination, examine, model_evidence
+from workbench.study.merging import Merged, merge_runs
 from workbench.study.patches import SavedPatch, load_maps, load_patch, save_patch
 from workbench.study.result import FirstFacts, Outcome, StudyResult
 from workbench.study.run import Study
@@ -14,6 +15,7 @@ __all__ = [
     "Diagnosis",
     "Examination",
     "FirstFacts",
+    "Merged",
     "Outcome",
     "Run",
     "SavedPatch",
@@ -25,6 +27,7 @@ __all__ = [
     "examine",
     "load_maps",
     "load_patch",
+    "merge_runs",
     "model_evidence",
     "open_run",
     "prepare",

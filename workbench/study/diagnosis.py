@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -96,17 +96,53 @@ class Diagnosis:
         return results
 
     def conclude(self, results: Sequence[StudyResult]) -> dict[str, pd.DataFrame]:
-        """All studies' rows in one table of each kind, in the folder.
+        """`conclude` in the folder of the diagnosis."""
+        return conclude(results, self.folder)
 
-        The headlines' verdicts are corrected together (Holm): `holm_p` and `holm_verdict` in `selection`.
-        """
-        names = dict.fromkeys(name for result in results for name in result.tables)
-        tables = {name: stacked([result.tables[name] for result in results]) for name in names}
-        if results:
-            tables["selection"] = _with_holm(tables["selection"], results)
-            tables["predictors"] = predictors_of(results, int(tables["selection"].seed.iloc[0]))
-        write_tables(tables, self.folder)
-        return tables
+
+class Judged(Protocol):
+    """The part of a study's result that the common tables are made of."""
+
+    @property
+    def pair(self) -> str:
+        """Source and target."""
+
+    @property
+    def task(self) -> str:
+        """What tables call it."""
+
+    @property
+    def aligner(self) -> str:
+        """That of the headline."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """On the headline, for itself."""
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Those of the study."""
+
+
+def conclude(results: Sequence[Judged], folder: Path) -> dict[str, pd.DataFrame]:
+    """All studies' rows in one table of each kind, in the folder.
+
+    The headlines' verdicts are corrected together (Holm): `holm_p` and `holm_verdict` in `selection`.
+    """
+    names = dict.fromkeys(name for result in results for name in result.tables)
+    tables = {name: stacked([result.tables[name] for result in results]) for name in names}
+    if results:
+        tables["selection"] = _with_holm(tables["selection"], results)
+        tables["predictors"] = predictors_of(results, int(tables["selection"].seed.iloc[0]))
+    write_tables(tables, folder)
+    return tables
+
+
+def kept_languages(pairs: Iterable[Pair], known: Iterable[str]) -> list[str]:
+    """The languages of a text that are kept with a run: those of its pairs, then some others."""
+    spoken = list(dict.fromkeys(code for pair in pairs for code in pair))
+    others = [code for code in known if code not in spoken]
+    return [*spoken, *others[: max(MOST_LANGUAGES - len(spoken), 0)]]
 
 
 def prepare(
@@ -134,9 +170,8 @@ def prepare(
         spoken = list(dict.fromkeys(code for pair in pairs for code in pair))
         # A folder may hold a hundred languages: only those of the pairs are examined.
         examination = examine(text.only(spoken), tasks, progress)
-        others = [code for code in text.languages if code not in spoken][: MOST_LANGUAGES - len(spoken)]
         rows = np.setdiff1d(range(len(text)), examination.left_out).tolist()
-        kept = text.only([*spoken, *others]).select(rows)
+        kept = text.only(kept_languages(pairs, text.languages)).select(rows)
         if settings.rows:
             kept = kept.sample(settings.rows, settings.seed)
     left_out = None if examination is None else examination.to_json()
@@ -146,15 +181,15 @@ def prepare(
     return diagnosis
 
 
-def holm_of(results: Sequence[StudyResult]) -> list[Verdict]:
+def holm_of(results: Sequence[Judged]) -> list[Verdict]:
     """The verdicts on the headlines, all of which hold at once; one alone stays as it is."""
-    named = {f"{i}": result.headline.verdict for i, result in enumerate(results)}
+    named = {f"{i}": result.verdict for i, result in enumerate(results)}
     return list(holm_verdicts(named).values())
 
 
-def _with_holm(selection: pd.DataFrame, results: Sequence[StudyResult]) -> pd.DataFrame:
+def _with_holm(selection: pd.DataFrame, results: Sequence[Judged]) -> pd.DataFrame:
     corrected = {
-        (result.pair, result.task, result.headline.choice.aligner): verdict
+        (result.pair, result.task, result.aligner): verdict
         for result, verdict in zip(results, holm_of(results), strict=True)
     }
     verdicts = [
@@ -166,7 +201,7 @@ def _with_holm(selection: pd.DataFrame, results: Sequence[StudyResult]) -> pd.Da
     )
 
 
-def predictors_of(results: Sequence[StudyResult], seed: int) -> pd.DataFrame:
+def predictors_of(results: Sequence[Judged], seed: int) -> pd.DataFrame:
     """Which measures go along with the gain, task by task, as a pair has one gain in each."""
     tables = [
         predictors_table([result.tables for result in results if result.task == task], seed).assign(task=task)

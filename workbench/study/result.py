@@ -193,6 +193,16 @@ class StudyResult(Judgement):
     """What has to be said beside the verdict."""
 
     @property
+    def aligner(self) -> str:
+        """The aligner that the verdict is about."""
+        return self.headline.choice.aligner
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on it."""
+        return self.headline.verdict
+
+    @property
     def sentence(self) -> str:
         """The verdict in one sentence, with the numbers it rests on."""
         return verdict_sentence(
