@@ -143,7 +143,7 @@ def test_other_sentences_and_items_are_named(runs, model, tmp_path):
     items = begun(model, tmp_path / "items", pair, task=task.first(fit=40, dev=16, test=19)).folder
     refused([runs["far"], items], tmp_path / "out", f"other items of organism-exact in {MAIN}")
     renamed = begun(model, tmp_path / "renamed", pair, task=replace(task, name="other")).folder
-    refused([runs["far"], renamed], tmp_path / "out", f"no run asks organism-exact in {NEAR}")
+    refused([runs["far"], renamed], tmp_path / "out", f"no run asks other in {FAR}")
     assert not (tmp_path / "out").exists()
 
 
