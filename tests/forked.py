@@ -2,7 +2,8 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
 
@@ -27,6 +28,22 @@ def run(
     child.join()
     assert child.exitcode in (0, -signal.SIGKILL), f"it failed with exit code {child.exitcode}"
     return child.exitcode == 0, time.perf_counter() - start
+
+
+@contextmanager
+def served(function: Callable[[Any, Any], None], argument: Any) -> Iterator[Any]:
+    """The connection to a process in which a function answers, until it receives None."""
+    ours, theirs = _context.Pipe()
+    child = _context.Process(target=function, args=(theirs, argument))
+    child.start()
+    theirs.close()
+    try:
+        yield ours
+        ours.send(None)
+        child.join(60)
+    finally:
+        child.kill()
+        child.join()
 
 
 def _begin(ready: Any, function: Callable[..., None], *arguments: Any) -> None:

@@ -106,6 +106,11 @@ def main(argv: list[str] | None = None) -> int:
             raise
         _complain(_message(error))
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if debug or not _is_out_of_memory(error):
+            raise
+        _complain("memory ran out: take a smaller model, fewer sentences or items, or a smaller batch")
+        return 2
     except KeyboardInterrupt:
         _complain("stopped; the same command goes on from here", before="\n")
         return 130
@@ -143,6 +148,12 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         print(as_json(outcome.facts))
     return int(outcome.code)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    from workbench.models.memory import is_out_of_memory  # torch takes a while to import
+
+    return is_out_of_memory(error)
 
 
 def _message(error: Exception) -> str:

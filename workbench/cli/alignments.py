@@ -10,7 +10,7 @@ import torch
 
 from workbench.align import CONTROLS
 from workbench.cli.diagnose import print_report
-from workbench.cli.inputs import helped, load, read_pairs, read_text, threads_of
+from workbench.cli.inputs import helped, load, read_pairs, read_text, threads_of, writing
 from workbench.cli.options import Outcome, settings_of, whole_numbers
 from workbench.cli.terminal import (
     Row,
@@ -69,6 +69,7 @@ def write_run(tables: Mapping[str, Sequence[pd.DataFrame]], folder: Path) -> Out
     return Outcome({"folder": folder, "report": print_report(folder), "tables": joined})
 
 
+@writing
 def fit(options: argparse.Namespace) -> Outcome:
     """Run `workbench fit`."""
     settings = checked(settings_of(options))
@@ -249,6 +250,7 @@ def _short(value: float) -> str:
     return "" if math.isnan(value) else shown
 
 
+@writing
 def measure(options: argparse.Namespace) -> Outcome:
     """Run `workbench measure`."""
     if options.grid is not None:

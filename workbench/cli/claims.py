@@ -16,6 +16,7 @@ from workbench.cli.terminal import console, print_end, progress, progress_bar, t
 from workbench.core.bundled import MODELS
 from workbench.core.errors import InputError
 from workbench.core.numbers import interval, signed
+from workbench.core.store import locked
 from workbench.models import load_model
 from workbench.organism import shipped
 
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> Outcome:
     known_claims(only)  # a wrong name is reported before the long work
     known = _known(options)
     ground = _organism(options, known) if options.study in MODELS else _of_folder(options, known)
-    with progress_bar():
+    with progress_bar(), locked(options.out or ground.folder):
         tested = run_claims(ground, only, options.out, progress)
     _print(tested)
     print_end(ground.cases[0].study.text, start)

@@ -11,6 +11,7 @@ import torch
 
 from workbench.cli.diagnose import outcome_of, print_report, print_sentence, terminal_heatmap
 from workbench.cli.figures import draw_figures
+from workbench.cli.inputs import writing
 from workbench.cli.options import Outcome
 from workbench.cli.terminal import console, print_dense, print_end, progress, progress_bar
 from workbench.core.errors import InputError
@@ -99,6 +100,7 @@ def _title(result: StudyResult) -> str:
     return f"{result.source} · {result.task.removeprefix('organism-')}"
 
 
+@writing
 def run(options: argparse.Namespace) -> Outcome:
     """Run `workbench demo`."""
     torch.set_num_threads(options.threads)

@@ -26,7 +26,7 @@ from workbench.cli.terminal import (
 from workbench.core.bundled import MODELS
 from workbench.core.errors import InputError
 from workbench.core.numbers import estimated, percent, plain, signed, with_cost
-from workbench.core.store import write_bytes
+from workbench.core.store import locked, write_bytes
 from workbench.figures import Cells, Scale, Spec, make_spec
 from workbench.figures.look import ink, shade
 from workbench.report import evidence_sentences, write_report
@@ -157,7 +157,7 @@ def _print_mismatch(result: StudyResult) -> None:
 def print_report(folder: Path) -> Path:
     """Write the report page and print its path."""
     path = write_report(folder)
-    console.print(f"report   {path}", soft_wrap=True, markup=False)
+    console.print(f"report   {path}", soft_wrap=True)
     return path
 
 
@@ -237,6 +237,11 @@ def run(options: argparse.Namespace) -> Outcome:
     options = configured(options)
     if options.quick:
         vars(options).update({name: value for name, value in QUICK.items() if name not in options.given})
+    with locked(options.out):
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> Outcome:
     start = time.perf_counter()
     diagnosis = set_up(options)
     write_bytes(options.out / "study.toml", as_toml(options).encode())
@@ -324,7 +329,7 @@ def _read(name: str, languages: list[str] | None, prompts: str | None, **own: An
         except InputError as other:
             both = str(error) if str(other) == str(error) else f"{error}; of all languages: {other}"
             raise InputError(both) from other
-        console.print(f"{error}; read in {', '.join(task.languages)}", style="yellow", markup=False)
+        console.print(f"{error}; read in {', '.join(task.languages)}", style="yellow")
         return task
 
 

@@ -4,16 +4,17 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import wraps
 from os.path import exists, expanduser
 
 import torch
 
-from workbench.cli.options import chosen, names
+from workbench.cli.options import Outcome, chosen, names
 from workbench.cli.terminal import console, progress
 from workbench.core.bundled import MODELS, TEXTS
 from workbench.core.errors import InputError, StoreError
 from workbench.core.languages import canonical, read_pair
-from workbench.core.store import read_json
+from workbench.core.store import locked, read_json
 from workbench.models import LanguageModel, load_model
 from workbench.models.workers import working
 from workbench.organism import shipped
@@ -65,6 +66,17 @@ def read_pairs(options: argparse.Namespace, languages: Sequence[str]) -> list[tu
     if target not in languages:
         raise InputError(f"--target {target} is not among the languages: {', '.join(languages)}")
     return [(language, target) for language in languages if language != target]
+
+
+def writing(run: Callable[[argparse.Namespace], Outcome]) -> Callable[[argparse.Namespace], Outcome]:
+    """The command with its folder `--out` locked while it runs."""
+
+    @wraps(run)
+    def with_lock(options: argparse.Namespace) -> Outcome:
+        with locked(options.out):
+            return run(options)
+
+    return with_lock
 
 
 def opened(options: argparse.Namespace) -> Diagnosis:

@@ -22,6 +22,7 @@ from workbench.core.errors import InputError
 from workbench.core.languages import read_pair
 from workbench.core.numbers import interval_of, plain, signed
 from workbench.core.reading import read_lines
+from workbench.core.store import locked
 from workbench.methods.baselines import Wording, organism_wording, read_translations
 from workbench.methods.compare import COMBINED, Plan, compare, with_holm
 from workbench.models import load_model
@@ -90,7 +91,7 @@ def print_comparison(
     }
     _print_methods("Gain of each method", ROOM, [row["method"] for row in run], parts)
     for row in table[table.accuracy.isna()].to_dict("records"):
-        console.print(f"{row['method']} was not run: {row['note']}.", style="dim", highlight=False)
+        console.print(f"{row['method']} was not run: {row['note']}.", style="dim")
     console.print(_KEY, style="dim")
 
 
@@ -135,7 +136,14 @@ def run_compare(options: argparse.Namespace) -> Outcome:
     wording = _wording(options)
     diagnosis = studies_of(options, "runs/compare", PAIRS)
     out = options.out or diagnosis.folder
-    claim(out, ["comparison.parquet"], options.overwrite)
+    with locked(diagnosis.folder), locked(out):
+        claim(out, ["comparison.parquet"], options.overwrite)
+        joined = _compare(diagnosis, wording, plan, out)
+    print_end(diagnosis.studies[0].text, start)
+    return Outcome({"folder": out, "comparison": joined})
+
+
+def _compare(diagnosis: Diagnosis, wording: Wording, plan: Plan, out: Path) -> pd.DataFrame:
     tables = []
     for study in diagnosis.studies:
         with progress_bar():
@@ -148,8 +156,7 @@ def run_compare(options: argparse.Namespace) -> Outcome:
     written = draw_figures(out, ("pdf", "png"), ("comparison", "pareto"), f"workbench figures {out}")
     pages = ", ".join(str(file) for file in written if file.suffix == ".pdf")
     console.print(f"figures  {pages}", soft_wrap=True)
-    print_end(diagnosis.studies[0].text, start)
-    return Outcome({"folder": out, "comparison": joined})
+    return joined
 
 
 def _wording(options: argparse.Namespace) -> Wording:
@@ -203,9 +210,9 @@ def print_generated(generated: Generated) -> None:
     _print_methods("Generated text", ROOM_FOR_TEXTS, [_name(row, source) for row in rows], parts)
     for row in rows:
         if row["kind"] != "clean":
-            console.print(f"{row['method']}: {row['chosen']}", style="dim", markup=False, highlight=False)
+            console.print(f"{row['method']}: {row['chosen']}", style="dim")
     for method, why in generated.skipped.items():
-        console.print(f"{method} was not run: {why}.", style="dim", highlight=False)
+        console.print(f"{method} was not run: {why}.", style="dim")
     console.print(_KEY_OF_TEXTS.format(source=source, target=target), style="dim")
     _print_texts(generated.table, source)
     trial = generated.trial
@@ -255,8 +262,16 @@ def run_generate(options: argparse.Namespace) -> Outcome:
     methods = {} if options.methods is None else {"methods": tuple(names(options.methods) or ())}
     plan = GenerationPlan(tokens=options.tokens, prompts=options.prompts, **methods)
     diagnosis = studies_of(options, "runs/generate", ["x-poor-far-x-main"])
-    out, parts = options.out or diagnosis.folder, []
-    claim(out, ["generation.parquet", "generation_summary.parquet"], options.overwrite)
+    out = options.out or diagnosis.folder
+    with locked(diagnosis.folder), locked(out):
+        claim(out, ["generation.parquet", "generation_summary.parquet"], options.overwrite)
+        summary = _generate(diagnosis, plan, out)
+    print_end(diagnosis.studies[0].text, start)
+    return Outcome({"folder": out, "generation_summary": summary})
+
+
+def _generate(diagnosis: Diagnosis, plan: GenerationPlan, out: Path) -> pd.DataFrame:
+    parts = []
     for study in diagnosis.studies:
         with progress_bar():
             # Languages that are in no pair help to tell those that are from what is neither.
@@ -269,5 +284,4 @@ def run_generate(options: argparse.Namespace) -> Outcome:
     write_tables(tables, out)
     console.print(f"texts    {out / 'generation.parquet'}", soft_wrap=True)
     console.print(f"table    {out / 'generation_summary.parquet'}", soft_wrap=True)
-    print_end(diagnosis.studies[0].text, start)
-    return Outcome({"folder": out, "generation_summary": tables["generation_summary"]})
+    return tables["generation_summary"]

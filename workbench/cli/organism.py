@@ -10,6 +10,7 @@ from rich.table import Table
 
 from workbench.analyses.organism.experiments import MAPS, NEARLY, InclineReport, Peaks, incline, peaks
 from workbench.analyses.organism.verify import Verification, properties, summary, verdicts, verify
+from workbench.cli.inputs import writing
 from workbench.cli.options import Outcome, chosen
 from workbench.cli.terminal import console, duration, progress, progress_bar, site_name, table
 from workbench.core.errors import InputError
@@ -39,6 +40,7 @@ def run_new(options: argparse.Namespace) -> None:
     console.print(f"{options.config}: edit its settings, then\n  {then}", soft_wrap=True)
 
 
+@writing
 def run_train(options: argparse.Namespace) -> Outcome:
     """Run `workbench organism train`."""
     config = read_config(options.config)
@@ -62,6 +64,7 @@ def _load(options: argparse.Namespace) -> tuple[LanguageModel, Shipped]:
     return load_model(organism.folder), organism
 
 
+@writing
 def run_verify(options: argparse.Namespace) -> Outcome:
     """Run `workbench organism verify`."""
     start = time.perf_counter()
@@ -124,6 +127,7 @@ def _curves(verification: Verification, metric: str) -> Table:
     return table((f"{metric}, held out", *map(site_name, sites)), rows)
 
 
+@writing
 def run_peaks(options: argparse.Namespace) -> Outcome:
     """Run `workbench organism peaks`."""
     with progress_bar():
@@ -152,6 +156,7 @@ def _print_peaks(result: Peaks) -> None:
         console.print(table(columns, rows))
 
 
+@writing
 def run_verdicts(options: argparse.Namespace) -> Outcome:
     """Run `workbench organism verdicts`."""
     with progress_bar():
@@ -183,6 +188,7 @@ def run_verdicts(options: argparse.Namespace) -> Outcome:
     return Outcome({"folder": options.out, "verdicts": judged})
 
 
+@writing
 def run_incline(options: argparse.Namespace) -> Outcome:
     """Run `workbench organism incline`."""
     with progress_bar():

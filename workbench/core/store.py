@@ -5,13 +5,18 @@ Tensors are safetensors, everything else is JSON; nothing is ever unpickled.
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
+import logging
 import math
 import os
 import shutil
+import socket
 import struct
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -20,6 +25,9 @@ from workbench.core.errors import StoreError
 if TYPE_CHECKING:
     from torch import Tensor, dtype
 
+log = logging.getLogger(__name__)
+
+LOCK = ".lock"
 _CHUNK = 1 << 22
 
 
@@ -58,6 +66,15 @@ def check_files(folder: Path, digests: Mapping[str, str], again: str) -> None:
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def is_inside(name: str) -> bool:
+    """Whether a relative path leads to no place outside its folder.
+
+    >>> is_inside("sw-en/xcopa"), is_inside("sw-en/../../x"), is_inside("/x")
+    (True, False, False)
+    """
+    return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
 @contextlib.contextmanager
@@ -187,3 +204,83 @@ def _allocate(file: BinaryIO, size: int) -> None:
             file.write(zeros[: size - start])
         file.flush()
         file.seek(0)
+
+
+_held: set[tuple[int, Path]] = set()
+"""Process and folder of each lock that is held; a child that was forked holds none of its parent's."""
+
+
+@contextlib.contextmanager
+def locked(folder: Path, wait: bool = False) -> Iterator[None]:
+    """Keep other processes from writing into a folder; the same process may lock it again.
+
+    Another process is refused, or with `wait` waits. The lock is the kernel's: it ends with its process,
+    however that ends. The file that says who holds it is removed with the folders made for it, if empty.
+    """
+    holder = (os.getpid(), folder.resolve())
+    if holder in _held:
+        yield
+        return
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    file = _lock(folder, wait)
+    _held.add(holder)
+    try:
+        with contextlib.suppress(OSError):
+            _remove_parts(folder)
+        yield
+    finally:
+        _held.discard(holder)
+        with contextlib.suppress(OSError):
+            (folder / LOCK).unlink()
+            for place in made:
+                place.rmdir()
+        file.close()
+
+
+def _lock(folder: Path, wait: bool) -> FileIO:
+    path = folder / LOCK
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = open(path, "a+b", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            file.seek(0)
+            who = file.read().decode(errors="replace") or "another process"
+            file.close()
+            raise StoreError(
+                f"{folder} is in use by {who}: wait until that ends, or give another folder"
+            ) from error
+        except OSError as error:
+            log.warning("%s cannot be locked (%s): start no second process in it", folder, error.strerror)
+            return file
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(path), os.fstat(file.fileno())):
+                break
+        file.close()  # whoever had the lock before removed the file
+    with contextlib.suppress(OSError):  # a full disk
+        file.truncate(0)
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}".encode())
+    return file
+
+
+def _remove_parts(folder: Path) -> None:
+    """Remove what processes that were killed have left half written."""
+    for part in sorted(folder.rglob(".*.part")):
+        number = part.stem.rpartition(".")[2]
+        if number.isdecimal() and not _is_alive(int(number)):
+            shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        pass
+    return True

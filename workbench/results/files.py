@@ -18,7 +18,9 @@ from workbench.core.store import digest_bytes, read_bytes, read_json, write_byte
 from workbench.results.schema import VERSION, check_columns, old_names
 
 MANIFEST = "manifest.json"
-AGAIN = "run the same command again, which makes it anew"
+AGAIN = "give the command that made it again, which makes it anew"
+MOST_VALUES = 1 << 31
+"""Largest number of rows × columns of a table that is read."""
 _MARK = b"workbench"
 # What each kind of file contains if the workbench wrote it.
 _OURS = {
@@ -92,7 +94,10 @@ def read_table(
     if listed is not None and digest_bytes([data]) != listed:
         raise StoreError(f"{path} is damaged (its digest is wrong): {AGAIN}")
     try:
-        schema = pq.read_schema(pa.BufferReader(data))
+        about = pq.read_metadata(pa.BufferReader(data))
+        if about.num_rows * about.num_columns > MOST_VALUES:  # a small file can hold one value many times
+            raise StoreError(f"{path} holds more than {MOST_VALUES:,} values: it is not read")
+        schema = about.schema.to_arrow_schema()
         if _MARK in (schema.metadata or {}) and listed is None:
             raise StoreError(f"{path} is not listed in {MANIFEST} beside it: {AGAIN}")
         old = old_names(path.stem, schema.names)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from workbench.core.bundled import RUNS, resolved
 from workbench.core.errors import InputError, StoreError
-from workbench.core.store import read_json
+from workbench.core.store import is_inside, read_json
 from workbench.results.files import MANIFEST, Filters, read_manifest, read_table
 from workbench.results.schema import COLUMNS
 
@@ -280,6 +280,8 @@ def _specification(root: Path) -> dict[str, Any]:
     for name in ("model", "pairs", "studies"):
         if name not in specification:
             raise StoreError(f"{root / SPECIFICATION} is not the specification of a run: it has no {name!r}")
+    if not all(is_inside(study["folder"]) for study in specification["studies"]):
+        raise StoreError(f"{root / SPECIFICATION} names studies outside its folder: it is not opened")
     return specification
 
 

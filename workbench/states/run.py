@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import chain
@@ -11,12 +12,13 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from workbench.core.errors import InputError, StoreError
-from workbench.core.store import digest_file, digest_json, mapped_tensors, read_json, write_bytes, write_json
+from workbench.core.errors import InputError
+from workbench.core.store import (
+    digest_json,
+    locked,
+)
 from workbench.core.types import Progress, Site, check_name, expand_sites, silent
 from workbench.models import Batch, Hook, LanguageModel, wrap
 from workbench.models.base import Padding
@@ -24,6 +26,7 @@ from workbench.models.memory import Halving, halved
 from workbench.models.tokens import Encoded
 from workbench.models.workers import each
 from workbench.states.activations import POOLS, Activations, Captured, Pooler, digest_tensors
+from workbench.states.store import Entry, fill
 from workbench.text import ParallelText, text_of
 
 log = logging.getLogger(__name__)
@@ -240,30 +243,45 @@ def _capture_language(
     offsets = torch.tensor([0, *rows]).cumsum(0)
     facts = request.facts(model, language, sentences)
     entry = None if root is None else Entry(root / "activations" / digest_json(facts)[:24], facts)
-    if entry is not None:
-        if (finished := entry.read(offsets)) is not None:
-            return finished
-        # Work that was begun is finished as it was cut then: the shards on disk must fit.
-        versions = {name: version(name) for name in ("torch", "transformers", "transformer-lens")}
-        request = replace(request, **entry.begin(request.cut, model.info.as_dict(), versions))
-    lengths = [len(text) for text in encoded]
-    batches = plan_batches(lengths, request.batch_tokens, request.in_length_order)
-    shards = plan_shards(lengths, batches, _SHARD_BATCHES * request.batch_tokens)
-    runner = Runner(model, request, encoded, count)
-    done, total = 0, sum(lengths)
+    if entry is not None and (finished := entry.read(offsets)) is not None:
+        return finished
+    # Another process may be at the same states, and have them soon.
+    with nullcontext() if entry is None else locked(entry.folder, wait=True):
+        if entry is not None:
+            if (finished := entry.read(offsets)) is not None:
+                return finished
+            # Work that was begun is finished as it was cut then: the shards on disk must fit.
+            versions = {name: version(name) for name in ("torch", "transformers", "transformer-lens")}
+            request = replace(request, **entry.begin(request.cut, model.info.as_dict(), versions))
+        runner = Runner(model, request, encoded, count)
+        return _run_all(runner, facts, entry, offsets, lambda *given: progress(f"capture {language}", *given))
 
-    def ahead(tokens: int) -> None:
-        progress(f"capture {language}", done + tokens, total)
 
-    kept: dict[int, dict[str, Tensor]] = {}
+def _run_all(
+    runner: "Runner",
+    facts: Mapping[str, Any],
+    entry: Entry | None,
+    offsets: Tensor,
+    progress: Callable[[int, int], None],
+) -> Captured:
+    """The states of all sentences, in shards, of which those on disk are there already."""
+    lengths = [len(text) for text in runner.encoded]
+    batches = plan_batches(lengths, runner.request.batch_tokens, runner.request.in_length_order)
+    shards = plan_shards(lengths, batches, _SHARD_BATCHES * runner.request.batch_tokens)
     missing = [i for i in range(len(shards)) if entry is None or entry.read_shard(i) is None]
     wanted = [shards[i] for i in missing]
+    total = sum(lengths)
     done = total - sum(lengths[row] for row in chain(*chain(*wanted)))
+
+    def ahead(tokens: int) -> None:
+        progress(done + tokens, total)
+
+    kept: dict[int, dict[str, Tensor]] = {}
     ahead(0)
     for at, states in (
         enumerate(runner.run(shard, ahead) for shard in wanted)
-        if model.workers is None
-        else each(model, _shard_of, (request, encoded, count), wanted)
+        if runner.model.workers is None
+        else each(runner.model, _shard_of, (runner.request, runner.encoded, runner.count), wanted)
     ):
         if entry is None:
             kept[at] = states
@@ -282,19 +300,12 @@ def _capture_language(
         name: tensor.new_empty(tensor.shape[0], int(offsets[-1]), tensor.shape[2])
         for name, tensor in kept[0].items()
     }
-    _fill(states, [kept[i] for i in range(len(shards))], places)
-    return Captured(states, facts, digest_tensors(states), offsets)
+    fill(states, [kept[i] for i in range(len(shards))], places)
+    return Captured(states, dict(facts), digest_tensors(states), offsets)
 
 
 def _shard_of(model: LanguageModel, given: tuple[Any, ...], shard: Iterable[Rows]) -> dict[str, Tensor]:
     return Runner(model, *given).run(shard)
-
-
-def _fill(states: Mapping[str, Tensor], parts: Iterable[Mapping[str, Tensor]], places: list[Tensor]) -> None:
-    """Put the rows of each part at their places."""
-    for part, rows in zip(parts, places, strict=True):
-        for name, tensor in part.items():
-            states[name][:, rows] = tensor
 
 
 def fitting(model: LanguageModel, text: ParallelText, template: str | None = None) -> ParallelText:
@@ -387,108 +398,3 @@ class Runner:
             self._states[site.component][place].copy_(pooled)
 
         return hook
-
-
-# One language's states on disk: finished shards while the work goes on, then one file.
-#
-# <store>/activations/<digest of the request>/
-#     plan.json                 written first: how the work is cut into batches
-#     shard-00003.safetensors   whole or absent; gone once the entry is complete
-#     states.safetensors        one tensor [layer row width] per component
-#     manifest.json             written last: facts, and the digest of states.safetensors
-
-
-@dataclass(frozen=True)
-class Entry:
-    """The folder of one capture of one language; equal facts share an entry."""
-
-    folder: Path
-    facts: Mapping[str, Any]
-
-    @property
-    def _states(self) -> Path:
-        return self.folder / "states.safetensors"
-
-    @property
-    def _manifest(self) -> Path:
-        return self.folder / "manifest.json"
-
-    def shard_path(self, number: int) -> Path:
-        """Where a shard is kept."""
-        return self.folder / f"shard-{number:05d}.safetensors"
-
-    def read(self, offsets: Tensor) -> Captured | None:
-        """The finished states, memory-mapped; None where there are none or they are damaged."""
-        if not self._manifest.exists():
-            return None
-        try:
-            manifest = read_json(self._manifest)
-            digest = digest_file(self._states) if self._states.exists() else "missing"
-        except StoreError as error:
-            log.warning("%s; capturing again", error)
-            return None
-        if digest_json(manifest["asked"]) != digest_json(dict(self.facts)):
-            log.warning("%s is of other states: capturing again", self._manifest)
-        elif digest != manifest["states_digest"]:
-            log.warning("%s is damaged (its digest is wrong): capturing again", self._states)
-        else:
-            return Captured(_load(self._states)[0], dict(self.facts), digest, offsets)
-        return None
-
-    def read_shard(self, number: int) -> dict[str, Tensor] | None:
-        """A finished shard; None where it is missing or damaged."""
-        path = self.shard_path(number)
-        if not path.exists():
-            return None
-        try:
-            tensors, digest = _load(path)
-        except (SafetensorError, OSError):
-            tensors, digest = {}, None
-        if digest is None or digest != digest_tensors(tensors):
-            log.warning("%s is damaged: capturing that part again", path)
-            path.unlink()
-            return None
-        return tensors
-
-    def begin(self, cut: dict[str, Any], model: dict[str, Any], versions: dict[str, str]) -> dict[str, Any]:
-        """Write how the work is cut, with model and versions; return the cut of work begun before."""
-        path = self.folder / "plan.json"
-        if path.exists():
-            try:
-                return dict(read_json(path)["cut"])
-            except StoreError:
-                log.warning("%s is damaged: capturing again", path)
-        for stale in self.folder.glob("shard-*.safetensors"):
-            stale.unlink()  # shards whose plan is not known fit no other
-        write_json(path, {"cut": cut, "made_with": {"model": model, "versions": versions}})
-        return cut
-
-    def write_shard(self, number: int, tensors: dict[str, Tensor]) -> None:
-        """Save a finished shard."""
-        write_bytes(self.shard_path(number), save(tensors, {"digest": digest_tensors(tensors)}))
-
-    def finish(self, places: list[Tensor], offsets: Tensor) -> Captured:
-        """Join the shards into one file in the order of the text; shard s fills rows `places[s]`."""
-        first = next(self._shards(1))
-        shapes = {name: (t.shape[0], int(offsets[-1]), t.shape[2]) for name, t in first.items()}
-        with mapped_tensors(self._states, shapes, next(iter(first.values())).dtype) as states:
-            _fill(states, self._shards(len(places)), places)
-        digest = digest_file(self._states)
-        write_json(self._manifest, {"asked": dict(self.facts), "states_digest": digest})
-        for number in range(len(places)):
-            self.shard_path(number).unlink(missing_ok=True)
-        return Captured(_load(self._states)[0], dict(self.facts), digest, offsets)
-
-    def _shards(self, count: int) -> Iterator[dict[str, Tensor]]:
-        for number in range(count):
-            tensors = self.read_shard(number)
-            if tensors is None:
-                raise StoreError(f"{self.shard_path(number)} was lost while in use: run again")
-            yield tensors
-
-
-def _load(path: Path) -> tuple[dict[str, Tensor], str | None]:
-    """Tensors of a safetensors file, as views of the mapped file, and the digest in its header."""
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return tensors, (file.metadata() or {}).get("digest")

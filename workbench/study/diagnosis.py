@@ -13,6 +13,7 @@ from workbench.core.errors import InputError
 from workbench.core.languages import read_pair
 from workbench.core.numbers import interval_of, with_cost
 from workbench.core.settings import Settings
+from workbench.core.store import locked
 from workbench.core.types import Progress, silent
 from workbench.figures import plot
 from workbench.models import LanguageModel, load_again, wrap
@@ -87,12 +88,13 @@ class Diagnosis:
             with working(self.studies[0].model, jobs, cluster) as model:
                 return self.on(model).run(progress)
         results: list[StudyResult] = []
-        for done, study in enumerate(self.studies):
-            what = f"studies ({study.pair}, {study.task.name})"
-            progress(what, done, len(self.studies))
-            results.append(study.run())
-            progress(what, done + 1, len(self.studies))
-        self.conclude(results)
+        with locked(self.folder):
+            for done, study in enumerate(self.studies):
+                what = f"studies ({study.pair}, {study.task.name})"
+                progress(what, done, len(self.studies))
+                results.append(study.run())
+                progress(what, done + 1, len(self.studies))
+            self.conclude(results)
         return results
 
     def conclude(self, results: Sequence[StudyResult]) -> dict[str, pd.DataFrame]:

@@ -16,7 +16,7 @@ from workbench.core.bundled import cautions
 from workbench.core.cards import card
 from workbench.core.errors import InputError
 from workbench.core.settings import Settings
-from workbench.core.store import digest_json, read_json, write_bytes, write_json
+from workbench.core.store import digest_json, locked, read_json, write_bytes, write_json
 from workbench.core.types import Normalisation, Progress, Site, silent
 from workbench.figures import configurations, draw_interactive, to_page, with_notes
 from workbench.intervene import INTERVENTIONS
@@ -109,13 +109,14 @@ class Study:
                 )
 
     def run(self, jobs: int = 1, cluster: str | None = None) -> StudyResult:
-        """Every step, then tables, figure and manifest in the folder.
+        """Every step, then tables, figure and manifest in the folder, which no other process may use.
 
         `jobs` processes on this machine, or workers on a Ray `cluster`, compute captures and sweeps.
         """
-        if jobs > 1 or cluster is not None:
-            with working(self.model, jobs, cluster) as model:
-                return replace(self, model=model).run()
+        with locked(self.root), working(self.model, jobs, cluster) as model:
+            return (self if model is self.model else replace(self, model=model))._run()
+
+    def _run(self) -> StudyResult:
         facts = self.facts()
         states = self._timed("capture", self.alignment.capture)
         maps = self._timed("fit", lambda: self.alignment.fit(states))
@@ -154,6 +155,11 @@ class Study:
     def explore(self, *more: str | Path) -> Panel:
         """A panel in the notebook on the tables of the folder; `more` are folders with further tables."""
         return open_panel(self.folder, *more)
+
+    @property
+    def root(self) -> Path:
+        """The folder of the run that the study is of."""
+        return self.run_folder or self.folder
 
     @property
     def fit_rows(self) -> Rows:

@@ -21,7 +21,7 @@ import torch
 from workbench.core.bundled import cautions
 from workbench.core.errors import InputError, StoreError, quoted
 from workbench.core.settings import Settings
-from workbench.core.store import digest_json, read_json, write_json
+from workbench.core.store import digest_json, is_inside, locked, read_json, write_json
 from workbench.models import LanguageModel
 from workbench.results import COLUMNS, SPECIFICATION, VERSION, claim, is_ours, read_table, write_tables
 from workbench.study.examination import AnyTask
@@ -75,7 +75,7 @@ class Specification:
         kept = tuple(_at_hand(task, languages) for task in tasks)
         names = [task.name for task in kept]
         for name in names:
-            if Path(name).is_absolute() or ".." in Path(name).parts:
+            if not is_inside(name):
                 raise InputError(f"the name of a task is also that of a folder: {quoted(name)} is none")
         if len(set(names)) < len(names):
             raise InputError(f"two tasks have one name: {', '.join(names)}")
@@ -96,6 +96,11 @@ class Specification:
 
         A folder with results of another run or with foreign files is refused, unless `overwrite` is set.
         """
+        claim(folder, ())
+        with locked(folder):
+            self._begin(folder, overwrite)
+
+    def _begin(self, folder: Path, overwrite: bool) -> None:
         path, mine = folder / SPECIFICATION, self.to_json()
         places = [folder, *(self.folder_of(folder, pair, task.name) for pair, task in self.studies)]
         before = _read_whole(read_json, path) if is_ours(path) else None
@@ -104,7 +109,8 @@ class Specification:
             if all(_read_whole(read_table, file) is not None for file in files):
                 return
         elif before is not None:
-            places += [folder / study["folder"] for study in before.get("studies", [])]
+            inside = (study["folder"] for study in before.get("studies", []) if is_inside(study["folder"]))
+            places += [folder / name for name in inside]
             results = set(NAMES) - set(_BEGUN)
             if not overwrite and any((place / name).exists() for place in places for name in results):
                 raise InputError(
@@ -169,7 +175,7 @@ class Specification:
                 "report can be shown; for anything else run the study again"
             )
         try:
-            return cls(
+            specification = cls(
                 record["model"],
                 Settings.from_json(record["settings"]),
                 tuple((source, target) for source, target in record["pairs"]),
@@ -179,8 +185,14 @@ class Specification:
                 record["threads"],
                 record["versions"],
             )
+            places = [
+                specification.folder_of(Path(), pair, task.name) for pair, task in specification.studies
+            ]
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{path} is not a specification ({type(error).__name__} {error})") from error
+        if not all(is_inside(str(place)) for place in places):
+            raise StoreError(f"{path} names studies outside its folder: it is not opened")
+        return specification
 
 
 def model_facts(model: LanguageModel) -> dict[str, Any]:

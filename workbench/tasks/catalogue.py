@@ -13,12 +13,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.reading import user_path
-from workbench.core.store import digest_file, new_file
+from workbench.core.store import digest_file, is_inside, new_file
 from workbench.core.types import Progress, silent
 
 NOT_PINNED = "not pinned"
@@ -128,10 +128,9 @@ def fetch(
     digests = {}
     for number, file in enumerate(files):
         progress("files", number, len(files))
-        inside = PurePosixPath(file.path)
-        if inside.is_absolute() or ".." in inside.parts:
+        if not is_inside(file.path):
             raise InputError(f"{file.path} would lie outside its folder: it is not fetched")
-        target = folder / inside
+        target = folder / file.path
         digests[file.path] = digest_file(target) if target.is_file() else _bring(file, target, opener)
         if file.sha256 is not None and digests[file.path] != file.sha256:
             raise InputError(

@@ -19,7 +19,7 @@ from workbench.analyses.generate.texts import (
     speak,
 )
 from workbench.core.errors import InputError, NotApplicable
-from workbench.core.store import read_json, write_json
+from workbench.core.store import locked, read_json, write_json
 from workbench.core.types import check_names
 from workbench.methods.base import typed_table
 from workbench.methods.compare.candidates import RANDOM, Candidate
@@ -114,9 +114,14 @@ def generate(study: Study, plan: Plan | None = None, text: ParallelText | None =
 
     `text` may hold more languages than the study's own: the identifier learns to tell them all apart.
     """
-    plan, folder = plan or Plan(), study.folder / "generate"
+    with locked(study.root):
+        return _generate(study, plan or Plan(), text or study.text)
+
+
+def _generate(study: Study, plan: Plan, text: ParallelText) -> Generated:
+    folder = study.folder / "generate"
     paths = {name: folder / file for name, file in _FILES.items()}
-    fit, held_out = _sentences(study, text or study.text)
+    fit, held_out = _sentences(study, text)
     prompts = beginnings(study, plan.prompts)
     tokens, notes = _room(study, prompts, plan.tokens)
     if (n := sum(map(len, prompts[study.source].values()))) < plan.prompts - plan.prompts % 2:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.core.errors import StoreError
-from workbench.core.store import read_json, write_json
+from workbench.core.store import locked, read_json, write_json
 from workbench.core.types import check_names
 from workbench.methods.base import Method, typed_table
 from workbench.methods.baselines import BASELINES, Wording
@@ -89,13 +89,18 @@ class Comparison:
 
 def compare(study: Study, wording: Wording | None = None, plan: Plan | None = None) -> Comparison:
     """Run every method of the plan on the study's task, pair and items."""
-    plan, folder = plan or Plan.of(), study.folder / "compare"
+    with locked(study.root):
+        return _compare(study, wording or Wording(), plan or Plan.of())
+
+
+def _compare(study: Study, wording: Wording, plan: Plan) -> Comparison:
+    folder = study.folder / "compare"
     paths = {
         "comparison": folder / "comparison.parquet",
         "choices": folder / "choices.json",
         "timings": folder / "timings.json",
     }
-    asked, candidates, skipped = choose_on_dev(study, plan.methods, wording or Wording())
+    asked, candidates, skipped = choose_on_dev(study, plan.methods, wording)
     _freeze(study, asked, candidates, paths["choices"])
     tried: list[Asked | Candidate] = [*asked, *candidates]
     study.count_look("compare", [one.name for one in tried])
