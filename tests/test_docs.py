@@ -19,7 +19,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 OURS = [page for page in DOCS.rglob("*.md") if page.parent != DOCS / "demo"]
 PAGES = [
     *OURS,
-    *(DOCS.parent / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(DOCS.parent / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
 ]
 LINK = re.compile(r"\]\(([^)\s:#]+)(?:#[^)\s]*)?\)")
 

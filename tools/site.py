@@ -18,6 +18,7 @@ OUTSIDE = (
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     "CITATION.cff",
     "LICENSE",
     "data/*/README.md",

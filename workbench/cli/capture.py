@@ -84,7 +84,7 @@ def run_plan(options: argparse.Namespace) -> Outcome:
         width = max(console.width - 16, 24)
         console.print(f"{what:<15} " + textwrap.fill(cost, width).replace("\n", "\n" + 16 * " "))
     if plan.seconds is None:
-        errors.print(f"no timing: {' '.join(why_not.split())}", soft_wrap=True, markup=False)
+        errors.print(f"no timing: {' '.join(why_not.split())}", soft_wrap=True)
     return Outcome({"capture": asdict(plan), "in_words": dict(lines)})
 
 

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from rich.text import Text
+
 from workbench.cli.options import Outcome
 from workbench.cli.terminal import console, errors, progress, progress_bar, table
 from workbench.core.cards import size
@@ -123,7 +125,7 @@ def recipes(options: argparse.Namespace) -> Outcome:
     learns_from += "; solved fit items of the task" if "labels" in recipe.needs else ""
     searched = ", then further ones after what was best" if recipe.grow else ""
     facts += [("learns from", learns_from), ("on dev", f"all configurations in one sweep{searched}")]
-    console.print(f"[bold]{recipe.name}[/bold]  {recipe.title}\n")
+    console.print(Text.assemble((recipe.name, "bold"), f"  {recipe.title}\n"))
     console.print(table(("", ""), facts, words=2))
     return Outcome(_recipe_facts(recipe))
 

@@ -114,7 +114,7 @@ def _gallery() -> list[Path]:
 def report(options: argparse.Namespace) -> Outcome:
     """Run `workbench report`."""
     path = write_report(options.run_folder, options.out, options.overwrite, options.other)
-    console.print(f"report  {path}  ({size(path.stat().st_size)})", soft_wrap=True, markup=False)
+    console.print(f"report  {path}  ({size(path.stat().st_size)})", soft_wrap=True)
     return Outcome({"report": path, "bytes": path.stat().st_size})
 
 
@@ -133,7 +133,7 @@ def lab(options: argparse.Namespace) -> None:
     folder = options.notebooks or (source if source == _CLONE else Path("notebooks"))
     written, kept = put_notebooks(source, folder)
     counts = f"{written} written, {kept} there already"
-    console.print(f"notebooks  {folder}: {counts}", soft_wrap=True, markup=False)
+    console.print(f"notebooks  {folder}: {counts}", soft_wrap=True)
     _open_lab(folder, options.port, options.no_browser)
 
 

@@ -34,7 +34,7 @@ def run_judge(options: argparse.Namespace) -> Outcome:
         for row in table.to_dict("records")
     ]
     metrics = ", ".join(dict.fromkeys(table.metric))
-    console.print(f"{metrics}: second run minus first, paired by item", style="bold", markup=False)
+    console.print(f"{metrics}: second run minus first, paired by item", style="bold")
     console.print(as_table(HEADS, rows))
     console.print(
         f"+ and −: items that became better and worse. equivalent: within ±{options.delta:g}. Verdicts are "
@@ -47,11 +47,11 @@ def run_judge(options: argparse.Namespace) -> Outcome:
             (row["left_out"], "items are in one run only, and left out"),
         ):
             if count:
-                console.print(f"Note: {row['task']}: {count} {what}.", style="yellow", markup=False)
+                console.print(f"Note: {row['task']}: {count} {what}.", style="yellow")
     if options.flips is not None:
         lines = (json.dumps(row, ensure_ascii=False) for row in flips.to_dict("records"))
         write_bytes(options.flips, "".join(f"{line}\n" for line in lines).encode())
-        console.print(f"changed items  {options.flips}", soft_wrap=True, markup=False)
+        console.print(f"changed items  {options.flips}", soft_wrap=True)
     return Outcome({"tasks": table, "changed": flips.drop(columns="doc")})
 
 
@@ -83,5 +83,5 @@ def run_export(options: argparse.Namespace) -> Outcome:
     path = options.patch / "patch.safetensors" if options.patch.is_dir() else options.patch
     files = export_patch(load_patch(path), options.to, options.out, options.overwrite)
     for file in files:
-        console.print(str(file), soft_wrap=True, markup=False)
+        console.print(str(file), soft_wrap=True)
     return Outcome({"format": options.to, "files": files})

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Table
 
 from workbench.core.bundled import cautions
@@ -23,14 +25,36 @@ if TYPE_CHECKING:
     from workbench.text import ParallelText
 
 
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys in place of showing it, such as the start of an escape sequence."""
+
+
+def shown(text: str) -> str:
+    r"""Text from data as a terminal may be given it.
+
+    >>> shown("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return _OBEYED.sub(lambda match: repr(match[0])[1:-1], text)
+
+
 class _Console(Console):
+    """Text is printed as it is: no markup in brackets, and nothing that a terminal would obey."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**options, highlight=False, markup=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=shown(segment.text))
+
     def on_broken_pipe(self) -> None:
         """The reader has left: `main` ends the command, which is no error."""
         raise BrokenPipeError
 
 
-console = _Console(highlight=False)
-errors = _Console(stderr=True, highlight=False)
+console = _Console()
+errors = _Console(stderr=True)
 
 
 @contextmanager
@@ -45,7 +69,8 @@ def quietly(results: bool, progress: bool) -> Iterator[None]:
 
 def as_json(facts: Any) -> str:
     """What a command found, as JSON: tables as lists of rows, null for a number that is missing."""
-    return json.dumps(_plain(facts), ensure_ascii=False, indent=1, allow_nan=False)
+    text = json.dumps(_plain(facts), ensure_ascii=False, indent=1, allow_nan=False)
+    return "\n".join(_OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", line) for line in text.split("\n"))
 
 
 def _plain(value: Any) -> Any:
@@ -111,7 +136,7 @@ class _Log:
 def progress_bar() -> Iterator[None]:
     """Show on standard error what `progress` reports: a bar, or without a terminal lines of a log."""
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),

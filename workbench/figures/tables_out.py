@@ -216,7 +216,7 @@ def _split(block: Block) -> Iterator[Block]:
 
 def _plain(text: str) -> str:
     """Text that Markdown takes as it is, on one line."""
-    plain_text = re.sub(r"([\\`*_|])", r"\\\1", text)
+    plain_text = re.sub(r"([\\`*_|]|\](?=\())", r"\\\1", text)
     line = " ".join(plain_text.replace("<", "&lt;").replace(">", "&gt;").split())
     *_, mark = _EMPHASIS[type(text)] if line else _EMPHASIS[str]
     return f"{mark}{line}{mark}"
