@@ -1,6 +1,5 @@
 """`capture`: sentences in batches of similar length, pooled over positions, kept as they are finished."""
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -28,8 +27,6 @@ from workbench.models.workers import each
 from workbench.states.activations import POOLS, Activations, Captured, Pooler, digest_tensors
 from workbench.states.store import Entry, fill
 from workbench.text import ParallelText, text_of
-
-log = logging.getLogger(__name__)
 
 # Batching of sentences, decided before the run so that it is reproducible.
 
