@@ -25,6 +25,8 @@ from typing import Any
 
 import torch
 import transformers as hf
+from harness import peak
+from material import load_causal
 from rich.console import Console
 from rich.table import Table
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -146,11 +148,6 @@ def contenders(path: Path, batch_tokens: int) -> dict[str, Callable[[], Any]]:
     }
 
 
-def load_causal(path: Path) -> Any:
-    """The Hugging Face model alone, with the attention kernel that the workbench asks for."""
-    return hf.AutoModelForCausalLM.from_pretrained(path, attn_implementation="sdpa").eval()
-
-
 PROMISED = {"bridge body": 0.97, "Hugging Face body": 0.90, "one sentence at a time": 1.6}
 FAST = ("capture", "bridge body", "Hugging Face body")
 MEMORY_CONTENDERS = (
@@ -235,12 +232,6 @@ def resident() -> float:
     """Resident memory now, in MB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 1e6
-
-
-def peak() -> float:
-    """Highest resident memory so far, in MB."""
-    status = Path("/proc/self/status").read_text()
-    return float(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
 
 
 def ratio(times: dict[str, list[float]], name: str) -> float:

@@ -26,6 +26,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from harness import OURS as WORKBENCH
+from harness import TOLERANCE, Row, median_ratio, peak, with_threads
 from rich.console import Console
 from rich.table import Table
 from sklearn.linear_model import RidgeCV
@@ -48,11 +50,8 @@ def main() -> None:
     parser.add_argument("--only-memory", action="store_true", help="leave the timing out")
     parser.add_argument("--peak-of-ours", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if os.environ.get("OPENBLAS_NUM_THREADS") != "2":  # numpy's threads are decided before it is loaded
-        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | dict.fromkeys(names, "2"))
+    with_threads(2)
     warnings.filterwarnings("ignore")
-    torch.set_num_threads(2)
     if options.peak_of_ours:
         print(json.dumps(measure_ours(options.layers)))
         return
@@ -64,15 +63,15 @@ def main() -> None:
     report(measure_shared(options.shared), alone, options, console)
 
 
-def make_layer(layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+def make_layer(layer: int, pairs: int = PAIRS, width: int = WIDTH) -> tuple[torch.Tensor, torch.Tensor]:
     """States in float32 with what states of models have: few strong directions, a mean, a linear tie."""
     generator = torch.Generator().manual_seed(layer)
-    n, shared = PAIRS + HELD_OUT, 100
+    n, shared = pairs + HELD_OUT, min(100, width)
     meaning, sizes = torch.randn(n, shared, generator=generator), torch.logspace(0.5, -0.5, shared)[:, None]
     X, Y = (
-        meaning @ (sizes * torch.randn(shared, WIDTH, generator=generator))
-        + 0.5 * torch.randn(n, WIDTH, generator=generator)
-        + torch.randn(WIDTH, generator=generator)
+        meaning @ (sizes * torch.randn(shared, width, generator=generator))
+        + 0.5 * torch.randn(n, width, generator=generator)
+        + torch.randn(width, generator=generator)
         for _ in range(2)
     )
     return X, Y
@@ -124,30 +123,49 @@ def absolute(X: np.ndarray) -> np.ndarray:
     return np.asarray(STRENGTHS) * np.square(inputs).sum() / min(X.shape)
 
 
-def measure_shared(layers: int) -> dict[str, dict[str, list[float]]]:
+def measure_shared(layers: int, pairs: int = PAIRS, width: int = WIDTH) -> dict[str, dict[str, list[float]]]:
     """Seconds and held-out R² of every contender on each of the first layers."""
     ways = contenders()
     found: dict[str, dict[str, list[float]]] = {
         name: {"seconds": [], "processor": [], "r2": []} for name in ways
     }
-    warm = [part.numpy()[:, :256] for part in make_layer(999)]
+    warm = [part.numpy()[:, :256] for part in make_layer(999, pairs, width)]
     for way in ways.values():
-        way(warm[0][:PAIRS].copy(), warm[1][:PAIRS].copy())
+        way(warm[0][:pairs].copy(), warm[1][:pairs].copy())
     for layer in range(layers):
-        X, Y = (part.numpy() for part in make_layer(layer))
+        X, Y = (part.numpy() for part in make_layer(layer, pairs, width))
         order = list(ways)
         random.Random(layer).shuffle(order)
         for name in order:
             gc.collect()
             start, processor = time.perf_counter(), time.process_time()
-            predict = ways[name](X[:PAIRS], Y[:PAIRS])
+            predict = ways[name](X[:pairs], Y[:pairs])
             found[name]["seconds"].append(time.perf_counter() - start)
             found[name]["processor"].append(time.process_time() - processor)
-            rest = Y[PAIRS:].astype(np.float64)
-            error = np.square(rest - predict(X[PAIRS:])).sum()
+            rest = Y[pairs:].astype(np.float64)
+            error = np.square(rest - predict(X[pairs:])).sum()
             found[name]["r2"].append(1 - error / np.square(rest - rest.mean(0)).sum())
             print(f"layer {layer}: {name} {found[name]['seconds'][-1]:.1f} s", file=sys.stderr, flush=True)
     return found
+
+
+def peer_rows(pairs: int, width: int, layers: int) -> list[Row]:
+    """The contenders that choose a penalty, as rows of benchmarks/peers.py."""
+    found = measure_shared(layers, pairs, width)
+    ours, size = found[OURS], f"{pairs} pairs, {width} → {width}"
+    rows = []
+    for name, values in found.items():
+        if name != OURS and "RidgeCV" not in name:
+            continue
+        off = max(abs(a - b) for a, b in zip(values["r2"], ours["r2"], strict=True))
+        agrees = off <= TOLERANCE["ridge"]
+        times = median_ratio(values["seconds"], ours["seconds"]) if agrees else None
+        label = WORKBENCH if name == OURS else name.replace(" RidgeCV", ", RidgeCV")
+        note = "" if agrees else "disagrees"
+        rows.append(Row("ridge", size, label, statistics.median(values["seconds"]), times, float(off), note))
+    if not any("himalaya" in row.name for row in rows):
+        rows.append(Row("ridge", size, "himalaya", note="himalaya is not installed"))
+    return rows
 
 
 def ours_in_child(layers: int) -> dict[str, float]:
@@ -174,12 +192,6 @@ def measure_ours(layers: int) -> dict[str, float]:
         "maps_gb": sum(one.map_.nbytes for one in maps.aligners) / 1e9,  # type: ignore[attr-defined]
         "dense_gb": layers * WIDTH * WIDTH * 8 / 1e9,
     }
-
-
-def peak() -> float:
-    """Highest resident memory so far, in MB."""
-    status = Path("/proc/self/status").read_text()
-    return float(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
 
 
 def ratio(found: dict[str, dict[str, list[float]]], name: str) -> float:

@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 import transformers as hf
+from harness import batches, choice_scores
 from rich.console import Console
 from rich.table import Table
 
@@ -37,7 +38,7 @@ from workbench.tasks import read_task
 
 MODELS = {"smollm2": "smollm2-135m-instruct", "gemma": "gemma3-270m"}
 TASKS = {"xcopa": "xcopa", "sib200": "sib200"}
-LANGUAGE, ITEMS, BATCH = "sw", 32, 16
+LANGUAGE, ITEMS = "sw", 32
 STRENGTHS = (0.5, 1.0)
 WANTED = {
     ("smollm2", "xcopa"): (0.60, 0.57),
@@ -148,75 +149,21 @@ def check(
 
 @torch.no_grad()
 def loop(causal: Any, readings: Sequence[Reading], configuration: Configuration | None) -> list[torch.Tensor]:
-    """The best loop: prompts once with a cache, choices behind it, logits only where they are read."""
+    """The loop over whole prompts, patched by one hook, which may reach the choices' tokens as well."""
     found: list[torch.Tensor] = [torch.empty(0)] * len(readings)
-    order = sorted(range(len(readings)), key=lambda i: len(readings[i].prompt))
-    for start in range(0, len(order), BATCH):
-        those = order[start : start + BATCH]
-        for i, scores in zip(
-            those, loop_batch(causal, [readings[i] for i in those], configuration), strict=True
-        ):
-            found[i] = scores
+    for those, prompts in batches(readings):
+        handle = None
+        if configuration is not None:
+            block = causal.model.layers[configuration.site.layer]
+            handle = block.register_forward_hook(patch(configuration, prompts.mask))
+        cache = hf.DynamicCache()
+        h = causal.model(**prompts.inputs, past_key_values=cache, use_cache=True).last_hidden_state[:, -1]
+        scores = choice_scores(prompts, h, cache, causal.model, causal.lm_head)
+        for i, values in zip(those, scores, strict=True):
+            found[i] = values
+        if handle is not None:
+            handle.remove()
     return found
-
-
-def loop_batch(
-    causal: Any, items: Sequence[Reading], configuration: Configuration | None
-) -> list[torch.Tensor]:
-    """One batch, prompts padded on the left and choices on the right."""
-    width = max(len(item.prompt) for item in items)
-    ids, mask = torch.zeros(2, len(items), width, dtype=torch.long)
-    for row, item in enumerate(items):
-        ids[row, width - len(item.prompt) :] = torch.tensor(item.prompt)
-        mask[row, width - len(item.prompt) :] = 1
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    handle = None
-    if configuration is not None:
-        layer = causal.model.layers[configuration.site.layer]
-        handle = layer.register_forward_hook(patch(configuration, mask))
-    cache = hf.DynamicCache()
-    first = (
-        causal(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        .logits[:, 0]
-        .log_softmax(-1)
-    )
-    scores = [[first[row, choice[0]] for choice in item.choices] for row, item in enumerate(items)]
-    tails = [
-        (row, c) for row, item in enumerate(items) for c, choice in enumerate(item.choices) if len(choice) > 1
-    ]
-    if tails:
-        owner = torch.tensor([row for row, _ in tails])
-        cache.batch_select_indices(owner)
-        longest = max(len(items[row].choices[c]) - 1 for row, c in tails)
-        tail_ids, tail_mask = torch.zeros(2, len(tails), longest, dtype=torch.long)
-        for place, (row, c) in enumerate(tails):
-            choice = items[row].choices[c][:-1]
-            tail_ids[place, : len(choice)] = torch.tensor(choice)
-            tail_mask[place, : len(choice)] = 1
-        h = causal.model(
-            input_ids=tail_ids,
-            attention_mask=torch.cat([mask[owner], tail_mask], 1),
-            position_ids=positions[owner, -1:] + 1 + torch.arange(longest),
-            past_key_values=cache,
-            use_cache=True,
-        ).last_hidden_state
-        log_p = causal.lm_head(h[tail_mask.bool()]).log_softmax(-1)
-        wanted = torch.cat([torch.tensor(items[row].choices[c][1:]) for row, c in tails])
-        each = log_p.gather(1, wanted[:, None])[:, 0].split(
-            [len(items[row].choices[c]) - 1 for row, c in tails]
-        )
-        for (row, c), values in zip(tails, each, strict=True):
-            scores[row][c] = scores[row][c] + values.sum()
-    if handle is not None:
-        handle.remove()
-    return [torch.stack(of_item) for of_item in scores]
 
 
 def patch(configuration: Configuration, mask: torch.Tensor) -> Callable[[Any, Any, Any], Any]:

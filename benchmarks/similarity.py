@@ -16,7 +16,9 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from harness import OURS, Ways, ways_of
 from rich.console import Console
 from rich.table import Table
 
@@ -30,7 +32,7 @@ from workbench.align import (
     ShuffledPairs,
     fit_layers,
 )
-from workbench.measures import METRICS, debiased_linear_cka
+from workbench.measures import METRICS, debiased_linear_cka, linear_cka, retrieval
 from workbench.measures.similarity import grid, permutation_null
 
 LAYERS, SENTENCES, WIDTH = 33, 1000, 4096
@@ -207,6 +209,51 @@ def report_study(console: Console) -> None:
     seconds = costs["fit + measure"].wall
     verdict = "holds " if seconds <= PROMISED_STUDY else "MISSED"
     console.print(f"{verdict}  at most {PROMISED_STUDY:.0f} s: {seconds:.1f}")
+
+
+def peer_ways(pairs: int, width: int, layers: int) -> dict[str, Ways]:
+    """P@1 of each layer; CKA of all pairs of layers, each Gram matrix centred once."""
+    generator = torch.Generator().manual_seed(0)
+    shared = torch.randn(pairs, width, generator=generator)
+    X, Y = (torch.randn(layers, pairs, width, generator=generator) + 0.2 * shared for _ in range(2))
+
+    def cosines() -> Callable[[], Any]:
+        from sklearn.metrics.pairwise import cosine_similarity
+
+        rows = np.arange(pairs)
+        sides = (X.numpy(), Y.numpy())
+        return lambda: [
+            float((cosine_similarity(x, y).argmax(1) == rows).mean()) for x, y in zip(*sides, strict=True)
+        ]
+
+    def kernels() -> Callable[[], Any]:
+        from sklearn.metrics.pairwise import linear_kernel
+        from sklearn.preprocessing import KernelCenterer
+
+        def gram(x: Any) -> Any:
+            K = KernelCenterer().fit_transform(linear_kernel(x))
+            return (K / np.linalg.norm(K)).ravel()
+
+        def run() -> list[float]:
+            left, right = (np.stack([gram(x) for x in side.double().numpy()]) for side in (X, Y))
+            return (left @ right.T).ravel().tolist()
+
+        return run
+
+    ours: dict[str, Callable[[], Any]] = {
+        "P@1": lambda: [retrieval(x, y) for x, y in zip(X, Y, strict=True)],
+        "CKA of all pairs": lambda: torch.as_tensor(grid(linear_cka, X, Y)).flatten().tolist(),
+    }
+    theirs = {"cosine_similarity": cosines, "KernelCenterer": kernels}
+    return {
+        work: {OURS: way} | ways_of({f"scikit-learn, {name}": make})
+        for (work, way), (name, make) in zip(ours.items(), theirs.items(), strict=True)
+    }
+
+
+def apart(ours: list[float], theirs: list[float]) -> float:
+    """Largest difference of a value."""
+    return max(abs(a - b) for a, b in zip(ours, theirs, strict=True))
 
 
 if __name__ == "__main__":
