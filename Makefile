@@ -5,6 +5,7 @@ VENV := .venv
 TL4 := .venv-tl4
 DOCS := .venv-docs
 LM_EVAL := .venv-lm-eval
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 INSTALL := install --quiet --disable-pip-version-check
 
@@ -65,15 +66,15 @@ site: $(DOCS)/.installed ## the documentation as pages in site/, each opened onc
 	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
 	@$(DOCS)/bin/python tools/open_pages.py site
 
-bench: $(VENV)/.installed ## run the benchmarks
-	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+bench: $(PEERS)/.installed ## the workbench beside other libraries, into benchmarks/results.md; MODELS=DIR DATA=DIR
+	@$(PEERS)/bin/python benchmarks/run.py $(addprefix --models ,$(MODELS)) $(addprefix --data ,$(DATA)) $(ARGS)
 
 lock: ## write the lock files anew
 	@echo "Resolving in a throw-away environment: some minutes"
 	@$(PYTHON) tools/lock.py torch==2.13.0 transformer-lens==3.9.0
 
 clean: ## remove the environments and all caches
-	@rm -rf $(VENV) $(TL4) $(DOCS) $(LM_EVAL) site build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(TL4) $(DOCS) $(LM_EVAL) $(PEERS) site build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is removed first and written last: an install that fails leaves none.
@@ -98,6 +99,9 @@ define OVERLAY
 		echo "import site; site.addsitedir('$$base')" > "$$own/overlay.pth"
 endef
 $(LM_EVAL)/.installed: requirements-lm-eval.lock $(VENV)/.installed
+	$(OVERLAY)
+	@touch $@
+$(PEERS)/.installed: requirements-peers.lock $(VENV)/.installed
 	$(OVERLAY)
 	@touch $@
 $(TL4)/.installed: requirements-tl4.lock $(VENV)/.installed
