@@ -1,6 +1,6 @@
 """All that is measured beside other libraries, in one run: `make bench`.
 
-    python benchmarks/run.py                             a random model; under a quarter of an hour on two cores
+    python benchmarks/run.py                             a random model; a quarter of an hour at most
     python benchmarks/run.py --models DIR --data DIR     a real one, with real items
     python benchmarks/run.py --quick --out DIR           small sizes, for a try
 
@@ -65,7 +65,8 @@ def main() -> int:
     rows = measured(options, say)
     growth = {} if options.no_scaling or options.only else grown(options.quick, options.rounds, say)
     count, worse = compared(rows, committed())
-    verdict = worse or [f"{count} ratios compared, none more than 10 % worse."]
+    alike = f"{count} ratios compared, none more than 10 % worse." if count else "None is known."
+    verdict = worse or [alike]
     found = {"machine": machine(options), "versions": versions()}
     options.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(found | {"rows": [asdict(row) for row in rows], "growth": growth}, indent=1)
