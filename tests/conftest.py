@@ -24,6 +24,7 @@ REPO = Path(__file__).parent.parent
 
 LONGEST = (
     "test_notebooks.py",
+    "test_faults.py",
     "cli/test_diagnose_killed.py",
     "cli/test_demo.py",
     "analyses/claims/test_run.py",

@@ -316,7 +316,7 @@ def restore(record: Record, tensors: Mapping[str, Tensor]) -> Any:
     """The aligner that `export` was given, fitted as it was."""
     try:
         return _aligner(record, tensors)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, AssertionError) as error:
         raise InputError(
             f"no saved aligner: {type(error).__name__} {error}; give record and tensors as export() made them"
         ) from error

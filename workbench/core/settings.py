@@ -111,5 +111,5 @@ class Settings:
         try:
             given: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
             return cls(**given)
-        except TypeError as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f"these are no settings of a study: {error}") from error

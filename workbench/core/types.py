@@ -81,7 +81,8 @@ class Site:
         if isinstance(text, Site):
             return text
         component, _, layer = text.partition(".")
-        if component != "embed" and not layer.isdigit():
+        number = layer.isascii() and layer.isdigit() and len(layer) < 10
+        if not number and (component != "embed" or layer):
             raise SiteError(f"not a site: {text!r}; write component.layer, such as resid_post.3")
         return cls(int(layer or 0), component)  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any, Literal, TypeVar, get_args
 
-from workbench.core.errors import InputError, did_you_mean
+from workbench.core.errors import InputError, did_you_mean, quoted
 from workbench.core.settings import option
 from workbench.core.store import digest_json, write_bytes
 from workbench.core.types import check_name
@@ -196,16 +196,16 @@ C = TypeVar("C")
 def _build(kind: type[C], value: Any, what: str) -> C:
     """A dataclass from a JSON object with known keys and values of the right types."""
     if not isinstance(value, Mapping):
-        raise InputError(f"{what} must be an object of settings, not {value!r}")
+        raise InputError(f"{what} must be an object of settings, not {quoted(value)}")
     types: dict[str, Any] = {setting.name: setting.type for setting in fields(kind)}  # type: ignore[arg-type]
     settings = dict(value)
     for name, given in value.items():
         if name not in types:
             raise InputError(f"unknown setting {name!r} of {what}: {did_you_mean(name, types)}")
-        if types[name] is float and type(given) is int:
+        if types[name] is float and type(given) is int and abs(given) < 1e300:
             settings[name] = float(given)  # 1 and 1.0 are the same setting, and must give the same digest
         elif types[name] in (int, float, str, bool) and type(given) is not types[name]:
-            raise InputError(f"{name} of {what} must be of type {types[name].__name__}, not {given!r}")
+            raise InputError(f"{name} of {what} must be of type {types[name].__name__}, not {quoted(given)}")
     try:
         return kind(**settings)
     except TypeError as error:
@@ -230,10 +230,10 @@ def read_config(path: Path) -> WorldConfig:
         raise InputError(f"cannot read the config {path}: {error}") from error
     try:
         return WorldConfig.from_json(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not TOML: {error}") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    except (ValueError, RecursionError) as error:  # ValueError: of numbers with thousands of digits, too
+        raise InputError(f"{path} is not TOML: {error}") from error
 
 
 def write_config(config: WorldConfig, path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.core.errors import InputError
+from workbench.core.errors import InputError, StoreError
 from workbench.core.settings import FITS
 from workbench.core.store import read_json, write_json
 from workbench.select.choice import Choice, accuracy_difference, choose, choose_from, grid_for, rows_of
@@ -144,4 +144,8 @@ def thaw(path: Path) -> dict[str, Choice]:
     """Read frozen choices and verify their digest."""
     if not path.exists():
         raise InputError(f"no frozen choices at {path}: choose on dev first")
-    return {name: Choice(**values) for name, values in read_json(path)["choices"].items()}
+    record = read_json(path)
+    try:
+        return {name: Choice(**values) for name, values in record["choices"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path} holds no frozen choices: {type(error).__name__} {error}") from error

@@ -21,6 +21,8 @@ from workbench.models import LanguageModel, wrap
 from workbench.sweeps import Configuration
 
 _FORMAT = "workbench patch 2"
+_UNFIT = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, SafetensorError)
+"""What goes wrong where fields are missing, of another kind, or do not fit together."""
 
 
 def _export(aligners: Iterable[Any]) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
@@ -137,10 +139,10 @@ def load_patch(path: str | Path) -> SavedPatch:
             )
             for part, aligner in zip(parts, aligners, strict=True)
         )
-    except (KeyError, TypeError, ValueError, IndexError, SafetensorError) as error:
+        about = {"configuration": configuration, "from_clean": content["from_clean"]} | content["card"]
+    except _UNFIT as error:
         raise InputError(f"{path} is no saved patch: {type(error).__name__} {error}") from error
-    about = {"configuration": configuration, "from_clean": content["from_clean"]}
-    return SavedPatch(patches, bool(content["from_clean"]), about | content["card"])
+    return SavedPatch(patches, bool(content["from_clean"]), about)
 
 
 def _header(data: bytes, path: Path) -> dict[str, Any]:
@@ -148,7 +150,7 @@ def _header(data: bytes, path: Path) -> dict[str, Any]:
     try:
         length = int.from_bytes(data[:8], "little")
         header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["workbench"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is no saved patch: it has no card") from error
     if not isinstance(header, dict):
         raise InputError(f"{path} is no saved patch: its card is no JSON object")
@@ -157,7 +159,7 @@ def _header(data: bytes, path: Path) -> dict[str, Any]:
         raise InputError(f"{path} was written by an earlier version, without a digest: save the patch again")
     if digest != digest_json(header):
         raise StoreError(f"{path} is damaged (its digest is wrong): save the patch again")
-    if header["format"] != _FORMAT:
+    if header.get("format") != _FORMAT:
         raise InputError(f"{path} was written by another version: save the patch again")
     return header
 
@@ -182,9 +184,12 @@ def load_maps(path: Path) -> tuple[LayerMaps, dict[str, Any]]:
         if not file.exists():
             raise InputError(f"no saved maps at {path}: {file} is missing")
     written, data = read_json(card_file), read_bytes(tensors_file)
-    if digest_bytes([data]) != written["tensors_digest"]:
-        raise StoreError(f"{tensors_file} is damaged (its digest is wrong): save the maps again")
-    return LayerMaps(_restore(written["layers"], from_bytes(data))), written["card"]
+    try:
+        if digest_bytes([data]) != written["tensors_digest"]:
+            raise StoreError(f"{tensors_file} is damaged (its digest is wrong): save the maps again")
+        return LayerMaps(_restore(written["layers"], from_bytes(data))), written["card"]
+    except _UNFIT as error:
+        raise InputError(f"{card_file} is of no saved maps: {type(error).__name__} {error}") from error
 
 
 def _files(path: Path) -> tuple[Path, Path]:
