@@ -172,6 +172,8 @@ class Part:
         """What the dev and test items of the task say, in both languages; None where nobody kept them."""
         if (items := self.all_items) is None:
             return self.tables.get("items")
+        if lacking := {"task", "language", "split"} - set(items):
+            raise StoreError(f"items.parquet of this run has no column {', '.join(sorted(lacking))}")
         own = (items.task == self.task) & items.language.isin([self.source, self.target])
         return items[own & items.split.isin(["dev", "test"])]
 
@@ -280,7 +282,16 @@ def _specification(root: Path) -> dict[str, Any]:
     for name in ("model", "pairs", "studies"):
         if name not in specification:
             raise StoreError(f"{root / SPECIFICATION} is not the specification of a run: it has no {name!r}")
-    if not all(is_inside(study["folder"]) for study in specification["studies"]):
+    try:
+        places = [study["folder"] for study in specification["studies"]]
+        pairs = [*specification["pairs"], *(study["pair"] for study in specification["studies"])]
+        words = [*places, *(study["task"] for study in specification["studies"])]
+        known = all(isinstance(word, str) for word in words) and all(len(pair) == 2 for pair in pairs)
+    except (KeyError, TypeError):
+        known = False
+    if not known or not isinstance(specification["model"], dict):
+        raise StoreError(f"{root / SPECIFICATION} is not the specification of a run: its fields are others")
+    if not all(map(is_inside, places)):
         raise StoreError(f"{root / SPECIFICATION} names studies outside its folder: it is not opened")
     return specification
 
