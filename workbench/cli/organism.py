@@ -40,7 +40,6 @@ def run_new(options: argparse.Namespace) -> None:
     console.print(f"{options.config}: edit its settings, then\n  {then}", soft_wrap=True)
 
 
-@writing
 def run_train(options: argparse.Namespace) -> Outcome:
     """Run `workbench organism train`."""
     config = read_config(options.config)
