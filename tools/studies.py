@@ -308,7 +308,7 @@ def verdict_rows(run: Run) -> Iterator[str]:
                 else interval(best["gain"], best["gain_low"], best["gain_high"], 2),
                 ", ".join(controls),
                 signed(best["retention"], 2, none=""),
-                "no patch"
+                "undecided (no patch chosen)"
                 if pd.isna(best["layer"])
                 else f"{best.get('holm_verdict', best['verdict'])} (p = {best.get('holm_p', best['p']):.3f})",
             )
@@ -398,8 +398,10 @@ _INTRODUCTION = """# Studies on real models
 Small pretrained models on published benchmarks. `make studies MODELS=DIR DATA=DIR` runs those whose
 results are not in docs/studies: remove a folder there to run its study again. It may be stopped and goes
 on where it was. MODELS holds `gemma3-270m` and `smollm2-135m-instruct`, Hugging Face folders made from
-4-bit GGUF files; DATA holds `ntrex`, `xcopa` and `sib200` (`workbench data`; other languages of SIB-200
-from its repository). Time so far: {hours:.1f} hours, on: {machines}.
+4-bit GGUF files (Q4_K_M and Q4_1) that are not part of the project: with other weights of these models
+the numbers are others. DATA holds `ntrex`, `xcopa` and `sib200` (`workbench data`; other languages of
+SIB-200 from its repository, and for English the files `copa-dev.xml` and `copa-test.xml` of COPA beside
+those of XCOPA). Time so far: {hours:.1f} hours, on: {machines}.
 
 Read these with care:
 
@@ -408,6 +410,7 @@ Read these with care:
 - Layer, aligner, patch type and strength are chosen on dev; each choice is scored once on test. On dev,
   configurations race (see [verdict](../verdict.md)) where the whole grid takes longer than 20 minutes.
 - Dev chooses by the mean margin of log-probabilities, so a chosen layer may have lost accuracy on dev.
+- p in the table of measures is of circular shifts: the share of shifted curves that follow the gains as well.
 - *Undecided* is not "no effect": the test is too small to tell. Whatever came out is shown."""
 
 
