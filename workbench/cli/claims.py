@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> Outcome:
     known_claims(only)  # a wrong name is reported before the long work
     known = _known(options)
     ground = _organism(options, known) if options.study in MODELS else _of_folder(options, known)
-    with progress_bar(), locked(options.out or ground.folder):
+    with progress_bar(), locked(ground.folder), locked(options.out or ground.folder):
         tested = run_claims(ground, only, options.out, progress)
     _print(tested)
     print_end(ground.cases[0].study.text, start)

@@ -14,6 +14,7 @@ import os
 import shutil
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from io import FileIO
@@ -206,18 +207,18 @@ def _allocate(file: BinaryIO, size: int) -> None:
         file.seek(0)
 
 
-_held: set[tuple[int, Path]] = set()
-"""Process and folder of each lock that is held; a child that was forked holds none of its parent's."""
+_held: set[tuple[int, int, Path]] = set()
+"""Process, thread and folder of each lock that is held: no child that was forked holds one of its parent."""
 
 
 @contextlib.contextmanager
 def locked(folder: Path, wait: bool = False) -> Iterator[None]:
-    """Keep other processes from writing into a folder; the same process may lock it again.
+    """Keep other processes and threads from writing into a folder; the same thread may lock it again.
 
-    Another process is refused, or with `wait` waits. The lock is the kernel's: it ends with its process,
+    Another one is refused, or with `wait` waits. The lock is the kernel's: it ends with its process,
     however that ends. The file that says who holds it is removed with the folders made for it, if empty.
     """
-    holder = (os.getpid(), folder.resolve())
+    holder = (os.getpid(), threading.get_ident(), folder.resolve())
     if holder in _held:
         yield
         return
@@ -242,18 +243,24 @@ def _lock(folder: Path, wait: bool) -> FileIO:
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            file = open(path, "a+b", buffering=0)  # noqa: SIM115
+            try:
+                file = open(path, "a+b", buffering=0)  # noqa: SIM115
+            except FileNotFoundError:
+                continue  # whoever had the lock before removed the folder
         except OSError as error:
             raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
             who = file.read().decode(errors="replace") or "another process"
-            file.close()
-            raise StoreError(
-                f"{folder} is in use by {who}: wait until that ends, or give another folder"
-            ) from error
+            if not wait:
+                file.close()
+                raise StoreError(
+                    f"{folder} is in use by {who}: wait until that ends, or give another folder"
+                ) from error
+            log.warning("%s is in use by %s: waiting until that ends", folder, who)
+            fcntl.flock(file, fcntl.LOCK_EX)
         except OSError as error:
             log.warning("%s cannot be locked (%s): start no second process in it", folder, error.strerror)
             return file
@@ -269,10 +276,11 @@ def _lock(folder: Path, wait: bool) -> FileIO:
 
 
 def _remove_parts(folder: Path) -> None:
-    """Remove what processes that were killed have left half written."""
+    """Remove what processes that were killed have left half written, but not in folders with own locks."""
     for part in sorted(folder.rglob(".*.part")):
-        number = part.stem.rpartition(".")[2]
-        if number.isdecimal() and not _is_alive(int(number)):
+        number, inside = part.stem.rpartition(".")[2], part.relative_to(folder).parents
+        others = any((folder / place / LOCK).exists() for place in list(inside)[:-1])
+        if number.isdecimal() and not others and not _is_alive(int(number)):
             shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
 
 

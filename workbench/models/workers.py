@@ -11,11 +11,13 @@ import pickle  # noqa: TID251 - between processes of one run; nothing in a file 
 import socket
 import subprocess
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from importlib.metadata import version
 from multiprocessing.connection import Connection, wait
 from typing import Any, Self
 
@@ -31,8 +33,12 @@ Work = Callable[[LanguageModel, Any, Any], Any]
 """A function of a module: `(model, given, cell) → result`; what is given is the same for all cells."""
 MOST_LOSSES = 3
 """A cell whose workers were lost so often is not tried again."""
+_LOADING = -1
+"""In place of the number of a cell: a worker that was lost while it loaded the model."""
 _TICK = 10.0
 """Seconds after which lost workers and new places are looked for."""
+_LONG = 120.0
+"""Seconds without a worker that has loaded the model, after which this is said."""
 _ROOM = 1.5
 """Memory that a worker reserves on a cluster, in sizes of the weights, beside `_BASE` bytes."""
 _BASE = 2 * 10**9
@@ -44,33 +50,52 @@ class Recipe:
 
     about: Mapping[str, Any]
     """The facts of the model, as in `ModelInfo.as_dict`."""
-    weights_digest: str
+    digests: Mapping[str, str]
+    """Of weights and tokenizer, and the versions of packages: the same in every worker."""
     threads: int
 
     @classmethod
     def of(cls, model: LanguageModel) -> Self:
         """From a model that can be loaded again by its name or folder."""
-        if not model.info.source:
+        if "weights" not in model.load_seconds:  # of a wrapped one nobody knows what it was made of
             raise ModelError(
                 "workers load the model anew, and this one was not loaded by a name or from a folder: "
                 "save it to a folder, and load it from there"
             )
-        return cls(model.info.as_dict(), model.weights_digest, torch.get_num_threads())
+        return cls(model.info.as_dict(), _digests(model), torch.get_num_threads())
 
     def load(self, device: str | None = None) -> LanguageModel:
         """The model, checked to have the same weights."""
         torch.set_num_threads(self.threads)
-        model = load_again(self.about, device)
-        if model.weights_digest != self.weights_digest:
-            raise ModelError(
-                f"{self.about['source']} has other weights on {socket.gethostname()} "
-                f"({model.weights_digest[:12]}… instead of {self.weights_digest[:12]}…): use the same files"
-            )
+        model = load_again(self.about, device or torch.device(self.about["device"]).type)
+        here = _digests(model) | {name: str(model.info.as_dict()[name]) for name in _SAME}
+        for name, wanted in {**self.digests, **{name: str(self.about[name]) for name in _SAME}}.items():
+            if here[name] != wanted:
+                raise ModelError(
+                    f"{self.about['source']} has other {name} on {socket.gethostname()} ({here[name][:12]} "
+                    f"instead of {wanted[:12]}): use the same files and versions there"
+                )
         return model
+
+
+_SAME = ("backend", "dtype", "attention", "processing")
+"""Facts of a model that do not depend on the machine."""
+
+
+def _digests(model: LanguageModel) -> dict[str, str]:
+    packages = ("alignment-workbench", "torch", "transformers", "transformer-lens")
+    digests = {"weights": model.weights_digest, "tokenizer": model.tokens.digest()}
+    return digests | {f"version of {name}": version(name) for name in packages}
 
 
 class Lost(Exception):
     """A worker ended before it answered."""
+
+
+_NOT_SENT = (
+    "another process does not know a class or function of yours: define it in a module, not in a notebook, a "
+    "script or a function"
+)
 
 
 class Seat(ABC):
@@ -121,6 +146,7 @@ class Workers(ABC):
         """Numbers of cells with their results, in the order in which they are finished."""
         waiting, held = deque(enumerate(cells)), dict[Seat, tuple[int, Any]]()
         losses: dict[int, int] = {}
+        since = time.monotonic()
         self._key += 1
         shared = self.share(given)
         try:
@@ -132,13 +158,16 @@ class Workers(ABC):
                         seat.ask(self._key, shared, work, held[seat][1])
                 busy = [seat for seat in self.seats if seat in held or not seat.ready]
                 spoke = self.wait([seat.handle for seat in busy], _TICK)
-                for seat in [seat for seat in busy if any(seat.handle is one for one in spoke)]:
+                if not any(seat.ready for seat in self.seats) and time.monotonic() > since + _LONG:
+                    log.warning("no worker has loaded the model yet: is there room for one?")
+                    since = time.monotonic()
+                for seat in [seat for seat in busy if seat.handle in spoke]:
                     try:
                         fine, value = seat.answer()
                     except Lost as lost:
                         self._drop(seat)
                         part = held.pop(seat, None)
-                        number = -1 if part is None else part[0]
+                        number = _LOADING if part is None else part[0]
                         losses[number] = losses.get(number, 0) + 1
                         log.warning("a worker was lost (%s): another one takes its part", lost)
                         if losses[number] >= MOST_LOSSES:
@@ -154,8 +183,10 @@ class Workers(ABC):
                     if seat in held:
                         yield held.pop(seat)[0], value
                     seat.ready = True
+                    losses.pop(_LOADING, None)
         finally:
-            for seat in held:  # they compute what nobody waits for any more
+            # Those that compute what nobody waits for any more, and those that could not load the model.
+            for seat in [seat for seat in self.seats if seat in held or not seat.ready]:
                 self._drop(seat)
 
     def _staff(self, wanted: int) -> None:
@@ -222,23 +253,28 @@ class Worker:
         """Compute a cell; `given` holds bytes, or a list of what Ray keeps."""
         try:
             if key != self._key:
-                self._given = pickle.loads(given) if isinstance(given, bytes) else _fetched(given)
+                self._given = _received(given)
                 self._key = key
             return True, work(self._model, self._given, cell)
         except Exception as error:
             return False, _sent(error)
 
 
-def _fetched(given: Any) -> Any:
-    import ray
+def _received(given: Any) -> Any:
+    if not isinstance(given, bytes):
+        import ray
 
-    return ray.get(given[0])
+        return ray.get(given[0])
+    try:
+        return pickle.loads(given)
+    except (AttributeError, ImportError) as error:
+        raise InputError(f"{_NOT_SENT} ({error})") from error
 
 
 def _sent(error: Exception) -> Exception:
     """The error as one that another process can read."""
     if isinstance(error, WorkbenchError):
-        return WorkbenchError(str(error))
+        return type(error)(str(error))
     return RuntimeError(f"in a worker on {socket.gethostname()}: {type(error).__name__}: {error}")
 
 
@@ -332,10 +368,7 @@ def _as_bytes(value: Any) -> bytes:
     try:
         return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
     except (AttributeError, TypeError, pickle.PicklingError) as error:
-        raise InputError(
-            f"this cannot be sent to another process ({error}): define classes of your own in a module, "
-            "not in a notebook or a function"
-        ) from error
+        raise InputError(f"{_NOT_SENT} ({error})") from error
 
 
 # Actors on a Ray cluster.
@@ -359,8 +392,12 @@ class Actor(Seat):
         errors = self._ray.exceptions
         try:
             fine, value = self._ray.get(self.handle)
-        except (errors.RayActorError, errors.ObjectLostError, errors.WorkerCrashedError) as error:
-            raise Lost(str(error).partition("\n")[0]) from error
+        except (
+            *(errors.RayActorError, errors.ObjectLostError, errors.WorkerCrashedError),
+            *(errors.OutOfMemoryError, errors.NodeDiedError),
+        ) as error:
+            lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+            raise Lost(" … ".join(dict.fromkeys([lines[0], lines[-1]]))) from error
         return fine, value
 
     def close(self) -> None:

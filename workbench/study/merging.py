@@ -1,5 +1,7 @@
 """Runs of one model and one set of inputs as one run: other pairs and tasks, made on several machines."""
 
+import contextlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.core.errors import InputError
-from workbench.core.store import digest_file, digest_json, new_folder, read_json, write_json
+from workbench.core.store import LOCK, digest_file, digest_json, locked, new_folder, read_json, write_json
 from workbench.results import SPECIFICATION, Part, is_ours, update_manifest, write_tables
 from workbench.results.differences import PLACES
 from workbench.results.run import LATER, OF_STUDY, RECORDS
@@ -25,6 +27,9 @@ from workbench.text import ParallelText
 STUDY_TABLES = (*OF_STUDY, "mismatch")
 FILES = (*(f"{name}.json" for name in RECORDS), "heatmap.html", "patch.safetensors")
 APART = "`workbench figures` draws several runs in one figure, `workbench report RUN RUN2` compares two"
+
+
+_UNFINISHED = shutil.ignore_patterns(LOCK, ".*.part")
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,9 @@ def merge_runs(runs: Sequence[str | Path], folder: str | Path, overwrite: bool =
         for pair, task in specification.studies
     }
     finished = {key: found for key, found in studies.items() if found and found[0][1].finished}
+    with contextlib.ExitStack() as nobody_writes:
+        for place in (folder, *(run.folder for run in opened if os.access(run.folder, os.W_OK))):
+            nobody_writes.enter_context(locked(place))
     with new_folder(folder) as place:
         specification.begin(place)
         for (pair, task), found in studies.items():
@@ -198,8 +206,9 @@ def _one_task(
             if items.setdefault(code, own) != own:
                 remedy = "give both the same items (--task, --prompts, --shots, --dev and --test)"
                 raise _conflict(run, origin, f"other items of {name} in {code}", remedy)
-        if isinstance(task, AnswerTask):
-            until |= task.until
+        for code, ends in task.until.items() if isinstance(task, AnswerTask) else ():
+            if until.setdefault(code, ends) != ends:
+                raise _conflict(run, origin, f"answers of {name} in {code} end at other strings")
     spoken = dict.fromkeys(code for pair in pairs for code in pair)
     every: Any = tuple(item for code in spoken for item in items.get(code, ()))
     notes = tuple(dict.fromkeys(note for _, task in found for note in task.notes))
@@ -300,7 +309,7 @@ def _copy(found: Sequence[Part], place: Path) -> None:
     if facts or digests:
         update_manifest(place, facts, digests)
     if (part.folder / "shards").is_dir():
-        shutil.copytree(part.folder / "shards", place / "shards", dirs_exist_ok=True)
+        shutil.copytree(part.folder / "shards", place / "shards", ignore=_UNFINISHED, dirs_exist_ok=True)
     # Every look at the test items counts, in whichever copy of the study it was.
     records = [one.records.get("looks", {}) for one in found]
     looks = {digest_json(look): look for record in records for look in record.get("looks", [])}
@@ -312,4 +321,4 @@ def _copy_states(store: Path, place: Path) -> None:
     """The states that are not there yet; a folder is called by all that its states depend on."""
     for folder in sorted(store.glob("*/*")):
         if not (there := place / folder.relative_to(store)).exists():
-            shutil.copytree(folder, there)
+            shutil.copytree(folder, there, ignore=_UNFINISHED)

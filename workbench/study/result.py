@@ -241,7 +241,7 @@ class StudyResult(Judgement):
     def without_patch(self) -> dict[str, float]:
         """Of aligners that chose no patch: their gain on dev where the headline's patch was chosen."""
         best, dev = self.headline.choice, self.tables["exploration"]
-        if best.layer is None:
+        if best.layer is None or best.also.get("joint", "one") != "one":
             return {}
         same = (dev.layer == best.layer) & (dev.intervention == best.intervention) & (dev.joint == "one")
         rows = dev[same & (dev.strength == best.strength)].drop_duplicates("aligner")
