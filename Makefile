@@ -30,7 +30,7 @@ test-all: $(VENV)/.installed ## the tests with the full counts of their expensiv
 	@WORKBENCH_FULL=1 $(BIN)/python -m pytest $(ARGS)
 
 # What never meets TransformerLens, or meets it only through rooms tested here, is tested once, by `make test`.
-APART := $(addprefix --ignore=tests/,stats select text results checks figures report panel analyses/claims core models/test_workers.py test_notebooks.py)
+APART := $(addprefix --ignore=tests/,stats select text results checks figures report panel analyses/claims core models/test_workers.py test_notebooks.py test_faults.py test_security.py test_fuzz_runs.py test_fuzz_readers.py)
 
 test-tl4: $(TL4)/.installed ## the tests of what meets TransformerLens, on version 4
 	@$(TL4)/bin/python -m pytest $(or $(ARGS),$(TWO) $(APART))

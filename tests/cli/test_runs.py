@@ -7,6 +7,7 @@ from organism_models import FAR, MAIN, NEAR, tiny_organism
 
 import workbench as wb
 from workbench.cli import main
+from workbench.cli.terminal import console
 from workbench.core.store import read_json, write_json
 from workbench.study import Settings, prepare
 
@@ -29,9 +30,16 @@ def run(capsys, *words):
     return code, out, err
 
 
+@pytest.fixture(autouse=True)
+def eighty(monkeypatch):
+    monkeypatch.setattr(console, "_width", 80)
+
+
 def fits(text):
-    """Whether no line but one with a path is wider than 80 columns."""
-    return all(len(line) <= 80 or "/" in line for line in text.splitlines())
+    """No line but one with a path is wider than 80 columns."""
+    wide = [line for line in text.splitlines() if len(line) > 80 and "/" not in line]
+    assert wide == []
+    return True
 
 
 def test_merge_writes_a_run_with_its_report_and_command(capsys, runs, tmp_path):

@@ -142,10 +142,11 @@ def test_jobs_and_a_cluster_are_not_given_together():
         pass
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGINT, marks=pytest.mark.full), signal.SIGKILL])
 def test_workers_end_with_the_process_that_asks(how, tmp_path):
     code = (
         f"from {__name__} import *\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in a job in the background
         f"with Processes(tiny('llama'), 2) as workers: list(workers.each(slow, {str(tmp_path)!r}, range(99)))"
     )
     asking = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path_of_tests()})
@@ -197,7 +198,7 @@ def nodes(cluster, count):
             cluster.remove_node(node)
 
 
-@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("count", [pytest.param(n, marks=[pytest.mark.full] * (n != 2)) for n in (1, 2, 4)])
 def test_on_a_cluster_results_are_the_same_to_the_byte(cluster, count, expected, tmp_path):
     with nodes(cluster, count), working(tiny("llama"), cluster=cluster.address) as helped:
         assert helped.workers.places() == count
@@ -207,6 +208,7 @@ def test_on_a_cluster_results_are_the_same_to_the_byte(cluster, count, expected,
         assert len({pid for _, pid, _ in found.values()}) == count
 
 
+@pytest.mark.full
 def test_on_a_cluster_a_lost_actor_s_part_goes_to_another(cluster, tmp_path, caplog):
     with nodes(cluster, 2), OnRay(tiny("llama"), cluster.address) as workers:
         assert dict(workers.each(dying, str(tmp_path), range(6))) == {i: i for i in range(6)}
