@@ -18,11 +18,16 @@ needs = pytest.mark.skipif(
 
 @needs
 @pytest.mark.filterwarnings("ignore:MatMul8bitLt")
-def test_eight_bits(tmp_path):
-    model, whole = load_model(tiny_path("llama"), quantise="8bit"), load_model(tiny_path("llama"))
-    assert model.info.quantisation == "bitsandbytes 8bit" and whole.info.quantisation is None
+@pytest.mark.parametrize("bits", ["8bit", "4bit"])
+def test_few_bits(bits):
+    # 4 bits go in blocks of 64, which a tiny model does not fill.
+    name, texts = (
+        (tiny_path("llama"), sentences(4)) if bits == "8bit" else ("organism", ("бо ва", "би ку ди"))
+    )
+    model, whole = load_model(name, quantise=bits), load_model(name)
+    assert model.info.quantisation == f"bitsandbytes {bits}" and whole.info.quantisation is None
     assert model.weights_digest != whole.weights_digest
-    batch = model.batch(model.tokens.encode(sentences(4)))
+    batch = model.batch(model.tokens.encode(texts))
     seen = {}
     with torch.inference_mode():
         model.run(batch, hooks={Site(2): lambda h: seen.update(h=h)})
