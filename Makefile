@@ -12,7 +12,7 @@ INSTALL := install --quiet --disable-pip-version-check
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-tl4 test-lm-eval nightly check lab gallery studies site bench lock clean
+.PHONY: help demo test test-all test-tl4 test-lm-eval nightly check pythons lab gallery studies site bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ check: $(VENV)/.installed ## style, types, the laws of the architecture, licence
 	@$(BIN)/python tests/architecture.py
 	@$(BIN)/python tools/licences.py --quiet
 	@$(BIN)/python -m pip check --quiet
+
+pythons: $(VENV)/.installed ## install the wheel on every Python in range that is here, and run the demonstration
+	@$(BIN)/python tools/pythons.py $(ARGS)
 
 lab: $(VENV)/.installed ## JupyterLab on notebooks/
 	@$(BIN)/workbench lab $(ARGS)
