@@ -29,11 +29,13 @@ test: $(VENV)/.installed ## install and run the tests
 test-all: $(VENV)/.installed ## the tests with the full counts of their expensive loops
 	@WORKBENCH_FULL=1 $(BIN)/python -m pytest $(ARGS)
 
-# What never meets TransformerLens, or meets it only through rooms tested here, is tested once, by `make test`.
+# What never meets TransformerLens is tested once, by `make test`; what meets it only through rooms tested here
+# (NIGHTLY), on version 4 by `make nightly`.
 APART := $(addprefix --ignore=tests/,stats select text results checks figures report panel analyses/claims core models/test_workers.py test_notebooks.py test_faults.py test_security.py test_fuzz_runs.py test_fuzz_readers.py)
+NIGHTLY := $(addprefix --ignore=tests/,analyses cli organism)
 
 test-tl4: $(TL4)/.installed ## the tests of what meets TransformerLens, on version 4
-	@$(TL4)/bin/python -m pytest $(or $(ARGS),$(TWO) $(APART))
+	@$(TL4)/bin/python -m pytest $(or $(ARGS),$(TWO) $(APART) $(NIGHTLY))
 
 test-lm-eval: $(LM_EVAL)/.installed ## the tests of what meets lm-evaluation-harness, beside it
 	@HF_HUB_OFFLINE=1 $(LM_EVAL)/bin/python -m pytest $(or $(ARGS),tests/tasks/test_lm_eval.py tests/interop tests/models/test_quantised.py)
